@@ -1,0 +1,2 @@
+//! What the eBPF filter and the daemon agree on.
+#![no_std]

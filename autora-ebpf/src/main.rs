@@ -1,0 +1,3 @@
+//! The socket filter of autora.
+#![no_std]
+#![no_main]

@@ -1,0 +1,129 @@
+//! Names and addresses as types: what an interface index, a link-local source and a /64 are allowed to be.
+
+use std::{fmt, net::Ipv6Addr, num::NonZeroU32};
+
+/// Index of a network interface, as `if_nametoindex(3)` returns it; the kernel never hands out 0.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct IfIndex(NonZeroU32);
+
+impl IfIndex {
+    /// The index `raw`, or `None` for 0, which stands for "no interface" everywhere in Linux.
+    #[must_use]
+    pub const fn new(raw: u32) -> Option<Self> {
+        match NonZeroU32::new(raw) {
+            Some(index) => Some(Self(index)),
+            None => None,
+        }
+    }
+
+    /// The number, for a system call or a map key.
+    #[must_use]
+    pub const fn get(self) -> u32 {
+        self.0.get()
+    }
+}
+
+impl fmt::Display for IfIndex {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Debug for IfIndex {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "#{}", self.0)
+    }
+}
+
+/// An address of `fe80::/10`: the only kind of source that a Router Advertisement may have [RFC 4861 4.2].
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LinkLocal(Ipv6Addr);
+
+impl LinkLocal {
+    /// `address` if it is link-local.
+    #[must_use]
+    pub const fn new(address: Ipv6Addr) -> Option<Self> {
+        if address.is_unicast_link_local() { Some(Self(address)) } else { None }
+    }
+
+    /// The address itself.
+    #[must_use]
+    pub const fn get(self) -> Ipv6Addr {
+        self.0
+    }
+}
+
+impl fmt::Display for LinkLocal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Debug for LinkLocal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// A prefix of exactly 64 bits, the only length that SLAAC works with on Linux and Ethernet [RFC 4862 5.5.3 d].
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Prefix64(u64);
+
+impl Prefix64 {
+    /// The /64 that `address` lies in.
+    #[must_use]
+    #[expect(clippy::cast_possible_truncation, reason = "the upper 64 bits of 128, shifted down, fit")]
+    pub const fn containing(address: Ipv6Addr) -> Self {
+        Self((address.to_bits() >> 64) as u64)
+    }
+
+    /// The prefix as an address whose lower 64 bits are zero, as it stands in a Prefix Information option.
+    #[must_use]
+    pub const fn network(self) -> Ipv6Addr {
+        Ipv6Addr::from_bits((self.0 as u128) << 64)
+    }
+}
+
+impl fmt::Display for Prefix64 {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/64", self.network())
+    }
+}
+
+impl fmt::Debug for Prefix64 {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_interface_index_is_never_zero() {
+        assert_eq!(IfIndex::new(0), None);
+        assert_eq!(IfIndex::new(7).map(IfIndex::get), Some(7));
+    }
+
+    #[test]
+    fn only_fe80_slash_10_is_link_local() {
+        for (address, expected) in [
+            ("fe80::1", true),
+            ("febf:ffff::1", true),
+            ("fec0::1", false),
+            ("2001:db8::1", false),
+            ("::", false),
+        ] {
+            let address: Ipv6Addr = address.parse().unwrap();
+            assert_eq!(LinkLocal::new(address).is_some(), expected, "{address}");
+        }
+    }
+
+    #[test]
+    fn a_prefix_forgets_the_host_part() {
+        let prefix = Prefix64::containing("2001:db8:1:2:3:4:5:6".parse().unwrap());
+        assert_eq!(prefix.to_string(), "2001:db8:1:2::/64");
+        assert_eq!(prefix, Prefix64::containing(prefix.network()));
+    }
+}

@@ -1,0 +1,9 @@
+//! The protocol machine: what to serve and when to speak.
+//!
+//! Pure by rule: no clock, randomness, input or output and nothing asynchronous in this folder. Instants and the random
+//! generator come in as arguments; what has to happen goes out as values.
+
+pub mod interface;
+mod time;
+
+pub use time::Instant;

@@ -1,0 +1,8 @@
+//! autora: the IPv6 Router Advertisement daemon for hypervisors.
+//!
+//! The library beneath the binary. [`engine`] and [`wire`] are pure; everything that touches the kernel is in `sys`.
+
+pub mod addr;
+pub mod engine;
+pub mod sys;
+pub mod wire;

@@ -1,0 +1,2 @@
+//! The autora daemon.
+fn main() {}

@@ -1,0 +1,1 @@
+//! Everything that touches the kernel. No netlink or aya type crosses this folder's border.

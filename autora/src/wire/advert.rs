@@ -1,0 +1,205 @@
+//! The Router Advertisement [RFC 4861 4.2].
+
+use std::time::Duration;
+
+use super::{DecodeError, NdOption, ROUTER_ADVERTISEMENT, millis_u32, seconds_u16};
+
+const FIXED_LEN: usize = 16;
+
+/// A Router Advertisement, as values.
+///
+/// ```text
+///  0                   1                   2                   3
+/// +---------------+---------------+-----------------------------+
+/// |   Type = 134  |    Code = 0   |          Checksum           |
+/// +---------------+-+-+-----------+-----------------------------+
+/// | Cur Hop Limit |M|O|  Reserved |       Router Lifetime       |
+/// +---------------+-+-+-----------+-----------------------------+
+/// |                       Reachable Time                        |
+/// +-------------------------------------------------------------+
+/// |                        Retrans Timer                        |
+/// +-------------------------------------------------------------+
+/// |  Options ...
+/// +------------
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RouterAdvert {
+    /// The hop limit that hosts shall use; 0 says nothing about it.
+    pub cur_hop_limit: u8,
+    /// The flag byte as it is: M (0x80), O (0x40) and what later RFCs put there.
+    pub flags: u8,
+    /// How long the sender is a default router; 0 says that it is none.
+    pub router_lifetime: Duration,
+    /// How long a neighbour counts as reachable; 0 says nothing about it.
+    pub reachable_time: Duration,
+    /// The time between repeated Neighbour Solicitations; 0 says nothing about it.
+    pub retrans_timer: Duration,
+    /// The options, in their order.
+    pub options: Vec<NdOption>,
+}
+
+impl RouterAdvert {
+    /// Appends the ICMPv6 message to `out`, its checksum 0: the IPv6 layer around it fills that in.
+    pub fn encode(&self, out: &mut Vec<u8>) {
+        out.extend([ROUTER_ADVERTISEMENT, 0, 0, 0, self.cur_hop_limit, self.flags]);
+        out.extend(seconds_u16(self.router_lifetime).to_be_bytes());
+        out.extend(millis_u32(self.reachable_time).to_be_bytes());
+        out.extend(millis_u32(self.retrans_timer).to_be_bytes());
+        for option in &self.options {
+            option.encode(out);
+        }
+    }
+
+    /// Reads an ICMPv6 message; its checksum is not looked at.
+    ///
+    /// # Errors
+    ///
+    /// A [`DecodeError`] unless it is a whole, well-formed Router Advertisement.
+    pub fn decode(message: &[u8]) -> Result<Self, DecodeError> {
+        let Some((fixed, options)) = message.split_first_chunk::<FIXED_LEN>() else {
+            return Err(DecodeError::Truncated { len: message.len(), needed: FIXED_LEN });
+        };
+        let &[kind, code, _, _, cur_hop_limit, flags, l0, l1, r0, r1, r2, r3, t0, t1, t2, t3] = fixed;
+        if (kind, code) != (ROUTER_ADVERTISEMENT, 0) {
+            return Err(DecodeError::WrongType);
+        }
+        Ok(Self {
+            cur_hop_limit,
+            flags,
+            router_lifetime: Duration::from_secs(u16::from_be_bytes([l0, l1]).into()),
+            reachable_time: Duration::from_millis(u32::from_be_bytes([r0, r1, r2, r3]).into()),
+            retrans_timer: Duration::from_millis(u32::from_be_bytes([t0, t1, t2, t3]).into()),
+            options: NdOption::decode_all(options)?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::{
+        addr::Prefix64,
+        wire::{INFINITE_LIFETIME, PrefixInformation},
+    };
+
+    fn advert(options: Vec<NdOption>) -> RouterAdvert {
+        RouterAdvert {
+            cur_hop_limit: 0,
+            flags: 0,
+            router_lifetime: Duration::from_secs(180),
+            reachable_time: Duration::ZERO,
+            retrans_timer: Duration::ZERO,
+            options,
+        }
+    }
+
+    fn prefix_information() -> PrefixInformation {
+        PrefixInformation {
+            prefix: Prefix64::containing("2001:db8:1:2::".parse().unwrap()),
+            on_link: false,
+            autonomous: true,
+            valid: Duration::from_secs(86_400),
+            preferred: Duration::from_secs(14_400),
+        }
+    }
+
+    #[track_caller]
+    fn check(advert: &RouterAdvert, golden: &[u8]) {
+        let mut bytes = Vec::new();
+        advert.encode(&mut bytes);
+        assert_eq!(bytes, golden, "encoding");
+        assert_eq!(RouterAdvert::decode(golden).as_ref(), Ok(advert), "decoding");
+    }
+
+    #[test]
+    fn the_advertisement_that_guests_get_by_default() {
+        #[rustfmt::skip]
+        let golden = [
+            134, 0, 0, 0,  0, 0, 0, 180,  0, 0, 0, 0,  0, 0, 0, 0,
+            3, 4, 64, 0x40,  0, 1, 0x51, 0x80,  0, 0, 0x38, 0x40,  0, 0, 0, 0,
+            0x20, 1, 0x0d, 0xb8, 0, 1, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0,
+        ];
+        check(&advert(vec![NdOption::PrefixInformation(prefix_information())]), &golden);
+    }
+
+    #[test]
+    fn the_other_options() {
+        #[rustfmt::skip]
+        let golden = [
+            134, 0, 0, 0,  0, 0, 0, 180,  0, 0, 0, 0,  0, 0, 0, 0,
+            1, 1, 2, 0, 0, 0, 0, 1,
+            5, 1, 0, 0, 0, 0, 5, 0xdc,
+            24, 1, 0, 8, 0, 0, 0, 60,
+        ];
+        let options = vec![
+            NdOption::SourceLinkLayerAddress([2, 0, 0, 0, 0, 1]),
+            NdOption::Mtu(1500),
+            NdOption::Other { kind: 24, body: vec![0, 8, 0, 0, 0, 60] },
+        ];
+        check(&advert(options), &golden);
+    }
+
+    #[test]
+    fn values_saturate_on_the_wire() {
+        let mut large = advert(vec![NdOption::PrefixInformation(PrefixInformation {
+            valid: Duration::MAX,
+            preferred: INFINITE_LIFETIME,
+            ..prefix_information()
+        })]);
+        large.router_lifetime = Duration::from_secs(70_000);
+        let mut bytes = Vec::new();
+        large.encode(&mut bytes);
+        assert_eq!(bytes[6..8], [0xff; 2]);
+        assert_eq!(bytes[20..28], [0xff; 8]);
+    }
+
+    #[test]
+    fn what_is_not_a_router_advertisement() {
+        let whole = [134, 0, 0, 0, 0, 0, 0, 180, 0, 0, 0, 0, 0, 0, 0, 0];
+        assert!(RouterAdvert::decode(&whole).is_ok(), "the control");
+        let with = |at: usize, value: u8| {
+            let mut bytes = whole;
+            bytes[at] = value;
+            bytes.to_vec()
+        };
+        let followed_by = |tail: &[u8]| [whole.as_slice(), tail].concat();
+        for (bytes, expected) in [
+            (whole[..15].to_vec(), DecodeError::Truncated { len: 15, needed: 16 }),
+            (with(0, 133), DecodeError::WrongType),
+            (with(1, 1), DecodeError::WrongType),
+            (followed_by(&[5]), DecodeError::OptionLength),
+            (followed_by(&[5, 0, 0, 0, 0, 0, 5, 0xdc]), DecodeError::OptionLength),
+            (followed_by(&[5, 2, 0, 0, 0, 0, 5, 0xdc]), DecodeError::OptionLength),
+        ] {
+            assert_eq!(RouterAdvert::decode(&bytes), Err(expected), "{bytes:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_decodes_encodes_to_the_same_bytes(
+            mut bytes in proptest::collection::vec(any::<u8>(), 16..120),
+            units in proptest::collection::vec(0_u8..5, 8),
+        ) {
+            bytes[..4].copy_from_slice(&[134, 0, 0, 0]);
+            let mut at = 16;
+            for unit in units {
+                if let Some(option) = bytes.get_mut(at..at + 2) {
+                    option[1] = unit;
+                    // A reserved field of the MTU option is not kept, so let it be what a sender must make it.
+                    if option[0] == MTU_OPTION { option[0] = 0 }
+                }
+                at += usize::from(unit) * 8;
+            }
+            if let Ok(advert) = RouterAdvert::decode(&bytes) {
+                let mut again = Vec::new();
+                advert.encode(&mut again);
+                prop_assert_eq!(again, bytes);
+            }
+        }
+    }
+
+    const MTU_OPTION: u8 = 5;
+}

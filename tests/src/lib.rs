@@ -1,0 +1,1 @@
+//! Harness for scenarios against the real kernel.

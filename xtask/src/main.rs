@@ -1,0 +1,2 @@
+//! Development tasks of autora.
+fn main() {}
