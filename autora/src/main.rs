@@ -1,2 +1,2 @@
-//! The autora daemon.
+//! x
 fn main() {}

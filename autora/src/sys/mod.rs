@@ -1,1 +1,6 @@
 //! Everything that touches the kernel. No netlink or aya type crosses this folder's border.
+
+pub mod clock;
+pub mod privileges;
+pub mod sender;
+pub mod service_manager;
