@@ -1,1 +1,3 @@
 //! Everything that touches the kernel. No netlink or aya type crosses this folder's border.
+
+pub mod netlink;
