@@ -1,6 +1,7 @@
 //! Everything that touches the kernel. No netlink or aya type crosses this folder's border.
 
 pub mod clock;
+pub mod netlink;
 pub mod privileges;
 pub mod sender;
 pub mod service_manager;
