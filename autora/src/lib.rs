@@ -4,6 +4,10 @@
 //! [`daemon`] is the event loop between them.
 
 pub mod addr;
+pub mod cli;
+pub mod config;
+pub mod daemon;
+pub mod dry_run;
 pub mod engine;
 pub mod sys;
 pub mod wire;

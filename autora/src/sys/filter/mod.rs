@@ -12,6 +12,8 @@ mod kernel_log;
 
 use std::{collections::HashMap, fmt, io, net::Ipv6Addr, os::fd::AsFd, time::Duration};
 
+use clap::ValueEnum;
+
 pub use autora_common::{Reason, maps::CAPACITY};
 
 use self::ebpf::Ebpf;
@@ -24,14 +26,13 @@ pub use self::{
 use crate::{addr::IfIndex, engine::Instant};
 
 /// Which form of the filter the operator wants.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum FilterMode {
-    /// eBPF, and the classic form if that cannot be had.
-    #[default]
+    /// The eBPF filter, or with a warning the classic one where that cannot be had
     Auto,
-    /// eBPF or nothing.
+    /// The eBPF filter; refuse to start without it
     Ebpf,
-    /// The classic form.
+    /// A classic BPF filter, which leaves most of the work to the daemon
     Classic,
 }
 
