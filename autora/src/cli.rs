@@ -158,11 +158,10 @@ where
     I: IntoIterator<Item: Into<OsString> + Clone>,
 {
     let mut command = Cli::command().mut_args(|argument| {
-        let is_set =
-            |name: &std::ffi::OsStr| name.to_str().and_then(&variable).is_some_and(|value| !value.is_empty());
+        let is_empty = |name: &OsStr| name.to_str().and_then(&variable).is_some_and(|value| value.is_empty());
         match argument.get_env() {
-            // A service manager's `VARIABLE=` is how a setting is left at its default.
-            Some(name) if !is_set(name) => argument.env(Resettable::Reset),
+            // In a file of settings, `VARIABLE=` leaves a setting at its default.
+            Some(name) if is_empty(name) => argument.env(Resettable::Reset),
             Some(_) | None => argument,
         }
     });

@@ -180,6 +180,11 @@ impl Daemon {
         }
         self.on_time();
         self.act();
+        if let State::Stopping { until } = self.state
+            && (!self.fleet.owes_goodbyes() || until <= clock::now())
+        {
+            self.state = State::Done;
+        }
         Ok(())
     }
 
@@ -218,11 +223,6 @@ impl Daemon {
         {
             self.heartbeat();
             self.next_heartbeat = self.config.heartbeat_interval.map(|interval| now + interval);
-        }
-        if let State::Stopping { until } = self.state
-            && (until <= now || !self.fleet.owes_goodbyes())
-        {
-            self.state = State::Done;
         }
         self.fleet.on_timeout(clock::now());
     }

@@ -120,8 +120,8 @@ fn begins(noted: &mut bool, holds: bool) -> bool {
 pub(super) fn started(config: &Config, filter: &str, counts: Counts) {
     let Counts { served, without_carrier, refused } = counts;
     info!(
-        version = env!("CARGO_PKG_VERSION"),
-        filter,
+        version = %env!("CARGO_PKG_VERSION"),
+        %filter,
         send = %config.send,
         regex = %config.policy.pattern,
         served,
@@ -138,13 +138,13 @@ pub(super) fn report(report: &Report) {
         Change::Serving(service) => {
             let Service { source, prefix, carrier, connected_route, .. } = service;
             if *carrier {
-                info!(interface = name, ifindex, %source, %prefix, "serving");
+                info!(interface = %name, ifindex, %source, %prefix, "serving");
             } else {
-                info!(interface = name, ifindex, %source, %prefix, "paused until the carrier is there");
+                info!(interface = %name, ifindex, %source, %prefix, "paused until the carrier is there");
             }
             if !connected_route {
                 warn!(
-                    interface = name,
+                    interface = %name,
                     ifindex,
                     %prefix,
                     "the prefix has no connected route (noprefixroute): answers to the guest need one"
@@ -154,29 +154,29 @@ pub(super) fn report(report: &Report) {
         Change::NotServing(reasons) => {
             let names = join(",", reasons.iter().map(eligibility::Reason::name));
             let because = join("; ", reasons);
-            info!(interface = name, ifindex, reasons = names, because, "not serving");
+            info!(interface = %name, ifindex, reasons = %names, because, "not serving");
         }
-        Change::NoLongerMatching => info!(interface = name, ifindex, "no longer matches"),
-        Change::Gone => info!(interface = name, ifindex, "gone"),
+        Change::NoLongerMatching => info!(interface = %name, ifindex, "no longer matches"),
+        Change::Gone => info!(interface = %name, ifindex, "gone"),
     }
 }
 
 pub(super) fn sent(name: &str, send: &Send, next_in: Option<Duration>, failed_before: u32) {
     let ifindex = send.index.get();
     if failed_before > 0 {
-        info!(interface = name, ifindex, failed_before, "sending works again");
+        info!(interface = %name, ifindex, failed_before, "sending works again");
     }
     let cause = send.cause.name();
-    trace!(interface = name, ifindex, source = %send.source, cause, ?next_in, "sent an RA");
+    trace!(interface = %name, ifindex, source = %send.source, cause, ?next_in, "sent an RA");
 }
 
 /// The first failure of a row is news, the others are not.
 pub(super) fn send_failed(name: &str, send: &Send, error: &io::Error, failures: u32) {
     let (ifindex, cause) = (send.index.get(), send.cause.name());
     if failures == 1 {
-        warn!(interface = name, ifindex, cause, %error, "an RA could not be sent: trying again until it can");
+        warn!(interface = %name, ifindex, cause, %error, "an RA could not be sent: trying again until it can");
     } else {
-        trace!(interface = name, ifindex, cause, %error, failures, "an RA could not be sent");
+        trace!(interface = %name, ifindex, cause, %error, failures, "an RA could not be sent");
     }
 }
 
@@ -192,7 +192,7 @@ pub(super) fn heartbeat(counts: Counts, tally: &Tally, totals: &Counters) {
         ra_final = finals,
         send_failures,
         solicitations,
-        filter = by_reason(totals),
+        filter = %by_reason(totals),
         resyncs,
         "heartbeat"
     );

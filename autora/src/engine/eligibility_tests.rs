@@ -190,8 +190,14 @@ fn sentences_say_what_to_look_at() {
         ),
         (Reason::Enslaved { kind: Some("bridge".to_owned()) }, "it is a port of a bridge"),
         (
-            Reason::NoPrefix { others: vec![("2001:db8::1".parse().unwrap(), 48)] },
-            "it has no usable /64, only 2001:db8::1/48",
+            Reason::NoPrefix {
+                others: vec![Uncounted {
+                    address: "2001:db8::1".parse().unwrap(),
+                    prefix_len: 48,
+                    why: "not a /64",
+                }],
+            },
+            "it has no usable /64, only 2001:db8::1/48 (not a /64)",
         ),
         (
             Reason::NoLinkLocal { unopened: true },
