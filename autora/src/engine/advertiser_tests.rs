@@ -1,0 +1,478 @@
+use proptest::prelude::*;
+use rand::{SeedableRng, rngs::StdRng};
+
+use super::*;
+
+const PARAMETERS: Parameters = Parameters {
+    min_interval: secs(20),
+    max_interval: secs(60),
+    router_lifetime: secs(180),
+    valid_lifetime: secs(86_400),
+    preferred_lifetime: secs(14_400),
+};
+
+const fn secs(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+const fn millis(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}
+
+fn link_local(n: u8) -> LinkLocal {
+    LinkLocal::new(format!("fe80::{n}").parse().unwrap()).unwrap()
+}
+
+fn prefix(n: u8) -> Prefix64 {
+    Prefix64::containing(format!("2001:db8:{n}::").parse().unwrap())
+}
+
+fn service(source: u8, prefix_number: u8) -> Service {
+    Service {
+        source: link_local(source),
+        prefix: prefix(prefix_number),
+        carrier: true,
+        connected_route: true,
+        force_forwarding: false,
+    }
+}
+
+const WITHDRAW: Cease = Cease { say_goodbye: true, prefix: PrefixFate::Stands };
+const PREFIX_GONE: Cease = Cease { say_goodbye: true, prefix: PrefixFate::Gone };
+const LINK_DOWN: Cease = Cease { say_goodbye: false, prefix: PrefixFate::Forgotten };
+
+/// One advertisement that left.
+#[derive(Clone, Debug)]
+struct Sent {
+    at: Instant,
+    transmission: Transmission,
+    advert: RouterAdvert,
+}
+
+/// An advertiser in virtual time: time jumps from deadline to deadline, and nothing is ever late.
+struct Bench {
+    advertiser: Advertiser,
+    parameters: Parameters,
+    now: Instant,
+    rng: StdRng,
+    sent: Vec<Sent>,
+    /// When tries to send failed.
+    failed: Vec<Instant>,
+    link_works: bool,
+}
+
+impl Bench {
+    fn new(seed: u64) -> Self {
+        Self {
+            advertiser: Advertiser::new(),
+            parameters: PARAMETERS,
+            now: Instant::from_boot(secs(1_000)),
+            rng: StdRng::seed_from_u64(seed),
+            sent: Vec::new(),
+            failed: Vec::new(),
+            link_works: true,
+        }
+    }
+
+    /// One whose initial burst is over and that sent its last advertisement just now.
+    fn settled(seed: u64) -> Self {
+        let mut bench = Self::new(seed);
+        bench.advertise(service(1, 1));
+        while bench.sent.len() < 10 {
+            bench.step();
+        }
+        bench.sent.clear();
+        bench
+    }
+
+    fn advertise(&mut self, service: Service) {
+        self.advertiser.advertise(service, self.now);
+        self.run_for(Duration::ZERO);
+    }
+
+    fn cease(&mut self, how: Cease) {
+        self.advertiser.cease(how);
+        self.run_for(Duration::ZERO);
+    }
+
+    fn solicit(&mut self) {
+        self.advertiser.on_solicit(self.now, &mut self.rng);
+        self.run_for(Duration::ZERO);
+    }
+
+    /// Jumps to the next deadline and does what is due then.
+    fn step(&mut self) {
+        let deadline = self.advertiser.deadline().expect("something is due");
+        self.run_for(deadline.saturating_since(self.now));
+    }
+
+    fn run_for(&mut self, duration: Duration) {
+        let end = self.now + duration;
+        while let Some(deadline) = self.advertiser.deadline().filter(|&deadline| deadline <= end) {
+            self.now = self.now.max(deadline);
+            self.transmit();
+        }
+        self.now = end;
+    }
+
+    fn transmit(&mut self) {
+        let transmission = self.advertiser.poll(self.now).expect("its deadline has come");
+        let advert = self.advertiser.message(transmission, &self.parameters, self.now);
+        if self.link_works {
+            self.advertiser.on_sent(&self.parameters, self.now, &mut self.rng);
+            self.sent.push(Sent { at: self.now, transmission, advert });
+        } else {
+            self.advertiser.on_send_failed(self.now);
+            self.failed.push(self.now);
+        }
+    }
+
+    fn gaps(&self) -> Vec<Duration> {
+        self.sent.windows(2).map(|pair| pair[1].at.saturating_since(pair[0].at)).collect()
+    }
+
+    fn causes(&self) -> Vec<Cause> {
+        self.sent.iter().map(|sent| sent.transmission.cause).collect()
+    }
+}
+
+/// The prefixes of an advertisement with their valid lifetimes in seconds.
+fn prefixes(advert: &RouterAdvert) -> Vec<(Prefix64, u64)> {
+    advert
+        .options
+        .iter()
+        .map(|option| match option {
+            NdOption::PrefixInformation(information) => {
+                assert_eq!((information.on_link, information.autonomous), (false, true));
+                assert!(information.preferred <= information.valid);
+                (information.prefix, information.valid.as_secs())
+            }
+            other @ (NdOption::SourceLinkLayerAddress(_) | NdOption::Mtu(_) | NdOption::Other { .. }) => {
+                panic!("{other:?}")
+            }
+        })
+        .collect()
+}
+
+#[test]
+fn the_first_leaves_at_once_and_the_burst_has_three() {
+    for seed in 0..200 {
+        let mut bench = Bench::new(seed);
+        let start = bench.now;
+        bench.advertise(service(1, 1));
+        bench.run_for(secs(600));
+        assert_eq!(bench.sent[0].at, start);
+        let gaps = bench.gaps();
+        assert!(gaps[..2].iter().all(|&gap| gap == secs(16)), "20 s and more, capped at 16 s: {gaps:?}");
+        assert!(gaps[2..].iter().all(|gap| (secs(20)..=secs(60)).contains(gap)), "{gaps:?}");
+    }
+}
+
+#[test]
+fn intervals_are_drawn_afresh_over_the_whole_range() {
+    let mut bench = Bench::settled(1);
+    bench.run_for(secs(60 * 2_000));
+    let gaps = bench.gaps();
+    for fifth in 0..5 {
+        let range = secs(20 + 8 * fifth)..=secs(28 + 8 * fifth);
+        let share = gaps.iter().filter(|gap| range.contains(gap)).count() * 100 / gaps.len();
+        assert!((15..=25).contains(&share), "{share} % of {} gaps in {range:?}", gaps.len());
+    }
+}
+
+#[test]
+fn an_answer_leaves_within_half_a_second_and_resets_the_periodic_timer() {
+    let mut delays = Vec::new();
+    for seed in 0..300 {
+        let mut bench = Bench::settled(seed);
+        bench.run_for(secs(10));
+        let asked = bench.now;
+        bench.solicit();
+        bench.solicit();
+        bench.run_for(secs(15));
+        assert_eq!(bench.causes(), [Cause::Solicited], "one answer to two solicitations");
+        delays.push(bench.sent[0].at.saturating_since(asked));
+        bench.run_for(secs(60));
+        assert!((secs(20)..=secs(60)).contains(&bench.gaps()[0]), "it counts as the periodic one");
+    }
+    assert!(delays.iter().all(|delay| *delay <= MAX_RA_DELAY_TIME));
+    assert!(
+        delays.iter().any(|delay| *delay < millis(50)) && delays.iter().any(|delay| *delay > millis(450))
+    );
+}
+
+#[test]
+fn an_answer_within_the_three_seconds_waits_for_their_end_and_its_own_delay() {
+    let mut delays = Vec::new();
+    for seed in 0..300 {
+        let mut bench = Bench::settled(seed);
+        let previous = bench.now;
+        bench.run_for(millis(seed * 9));
+        bench.solicit();
+        bench.run_for(secs(5));
+        assert_eq!(bench.causes(), [Cause::Solicited]);
+        delays.push(bench.sent[0].at.saturating_since(previous));
+    }
+    assert!(delays.iter().all(|delay| (millis(3_000)..=millis(3_500)).contains(delay)));
+    assert!(delays.iter().any(|delay| *delay > millis(3_400)), "the drawn delay is added to the 3 s");
+}
+
+#[test]
+fn nothing_is_scheduled_when_an_advertisement_is_due_sooner() {
+    let mut bench = Bench::settled(5);
+    let due = bench.advertiser.deadline().unwrap();
+    bench.run_for(due.saturating_since(bench.now).saturating_sub(Duration::from_nanos(1)));
+    bench.solicit();
+    bench.run_for(secs(3));
+    assert_eq!(bench.causes(), [Cause::Unsolicited]);
+    assert_eq!(bench.sent[0].at, due);
+}
+
+#[test]
+fn a_changed_source_is_handed_over_and_starts_the_burst_again() {
+    let mut bench = Bench::settled(6);
+    bench.run_for(secs(10));
+    bench.advertise(service(2, 1));
+    bench.run_for(secs(100));
+    let sources: Vec<_> = bench.sent.iter().map(|sent| sent.transmission.source).collect();
+    assert_eq!(sources[..4], [link_local(1), link_local(2), link_local(2), link_local(2)]);
+    assert_eq!(bench.causes()[..2], [Cause::Final, Cause::Unsolicited]);
+    assert_eq!(bench.gaps()[..3], [secs(3), secs(16), secs(16)]);
+    assert_eq!(bench.sent[0].advert.router_lifetime, Duration::ZERO);
+    assert_eq!(bench.sent[1].advert.router_lifetime, secs(180));
+}
+
+#[test]
+fn a_changed_prefix_takes_the_old_one_along_until_its_promise_is_over() {
+    let mut bench = Bench::settled(7);
+    bench.run_for(secs(10));
+    let promised_until = bench.advertiser.last_sent().unwrap() + secs(86_400);
+    bench.advertise(service(1, 2));
+    assert_eq!(prefixes(&bench.sent[0].advert), [(prefix(2), 86_400), (prefix(1), 0)]);
+    bench.run_for(secs(86_500));
+    assert_eq!(bench.gaps()[..2], [secs(16), secs(16)], "the burst starts again");
+    for sent in &bench.sent {
+        let count = prefixes(&sent.advert).len();
+        assert_eq!(count, if sent.at < promised_until { 2 } else { 1 });
+    }
+    bench.advertise(service(1, 1));
+    let last = &bench.sent.last().unwrap().advert;
+    assert_eq!(
+        prefixes(last),
+        [(prefix(1), 86_400), (prefix(2), 0)],
+        "and one that comes back is current again"
+    );
+}
+
+#[test]
+fn at_most_eight_withdrawn_prefixes_ride_along() {
+    let mut bench = Bench::settled(8);
+    for number in 2..15 {
+        bench.run_for(secs(5));
+        bench.advertise(service(1, number));
+    }
+    let expected: Vec<_> =
+        [(prefix(14), 86_400)].into_iter().chain((6..14).map(|n| (prefix(n), 0))).collect();
+    assert_eq!(prefixes(&bench.sent.last().unwrap().advert), expected, "the oldest went");
+}
+
+#[test]
+fn a_prefix_that_was_never_advertised_is_not_withdrawn() {
+    let mut bench = Bench::settled(9);
+    bench.advertise(service(1, 2));
+    bench.advertise(service(1, 3));
+    bench.run_for(secs(4));
+    assert_eq!(prefixes(&bench.sent[0].advert), [(prefix(3), 86_400), (prefix(1), 0)]);
+}
+
+#[test]
+fn ceasing_sends_one_final_advertisement() {
+    let mut bench = Bench::settled(10);
+    bench.run_for(secs(10));
+    bench.cease(WITHDRAW);
+    bench.run_for(secs(1_000));
+    bench.solicit();
+    bench.run_for(secs(1_000));
+    assert_eq!(bench.causes(), [Cause::Final]);
+    assert_eq!(prefixes(&bench.sent[0].advert), [(prefix(1), 86_400)], "the prefix as last sent");
+    assert_eq!(bench.sent[0].advert.router_lifetime, Duration::ZERO);
+}
+
+#[test]
+fn a_prefix_that_went_is_withdrawn_and_accompanies_its_successor() {
+    let mut bench = Bench::settled(11);
+    bench.run_for(secs(10));
+    bench.cease(PREFIX_GONE);
+    bench.run_for(secs(60));
+    bench.advertise(service(1, 2));
+    assert_eq!(bench.causes(), [Cause::Final, Cause::Unsolicited]);
+    assert_eq!(prefixes(&bench.sent[0].advert), [(prefix(1), 0)]);
+    assert_eq!(prefixes(&bench.sent[1].advert), [(prefix(2), 86_400), (prefix(1), 0)]);
+}
+
+#[test]
+fn nothing_leaves_a_link_that_went_down_and_the_floor_outlives_it() {
+    let mut bench = Bench::settled(12);
+    let previous = bench.now;
+    bench.cease(LINK_DOWN);
+    bench.run_for(secs(1));
+    bench.advertise(service(1, 2));
+    bench.run_for(secs(3));
+    assert_eq!(bench.causes(), [Cause::Unsolicited]);
+    assert_eq!(bench.sent[0].at, previous + secs(3));
+}
+
+#[test]
+fn one_that_is_fit_again_before_its_goodbye_left_says_none() {
+    let mut bench = Bench::settled(13);
+    let previous = bench.now;
+    bench.run_for(secs(1));
+    bench.cease(WITHDRAW);
+    bench.run_for(secs(1));
+    bench.advertise(service(1, 1));
+    bench.run_for(secs(2));
+    assert_eq!(bench.causes(), [Cause::Unsolicited]);
+    assert_eq!(bench.sent[0].at, previous + secs(3));
+}
+
+#[test]
+fn without_a_carrier_it_is_silent_and_with_it_the_burst_starts_again() {
+    let mut bench = Bench::settled(14);
+    bench.run_for(secs(5));
+    bench.advertise(Service { carrier: false, ..service(1, 1) });
+    bench.solicit();
+    bench.run_for(secs(1_000));
+    assert!(bench.sent.is_empty());
+    bench.advertise(service(1, 1));
+    bench.run_for(secs(40));
+    assert_eq!(bench.causes(), [Cause::Unsolicited; 3]);
+    assert_eq!(bench.gaps(), [secs(16), secs(16)]);
+}
+
+#[test]
+fn failures_keep_the_schedule_back_off_and_do_not_consume_the_burst() {
+    let mut bench = Bench::new(15);
+    bench.link_works = false;
+    let start = bench.now;
+    bench.advertise(service(1, 1));
+    for _ in 0..100 {
+        bench.solicit();
+        bench.run_for(millis(300));
+    }
+    let waits: Vec<_> = bench.failed.windows(2).map(|pair| pair[1].saturating_since(pair[0])).collect();
+    assert_eq!((bench.failed[0], &waits[..4]), (start, [secs(1), secs(2), secs(4), secs(8)].as_slice()));
+    bench.link_works = true;
+    bench.run_for(secs(60));
+    assert!(
+        bench.sent[0].at.saturating_since(*bench.failed.last().unwrap()) <= secs(8),
+        "resumed in one retry"
+    );
+    assert_eq!(bench.gaps()[..2], [secs(16), secs(16)], "the whole burst");
+}
+
+#[test]
+fn a_goodbye_that_cannot_leave_is_given_up() {
+    let mut bench = Bench::settled(16);
+    bench.run_for(secs(10));
+    bench.link_works = false;
+    bench.cease(WITHDRAW);
+    bench.run_for(secs(100));
+    assert_eq!(bench.failed.len(), 3);
+    assert_eq!(bench.advertiser.deadline(), None);
+}
+
+/// What can happen to an interface, for random sequences.
+#[derive(Clone, Debug)]
+enum Event {
+    Advertise { source: u8, prefix: u8, carrier: bool },
+    Cease(Cease),
+    Solicit,
+    LinkWorks(bool),
+    Pass(Duration),
+}
+
+fn event() -> impl Strategy<Value = Event> {
+    let pass = prop_oneof![0_u64..600, 0_u64..5_000, 0_u64..80_000];
+    prop_oneof![
+        2 => (1_u8..3, 1_u8..4, prop::bool::weighted(0.8))
+            .prop_map(|(source, prefix, carrier)| Event::Advertise { source, prefix, carrier }),
+        1 => prop_oneof![Just(WITHDRAW), Just(PREFIX_GONE), Just(LINK_DOWN)].prop_map(Event::Cease),
+        5 => Just(Event::Solicit),
+        1 => prop::bool::weighted(0.7).prop_map(Event::LinkWorks),
+        6 => pass.prop_map(|ms| Event::Pass(millis(ms))),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_rules_hold_whatever_happens(
+        seed: u64,
+        min in 3_u64..=45,
+        spread in 0_u64..=1_000,
+        events in prop::collection::vec(event(), 1..60),
+    ) {
+        let mut bench = Bench::new(seed);
+        bench.parameters.min_interval = secs(min);
+        bench.parameters.max_interval = secs(min.max(4) * 4 / 3 + 1 + spread);
+        let mut advertising = None;
+        for event in events {
+            let (before, tries_before) = (bench.sent.len(), bench.failed.len());
+            let asked_at = bench.now;
+            match event {
+                Event::Advertise { source, prefix, carrier } => {
+                    let service = Service { carrier, ..service(source, prefix) };
+                    bench.advertise(service);
+                    advertising = carrier.then_some(service);
+                }
+                Event::Cease(how) => {
+                    bench.cease(how);
+                    advertising = None;
+                }
+                Event::LinkWorks(works) => bench.link_works = works,
+                Event::Pass(duration) => bench.run_for(duration),
+                Event::Solicit => {
+                    let floor = bench.advertiser.floor();
+                    bench.solicit();
+                    if advertising.is_some() {
+                        let bound = floor.map_or(asked_at, |floor| floor.max(asked_at)) + MAX_RA_DELAY_TIME;
+                        prop_assert!(bench.advertiser.deadline().unwrap() <= bound, "answered within its bound");
+                    }
+                }
+            }
+            // Whatever is said from here on is said by one that is fit, or it is a goodbye.
+            for sent in &bench.sent[before..] {
+                match sent.transmission.cause {
+                    Cause::Final => prop_assert_eq!(sent.advert.router_lifetime, Duration::ZERO),
+                    Cause::Unsolicited | Cause::Solicited => {
+                        let service: Service = advertising.expect("only an advertising interface advertises");
+                        prop_assert_eq!(sent.transmission.source, service.source);
+                        prop_assert_eq!(prefixes(&sent.advert)[0], (service.prefix, 86_400));
+                    }
+                }
+                prop_assert!(prefixes(&sent.advert).len() <= 1 + MAX_WITHDRAWN);
+            }
+            for pair in bench.failed[tries_before.saturating_sub(1)..].windows(2) {
+                let changed = matches!(event, Event::Advertise { .. } | Event::Cease(_));
+                prop_assert!(changed || pair[1].saturating_since(pair[0]) >= MIN_RETRY_DELAY, "backs off");
+            }
+        }
+        for gap in bench.gaps() {
+            prop_assert!(gap >= MIN_DELAY_BETWEEN_RAS, "the 3 s floor: {gap:?}");
+        }
+        for pair in bench.sent.windows(2) {
+            let said_goodbye = pair[0].transmission.cause == Cause::Final;
+            prop_assert!(!said_goodbye || pair[1].transmission.cause != Cause::Final, "one goodbye is enough");
+        }
+        // In the end, an advertising interface on a link that works advertises for ever.
+        bench.link_works = true;
+        let before = bench.sent.len();
+        bench.run_for(bench.parameters.max_interval * 3 + secs(30));
+        if advertising.is_some() {
+            prop_assert!(bench.sent.len() > before, "no interface is forgotten");
+            let last = bench.gaps().last().copied().unwrap_or_default();
+            prop_assert!(last <= bench.parameters.max_interval);
+        }
+    }
+}

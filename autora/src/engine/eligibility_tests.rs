@@ -1,0 +1,209 @@
+use super::*;
+use crate::{
+    addr::IfIndex,
+    engine::interface::{AddressFlags, Ipv6Settings, LinkFlags, Master},
+};
+
+fn policy() -> Policy {
+    Policy { pattern: Regex::new("^tap[0-9]+$").unwrap() }
+}
+
+fn address(text: &str, prefix_len: u8) -> Address {
+    let address: Ipv6Addr = text.parse().unwrap();
+    let scope = if address.is_unicast_link_local() { Scope::Link } else { Scope::Global };
+    Address { address, prefix_len, scope, flags: AddressFlags::default() }
+}
+
+/// An interface that passes every test: the positive control of each row below is this, unchanged.
+fn fit() -> Interface {
+    Interface {
+        index: IfIndex::new(7).unwrap(),
+        name: "tap1".to_owned(),
+        flags: LinkFlags { up: true, multicast: true, loopback: false, carrier: true },
+        master: None,
+        ipv6: Some(Ipv6Settings { disabled: false, forwarding: true, force_forwarding: false }),
+        mtu: 1500,
+        link_address: Some([2, 0, 0, 0, 0, 1]),
+        tun: true,
+        addresses: vec![address("2001:db8:1::1", 64), address("fe80::1", 64)],
+    }
+}
+
+fn service() -> Service {
+    Service {
+        source: LinkLocal::new("fe80::1".parse().unwrap()).unwrap(),
+        prefix: Prefix64::containing("2001:db8:1::".parse().unwrap()),
+        carrier: true,
+        connected_route: true,
+        force_forwarding: false,
+    }
+}
+
+fn judged(change: impl FnOnce(&mut Interface)) -> Verdict {
+    let mut interface = fit();
+    change(&mut interface);
+    decide(&policy(), &interface, None)
+}
+
+/// The names of all reasons for which the changed interface is refused; none if it is served.
+#[track_caller]
+fn check(expected: &[&str], change: impl FnOnce(&mut Interface)) {
+    let names: Vec<_> = match judged(change) {
+        Verdict::Refuse(reasons) => reasons.iter().map(Reason::name).collect(),
+        Verdict::Serve(_) => Vec::new(),
+        Verdict::Ignore => vec!["ignored"],
+    };
+    assert_eq!(names, expected);
+}
+
+#[test]
+fn one_that_passes_every_test_is_served() {
+    assert_eq!(judged(|_| ()), Verdict::Serve(service()));
+}
+
+#[test]
+fn one_that_does_not_match_is_ignored() {
+    check(&["ignored"], |i| i.name = "eth0".to_owned());
+    check(&["ignored"], |i| i.name = "tap1x".to_owned());
+}
+
+#[test]
+fn each_failed_test_is_a_reason() {
+    check(&["ipv6-disabled"], |i| i.ipv6.as_mut().unwrap().disabled = true);
+    check(&["ipv6-disabled", "forwarding-off"], |i| i.ipv6 = None);
+    check(&["down"], |i| i.flags.up = false);
+    check(&["no-multicast"], |i| i.flags.multicast = false);
+    check(&["loopback"], |i| i.flags.loopback = true);
+    check(&["forwarding-off"], |i| i.ipv6.as_mut().unwrap().forwarding = false);
+    check(&["no-link-local"], |i| i.addresses.truncate(1));
+    check(&["no-prefix"], |i| _ = i.addresses.remove(0));
+    check(&["several-prefixes"], |i| i.addresses.push(address("2001:db8:2::1", 64)));
+}
+
+#[test]
+fn all_reasons_are_told_at_once() {
+    check(&["down", "forwarding-off", "no-link-local", "no-prefix"], |i| {
+        i.flags.up = false;
+        i.ipv6.as_mut().unwrap().forwarding = false;
+        i.addresses.clear();
+    });
+}
+
+#[test]
+fn a_port_is_enslaved_unless_the_master_is_a_vrf() {
+    for (kind, expected) in [
+        (Some("bridge"), ["enslaved"].as_slice()),
+        (Some("bond"), &["enslaved"]),
+        (Some("team"), &["enslaved"]),
+        (Some("openvswitch"), &["enslaved"]),
+        (None, &["enslaved"]),
+        (Some("vrf"), &[]),
+    ] {
+        let index = IfIndex::new(3).unwrap();
+        check(expected, |i| i.master = Some(Master { index, kind: kind.map(str::to_owned) }));
+    }
+}
+
+#[test]
+fn a_link_local_address_that_may_not_be_a_source() {
+    let link_local = |set: fn(&mut AddressFlags)| move |i: &mut Interface| set(&mut i.addresses[1].flags);
+    check(&[], link_local(|_| ()));
+    check(&["no-link-local"], link_local(|f| f.tentative = true));
+    check(&["no-link-local"], link_local(|f| f.dadfailed = true));
+    check(&[], link_local(|f| (f.tentative, f.optimistic) = (true, true)));
+    check(&["no-link-local"], link_local(|f| (f.tentative, f.optimistic, f.dadfailed) = (true, true, true)));
+}
+
+#[test]
+fn an_address_that_does_not_make_a_prefix() {
+    let global = |set: fn(&mut Address)| move |i: &mut Interface| set(&mut i.addresses[0]);
+    check(&[], global(|_| ()));
+    check(&[], global(|a| a.address = "fd00::1".parse().unwrap()));
+    check(&["no-prefix"], global(|a| a.prefix_len = 63));
+    check(&["no-prefix"], global(|a| a.prefix_len = 128));
+    check(&["no-prefix"], global(|a| a.scope = Scope::Site));
+    check(&["no-prefix"], global(|a| a.flags.tentative = true));
+    check(&["no-prefix"], global(|a| a.flags.dadfailed = true));
+    check(&["no-prefix"], global(|a| a.flags.deprecated = true));
+    check(&["no-prefix"], global(|a| a.flags.temporary = true));
+}
+
+#[test]
+fn several_addresses_in_one_prefix_are_one_prefix() {
+    check(&[], |i| i.addresses.push(address("2001:db8:1::2", 64)));
+    check(&[], |i| i.addresses.push(address("2001:db8:2::1", 128)));
+}
+
+#[test]
+fn without_a_carrier_it_is_served_but_pauses() {
+    let expected = Service { carrier: false, ..service() };
+    assert_eq!(judged(|i| i.flags.carrier = false), Verdict::Serve(expected));
+}
+
+#[test]
+fn the_source_never_flaps() {
+    let mut interface = fit();
+    interface.addresses.push(address("fe80::2", 64));
+    let source = |interface: &Interface, in_use: Option<&str>| {
+        let in_use = in_use.and_then(|text| LinkLocal::new(text.parse().unwrap()));
+        match decide(&policy(), interface, in_use) {
+            Verdict::Serve(service) => service.source.to_string(),
+            other @ (Verdict::Ignore | Verdict::Refuse(_)) => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(source(&interface, None), "fe80::1", "the lowest");
+    assert_eq!(source(&interface, Some("fe80::2")), "fe80::2", "the one in use");
+    interface.addresses[2].flags.dadfailed = true;
+    assert_eq!(source(&interface, Some("fe80::2")), "fe80::1", "unless it has become unusable");
+}
+
+#[test]
+fn a_missing_connected_route_is_noticed() {
+    let expected = Service { connected_route: false, ..service() };
+    assert_eq!(judged(|i| i.addresses[0].flags.noprefixroute = true), Verdict::Serve(expected));
+}
+
+#[test]
+fn a_final_advertisement_needs_a_link_and_an_address_that_is_not_somebody_elses() {
+    let source = service().source;
+    let can = |change: fn(&mut Interface)| {
+        let mut interface = fit();
+        change(&mut interface);
+        can_withdraw(&interface, source)
+    };
+    assert!(can(|_| ()));
+    assert!(can(|i| i.addresses.clear()), "from an address that has just gone");
+    assert!(can(|i| i.addresses[1].flags.tentative = true));
+    assert!(!can(|i| i.addresses[1].flags.dadfailed = true));
+    assert!(!can(|i| i.flags.up = false));
+    assert!(!can(|i| i.flags.carrier = false));
+    assert!(!can(|i| i.ipv6 = None));
+    assert!(!can(|i| i.ipv6.as_mut().unwrap().disabled = true));
+}
+
+#[test]
+fn sentences_say_what_to_look_at() {
+    for (reason, expected) in [
+        (
+            Reason::Ipv6Disabled { mtu: 1200 },
+            "its MTU of 1200 is below 1280, so the kernel runs no IPv6 on it",
+        ),
+        (Reason::Enslaved { kind: Some("bridge".to_owned()) }, "it is a port of a bridge"),
+        (
+            Reason::NoPrefix {
+                others: vec![Uncounted {
+                    address: "2001:db8::1".parse().unwrap(),
+                    prefix_len: 48,
+                    why: "not a /64",
+                }],
+            },
+            "it has no usable /64, only 2001:db8::1/48 (not a /64)",
+        ),
+        (
+            Reason::NoLinkLocal { unopened: true },
+            "it has no link-local address yet: no program has the tap open",
+        ),
+    ] {
+        assert_eq!(reason.to_string(), expected);
+    }
+}

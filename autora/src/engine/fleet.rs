@@ -1,0 +1,379 @@
+//! All interfaces together: verdicts become advertisers, deadlines one next deadline, effects one queue of actions.
+//!
+//! Level-triggered: [`Fleet::reconcile`] takes a fresh look at an interface, compares it with the last one, and acts on
+//! the difference. Work grows with events, never with the number of interfaces.
+
+use std::{
+    collections::{BTreeSet, HashMap, VecDeque},
+    mem,
+};
+
+use rand::Rng;
+
+use super::{
+    Instant,
+    advertiser::{Advertiser, Cause, Cease, Parameters, PrefixFate, Transmission},
+    eligibility::{self, Policy, Reason, Service, Verdict},
+    interface::Interface,
+};
+use crate::{
+    addr::{IfIndex, LinkLocal},
+    wire::RouterAdvert,
+};
+
+/// Every interface that matches, and what has to be done about it.
+#[derive(Debug)]
+pub struct Fleet {
+    policy: Policy,
+    parameters: Parameters,
+    members: HashMap<IfIndex, Member>,
+    deadlines: BTreeSet<(Instant, IfIndex)>,
+    actions: VecDeque<Action>,
+    stopping: bool,
+}
+
+/// Something that has to happen outside. Actions are carried out in the order in which they come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Put the interface into the filter's map, its pending mark clear. A failure goes to [`Fleet::on_serve_failed`].
+    Serve(IfIndex),
+    /// Take it out of the map.
+    Unserve(IfIndex),
+    /// An answer is about to leave: clear the pending mark, so that the next solicitation passes the filter.
+    Answered(IfIndex),
+    /// Send an advertisement. The outcome goes to [`Fleet::on_sent`] or [`Fleet::on_send_failed`].
+    Send(Send),
+    /// Tell people.
+    Report(Report),
+}
+
+/// An advertisement to send.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Send {
+    /// The interface that it leaves through.
+    pub index: IfIndex,
+    /// Its source; its destination is all nodes.
+    pub source: LinkLocal,
+    /// Why it leaves.
+    pub cause: Cause,
+    /// The message.
+    pub advert: RouterAdvert,
+}
+
+/// A change of state of one interface that people want to know about; said once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Report {
+    /// Its index.
+    pub index: IfIndex,
+    /// Its name.
+    pub name: String,
+    /// What changed.
+    pub change: Change,
+}
+
+/// What changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// It is served now, or served in another way than before.
+    Serving(Service),
+    /// It matches but is not served, for these reasons.
+    NotServing(Vec<Reason>),
+    /// It was served and no longer matches.
+    NoLongerMatching,
+    /// It was known and is gone.
+    Gone,
+}
+
+/// One interface that matches, or matched a moment ago.
+#[derive(Debug)]
+struct Member {
+    seen: Interface,
+    verdict: Verdict,
+    advertiser: Advertiser,
+    /// Whether the filter's map has an entry.
+    in_map: bool,
+    /// Its entry in `Fleet::deadlines`.
+    deadline: Option<Instant>,
+}
+
+impl Fleet {
+    /// A fleet of none.
+    #[must_use]
+    pub fn new(policy: Policy, parameters: Parameters) -> Self {
+        Self {
+            policy,
+            parameters,
+            members: HashMap::new(),
+            deadlines: BTreeSet::new(),
+            actions: VecDeque::new(),
+            stopping: false,
+        }
+    }
+
+    /// Everything there is was looked at: reconciles each interface and forgets those that are not among them.
+    pub fn reconcile_all(&mut self, interfaces: Vec<Interface>, now: Instant) {
+        let present: BTreeSet<_> = interfaces.iter().map(|interface| interface.index).collect();
+        let gone: Vec<_> = self.members.keys().copied().filter(|index| !present.contains(index)).collect();
+        for index in gone {
+            self.forget(index);
+        }
+        for interface in interfaces {
+            self.reconcile(interface, now);
+        }
+    }
+
+    /// One interface was looked at.
+    pub fn reconcile(&mut self, interface: Interface, now: Instant) {
+        if self.stopping {
+            return;
+        }
+        let index = interface.index;
+        let verdict = match self.members.get(&index) {
+            Some(member) if member.seen == interface && member.stays_as_it_is() => return,
+            Some(member) => eligibility::decide(&self.policy, &interface, member.source()),
+            None => eligibility::decide(&self.policy, &interface, None),
+        };
+        if verdict == Verdict::Ignore && !self.members.contains_key(&index) {
+            return;
+        }
+        let member = self.members.entry(index).or_insert_with(|| Member::new(interface.clone()));
+        let before = mem::replace(&mut member.verdict, verdict);
+        let known_as = mem::replace(&mut member.seen, interface).name;
+        match &member.verdict {
+            Verdict::Serve(service) => member.advertiser.advertise(*service, now),
+            Verdict::Refuse(_) | Verdict::Ignore => {
+                member.advertiser.cease(member.manner_of_ceasing());
+                if mem::take(&mut member.in_map) {
+                    self.actions.push_back(Action::Unserve(index));
+                }
+            }
+        }
+        if let Some(change) = change(&before, &member.verdict) {
+            let name = if change == Change::NoLongerMatching { known_as } else { member.seen.name.clone() };
+            self.report(index, name, change);
+        }
+        self.settle(index, now);
+    }
+
+    /// The interface is gone, and so is everything that was known of it.
+    pub fn forget(&mut self, index: IfIndex) {
+        let Some(member) = self.members.remove(&index) else { return };
+        self.actions.retain(|action| !action.sends_on(index));
+        if member.in_map {
+            self.actions.push_back(Action::Unserve(index));
+        }
+        if let Some(deadline) = member.deadline {
+            self.deadlines.remove(&(deadline, index));
+        }
+        if member.verdict != Verdict::Ignore {
+            self.report(index, member.seen.name, Change::Gone);
+        }
+    }
+
+    /// A valid solicitation came in on the interface.
+    pub fn on_solicit(&mut self, index: IfIndex, now: Instant, rng: &mut impl Rng) {
+        if let Some(member) = self.members.get_mut(&index) {
+            member.advertiser.on_solicit(now, rng);
+            self.schedule(index);
+        }
+    }
+
+    /// When [`Fleet::on_timeout`] wants to be called next.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<Instant> {
+        self.deadlines.first().map(|&(deadline, _)| deadline)
+    }
+
+    /// Time has passed: everything that is due becomes an action, the longest due first.
+    pub fn on_timeout(&mut self, now: Instant) {
+        while let Some(&(deadline, index)) = self.deadlines.first()
+            && deadline <= now
+        {
+            let member = self.members.get_mut(&index).expect("a deadline belongs to a member");
+            if let Some(transmission) = member.advertiser.poll(now) {
+                self.emit(index, transmission, now);
+            }
+            self.schedule(index);
+        }
+    }
+
+    /// The next thing to do, if there is one.
+    pub fn poll_action(&mut self) -> Option<Action> {
+        self.actions.pop_front()
+    }
+
+    /// The filter's map has no room for the interface: it is refused, and nothing leaves on it.
+    pub fn on_serve_failed(&mut self, index: IfIndex) {
+        let Some(member) = self.members.get_mut(&index) else { return };
+        self.actions.retain(|action| !action.sends_on(index));
+        member.in_map = false;
+        member.verdict = Verdict::Refuse(vec![Reason::FilterFull]);
+        member.advertiser.abandon();
+        let name = member.seen.name.clone();
+        self.report(index, name, Change::NotServing(vec![Reason::FilterFull]));
+        self.schedule(index);
+    }
+
+    /// The advertisement handed out last for the interface has left at `now`. Returns how many tries had failed before.
+    pub fn on_sent(&mut self, index: IfIndex, now: Instant, rng: &mut impl Rng) -> u32 {
+        let Some(member) = self.members.get_mut(&index) else { return 0 };
+        let failed_before = member.advertiser.on_sent(&self.parameters, now, rng);
+        self.settle(index, now);
+        failed_before
+    }
+
+    /// It did not leave. Returns how many tries in a row have failed now.
+    pub fn on_send_failed(&mut self, index: IfIndex, now: Instant) -> u32 {
+        let Some(member) = self.members.get_mut(&index) else { return 0 };
+        let failures = member.advertiser.on_send_failed(now);
+        self.settle(index, now);
+        failures
+    }
+
+    /// The daemon is to stop: every served interface says goodbye, and nothing else is sent any more.
+    pub fn stop(&mut self) {
+        self.stopping = true;
+        let indices: Vec<_> = self.members.keys().copied().collect();
+        for index in indices {
+            let member = self.members.get_mut(&index).expect("the keys were just read");
+            if let Verdict::Serve(_) = member.verdict {
+                member.advertiser.cease(member.manner_of_ceasing());
+            }
+            if mem::take(&mut member.in_map) {
+                self.actions.push_back(Action::Unserve(index));
+            }
+            self.schedule(index);
+        }
+    }
+
+    /// Whether, after [`Fleet::stop`], a final advertisement is still to leave somewhere.
+    #[must_use]
+    pub fn owes_goodbyes(&self) -> bool {
+        self.stopping && !self.deadlines.is_empty()
+    }
+
+    /// Every interface that matches, with its verdict; in no order.
+    pub fn verdicts(&self) -> impl Iterator<Item = (&Interface, &Verdict)> {
+        self.members
+            .values()
+            .map(|member| (&member.seen, &member.verdict))
+            .filter(|(_, verdict)| **verdict != Verdict::Ignore)
+    }
+
+    /// The name under which the interface was last seen, and when the next advertisement is due there.
+    #[must_use]
+    pub fn schedule_of(&self, index: IfIndex) -> Option<(&str, Option<Instant>)> {
+        self.members.get(&index).map(|member| (member.seen.name.as_str(), member.deadline))
+    }
+
+    /// Turns what an advertiser wants into actions. The map entry appears only now, when the first advertisement can
+    /// leave, and the pending mark is cleared before the answer leaves, so that no solicitation falls in between.
+    fn emit(&mut self, index: IfIndex, transmission: Transmission, now: Instant) {
+        let member = self.members.get_mut(&index).expect("only members transmit");
+        if transmission.cause != Cause::Final {
+            let action =
+                if mem::replace(&mut member.in_map, true) { Action::Answered } else { Action::Serve };
+            self.actions.push_back(action(index));
+        }
+        let advert = member.advertiser.message(transmission, &self.parameters, now);
+        let Transmission { source, cause } = transmission;
+        self.actions.push_back(Action::Send(Send { index, source, cause, advert }));
+    }
+
+    /// After a change: a member that nobody needs any more goes, the deadline of any other is brought up to date.
+    fn settle(&mut self, index: IfIndex, now: Instant) {
+        let spent = self
+            .members
+            .get(&index)
+            .is_some_and(|member| member.verdict == Verdict::Ignore && member.advertiser.is_spent(now));
+        self.schedule(index);
+        if spent {
+            self.members.remove(&index);
+        }
+    }
+
+    /// Brings the queue of deadlines in step with the advertiser's own.
+    fn schedule(&mut self, index: IfIndex) {
+        let Some(member) = self.members.get_mut(&index) else { return };
+        let deadline = member.advertiser.deadline();
+        let before = mem::replace(&mut member.deadline, deadline);
+        if before != deadline {
+            if let Some(before) = before {
+                self.deadlines.remove(&(before, index));
+            }
+            if let Some(deadline) = deadline {
+                self.deadlines.insert((deadline, index));
+            }
+        }
+    }
+
+    fn report(&mut self, index: IfIndex, name: String, change: Change) {
+        self.actions.push_back(Action::Report(Report { index, name, change }));
+    }
+}
+
+impl Member {
+    fn new(seen: Interface) -> Self {
+        Self { seen, verdict: Verdict::Ignore, advertiser: Advertiser::new(), in_map: false, deadline: None }
+    }
+
+    /// The source in use, if the interface is served.
+    fn source(&self) -> Option<LinkLocal> {
+        match &self.verdict {
+            Verdict::Serve(service) => Some(service.source),
+            Verdict::Refuse(_) | Verdict::Ignore => None,
+        }
+    }
+
+    /// Whether an unchanged interface means that there is nothing to do. The full map lies outside the interface, so
+    /// that is tried again; and one that no longer matches is only kept until it is spent.
+    fn stays_as_it_is(&self) -> bool {
+        match &self.verdict {
+            Verdict::Serve(_) => true,
+            Verdict::Refuse(reasons) => *reasons != [Reason::FilterFull],
+            Verdict::Ignore => false,
+        }
+    }
+
+    /// How it ceases, in the state it was just seen in.
+    fn manner_of_ceasing(&self) -> Cease {
+        let has = |name: &str| match &self.verdict {
+            Verdict::Refuse(reasons) => reasons.iter().any(|reason| reason.name() == name),
+            Verdict::Serve(_) | Verdict::Ignore => false,
+        };
+        let lost = !self.seen.flags.up || self.seen.ipv6.is_none_or(|ipv6| ipv6.disabled);
+        Cease {
+            say_goodbye: self
+                .advertiser
+                .announced()
+                .is_some_and(|source| eligibility::can_withdraw(&self.seen, source)),
+            prefix: match () {
+                () if lost => PrefixFate::Forgotten,
+                () if has("no-prefix") => PrefixFate::Gone,
+                () => PrefixFate::Stands,
+            },
+        }
+    }
+}
+
+impl Action {
+    fn sends_on(&self, on: IfIndex) -> bool {
+        matches!(self, Self::Send(send) if send.index == on)
+    }
+}
+
+/// What there is to tell when a verdict takes the place of another.
+fn change(before: &Verdict, after: &Verdict) -> Option<Change> {
+    match (before, after) {
+        (Verdict::Serve(old), Verdict::Serve(new)) if old == new => None,
+        (_, Verdict::Serve(service)) => Some(Change::Serving(*service)),
+        (Verdict::Refuse(old), Verdict::Refuse(new)) if old == new => None,
+        (_, Verdict::Refuse(reasons)) => Some(Change::NotServing(reasons.clone())),
+        (Verdict::Ignore, Verdict::Ignore) => None,
+        (Verdict::Serve(_) | Verdict::Refuse(_), Verdict::Ignore) => Some(Change::NoLongerMatching),
+    }
+}
+
+#[cfg(test)]
+#[path = "fleet_tests.rs"]
+mod tests;

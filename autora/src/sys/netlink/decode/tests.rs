@@ -1,0 +1,224 @@
+use nix::libc::{IFA_F_OPTIMISTIC, IFA_F_TEMPORARY, IFA_F_TENTATIVE, IFF_LOWER_UP, IFF_MULTICAST, IFF_UP};
+use proptest::prelude::*;
+
+use super::*;
+
+const IFA_F_NOPREFIXROUTE: u32 = 0x200;
+const INET6: u16 = 10;
+
+fn attribute(kind: u16, value: &[u8]) -> Vec<u8> {
+    let length = u16::try_from(4 + value.len()).unwrap();
+    let mut bytes = [length.to_ne_bytes().as_slice(), &kind.to_ne_bytes(), value].concat();
+    bytes.resize(bytes.len().next_multiple_of(4), 0);
+    bytes
+}
+
+fn settings(values: &[(usize, i32)], len: usize) -> Vec<u8> {
+    let mut settings = vec![0; len];
+    for (place, value) in values {
+        settings[*place] = *value;
+    }
+    let settings: Vec<u8> = settings.into_iter().flat_map(i32::to_ne_bytes).collect();
+    attribute(INET6, &attribute(IFLA_INET6_CONF, &settings))
+}
+
+fn link_header(index: u32, flags: i32) -> Vec<u8> {
+    [[0; 4], index.to_ne_bytes(), flags.to_ne_bytes(), [0; 4]].concat()
+}
+
+fn link(index: u32, flags: i32, attributes: &[Vec<u8>]) -> Vec<u8> {
+    [link_header(index, flags), attributes.concat()].concat()
+}
+
+fn plain() -> Vec<Vec<u8>> {
+    vec![attribute(IFLA_IFNAME, b"tap1\0"), attribute(IFLA_MTU, &1500_u32.to_ne_bytes())]
+}
+
+fn expected() -> Interface {
+    Interface {
+        index: IfIndex::new(7).unwrap(),
+        name: "tap1".into(),
+        flags: LinkFlags { up: false, multicast: false, loopback: false, carrier: false },
+        master: None,
+        ipv6: None,
+        mtu: 1500,
+        link_address: None,
+        tun: false,
+        addresses: Vec::new(),
+    }
+}
+
+fn with(attributes: &[Vec<u8>]) -> Result<Interface, Malformed> {
+    interface(&link(7, 0, &[plain(), attributes.to_vec()].concat()))
+}
+
+#[test]
+fn a_link_with_everything() {
+    let info = [attribute(IFLA_INFO_KIND, b"tun\0"), attribute(IFLA_INFO_SLAVE_KIND, b"bridge\0")].concat();
+    let attributes = [
+        plain(),
+        vec![
+            attribute(IFLA_ADDRESS, &[2, 0, 0, 0, 0, 1]),
+            attribute(IFLA_MASTER, &9_u32.to_ne_bytes()),
+            attribute(IFLA_LINKINFO, &info),
+            attribute(IFLA_AF_SPEC, &[attribute(2, &[0; 8]), settings(&[(0, 1), (59, 1)], 60)].concat()),
+        ],
+    ];
+    let expected = Interface {
+        flags: LinkFlags { up: true, multicast: true, loopback: false, carrier: true },
+        master: Some(Master { index: IfIndex::new(9).unwrap(), kind: Some("bridge".into()) }),
+        ipv6: Some(Ipv6Settings { disabled: false, forwarding: true, force_forwarding: true }),
+        link_address: Some([2, 0, 0, 0, 0, 1]),
+        tun: true,
+        ..expected()
+    };
+    let bytes = link(7, IFF_UP | IFF_MULTICAST | IFF_LOWER_UP, &attributes.concat());
+    assert_eq!(interface(&bytes), Ok(expected));
+}
+
+#[test]
+fn what_a_link_may_lack() {
+    let on = Ipv6Settings { disabled: false, forwarding: true, force_forwarding: false };
+    let nine = IfIndex::new(9).unwrap();
+    for (what, attributes, wanted) in [
+        ("everything", vec![], expected()),
+        ("IPv4 alone", vec![attribute(IFLA_AF_SPEC, &attribute(2, &[0; 8]))], expected()),
+        (
+            "the newer settings",
+            vec![attribute(IFLA_AF_SPEC, &settings(&[(0, -1)], 59))],
+            Interface { ipv6: Some(on), ..expected() },
+        ),
+        (
+            "all settings but one",
+            vec![attribute(IFLA_AF_SPEC, &settings(&[(0, 2)], 1))],
+            Interface { ipv6: Some(on), ..expected() },
+        ),
+        (
+            "IPv6 that is switched on",
+            vec![attribute(IFLA_AF_SPEC, &settings(&[(26, 1)], 60))],
+            Interface {
+                ipv6: Some(Ipv6Settings { disabled: true, forwarding: false, force_forwarding: false }),
+                ..expected()
+            },
+        ),
+        (
+            "its master's kind",
+            vec![attribute(IFLA_MASTER, &9_u32.to_ne_bytes())],
+            Interface { master: Some(Master { index: nine, kind: None }), ..expected() },
+        ),
+        ("an Ethernet address", vec![attribute(IFLA_ADDRESS, &[10, 0, 0, 1])], expected()),
+        ("an attribute's end", vec![vec![9, 0, 10, 0, 1, 0, 0, 0]], expected()),
+    ] {
+        assert_eq!(with(&attributes), Ok(wanted), "{what}");
+    }
+}
+
+#[test]
+fn what_a_link_must_not_lack() {
+    for (what, bytes) in [
+        ("a header", link_header(7, 0)[..15].to_vec()),
+        ("a name", link(7, 0, &plain()[1..])),
+        ("an MTU", link(7, 0, &plain()[..1])),
+        ("an index", link(0, 0, &plain())),
+        (
+            "settings, where it has IPv6",
+            link(7, 0, &[plain(), vec![attribute(IFLA_AF_SPEC, &attribute(INET6, &[]))]].concat()),
+        ),
+    ] {
+        assert_eq!(interface(&bytes), Err(Malformed), "{what}");
+    }
+    assert_eq!(interface(&link(7, 0, &plain())), Ok(expected()), "positive control");
+}
+
+fn address_message(flags: u8, scope: u8, attributes: &[Vec<u8>]) -> Vec<u8> {
+    [[10, 64, flags, scope], 7_u32.to_ne_bytes()].concat().into_iter().chain(attributes.concat()).collect()
+}
+
+#[test]
+fn addresses() {
+    let own: Ipv6Addr = "2001:db8::1".parse().unwrap();
+    let peer: Ipv6Addr = "2001:db8::2".parse().unwrap();
+    let flags = |flags: u32| attribute(IFA_FLAGS, &flags.to_ne_bytes());
+    let address_of = |address: Ipv6Addr| attribute(IFA_ADDRESS, &address.octets());
+    let plain =
+        Address { address: own, prefix_len: 64, scope: Scope::Global, flags: AddressFlags::default() };
+    for (what, bytes, wanted) in [
+        ("plain", address_message(0, 0, &[address_of(own)]), Ok(Some(plain))),
+        (
+            "link scope",
+            address_message(0, 253, &[address_of(own)]),
+            Ok(Some(Address { scope: Scope::Link, ..plain })),
+        ),
+        (
+            "site scope",
+            address_message(0, 200, &[address_of(own)]),
+            Ok(Some(Address { scope: Scope::Site, ..plain })),
+        ),
+        ("host scope", address_message(0, 254, &[address_of(own)]), Ok(None)),
+        (
+            "with a peer",
+            address_message(0, 0, &[address_of(peer), attribute(IFA_LOCAL, &own.octets())]),
+            Ok(Some(plain)),
+        ),
+        (
+            "flags of the header alone",
+            address_message(0x40 | 0x20, 0, &[address_of(own)]),
+            Ok(Some(Address {
+                flags: AddressFlags { tentative: true, deprecated: true, ..plain.flags },
+                ..plain
+            })),
+        ),
+        (
+            "flags past the header's eight",
+            address_message(0x40, 0, &[address_of(own), flags(IFA_F_NOPREFIXROUTE | IFA_F_TEMPORARY)]),
+            Ok(Some(Address {
+                flags: AddressFlags { noprefixroute: true, temporary: true, ..plain.flags },
+                ..plain
+            })),
+        ),
+        (
+            "optimistic",
+            address_message(0, 0, &[address_of(own), flags(IFA_F_TENTATIVE | IFA_F_OPTIMISTIC | 0x08)]),
+            Ok(Some(Address {
+                flags: AddressFlags { tentative: true, optimistic: true, dadfailed: true, ..plain.flags },
+                ..plain
+            })),
+        ),
+        ("no address", address_message(0, 0, &[]), Err(Malformed)),
+        ("an IPv4 address", address_message(0, 0, &[attribute(IFA_ADDRESS, &[10, 0, 0, 1])]), Err(Malformed)),
+        ("half a header", vec![10, 64, 0, 0], Err(Malformed)),
+    ] {
+        let wanted = wanted.map(|found| found.map(|address| (IfIndex::new(7).unwrap(), address)));
+        assert_eq!(address(&bytes), wanted, "{what}");
+    }
+}
+
+#[test]
+fn host_facts() {
+    let forwarding =
+        |value: i32| [vec![10, 0, 0, 0], attribute(NETCONFA_FORWARDING, &value.to_ne_bytes())].concat();
+    assert_eq!(host_forwarding(&forwarding(1)), Ok(true));
+    assert_eq!(host_forwarding(&forwarding(0)), Ok(false));
+    assert_eq!(host_forwarding(&[10, 0, 0, 0]), Err(Malformed));
+    assert_eq!(host_forwarding(&[10]), Err(Malformed));
+
+    let table = |name: &[u8], limit: &[u8]| {
+        [vec![10, 0, 0, 0], attribute(NDTA_NAME, name), attribute(NDTA_THRESH3, limit)].concat()
+    };
+    assert_eq!(neighbour_limit(&table(b"ndisc_cache\0", &1024_u32.to_ne_bytes())), Some(1024));
+    assert_eq!(neighbour_limit(&table(b"arp_cache\0", &1024_u32.to_ne_bytes())), None);
+    assert_eq!(neighbour_limit(&table(b"ndisc_cache\0", &[])), None);
+    assert_eq!(neighbour_limit(&[]), None);
+}
+
+proptest! {
+    #[test]
+    fn no_bytes_make_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..256)) {
+        drop((interface(&bytes), address(&bytes), host_forwarding(&bytes), neighbour_limit(&bytes)));
+    }
+
+    #[test]
+    fn a_link_stands_whatever_attribute_is_unknown(kind in 100_u16..0x3fff, value in prop::collection::vec(any::<u8>(), 0..64)) {
+        prop_assert_eq!(with(&[attribute(kind, &value)]), Ok(expected()));
+    }
+}

@@ -1,0 +1,133 @@
+//! The subscription to changes of links, IPv6 addresses and IPv6 settings.
+
+use std::io;
+
+use netlink_sys::{Socket, protocols::NETLINK_ROUTE};
+use nix::{
+    libc::{
+        ENOBUFS, MSG_TRUNC, RTNLGRP_IPV6_IFADDR, RTNLGRP_IPV6_IFINFO, RTNLGRP_IPV6_NETCONF, RTNLGRP_LINK,
+        c_int,
+    },
+    sys::socket::{setsockopt, sockopt},
+};
+use thiserror::Error;
+use tokio::io::{Interest, unix::AsyncFd};
+use tracing::warn;
+
+use super::notice::Changes;
+
+/// Room for unread events, in bytes: 1,000 new veths are 6,000 messages and 9 MB of the kernel's accounting, which
+/// grants twice what is asked for. It is memory only while events wait.
+pub const DEFAULT_RECEIVE_BUFFER: usize = 8 << 20;
+
+/// Larger than any event: the kernel builds them in one page, and in a few when an interface has many virtual functions.
+const DATAGRAM_LEN: usize = 64 << 10;
+
+/// More datagrams than any receive buffer holds that can be had (256 MB at the 768 bytes that the smallest is charged).
+const MORE_THAN_QUEUED: usize = 1 << 19;
+
+/// A netlink socket could not be had.
+#[derive(Debug, Error)]
+#[error("cannot open a netlink socket ({step})")]
+pub struct OpenError {
+    step: &'static str,
+    source: io::Error,
+}
+
+impl OpenError {
+    /// For `map_err`: what was tried when it failed.
+    pub(super) fn at(step: &'static str) -> impl FnOnce(io::Error) -> Self {
+        move |source| Self { step, source }
+    }
+}
+
+/// The socket that holds the subscription.
+#[derive(Debug)]
+pub(super) struct Events {
+    socket: AsyncFd<Socket>,
+    datagram: Vec<u8>,
+}
+
+impl Events {
+    pub(super) fn open(receive_buffer: usize) -> Result<Self, OpenError> {
+        let mut socket = Socket::new(NETLINK_ROUTE).map_err(OpenError::at("socket"))?;
+        set_receive_buffer(&socket, receive_buffer).map_err(OpenError::at("receive buffer"))?;
+        socket.set_non_blocking(true).map_err(OpenError::at("non-blocking"))?;
+        socket.bind_auto().map_err(OpenError::at("bind"))?;
+        // IFINFO is the only one to tell of `disable_ipv6` on an interface that has no address to lose or to win.
+        for group in [RTNLGRP_LINK, RTNLGRP_IPV6_IFADDR, RTNLGRP_IPV6_NETCONF, RTNLGRP_IPV6_IFINFO] {
+            socket.add_membership(group).map_err(OpenError::at("subscribe"))?;
+        }
+        // SAFETY: the descriptor was just opened, and `Socket` owns it, keeps it unchanged and closes it in its own drop.
+        let socket = unsafe { AsyncFd::register_with_interest(socket, Interest::READABLE) }
+            .map_err(io::Error::from)
+            .map_err(OpenError::at("register"))?;
+        Ok(Self { socket, datagram: Vec::with_capacity(DATAGRAM_LEN) })
+    }
+
+    pub(super) async fn readable(&self) -> io::Result<()> {
+        // The guard is dropped without clearing: only a read that finds nothing says that there is nothing.
+        self.socket.readable().await.map(drop)
+    }
+
+    pub(super) fn drain(&mut self, budget: usize, changes: &mut Changes) {
+        for _ in 0..budget {
+            match self.receive() {
+                Ok(Received::Events) => changes.note(&self.datagram),
+                Ok(Received::Foreign) => {}
+                Ok(Received::Truncated) => changes.overrun = true,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => {
+                    if error.raw_os_error() != Some(ENOBUFS) {
+                        warn!(%error, "netlink event socket failed; reading everything again");
+                    }
+                    changes.overrun = true;
+                    return self.discard();
+                }
+            }
+        }
+    }
+
+    /// Empties the queue after an overrun. What is in it is older than the dump that has to follow. It must be emptied
+    /// *before* that dump: a netlink socket that overran takes no further event until then, and does not report again
+    /// what it loses meanwhile (`NETLINK_S_CONGESTED`, `net/netlink/af_netlink.c`).
+    fn discard(&mut self) {
+        for _ in 0..MORE_THAN_QUEUED {
+            match self.receive() {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                Ok(Received::Events | Received::Foreign | Received::Truncated) | Err(_) => {}
+            }
+        }
+    }
+
+    fn receive(&mut self) -> io::Result<Received> {
+        let Self { socket, datagram } = self;
+        datagram.clear();
+        let (len, sender) =
+            socket.try_io(Interest::READABLE, |socket| socket.recv_from(datagram, MSG_TRUNC))?;
+        Ok(match sender.port_number() {
+            0 if len > datagram.len() => Received::Truncated,
+            0 => Received::Events,
+            _ => Received::Foreign,
+        })
+    }
+}
+
+/// What a read from the subscription found.
+enum Received {
+    /// Messages of the kernel.
+    Events,
+    /// A datagram of another process, which has nothing to say here.
+    Foreign,
+    /// The end of a datagram was lost.
+    Truncated,
+}
+
+/// Past the system-wide limit where that is allowed (`CAP_NET_ADMIN`), up to it where not.
+fn set_receive_buffer(socket: &Socket, bytes: usize) -> io::Result<()> {
+    if setsockopt(socket, sockopt::RcvBufForce, &bytes).is_ok() {
+        return Ok(());
+    }
+    socket.set_rx_buf_sz(c_int::try_from(bytes).unwrap_or(c_int::MAX))
+}

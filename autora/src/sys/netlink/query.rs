@@ -1,0 +1,197 @@
+//! Questions to the kernel, answered before the system call returns.
+
+mod ask;
+
+use std::io;
+
+use nix::libc::{ENODEV, ENXIO};
+use thiserror::Error;
+use tracing::warn;
+
+use self::ask::{Asker, Completeness};
+use super::{decode, events::OpenError, message::Malformed, request::Request};
+use crate::{
+    addr::IfIndex,
+    engine::interface::{Host, Interface},
+};
+
+/// How often a dump is begun that changes of the interfaces keep interrupting. A host on which hundreds of guests start
+/// may never hold still long enough.
+const DUMP_TRIES: usize = 2;
+
+/// A question was not answered.
+#[derive(Debug, Error)]
+pub enum QueryError {
+    /// The socket failed; the next question goes out on a new one.
+    #[error("cannot ask the kernel for {question}")]
+    Socket {
+        /// What was asked for.
+        question: &'static str,
+        /// The socket's error; `WouldBlock` when no answer came in time.
+        source: io::Error,
+    },
+    /// The kernel refused.
+    #[error("the kernel refuses {question}{}", reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default())]
+    Refused {
+        /// What was asked for.
+        question: &'static str,
+        /// Why, in the kernel's words, where it says.
+        reason: Option<String>,
+        /// The error that it gave.
+        source: io::Error,
+    },
+    /// The answer makes no sense.
+    #[error("the kernel's answer to the question for {question} is malformed")]
+    Malformed {
+        /// What was asked for.
+        question: &'static str,
+    },
+}
+
+/// Everything there is, at about one moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Snapshot {
+    /// The host-wide facts.
+    pub host: Host,
+    /// The interfaces, sorted by index. What is said of each is true in any case.
+    pub interfaces: Vec<Interface>,
+    /// Whether an interface that is not listed does not exist. Otherwise changes kept interrupting the kernel, which
+    /// may then leave some out: take no absence for a deletion, and dump again after a while.
+    pub complete: bool,
+}
+
+/// The socket that asks. Usable alone where no events are wanted.
+#[derive(Debug)]
+pub struct Queries {
+    asker: Asker,
+}
+
+impl Queries {
+    /// Of the network namespace that the calling thread is in.
+    ///
+    /// # Errors
+    ///
+    /// When a netlink socket cannot be had.
+    pub fn open() -> Result<Self, OpenError> {
+        Ok(Self { asker: Asker::open()? })
+    }
+
+    /// Reads all interfaces and the host-wide facts. The cost grows with the number of interfaces.
+    ///
+    /// # Errors
+    ///
+    /// When the kernel does not answer.
+    pub fn dump(&mut self) -> Result<Snapshot, QueryError> {
+        let host = self.read_host()?;
+        let mut interfaces = Vec::new();
+        for _ in 0..DUMP_TRIES {
+            let (found, completeness) = self.dump_once()?;
+            if completeness == Completeness::Complete {
+                return Ok(Snapshot { host, interfaces: found, complete: true });
+            }
+            interfaces = found;
+        }
+        // An interrupted dump may have left out addresses of an interface that nobody touched. Of each alone, no change
+        // elsewhere can interrupt the reading.
+        let mut afresh = Vec::with_capacity(interfaces.len());
+        for interface in interfaces {
+            afresh.extend(self.read(interface.index)?);
+        }
+        Ok(Snapshot { host, interfaces: afresh, complete: false })
+    }
+
+    /// Reads one interface; `None` if there is none (any more). The cost does not grow with the number of interfaces.
+    ///
+    /// # Errors
+    ///
+    /// When the kernel does not answer.
+    pub fn read(&mut self, index: IfIndex) -> Result<Option<Interface>, QueryError> {
+        let Some(mut interface) = none_if_gone(self.link(index))? else { return Ok(None) };
+        for _ in 0..DUMP_TRIES {
+            interface.addresses.clear();
+            let question = Request::AddressesOf(index);
+            let answer = self.asker.ask(question, |payload| match decode::address(payload) {
+                Ok(Some((owner, address))) if owner == index => interface.addresses.push(address),
+                Ok(_) => {}
+                Err(Malformed) => skip(question),
+            });
+            match none_if_gone(answer.map(Some))? {
+                None => return Ok(None),
+                Some(Completeness::Complete) => break,
+                // Of one interface alone, only a change of its own can do this, and an event follows on that.
+                Some(Completeness::Interrupted) => {}
+            }
+        }
+        interface.addresses.sort_unstable();
+        Ok(Some(interface))
+    }
+
+    /// Reads the host-wide facts. The cost does not grow with the number of interfaces.
+    ///
+    /// # Errors
+    ///
+    /// When the kernel does not answer.
+    pub fn read_host(&mut self) -> Result<Host, QueryError> {
+        let question = Request::HostSettings;
+        let mut forwarding = Err(Malformed);
+        self.asker.ask(question, |payload| forwarding = decode::host_forwarding(payload))?;
+        Ok(Host {
+            forwarding: forwarding
+                .map_err(|Malformed| QueryError::Malformed { question: question.name() })?,
+            neighbour_limit: neighbour_limit(),
+        })
+    }
+
+    fn link(&mut self, index: IfIndex) -> Result<Option<Interface>, QueryError> {
+        let question = Request::Link(index);
+        let mut interface = Err(Malformed);
+        self.asker.ask(question, |payload| interface = decode::interface(payload))?;
+        interface.map(Some).map_err(|Malformed| QueryError::Malformed { question: question.name() })
+    }
+
+    fn dump_once(&mut self) -> Result<(Vec<Interface>, Completeness), QueryError> {
+        let mut interfaces: Vec<Interface> = Vec::new();
+        let links = self.asker.ask(Request::Links, |payload| match decode::interface(payload) {
+            Ok(interface) => interfaces.push(interface),
+            Err(Malformed) => skip(Request::Links),
+        })?;
+        interfaces.sort_unstable_by_key(|interface| interface.index);
+        let addresses = self.asker.ask(Request::Addresses, |payload| match decode::address(payload) {
+            Ok(Some((owner, address))) => {
+                // An interface that came between the two dumps has its event waiting.
+                if let Ok(place) = interfaces.binary_search_by_key(&owner, |interface| interface.index) {
+                    interfaces[place].addresses.push(address);
+                }
+            }
+            Ok(None) => {}
+            Err(Malformed) => skip(Request::Addresses),
+        })?;
+        for interface in &mut interfaces {
+            interface.addresses.sort_unstable();
+        }
+        Ok((interfaces, links.max(addresses)))
+    }
+}
+
+/// On a socket of its own: after the table itself the kernel lists its settings per interface, which nobody wants to
+/// read, and a socket takes no other question before that is done.
+fn neighbour_limit() -> Option<u32> {
+    let asker = Asker::open().inspect_err(|error| warn!(%error, "cannot read the neighbour limit")).ok()?;
+    asker
+        .first(Request::NeighbourTables, decode::neighbour_limit)
+        .inspect_err(|error| warn!(%error, "cannot read the neighbour limit"))
+        .ok()?
+}
+
+fn none_if_gone<T>(answer: Result<Option<T>, QueryError>) -> Result<Option<T>, QueryError> {
+    match answer {
+        Err(QueryError::Refused { source, .. }) if matches!(source.raw_os_error(), Some(ENODEV | ENXIO)) => {
+            Ok(None)
+        }
+        answer => answer,
+    }
+}
+
+fn skip(question: Request) {
+    warn!(question = question.name(), "skipped a part of the kernel's answer that is malformed");
+}

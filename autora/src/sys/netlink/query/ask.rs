@@ -1,0 +1,184 @@
+//! One question and its answer.
+
+use std::{io, ops::ControlFlow};
+
+use netlink_packet_core::{NLM_F_ACK_TLVS, NLM_F_DUMP_INTR, NLM_F_MULTIPART, NLMSG_DONE, NLMSG_ERROR};
+use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_ROUTE};
+use nix::{
+    libc::{ENOBUFS, MSG_TRUNC},
+    sys::{
+        socket::{setsockopt, sockopt},
+        time::{TimeVal, TimeValLike},
+    },
+};
+
+use super::QueryError;
+use crate::sys::netlink::{
+    attribute::{find, number, text},
+    events::OpenError,
+    message::{Malformed, Message, messages},
+    request::Request,
+};
+
+/// The kernel answers before `send` returns, so that waiting at all means that an answer was lost.
+const ANSWER_TIMEOUT_MS: i64 = 1_000;
+
+/// The kernel fills at most 32 KiB at a time.
+const ANSWER_LEN: usize = 64 << 10;
+
+/// `linux/netlink.h`: the reason for a refusal in words, and what stands before it in `NLMSG_ERROR` (the error number
+/// and the header of the question) and in `NLMSG_DONE` (the error number).
+const NLMSGERR_ATTR_MSG: u16 = 1;
+const ERROR_HEADER_LEN: usize = 20;
+const DONE_HEADER_LEN: usize = 4;
+
+/// Whether an answer left nothing out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Completeness {
+    Complete,
+    /// A change interrupted the kernel while it listed (`NLM_F_DUMP_INTR`), or a part was lost.
+    Interrupted,
+}
+
+#[derive(Debug)]
+pub(super) struct Asker {
+    socket: Socket,
+    /// Number of the last question.
+    sequence: u32,
+    answer: Vec<u8>,
+}
+
+impl Asker {
+    pub(super) fn open() -> Result<Self, OpenError> {
+        Ok(Self { socket: open_socket()?, sequence: 0, answer: Vec::with_capacity(ANSWER_LEN) })
+    }
+
+    /// Hands the payload of every message that answers `question` to `each`.
+    pub(super) fn ask(
+        &mut self,
+        question: Request,
+        mut each: impl FnMut(&[u8]),
+    ) -> Result<Completeness, QueryError> {
+        let outcome = self.converse(question, |payload| {
+            each(payload);
+            ControlFlow::Continue(())
+        });
+        match outcome {
+            Ok(_) | Err(QueryError::Refused { .. }) => outcome,
+            Err(QueryError::Socket { .. } | QueryError::Malformed { .. }) => {
+                self.start_over();
+                match outcome {
+                    Err(QueryError::Socket { source, .. }) if source.raw_os_error() == Some(ENOBUFS) => {
+                        Ok(Completeness::Interrupted)
+                    }
+                    outcome => outcome,
+                }
+            }
+        }
+    }
+
+    /// The first message that answers `question` and has what `pick` looks for. Takes the socket with it, because the
+    /// rest of the answer is left unread.
+    pub(super) fn first<T>(
+        mut self,
+        question: Request,
+        mut pick: impl FnMut(&[u8]) -> Option<T>,
+    ) -> Result<Option<T>, QueryError> {
+        let mut found = None;
+        self.converse(question, |payload| {
+            found = pick(payload);
+            if found.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        })?;
+        Ok(found)
+    }
+
+    fn converse(
+        &mut self,
+        question: Request,
+        mut each: impl FnMut(&[u8]) -> ControlFlow<()>,
+    ) -> Result<Completeness, QueryError> {
+        let failed = |source| QueryError::Socket { question: question.name(), source };
+        let malformed = |Malformed| QueryError::Malformed { question: question.name() };
+        self.sequence = self.sequence.wrapping_add(1);
+        self.socket.send_to(&question.datagram(self.sequence), &SocketAddr::new(0, 0), 0).map_err(failed)?;
+        let mut completeness = Completeness::Complete;
+        loop {
+            if !receive(&self.socket, &mut self.answer).map_err(failed)? {
+                continue;
+            }
+            for message in messages(&self.answer) {
+                let message = message.map_err(malformed)?;
+                if message.sequence != self.sequence {
+                    continue;
+                }
+                if message.flags & NLM_F_DUMP_INTR != 0 {
+                    completeness = Completeness::Interrupted;
+                }
+                match message.kind {
+                    NLMSG_ERROR => {
+                        return refusal(question, message, ERROR_HEADER_LEN).map(|()| completeness);
+                    }
+                    NLMSG_DONE => return refusal(question, message, DONE_HEADER_LEN).map(|()| completeness),
+                    kind if kind == question.answer() => {
+                        let enough = each(message.payload).is_break();
+                        if enough || message.flags & NLM_F_MULTIPART == 0 {
+                            return Ok(completeness);
+                        }
+                    }
+                    _ => {}
+                }
+            }
+        }
+    }
+
+    /// Whatever is left of a failed answer is gone with the old socket. Without a new one the old has to do.
+    fn start_over(&mut self) {
+        if let Ok(socket) = open_socket() {
+            self.socket = socket;
+        }
+    }
+}
+
+fn open_socket() -> Result<Socket, OpenError> {
+    let mut socket = Socket::new(NETLINK_ROUTE).map_err(OpenError::at("socket"))?;
+    setsockopt(&socket, sockopt::ReceiveTimeout, &TimeVal::milliseconds(ANSWER_TIMEOUT_MS))
+        .map_err(io::Error::from)
+        .map_err(OpenError::at("receive timeout"))?;
+    socket.bind_auto().map_err(OpenError::at("bind"))?;
+    // What a kernel does not know (4.20, 4.12) it does without: more to read in an answer, less in a refusal.
+    _ = socket.set_netlink_get_strict_chk(true);
+    _ = socket.set_ext_ack(true);
+    _ = socket.set_cap_ack(true);
+    Ok(socket)
+}
+
+/// Fills `answer` with the next datagram; `false` if it is not the kernel's.
+fn receive(socket: &Socket, answer: &mut Vec<u8>) -> io::Result<bool> {
+    answer.clear();
+    let (len, sender) = loop {
+        match socket.recv_from(answer, MSG_TRUNC) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            received => break received?,
+        }
+    };
+    if len > answer.len() {
+        return Err(io::Error::from_raw_os_error(ENOBUFS));
+    }
+    Ok(sender.port_number() == 0)
+}
+
+/// The error in `message`, unless it is 0: then it ends an answer that was given.
+fn refusal(question: Request, message: Message<'_>, header_len: usize) -> Result<(), QueryError> {
+    let name = question.name();
+    let code = number(message.payload).ok_or(QueryError::Malformed { question: name })?.cast_signed();
+    if code == 0 {
+        return Ok(());
+    }
+    let explained = message.flags & NLM_F_ACK_TLVS != 0;
+    let reason = message.payload.get(header_len..).filter(|_| explained);
+    Err(QueryError::Refused {
+        question: name,
+        reason: reason.and_then(|attributes| find(attributes, NLMSGERR_ATTR_MSG)).map(text),
+        source: io::Error::from_raw_os_error(code.wrapping_neg()),
+    })
+}

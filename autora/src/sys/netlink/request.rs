@@ -1,0 +1,106 @@
+//! The questions, as bytes.
+
+use netlink_packet_core::{NLM_F_DUMP, NLM_F_REQUEST};
+use nix::libc::{
+    AF_INET6, AF_UNSPEC, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS, RTM_GETADDR, RTM_GETLINK, RTM_GETNEIGHTBL,
+    RTM_GETNETCONF, RTM_NEWADDR, RTM_NEWLINK, RTM_NEWNEIGHTBL, RTM_NEWNETCONF,
+};
+
+use super::decode::{NETCONFA_IFINDEX, NETCONFA_IFINDEX_ALL};
+use crate::addr::IfIndex;
+
+/// A question to the kernel.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Request {
+    /// All links.
+    Links,
+    /// One link.
+    Link(IfIndex),
+    /// All IPv6 addresses.
+    Addresses,
+    /// The IPv6 addresses of one interface; a kernel below 4.20 gives all.
+    AddressesOf(IfIndex),
+    /// The `conf.all` settings of IPv6.
+    HostSettings,
+    /// The neighbour tables of IPv6.
+    NeighbourTables,
+}
+
+impl Request {
+    /// What is asked for, for a person.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Links => "all links",
+            Self::Link(_) => "a link",
+            Self::Addresses => "all addresses",
+            Self::AddressesOf(_) => "the addresses of an interface",
+            Self::HostSettings => "the host's IPv6 settings",
+            Self::NeighbourTables => "the neighbour table",
+        }
+    }
+
+    /// The type of the messages that answer it.
+    pub(super) const fn answer(self) -> u16 {
+        match self {
+            Self::Links | Self::Link(_) => RTM_NEWLINK,
+            Self::Addresses | Self::AddressesOf(_) => RTM_NEWADDR,
+            Self::HostSettings => RTM_NEWNETCONF,
+            Self::NeighbourTables => RTM_NEWNEIGHTBL,
+        }
+    }
+
+    /// The datagram that asks, numbered `sequence`.
+    pub(super) fn datagram(self, sequence: u32) -> Vec<u8> {
+        let (kind, flags, body) = match self {
+            Self::Links => (RTM_GETLINK, NLM_F_DUMP, link_body(0)),
+            Self::Link(index) => (RTM_GETLINK, 0, link_body(index.get())),
+            Self::Addresses => (RTM_GETADDR, NLM_F_DUMP, address_body(0)),
+            Self::AddressesOf(index) => (RTM_GETADDR, NLM_F_DUMP, address_body(index.get())),
+            Self::HostSettings => (RTM_GETNETCONF, 0, netconf_body()),
+            Self::NeighbourTables => (RTM_GETNEIGHTBL, NLM_F_DUMP, family_body(AF_INET6)),
+        };
+        let length = 16 + u32::try_from(body.len()).expect("a body of a few bytes");
+        let mut datagram = Vec::with_capacity(64);
+        datagram.extend(length.to_ne_bytes());
+        datagram.extend(kind.to_ne_bytes());
+        datagram.extend((NLM_F_REQUEST | flags).to_ne_bytes());
+        datagram.extend(sequence.to_ne_bytes());
+        datagram.extend(0_u32.to_ne_bytes());
+        datagram.extend(body);
+        datagram
+    }
+}
+
+/// `struct ifinfomsg`, and the wish to be spared the counters: they cost more than everything else together. The
+/// settings of `IFLA_INET6_CONF` come all the same.
+fn link_body(index: u32) -> Vec<u8> {
+    let mut body = family_body(AF_UNSPEC);
+    body.extend(index.to_ne_bytes());
+    body.extend([0; 8]);
+    body.extend(attribute(IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS));
+    body
+}
+
+/// `struct ifaddrmsg`.
+fn address_body(index: u32) -> Vec<u8> {
+    let mut body = family_body(AF_INET6);
+    body.extend(index.to_ne_bytes());
+    body
+}
+
+/// `struct netconfmsg`, and whose settings.
+fn netconf_body() -> Vec<u8> {
+    let mut body = family_body(AF_INET6);
+    body.extend(attribute(NETCONFA_IFINDEX, NETCONFA_IFINDEX_ALL));
+    body
+}
+
+/// The first four bytes of every rtnetlink header: a family, and three that are 0 in a question.
+fn family_body(family: i32) -> Vec<u8> {
+    vec![u8::try_from(family).expect("address families fit a byte"), 0, 0, 0]
+}
+
+/// An attribute that holds one number.
+fn attribute(kind: u16, value: i32) -> Vec<u8> {
+    [8_u16.to_ne_bytes(), kind.to_ne_bytes()].concat().into_iter().chain(value.to_ne_bytes()).collect()
+}
