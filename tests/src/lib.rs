@@ -1,1 +1,50 @@
-//! Harness for scenarios against the real kernel.
+//! Harness for scenarios against the real kernel: network namespaces, links, guests, packets, and the daemon itself.
+//!
+//! Whatever goes wrong in here panics with the reason: a scenario has nothing to recover from. What a scenario makes
+//! (namespaces, processes) is gone when the value that stands for it is dropped, a failed test included.
+#![expect(clippy::missing_panics_doc, reason = "a harness reports every failure by panicking")]
+#![expect(
+    clippy::must_use_candidate,
+    reason = "most of these functions are called for what they do to the kernel"
+)]
+
+mod capture;
+mod daemon;
+mod guest;
+mod link;
+mod namespace;
+mod packet;
+mod solicit;
+mod tap;
+
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
+
+pub use capture::{Advert, Capture, Direction, Frame};
+pub use daemon::{Daemon, Launch, binary};
+pub use guest::{DefaultRoute, Guest};
+pub use link::{Interface, Mac, Veth};
+pub use namespace::Namespace;
+pub use packet::Sender;
+pub use solicit::{Checksum, Fragments, Solicit};
+pub use tap::Tap;
+
+/// Ends the test with a clear message unless it runs as root: a scenario that cannot run must not look like a success.
+pub fn require_root() {
+    assert!(nix::unistd::geteuid().is_root(), "scenarios make network namespaces: run them as root");
+}
+
+/// Looks every 10 ms until `probe` finds something, for state that the kernel announces to nobody who could wait for
+/// it. Panics with `what` when `timeout` is over.
+pub fn eventually<T>(timeout: Duration, what: &str, mut probe: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + timeout;
+    loop {
+        if let Some(found) = probe() {
+            return found;
+        }
+        assert!(Instant::now() < deadline, "waited {timeout:?} in vain for {what}");
+        thread::sleep(Duration::from_millis(10));
+    }
+}

@@ -1,0 +1,271 @@
+//! The real daemon, as a process in a namespace.
+
+use std::{
+    io::{BufRead, BufReader, Read},
+    os::unix::process::ExitStatusExt,
+    path::PathBuf,
+    process::{Child, Command, Stdio},
+    sync::{Arc, Condvar, Mutex, PoisonError},
+    thread,
+    time::{Duration, Instant},
+};
+
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+
+use crate::{Namespace, eventually};
+
+/// The daemon under test: `$AUTORA_BIN`, else the release build beside the running test.
+#[must_use]
+pub fn binary() -> PathBuf {
+    let path = std::env::var_os("AUTORA_BIN").map_or_else(beside_this_test, PathBuf::from);
+    assert!(path.is_file(), "no daemon at {}: `cargo xtask build` makes it", path.display());
+    path.canonicalize().expect("it is there")
+}
+
+/// How to start the daemon.
+#[derive(Clone, Debug, Default)]
+pub struct Launch {
+    arguments: Vec<String>,
+    environment: Vec<(String, String)>,
+    nobody: Option<Vec<String>>,
+}
+
+impl Launch {
+    /// With these arguments, as root, with an environment that holds nothing but PATH.
+    #[must_use]
+    pub fn new(arguments: &[&str]) -> Self {
+        Self { arguments: arguments.iter().map(ToString::to_string).collect(), ..Self::default() }
+    }
+
+    /// With a variable in the environment.
+    #[must_use]
+    pub fn env(mut self, name: &str, value: &str) -> Self {
+        self.environment.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// As a user that is not root, with these capabilities (`net_raw`, `bpf`) and no other, nor a way to any.
+    #[must_use]
+    pub fn as_nobody(mut self, capabilities: &[&str]) -> Self {
+        self.nobody = Some(capabilities.iter().map(ToString::to_string).collect());
+        self
+    }
+
+    /// Starts it in a namespace.
+    #[must_use]
+    pub fn start(&self, namespace: &Namespace) -> Daemon {
+        let mut command = self.command();
+        let mut child = namespace
+            .enter(|| command.spawn())
+            .unwrap_or_else(|error| panic!("starting {command:?}: {error}"));
+        let log = Log::default();
+        collect(child.stderr.take().expect("stderr is piped"), log.clone());
+        collect(child.stdout.take().expect("stdout is piped"), log.clone());
+        Daemon { child, log, _namespace: namespace.clone() }
+    }
+
+    fn command(&self) -> Command {
+        let binary = binary();
+        let mut command = match &self.nobody {
+            None => Command::new(&binary),
+            Some(capabilities) => {
+                // From its own folder: the way there may be closed to others, as /root is.
+                let mut command = Command::new("setpriv");
+                let sets = [&["-all".to_owned()], &capabilities[..]].concat().join(",+");
+                command
+                    .args(["--reuid=65534", "--regid=65534", "--clear-groups", "--no-new-privs"])
+                    .arg(format!("--inh-caps={sets}"))
+                    .arg(format!("--ambient-caps={sets}"))
+                    .arg(format!("--bounding-set={sets}"))
+                    .arg(PathBuf::from(".").join(binary.file_name().expect("a file has a name")))
+                    .current_dir(binary.parent().expect("a file is in a folder"));
+                command
+            }
+        };
+        command
+            .args(&self.arguments)
+            .env_clear()
+            .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        command
+    }
+}
+
+/// The running daemon; killed when dropped.
+#[derive(Debug)]
+pub struct Daemon {
+    child: Child,
+    log: Log,
+    _namespace: Namespace,
+}
+
+impl Daemon {
+    /// Starts it as root with these arguments.
+    #[must_use]
+    pub fn start(namespace: &Namespace, arguments: &[&str]) -> Self {
+        Launch::new(arguments).start(namespace)
+    }
+
+    /// Its process id.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// All lines it has written, to standard error and standard output.
+    #[must_use]
+    pub fn log(&self) -> Vec<String> {
+        self.log.lock().lines.clone()
+    }
+
+    /// The first line that has every one of these words, waiting for it if need be. A word is anything that stands
+    /// between characters other than letters, digits, `-` and `_`: `reasons=down,no-prefix` has the word `no-prefix`.
+    pub fn wait_for_log(&self, words: &[&str], timeout: Duration) -> String {
+        self.log.wait_for(words, timeout)
+    }
+
+    /// The lines so far that have every one of these words.
+    #[must_use]
+    pub fn lines_with(&self, words: &[&str]) -> Vec<String> {
+        self.log().into_iter().filter(|line| has_words(line, words)).collect()
+    }
+
+    /// Sends a signal.
+    pub fn signal(&self, signal: Signal) {
+        kill(self.process(), signal).expect("a child that is not waited for keeps its process id");
+    }
+
+    /// Waits for its end; returns the exit code, or minus the signal's number if one killed it.
+    pub fn wait_exit(&mut self, timeout: Duration) -> i32 {
+        let status =
+            eventually(timeout, "the daemon's end", || self.child.try_wait().expect("a child of ours"));
+        self.log.wait_closed(timeout);
+        status.code().or(status.signal().map(|signal| -signal)).expect("it either exited or was killed")
+    }
+
+    /// Whether it still runs.
+    pub fn is_running(&mut self) -> bool {
+        self.child.try_wait().expect("a child of ours").is_none()
+    }
+
+    fn process(&self) -> Pid {
+        Pid::from_raw(self.child.id().cast_signed())
+    }
+}
+
+impl Drop for Daemon {
+    #[expect(
+        clippy::print_stderr,
+        reason = "whoever reads of a failed test wants to see what the daemon said"
+    )]
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+        if thread::panicking() {
+            eprintln!("--- what the daemon wrote\n{}\n---", self.log().join("\n"));
+        }
+    }
+}
+
+/// Lines as they come in from the daemon.
+#[derive(Clone, Debug, Default)]
+struct Log(Arc<(Mutex<Lines>, Condvar)>);
+
+#[derive(Debug, Default)]
+struct Lines {
+    lines: Vec<String>,
+    /// How many of its two streams have ended.
+    closed: u8,
+}
+
+impl Log {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Lines> {
+        self.0.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Lines)) {
+        change(&mut self.lock());
+        self.0.1.notify_all();
+    }
+
+    fn wait_for(&self, words: &[&str], timeout: Duration) -> String {
+        let found = |lines: &Lines| lines.lines.iter().find(|line| has_words(line, words)).cloned();
+        let lines = self.wait_until(timeout, |lines| found(lines).is_some() || lines.closed == 2);
+        found(&lines).unwrap_or_else(|| panic!("no line with {words:?} within {timeout:?}"))
+    }
+
+    fn wait_closed(&self, timeout: Duration) {
+        drop(self.wait_until(timeout, |lines| lines.closed == 2));
+    }
+
+    fn wait_until(
+        &self,
+        timeout: Duration,
+        condition: impl Fn(&Lines) -> bool,
+    ) -> std::sync::MutexGuard<'_, Lines> {
+        let deadline = Instant::now() + timeout;
+        let mut lines = self.lock();
+        while !condition(&lines) {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                break;
+            }
+            lines = self.0.1.wait_timeout(lines, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        lines
+    }
+}
+
+fn collect(stream: impl Read + Send + 'static, log: Log) {
+    thread::spawn(move || {
+        for line in BufReader::new(stream).lines() {
+            let line = line.unwrap_or_else(|error| format!("(unreadable: {error})"));
+            log.change(|lines| lines.lines.push(line));
+        }
+        log.change(|lines| lines.closed += 1);
+    });
+}
+
+/// Whether every one of `words` stands in `line` between characters that belong to no word.
+fn has_words(line: &str, words: &[&str]) -> bool {
+    let inner = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    words.iter().all(|word| {
+        line.match_indices(word).any(|(at, _)| {
+            let before = line[..at].chars().next_back();
+            let after = line[at + word.len()..].chars().next();
+            !before.is_some_and(inner) && !after.is_some_and(inner)
+        })
+    })
+}
+
+/// `<target>/release/autora` for a test that runs as `<target>/<profile>/deps/<name>`.
+fn beside_this_test() -> PathBuf {
+    let test = std::env::current_exe().expect("a process knows its program");
+    let target = test.ancestors().nth(3).expect("a test is three folders deep in the target folder");
+    target.join("release/autora")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_of_a_line() {
+        let line = "INFO not serving interface=tap1 reasons=forwarding-off,no-prefix";
+        for (words, expected) in [
+            (&["not serving", "interface=tap1", "no-prefix"][..], true),
+            (&["forwarding-off"], true),
+            (&["interface=tap"], false),
+            (&["prefix"], false),
+            (&["not serving", "down"], false),
+        ] {
+            assert_eq!(has_words(line, words), expected, "{words:?}");
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! A guest: a namespace whose kernel configures itself from what routers advertise.
+
+use std::{net::Ipv6Addr, time::Duration};
+
+use serde_json::Value;
+
+use crate::{Namespace, eventually};
+
+/// A namespace with the kernel's own SLAAC on, which solicits as soon as an interface comes up.
+#[derive(Clone, Debug)]
+pub struct Guest(Namespace);
+
+/// A default route that a guest has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DefaultRoute {
+    /// The router.
+    pub gateway: Ipv6Addr,
+    /// The guest's interface that leads to it.
+    pub device: String,
+    /// Seconds until it goes by itself.
+    pub expires: Option<u64>,
+}
+
+impl Guest {
+    /// A guest that uses its addresses at once, without duplicate address detection.
+    #[must_use]
+    pub fn new() -> Self {
+        let namespace = Namespace::new("guest");
+        namespace.default_sysctls(&[
+            ("accept_dad", 0),
+            ("accept_ra", 1),
+            ("autoconf", 1),
+            ("forwarding", 0),
+            // Privacy addresses would stand beside the one that a test can foretell.
+            ("use_tempaddr", 0),
+        ]);
+        Self(namespace)
+    }
+
+    /// Its namespace.
+    #[must_use]
+    pub fn namespace(&self) -> &Namespace {
+        &self.0
+    }
+
+    /// Its usable global addresses.
+    #[must_use]
+    pub fn addresses(&self) -> Vec<Ipv6Addr> {
+        let interfaces = self.json("-6 address show scope global -tentative -dadfailed");
+        let addresses = interfaces.iter().filter_map(|interface| interface["addr_info"].as_array()).flatten();
+        addresses.filter_map(|address| parse(&address["local"])).collect()
+    }
+
+    /// Its default routes.
+    #[must_use]
+    pub fn default_routes(&self) -> Vec<DefaultRoute> {
+        self.json("-6 route show default")
+            .iter()
+            .filter_map(|route| {
+                Some(DefaultRoute {
+                    gateway: parse(&route["gateway"])?,
+                    device: route["dev"].as_str()?.to_owned(),
+                    expires: route["expires"].as_u64(),
+                })
+            })
+            .collect()
+    }
+
+    /// Whether it has a route to `prefix` (such as `2001:db8::/64`) itself.
+    #[must_use]
+    pub fn has_route(&self, prefix: &str) -> bool {
+        self.json("-6 route show").iter().any(|route| route["dst"] == prefix)
+    }
+
+    /// Waits until it has this address.
+    pub fn wait_for_address(&self, address: Ipv6Addr, timeout: Duration) {
+        eventually(timeout, &format!("{address} in {}", self.0.name()), || {
+            self.addresses().contains(&address).then_some(())
+        });
+    }
+
+    /// Waits until it has a default route.
+    pub fn wait_for_default_route(&self, timeout: Duration) -> DefaultRoute {
+        eventually(timeout, &format!("a default route in {}", self.0.name()), || self.default_routes().pop())
+    }
+
+    /// Waits until it has none.
+    pub fn wait_for_no_default_route(&self, timeout: Duration) {
+        eventually(timeout, &format!("the end of the default route in {}", self.0.name()), || {
+            self.default_routes().is_empty().then_some(())
+        });
+    }
+
+    fn json(&self, arguments: &str) -> Vec<Value> {
+        match serde_json::from_str(&self.0.ip(&format!("-j {arguments}"))) {
+            Ok(Value::Array(values)) => values,
+            other => panic!("ip -j {arguments}: not a list: {other:?}"),
+        }
+    }
+}
+
+impl Default for Guest {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+fn parse(value: &Value) -> Option<Ipv6Addr> {
+    value.as_str()?.parse().ok()
+}

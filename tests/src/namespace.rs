@@ -1,0 +1,155 @@
+//! Network namespaces that end with the test that made them.
+
+use std::{
+    fmt::Display,
+    fs::{self, File},
+    panic,
+    process::Command,
+    sync::{
+        Arc, Once,
+        atomic::{AtomicU32, Ordering},
+    },
+    thread,
+};
+
+use nix::{
+    errno::Errno,
+    sched::{CloneFlags, setns},
+    sys::signal::kill,
+    unistd::Pid,
+};
+
+const PREFIX: &str = "autora-";
+const DIRECTORY: &str = "/run/netns";
+
+/// A network namespace with its loopback up, deleted with its last clone.
+///
+/// Its name is `autora-<pid>-<number>-<label>`. Namespaces of that form whose process is dead are left over from a
+/// killed test run and are deleted before the first new one is made.
+#[derive(Clone, Debug)]
+pub struct Namespace(Arc<Named>);
+
+#[derive(Debug)]
+struct Named {
+    name: String,
+    handle: File,
+}
+
+impl Namespace {
+    /// A namespace with the kernel's defaults.
+    #[must_use]
+    pub fn new(label: &str) -> Self {
+        static SWEEP: Once = Once::new();
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+
+        crate::require_root();
+        SWEEP.call_once(delete_leftovers);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let name = format!("{PREFIX}{}-{number}-{label}", std::process::id());
+        output(Command::new("ip").args(["netns", "add", &name]));
+        let handle = File::open(format!("{DIRECTORY}/{name}")).expect("a namespace just made can be opened");
+        let namespace = Self(Arc::new(Named { name, handle }));
+        namespace.ip("link set lo up");
+        namespace
+    }
+
+    /// A namespace that routes, for the daemon: `forwarding` on everywhere, addresses usable without duplicate address
+    /// detection, and deaf to the advertisements of others.
+    #[must_use]
+    pub fn host() -> Self {
+        let host = Self::new("host");
+        host.default_sysctls(&[("accept_dad", 0), ("accept_ra", 0)]);
+        host.sysctl("ipv6/conf/all/forwarding", 1);
+        host
+    }
+
+    /// A namespace on whose interfaces nobody but the test speaks: its kernel neither solicits nor listens to routers.
+    #[must_use]
+    pub fn quiet() -> Self {
+        let quiet = Self::new("quiet");
+        quiet.default_sysctls(&[("accept_dad", 0), ("accept_ra", 0), ("router_solicitations", 0)]);
+        quiet
+    }
+
+    /// Its name, for `ip -n`.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    /// Does `work` on a thread of its own that has entered the namespace. What it spawns or opens belongs there.
+    pub fn enter<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
+        thread::scope(|scope| {
+            let inside = scope.spawn(|| {
+                setns(&self.0.handle, CloneFlags::CLONE_NEWNET).expect("root may enter a namespace");
+                work()
+            });
+            inside.join().unwrap_or_else(|reason| panic::resume_unwind(reason))
+        })
+    }
+
+    /// Runs `ip` in the namespace with the words of `arguments`; returns what it printed.
+    pub fn ip(&self, arguments: &str) -> String {
+        output(Command::new("ip").args(["-n", self.name()]).args(arguments.split_whitespace()))
+    }
+
+    /// Runs a command in the namespace to its end; returns what it printed.
+    pub fn run(&self, command: &mut Command) -> String {
+        self.enter(|| output(command))
+    }
+
+    /// Sets `net/<key>`, separated by slashes, as an interface's name may hold dots: `ipv6/conf/tap1/forwarding`.
+    pub fn sysctl(&self, key: &str, value: impl Display) {
+        let value = value.to_string();
+        // What `/proc/sys/net` shows depends on the thread that looks.
+        self.enter(|| fs::write(format!("/proc/sys/net/{key}"), &value))
+            .unwrap_or_else(|error| panic!("net/{key} = {value}: {error}"));
+    }
+
+    /// Sets IPv6 settings for every interface that will be made here. Those present are not touched, but for
+    /// `accept_dad`, where the kernel obeys the higher one of interface and `all`.
+    pub fn default_sysctls(&self, settings: &[(&str, u32)]) {
+        for (key, value) in settings {
+            self.sysctl(&format!("ipv6/conf/default/{key}"), value);
+            if *key == "accept_dad" {
+                self.sysctl("ipv6/conf/all/accept_dad", value);
+            }
+        }
+    }
+}
+
+impl Drop for Named {
+    fn drop(&mut self) {
+        delete(&self.name);
+    }
+}
+
+/// Runs a command to its end; returns its standard output.
+fn output(command: &mut Command) -> String {
+    let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    assert!(output.status.success(), "{command:?}: {}: {}", output.status, text(&output.stderr));
+    text(&output.stdout)
+}
+
+fn delete_leftovers() {
+    // Without the directory no namespace was ever named on this machine.
+    let Ok(entries) = fs::read_dir(DIRECTORY) else { return };
+    for name in entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()) {
+        if owner(&name).is_some_and(|pid| kill(pid, None) == Err(Errno::ESRCH)) {
+            delete(&name);
+        }
+    }
+}
+
+/// The process that made a namespace of this name, if its form is ours.
+fn owner(name: &str) -> Option<Pid> {
+    let (pid, _) = name.strip_prefix(PREFIX)?.split_once('-')?;
+    Some(Pid::from_raw(pid.parse().ok()?))
+}
+
+/// Deletes a namespace, perhaps for the second time: another test run may sweep the same leftovers, and a drop during
+/// a panic must not panic.
+fn delete(name: &str) {
+    drop(Command::new("ip").args(["netns", "delete", name]).output());
+}

@@ -1,0 +1,62 @@
+//! Tap devices, whose other end the test holds open as a hypervisor would.
+
+use std::{
+    fs::{File, OpenOptions},
+    io::Write,
+    os::fd::AsRawFd,
+};
+
+use nix::libc;
+
+use crate::{Interface, Namespace};
+
+/// A tap device; without carrier until [`Tap::open`].
+#[derive(Debug)]
+pub struct Tap {
+    /// The host's view of it.
+    pub interface: Interface,
+    handle: Option<File>,
+}
+
+impl Tap {
+    /// A tap device that is up and that nobody has opened yet.
+    #[must_use]
+    pub fn new(namespace: &Namespace, name: &str) -> Self {
+        namespace.ip(&format!("tuntap add dev {name} mode tap"));
+        let interface = Interface::existing(namespace, name);
+        interface.set("up");
+        Self { interface, handle: None }
+    }
+
+    /// Opens the device: it has carrier until [`Tap::close`].
+    pub fn open(&mut self) {
+        let name = self.interface.name();
+        self.handle = Some(self.interface.namespace().enter(|| attach(name)));
+    }
+
+    /// Closes it: carrier lost. The device stays.
+    pub fn close(&mut self) {
+        self.handle = None;
+    }
+
+    /// Hands the host a frame as if the guest had sent it.
+    pub fn send(&self, frame: &[u8]) {
+        let mut handle = self.handle.as_ref().expect("the tap is open");
+        handle.write_all(frame).expect("a tap takes a frame");
+    }
+}
+
+fn attach(name: &str) -> File {
+    let file = OpenOptions::new().read(true).write(true).open("/dev/net/tun").expect("/dev/net/tun is there");
+    // SAFETY: `ifreq` is plain data for which all zeroes is a value.
+    let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
+    for (to, from) in request.ifr_name.iter_mut().zip(name.bytes()) {
+        *to = from.cast_signed();
+    }
+    request.ifr_ifru.ifru_flags =
+        i16::try_from(libc::IFF_TAP | libc::IFF_NO_PI).expect("the flags are a 16-bit field");
+    // SAFETY: TUNSETIFF reads and writes one `ifreq`, which lives across the call.
+    let result = unsafe { libc::ioctl(file.as_raw_fd(), libc::TUNSETIFF, &raw mut request) };
+    assert_eq!(result, 0, "opening {name}: {}", std::io::Error::last_os_error());
+    file
+}
