@@ -43,10 +43,16 @@ fn object() -> Option<PathBuf> {
     }
     // Cargo runs a build script each time if a watched path does not exist, and watches a folder by the times of what is
     // in it: so the folder is made, and the object's appearance is noticed. Where it cannot be made, none will appear.
-    if fs::create_dir_all(&folder).is_ok() {
+    if folder.exists() || make_old(&folder).is_ok() {
         watch(&folder);
     }
     None
+}
+
+/// Makes a folder that does not look changed since this script has started.
+fn make_old(folder: &Path) -> io::Result<()> {
+    fs::create_dir_all(folder)?;
+    fs::File::open(folder)?.set_modified(SystemTime::UNIX_EPOCH)
 }
 
 fn warn_if_stale(object: &Path) {
