@@ -160,6 +160,9 @@ impl Daemon {
         }
         self.take_in(snapshot);
         self.act();
+        if let Outlet::DryRun(dry_run) = &mut self.outlet {
+            dry_run.introduced();
+        }
         let counts = log::Counts::of(&self.fleet);
         log::started(&self.config, &self.outlet.filter_name(), counts);
         service_manager::ready(&counts.to_string());

@@ -9,6 +9,7 @@ use crate::{
     addr::IfIndex,
     config::Config,
     engine::fleet::Send,
+    error,
     sys::{
         clock,
         filter::{CAPACITY, Counters, Filter},
@@ -35,7 +36,7 @@ impl Live {
         let receiver = Receiver::open(filter)?;
         if let Some(reason) = fallback {
             warn!(
-                reason = &reason as &dyn std::error::Error,
+                reason = error::chain(&reason),
                 "no eBPF filter: the classic one takes its place, so floods of solicitations reach the daemon and \
                  other routers go unseen; --filter classic accepts that, --filter ebpf refuses to start"
             );
