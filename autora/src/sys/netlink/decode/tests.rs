@@ -131,11 +131,7 @@ fn what_a_link_must_not_lack() {
 }
 
 fn address_message(flags: u8, scope: u8, attributes: &[Vec<u8>]) -> Vec<u8> {
-    [[INET6 as u8, 64, flags, scope], 7_u32.to_ne_bytes()]
-        .concat()
-        .into_iter()
-        .chain(attributes.concat())
-        .collect()
+    [[10, 64, flags, scope], 7_u32.to_ne_bytes()].concat().into_iter().chain(attributes.concat()).collect()
 }
 
 #[test]
