@@ -1,3 +1,140 @@
-//! The socket filter of autora.
+//! The socket filter of autora: which ICMPv6 packets wake the daemon.
+//!
+//! It runs on the daemon's one raw ICMPv6 socket, behind `ICMP6_FILTER` (types 133 and 134), once per packet and in
+//! softirq. Everything is read relative to the network header: on a raw socket `skb->data` is the ICMPv6 header, under
+//! `BPF_PROG_TEST_RUN` it is not, and this way the verdicts are the same.
 #![no_std]
 #![no_main]
+#![cfg_attr(target_arch = "bpf", feature(asm_experimental_arch))]
+
+mod skb;
+
+use autora_common::{
+    Advertisement, Message, Reason,
+    maps::{CAPACITY, ForeignAdvertisement, InterfaceStats, PENDING_HOLD, PendingMark},
+    validate,
+};
+use aya_ebpf::{
+    bindings::BPF_F_NO_PREALLOC,
+    helpers::generated::bpf_ktime_get_boot_ns,
+    macros::{map, socket_filter},
+    maps::{HashMap, PerCpuArray},
+    programs::SkBuffContext,
+};
+use aya_log_ebpf::trace;
+
+use crate::skb::Skb;
+
+// Memory for what is served, not for what might be.
+#[map]
+static SERVED: HashMap<u32, PendingMark> = HashMap::with_max_entries(CAPACITY, BPF_F_NO_PREALLOC);
+
+#[map]
+static INTERFACES: HashMap<u32, InterfaceStats> = HashMap::with_max_entries(CAPACITY, BPF_F_NO_PREALLOC);
+
+#[map]
+#[expect(clippy::cast_possible_truncation, reason = "a handful")]
+static TOTALS: PerCpuArray<u64> = PerCpuArray::with_max_entries(Reason::COUNT as u32, 0);
+
+#[expect(clippy::cast_possible_truncation, reason = "some seconds")]
+const PENDING_HOLD_NS: u64 = PENDING_HOLD.as_nanos() as u64;
+
+/// The whole packet goes to the socket.
+const KEEP: i64 = u32::MAX as i64;
+/// Nothing goes to the socket.
+const DROP: i64 = 0;
+
+/// The entry: verdict, counters, return value.
+#[socket_filter]
+#[expect(clippy::needless_pass_by_value, reason = "the macro calls it like that")]
+fn autora(ctx: SkBuffContext) -> i64 {
+    let skb = Skb(&ctx.skb);
+    let reason = try_filter(&skb).err().unwrap_or(Reason::Passed);
+    count(&skb, reason);
+    trace!(&ctx, "{} {}", skb.ifindex(), reason as u32);
+    if reason == Reason::Passed { KEEP } else { DROP }
+}
+
+fn try_filter(skb: &Skb<'_>) -> Result<(), Reason> {
+    // Cheapest first: hosts may have many interfaces that nobody serves.
+    let mark = SERVED.get_ptr_mut(skb.ifindex()).ok_or(Reason::NotServed)?;
+    match validate(skb)? {
+        Message::Solicitation => admit(mark),
+        Message::Advertisement(advertisement) => {
+            record(skb, advertisement);
+            Err(Reason::ForeignAdvertisement)
+        }
+    }
+}
+
+/// Lets a valid solicitation through unless one is pending. Malformed ones never get here, so they spend no mark.
+fn admit(mark: *mut PendingMark) -> Result<(), Reason> {
+    // SAFETY: the pointer is that of a map value, which the kernel keeps until the program ends. Two CPUs may both let
+    // one through, which costs the daemon one solicitation more.
+    let (now, since) = unsafe { (bpf_ktime_get_boot_ns(), *mark) };
+    if since != 0 && now.saturating_sub(since) < PENDING_HOLD_NS {
+        return Err(Reason::Coalesced);
+    }
+    // SAFETY: as above.
+    unsafe { *mark = now };
+    Ok(())
+}
+
+fn record(skb: &Skb<'_>, advertisement: Advertisement) {
+    if let Some(stats) = INTERFACES.get_ptr_mut(skb.ifindex()) {
+        let Advertisement { source: (source_high, source_low), router_lifetime } = advertisement;
+        // SAFETY: as in `admit`; a mixture of two advertisements is possible and documented.
+        unsafe {
+            (*stats).foreign = ForeignAdvertisement {
+                seen: bpf_ktime_get_boot_ns(),
+                source_high,
+                source_low,
+                router_lifetime: router_lifetime.into(),
+            };
+        }
+    }
+}
+
+fn count(skb: &Skb<'_>, reason: Reason) {
+    if let Some(total) = TOTALS.get_ptr_mut(reason as u32) {
+        // SAFETY: a value of this CPU, which no other run of the program interrupts.
+        unsafe { *total += 1 };
+    }
+    if let Some(stats) = INTERFACES.get_ptr_mut(skb.ifindex()) {
+        // Without CAP_PERFMON the verifier wants one bound for the index at the addition below, not a known value for
+        // each path that leads there: so it is made to forget the value.
+        let index = skb.forget_value(reason as u32) as usize;
+        // SAFETY: a pointer into the map value, not read through here.
+        let counters = unsafe { &raw mut (*stats).counters };
+        if index < Reason::COUNT {
+            // SAFETY: within the array.
+            increment(unsafe { counters.cast::<u64>().add(index) });
+        }
+    }
+}
+
+/// Adds 1 to a counter that other CPUs may be adding to.
+fn increment(counter: *mut u64) {
+    // SAFETY: a pointer into a map value. The compiler's atomics know no BPF yet.
+    #[cfg(target_arch = "bpf")]
+    unsafe {
+        core::arch::asm!("lock *(u64 *)({counter} + 0) += {one}", counter = in(reg) counter, one = in(reg) 1_u64);
+    }
+    // SAFETY: as above.
+    #[cfg(not(target_arch = "bpf"))]
+    unsafe {
+        (*counter.cast::<core::sync::atomic::AtomicU64>())
+            .fetch_add(1, core::sync::atomic::Ordering::Relaxed);
+    }
+}
+
+/// Nothing here panics; the compiler wants a handler nevertheless.
+#[panic_handler]
+fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
+    loop {}
+}
+
+// The helpers that a filter may call are free for programs that declare a licence compatible with the GPL.
+#[unsafe(no_mangle)]
+#[unsafe(link_section = "license")]
+static LICENSE: [u8; 13] = *b"Dual MIT/GPL\0";

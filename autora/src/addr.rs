@@ -72,7 +72,6 @@ pub struct Prefix64(u64);
 impl Prefix64 {
     /// The /64 that `address` lies in.
     #[must_use]
-    #[expect(clippy::cast_possible_truncation, reason = "the upper 64 bits of 128, shifted down, fit")]
     pub const fn containing(address: Ipv6Addr) -> Self {
         Self((address.to_bits() >> 64) as u64)
     }

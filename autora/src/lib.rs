@@ -1,8 +1,14 @@
 //! autora: the IPv6 Router Advertisement daemon for hypervisors.
 //!
-//! The library beneath the binary. [`engine`] and [`wire`] are pure; everything that touches the kernel is in `sys`.
+//! The library beneath the binary. [`engine`] and [`wire`] are pure; everything that touches the kernel is in [`sys`];
+//! [`daemon`] is the event loop between them.
 
 pub mod addr;
+pub mod cli;
+pub mod config;
+pub mod daemon;
+pub mod dry_run;
 pub mod engine;
+pub mod error;
 pub mod sys;
 pub mod wire;

@@ -1,2 +1,54 @@
-//! Development tasks of autora.
-fn main() {}
+//! Development tasks of autora: `cargo xtask <task>`.
+//!
+//! Each task brings about what it needs by itself (`demo` and `test` set the machine up, build the filter, build
+//! the daemon), so that any of them may be the first command ever run on a machine. A task that finds everything in
+//! place is quick and says little.
+
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command-line tool speaks on its terminal")]
+
+mod build;
+mod build_ebpf;
+mod demo;
+mod object;
+mod process;
+mod setup;
+mod test;
+mod ui;
+mod workspace;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::workspace::Workspace;
+
+/// Development tasks of autora.
+#[derive(Debug, Parser)]
+#[command(name = "xtask", bin_name = "cargo xtask", disable_help_subcommand = true)]
+enum Task {
+    /// Find or install what the eBPF build (and, asked for, the tests) need
+    Setup(setup::Args),
+    /// Compile the socket filter to target/ebpf/autora.bpf.o
+    BuildEbpf,
+    /// Build the release daemon with the filter in it
+    Build,
+    /// Format, clippy, unit tests, release build, tests against the real kernel
+    Test(test::Args),
+    /// Show the main job in network namespaces: guests get an address and a route
+    Demo(demo::Args),
+}
+
+fn main() -> ExitCode {
+    let workspace = Workspace::locate();
+    let done = match Task::parse() {
+        Task::Setup(args) => setup::run(&workspace, &args),
+        Task::BuildEbpf => build_ebpf::run(&workspace).map(|()| ExitCode::SUCCESS),
+        Task::Build => build::run(&workspace).map(|_| ExitCode::SUCCESS),
+        Task::Test(args) => Ok(test::run(&workspace, &args)),
+        Task::Demo(args) => demo::run(&workspace, &args),
+    };
+    done.unwrap_or_else(|error| {
+        ui::error(&error);
+        ExitCode::FAILURE
+    })
+}

@@ -71,13 +71,30 @@ pub enum Reason {
     },
     /// No usable /64.
     NoPrefix {
-        /// Addresses of global scope that do not count, with their prefix lengths.
-        others: Vec<(Ipv6Addr, u8)>,
+        /// The addresses of global scope that there are, and why they do not count.
+        others: Vec<Uncounted>,
     },
     /// More than one usable /64, and no way to tell which is meant.
     SeveralPrefixes(Vec<Prefix64>),
     /// The filter's map of served interfaces has no room left.
     FilterFull,
+}
+
+/// An address of global scope that does not make a prefix.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Uncounted {
+    /// The address.
+    pub address: Ipv6Addr,
+    /// Its prefix length in bits.
+    pub prefix_len: u8,
+    /// Why it does not count, in a word or two.
+    pub why: &'static str,
+}
+
+impl fmt::Display for Uncounted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{} ({})", self.address, self.prefix_len, self.why)
+    }
 }
 
 impl Reason {
@@ -121,7 +138,7 @@ impl fmt::Display for Reason {
             Self::NoPrefix { others } if others.is_empty() => f.write_str("it has no usable /64"),
             Self::NoPrefix { others } => {
                 f.write_str("it has no usable /64, only ")?;
-                write_list(f, others.iter().map(|(address, len)| format!("{address}/{len}")))
+                write_list(f, others)
             }
             Self::SeveralPrefixes(prefixes) => {
                 f.write_str("it has more than one /64: ")?;
@@ -169,7 +186,7 @@ pub fn decide(policy: &Policy, interface: &Interface, in_use: Option<LinkLocal>)
             });
         }
         (_, [_]) => {}
-        (_, []) => reasons.push(Reason::NoPrefix { others: other_globals(interface) }),
+        (_, []) => reasons.push(Reason::NoPrefix { others: uncounted(interface) }),
         (_, [_, _, ..]) => reasons.push(Reason::SeveralPrefixes(prefixes)),
     }
     Verdict::Refuse(reasons)
@@ -228,20 +245,29 @@ fn usable_prefixes(interface: &Interface) -> Vec<Prefix64> {
 }
 
 fn counts_for_prefix(address: &Address) -> bool {
-    let flags = address.flags;
-    address.scope == Scope::Global
-        && address.prefix_len == 64
-        && flags.usable()
-        && !flags.deprecated
-        && !flags.temporary
+    address.scope == Scope::Global && why_uncounted(address).is_none()
 }
 
-fn other_globals(interface: &Interface) -> Vec<(Ipv6Addr, u8)> {
-    interface
-        .addresses
-        .iter()
-        .filter(|a| a.scope == Scope::Global)
-        .map(|a| (a.address, a.prefix_len))
+/// Why an address of global scope does not make a prefix, if it does not.
+fn why_uncounted(address: &Address) -> Option<&'static str> {
+    let flags = address.flags;
+    match () {
+        () if address.prefix_len != 64 => Some("not a /64"),
+        () if flags.dadfailed => Some("a duplicate"),
+        () if !flags.usable() => Some("tentative"),
+        () if flags.deprecated => Some("deprecated"),
+        () if flags.temporary => Some("temporary"),
+        () => None,
+    }
+}
+
+fn uncounted(interface: &Interface) -> Vec<Uncounted> {
+    let globals = interface.addresses.iter().filter(|address| address.scope == Scope::Global);
+    globals
+        .filter_map(|address| {
+            let Address { address: ip, prefix_len, .. } = *address;
+            why_uncounted(address).map(|why| Uncounted { address: ip, prefix_len, why })
+        })
         .collect()
 }
 

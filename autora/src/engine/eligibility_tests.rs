@@ -76,7 +76,7 @@ fn each_failed_test_is_a_reason() {
     check(&["loopback"], |i| i.flags.loopback = true);
     check(&["forwarding-off"], |i| i.ipv6.as_mut().unwrap().forwarding = false);
     check(&["no-link-local"], |i| i.addresses.truncate(1));
-    check(&["no-prefix"], |i| drop(i.addresses.remove(0)));
+    check(&["no-prefix"], |i| _ = i.addresses.remove(0));
     check(&["several-prefixes"], |i| i.addresses.push(address("2001:db8:2::1", 64)));
 }
 
@@ -190,8 +190,14 @@ fn sentences_say_what_to_look_at() {
         ),
         (Reason::Enslaved { kind: Some("bridge".to_owned()) }, "it is a port of a bridge"),
         (
-            Reason::NoPrefix { others: vec![("2001:db8::1".parse().unwrap(), 48)] },
-            "it has no usable /64, only 2001:db8::1/48",
+            Reason::NoPrefix {
+                others: vec![Uncounted {
+                    address: "2001:db8::1".parse().unwrap(),
+                    prefix_len: 48,
+                    why: "not a /64",
+                }],
+            },
+            "it has no usable /64, only 2001:db8::1/48 (not a /64)",
         ),
         (
             Reason::NoLinkLocal { unopened: true },

@@ -1,1 +1,339 @@
+use std::{collections::HashSet, time::Duration};
 
+use proptest::prelude::*;
+use rand::{SeedableRng, rngs::StdRng};
+use regex::Regex;
+
+use super::*;
+use crate::{
+    addr::Prefix64,
+    engine::{
+        advertiser::MIN_DELAY_BETWEEN_RAS,
+        interface::{Address, AddressFlags, Ipv6Settings, LinkFlags, Scope},
+    },
+};
+
+const fn secs(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+fn index(n: u32) -> IfIndex {
+    IfIndex::new(n).unwrap()
+}
+
+/// A fit interface: tapN with fe80::N and 2001:db8:N::1/64.
+fn tap(n: u32) -> Interface {
+    let address = |text: String, scope| Address {
+        address: text.parse().unwrap(),
+        prefix_len: 64,
+        scope,
+        flags: AddressFlags::default(),
+    };
+    Interface {
+        index: index(n),
+        name: format!("tap{n}"),
+        flags: LinkFlags { up: true, multicast: true, loopback: false, carrier: true },
+        master: None,
+        ipv6: Some(Ipv6Settings { disabled: false, forwarding: true, force_forwarding: false }),
+        mtu: 1500,
+        link_address: None,
+        tun: true,
+        addresses: vec![
+            address(format!("2001:db8:{n}::1"), Scope::Global),
+            address(format!("fe80::{n}"), Scope::Link),
+        ],
+    }
+}
+
+fn changed(n: u32, change: impl FnOnce(&mut Interface)) -> Interface {
+    let mut interface = tap(n);
+    change(&mut interface);
+    interface
+}
+
+fn forwarding_off(interface: &mut Interface) {
+    interface.ipv6.as_mut().unwrap().forwarding = false;
+}
+
+/// A fleet in virtual time, with a filter map of its own to hold the actions against.
+struct Bench {
+    fleet: Fleet,
+    now: Instant,
+    rng: StdRng,
+    map: HashSet<IfIndex>,
+    capacity: usize,
+    /// Everything that happened, in short: `+1` served, `-1` taken out, `~1` mark cleared, `RA 1`, `final 1`, and reports.
+    events: Vec<String>,
+    last_sent: HashMap<IfIndex, Instant>,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let policy = Policy { pattern: Regex::new("^tap[0-9]+$").unwrap() };
+        let parameters = Parameters {
+            min_interval: secs(20),
+            max_interval: secs(60),
+            router_lifetime: secs(180),
+            valid_lifetime: secs(86_400),
+            preferred_lifetime: secs(14_400),
+        };
+        Self {
+            fleet: Fleet::new(policy, parameters),
+            now: Instant::from_boot(secs(1_000)),
+            rng: StdRng::seed_from_u64(1),
+            map: HashSet::new(),
+            capacity: usize::MAX,
+            events: Vec::new(),
+            last_sent: HashMap::new(),
+        }
+    }
+
+    fn see(&mut self, interface: Interface) {
+        self.fleet.reconcile(interface, self.now);
+        self.run_for(Duration::ZERO);
+    }
+
+    fn see_all(&mut self, interfaces: impl IntoIterator<Item = Interface>) {
+        self.fleet.reconcile_all(interfaces.into_iter().collect(), self.now);
+        self.run_for(Duration::ZERO);
+    }
+
+    fn run_for(&mut self, duration: Duration) {
+        let end = self.now + duration;
+        loop {
+            self.act();
+            match self.fleet.next_deadline() {
+                Some(deadline) if deadline <= end => {
+                    self.now = self.now.max(deadline);
+                    self.fleet.on_timeout(self.now);
+                }
+                Some(_) | None => break,
+            }
+        }
+        self.now = end;
+    }
+
+    fn act(&mut self) {
+        while let Some(action) = self.fleet.poll_action() {
+            let event = match action {
+                Action::Serve(index) if self.map.len() >= self.capacity => {
+                    self.fleet.on_serve_failed(index);
+                    format!("full {index}")
+                }
+                Action::Serve(index) => {
+                    assert!(self.map.insert(index), "served twice");
+                    format!("+{index}")
+                }
+                Action::Unserve(index) => {
+                    assert!(self.map.remove(&index), "taken out twice");
+                    format!("-{index}")
+                }
+                Action::Answered(index) => {
+                    assert!(self.map.contains(&index), "a mark is cleared in an entry that is there");
+                    format!("~{index}")
+                }
+                Action::Send(send) => self.send(&send),
+                Action::Report(Report { name, change, .. }) => match change {
+                    Change::Serving(_) => format!("{name} serving"),
+                    Change::NotServing(reasons) => {
+                        let names: Vec<_> = reasons.iter().map(Reason::name).collect();
+                        format!("{name} {}", names.join(","))
+                    }
+                    Change::NoLongerMatching => format!("{name} no match"),
+                    Change::Gone => format!("{name} gone"),
+                },
+            };
+            self.events.push(event);
+        }
+    }
+
+    fn send(&mut self, send: &Send) -> String {
+        let index = send.index;
+        let is_final = send.cause == Cause::Final;
+        assert_eq!(send.advert.router_lifetime == Duration::ZERO, is_final);
+        assert_eq!(self.map.contains(&index), !is_final, "served if and only if it is not a goodbye");
+        if let Some(previous) = self.last_sent.insert(index, self.now) {
+            assert!(self.now.saturating_since(previous) >= MIN_DELAY_BETWEEN_RAS);
+        }
+        self.fleet.on_sent(index, self.now, &mut self.rng);
+        format!("{} {index}", if is_final { "final" } else { "RA" })
+    }
+
+    fn take_events(&mut self) -> Vec<String> {
+        mem::take(&mut self.events)
+    }
+}
+
+#[test]
+fn a_fit_interface_gets_its_entry_and_then_its_first_advertisement() {
+    let mut bench = Bench::new();
+    bench.see_all([tap(1), changed(2, forwarding_off), changed(3, |i| i.name = "eth0".to_owned())]);
+    assert_eq!(bench.take_events(), ["tap1 serving", "tap2 forwarding-off", "+1", "RA 1"]);
+    bench.run_for(secs(16));
+    assert_eq!(bench.take_events(), ["~1", "RA 1"], "the mark is cleared before the answer leaves");
+}
+
+#[test]
+fn an_unchanged_interface_is_no_event() {
+    let mut bench = Bench::new();
+    bench.see_all([tap(1), changed(2, forwarding_off)]);
+    bench.take_events();
+    bench.see_all([tap(1), changed(2, forwarding_off)]);
+    bench.see(tap(1));
+    assert!(bench.events.is_empty(), "{:?}", bench.events);
+    bench.see(changed(2, |i| i.flags.up = false));
+    assert_eq!(bench.take_events(), ["tap2 down"], "the control");
+}
+
+#[test]
+fn one_that_is_no_longer_fit_loses_its_entry_first_and_then_says_goodbye() {
+    let mut bench = Bench::new();
+    bench.see(tap(1));
+    bench.run_for(secs(10));
+    bench.take_events();
+    bench.see(changed(1, forwarding_off));
+    assert_eq!(bench.take_events(), ["-1", "tap1 forwarding-off", "final 1"]);
+    bench.run_for(secs(1));
+    bench.see(tap(1));
+    assert_eq!(
+        bench.take_events(),
+        ["tap1 serving"],
+        "the 3 s hold back the first advertisement and the entry"
+    );
+    bench.run_for(secs(2));
+    assert_eq!(bench.take_events(), ["+1", "RA 1"]);
+}
+
+#[test]
+fn nothing_leaves_one_that_is_down_or_deleted() {
+    let mut bench = Bench::new();
+    bench.see_all([tap(1), tap(2), tap(3)]);
+    bench.run_for(secs(10));
+    bench.take_events();
+    bench.see(changed(1, |i| i.flags.up = false));
+    bench.fleet.forget(index(2));
+    bench.run_for(secs(1));
+    bench.see_all([changed(1, |i| i.flags.up = false)]);
+    assert_eq!(bench.take_events(), ["-1", "tap1 down", "-2", "tap2 gone", "-3", "tap3 gone"]);
+    bench.run_for(secs(100));
+    assert!(bench.events.is_empty());
+}
+
+#[test]
+fn one_that_is_renamed_out_of_the_pattern_says_goodbye_and_is_forgotten() {
+    let mut bench = Bench::new();
+    bench.see(tap(1));
+    bench.run_for(secs(10));
+    bench.take_events();
+    bench.see(changed(1, |i| i.name = "other".to_owned()));
+    assert_eq!(bench.take_events(), ["-1", "tap1 no match", "final 1"]);
+    bench.run_for(secs(90_000));
+    bench.see_all([changed(1, |i| i.name = "other".to_owned())]);
+    assert!(bench.fleet.members.is_empty(), "once no promise runs any more");
+    assert!(bench.events.is_empty());
+}
+
+#[test]
+fn a_full_map_refuses_one_interface_and_the_others_go_on() {
+    let mut bench = Bench::new();
+    bench.capacity = 1;
+    bench.see_all([tap(1), tap(2)]);
+    let events = bench.take_events();
+    assert_eq!(events.iter().filter(|event| event.ends_with("filter-full")).count(), 1, "{events:?}");
+    assert_eq!(events.iter().filter(|event| event.starts_with("RA")).count(), 1, "{events:?}");
+    bench.capacity = 2;
+    bench.see_all([tap(1), tap(2)]);
+    assert_eq!(bench.map.len(), 2, "it is tried again");
+}
+
+#[test]
+fn a_solicitation_concerns_its_own_interface_alone() {
+    let mut bench = Bench::new();
+    bench.see_all([tap(1), tap(2)]);
+    bench.run_for(secs(10));
+    bench.take_events();
+    bench.fleet.on_solicit(index(2), bench.now, &mut bench.rng);
+    bench.fleet.on_solicit(index(9), bench.now, &mut bench.rng);
+    bench.run_for(Duration::from_millis(500));
+    assert_eq!(bench.take_events(), ["~2", "RA 2"]);
+}
+
+#[test]
+fn a_stop_says_goodbye_everywhere_within_three_seconds_and_nothing_after() {
+    let mut bench = Bench::new();
+    bench.see_all([tap(1), tap(2), changed(3, |i| i.flags.carrier = false), changed(4, forwarding_off)]);
+    bench.run_for(secs(10));
+    bench.see(changed(1, |i| i.addresses[0].address = "2001:db8:99::1".parse().unwrap()));
+    bench.take_events();
+    bench.fleet.stop();
+    bench.see(tap(5));
+    bench.fleet.on_solicit(index(2), bench.now, &mut bench.rng);
+    assert!(bench.fleet.owes_goodbyes(), "tap1 sent a moment ago");
+    bench.run_for(secs(3));
+    assert!(!bench.fleet.owes_goodbyes());
+    let mut events = bench.take_events();
+    events.sort();
+    assert_eq!(events, ["-1", "-2", "final 1", "final 2"]);
+    bench.run_for(secs(1_000));
+    assert!(bench.events.is_empty());
+}
+
+/// A random change of one interface.
+fn change_of(n: u32) -> impl Strategy<Value = Option<Interface>> {
+    let what = prop_oneof![6 => Just(0), 1 => Just(1), 1 => Just(2), 1 => Just(3), 1 => Just(4), 1 => Just(5), 1 => Just(6), 1 => Just(7)];
+    what.prop_map(move |what| match what {
+        0 => Some(tap(n)),
+        1 => Some(changed(n, forwarding_off)),
+        2 => Some(changed(n, |i| i.flags.up = false)),
+        3 => Some(changed(n, |i| i.flags.carrier = false)),
+        4 => Some(changed(n, |i| i.name = "other".to_owned())),
+        5 => Some(changed(n, |i| _ = i.addresses.pop())),
+        6 => Some(changed(n, |i| {
+            i.addresses[0].address = Prefix64::containing("2001:db8:77::".parse().unwrap()).network();
+        })),
+        _ => None,
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// The rules that `Bench::act` holds every action against, whatever the kernel does; and in the end every
+    /// interface that is fit is served and heard.
+    #[test]
+    fn the_rules_hold_for_many_interfaces(
+        seed: u64,
+        capacity in 1_usize..6,
+        steps in prop::collection::vec(
+            (1_u32..5).prop_flat_map(|n| (Just(n), change_of(n), prop::bool::ANY, 0_u64..4_000)), 1..80),
+    ) {
+        let mut bench = Bench::new();
+        bench.rng = StdRng::seed_from_u64(seed);
+        bench.capacity = capacity;
+        for (n, seen, solicit, pass) in steps {
+            if let Some(interface) = seen {
+                bench.see(interface);
+            } else {
+                bench.fleet.forget(index(n));
+                bench.act();
+                // A new interface may get the index, and the floor is that of an interface.
+                bench.last_sent.remove(&index(n));
+            }
+            if solicit {
+                bench.fleet.on_solicit(index(n), bench.now, &mut bench.rng);
+            }
+            bench.run_for(Duration::from_millis(pass));
+        }
+        bench.capacity = usize::MAX;
+        bench.take_events();
+        bench.see_all((1..5).map(tap));
+        bench.run_for(secs(180));
+        for n in 1..5 {
+            prop_assert!(bench.map.contains(&index(n)));
+            let heard = bench.events.iter().filter(|event| **event == format!("RA {n}")).count();
+            prop_assert!((3..=60).contains(&heard), "tap{n} was heard {heard} times");
+        }
+        bench.see_all([]);
+        prop_assert!(bench.map.is_empty() && bench.fleet.deadlines.is_empty());
+    }
+}

@@ -1,3 +1,9 @@
 //! Everything that touches the kernel. No netlink or aya type crosses this folder's border.
 
+pub mod clock;
+pub mod filter;
 pub mod netlink;
+pub mod privileges;
+pub mod receiver;
+pub mod sender;
+pub mod service_manager;

@@ -1,12 +1,14 @@
 //! Bytes: Router Advertisements and Solicitations, and the IPv6 header around them. Pure, and without configuration.
 
 mod advert;
+mod hex;
 pub mod ipv6;
 mod option;
 
 use std::{net::Ipv6Addr, time::Duration};
 
 pub use advert::RouterAdvert;
+pub use hex::Hex;
 pub use option::{NdOption, PrefixInformation};
 
 /// `ff02::1`, all nodes on the link: the destination of every RA that autora sends.
@@ -44,6 +46,11 @@ pub enum DecodeError {
     /// An option of length 0 or one that reaches past the end [RFC 4861 4.6].
     #[error("an option has a wrong length")]
     OptionLength,
+}
+
+/// A lifetime for a person: `180s`, or `infinity`.
+fn lifetime(duration: Duration) -> String {
+    if duration >= INFINITE_LIFETIME { "infinity".to_owned() } else { format!("{}s", duration.as_secs()) }
 }
 
 /// Whole seconds for a 16-bit field: larger values saturate, fractions are cut off.

@@ -1,8 +1,8 @@
 //! Options of neighbour discovery [RFC 4861 4.6].
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
-use super::{DecodeError, seconds_u32};
+use super::{DecodeError, lifetime, seconds_u32};
 use crate::addr::Prefix64;
 
 const SOURCE_LINK_LAYER_ADDRESS: u8 = 1;
@@ -101,17 +101,42 @@ impl NdOption {
     }
 
     fn decode(kind: u8, body: &[u8]) -> Self {
-        match (kind, body) {
-            (SOURCE_LINK_LAYER_ADDRESS, &[a, b, c, d, e, f]) => {
-                Self::SourceLinkLayerAddress([a, b, c, d, e, f])
+        let known = match kind {
+            SOURCE_LINK_LAYER_ADDRESS => body.try_into().ok().map(Self::SourceLinkLayerAddress),
+            PREFIX_INFORMATION => PrefixInformation::decode(body).map(Self::PrefixInformation),
+            MTU => decode_mtu(body).map(Self::Mtu),
+            _ => None,
+        };
+        known.unwrap_or_else(|| Self::Other { kind, body: body.to_vec() })
+    }
+}
+
+/// Two reserved bytes, then the MTU [RFC 4861 4.6.4]; `None` unless it is that, with the reserved bytes 0.
+fn decode_mtu(body: &[u8]) -> Option<u32> {
+    let (&[0, 0], mtu) = body.split_first_chunk()? else { return None };
+    Some(u32::from_be_bytes(mtu.try_into().ok()?))
+}
+
+impl fmt::Display for NdOption {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::SourceLinkLayerAddress(address) => {
+                let octets = address.map(|octet| format!("{octet:02x}"));
+                write!(f, "source link-layer address {}", octets.join(":"))
             }
-            (MTU, &[_, _, a, b, c, d]) => Self::Mtu(u32::from_be_bytes([a, b, c, d])),
-            (PREFIX_INFORMATION, body) => match PrefixInformation::decode(body) {
-                Some(information) => Self::PrefixInformation(information),
-                None => Self::Other { kind, body: body.to_vec() },
-            },
-            (kind, body) => Self::Other { kind, body: body.to_vec() },
+            Self::PrefixInformation(information) => information.fmt(f),
+            Self::Mtu(mtu) => write!(f, "mtu {mtu}"),
+            Self::Other { kind, body } => write!(f, "option {kind} of {} bytes", body.len() + 2),
         }
+    }
+}
+
+impl fmt::Display for PrefixInformation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { prefix, on_link, autonomous, valid, preferred } = self;
+        let (l, a) = (u8::from(*on_link), u8::from(*autonomous));
+        let (valid, preferred) = (lifetime(*valid), lifetime(*preferred));
+        write!(f, "prefix {prefix}, L={l} A={a}, valid {valid}, preferred {preferred}")
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use nix::libc::{
-    AF_INET6, RTM_DELADDR, RTM_DELLINK, RTM_DELNETCONF, RTM_NEWADDR, RTM_NEWLINK, RTM_NEWNETCONF,
+    AF_INET6, AF_UNSPEC, RTM_DELADDR, RTM_DELLINK, RTM_DELNETCONF, RTM_NEWADDR, RTM_NEWLINK, RTM_NEWNETCONF,
 };
 
 use super::{
@@ -18,6 +18,8 @@ use crate::addr::IfIndex;
 pub struct Changes {
     /// Interfaces that changed, came or went.
     pub dirty: BTreeSet<IfIndex>,
+    /// Interfaces that were deleted, also where another one has their index by now: what was known of them is void.
+    pub deleted: BTreeSet<IfIndex>,
     /// The host-wide facts changed.
     pub host: bool,
     /// Events were lost: everything has to be read again.
@@ -36,6 +38,10 @@ impl Changes {
         for message in messages(datagram) {
             match message.and_then(subject) {
                 Ok(Subject::Interface(index)) => _ = self.dirty.insert(index),
+                Ok(Subject::Deleted(index)) => {
+                    self.deleted.insert(index);
+                    self.dirty.insert(index);
+                }
                 Ok(Subject::Host) => self.host = true,
                 Ok(Subject::Other) => {}
                 Err(Malformed) => self.overrun = true,
@@ -47,6 +53,8 @@ impl Changes {
 /// Whom a message is about.
 enum Subject {
     Interface(IfIndex),
+    /// An interface that is no more.
+    Deleted(IfIndex),
     Host,
     /// Nothing that concerns us.
     Other,
@@ -56,15 +64,20 @@ fn subject(message: Message<'_>) -> Result<Subject, Malformed> {
     match message.kind {
         // struct ifinfomsg and struct ifaddrmsg both have the index in their second 32 bits. A link message of family
         // AF_BRIDGE or AF_INET6 speaks of the same interface: RTM_DELLINK then only means that it left the bridge.
-        RTM_NEWLINK | RTM_DELLINK | RTM_NEWADDR | RTM_DELADDR => index_after(message.payload, 4),
+        RTM_DELLINK if message.payload.first().copied().map(i32::from) == Some(AF_UNSPEC) => {
+            index_after(message.payload, 4).map(Subject::Deleted)
+        }
+        RTM_NEWLINK | RTM_DELLINK | RTM_NEWADDR | RTM_DELADDR => {
+            index_after(message.payload, 4).map(Subject::Interface)
+        }
         RTM_NEWNETCONF | RTM_DELNETCONF => netconf_subject(message.payload),
         _ => Ok(Subject::Other),
     }
 }
 
-fn index_after(payload: &[u8], offset: usize) -> Result<Subject, Malformed> {
+fn index_after(payload: &[u8], offset: usize) -> Result<IfIndex, Malformed> {
     let raw = payload.get(offset..).and_then(number).ok_or(Malformed)?;
-    IfIndex::new(raw).map(Subject::Interface).ok_or(Malformed)
+    IfIndex::new(raw).ok_or(Malformed)
 }
 
 /// Writing `conf.all.forwarding` also flips every interface, and the kernel announces each that it flipped, so the

@@ -47,6 +47,10 @@ fn dirty(indexes: impl IntoIterator<Item = u32>) -> Changes {
     Changes { dirty: indexes.into_iter().filter_map(IfIndex::new).collect(), ..Changes::default() }
 }
 
+fn deleted(index: u32) -> Changes {
+    Changes { deleted: IfIndex::new(index).into_iter().collect(), ..dirty([index]) }
+}
+
 fn nothing() -> Changes {
     Changes::default()
 }
@@ -70,7 +74,7 @@ fn every_kind_of_message_is_about_somebody() {
     const AF_BRIDGE: i32 = 7;
     for (what, kind, payload, expected) in [
         ("link made or changed", RTM_NEWLINK, link(0, 7), dirty([7])),
-        ("link gone", RTM_DELLINK, link(0, 8), dirty([8])),
+        ("link gone", RTM_DELLINK, link(0, 8), deleted(8)),
         ("left its bridge", RTM_DELLINK, link(AF_BRIDGE, 9), dirty([9])),
         ("address made or changed", RTM_NEWADDR, address(10), dirty([10])),
         ("address gone", RTM_DELADDR, address(11), dirty([11])),

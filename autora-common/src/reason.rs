@@ -1,0 +1,90 @@
+//! What becomes of a packet, as a number for counter maps and as a name for people and metrics.
+
+/// What became of a packet that reached the filter or the daemon behind it.
+///
+/// The number is the index into counters; the kernel side and the daemon are built from the same sources, so the order
+/// may change between releases. The name may not.
+#[repr(u32)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Reason {
+    /// A valid Router Solicitation, let through to the daemon.
+    Passed,
+    /// A valid Router Solicitation while an answer to an earlier one is pending.
+    Coalesced,
+    /// The interface has no entry in the map of served ones.
+    NotServed,
+    /// The header after the IPv6 header is not ICMPv6: an extension header.
+    NextHeader,
+    /// An ICMPv6 type other than 133 and 134; `ICMP6_FILTER` stops those earlier.
+    Type,
+    /// Hop limit not 255, so a router forwarded it [RFC 4861 6.1.1].
+    HopLimit,
+    /// Shorter than the fixed part of the message, or than its own IPv6 header claims.
+    TooShort,
+    /// ICMPv6 code not 0.
+    Code,
+    /// An option of length 0 or past the end of the message, or bytes behind the last option.
+    OptionLength,
+    /// More than 16 options: no host sends that many (a deviation from RFC 4861 6.1.1).
+    TooManyOptions,
+    /// Source `::` with a source link-layer address option.
+    UnspecifiedWithSourceLinkLayer,
+    /// Fragmented [RFC 6980 5]. The filter sees it reassembled: only the daemon can tell.
+    Fragment,
+    /// A valid Router Advertisement of another router: counted, recorded and dropped.
+    ForeignAdvertisement,
+    /// A Router Advertisement that a host would ignore [RFC 4861 6.1.2].
+    InvalidAdvertisement,
+}
+
+impl Reason {
+    /// All reasons, in the order of their numbers.
+    pub const ALL: [Self; 14] = [
+        Self::Passed,
+        Self::Coalesced,
+        Self::NotServed,
+        Self::NextHeader,
+        Self::Type,
+        Self::HopLimit,
+        Self::TooShort,
+        Self::Code,
+        Self::OptionLength,
+        Self::TooManyOptions,
+        Self::UnspecifiedWithSourceLinkLayer,
+        Self::Fragment,
+        Self::ForeignAdvertisement,
+        Self::InvalidAdvertisement,
+    ];
+
+    /// How many there are: the length of an array of counters.
+    pub const COUNT: usize = Self::ALL.len();
+
+    /// The stable machine name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Passed => "passed",
+            Self::Coalesced => "coalesced",
+            Self::NotServed => "not-served",
+            Self::NextHeader => "next-header",
+            Self::Type => "type",
+            Self::HopLimit => "hop-limit",
+            Self::TooShort => "too-short",
+            Self::Code => "code",
+            Self::OptionLength => "option-length",
+            Self::TooManyOptions => "too-many-options",
+            Self::UnspecifiedWithSourceLinkLayer => "unspecified-with-source-link-layer",
+            Self::Fragment => "fragment",
+            Self::ForeignAdvertisement => "foreign-advertisement",
+            Self::InvalidAdvertisement => "invalid-advertisement",
+        }
+    }
+}
+
+const _: () = {
+    let mut index = 0;
+    while index < Reason::COUNT {
+        assert!(Reason::ALL[index] as usize == index, "ALL is in the order of the numbers");
+        index += 1;
+    }
+};

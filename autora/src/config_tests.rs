@@ -1,0 +1,139 @@
+use std::{collections::HashMap, ffi::OsString};
+
+use super::*;
+use crate::cli;
+
+const REGEX: &str = "--interface-regex=^tap[0-9]+$";
+
+fn config_from(arguments: &[&str], environment: &[(&str, &str)]) -> Result<Config, String> {
+    let environment: HashMap<_, _> = environment.iter().copied().collect();
+    let arguments = ["autora"].iter().chain(arguments).map(OsString::from);
+    let cli = cli::parse_from(arguments, |name| environment.get(name).map(OsString::from))
+        .map_err(|error| error.to_string())?;
+    Config::try_from(&cli).map_err(|error| error.to_string())
+}
+
+fn parameters_of(arguments: &[&str]) -> [u64; 5] {
+    let parameters = config_from(arguments, &[]).unwrap().parameters;
+    [
+        parameters.min_interval,
+        parameters.max_interval,
+        parameters.router_lifetime,
+        parameters.valid_lifetime,
+        parameters.preferred_lifetime,
+    ]
+    .map(|duration| duration.as_secs())
+}
+
+#[test]
+fn what_is_not_set_follows_what_is() {
+    for (arguments, expected) in [
+        ([].as_slice(), [20, 60, 180, 86_400, 14_400]),
+        (&["--max-ra-interval=4s"], [3, 4, 180, 86_400, 14_400]),
+        (&["--max-ra-interval=10m"], [20, 600, 1_800, 86_400, 14_400]),
+        (&["--max-ra-interval=65535s"], [20, 65_535, 65_535, 86_400, 14_400]),
+        (&["--min-ra-interval=45s"], [45, 60, 180, 86_400, 14_400]),
+        (&["--router-lifetime=0s"], [20, 60, 0, 86_400, 14_400]),
+        (&["--pio-valid-lifetime=1h"], [20, 60, 180, 3_600, 3_600]),
+        (&["--pio-preferred-lifetime=2d"], [20, 60, 180, 172_800, 172_800]),
+        (&["--pio-valid-lifetime=infinity"], [20, 60, 180, 4_294_967_295, 14_400]),
+    ] {
+        assert_eq!(parameters_of(arguments), expected, "{arguments:?}");
+    }
+}
+
+#[test]
+fn a_value_out_of_bounds_is_refused_with_option_value_and_bound() {
+    for (arguments, expected) in [
+        (["--max-ra-interval=3s"].as_slice(), "--max-ra-interval 3s: must be 4s to 65535s"),
+        (&["--max-ra-interval=65536s"], "--max-ra-interval 65536s: must be 4s to 65535s"),
+        (
+            &["--min-ra-interval=2s"],
+            "--min-ra-interval 2s: must be 3s to 45s, which is 3/4 of --max-ra-interval 60s",
+        ),
+        (
+            &["--min-ra-interval=46s"],
+            "--min-ra-interval 46s: must be 3s to 45s, which is 3/4 of --max-ra-interval 60s",
+        ),
+        (
+            &["--router-lifetime=59s"],
+            "--router-lifetime 59s: must be 0s, or 60s (--max-ra-interval) to 65535s",
+        ),
+        (
+            &["--router-lifetime=1d"],
+            "--router-lifetime 86400s: must be 0s, or 60s (--max-ra-interval) to 65535s",
+        ),
+        (&["--pio-valid-lifetime=50000d"], "--pio-valid-lifetime 4320000000s: must be 0s to infinity"),
+        (
+            &["--pio-valid-lifetime=1h", "--pio-preferred-lifetime=2h"],
+            "--pio-preferred-lifetime 7200s: must be 0s to 3600s (--pio-valid-lifetime)",
+        ),
+        (&["--forwarding-resync-interval=0s"], "--forwarding-resync-interval 0s: must be 1s to infinity"),
+    ] {
+        assert_eq!(config_from(arguments, &[]).unwrap_err(), expected);
+    }
+}
+
+#[test]
+fn a_value_that_is_none_is_refused_with_the_option() {
+    for (argument, expected) in [
+        ("--max-ra-interval=60", "write a duration like 20s, 5m or 1d"),
+        ("--max-ra-interval=1500ms", "not a whole number of seconds"),
+        ("--max-ra-interval=", "--max-ra-interval"),
+        ("--interface-regex=", "--interface-regex \"\": is empty"),
+        ("--interface-regex=^tap(", "unclosed group"),
+        ("--filter=none", "[possible values: auto, ebpf, classic]"),
+        ("--filter=", "--filter"),
+        ("--log-level=loud", "--log-level"),
+    ] {
+        let error = config_from(&[argument], &[]).unwrap_err();
+        assert!(error.contains(expected), "{argument}: {error}");
+    }
+}
+
+#[test]
+fn a_flag_beats_the_environment_and_an_empty_variable_is_unset() {
+    let max = |arguments: &[&str], variable: &str| {
+        let environment = [("AUTORA_MAX_RA_INTERVAL", variable)];
+        config_from(arguments, &environment).map(|config| config.parameters.max_interval.as_secs())
+    };
+    assert_eq!(max(&[], ""), Ok(60));
+    // Clap reads the real environment, so a variable that only the test's one has must not be taken from there.
+    assert_eq!(max(&["--max-ra-interval=99s"], "100s"), Ok(99));
+}
+
+#[test]
+fn a_pattern_that_may_match_too_much_is_warned_of() {
+    for (regex, anchored) in [
+        ("^tap[0-9]+$", true),
+        ("^(tap|veth)[0-9]+$", true),
+        ("^tap0$|^tap1$", true),
+        ("tap[0-9]+", false),
+        ("^tap", false),
+        ("tap$", false),
+        ("^tap0|tap1$", false),
+    ] {
+        let warnings = config_from(&["--interface-regex", regex], &[]).unwrap().warnings;
+        assert_eq!(warnings.is_empty(), anchored, "{regex}: {warnings:?}");
+    }
+    assert_eq!(config_from(&[], &[]).unwrap().warnings, [Warning::MatchesNothing]);
+}
+
+#[test]
+fn settings_are_shown_as_understood() {
+    let shown = config_from(&[REGEX, "--heartbeat-interval=0s"], &[]).unwrap().to_string();
+    assert!(shown.starts_with("interface-regex             ^tap[0-9]+$\n"), "{shown}");
+    for line in [
+        "heartbeat-interval          0s",
+        "filter                      auto",
+        "send                        packet",
+    ] {
+        assert!(shown.lines().any(|shown| shown == line), "{line} in\n{shown}");
+    }
+}
+
+#[test]
+fn the_arguments_are_declared_well() {
+    use clap::CommandFactory;
+    Cli::command().debug_assert();
+}

@@ -1,0 +1,222 @@
+//! What the daemon says: one line for each change of state, with fields; nothing per packet above TRACE.
+
+use std::{fmt, io, time::Duration};
+
+use tracing::{info, trace, warn};
+
+use crate::{
+    addr::IfIndex,
+    config::Config,
+    engine::{
+        Fleet,
+        advertiser::Cause,
+        eligibility::{self, Service, Verdict},
+        fleet::{Change, Report, Send},
+        interface::Host,
+    },
+    sys::{filter::Counters, sender::SendPath},
+};
+
+/// What the daemon itself counts.
+#[derive(Debug, Default)]
+pub(super) struct Tally {
+    /// Unsolicited advertisements that left.
+    pub(super) unsolicited: u64,
+    /// Answers that left.
+    pub(super) solicited: u64,
+    /// Final advertisements that left.
+    pub(super) finals: u64,
+    /// Tries to send that failed.
+    pub(super) send_failures: u64,
+    /// Solicitations that came through.
+    pub(super) solicitations: u64,
+    /// Looks at everything.
+    pub(super) resyncs: u64,
+}
+
+impl Tally {
+    /// Counts an advertisement that left.
+    pub(super) fn sent(&mut self, cause: Cause) {
+        match cause {
+            Cause::Unsolicited => self.unsolicited += 1,
+            Cause::Solicited => self.solicited += 1,
+            Cause::Final => self.finals += 1,
+        }
+    }
+}
+
+/// How many interfaces there are of each kind.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Counts {
+    served: usize,
+    without_carrier: usize,
+    refused: usize,
+}
+
+impl Counts {
+    pub(super) fn of(fleet: &Fleet) -> Self {
+        let mut counts = Self::default();
+        for (_, verdict) in fleet.verdicts() {
+            match verdict {
+                Verdict::Serve(Service { carrier: true, .. }) => counts.served += 1,
+                Verdict::Serve(Service { carrier: false, .. }) => counts.without_carrier += 1,
+                Verdict::Refuse(_) => counts.refused += 1,
+                Verdict::Ignore => {}
+            }
+        }
+        counts
+    }
+}
+
+/// For `systemctl status`.
+impl fmt::Display for Counts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { served, without_carrier, refused } = self;
+        write!(f, "serving {served}, without a carrier {without_carrier}, not serving {refused}")
+    }
+}
+
+/// Conditions of the whole host that deserve one warning each when they begin.
+#[derive(Debug, Default)]
+pub(super) struct HostConcerns {
+    not_forwarding: bool,
+    neighbour_table_small: bool,
+}
+
+impl HostConcerns {
+    pub(super) fn update(&mut self, host: &Host, fleet: &Fleet, send: SendPath) {
+        let mut served = 0_usize;
+        let mut in_a_hole = false;
+        for (_, verdict) in fleet.verdicts() {
+            if let Verdict::Serve(service) = verdict {
+                served += 1;
+                in_a_hole |= !host.forwarding && !service.force_forwarding;
+            }
+        }
+        if begins(&mut self.not_forwarding, in_a_hole) {
+            warn!(
+                "net.ipv6.conf.all.forwarding is 0: guests get a default route, and this host drops what they send; \
+                 set it to 1"
+            );
+        }
+        let limit = host.neighbour_limit.filter(|_| send == SendPath::Raw);
+        let small = limit.is_some_and(|limit| usize::try_from(limit).unwrap_or(usize::MAX) < served);
+        if begins(&mut self.neighbour_table_small, small) {
+            warn!(
+                gc_thresh3 = limit,
+                served,
+                "the neighbour table is smaller than --send raw needs: some RAs will fail with EINVAL; raise \
+                 net.ipv6.neigh.default.gc_thresh3 or use --send packet"
+            );
+        }
+    }
+}
+
+/// Notes whether a condition holds; true when that has just begun.
+fn begins(noted: &mut bool, holds: bool) -> bool {
+    !std::mem::replace(noted, holds) && holds
+}
+
+pub(super) fn started(config: &Config, filter: &str, counts: Counts) {
+    let Counts { served, without_carrier, refused } = counts;
+    info!(
+        version = %env!("CARGO_PKG_VERSION"),
+        %filter,
+        send = %config.send,
+        regex = %config.policy.pattern,
+        served,
+        without_carrier,
+        refused,
+        "started"
+    );
+}
+
+pub(super) fn report(report: &Report) {
+    let Report { index, name, change } = report;
+    let ifindex = index.get();
+    match change {
+        Change::Serving(service) => {
+            let Service { source, prefix, carrier, connected_route, .. } = service;
+            if *carrier {
+                info!(interface = %name, ifindex, %source, %prefix, "serving");
+            } else {
+                info!(interface = %name, ifindex, %source, %prefix, "paused until the carrier is there");
+            }
+            if !connected_route {
+                warn!(
+                    interface = %name,
+                    ifindex,
+                    %prefix,
+                    "the prefix has no connected route (noprefixroute): answers to the guest need one"
+                );
+            }
+        }
+        Change::NotServing(reasons) => {
+            let names = join(",", reasons.iter().map(eligibility::Reason::name));
+            let because = join("; ", reasons);
+            info!(interface = %name, ifindex, reasons = %names, because, "not serving");
+        }
+        Change::NoLongerMatching => info!(interface = %name, ifindex, "no longer matches"),
+        Change::Gone => info!(interface = %name, ifindex, "gone"),
+    }
+}
+
+pub(super) fn sent(name: &str, send: &Send, next_in: Option<Duration>, failed_before: u32) {
+    let ifindex = send.index.get();
+    if failed_before > 0 {
+        info!(interface = %name, ifindex, failed_before, "sending works again");
+    }
+    let cause = send.cause.name();
+    trace!(interface = %name, ifindex, source = %send.source, cause, ?next_in, "sent an RA");
+}
+
+/// The first failure of a row is news, the others are not.
+pub(super) fn send_failed(name: &str, send: &Send, error: &io::Error, failures: u32) {
+    let (ifindex, cause) = (send.index.get(), send.cause.name());
+    if failures == 1 {
+        warn!(interface = %name, ifindex, cause, %error, "an RA could not be sent: trying again until it can");
+    } else {
+        trace!(interface = %name, ifindex, cause, %error, failures, "an RA could not be sent");
+    }
+}
+
+pub(super) fn heartbeat(counts: Counts, tally: &Tally, totals: &Counters) {
+    let Counts { served, without_carrier, refused } = counts;
+    let Tally { unsolicited, solicited, finals, send_failures, solicitations, resyncs } = tally;
+    info!(
+        served,
+        without_carrier,
+        refused,
+        ra_unsolicited = unsolicited,
+        ra_solicited = solicited,
+        ra_final = finals,
+        send_failures,
+        solicitations,
+        packets = %by_reason(totals),
+        resyncs,
+        "heartbeat"
+    );
+}
+
+/// Every reason that was counted at least once, as `name:count`; `none` if nothing was.
+fn by_reason(totals: &Counters) -> String {
+    let counted = join(
+        ",",
+        totals
+            .iter()
+            .filter(|&(_, count)| count > 0)
+            .map(|(reason, count)| format!("{}:{count}", reason.name())),
+    );
+    if counted.is_empty() { "none".to_owned() } else { counted }
+}
+
+/// An entry of the filter's map could not be written: it heals itself after 4 s, or there is nothing behind it.
+pub(super) fn map_write(index: IfIndex, result: io::Result<()>) {
+    if let Err(error) = result {
+        warn!(ifindex = index.get(), %error, "the filter's map could not be written");
+    }
+}
+
+fn join(separator: &str, items: impl IntoIterator<Item = impl fmt::Display>) -> String {
+    items.into_iter().map(|item| item.to_string()).collect::<Vec<_>>().join(separator)
+}

@@ -1,0 +1,122 @@
+//! The one clock, CLOCK_BOOTTIME, and the one timer on it.
+
+use std::{
+    io,
+    os::fd::{AsFd, AsRawFd, RawFd},
+    time::Duration,
+};
+
+use nix::{
+    sys::{
+        time::TimeSpec,
+        timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags},
+    },
+    time::clock_gettime,
+};
+use tokio::io::{Interest, unix::AsyncFd};
+
+use crate::engine::Instant;
+
+/// The present.
+#[must_use]
+pub fn now() -> Instant {
+    let now =
+        clock_gettime(nix::time::ClockId::CLOCK_BOOTTIME).expect("every Linux since 2.6.39 has this clock");
+    Instant::from_boot(now.into())
+}
+
+/// A kernel timer that the event loop waits for. Tokio's own timers run on CLOCK_MONOTONIC in steps of a millisecond.
+#[derive(Debug)]
+pub struct Timer {
+    fd: AsyncFd<Fd>,
+    armed: Option<Instant>,
+}
+
+/// What Tokio wants of a file descriptor.
+#[derive(Debug)]
+struct Fd(TimerFd);
+
+impl AsRawFd for Fd {
+    fn as_raw_fd(&self) -> RawFd {
+        self.0.as_fd().as_raw_fd()
+    }
+}
+
+impl Timer {
+    /// A timer that is not armed.
+    ///
+    /// # Errors
+    ///
+    /// When the process or the system is out of file descriptors.
+    pub fn new() -> io::Result<Self> {
+        let flags = TimerFlags::TFD_NONBLOCK | TimerFlags::TFD_CLOEXEC;
+        let fd = TimerFd::new(ClockId::CLOCK_BOOTTIME, flags)?;
+        // SAFETY: `TimerFd` owns its descriptor and keeps it open, the same one, until the `AsyncFd` drops it.
+        let fd = unsafe { AsyncFd::register_with_interest(Fd(fd), Interest::READABLE) }?;
+        Ok(Self { fd, armed: None })
+    }
+
+    /// Arms the timer for `deadline`; one that has passed fires at once. Costs a system call only where that is news.
+    ///
+    /// # Errors
+    ///
+    /// None that `timerfd_settime(2)` documents can happen here.
+    pub fn arm(&mut self, deadline: Instant) -> io::Result<()> {
+        if self.armed == Some(deadline) {
+            return Ok(());
+        }
+        // Zero would disarm the timer.
+        let at = TimeSpec::from_duration(deadline.since_boot().max(Duration::from_nanos(1)));
+        self.fd.get_ref().0.set(Expiration::OneShot(at), TimerSetTimeFlags::TFD_TIMER_ABSTIME)?;
+        self.armed = Some(deadline);
+        Ok(())
+    }
+
+    /// Waits until the armed deadline has come.
+    ///
+    /// # Errors
+    ///
+    /// Those of the event loop's own file descriptor.
+    pub async fn fired(&mut self) -> io::Result<()> {
+        let mut guard = self.fd.readable().await?;
+        // The kernel's readiness is taken off by the next `arm`, Tokio's here. A timer that was armed anew in
+        // between has nothing to read: that costs one needless turn of the loop.
+        guard.clear_ready();
+        self.armed = None;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run<T>(test: impl Future<Output = T>) -> T {
+        tokio::runtime::Builder::new_current_thread().enable_io().build().unwrap().block_on(test)
+    }
+
+    #[test]
+    fn fires_when_the_deadline_has_come_and_not_before() {
+        run(async {
+            let mut timer = Timer::new().unwrap();
+            for wait in [Duration::from_millis(20), Duration::from_millis(5), Duration::ZERO] {
+                let deadline = now() + wait;
+                timer.arm(deadline).unwrap();
+                timer.fired().await.unwrap();
+                assert!(now() >= deadline);
+            }
+        });
+    }
+
+    #[test]
+    fn a_deadline_in_the_past_fires_at_once() {
+        run(async {
+            let mut timer = Timer::new().unwrap();
+            timer.arm(Instant::from_boot(Duration::ZERO)).unwrap();
+            timer.fired().await.unwrap();
+            timer.arm(now() + Duration::from_secs(3_600)).unwrap();
+            timer.arm(now()).unwrap();
+            timer.fired().await.unwrap();
+        });
+    }
+}

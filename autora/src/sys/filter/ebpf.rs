@@ -1,0 +1,160 @@
+//! The eBPF form: the embedded program, its maps, and nothing of aya beyond this file and its neighbours.
+
+use std::{fmt, io, net::Ipv6Addr, os::fd::AsFd, time::Duration};
+
+use autora_common::{
+    Reason,
+    maps::{self, INTERFACES, PENDING_HOLD, PROGRAM, PendingMark, SERVED, TOTALS},
+};
+use aya::{
+    EbpfLoader, Pod,
+    maps::{HashMap, Map, MapData, MapError, PerCpuArray},
+    programs::{ProgramError, SocketFilter},
+};
+use nix::libc::{E2BIG, ENOENT};
+
+use super::{
+    Counters, ForeignRouter, InterfaceStats, LoadError, ServeError,
+    error::{errno_of, io_error},
+    kernel_log::{self, KernelLog},
+};
+use crate::{addr::IfIndex, engine::Instant};
+
+/// The object file that this binary carries, if it was there when the binary was built.
+#[must_use]
+pub fn embedded() -> Option<&'static [u8]> {
+    let object = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/autora.bpf.o"));
+    (!object.is_empty()).then_some(object)
+}
+
+/// The loaded program and its maps.
+pub(super) struct Ebpf {
+    program: aya::Ebpf,
+    served: HashMap<MapData, u32, PendingMark>,
+    interfaces: HashMap<MapData, u32, Stats>,
+    totals: PerCpuArray<MapData, u64>,
+    log: Option<KernelLog>,
+}
+
+/// The value of the interface map, as bytes that aya may copy.
+#[derive(Clone, Copy, Debug, Default)]
+#[repr(transparent)]
+struct Stats(maps::InterfaceStats);
+
+// SAFETY: `repr(C)`, without padding (the crate asserts the layout), and all integers.
+unsafe impl Pod for Stats {}
+
+impl fmt::Debug for Ebpf {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ebpf").finish_non_exhaustive()
+    }
+}
+
+impl Ebpf {
+    pub(super) fn load(capacity: u32) -> Result<Self, LoadError> {
+        let object = embedded().ok_or(LoadError::NoProgram)?;
+        let mut ebpf = kernel_log::configure(EbpfLoader::new().btf(None))
+            .map_max_entries(SERVED, capacity)
+            .map_max_entries(INTERFACES, capacity)
+            .load(object)?;
+        program_mut(&mut ebpf)?.load().map_err(aya::EbpfError::from)?;
+        Ok(Self {
+            served: take_map(&mut ebpf, SERVED)?,
+            interfaces: take_map(&mut ebpf, INTERFACES)?,
+            totals: take_map(&mut ebpf, TOTALS)?,
+            log: KernelLog::open(&mut ebpf),
+            program: ebpf,
+        })
+    }
+
+    pub(super) fn attach(&self, socket: impl AsFd) -> io::Result<()> {
+        let program: Result<&SocketFilter, _> =
+            self.program.program(PROGRAM).expect("`load` has found the program").try_into();
+        program.and_then(|program| program.attach(socket)).map_err(io::Error::other)
+    }
+
+    pub(super) fn take_log(&mut self) -> Option<KernelLog> {
+        self.log.take()
+    }
+
+    pub(super) fn serve(&mut self, interface: IfIndex) -> Result<(), ServeError> {
+        // The counters first: the filter counts only where it finds them.
+        let entered = self
+            .interfaces
+            .insert(interface.get(), Stats::default(), 0)
+            .and_then(|()| self.served.insert(interface.get(), 0, 0));
+        entered.map_err(io_error).map_err(|error| match error.raw_os_error() {
+            Some(E2BIG) => ServeError::Full,
+            _ => ServeError::Map(error),
+        })
+    }
+
+    pub(super) fn unserve(&mut self, interface: IfIndex) -> io::Result<()> {
+        tolerate_absence(self.served.remove(&interface.get()))?;
+        tolerate_absence(self.interfaces.remove(&interface.get()))
+    }
+
+    /// Writes a mark that is as old as [`PENDING_HOLD`] at `until`. The time since boot is 0 for a cleared one.
+    pub(super) fn set_pending_until(&mut self, interface: IfIndex, until: Instant) -> io::Result<()> {
+        let mark = until.since_boot().saturating_sub(PENDING_HOLD).as_nanos();
+        let mark = PendingMark::try_from(mark).unwrap_or(PendingMark::MAX);
+        tolerate_absence(self.served.insert(interface.get(), mark, BPF_EXIST))
+    }
+
+    pub(super) fn totals(&self) -> io::Result<Counters> {
+        let mut totals = [0; Reason::COUNT];
+        for (index, total) in (0_u32..).zip(&mut totals) {
+            *total = self.totals.get(&index, 0).map_err(io_error)?.iter().sum();
+        }
+        Ok(Counters::new(totals))
+    }
+
+    pub(super) fn interface_stats(&self, interface: IfIndex) -> io::Result<Option<InterfaceStats>> {
+        match self.interfaces.get(&interface.get(), 0) {
+            Ok(Stats(stats)) => Ok(Some(InterfaceStats {
+                counters: Counters::new(stats.counters),
+                foreign: foreign_router(stats.foreign),
+            })),
+            Err(error) if is_absence(&error) => Ok(None),
+            Err(error) => Err(io_error(error)),
+        }
+    }
+}
+
+/// Flag of an update: only if there is such an entry (include/uapi/linux/bpf.h).
+const BPF_EXIST: u64 = 2;
+
+fn foreign_router(record: maps::ForeignAdvertisement) -> Option<ForeignRouter> {
+    let source = u128::from(record.source_high) << 64 | u128::from(record.source_low);
+    (record.seen != 0).then(|| ForeignRouter {
+        source: Ipv6Addr::from_bits(source),
+        router_lifetime: Duration::from_secs(record.router_lifetime),
+        seen: Instant::from_boot(Duration::from_nanos(record.seen)),
+    })
+}
+
+fn program_mut(ebpf: &mut aya::Ebpf) -> Result<&mut SocketFilter, aya::EbpfError> {
+    let program = ebpf.program_mut(PROGRAM).ok_or(ProgramError::UnexpectedProgramType)?;
+    Ok(program.try_into()?)
+}
+
+/// Takes a map out of the loaded object, checked against the key and value that it is wanted with.
+fn take_map<M: TryFrom<Map, Error = MapError>>(
+    ebpf: &mut aya::Ebpf,
+    name: &str,
+) -> Result<M, aya::EbpfError> {
+    let map = ebpf.take_map(name).ok_or_else(|| MapError::InvalidName { name: name.to_owned() })?;
+    Ok(M::try_from(map)?)
+}
+
+/// An entry that is gone is no error: interfaces come and go, and with them the entries.
+fn tolerate_absence(done: Result<(), MapError>) -> io::Result<()> {
+    match done {
+        Err(error) if !is_absence(&error) => Err(io_error(error)),
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
+fn is_absence(error: &MapError) -> bool {
+    matches!(error, MapError::KeyNotFound) || errno_of(error) == Some(ENOENT)
+}

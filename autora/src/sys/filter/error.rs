@@ -1,0 +1,104 @@
+//! What can go wrong with the filter, and what to do about it.
+
+use std::{error::Error, io};
+
+use aya::{EbpfError, maps::MapError, programs::ProgramError};
+
+/// Why there is no eBPF filter. The text says what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// The binary was built without the program.
+    #[error(
+        "this binary carries no eBPF program; `cargo xtask build-ebpf` and a new build give one that does"
+    )]
+    NoProgram,
+    /// The kernel wants a capability that the process does not have.
+    #[error(
+        "the kernel does not allow to load the eBPF filter: CAP_BPF is missing; grant it with \
+         `setcap cap_net_raw,cap_bpf=ep` on the binary or `AmbientCapabilities=CAP_NET_RAW CAP_BPF` in the unit"
+    )]
+    Permission,
+    /// The kernel's verifier does not like the program.
+    #[error("the kernel's verifier refuses the eBPF filter, please report: {verdict}")]
+    Verifier {
+        /// The end of what it had to say.
+        verdict: String,
+        /// What the system call returned.
+        #[source]
+        source: io::Error,
+    },
+    /// Anything else, for example a kernel that knows no eBPF.
+    #[error("the eBPF filter cannot be loaded on this kernel")]
+    Unsupported(#[source] Box<dyn Error + Send + Sync>),
+}
+
+/// Why an interface cannot be served.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The filter's map has no room for one more interface.
+    #[error("the filter's map is full")]
+    Full,
+    /// The kernel refused for another reason.
+    #[error("the kernel refuses an entry in the filter's map")]
+    Map(#[from] io::Error),
+}
+
+impl From<EbpfError> for LoadError {
+    fn from(error: EbpfError) -> Self {
+        if errno_of(&error) == Some(nix::libc::EPERM) {
+            return Self::Permission;
+        }
+        if let EbpfError::ProgramError(ProgramError::LoadError { io_error, verifier_log }) = error {
+            return Self::Verifier { verdict: last_words(&verifier_log.to_string()), source: io_error };
+        }
+        Self::Unsupported(error.into())
+    }
+}
+
+/// The errno at the bottom of a chain of errors.
+pub(super) fn errno_of(error: &(dyn Error + 'static)) -> Option<i32> {
+    let io = error.downcast_ref::<io::Error>().and_then(io::Error::raw_os_error);
+    io.or_else(|| errno_of(error.source()?))
+}
+
+/// The last lines of the verifier's log, in one; its statistics at the very end say nothing about the cause.
+fn last_words(log: &str) -> String {
+    let lines: Vec<_> =
+        log.lines().map(str::trim).filter(|line| !line.is_empty() && !is_statistics(line)).collect();
+    lines[lines.len().saturating_sub(3)..].join("; ")
+}
+
+fn is_statistics(line: &str) -> bool {
+    ["processed ", "verification time ", "stack depth "].iter().any(|start| line.starts_with(start))
+}
+
+/// The system call's error in one of aya's, or the whole of it.
+pub(super) fn io_error(error: MapError) -> io::Error {
+    match errno_of(&error) {
+        Some(errno) => io::Error::from_raw_os_error(errno),
+        None => io::Error::other(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_words_of_a_verifier() {
+        let log = "0: (b7) r0 = 0\n1: (95) exit\n\nR1 pointer arithmetic prohibited\n\
+                   verification time 7 usec\nstack depth 0\nprocessed 2 insns (limit 1000000)\n";
+        assert_eq!(last_words(log), "0: (b7) r0 = 0; 1: (95) exit; R1 pointer arithmetic prohibited");
+        assert_eq!(last_words(""), "");
+    }
+
+    #[test]
+    fn an_errno_is_found_below_other_errors() {
+        let refused = EbpfError::MapError(MapError::CreateError {
+            name: "SERVED".to_owned(),
+            io_error: io::Error::from_raw_os_error(nix::libc::EPERM),
+        });
+        assert!(matches!(LoadError::from(refused), LoadError::Permission));
+        assert!(matches!(LoadError::from(EbpfError::NoBTF), LoadError::Unsupported(_)));
+    }
+}

@@ -1,0 +1,116 @@
+//! Log records of the filter in the kernel, one per packet, into the daemon's log at level TRACE.
+//!
+//! Below that level the loader sets the filter's log level to 0, the verifier sees that the statements are never reached
+//! and removes them.
+
+use std::{fmt, io};
+
+use autora_common::Reason;
+use aya::EbpfLoader;
+use aya_log::EbpfLogger;
+use log::{Log, Metadata, Record};
+use tokio::io::{Interest, unix::AsyncFd};
+use tracing::{Level, trace};
+
+/// The tracing target of the records.
+const TARGET: &str = "autora::filter";
+
+/// The filter's records, to be waited for.
+pub(crate) struct KernelLog(EbpfLogger<IntoTracing>);
+
+/// The same, registered with the runtime.
+pub(crate) struct KernelLogStream(AsyncFd<EbpfLogger<IntoTracing>>);
+
+/// Tells the filter that is about to be loaded whether to log.
+pub(super) fn configure<'a, 'l>(loader: &'l mut EbpfLoader<'a>) -> &'l mut EbpfLoader<'a> {
+    const NEVER: &u8 = &0;
+    const EVERYTHING: &u8 = &(aya_log::Level::Trace as u8);
+    loader.override_global(aya_log::LEVEL, if enabled() { EVERYTHING } else { NEVER }, true)
+}
+
+impl KernelLog {
+    /// Takes over the ring buffer of the loaded filter, if its records are wanted.
+    pub(super) fn open(ebpf: &mut aya::Ebpf) -> Option<Self> {
+        if !enabled() {
+            return None;
+        }
+        EbpfLogger::init_with_logger(ebpf, IntoTracing)
+            .map(Self)
+            .inspect_err(|error| tracing::warn!(%error, "no log records from the eBPF filter"))
+            .ok()
+    }
+
+    /// Registers it with the runtime.
+    pub(crate) fn into_stream(self) -> io::Result<KernelLogStream> {
+        // SAFETY: the logger owns the ring buffer's descriptor until it is dropped, and the `AsyncFd` drops it.
+        let logger = unsafe { AsyncFd::register_with_interest(self.0, Interest::READABLE) }?;
+        Ok(KernelLogStream(logger))
+    }
+}
+
+impl KernelLogStream {
+    /// Waits for records and logs them.
+    pub(crate) async fn forward(&mut self) -> io::Result<()> {
+        let mut ready = self.0.readable_mut().await?;
+        ready.get_inner_mut().flush();
+        ready.clear_ready();
+        Ok(())
+    }
+}
+
+impl fmt::Debug for KernelLog {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KernelLog").finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for KernelLogStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KernelLogStream").finish_non_exhaustive()
+    }
+}
+
+fn enabled() -> bool {
+    tracing::enabled!(target: TARGET, Level::TRACE)
+}
+
+/// Where the reader of the records puts them. It is not installed as the process's logger: aya's own messages would
+/// come along.
+struct IntoTracing;
+
+impl Log for IntoTracing {
+    fn enabled(&self, _: &Metadata<'_>) -> bool {
+        true
+    }
+
+    fn log(&self, record: &Record<'_>) {
+        let message = record.args().to_string();
+        if let Some((ifindex, reason)) = parse(&message) {
+            trace!(target: TARGET, ifindex, reason = reason.name(), "packet");
+        } else {
+            trace!(target: TARGET, message);
+        }
+    }
+
+    fn flush(&self) {}
+}
+
+/// The filter writes the interface index and the number of the reason.
+fn parse(message: &str) -> Option<(u32, Reason)> {
+    let (ifindex, reason) = message.split_once(' ')?;
+    let reason = Reason::ALL.get(reason.parse::<usize>().ok()?)?;
+    Some((ifindex.parse().ok()?, *reason))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn records_of_the_filter() {
+        assert_eq!(parse("7 0"), Some((7, Reason::Passed)));
+        assert_eq!(parse("7 13"), Some((7, Reason::InvalidAdvertisement)));
+        assert_eq!(parse("7 14"), None);
+        assert_eq!(parse("interface 7"), None);
+    }
+}

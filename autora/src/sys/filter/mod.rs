@@ -1,0 +1,290 @@
+//! The bouncer of the raw socket, in two forms behind one type.
+//!
+//! The eBPF form decides in the kernel: only valid Router Solicitations on served interfaces, and only the first of each
+//! interface while an answer is pending. The classic form stops what a few instructions can tell, and the rest wakes the
+//! daemon: for hosts where eBPF cannot be had.
+
+mod classic;
+mod counters;
+mod ebpf;
+mod error;
+mod kernel_log;
+
+use std::{collections::HashMap, fmt, io, net::Ipv6Addr, os::fd::AsFd, time::Duration};
+
+use clap::ValueEnum;
+
+pub use autora_common::{Reason, maps::CAPACITY};
+
+use self::ebpf::Ebpf;
+pub(crate) use self::kernel_log::{KernelLog, KernelLogStream};
+pub use self::{
+    counters::Counters,
+    ebpf::embedded,
+    error::{LoadError, ServeError},
+};
+use crate::{addr::IfIndex, engine::Instant};
+
+/// Which form of the filter the operator wants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum FilterMode {
+    /// The eBPF filter, or with a warning the classic one where that cannot be had
+    Auto,
+    /// The eBPF filter; refuse to start without it
+    Ebpf,
+    /// A classic BPF filter, which leaves most of the work to the daemon
+    Classic,
+}
+
+/// Which form of the filter is at work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FilterKind {
+    /// Validates, coalesces and counts in the kernel.
+    Ebpf,
+    /// Stops wrong hop limits and extension headers in the kernel, uncounted; the daemon does the rest. It sees no
+    /// advertisements by other routers.
+    Classic,
+}
+
+impl fmt::Display for FilterKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Ebpf => "ebpf",
+            Self::Classic => "classic",
+        })
+    }
+}
+
+/// A served interface as the filter counted it, since it is served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InterfaceStats {
+    /// What became of packets from it.
+    pub counters: Counters,
+    /// The last advertisement of another router on it.
+    pub foreign: Option<ForeignRouter>,
+}
+
+/// Another router, as its last advertisement shows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ForeignRouter {
+    /// Its link-local address.
+    pub source: Ipv6Addr,
+    /// For how long it wants to be a default router; zero says that it is none.
+    pub router_lifetime: Duration,
+    /// When the advertisement came in.
+    pub seen: Instant,
+}
+
+/// The filter, and which interfaces it serves.
+#[derive(Debug)]
+pub struct Filter {
+    form: Form,
+    served: HashMap<IfIndex, Served>,
+    /// What the daemon itself refused or, behind the classic form, let pass.
+    counters: Counters,
+}
+
+#[derive(Debug)]
+enum Form {
+    Ebpf(Box<Ebpf>),
+    Classic,
+}
+
+/// The daemon's own book about a served interface.
+#[derive(Debug, Default)]
+struct Served {
+    counters: Counters,
+    released: Option<Instant>,
+}
+
+/// A refused packet gives the pending mark back, but not more often than this: a flood of them must not turn coalescing
+/// off.
+const RELEASE_INTERVAL: Duration = Duration::from_millis(100);
+
+impl Filter {
+    /// Loads the form that `mode` asks for. The second value is why the automatic choice fell back to the classic form.
+    ///
+    /// The eBPF form has room for `capacity` served interfaces ([`CAPACITY`] unless there is a reason); the classic one
+    /// has no limit. Loading takes some milliseconds of CPU and needs `CAP_BPF`; nothing later does.
+    ///
+    /// # Errors
+    ///
+    /// A [`LoadError`] if the eBPF form is demanded and cannot be had.
+    pub fn open(mode: FilterMode, capacity: u32) -> Result<(Self, Option<LoadError>), LoadError> {
+        let (form, fallback) = match mode {
+            FilterMode::Classic => (Form::Classic, None),
+            FilterMode::Ebpf => (Form::Ebpf(Ebpf::load(capacity)?.into()), None),
+            FilterMode::Auto => match Ebpf::load(capacity) {
+                Ok(ebpf) => (Form::Ebpf(ebpf.into()), None),
+                Err(error) => (Form::Classic, Some(error)),
+            },
+        };
+        Ok((Self { form, served: HashMap::new(), counters: Counters::default() }, fallback))
+    }
+
+    /// Which form is at work.
+    #[must_use]
+    pub const fn kind(&self) -> FilterKind {
+        match self.form {
+            Form::Ebpf(_) => FilterKind::Ebpf,
+            Form::Classic => FilterKind::Classic,
+        }
+    }
+
+    /// Lets solicitations of `interface` through from now on. No answer counts as pending there, even if it was served
+    /// before: an interface index may have a new owner.
+    ///
+    /// # Errors
+    ///
+    /// [`ServeError::Full`] if the map has no room; it may have some later.
+    pub fn serve(&mut self, interface: IfIndex) -> Result<(), ServeError> {
+        if let Form::Ebpf(ebpf) = &mut self.form {
+            ebpf.serve(interface)?;
+        }
+        self.served.insert(interface, Served::default());
+        Ok(())
+    }
+
+    /// Lets nothing of `interface` through any more, and forgets its counters. One that is not served is fine.
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says, other than that the entry is gone. Even then nothing of it gets past the receiver.
+    pub fn unserve(&mut self, interface: IfIndex) -> io::Result<()> {
+        self.served.remove(&interface);
+        match &mut self.form {
+            Form::Ebpf(ebpf) => ebpf.unserve(interface),
+            Form::Classic => Ok(()),
+        }
+    }
+
+    /// Whether `interface` is served.
+    #[must_use]
+    pub fn is_served(&self, interface: IfIndex) -> bool {
+        self.served.contains_key(&interface)
+    }
+
+    /// Says that an answer is about to leave `interface`: the next solicitation comes through again.
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says, other than that the interface is not served.
+    pub fn clear_pending(&mut self, interface: IfIndex) -> io::Result<()> {
+        self.set_pending_until(interface, Instant::from_boot(Duration::ZERO))
+    }
+
+    /// Holds solicitations of `interface` back until `until`, as if an answer were pending.
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says, other than that the interface is not served.
+    pub fn set_pending_until(&mut self, interface: IfIndex, until: Instant) -> io::Result<()> {
+        match &mut self.form {
+            Form::Ebpf(ebpf) => ebpf.set_pending_until(interface, until),
+            Form::Classic => Ok(()),
+        }
+    }
+
+    /// What became of all packets since the filter was opened, in the kernel and behind it. With the eBPF form, one that
+    /// the daemon refused counts twice: as [`Reason::Passed`] by the filter and with the daemon's reason.
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says.
+    pub fn totals(&self) -> io::Result<Counters> {
+        match &self.form {
+            Form::Ebpf(ebpf) => Ok(self.counters + ebpf.totals()?),
+            Form::Classic => Ok(self.counters),
+        }
+    }
+
+    /// The same for one interface since it is served; `None` if it is not.
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says.
+    pub fn interface_stats(&self, interface: IfIndex) -> io::Result<Option<InterfaceStats>> {
+        let Some(served) = self.served.get(&interface) else { return Ok(None) };
+        let in_kernel = match &self.form {
+            Form::Ebpf(ebpf) => ebpf.interface_stats(interface)?,
+            Form::Classic => None,
+        };
+        let own = InterfaceStats { counters: served.counters, foreign: None };
+        Ok(Some(
+            in_kernel
+                .map_or(own, |stats| InterfaceStats { counters: own.counters + stats.counters, ..stats }),
+        ))
+    }
+
+    /// Puts the filter in front of `socket`.
+    pub(crate) fn attach(&self, socket: impl AsFd) -> io::Result<()> {
+        match &self.form {
+            Form::Ebpf(ebpf) => ebpf.attach(socket),
+            Form::Classic => classic::attach(&socket),
+        }
+    }
+
+    /// The filter's log records, if the log level asks for them and nobody has taken them.
+    pub(crate) fn take_log(&mut self) -> Option<KernelLog> {
+        match &mut self.form {
+            Form::Ebpf(ebpf) => ebpf.take_log(),
+            Form::Classic => None,
+        }
+    }
+
+    /// Counts a solicitation that the daemon takes.
+    pub(crate) fn accepted(&mut self, interface: IfIndex) {
+        match self.form {
+            // Counted in the kernel.
+            Form::Ebpf(_) => {}
+            Form::Classic => self.count(interface, Reason::Passed),
+        }
+    }
+
+    /// Counts a packet that got past the filter and that the daemon refuses, and gives back the pending mark that it
+    /// has spent [RFC 6980], at most ten times a second: sooner than that, the mark is made to expire when it is time.
+    pub(crate) fn refused(&mut self, interface: IfIndex, reason: Reason, now: Instant) -> io::Result<()> {
+        self.count(interface, reason);
+        let Some(served) = self.served.get_mut(&interface) else { return Ok(()) };
+        let release = served.released.map_or(now, |last| now.max(last + RELEASE_INTERVAL));
+        served.released = Some(release);
+        self.set_pending_until(interface, release)
+    }
+
+    fn count(&mut self, interface: IfIndex, reason: Reason) {
+        self.counters.add(reason);
+        if let Some(served) = self.served.get_mut(&interface) {
+            served.counters.add(reason);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_classic_form_needs_nothing() {
+        let (mut filter, fallback) = Filter::open(FilterMode::Classic, CAPACITY).unwrap();
+        assert!(fallback.is_none());
+        assert_eq!(filter.kind(), FilterKind::Classic);
+
+        let [one, two] = [1, 2].map(|index| IfIndex::new(index).unwrap());
+        let now = Instant::from_boot(Duration::from_secs(100));
+        filter.serve(one).unwrap();
+        assert!(filter.is_served(one) && !filter.is_served(two));
+        filter.accepted(one);
+        filter.refused(one, Reason::Fragment, now).unwrap();
+        filter.refused(two, Reason::NotServed, now).unwrap();
+
+        let stats = filter.interface_stats(one).unwrap().unwrap();
+        assert_eq!((stats.counters.get(Reason::Passed), stats.counters.get(Reason::Fragment)), (1, 1));
+        assert_eq!(filter.interface_stats(two).unwrap(), None);
+        assert_eq!(filter.totals().unwrap().get(Reason::NotServed), 1);
+
+        filter.unserve(one).unwrap();
+        filter.unserve(one).unwrap();
+        filter.clear_pending(one).unwrap();
+        assert!(!filter.is_served(one));
+    }
+}

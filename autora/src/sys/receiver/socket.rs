@@ -1,0 +1,136 @@
+//! Opening the raw socket such that nothing unfiltered ever comes out of it.
+
+use std::{
+    io,
+    os::fd::{AsRawFd, OwnedFd},
+};
+
+use nix::{
+    errno::Errno,
+    getsockopt_impl, libc, setsockopt_impl, sockopt_impl,
+    sys::socket::{
+        AddressFamily, MsgFlags, SockFlag, SockProtocol, SockType, getsockopt, recv, setsockopt, socket,
+        sockopt,
+    },
+};
+
+use crate::{
+    sys::filter::{Filter, FilterKind},
+    wire::{ROUTER_ADVERTISEMENT, ROUTER_SOLICITATION},
+};
+
+/// Why there is no raw socket. The text says what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The kernel wants a capability that the process does not have.
+    #[error(
+        "the kernel does not allow a raw socket: CAP_NET_RAW is missing; grant it with \
+         `setcap cap_net_raw,cap_bpf=ep` on the binary or `AmbientCapabilities=CAP_NET_RAW CAP_BPF` in the unit"
+    )]
+    Permission,
+    /// Anything else, for example a kernel without IPv6.
+    #[error("cannot open the raw ICMPv6 socket")]
+    Socket(#[from] io::Error),
+}
+
+/// A non-blocking raw ICMPv6 socket behind `filter`.
+pub(super) fn open(filter: &Filter) -> Result<OwnedFd, OpenError> {
+    let flags = SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC;
+    let socket = socket(AddressFamily::Inet6, SockType::Raw, flags, SockProtocol::IcmpV6).map_err(refusal)?;
+    configure(&socket, filter)?;
+    Ok(socket)
+}
+
+fn refusal(errno: Errno) -> OpenError {
+    if errno == Errno::EPERM { OpenError::Permission } else { OpenError::Socket(errno.into()) }
+}
+
+/// Packets queue from the moment on at which the socket exists, and the filter does not look at queued ones: so the tap
+/// is closed, the filter put in, the basin emptied, and the tap opened.
+fn configure(socket: &OwnedFd, filter: &Filter) -> io::Result<()> {
+    setsockopt(socket, Icmp6Filter, &BLOCK_ALL)?;
+    filter.attach(socket)?;
+    setsockopt(socket, sockopt::Ipv6RecvPacketInfo, &true)?;
+    setsockopt(socket, sockopt::Ipv6RecvHopLimit, &true)?;
+    setsockopt(socket, Ipv6RecvFragSize, &true)?;
+    drain(socket)?;
+    let pass = match filter.kind() {
+        FilterKind::Ebpf => pass_only(&[ROUTER_SOLICITATION, ROUTER_ADVERTISEMENT]),
+        FilterKind::Classic => pass_only(&[ROUTER_SOLICITATION]),
+    };
+    setsockopt(socket, Icmp6Filter, &pass)?;
+    Ok(())
+}
+
+fn drain(socket: &OwnedFd) -> io::Result<()> {
+    loop {
+        match recv(socket.as_raw_fd(), &mut [], MsgFlags::MSG_TRUNC) {
+            Ok(_) => {}
+            Err(Errno::EAGAIN) => return Ok(()),
+            Err(errno) => return Err(errno.into()),
+        }
+    }
+}
+
+/// The kernel's counter of packets that it dropped at this socket.
+pub(super) fn dropped(socket: &OwnedFd) -> io::Result<u32> {
+    Ok(getsockopt(socket, MemInfo)?[SK_MEMINFO_DROPS])
+}
+
+/// `struct icmp6_filter` (include/uapi/linux/icmpv6.h): one bit for each ICMPv6 type, set for those that are blocked.
+type Icmp6FilterBits = [u32; 8];
+
+const BLOCK_ALL: Icmp6FilterBits = [u32::MAX; 8];
+
+fn pass_only(types: &[u8]) -> Icmp6FilterBits {
+    let mut bits = BLOCK_ALL;
+    for kind in types {
+        bits[usize::from(kind / 32)] &= !(1 << (kind % 32));
+    }
+    bits
+}
+
+/// Number of the option in include/uapi/linux/icmpv6.h; the libc crate has no name for it.
+const ICMPV6_FILTER: libc::c_int = 1;
+
+/// Index into what `SO_MEMINFO` returns (`include/uapi/linux/sock_diag.h`).
+const SK_MEMINFO_DROPS: usize = 8;
+
+sockopt_impl!(
+    /// Which ICMPv6 types reach the socket.
+    Icmp6Filter,
+    SetOnly,
+    libc::IPPROTO_ICMPV6,
+    ICMPV6_FILTER,
+    Icmp6FilterBits
+);
+
+sockopt_impl!(
+    /// Tell the size of the largest fragment with every packet that was fragmented.
+    Ipv6RecvFragSize,
+    SetOnly,
+    libc::IPPROTO_IPV6,
+    libc::IPV6_RECVFRAGSIZE,
+    bool
+);
+
+sockopt_impl!(
+    /// The socket's memory and drop counters.
+    MemInfo,
+    GetOnly,
+    libc::SOL_SOCKET,
+    libc::SO_MEMINFO,
+    [u32; 9]
+);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_types_that_pass() {
+        let bits = pass_only(&[133, 134]);
+        let passes = |kind: usize| bits[kind / 32] & 1 << (kind % 32) == 0;
+        assert_eq!((0..256).filter(|kind| passes(*kind)).collect::<Vec<_>>(), [133, 134]);
+    }
+}

@@ -1,0 +1,222 @@
+//! Advertisements out: the packet socket, or the raw ICMPv6 socket where the operator asked for it.
+
+use std::{
+    fmt, io,
+    mem::size_of,
+    net::{Ipv6Addr, SocketAddrV6},
+    os::fd::AsRawFd,
+};
+
+use clap::ValueEnum;
+use nix::{
+    libc,
+    sys::socket::{ControlMessage, MsgFlags, SockaddrIn6, sendmsg, setsockopt, sockopt},
+};
+use socket2::{Domain, Protocol, SockAddr, Socket, Type};
+
+use crate::{
+    addr::{IfIndex, LinkLocal},
+    engine::advertiser::Cause,
+    wire::{ALL_NODES, ND_HOP_LIMIT, RouterAdvert, ipv6},
+};
+
+/// Which socket advertisements leave through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum SendPath {
+    /// A packet socket: as fast with thousands of interfaces as with one, but past nftables output rules
+    Packet,
+    /// A raw ICMPv6 socket: through routing, the neighbour table, and nftables output rules
+    Raw,
+}
+
+impl fmt::Display for SendPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Packet => "packet",
+            Self::Raw => "raw",
+        })
+    }
+}
+
+/// The socket that advertisements leave through.
+#[derive(Debug)]
+pub struct Sender {
+    path: SendPath,
+    socket: Socket,
+    /// The packet being built, kept for its memory.
+    buffer: Vec<u8>,
+}
+
+/// Why the socket could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// CAP_NET_RAW is missing.
+    #[error(
+        "the kernel does not allow a {0} socket: CAP_NET_RAW is missing; grant it with \
+         `setcap cap_net_raw,cap_bpf=ep` on the binary or `AmbientCapabilities=CAP_NET_RAW CAP_BPF` in the unit"
+    )]
+    NotPermitted(SendPath),
+    /// Anything else.
+    #[error("cannot open a {path} socket for sending")]
+    Failed {
+        /// Which socket.
+        path: SendPath,
+        /// What the kernel said.
+        source: io::Error,
+    },
+}
+
+impl Sender {
+    /// Opens the socket; it receives nothing.
+    ///
+    /// # Errors
+    ///
+    /// An [`OpenError`], above all when CAP_NET_RAW is missing.
+    pub fn open(path: SendPath) -> Result<Self, OpenError> {
+        let opened = match path {
+            SendPath::Packet => open_packet(),
+            SendPath::Raw => open_raw(),
+        };
+        let socket = opened.map_err(|source| {
+            if source.kind() == io::ErrorKind::PermissionDenied {
+                OpenError::NotPermitted(path)
+            } else {
+                OpenError::Failed { path, source }
+            }
+        })?;
+        Ok(Self { path, socket, buffer: Vec::with_capacity(256) })
+    }
+
+    /// Sends `advert` to all nodes on the interface, without waiting.
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says. Every error is a passing state of this one interface: `ENETDOWN`, `ENXIO`, `ENODEV`,
+    /// `ENOBUFS` and `EMSGSIZE` through the packet socket; `EINVAL`, `EADDRNOTAVAIL`, `ENODEV`, `ENETUNREACH`, `EPERM`
+    /// and `ENOBUFS` through the raw one.
+    pub fn send(
+        &mut self,
+        index: IfIndex,
+        source: LinkLocal,
+        cause: Cause,
+        advert: &RouterAdvert,
+    ) -> io::Result<()> {
+        match self.path {
+            SendPath::Packet => self.send_packet(index, source, advert),
+            SendPath::Raw => self.send_raw(index, source, cause, advert),
+        }
+    }
+
+    fn send_packet(&mut self, index: IfIndex, source: LinkLocal, advert: &RouterAdvert) -> io::Result<()> {
+        ipv6::encode(&mut self.buffer, source.get(), ALL_NODES, |out| advert.encode(out));
+        self.socket.send_to(&self.buffer, &all_nodes_on_link(index)?).map(drop)
+    }
+
+    /// The kernel builds the IPv6 header and the checksum here [RFC 3542 3.1].
+    fn send_raw(
+        &mut self,
+        index: IfIndex,
+        source: LinkLocal,
+        cause: Cause,
+        advert: &RouterAdvert,
+    ) -> io::Result<()> {
+        self.buffer.clear();
+        advert.encode(&mut self.buffer);
+        let pinned = libc::in6_pktinfo {
+            ipi6_addr: libc::in6_addr { s6_addr: source.get().octets() },
+            ipi6_ifindex: index.get(),
+        };
+        let destination = SockaddrIn6::from(SocketAddrV6::new(ALL_NODES, 0, 0, index.get()));
+        // A goodbye may come from an address that has just gone; anything else must not.
+        let from_gone = cause == Cause::Final;
+        if from_gone {
+            self.socket.set_freebind_v6(true)?;
+        }
+        let sent = sendmsg(
+            self.socket.as_raw_fd(),
+            &[io::IoSlice::new(&self.buffer)],
+            &[ControlMessage::Ipv6PacketInfo(&pinned)],
+            MsgFlags::empty(),
+            Some(&destination),
+        );
+        if from_gone {
+            self.socket.set_freebind_v6(false)?;
+        }
+        sent.map(drop).map_err(io::Error::from)
+    }
+}
+
+/// SOCK_DGRAM lets the kernel build the link header; protocol 0 keeps every packet of the host away from this socket.
+fn open_packet() -> io::Result<Socket> {
+    let socket = Socket::new(Domain::PACKET, Type::DGRAM, None)?;
+    socket.set_nonblocking(true)?;
+    Ok(socket)
+}
+
+fn open_raw() -> io::Result<Socket> {
+    let socket = Socket::new(Domain::IPV6, Type::RAW, Some(Protocol::ICMPV6))?;
+    block_all_icmpv6(&socket)?;
+    socket.set_nonblocking(true)?;
+    socket.set_multicast_hops_v6(ND_HOP_LIMIT.into())?;
+    // Our own advertisements must not come back to our own receiver as those of another router.
+    socket.set_multicast_loop_v6(false)?;
+    // A fragmented advertisement would be discarded by its receivers [RFC 6980 5]: better an error here.
+    setsockopt(&socket, sockopt::Ipv6DontFrag, &true)?;
+    Ok(socket)
+}
+
+/// Sets ICMP6_FILTER so that the socket receives nothing [RFC 3542 3.2].
+fn block_all_icmpv6(socket: &Socket) -> io::Result<()> {
+    const ICMP6_FILTER: libc::c_int = 1;
+    let block_all = [u32::MAX; 8];
+    // SAFETY: the pointer and the length describe `block_all`, which lives through the call; the kernel only reads.
+    let result = unsafe {
+        libc::setsockopt(
+            socket.as_raw_fd(),
+            libc::IPPROTO_ICMPV6,
+            ICMP6_FILTER,
+            block_all.as_ptr().cast(),
+            u32::try_from(size_of::<[u32; 8]>()).expect("32"),
+        )
+    };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// The link-layer address of all nodes on the interface: 33:33 and the last four bytes of the group [RFC 2464 7].
+fn all_nodes_on_link(index: IfIndex) -> io::Result<SockAddr> {
+    // SAFETY: `sockaddr_ll` is plain data that fits into the storage, every byte of it is written, and the length is
+    // that of the type.
+    let ((), address) = unsafe {
+        SockAddr::try_init(|storage, len| {
+            let mut hardware = [0; 8];
+            hardware[..6].copy_from_slice(&multicast_hardware_address(ALL_NODES));
+            storage.cast::<libc::sockaddr_ll>().write(libc::sockaddr_ll {
+                sll_family: u16::try_from(libc::AF_PACKET).expect("17"),
+                sll_protocol: u16::try_from(libc::ETH_P_IPV6).expect("0x86dd").to_be(),
+                sll_ifindex: i32::try_from(index.get()).map_err(|_| io::ErrorKind::InvalidInput)?,
+                sll_hatype: 0,
+                sll_pkttype: 0,
+                sll_halen: 6,
+                sll_addr: hardware,
+            });
+            *len = u32::try_from(size_of::<libc::sockaddr_ll>()).expect("20");
+            Ok(())
+        })
+    }?;
+    Ok(address)
+}
+
+fn multicast_hardware_address(group: Ipv6Addr) -> [u8; 6] {
+    let [.., a, b, c, d] = group.octets();
+    [0x33, 0x33, a, b, c, d]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_nodes_have_their_own_link_layer_address() {
+        assert_eq!(multicast_hardware_address(ALL_NODES), [0x33, 0x33, 0, 0, 0, 1]);
+    }
+}

@@ -1,0 +1,188 @@
+//! A Rust compiler for `bpfel-unknown-none`.
+//!
+//! Two exist. Debian's has `core` for that target in a package, ready compiled, and needs no rustup. Rustup's nightly
+//! compiles `core` itself from the `rust-src` component. The target is not stable (aya-ebpf uses one unstable
+//! feature), which is why rustup's stable compilers are of no use.
+
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use super::apt::{self, Lists};
+use super::linker;
+use super::needs::Remedy;
+use crate::process;
+
+pub(crate) const NIGHTLY_INSTALL: &[&str] =
+    &["toolchain", "install", "nightly", "--profile", "minimal", "--component", "rust-src"];
+
+const TARGET: &str = "bpfel-unknown-none";
+
+/// Package of the compiler and of its `core` for BPF. Debian 12 has a second, newer compiler for web browsers.
+const DEBIAN: [[&str; 2]; 2] = [["rustc-web", "libstd-rust-web-dev-bpf"], ["rustc", "libstd-rust-dev-bpf"]];
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Compiler {
+    pub(crate) kind: Kind,
+    pub(crate) about: About,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// The distribution's, at this path.
+    System(PathBuf),
+    /// `rustup run nightly`; the path is that of its sources of `core`.
+    Nightly(PathBuf),
+}
+
+/// What `rustc -vV` says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct About {
+    /// As in `1.96.0` or `1.97.0-nightly`.
+    pub(crate) release: String,
+    /// Major version of the LLVM it generates code with; the linker must read that code.
+    pub(crate) llvm: u32,
+}
+
+impl Compiler {
+    /// Looks for one that can compile the filter.
+    pub(crate) fn find() -> Option<Self> {
+        system().or_else(nightly)
+    }
+
+    /// Where a person finds it.
+    pub(crate) fn place(&self) -> &Path {
+        match &self.kind {
+            Kind::System(path) | Kind::Nightly(path) => path,
+        }
+    }
+
+    /// A cargo that compiles with it for [`TARGET`]; `cargo` is the one for everything else.
+    pub(crate) fn cargo_build(&self, cargo: Command) -> Command {
+        let mut command = match &self.kind {
+            Kind::System(rustc) => {
+                let mut command = cargo;
+                // Debian's compiler is a release; this lets it accept the unstable feature.
+                command.env("RUSTC", rustc).env("RUSTC_BOOTSTRAP", "1").arg("build");
+                command
+            }
+            Kind::Nightly(_) => {
+                let mut command = Command::new("rustup");
+                command.current_dir(cargo.get_current_dir().unwrap_or(Path::new("."))).env_remove("RUSTC");
+                command.args(["run", "nightly", "cargo", "build", "-Z", "build-std=core"]);
+                command
+            }
+        };
+        command.args(["--target", TARGET]);
+        command
+    }
+}
+
+fn system() -> Option<Compiler> {
+    let rustc = PathBuf::from("/usr/bin/rustc");
+    let about = ask(Command::new(&rustc).arg("-vV"))?;
+    let libdir = process::query(Command::new(&rustc).args(["--print", "target-libdir", "--target", TARGET]))?;
+    let has_core = fs::read_dir(libdir.trim()).is_ok_and(|entries| {
+        entries.flatten().any(|entry| {
+            let name = entry.file_name();
+            let name = Path::new(&name);
+            name.to_string_lossy().starts_with("libcore-")
+                && name.extension().is_some_and(|ext| ext == "rlib")
+        })
+    });
+    (has_core && is_new_enough(&about.release) && linker::reads(about.llvm))
+        .then_some(Compiler { kind: Kind::System(rustc), about })
+}
+
+fn nightly() -> Option<Compiler> {
+    let run = |args: &[&str]| {
+        let mut command = Command::new("rustup");
+        command.args(["run", "nightly", "rustc"]).args(args);
+        command
+    };
+    process::which("rustup")?;
+    let about = ask(&mut run(&["-vV"]))?;
+    let sysroot = process::query(&mut run(&["--print", "sysroot"]))?;
+    let sources = Path::new(sysroot.trim()).join("lib/rustlib/src/rust/library");
+    (sources.join("core").is_dir() && is_new_enough(&about.release) && linker::reads(about.llvm))
+        .then_some(Compiler { kind: Kind::Nightly(sources), about })
+}
+
+fn ask(command: &mut Command) -> Option<About> {
+    parse_about(&process::query(command)?)
+}
+
+fn parse_about(text: &str) -> Option<About> {
+    let field = |name| text.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
+    let llvm = field("LLVM version:")?.split('.').next()?.parse().ok()?;
+    Some(About { release: field("release:")?.to_owned(), llvm })
+}
+
+/// Whether it compiles this workspace: cargo knows the `rust-version` of our own manifest.
+fn is_new_enough(release: &str) -> bool {
+    minor(release) >= minor(env!("CARGO_PKG_RUST_VERSION"))
+}
+
+/// The first two numbers of a version.
+fn minor(version: &str) -> Option<(u32, u32)> {
+    let mut numbers = version.split(|c: char| !c.is_ascii_digit()).map(str::parse);
+    Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
+}
+
+/// What to do when there is none.
+pub(crate) fn remedy(lists: Lists) -> Remedy {
+    if apt::is_here() {
+        if let Some(packages) = DEBIAN.into_iter().find_map(debian_packages) {
+            return Remedy::Packages(packages);
+        }
+        if lists == Lists::AsTheyAre {
+            return Remedy::PackageLists;
+        }
+    }
+    if process::which("rustup").is_some() {
+        return Remedy::Nightly;
+    }
+    Remedy::ByHand(format!(
+        "no Rust compiler for {TARGET}: neither does this distribution package one of at least {} with its core \
+         library, nor is rustup here. Install rustup (https://rustup.rs) and run this again",
+        env!("CARGO_PKG_RUST_VERSION")
+    ))
+}
+
+/// The packages of one of Debian's compilers with its LLVM, if this release has them, all of them, and new enough.
+fn debian_packages([rustc, core]: [&str; 2]) -> Option<Vec<String>> {
+    let version = apt::candidate(core)?;
+    if apt::candidate(rustc)? != version || !is_new_enough(&version) {
+        return None;
+    }
+    let llvm = apt::llvm_behind(&[rustc, core]).filter(|&llvm| linker::reads(llvm))?;
+    let headers = linker::llvm_package(llvm);
+    apt::candidate(&headers)?;
+    Some(vec![rustc.to_owned(), core.to_owned(), headers])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rustc_tells_release_and_llvm() {
+        let debian = "rustc 1.96.0 (ac68faa20 2026-05-25) (built from a source tarball)\nbinary: rustc\n\
+                      host: x86_64-unknown-linux-gnu\nrelease: 1.96.0\nLLVM version: 22.1.8\n";
+        assert_eq!(parse_about(debian), Some(About { release: "1.96.0".to_owned(), llvm: 22 }));
+        assert_eq!(parse_about("rustc 1.96.0\nrelease: 1.96.0\n"), None, "no LLVM (another code generator)");
+        assert_eq!(parse_about(""), None);
+    }
+
+    #[test]
+    fn versions_compare_by_number() {
+        assert!(is_new_enough("1.96.0+dfsg1-1~deb12u2"));
+        assert!(is_new_enough("1.97.0-nightly"));
+        assert!(is_new_enough("1.100.0"));
+        assert!(is_new_enough(env!("CARGO_PKG_RUST_VERSION")));
+        assert!(!is_new_enough("1.85.0+dfsg3-1~deb12u3"));
+        assert!(!is_new_enough("unknown"));
+    }
+}

@@ -1,0 +1,285 @@
+//! `cargo xtask test`: everything that must hold, in the order in which it fails soonest.
+
+use std::{
+    process::{Command, ExitCode},
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result};
+use clap::ValueEnum;
+
+use crate::{
+    build, process,
+    setup::{self, Scope, Toolchain},
+    ui,
+    workspace::Workspace,
+};
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Only these steps
+    #[arg(long, value_name = "STEP", value_delimiter = ',')]
+    only: Vec<Step>,
+    /// All but these steps
+    #[arg(long, value_name = "STEP", value_delimiter = ',', conflicts_with = "only")]
+    skip: Vec<Step>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Step {
+    /// Find or install compiler, linker and tools
+    Setup,
+    /// `cargo fmt --check`
+    Format,
+    /// clippy, warnings denied, the filter included
+    Lint,
+    /// Unit tests
+    Unit,
+    /// The filter and the release daemon
+    Build,
+    /// The filter in the kernel and the daemon in network namespaces
+    Kernel,
+    /// The two basic cases again, as a shell script
+    Smoke,
+}
+
+/// How a step ended.
+#[derive(Debug)]
+enum Outcome {
+    Passed(Duration),
+    Failed(Duration),
+    /// Why not.
+    NotRun(String),
+}
+
+struct Run<'a> {
+    workspace: &'a Workspace,
+    /// There once `setup` went well.
+    toolchain: Option<Toolchain>,
+    /// Why there is none.
+    setup_failed: Option<String>,
+    outcomes: Vec<(Step, Outcome)>,
+}
+
+pub(crate) fn run(workspace: &Workspace, args: &Args) -> ExitCode {
+    let mut run = Run { workspace, toolchain: None, setup_failed: None, outcomes: Vec::new() };
+    for step in select(args) {
+        run.step(step);
+    }
+    run.summary();
+    if run.all_passed() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// In their fixed order, each once.
+fn select(args: &Args) -> Vec<Step> {
+    let wanted = |step: &Step| {
+        if args.only.is_empty() { !args.skip.contains(step) } else { args.only.contains(step) }
+    };
+    Step::value_variants().iter().copied().filter(wanted).collect()
+}
+
+impl Run<'_> {
+    fn step(&mut self, step: Step) {
+        let obstacle = self.obstacle(step);
+        let outcome = obstacle.map_or_else(|| self.attempt(step), Outcome::NotRun);
+        self.outcomes.push((step, outcome));
+    }
+
+    fn attempt(&mut self, step: Step) -> Outcome {
+        ui::heading(step.title());
+        let started = Instant::now();
+        let done = self.execute(step);
+        self.judge(step, done, started.elapsed())
+    }
+
+    /// Why a step cannot run, if so.
+    fn obstacle(&self, step: Step) -> Option<String> {
+        if let Some((failed, _)) =
+            self.outcomes.iter().find(|(_, outcome)| matches!(outcome, Outcome::Failed(_)))
+        {
+            return Some(format!("{} failed", failed.name()));
+        }
+        if step.needs_toolchain()
+            && let Some(why) = &self.setup_failed
+        {
+            return Some(why.clone());
+        }
+        (step.needs_root() && !process::is_root()).then(|| "needs root, for network namespaces".to_owned())
+    }
+
+    fn execute(&mut self, step: Step) -> Result<()> {
+        let workspace = self.workspace;
+        match step {
+            Step::Setup => {
+                self.toolchain = Some(setup::ensure(workspace, Scope::Tests)?);
+                Ok(())
+            }
+            Step::Format => process::run(&mut workspace.cargo(["fmt", "--all", "--check"])),
+            Step::Lint => lint(workspace),
+            Step::Unit => unit(workspace),
+            Step::Build => match &self.toolchain {
+                Some(toolchain) => build::with(workspace, toolchain).map(drop),
+                None => build::run(workspace).map(drop),
+            },
+            Step::Kernel => kernel(workspace),
+            Step::Smoke => process::run(
+                Command::new("bash")
+                    .current_dir(workspace.root())
+                    .arg("tests/ns-smoke.sh")
+                    .arg(workspace.daemon()),
+            ),
+        }
+    }
+
+    /// Without root a machine cannot be set up, which must not keep the other steps from running.
+    fn judge(&mut self, step: Step, done: Result<()>, took: Duration) -> Outcome {
+        match done {
+            Ok(()) => Outcome::Passed(took),
+            Err(error) => {
+                ui::error(&error);
+                if step == Step::Setup && !process::is_root() {
+                    let why = "setup is incomplete, see above".to_owned();
+                    self.setup_failed = Some(why.clone());
+                    Outcome::NotRun(why)
+                } else {
+                    Outcome::Failed(took)
+                }
+            }
+        }
+    }
+
+    fn all_passed(&self) -> bool {
+        self.outcomes.iter().all(|(_, outcome)| matches!(outcome, Outcome::Passed(_)))
+    }
+
+    fn summary(&self) {
+        ui::heading("summary");
+        let rows: Vec<[String; 2]> =
+            self.outcomes.iter().map(|(step, outcome)| [step.name(), outcome.to_string()]).collect();
+        for ((_, outcome), line) in self.outcomes.iter().zip(ui::columns(&rows)) {
+            ui::note(&ui::paint(outcome.paint(), &line));
+        }
+        let not_run =
+            self.outcomes.iter().filter(|(_, outcome)| matches!(outcome, Outcome::NotRun(_))).count();
+        if self.all_passed() {
+            ui::note(&ui::paint(ui::Paint::Good, "all passed"));
+        } else if not_run > 0 {
+            ui::note(&ui::paint(ui::Paint::Bad, &format!("{not_run} of {} steps DID NOT RUN", rows.len())));
+        }
+    }
+}
+
+impl Step {
+    fn name(self) -> String {
+        self.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
+    }
+
+    fn title(self) -> &'static str {
+        match self {
+            Self::Setup => "setup: compiler, linker, tools",
+            Self::Format => "format: cargo fmt",
+            Self::Lint => "lint: cargo clippy",
+            Self::Unit => "unit: tests without privilege",
+            Self::Build => "build: filter and release daemon",
+            Self::Kernel => "kernel: tests of the filter and the daemon against the real kernel",
+            Self::Smoke => "smoke: tests/ns-smoke.sh",
+        }
+    }
+
+    /// Whether it is in vain where `setup` failed.
+    fn needs_toolchain(self) -> bool {
+        match self {
+            Self::Build | Self::Kernel | Self::Smoke => true,
+            Self::Setup | Self::Format | Self::Lint | Self::Unit => false,
+        }
+    }
+
+    fn needs_root(self) -> bool {
+        match self {
+            Self::Kernel | Self::Smoke => true,
+            Self::Setup | Self::Format | Self::Lint | Self::Unit | Self::Build => false,
+        }
+    }
+}
+
+impl Outcome {
+    fn paint(&self) -> ui::Paint {
+        match self {
+            Self::Passed(_) => ui::Paint::Good,
+            Self::Failed(_) => ui::Paint::Bad,
+            Self::NotRun(_) => ui::Paint::Notice,
+        }
+    }
+}
+
+impl std::fmt::Display for Outcome {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Passed(took) => write!(f, "ok       {}", ui::seconds(*took)),
+            Self::Failed(took) => write!(f, "FAILED   {}", ui::seconds(*took)),
+            Self::NotRun(why) => write!(f, "NOT RUN  {why}"),
+        }
+    }
+}
+
+fn lint(workspace: &Workspace) -> Result<()> {
+    let deny = ["--", "-D", "warnings"];
+    let hosts = ["clippy", "--locked", "--workspace", "--exclude", "autora-ebpf", "--all-targets"];
+    process::run(workspace.cargo(hosts).args(deny)).context("clippy has complaints")?;
+    // The filter is checked as code for this machine: its crates know how to stand in for the kernel's helpers, and
+    // no component of any toolchain lints for the other target. It uses an unstable feature, hence the variable; a
+    // target directory of its own keeps that from invalidating what the others have built.
+    let mut filter = workspace.cargo(["clippy", "--locked", "--package", "autora-ebpf", "--bins"]);
+    filter.arg("--target-dir").arg(workspace.bpf_target()).env("RUSTC_BOOTSTRAP", "1").args(deny);
+    process::run(&mut filter).context("clippy has complaints about the filter")
+}
+
+fn unit(workspace: &Workspace) -> Result<()> {
+    let everything =
+        ["test", "--locked", "--workspace", "--exclude", "autora-ebpf", "--exclude", "autora-tests"];
+    process::run(&mut workspace.cargo(everything)).context("a unit test failed")
+}
+
+/// The tests themselves are compiled without optimisation, which is quick; the daemon they run is the release.
+fn kernel(workspace: &Workspace) -> Result<()> {
+    let mut cargo = workspace.cargo(["test", "--locked", "--package", "autora-tests", "--no-fail-fast"]);
+    process::run(cargo.env("AUTORA_BIN", workspace.daemon())).context("a test against the kernel failed")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn steps(only: &[Step], skip: &[Step]) -> Vec<Step> {
+        select(&Args { only: only.to_vec(), skip: skip.to_vec() })
+    }
+
+    #[test]
+    fn steps_keep_their_order_whatever_is_asked_for() {
+        assert_eq!(steps(&[], &[]), Step::value_variants());
+        assert_eq!(steps(&[Step::Unit, Step::Format, Step::Unit], &[]), [Step::Format, Step::Unit]);
+        assert_eq!(
+            steps(&[], &[Step::Setup, Step::Kernel, Step::Smoke]),
+            [Step::Format, Step::Lint, Step::Unit, Step::Build]
+        );
+    }
+
+    #[test]
+    fn a_step_that_did_not_run_is_no_success() {
+        let workspace = Workspace::locate();
+        let mut run =
+            Run { workspace: &workspace, toolchain: None, setup_failed: None, outcomes: Vec::new() };
+        run.outcomes.push((Step::Format, Outcome::Passed(Duration::ZERO)));
+        assert!(run.all_passed());
+        run.outcomes.push((Step::Kernel, Outcome::NotRun("no root".to_owned())));
+        assert!(!run.all_passed());
+    }
+
+    #[test]
+    fn nothing_runs_after_a_failure() {
+        let workspace = Workspace::locate();
+        let outcomes = vec![(Step::Unit, Outcome::Failed(Duration::ZERO))];
+        let run = Run { workspace: &workspace, toolchain: None, setup_failed: None, outcomes };
+        assert_eq!(run.obstacle(Step::Build).as_deref(), Some("unit failed"));
+    }
+}

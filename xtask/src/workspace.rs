@@ -1,0 +1,73 @@
+//! Where things are, and the cargo that builds them.
+
+use std::{
+    env,
+    ffi::OsStr,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+/// The checkout this xtask belongs to.
+#[derive(Debug)]
+pub(crate) struct Workspace {
+    root: PathBuf,
+    /// Cargo's target directory.
+    target: PathBuf,
+}
+
+impl Workspace {
+    pub(crate) fn locate() -> Self {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .parent()
+            .expect("the xtask package lies directly in the workspace")
+            .to_owned();
+        let target = match env::var_os("CARGO_TARGET_DIR") {
+            Some(dir) if !dir.is_empty() => std::path::absolute(&dir)
+                .expect("the current directory is readable and the path is not empty"),
+            Some(_) | None => root.join("target"),
+        };
+        Self { root, target }
+    }
+
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Cargo's target directory for what runs in the kernel.
+    pub(crate) fn bpf_target(&self) -> PathBuf {
+        self.target.join("bpf-build")
+    }
+
+    /// Root of the tools that `setup` compiles, as `cargo install --root` wants it. Like the object below it stays in
+    /// the checkout wherever `CARGO_TARGET_DIR` points: both belong to these sources.
+    pub(crate) fn tools(&self) -> PathBuf {
+        self.root.join("target/tools")
+    }
+
+    /// The filter's object, where the daemon's build script looks for it.
+    pub(crate) fn object(&self) -> PathBuf {
+        self.root.join("target/ebpf/autora.bpf.o")
+    }
+
+    /// The release daemon.
+    pub(crate) fn daemon(&self) -> PathBuf {
+        self.target.join("release/autora")
+    }
+
+    /// Output of quiet steps, for when one of them fails.
+    pub(crate) fn log(&self, step: &str) -> PathBuf {
+        self.root.join("target/xtask").join(step).with_extension("log")
+    }
+
+    /// A path as a person in the checkout would write it.
+    pub(crate) fn display(&self, path: &Path) -> String {
+        path.strip_prefix(&self.root).unwrap_or(path).display().to_string()
+    }
+
+    /// A command of the cargo that runs us, in the workspace's root.
+    pub(crate) fn cargo<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Command {
+        let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        command.current_dir(&self.root).args(args).env("CARGO_TARGET_DIR", &self.target);
+        command
+    }
+}
