@@ -296,7 +296,7 @@ fn renamed_and_deleted() {
         watch.settle();
         host.ip("link delete guest7");
         let changes = watch.settle();
-        assert!(changes.dirty.contains(&index), "{changes:?}");
+        assert!(changes.dirty.contains(&index) && changes.deleted.contains(&index), "{changes:?}");
         assert_eq!(watch.read(index), None);
         assert_eq!(watch.read(IfIndex::new(1).expect("never 0")).map(|lo| lo.name).as_deref(), Some("lo"));
     });

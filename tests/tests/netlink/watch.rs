@@ -112,6 +112,7 @@ impl Watch {
             let left = deadline.saturating_duration_since(Instant::now());
             assert!(self.take(left, BUDGET, &mut changes), "{what}: not announced, last seen {last:?}");
             assert!(!changes.overrun, "{what}: nothing is lost");
+            assert!(!changes.deleted.contains(&index), "{what}: the interface stays");
             if changes.dirty.contains(&index) {
                 last = self.read(index);
             }
