@@ -288,7 +288,13 @@ impl Daemon {
         let now = clock::now();
         self.tally.resyncs += 1;
         self.next_resync = now + self.config.resync_interval;
-        self.fleet.reconcile_all(snapshot.interfaces, now);
+        if snapshot.complete {
+            self.fleet.reconcile_all(snapshot.interfaces, now);
+        } else {
+            // Links came and went during the listing: one that is missing in it may be there, so nothing is forgotten.
+            snapshot.interfaces.into_iter().for_each(|interface| self.fleet.reconcile(interface, now));
+            self.resync_soon();
+        }
         self.concerns.update(&snapshot.host, &self.fleet, self.config.send);
     }
 
