@@ -2,6 +2,9 @@
 #![expect(clippy::unwrap_used, reason = "a test has nothing to recover from, nor have its helpers")]
 #![expect(clippy::print_stdout, reason = "what a test tried is told to whoever looks")]
 
+mod capacity;
+mod link;
+mod privilege;
 mod random;
 mod rows;
 mod test_run;

@@ -178,6 +178,11 @@ fn advertisements(mac: Mac) -> Vec<Row> {
         foreign("a foreign router", &advert(options(0))),
         foreign("a foreign router with an option", &advert(options(1))),
         foreign("a foreign router with 17 options", &advert(options(17))),
+        row(
+            "a foreign router with one of the last link-local addresses",
+            Reason::ForeignAdvertisement,
+            advertisement(mac, Ipv6Addr::new(0xfebf, 0, 0, 0, 0, 0, 0, 1), &advert(options(1))),
+        ),
         foreign(
             "a foreign router that ceases",
             &RouterAdvert { router_lifetime: Duration::ZERO, ..advert(options(1)) },
