@@ -12,7 +12,7 @@ use crate::{
     error,
     sys::{
         clock,
-        filter::{CAPACITY, Counters, Filter},
+        filter::{CAPACITY, Counters, Filter, ForeignRouter},
         receiver::{Receiver, Solicitation},
         sender::Sender,
     },
@@ -73,6 +73,11 @@ impl Live {
             warn!(%error, "the filter's counters cannot be read");
             Counters::default()
         })
+    }
+
+    /// The other router heard last on the interface, if the filter saw one.
+    pub(super) fn foreign_router(&self, index: IfIndex) -> Option<ForeignRouter> {
+        self.receiver.filter().interface_stats(index).ok().flatten().and_then(|stats| stats.foreign)
     }
 
     pub(super) fn send(&mut self, send: &Send) -> io::Result<()> {
