@@ -49,12 +49,12 @@ fn without_cap_bpf_the_classic_filter() {
         assert_ne!(setting.trim(), "0", "here everybody may load filters, so nothing can be tested");
 
         let error = Filter::open(FilterMode::Ebpf, CAPACITY).unwrap_err();
-        assert!(matches!(error, LoadError::Permission(_)), "{error:?}");
+        assert!(matches!(error, LoadError::Permission), "{error:?}");
         assert_says(&error, &["CAP_BPF", "setcap", "AmbientCapabilities"]);
 
         let (filter, fallback) = Filter::open(FilterMode::Auto, CAPACITY).unwrap();
         assert_eq!(filter.kind(), FilterKind::Classic);
-        assert!(matches!(fallback, Some(LoadError::Permission(_))), "{fallback:?}");
+        assert!(matches!(fallback, Some(LoadError::Permission)), "{fallback:?}");
         open_receiver(FilterMode::Auto);
     });
 }
