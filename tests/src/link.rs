@@ -3,7 +3,9 @@
 use std::{
     fmt::{self, Display},
     fs,
+    io::{self, Write},
     net::Ipv6Addr,
+    process::Command,
     sync::atomic::{AtomicU32, Ordering},
     time::Duration,
 };
@@ -75,6 +77,23 @@ impl Interface {
         let mac = Mac::unique();
         namespace.ip(&format!("link add {name} address {mac} type {kind}"));
         Self::existing(namespace, name)
+    }
+
+    /// Whether the kernel knows links of this kind at all. One that does not is told of, loudly.
+    #[must_use]
+    pub fn is_supported(namespace: &Namespace, kind: &str) -> bool {
+        let known = namespace.enter(|| {
+            let add = ["link", "add", "probe", "type"].into_iter().chain(kind.split(' '));
+            Command::new("ip").args(add).output().is_ok_and(|output| output.status.success())
+        });
+        if known {
+            namespace.ip("link delete probe");
+        } else {
+            // Not by a macro: what those print of a test that passes nobody gets to see.
+            let told = writeln!(io::stderr(), "NOT RUN: this kernel knows no link of type {kind}");
+            told.expect("standard error is there");
+        }
+        known
     }
 
     /// The interface that is there under this name.
