@@ -2,29 +2,23 @@
 
 use std::{
     collections::BTreeSet,
-    net::Ipv6Addr,
     sync::{Arc, Mutex},
     thread,
     time::Duration,
 };
 
-use autora::{
-    addr::IfIndex,
-    engine::Instant,
-    sys::{
-        filter::{CAPACITY, Filter, FilterMode},
-        receiver::{Receiver, Solicitation},
-    },
+use autora::sys::{
+    filter::{CAPACITY, Filter, FilterMode},
+    receiver::Receiver,
 };
 use autora_common::Reason;
-use autora_tests::{Fragments, Interface, Namespace, Sender, Solicit, Veth};
-use nix::time::{ClockId, clock_gettime};
+use autora_tests::{Fragments, Sender, Solicit};
 use tokio::time::{sleep, timeout};
 
-use crate::rows::{OTHER_ROUTER, Row, rows};
-
-/// Long enough for a packet to cross a veth on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(5);
+use crate::{
+    rows::OTHER_ROUTER,
+    scene::{PATIENCE, now, on_a_link, on_a_link_observed},
+};
 
 #[test]
 fn the_good_rows_come_out() {
@@ -260,167 +254,6 @@ fn the_filter_in_the_kernel_logs_at_trace_level() {
             assert!(text.contains(&line), "{line} in {text}");
         }
     });
-}
-
-/// A guest's link to a host that routes, with the receiver open in the host and the interface served.
-struct Link {
-    receiver: Receiver,
-    index: IfIndex,
-    veth: Veth,
-    sender: Sender,
-    controls: u16,
-}
-
-fn on_a_link(mode: FilterMode, scenario: impl AsyncFnOnce(&mut Link) + Send) {
-    on_a_link_observed(mode, &tracing::Dispatch::none(), scenario);
-}
-
-fn on_a_link_observed(
-    mode: FilterMode,
-    observer: &tracing::Dispatch,
-    scenario: impl AsyncFnOnce(&mut Link) + Send,
-) {
-    let (host, guest) = (Namespace::host(), Namespace::quiet());
-    let veth = Veth::new((&host, "vm0"), (&guest, "eth0"));
-    // The largest option that there is must fit.
-    for end in [&veth.host, &veth.guest] {
-        end.set("mtu 4000");
-    }
-    host.enter(|| {
-        let _observed = tracing::dispatcher::set_default(observer);
-        runtime().block_on(async {
-            let mut link = Link::open(mode, veth);
-            scenario(&mut link).await;
-        });
-    });
-}
-
-fn runtime() -> tokio::runtime::Runtime {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
-}
-
-impl Link {
-    fn open(mode: FilterMode, veth: Veth) -> Self {
-        let (filter, fallback) = Filter::open(mode, CAPACITY).unwrap();
-        assert!(fallback.is_none(), "{fallback:?}");
-        let mut receiver = Receiver::open(filter).unwrap();
-        let index = IfIndex::new(veth.host.index()).unwrap();
-        receiver.filter_mut().serve(index).unwrap();
-        Self { receiver, index, sender: Sender::on(&veth.guest), veth, controls: 0 }
-    }
-
-    fn guest(&self) -> &Interface {
-        &self.veth.guest
-    }
-
-    fn solicit(&self) -> Solicit {
-        Solicit::from(self.guest())
-    }
-
-    fn send(&self, frames: &[impl AsRef<[u8]>]) {
-        self.sender.send_all(frames);
-    }
-
-    fn count(&self, reason: Reason) -> u64 {
-        self.receiver.filter().totals().unwrap().get(reason)
-    }
-
-    /// What has come out by now.
-    fn read(&mut self) -> Vec<Solicitation> {
-        let mut out = Vec::new();
-        self.receiver.receive(now(), 1000, &mut out);
-        out
-    }
-
-    async fn wait_readable(&mut self) {
-        timeout(PATIENCE, self.receiver.readable()).await.expect("something comes out").unwrap();
-    }
-
-    /// The one solicitation that comes out next.
-    async fn next(&mut self) -> Solicitation {
-        loop {
-            self.wait_readable().await;
-            let mut out = Vec::new();
-            self.receiver.receive(now(), 1, &mut out);
-            if let [solicitation] = out[..] {
-                assert_eq!(solicitation.ifindex, self.index);
-                return solicitation;
-            }
-        }
-    }
-
-    /// Waits until a counter has reached a value, while the daemon's side does what it has to; nothing may come out.
-    async fn wait_count(&mut self, reason: Reason, count: u64) {
-        let waited = timeout(PATIENCE, async {
-            while self.count(reason) < count {
-                // Readiness is only noticed by a runtime that gets a chance to.
-                let _ = timeout(Duration::from_millis(2), self.receiver.readable()).await;
-                assert_eq!(self.read(), []);
-            }
-        });
-        waited.await.unwrap_or_else(|_| {
-            panic!("{reason:?}: {} of {count}", self.receiver.filter().totals().unwrap().get(reason))
-        });
-        assert_eq!(self.count(reason), count, "{reason:?}");
-    }
-
-    /// Sends every row, and behind each a good solicitation, which must come out. Returns what was counted.
-    async fn judge_rows(&mut self) -> BTreeSet<Reason> {
-        let mut counted = BTreeSet::new();
-        for row in rows(self.guest().mac()) {
-            counted.extend(self.judge(&row).await);
-        }
-        counted
-    }
-
-    async fn judge(&mut self, row: &Row) -> Option<Reason> {
-        self.receiver.filter_mut().clear_pending(self.index).unwrap();
-        let before = self.count(row.expected);
-        self.send(&[&row.frame]);
-        let out = self.before_control().await;
-        let expected = if row.expected == Reason::Passed { vec![source_of(&row.frame)] } else { vec![] };
-        assert_eq!(out, expected, "{}", row.name);
-        (self.count(row.expected) > before).then_some(row.expected)
-    }
-
-    /// The sources of what comes out before a control that is sent now. It is sent until it comes out: the mark that the
-    /// packet before it may spend must be cleared when that has happened.
-    async fn before_control(&mut self) -> Vec<Ipv6Addr> {
-        self.controls += 1;
-        let source = Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0xc0, self.controls);
-        let control = Solicit { source, ..self.solicit() }.frame();
-        let mut before = Vec::new();
-        for _ in 0..100 {
-            self.receiver.filter_mut().clear_pending(self.index).unwrap();
-            self.send(&[&control]);
-            while timeout(PATIENCE / 100, self.receiver.readable()).await.is_ok() {
-                let mut out = Vec::new();
-                self.receiver.receive(now(), 1, &mut out);
-                for solicitation in out {
-                    if solicitation.source == source {
-                        return before;
-                    }
-                    // A control of the row before that was sent twice.
-                    if !is_control(solicitation.source) {
-                        before.push(solicitation.source);
-                    }
-                }
-            }
-        }
-        panic!("the control does not come out");
-    }
-}
-
-fn is_control(source: Ipv6Addr) -> bool {
-    source.segments()[6] == 0xc0
-}
-
-fn source_of(frame: &[u8]) -> Ipv6Addr {
-    Ipv6Addr::from(<[u8; 16]>::try_from(&frame[22..38]).unwrap())
-}
-
-fn now() -> Instant {
-    Instant::from_boot(clock_gettime(ClockId::CLOCK_BOOTTIME).unwrap().into())
 }
 
 /// Where a subscriber writes to.

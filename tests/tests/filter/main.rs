@@ -7,5 +7,6 @@ mod link;
 mod privilege;
 mod random;
 mod rows;
+mod scene;
 mod test_run;
 mod verdicts;
