@@ -2,6 +2,7 @@
 
 pub mod clock;
 pub mod filter;
+mod icmp6_filter;
 pub mod netlink;
 pub mod privileges;
 pub mod receiver;

@@ -14,6 +14,7 @@ use nix::{
 };
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
+use super::icmp6_filter::{BLOCK_ALL, Icmp6Filter};
 use crate::{
     addr::{IfIndex, LinkLocal},
     engine::advertiser::Cause,
@@ -155,7 +156,8 @@ fn open_packet() -> io::Result<Socket> {
 
 fn open_raw() -> io::Result<Socket> {
     let socket = Socket::new(Domain::IPV6, Type::RAW, Some(Protocol::ICMPV6))?;
-    block_all_icmpv6(&socket)?;
+    // It only sends.
+    setsockopt(&socket, Icmp6Filter, &BLOCK_ALL)?;
     socket.set_nonblocking(true)?;
     socket.set_multicast_hops_v6(ND_HOP_LIMIT.into())?;
     // Our own advertisements must not come back to our own receiver as those of another router.
@@ -163,23 +165,6 @@ fn open_raw() -> io::Result<Socket> {
     // A fragmented advertisement would be discarded by its receivers [RFC 6980 5]: better an error here.
     setsockopt(&socket, sockopt::Ipv6DontFrag, &true)?;
     Ok(socket)
-}
-
-/// Sets ICMP6_FILTER so that the socket receives nothing [RFC 3542 3.2].
-fn block_all_icmpv6(socket: &Socket) -> io::Result<()> {
-    const ICMP6_FILTER: libc::c_int = 1;
-    let block_all = [u32::MAX; 8];
-    // SAFETY: the pointer and the length describe `block_all`, which lives through the call; the kernel only reads.
-    let result = unsafe {
-        libc::setsockopt(
-            socket.as_raw_fd(),
-            libc::IPPROTO_ICMPV6,
-            ICMP6_FILTER,
-            block_all.as_ptr().cast(),
-            u32::try_from(size_of::<[u32; 8]>()).expect("32"),
-        )
-    };
-    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
 /// The link-layer address of all nodes on the interface: 33:33 and the last four bytes of the group [RFC 2464 7].

@@ -15,7 +15,10 @@ use nix::{
 };
 
 use crate::{
-    sys::filter::{Filter, FilterKind},
+    sys::{
+        filter::{Filter, FilterKind},
+        icmp6_filter::{BLOCK_ALL, Icmp6Filter, pass_only},
+    },
     wire::{ROUTER_ADVERTISEMENT, ROUTER_SOLICITATION},
 };
 
@@ -77,33 +80,8 @@ pub(super) fn dropped(socket: &OwnedFd) -> io::Result<u32> {
     Ok(getsockopt(socket, MemInfo)?[SK_MEMINFO_DROPS])
 }
 
-/// `struct icmp6_filter` (include/uapi/linux/icmpv6.h): one bit for each ICMPv6 type, set for those that are blocked.
-type Icmp6FilterBits = [u32; 8];
-
-const BLOCK_ALL: Icmp6FilterBits = [u32::MAX; 8];
-
-fn pass_only(types: &[u8]) -> Icmp6FilterBits {
-    let mut bits = BLOCK_ALL;
-    for kind in types {
-        bits[usize::from(kind / 32)] &= !(1 << (kind % 32));
-    }
-    bits
-}
-
-/// Number of the option in include/uapi/linux/icmpv6.h; the libc crate has no name for it.
-const ICMPV6_FILTER: libc::c_int = 1;
-
 /// Index into what `SO_MEMINFO` returns (`include/uapi/linux/sock_diag.h`).
 const SK_MEMINFO_DROPS: usize = 8;
-
-sockopt_impl!(
-    /// Which ICMPv6 types reach the socket.
-    Icmp6Filter,
-    SetOnly,
-    libc::IPPROTO_ICMPV6,
-    ICMPV6_FILTER,
-    Icmp6FilterBits
-);
 
 sockopt_impl!(
     /// Tell the size of the largest fragment with every packet that was fragmented.
@@ -122,15 +100,3 @@ sockopt_impl!(
     libc::SO_MEMINFO,
     [u32; 9]
 );
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_types_that_pass() {
-        let bits = pass_only(&[133, 134]);
-        let passes = |kind: usize| bits[kind / 32] & 1 << (kind % 32) == 0;
-        assert_eq!((0..256).filter(|kind| passes(*kind)).collect::<Vec<_>>(), [133, 134]);
-    }
-}
