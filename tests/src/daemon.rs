@@ -1,13 +1,11 @@
 //! The real daemon, as a process in a namespace.
 
 use std::{
-    io::{BufRead, BufReader, Read},
     os::unix::process::ExitStatusExt,
     path::PathBuf,
     process::{Child, Command, Stdio},
-    sync::{Arc, Condvar, Mutex, PoisonError},
     thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use nix::{
@@ -15,7 +13,10 @@ use nix::{
     unistd::Pid,
 };
 
-use crate::{Namespace, eventually};
+use crate::{
+    Namespace, eventually,
+    log::{Log, field, has_words},
+};
 
 /// The daemon under test: `$AUTORA_BIN`, else the release build beside the running test.
 #[must_use]
@@ -62,8 +63,8 @@ impl Launch {
             .enter(|| command.spawn())
             .unwrap_or_else(|error| panic!("starting {command:?}: {error}"));
         let log = Log::default();
-        collect(child.stderr.take().expect("stderr is piped"), log.clone());
-        collect(child.stdout.take().expect("stdout is piped"), log.clone());
+        log.collect(child.stderr.take().expect("stderr is piped"));
+        log.collect(child.stdout.take().expect("stdout is piped"));
         Daemon { child, log, _namespace: namespace.clone() }
     }
 
@@ -121,11 +122,12 @@ impl Daemon {
     /// All lines it has written, to standard error and standard output.
     #[must_use]
     pub fn log(&self) -> Vec<String> {
-        self.log.lock().lines.clone()
+        self.log.lines()
     }
 
     /// The first line that has every one of these words, waiting for it if need be. A word is anything that stands
     /// between characters other than letters, digits, `-` and `_`: `reasons=down,no-prefix` has the word `no-prefix`.
+    /// Quotation marks do not count.
     pub fn wait_for_log(&self, words: &[&str], timeout: Duration) -> String {
         self.log.wait_for(words, timeout)
     }
@@ -134,6 +136,30 @@ impl Daemon {
     #[must_use]
     pub fn lines_with(&self, words: &[&str]) -> Vec<String> {
         self.log().into_iter().filter(|line| has_words(line, words)).collect()
+    }
+
+    /// Waits until it says that it serves `interface`.
+    pub fn wait_serving(&self, interface: &str, timeout: Duration) {
+        eventually(timeout, &format!("the news that {interface} is served"), || {
+            (self.served(interface) > 0).then_some(())
+        });
+    }
+
+    /// How often it has said that it begins to serve `interface`.
+    #[must_use]
+    pub fn served(&self, interface: &str) -> usize {
+        let interface = format!("interface={interface}");
+        let about = self.lines_with(&["serving", &interface]);
+        about.iter().filter(|line| !has_words(line, &["not serving"])).count()
+    }
+
+    /// Waits until it says that it does not serve `interface`; returns the reasons' names, sorted.
+    pub fn wait_refused(&self, interface: &str, timeout: Duration) -> Vec<String> {
+        let line = self.wait_for_log(&["not serving", &format!("interface={interface}")], timeout);
+        let reasons = field(&line, "reasons").unwrap_or_else(|| panic!("no reasons in: {line}"));
+        let mut names: Vec<_> = reasons.split(',').map(str::to_owned).collect();
+        names.sort();
+        names
     }
 
     /// Sends a signal.
@@ -173,99 +199,9 @@ impl Drop for Daemon {
     }
 }
 
-/// Lines as they come in from the daemon.
-#[derive(Clone, Debug, Default)]
-struct Log(Arc<(Mutex<Lines>, Condvar)>);
-
-#[derive(Debug, Default)]
-struct Lines {
-    lines: Vec<String>,
-    /// How many of its two streams have ended.
-    closed: u8,
-}
-
-impl Log {
-    fn lock(&self) -> std::sync::MutexGuard<'_, Lines> {
-        self.0.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn change(&self, change: impl FnOnce(&mut Lines)) {
-        change(&mut self.lock());
-        self.0.1.notify_all();
-    }
-
-    fn wait_for(&self, words: &[&str], timeout: Duration) -> String {
-        let found = |lines: &Lines| lines.lines.iter().find(|line| has_words(line, words)).cloned();
-        let lines = self.wait_until(timeout, |lines| found(lines).is_some() || lines.closed == 2);
-        found(&lines).unwrap_or_else(|| panic!("no line with {words:?} within {timeout:?}"))
-    }
-
-    fn wait_closed(&self, timeout: Duration) {
-        drop(self.wait_until(timeout, |lines| lines.closed == 2));
-    }
-
-    fn wait_until(
-        &self,
-        timeout: Duration,
-        condition: impl Fn(&Lines) -> bool,
-    ) -> std::sync::MutexGuard<'_, Lines> {
-        let deadline = Instant::now() + timeout;
-        let mut lines = self.lock();
-        while !condition(&lines) {
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                break;
-            }
-            lines = self.0.1.wait_timeout(lines, left).unwrap_or_else(PoisonError::into_inner).0;
-        }
-        lines
-    }
-}
-
-fn collect(stream: impl Read + Send + 'static, log: Log) {
-    thread::spawn(move || {
-        for line in BufReader::new(stream).lines() {
-            let line = line.unwrap_or_else(|error| format!("(unreadable: {error})"));
-            log.change(|lines| lines.lines.push(line));
-        }
-        log.change(|lines| lines.closed += 1);
-    });
-}
-
-/// Whether every one of `words` stands in `line` between characters that belong to no word.
-fn has_words(line: &str, words: &[&str]) -> bool {
-    let inner = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-    words.iter().all(|word| {
-        line.match_indices(word).any(|(at, _)| {
-            let before = line[..at].chars().next_back();
-            let after = line[at + word.len()..].chars().next();
-            !before.is_some_and(inner) && !after.is_some_and(inner)
-        })
-    })
-}
-
 /// `<target>/release/autora` for a test that runs as `<target>/<profile>/deps/<name>`.
 fn beside_this_test() -> PathBuf {
     let test = std::env::current_exe().expect("a process knows its program");
     let target = test.ancestors().nth(3).expect("a test is three folders deep in the target folder");
     target.join("release/autora")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn words_of_a_line() {
-        let line = "INFO not serving interface=tap1 reasons=forwarding-off,no-prefix";
-        for (words, expected) in [
-            (&["not serving", "interface=tap1", "no-prefix"][..], true),
-            (&["forwarding-off"], true),
-            (&["interface=tap"], false),
-            (&["prefix"], false),
-            (&["not serving", "down"], false),
-        ] {
-            assert_eq!(has_words(line, words), expected, "{words:?}");
-        }
-    }
 }

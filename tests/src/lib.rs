@@ -12,6 +12,7 @@ mod capture;
 mod daemon;
 mod guest;
 mod link;
+mod log;
 mod namespace;
 mod packet;
 mod solicit;

@@ -1,0 +1,320 @@
+//! Which interfaces are served: every reason against it, said in the log and kept on the wire, until it is repaired.
+
+use std::time::Duration;
+
+use autora_tests::{Capture, Daemon, Interface, Namespace, eventually};
+
+use crate::bench::{Line, SOON, expect_silence, live, prefix};
+
+/// An interface that is not fit, and what makes it so.
+struct Unfit {
+    what: &'static str,
+    /// All reasons that the daemon has to give, sorted.
+    reasons: &'static [&'static str],
+    spoil: fn(&Line),
+    repair: fn(&Line),
+}
+
+const UNFIT: &[Unfit] = &[
+    Unfit {
+        what: "IPv6 disabled",
+        reasons: &["ipv6-disabled", "no-link-local", "no-prefix"],
+        spoil: |line| line.link.host.sysctl("disable_ipv6", 1),
+        repair: |line| {
+            line.link.host.sysctl("disable_ipv6", 0);
+            line.add_prefix();
+        },
+    },
+    Unfit {
+        what: "an MTU too small for IPv6",
+        reasons: &["forwarding-off", "ipv6-disabled", "no-link-local", "no-prefix"],
+        spoil: |line| line.link.host.set("mtu 1200"),
+        repair: |line| {
+            line.link.host.set("mtu 1500");
+            line.link.host.sysctl("forwarding", 1);
+            line.add_prefix();
+        },
+    },
+    Unfit {
+        what: "down",
+        reasons: &["down", "no-link-local", "no-prefix"],
+        spoil: |line| line.link.host.set("down"),
+        repair: |line| {
+            line.link.host.set("up");
+            line.add_prefix();
+        },
+    },
+    Unfit {
+        what: "no multicast",
+        reasons: &["no-multicast"],
+        spoil: |line| line.link.host.set("multicast off"),
+        repair: |line| line.link.host.set("multicast on"),
+    },
+    Unfit {
+        what: "port of a bridge",
+        reasons: &["enslaved"],
+        spoil: |line| {
+            let bridge = format!("br-{}", line.name());
+            Interface::add(line.link.host.namespace(), &bridge, "bridge").set("up");
+            line.link.host.set(&format!("master {bridge}"));
+        },
+        repair: |line| line.link.host.set("nomaster"),
+    },
+    Unfit {
+        what: "not forwarding",
+        reasons: &["forwarding-off"],
+        spoil: |line| line.link.host.sysctl("forwarding", 0),
+        repair: |line| line.link.host.sysctl("forwarding", 1),
+    },
+    Unfit {
+        what: "no link-local address",
+        reasons: &["no-link-local"],
+        spoil: |line| line.link.host.remove_address(&link_local(line)),
+        repair: |line| line.link.host.add_address(&link_local(line)),
+    },
+    Unfit {
+        what: "tentative link-local address",
+        reasons: &["no-link-local"],
+        spoil: |line| begin_detection(line, &link_local(line)),
+        repair: |line| end_detection(line, &link_local(line)),
+    },
+    Unfit {
+        what: "duplicate link-local address",
+        reasons: &["no-link-local"],
+        spoil: |line| {
+            line.link.guest.add_address(&link_local(line));
+            begin_detection(line, &link_local(line));
+            eventually(SOON, "the duplicate to be detected", || {
+                let show = format!("address show dev {}", line.name());
+                line.link.host.namespace().ip(&show).contains("dadfailed").then_some(())
+            });
+        },
+        repair: |line| {
+            line.link.guest.remove_address(&link_local(line));
+            end_detection(line, &link_local(line));
+        },
+    },
+    Unfit {
+        what: "no address of global scope",
+        reasons: &["no-prefix"],
+        spoil: Line::remove_prefix,
+        repair: Line::add_prefix,
+    },
+    Unfit {
+        what: "other prefix lengths only",
+        reasons: &["no-prefix"],
+        spoil: |line| {
+            line.remove_prefix();
+            line.link.host.add_address("2001:db8:cafe::1/48");
+            line.link.host.add_address("2001:db8:cafe::2/128");
+        },
+        repair: Line::add_prefix,
+    },
+    Unfit {
+        what: "site-local prefix only",
+        reasons: &["no-prefix"],
+        spoil: |line| {
+            line.remove_prefix();
+            line.link.host.add_address("fec0::1/64");
+        },
+        repair: Line::add_prefix,
+    },
+    Unfit {
+        what: "deprecated address",
+        reasons: &["no-prefix"],
+        spoil: |line| {
+            line.remove_prefix();
+            line.link.host.add_address(&format!("{} preferred_lft 0", global(line)));
+        },
+        repair: |line| {
+            let change = format!("address change {} dev {} preferred_lft forever", global(line), line.name());
+            line.link.host.namespace().ip(&change);
+        },
+    },
+    Unfit {
+        what: "tentative address of global scope",
+        reasons: &["no-prefix"],
+        spoil: |line| begin_detection(line, &global(line)),
+        repair: |line| end_detection(line, &global(line)),
+    },
+    Unfit {
+        what: "two prefixes",
+        reasons: &["several-prefixes"],
+        spoil: |line| line.link.host.add_address("2001:db8:cafe:2::1/64"),
+        repair: |line| line.link.host.remove_address("2001:db8:cafe:2::1/64"),
+    },
+    Unfit {
+        what: "three faults at once",
+        reasons: &["forwarding-off", "no-multicast", "no-prefix"],
+        spoil: |line| {
+            line.link.host.sysctl("forwarding", 0);
+            line.remove_prefix();
+            line.link.host.set("multicast off");
+        },
+        repair: |line| {
+            line.link.host.set("multicast on");
+            line.link.host.sysctl("forwarding", 1);
+            line.add_prefix();
+        },
+    },
+];
+
+#[test]
+fn an_unfit_interface_is_refused_with_every_reason_until_it_is_repaired() {
+    let (host, guest) = (Namespace::host(), Namespace::quiet());
+    let mut lines = Line::several(&host, &guest, u16::try_from(UNFIT.len()).expect("a table is short"));
+    for (row, line) in UNFIT.iter().zip(&lines) {
+        (row.spoil)(line);
+    }
+    let mut control = Line::new(&host, &guest, 100);
+
+    let daemon = Daemon::start(
+        &host,
+        &["--interface-regex=^vm[0-9]+$", "--min-ra-interval=3s", "--max-ra-interval=4s"],
+    );
+    for (row, line) in UNFIT.iter().zip(&lines) {
+        assert_eq!(daemon.wait_refused(line.name(), SOON), row.reasons, "{}", row.what);
+    }
+    control.expect_served(SOON);
+    // As long as the control has been served a second time: the others would have been, too.
+    control.expect_served(SOON);
+    expect_silence(&mut lines, Duration::ZERO);
+
+    for (row, line) in UNFIT.iter().zip(&lines) {
+        assert_eq!(daemon.served(line.name()), 0, "{}", row.what);
+        (row.repair)(line);
+    }
+    for line in &mut lines {
+        line.expect_served(SOON);
+        daemon.wait_serving(line.name(), SOON);
+    }
+}
+
+#[test]
+fn loopback_is_refused() {
+    let (host, guest) = (Namespace::host(), Namespace::quiet());
+    let lo = Interface::existing(&host, "lo");
+    lo.add_address("2001:db8:0:2::1/64");
+    lo.add_address("fe80::1/64");
+    let mut capture = Capture::outgoing(&lo);
+    let mut control = Line::new(&host, &guest, 1);
+    let daemon = Daemon::start(&host, &["--interface-regex=^(lo|vm1)$"]);
+    assert_eq!(daemon.wait_refused("lo", SOON), ["loopback", "no-multicast"]);
+    control.expect_served(SOON);
+    capture.expect_silence(Duration::from_secs(1));
+}
+
+#[test]
+fn a_name_that_does_not_match_is_none_of_our_business() {
+    let (host, guest) = (Namespace::host(), Namespace::quiet());
+    let mut others = [(1, "eth7"), (2, "vm"), (3, "vm1x"), (4, "xvm1")]
+        .map(|(number, name)| Line::named(&host, &guest, name, number));
+    let mut control = Line::new(&host, &guest, 10);
+    let daemon = Daemon::start(
+        &host,
+        &["--interface-regex=^vm[0-9]+$", "--min-ra-interval=3s", "--max-ra-interval=4s"],
+    );
+    control.expect_served(SOON);
+    for line in &others {
+        line.solicit();
+    }
+    control.expect_served(SOON);
+    expect_silence(&mut others, Duration::ZERO);
+    for line in &others {
+        let about = daemon.lines_with(&[&format!("interface={}", line.name())]);
+        assert!(about.is_empty(), "{about:?}");
+    }
+}
+
+#[test]
+fn without_a_regex_nothing_is_served_and_that_is_no_error() {
+    let (host, guest) = (Namespace::host(), Namespace::quiet());
+    let mut line = Line::new(&host, &guest, 1);
+    let mut daemon = Daemon::start(&host, &[]);
+    daemon.wait_for_log(&["started"], SOON);
+    line.solicit();
+    expect_silence([&mut line], Duration::from_secs(1));
+    assert!(daemon.is_running());
+    drop(daemon);
+    let _control = Daemon::start(&host, &["--interface-regex=^vm1$"]);
+    line.expect_served(SOON);
+}
+
+/// What is unusual and yet fit: how to make it so, and the prefix and source that must be served.
+#[test]
+fn unusual_but_fit() {
+    let (host, guest) = (Namespace::host(), Namespace::quiet());
+    let line = |number, prepare: fn(&Line)| {
+        let line = Line::without_prefix(&host, &guest, &format!("vm{number}"), number);
+        prepare(&line);
+        line
+    };
+    let unique_local = line(1, |line| line.link.host.add_address("fd12:3456:789a:1::1/64"));
+    let two_addresses = line(2, |line| {
+        line.add_prefix();
+        line.link.host.add_address("2001:db8:0:2::2/64");
+    });
+    let other_lengths = line(3, |line| {
+        line.add_prefix();
+        line.link.host.add_address("2001:db8:cafe::1/48");
+        line.link.host.add_address("2001:db8:cafe:3::1/128");
+    });
+    let lower_source = line(4, |line| {
+        line.add_prefix();
+        line.link.host.add_address("fe80::1/64");
+    });
+    let _daemon = Daemon::start(&host, &["--interface-regex=^vm[0-9]+$"]);
+    for (mut line, network, source) in [
+        (unique_local, "fd12:3456:789a:1::".parse().expect("an address"), None),
+        (two_addresses, prefix(2), None),
+        (other_lengths, prefix(3), None),
+        (lower_source, prefix(4), Some("fe80::1".parse().expect("an address"))),
+    ] {
+        let advert = line.capture.expect_advert(SOON);
+        let source = source.unwrap_or_else(|| line.link.host.link_local());
+        assert_eq!((live(&advert), advert.source), (vec![network], source), "{}", line.name());
+    }
+}
+
+#[test]
+#[ignore = "needs a kernel with CONFIG_NET_VRF"]
+fn a_port_of_a_vrf_is_served() {
+    let (host, guest) = (Namespace::host(), Namespace::quiet());
+    Interface::add(&host, "red", "vrf table 100").set("up");
+    let mut line = Line::new(&host, &guest, 2);
+    line.link.host.set("master red");
+    line.link.host.wait_link_local();
+    // Its addresses went when it moved to another routing table.
+    line.link.host.namespace().ip(&format!("address replace {} dev {} nodad", global(&line), line.name()));
+    let _daemon = Daemon::start(&host, &["--interface-regex=^vm2$"]);
+    let first = line.expect_served(SOON);
+    line.solicit();
+    assert!(
+        line.expect_served(SOON).since(first.at) < Duration::from_secs(5),
+        "its solicitation is heard, too"
+    );
+}
+
+fn link_local(line: &Line) -> String {
+    format!("{}/64", line.link.host.link_local())
+}
+
+/// The address that `Line::add_prefix` gives.
+fn global(line: &Line) -> String {
+    let number = line.name()[2..].parse().expect("lines are called vm<number>");
+    format!("{}1/64", prefix(number))
+}
+
+/// Makes an address tentative for a minute, or until somebody else turns out to have it.
+fn begin_detection(line: &Line, address: &str) {
+    line.link.host.remove_address(address);
+    line.link.host.sysctl("accept_dad", 1);
+    line.link.host.sysctl("dad_transmits", 60);
+    line.link.host.namespace().ip(&format!("address add {address} dev {}", line.name()));
+}
+
+/// Makes it usable at once.
+fn end_detection(line: &Line, address: &str) {
+    line.link.host.remove_address(address);
+    line.link.host.add_address(address);
+}

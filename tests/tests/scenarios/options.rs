@@ -1,0 +1,112 @@
+//! Settings: what is refused and how, and what reaches the wire.
+
+use std::time::Duration;
+
+use autora_tests::{Daemon, Launch, Namespace};
+
+use crate::bench::{Line, SOON, expect_silence};
+
+#[test]
+fn a_bad_setting_is_refused_with_option_value_and_bound() {
+    let (host, guest) = (Namespace::host(), Namespace::quiet());
+    let mut line = Line::new(&host, &guest, 1);
+    let refused = |launch: &Launch, expected: &[&str]| {
+        let mut daemon = launch.start(&host);
+        assert_eq!(daemon.wait_exit(SOON), 2, "{launch:?}");
+        let message = daemon.log().join("\n");
+        for fragment in expected {
+            assert!(message.contains(fragment), "{launch:?} does not say {fragment:?}:\n{message}");
+        }
+    };
+    for (argument, expected) in [
+        ("--max-ra-interval=3s", &["--max-ra-interval", "3s", "4s"][..]),
+        ("--max-ra-interval=65536s", &["--max-ra-interval", "65536s", "65535s"]),
+        ("--min-ra-interval=2s", &["--min-ra-interval", "2s", "3s"]),
+        ("--min-ra-interval=46s", &["--min-ra-interval", "46s", "45s"]),
+        ("--min-ra-interval=3500ms", &["--min-ra-interval", "3500ms", "whole"]),
+        ("--router-lifetime=59s", &["--router-lifetime", "59s", "60s"]),
+        ("--router-lifetime=65536s", &["--router-lifetime", "65536s", "65535s"]),
+        ("--pio-valid-lifetime=4294967296s", &["--pio-valid-lifetime", "4294967296s", "infinity"]),
+        ("--pio-preferred-lifetime=4294967296s", &["--pio-", "4294967296s", "infinity"]),
+        ("--forwarding-resync-interval=0s", &["--forwarding-resync-interval", "0s", "1s"]),
+        ("--heartbeat-interval=500ms", &["--heartbeat-interval", "500ms"]),
+        ("--interface-regex=", &["--interface-regex", "empty"]),
+        ("--interface-regex=(", &["--interface-regex", "("]),
+        ("--filter=none", &["--filter", "none", "ebpf", "classic"]),
+        ("--send=udp", &["--send", "udp", "packet", "raw"]),
+        ("--on-exit=panic", &["--on-exit", "panic", "withdraw", "keep"]),
+        ("--log-level=loud", &["--log-level", "loud", "trace"]),
+        ("--no-such-option", &["--no-such-option"]),
+    ] {
+        refused(
+            &Launch::new(&["--interface-regex=^vm1$", argument][usize::from(argument.contains("regex"))..]),
+            expected,
+        );
+    }
+    refused(
+        &Launch::new(&["--pio-valid-lifetime=1h", "--pio-preferred-lifetime=3601s"]),
+        &["--pio-preferred-lifetime", "3601s", "3600s"],
+    );
+    refused(&Launch::new(&[]).env("AUTORA_MAX_RA_INTERVAL", "3s"), &["max-ra-interval", "3s", "4s"]);
+    refused(&Launch::new(&[]).env("AUTORA_FILTER", "none"), &["--filter", "none"]);
+    expect_silence([&mut line], Duration::ZERO);
+
+    // The control: with good settings the same interface is served.
+    let _daemon = Daemon::start(&host, &["--interface-regex=^vm1$"]);
+    line.expect_served(SOON);
+}
+
+#[test]
+fn settings_come_from_flags_then_from_the_environment_then_from_the_defaults() {
+    let (host, guest) = (Namespace::host(), Namespace::quiet());
+    let mut line = Line::new(&host, &guest, 1);
+    let _daemon = Launch::new(&["--router-lifetime=301s"])
+        .env("AUTORA_INTERFACE_REGEX", "^vm1$")
+        .env("AUTORA_ROUTER_LIFETIME", "302s")
+        .env("AUTORA_PIO_PREFERRED_LIFETIME", "303s")
+        .env("AUTORA_PIO_VALID_LIFETIME", "")
+        .start(&host);
+    let advert = line.expect_served(SOON);
+    let [option] = advert.prefixes()[..] else { panic!("one prefix: {advert:?}") };
+    let seconds =
+        [advert.advert.router_lifetime, option.preferred, option.valid].map(|lifetime| lifetime.as_secs());
+    assert_eq!(seconds, [301, 303, 86_400]);
+}
+
+#[test]
+fn unsolicited_advertisements_keep_to_their_interval() {
+    let (host, guest) = (Namespace::host(), Namespace::quiet());
+    let mut lines = Line::several(&host, &guest, 4);
+    let _daemon = Daemon::start(
+        &host,
+        &["--interface-regex=^vm[0-9]+$", "--min-ra-interval=3s", "--max-ra-interval=4s"],
+    );
+    std::thread::sleep(Duration::from_secs(13));
+    let mut distances = Vec::new();
+    for line in &mut lines {
+        let (_, adverts) = line.seen(Duration::ZERO);
+        assert!(
+            (4..=5).contains(&adverts.len()),
+            "{}: {} advertisements in 13 s",
+            line.name(),
+            adverts.len()
+        );
+        distances.extend(adverts.windows(2).map(|pair| pair[1].since(pair[0].at)));
+    }
+    distances.sort();
+    let (shortest, longest) = (distances[0], distances[distances.len() - 1]);
+    assert!(shortest >= Duration::from_secs(3) && longest <= Duration::from_millis(4_400), "{distances:?}");
+    // A dozen draws from a second lie within a tenth of one about once in ten to the tenth.
+    assert!(longest.abs_diff(shortest) > Duration::from_millis(100), "not random: {distances:?}");
+}
+
+#[test]
+fn check_says_whether_the_settings_are_good() {
+    let host = Namespace::host();
+    let mut good = Daemon::start(&host, &["--check", "--interface-regex=^vm1$", "--max-ra-interval=100s"]);
+    assert_eq!(good.wait_exit(SOON), 0);
+    // What was not set follows: three times the longest interval.
+    good.wait_for_log(&["router-lifetime", "300s"], SOON);
+    let mut bad = Daemon::start(&host, &["--check", "--max-ra-interval=1s"]);
+    assert_eq!(bad.wait_exit(SOON), 2);
+}

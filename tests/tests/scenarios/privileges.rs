@@ -1,0 +1,125 @@
+//! What the daemon may do, and what it does when it may not.
+
+use std::{fs, time::Duration};
+
+use autora_tests::{Launch, Namespace};
+use nix::sys::signal::Signal;
+
+use crate::bench::{FLOOR, Line, MAX_DELAY, SLACK, SOON, expect_silence, rarely};
+
+const CLASSIC: &str = "--filter=classic";
+const EBPF: &str = "--filter=ebpf";
+
+/// A daemon that must refuse to start, with one line that has all these words; and nothing on the wire.
+fn refuses_to_start(arguments: &[&str], capabilities: &[&str], words: &[&str]) {
+    let (host, guest) = (Namespace::host(), Namespace::quiet());
+    let mut line = Line::new(&host, &guest, 1);
+    let mut daemon = Launch::new(&rarely(arguments)).as_nobody(capabilities).start(&host);
+    assert_eq!(daemon.wait_exit(SOON), 1);
+    assert_eq!(daemon.lines_with(words).len(), 1, "one line with {words:?}");
+    assert_eq!(daemon.log().len(), 1, "no more than that line");
+    expect_silence([&mut line], Duration::ZERO);
+
+    // The control: with both capabilities the same daemon serves.
+    let _daemon = Launch::new(&rarely(arguments)).as_nobody(&["net_raw", "bpf"]).start(&host);
+    line.expect_served(SOON);
+}
+
+#[test]
+fn without_cap_net_raw() {
+    refuses_to_start(&[], &[], &["CAP_NET_RAW"]);
+}
+
+#[test]
+fn without_cap_net_raw_but_with_cap_bpf() {
+    refuses_to_start(&[EBPF], &["bpf"], &["CAP_NET_RAW"]);
+}
+
+#[test]
+fn without_cap_bpf_where_the_ebpf_filter_is_asked_for() {
+    refuses_to_start(&[EBPF], &["net_raw"], &["CAP_BPF"]);
+}
+
+/// A daemon that must work with these capabilities: serve, answer and withdraw. Returns how many warnings it gave.
+fn works(arguments: &[&str], capabilities: &[&str]) -> usize {
+    let (host, guest) = (Namespace::host(), Namespace::quiet());
+    let mut line = Line::new(&host, &guest, 1);
+    let mut daemon = Launch::new(&rarely(arguments)).as_nobody(capabilities).start(&host);
+    line.expect_served(SOON);
+    // An interface that comes after the capabilities went.
+    let mut later = Line::new(&host, &guest, 2);
+    later.expect_served(SOON);
+    later.solicit();
+    later.expect_served(FLOOR + MAX_DELAY + SLACK);
+    daemon.signal(Signal::SIGTERM);
+    assert_eq!(daemon.wait_exit(SOON), 0);
+    assert!(line.capture.expect_advert(Duration::ZERO).is_final());
+    assert!(later.capture.expect_advert(Duration::ZERO).is_final());
+    daemon.lines_with(&["WARN"]).len()
+}
+
+#[test]
+fn two_capabilities_are_enough() {
+    assert_eq!(works(&[EBPF], &["net_raw", "bpf"]), 0);
+}
+
+#[test]
+fn without_cap_bpf_the_classic_filter_steps_in_with_one_warning() {
+    assert_eq!(works(&[], &["net_raw"]), 1);
+}
+
+#[test]
+fn the_classic_filter_needs_no_cap_bpf_and_no_warning() {
+    assert_eq!(works(&[CLASSIC], &["net_raw"]), 0);
+}
+
+#[test]
+fn once_it_serves_it_holds_no_capability() {
+    let (host, guest) = (Namespace::host(), Namespace::quiet());
+    let mut line = Line::new(&host, &guest, 1);
+    let daemon = Launch::new(&rarely(&[EBPF])).start(&host);
+    line.expect_served(SOON);
+    for task in fs::read_dir(format!("/proc/{}/task", daemon.pid())).expect("it runs") {
+        let status = fs::read_to_string(task.expect("a task").path().join("status")).expect("it runs");
+        let held: Vec<_> = status
+            .lines()
+            .filter(|line| {
+                ["CapInh:", "CapPrm:", "CapEff:", "CapAmb:"].iter().any(|set| line.starts_with(set))
+            })
+            .filter(|line| !line.ends_with("\t0000000000000000"))
+            .collect();
+        assert!(held.is_empty(), "{held:?}");
+    }
+}
+
+#[test]
+fn a_dry_run_needs_nothing_and_sends_nothing() {
+    let (host, guest) = (Namespace::host(), Namespace::quiet());
+    let mut fit = Line::new(&host, &guest, 1);
+    let mut unfit = Line::without_prefix(&host, &guest, "vm2", 2);
+    let other = Line::named(&host, &guest, "eth7", 3);
+    let mut dry = Launch::new(&["--interface-regex=^vm[0-9]+$", "--dry-run"]).as_nobody(&[]).start(&host);
+    dry.wait_for_log(&["vm1", "2001:db8:0:1::/64"], SOON);
+    dry.wait_for_log(&["vm2", "no-prefix"], SOON);
+    dry.wait_for_log(&["eth7", "does not match"], SOON);
+    // The packet as it would leave: its source and prefix in hex, as text may be laid out in many ways.
+    let source: String = fit.link.host.link_local().octets().map(|byte| format!("{byte:02x}")).concat();
+    autora_tests::eventually(SOON, "the packet in hex", || {
+        let digits: String = dry.log().concat().chars().filter(char::is_ascii_hexdigit).collect();
+        (digits.contains(&source) && digits.contains("20010db800000001")).then_some(())
+    });
+    fit.solicit();
+    expect_silence([&mut fit, &mut unfit], FLOOR);
+    assert!(dry.is_running(), "it shows what happens until it is stopped");
+    unfit.add_prefix();
+    dry.wait_for_log(&["vm2", "2001:db8:0:2::/64"], SOON);
+    dry.signal(Signal::SIGTERM);
+    assert_eq!(dry.wait_exit(SOON), 0);
+    expect_silence([&mut fit, &mut unfit], Duration::from_millis(500));
+
+    // The control: in earnest both are served.
+    let _daemon = Launch::new(&["--interface-regex=^vm[0-9]+$"]).start(&host);
+    fit.expect_served(SOON);
+    unfit.expect_served(SOON);
+    drop(other);
+}
