@@ -39,7 +39,7 @@ pub(crate) fn with(workspace: &Workspace, toolchain: &Toolchain) -> Result<PathB
 
 /// Reads what `autora --version` says of its filter.
 fn carries_filter(version: &str) -> bool {
-    version.contains("eBPF") && !version.contains("no eBPF")
+    version.contains("with the eBPF filter")
 }
 
 #[cfg(test)]
@@ -48,8 +48,8 @@ mod tests {
 
     #[test]
     fn the_version_tells_whether_there_is_a_filter() {
-        assert!(carries_filter("autora 0.1.0\neBPF program: embedded"));
-        assert!(!carries_filter("autora 0.1.0\nno eBPF program"));
+        assert!(carries_filter("autora 0.1.0 (with the eBPF filter)"));
+        assert!(!carries_filter("autora 0.1.0 (without an eBPF filter: built without it)"));
         assert!(!carries_filter("autora 0.1.0"));
     }
 }

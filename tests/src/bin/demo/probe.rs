@@ -1,0 +1,156 @@
+//! Looking: at the guests' kernels, at the daemon's counters, at the clock.
+
+use std::{
+    fs, thread,
+    time::{Duration, Instant, SystemTime},
+};
+
+use autora_tests::Daemon;
+
+use crate::stage::{Member, Stage};
+
+/// How long a guest may take.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How long those are watched that must get nothing.
+const SILENCE: Duration = Duration::from_secs(1);
+
+/// The moment in which the daemon was started, before its program was even loaded.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Start {
+    pub(crate) instant: Instant,
+    /// The same for comparison with captures.
+    pub(crate) time: SystemTime,
+}
+
+/// When a guest's kernel had what, looking each millisecond.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Arrival {
+    pub(crate) address: Option<Instant>,
+    pub(crate) route: Option<Instant>,
+}
+
+/// What the filter has counted, by reason.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Totals(Vec<(String, u64)>);
+
+impl Start {
+    pub(crate) fn now() -> Self {
+        Self { instant: Instant::now(), time: SystemTime::now() }
+    }
+}
+
+impl Totals {
+    /// How many of a reason there were.
+    pub(crate) fn of(&self, reason: &str) -> u64 {
+        self.0.iter().find(|(name, _)| name == reason).map_or(0, |&(_, count)| count)
+    }
+
+    /// What the daemon says next; it looks at the filter's counters when it does.
+    pub(crate) fn next(daemon: &Daemon) -> Option<Self> {
+        let seen = daemon.lines_with(&["heartbeat"]).len();
+        within(Duration::from_secs(3), || {
+            daemon.lines_with(&["heartbeat"]).get(seen).map(|line| Self::parse(line))
+        })
+    }
+
+    fn parse(heartbeat: &str) -> Self {
+        let word = |word: &str| {
+            let (name, count) = word.trim_matches('"').rsplit_once('=')?;
+            // The first counter stands behind the field's name: `filter=passed=3 coalesced=40`.
+            let name = name.rsplit(['=', '"']).next().unwrap_or(name);
+            Some((name.to_owned(), count.parse().ok()?))
+        };
+        Self(heartbeat.split_whitespace().filter_map(word).collect())
+    }
+}
+
+/// Looks each millisecond until `probe` finds something or `timeout` is over.
+pub(crate) fn within<T>(timeout: Duration, mut probe: impl FnMut() -> Option<T>) -> Option<T> {
+    let deadline = Instant::now() + timeout;
+    loop {
+        let found = probe();
+        if found.is_some() || Instant::now() >= deadline {
+            return found;
+        }
+        thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// Watches all guests while `action` makes something happen: guests in the order of [`Stage::members`].
+pub(crate) fn arrivals<T>(stage: &Stage, action: impl FnOnce() -> T) -> (Vec<Arrival>, T) {
+    let served = stage.guests.len();
+    thread::scope(|scope| {
+        let patience = |index| if index < served { PATIENCE } else { SILENCE };
+        let watchers: Vec<_> = stage
+            .members()
+            .enumerate()
+            .map(|(index, member)| scope.spawn(move || arrival(member, patience(index))))
+            .collect();
+        let done = action();
+        let arrivals = watchers.into_iter().map(|watcher| watcher.join().expect("watching does not fail"));
+        (arrivals.collect(), done)
+    })
+}
+
+fn arrival(member: &Member, timeout: Duration) -> Arrival {
+    let mut arrival = Arrival::default();
+    member.guest.namespace().enter(|| {
+        within(timeout, || {
+            arrival.address = arrival.address.or_else(|| has_global_address().then(Instant::now));
+            arrival.route = arrival.route.or_else(|| has_default_route().then(Instant::now));
+            arrival.address.and(arrival.route)
+        })
+    });
+    arrival
+}
+
+/// Waits until a guest's default route has gone; says when.
+pub(crate) fn route_gone(member: &Member, timeout: Duration) -> Option<Instant> {
+    member.guest.namespace().enter(|| within(timeout, || (!has_default_route()).then(Instant::now)))
+}
+
+/// Asks the thread's own namespace: lines of `address ifindex prefix-length scope flags name`, numbers in hex.
+fn has_global_address() -> bool {
+    let table = fs::read_to_string("/proc/thread-self/net/if_inet6").unwrap_or_default();
+    table.lines().any(|line| line.split_whitespace().nth(3) == Some("00"))
+}
+
+/// The same for its routes: destination, its length, source, its length, next hop, four numbers, interface.
+fn has_default_route() -> bool {
+    let table = fs::read_to_string("/proc/thread-self/net/ipv6_route").unwrap_or_default();
+    table.lines().any(|line| {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        fields.get(1) == Some(&"00") && fields.get(4).is_some_and(|hop| hop.contains(|digit| digit != '0'))
+    })
+}
+
+/// CPU time that a process's main thread has used; `None` where the kernel does not account for it.
+pub(crate) fn cpu_time(pid: u32) -> Option<Duration> {
+    let schedstat = fs::read_to_string(format!("/proc/{pid}/schedstat")).ok()?;
+    schedstat.split_whitespace().next()?.parse().ok().map(Duration::from_nanos)
+}
+
+/// Whether a process is neither root nor has a capability or a way to one.
+pub(crate) fn is_powerless(pid: u32) -> bool {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let field = |name: &str| status.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default();
+    let users: Vec<&str> = field("Uid:").split_whitespace().collect();
+    let capabilities =
+        ["CapInh:", "CapPrm:", "CapEff:", "CapAmb:"].map(|set| u64::from_str_radix(field(set).trim(), 16));
+    users.len() == 4 && !users.contains(&"0") && capabilities.iter().all(|set| *set == Ok(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn totals_of_a_heartbeat() {
+        let line = "2026-11-24T00:45:31Z  INFO heartbeat served=1 filter=passed=3 coalesced=40 hop-limit=7 resyncs=1";
+        let totals = Totals::parse(line);
+        for (reason, expected) in [("passed", 3), ("coalesced", 40), ("hop-limit", 7), ("code", 0)] {
+            assert_eq!(totals.of(reason), expected, "{reason}");
+        }
+    }
+}
