@@ -10,7 +10,7 @@ set -u
 host=autora-$$-0-smoke-host
 guest=autora-$$-1-smoke-guest
 bin=${1:-${AUTORA_BIN:-$(dirname "$0")/../target/release/autora}}
-prefix=2001:db8:5:0
+prefix=2001:db8:5:1
 mac=02:00:00:00:05:01
 address=$prefix:0:ff:fe00:501
 router=fe80::ff:fe00:500
@@ -34,7 +34,7 @@ a_name_that_does_not_match() {
     [ -z "$(guest_address)" ] || fail "the guest got an address: $(guest_address)"
     [ -z "$(guest_route)" ] || fail "the guest got a default route: $(guest_route)"
     if watched; then
-        [ ! -s "$work/wire" ] || fail "on the wire: $(cat "$work/wire")"
+        grep -q advertisement "$work/wire" && fail "on the wire: $(cat "$work/wire")"
         say "   no advertisement on the wire (tcpdump)"
     fi
     say "   no address, no default route"
@@ -64,7 +64,7 @@ prepare() {
     command -v ip >/dev/null || give_up "ip (iproute2) is missing"
     [ -x "$bin" ] || give_up "no program at $bin: build it with 'cargo xtask build', or name one"
     trap clean_up EXIT
-    trap 'exit 2' HUP INT TERM
+    trap 'exit 2' HUP INT PIPE TERM
     work=$(mktemp -d) || give_up "no folder for temporary files"
     ip netns add "$host" && ip netns add "$guest" || give_up "no network namespace can be made"
     # Addresses are usable at once; the guest's kernel configures itself, as kernels do.
@@ -86,6 +86,7 @@ prepare() {
 # start REGEX WORD: runs autora, and tcpdump beside it, until its log has WORD.
 start() {
     watch
+    : >"$work/log"
     # 'ip netns exec' becomes the command that it runs, so this is autora's own process id.
     ip netns exec "$host" "$bin" --interface-regex "$1" 2>"$work/log" &
     daemon=$!
@@ -110,6 +111,7 @@ watch() {
     command -v tcpdump >/dev/null || return 0
     ip netns exec "$guest" tcpdump -lnvv -i eth0 'icmp6 and ip6[40] == 134' >"$work/wire" 2>"$work/tcpdump" &
     watcher=$!
+    : >>"$work/tcpdump"
     wait_until 10 "tcpdump to listen" grep -q 'listening on' "$work/tcpdump"
 }
 

@@ -1,5 +1,6 @@
 //! The event loop: one closed set of events in, the fleet's actions out. The only place where the rooms meet.
 
+mod foreign;
 mod live;
 mod log;
 
@@ -9,7 +10,7 @@ use rand::{SeedableRng, rngs::StdRng};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::{debug, info, warn};
 
-use self::live::Live;
+use self::{foreign::ForeignRouters, live::Live};
 use crate::{
     addr::IfIndex,
     cli::OnExit,
@@ -98,6 +99,7 @@ struct Daemon {
     next_resync: Instant,
     next_heartbeat: Option<Instant>,
     concerns: log::HostConcerns,
+    foreign: ForeignRouters,
     tally: log::Tally,
     state: State,
 }
@@ -146,6 +148,7 @@ impl Daemon {
             next_resync: now + config.resync_interval,
             next_heartbeat: config.heartbeat_interval.map(|interval| now + interval),
             concerns: log::HostConcerns::default(),
+            foreign: ForeignRouters::default(),
             tally: log::Tally::default(),
             state: State::Running,
             config,
@@ -160,6 +163,9 @@ impl Daemon {
         }
         self.take_in(snapshot);
         self.act();
+        if let Outlet::DryRun(dry_run) = &mut self.outlet {
+            dry_run.introduced();
+        }
         let counts = log::Counts::of(&self.fleet);
         log::started(&self.config, &self.outlet.filter_name(), counts);
         service_manager::ready(&counts.to_string());
@@ -272,6 +278,7 @@ impl Daemon {
     }
 
     fn resync(&mut self) {
+        self.look_for_foreign_routers();
         match self.netlink.dump() {
             Ok(snapshot) => self.take_in(snapshot),
             Err(error) => {
@@ -285,7 +292,13 @@ impl Daemon {
         let now = clock::now();
         self.tally.resyncs += 1;
         self.next_resync = now + self.config.resync_interval;
-        self.fleet.reconcile_all(snapshot.interfaces, now);
+        if snapshot.complete {
+            self.fleet.reconcile_all(snapshot.interfaces, now);
+        } else {
+            // Links came and went during the listing: one that is missing in it may be there, so nothing is forgotten.
+            snapshot.interfaces.into_iter().for_each(|interface| self.fleet.reconcile(interface, now));
+            self.resync_soon();
+        }
         self.concerns.update(&snapshot.host, &self.fleet, self.config.send);
     }
 
@@ -362,7 +375,14 @@ impl Daemon {
         }
     }
 
-    fn heartbeat(&self) {
+    fn look_for_foreign_routers(&mut self) {
+        if let Outlet::Live(live) = &self.outlet {
+            self.foreign.look(live, &self.fleet, clock::now());
+        }
+    }
+
+    fn heartbeat(&mut self) {
+        self.look_for_foreign_routers();
         let counts = log::Counts::of(&self.fleet);
         log::heartbeat(counts, &self.tally, &self.outlet.totals());
         service_manager::status(&counts.to_string());

@@ -22,6 +22,8 @@ use crate::{
 pub struct DryRun {
     out: io::Stdout,
     packet: Vec<u8>,
+    /// The table of the beginning has said what there is to say.
+    introducing: bool,
 }
 
 impl Default for DryRun {
@@ -34,7 +36,7 @@ impl DryRun {
     /// One that writes to standard output.
     #[must_use]
     pub fn new() -> Self {
-        Self { out: io::stdout(), packet: Vec::new() }
+        Self { out: io::stdout(), packet: Vec::new(), introducing: true }
     }
 
     /// The settings, and what they mean for every interface there is.
@@ -48,8 +50,16 @@ impl DryRun {
         ));
     }
 
+    /// From now on changes are reported.
+    pub fn introduced(&mut self) {
+        self.introducing = false;
+    }
+
     /// A change of state.
     pub fn report(&mut self, report: &Report) {
+        if self.introducing {
+            return;
+        }
         let what = match &report.change {
             Change::Serving(service) => sentence(service),
             Change::NotServing(reasons) => {

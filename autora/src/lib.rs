@@ -9,5 +9,6 @@ pub mod config;
 pub mod daemon;
 pub mod dry_run;
 pub mod engine;
+pub mod error;
 pub mod sys;
 pub mod wire;

@@ -5,7 +5,7 @@ use std::{
     process::ExitCode,
 };
 
-use autora::{cli, config::Config, daemon};
+use autora::{cli, config::Config, daemon, error};
 use tracing::level_filters::LevelFilter;
 
 /// Wrong usage or configuration.
@@ -56,9 +56,7 @@ fn set_up_log(level: LevelFilter) {
 
 /// One line: what happened, and what that came from.
 fn fail(error: &dyn std::error::Error, code: u8) -> ExitCode {
-    let causes = std::iter::successors(error.source(), |error| error.source());
-    let line = causes.fold(error.to_string(), |line, cause| format!("{line}: {cause}"));
-    complain("error", &line);
+    complain("error", &error::chain(error));
     ExitCode::from(code)
 }
 

@@ -242,7 +242,9 @@ fn unit(workspace: &Workspace) -> Result<()> {
 
 /// The tests themselves are compiled without optimisation, which is quick; the daemon they run is the release.
 fn kernel(workspace: &Workspace) -> Result<()> {
-    let mut cargo = workspace.cargo(["test", "--locked", "--package", "autora-tests", "--no-fail-fast"]);
+    let mut cargo = workspace.cargo(["test", "--release", "--locked", "--package", "autora-tests"]);
+    // Scenarios wait far more than they compute: as many at a time as processors would take minutes.
+    cargo.args(["--no-fail-fast", "--", "--test-threads=8"]);
     process::run(cargo.env("AUTORA_BIN", workspace.daemon())).context("a test against the kernel failed")
 }
 

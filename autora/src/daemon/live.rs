@@ -9,9 +9,10 @@ use crate::{
     addr::IfIndex,
     config::Config,
     engine::fleet::Send,
+    error,
     sys::{
         clock,
-        filter::{CAPACITY, Counters, Filter},
+        filter::{CAPACITY, Counters, Filter, ForeignRouter},
         receiver::{Receiver, Solicitation},
         sender::Sender,
     },
@@ -35,7 +36,7 @@ impl Live {
         let receiver = Receiver::open(filter)?;
         if let Some(reason) = fallback {
             warn!(
-                reason = &reason as &dyn std::error::Error,
+                reason = error::chain(&reason),
                 "no eBPF filter: the classic one takes its place, so floods of solicitations reach the daemon and \
                  other routers go unseen; --filter classic accepts that, --filter ebpf refuses to start"
             );
@@ -72,6 +73,11 @@ impl Live {
             warn!(%error, "the filter's counters cannot be read");
             Counters::default()
         })
+    }
+
+    /// The other router heard last on the interface, if the filter saw one.
+    pub(super) fn foreign_router(&self, index: IfIndex) -> Option<ForeignRouter> {
+        self.receiver.filter().interface_stats(index).ok().flatten().and_then(|stats| stats.foreign)
     }
 
     pub(super) fn send(&mut self, send: &Send) -> io::Result<()> {

@@ -192,21 +192,22 @@ pub(super) fn heartbeat(counts: Counts, tally: &Tally, totals: &Counters) {
         ra_final = finals,
         send_failures,
         solicitations,
-        filter = %by_reason(totals),
+        packets = %by_reason(totals),
         resyncs,
         "heartbeat"
     );
 }
 
-/// Every reason that was counted at least once, as `name=count`.
+/// Every reason that was counted at least once, as `name:count`; `none` if nothing was.
 fn by_reason(totals: &Counters) -> String {
-    join(
-        " ",
+    let counted = join(
+        ",",
         totals
             .iter()
             .filter(|&(_, count)| count > 0)
-            .map(|(reason, count)| format!("{}={count}", reason.name())),
-    )
+            .map(|(reason, count)| format!("{}:{count}", reason.name())),
+    );
+    if counted.is_empty() { "none".to_owned() } else { counted }
 }
 
 /// An entry of the filter's map could not be written: it heals itself after 4 s, or there is nothing behind it.

@@ -265,6 +265,16 @@ fn a_changed_prefix_takes_the_old_one_along_until_its_promise_is_over() {
 }
 
 #[test]
+fn a_prefix_that_comes_back_in_time_is_simply_current_again() {
+    let mut bench = Bench::settled(17);
+    for number in [2, 1] {
+        bench.run_for(secs(10));
+        bench.advertise(service(1, number));
+    }
+    assert_eq!(prefixes(&bench.sent[1].advert), [(prefix(1), 86_400), (prefix(2), 0)]);
+}
+
+#[test]
 fn at_most_eight_withdrawn_prefixes_ride_along() {
     let mut bench = Bench::settled(8);
     for number in 2..15 {
@@ -368,6 +378,18 @@ fn failures_keep_the_schedule_back_off_and_do_not_consume_the_burst() {
         "resumed in one retry"
     );
     assert_eq!(bench.gaps()[..2], [secs(16), secs(16)], "the whole burst");
+}
+
+#[test]
+fn a_change_is_reason_enough_to_try_again_at_once() {
+    let mut bench = Bench::settled(18);
+    bench.link_works = false;
+    bench.step();
+    bench.run_for(secs(2));
+    bench.link_works = true;
+    bench.advertise(Service { carrier: false, ..service(1, 1) });
+    bench.advertise(service(1, 1));
+    assert_eq!(bench.sent.last().map(|sent| sent.at), Some(bench.now), "{:?}", bench.failed);
 }
 
 #[test]

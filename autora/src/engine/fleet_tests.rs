@@ -65,6 +65,7 @@ struct Bench {
     /// Everything that happened, in short: `+1` served, `-1` taken out, `~1` mark cleared, `RA 1`, `final 1`, and reports.
     events: Vec<String>,
     last_sent: HashMap<IfIndex, Instant>,
+    last_advert: Option<RouterAdvert>,
 }
 
 impl Bench {
@@ -85,6 +86,7 @@ impl Bench {
             capacity: usize::MAX,
             events: Vec::new(),
             last_sent: HashMap::new(),
+            last_advert: None,
         }
     }
 
@@ -156,6 +158,7 @@ impl Bench {
             assert!(self.now.saturating_since(previous) >= MIN_DELAY_BETWEEN_RAS);
         }
         self.fleet.on_sent(index, self.now, &mut self.rng);
+        self.last_advert = Some(send.advert.clone());
         format!("{} {index}", if is_final { "final" } else { "RA" })
     }
 
@@ -217,6 +220,22 @@ fn nothing_leaves_one_that_is_down_or_deleted() {
     assert_eq!(bench.take_events(), ["-1", "tap1 down", "-2", "tap2 gone", "-3", "tap3 gone"]);
     bench.run_for(secs(100));
     assert!(bench.events.is_empty());
+}
+
+#[test]
+fn a_link_that_went_down_has_no_past() {
+    let other_prefix = |i: &mut Interface| i.addresses[0].address = "2001:db8:99::1".parse().unwrap();
+    let prefixes_after = |gap: fn(&mut Interface)| {
+        let mut bench = Bench::new();
+        let unchanged = |_: &mut Interface| ();
+        for step in [&unchanged as &dyn Fn(&mut Interface), &gap, &other_prefix] {
+            bench.see(changed(1, step));
+            bench.run_for(secs(10));
+        }
+        bench.last_advert.unwrap().options.len()
+    };
+    assert_eq!(prefixes_after(|i| i.flags.up = false), 1);
+    assert_eq!(prefixes_after(|i| _ = i.addresses.remove(0)), 2, "the control: only the prefix went");
 }
 
 #[test]

@@ -22,6 +22,8 @@ pub fn give_up(map_updates_work: impl FnOnce() -> bool) -> Result<Vec<Capability
     // Failure leaves the bit unset, as on kernels before 3.5; there is nothing left to execute anyway.
     _ = nix::sys::prctl::set_no_new_privs();
     let had_bpf = caps::has_cap(None, CapSet::Permitted, Capability::CAP_BPF).unwrap_or(false);
+    // Wants CAP_SETPCAP, so it works for root; for others no_new_privs is enough.
+    _ = caps::clear(None, CapSet::Bounding);
     _ = caps::clear(None, CapSet::Ambient);
     caps::clear(None, CapSet::Effective)?;
     let kept = if had_bpf && !map_updates_work() { vec![Capability::CAP_BPF] } else { Vec::new() };

@@ -52,8 +52,8 @@ pub struct Sender {
 pub enum OpenError {
     /// CAP_NET_RAW is missing.
     #[error(
-        "no permission to open a {0} socket for sending: CAP_NET_RAW is missing; run as root, or grant it with \
-         'setcap cap_net_raw,cap_bpf+ep' on the binary or AmbientCapabilities=CAP_NET_RAW CAP_BPF in the unit"
+        "the kernel does not allow a {0} socket: CAP_NET_RAW is missing; grant it with \
+         `setcap cap_net_raw,cap_bpf=ep` on the binary or `AmbientCapabilities=CAP_NET_RAW CAP_BPF` in the unit"
     )]
     NotPermitted(SendPath),
     /// Anything else.

@@ -10,5 +10,6 @@ mod guests;
 mod options;
 mod packets;
 mod privileges;
+mod routers;
 mod solicitations;
 mod storms;

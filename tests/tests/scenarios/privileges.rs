@@ -2,7 +2,7 @@
 
 use std::{fs, time::Duration};
 
-use autora_tests::{Launch, Namespace};
+use autora_tests::{Launch, Namespace, eventually};
 use nix::sys::signal::Signal;
 
 use crate::bench::{FLOOR, Line, MAX_DELAY, SLACK, SOON, expect_silence, rarely};
@@ -102,12 +102,8 @@ fn a_dry_run_needs_nothing_and_sends_nothing() {
     dry.wait_for_log(&["vm1", "2001:db8:0:1::/64"], SOON);
     dry.wait_for_log(&["vm2", "no-prefix"], SOON);
     dry.wait_for_log(&["eth7", "does not match"], SOON);
-    // The packet as it would leave: its source and prefix in hex, as text may be laid out in many ways.
-    let source: String = fit.link.host.link_local().octets().map(|byte| format!("{byte:02x}")).concat();
-    autora_tests::eventually(SOON, "the packet in hex", || {
-        let digits: String = dry.log().concat().chars().filter(char::is_ascii_hexdigit).collect();
-        (digits.contains(&source) && digits.contains("20010db800000001")).then_some(())
-    });
+    let packet =
+        eventually(SOON, "the packet in hex", || hex_dump(&dry.log()).filter(|bytes| bytes.len() == 88));
     fit.solicit();
     expect_silence([&mut fit, &mut unfit], FLOOR);
     assert!(dry.is_running(), "it shows what happens until it is stopped");
@@ -119,7 +115,19 @@ fn a_dry_run_needs_nothing_and_sends_nothing() {
 
     // The control: in earnest both are served.
     let _daemon = Launch::new(&["--interface-regex=^vm[0-9]+$"]).start(&host);
-    fit.expect_served(SOON);
+    assert_eq!(fit.expect_served(SOON).packet(), packet, "what was shown is what is sent");
     unfit.expect_served(SOON);
     drop(other);
+}
+
+/// The first dump among the lines: each row two blanks, its offset in four digits, then 16 bytes in groups.
+fn hex_dump(lines: &[String]) -> Option<Vec<u8>> {
+    let first = lines.iter().position(|line| line.starts_with("  0000 "))?;
+    let digits: String = lines[first..]
+        .iter()
+        .enumerate()
+        .take_while(|(row, line)| line.starts_with(&format!("  {:04x} ", row * 16)))
+        .flat_map(|(_, line)| line.split_whitespace().skip(1))
+        .collect();
+    (0..digits.len()).step_by(2).map(|at| u8::from_str_radix(digits.get(at..at + 2)?, 16).ok()).collect()
 }

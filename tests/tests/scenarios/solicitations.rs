@@ -57,9 +57,9 @@ const GOOD: &[(&str, Spoil)] = &[
         ..good
     }),
     ("an unknown option", |good| with_options(good, &[UNKNOWN_OPTION])),
-    ("an unknown option of 255 units", |good| {
-        let mut option = vec![0; 255 * 8];
-        option[..2].copy_from_slice(&[200, 255]);
+    ("an unknown option of 150 units", |good| {
+        let mut option = vec![0; 150 * 8];
+        option[..2].copy_from_slice(&[200, 150]);
         Solicit { options: option, ..good }
     }),
     (":: with an unknown option", |good| {

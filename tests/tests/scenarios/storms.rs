@@ -9,11 +9,19 @@ use autora_tests::{Daemon, Mac, Namespace, Sender, Solicit};
 
 use crate::bench::{FLOOR, Line, MAX_DELAY, SLACK, SOON, rarely};
 
-/// Sends `count` solicitations spread evenly over `duration`, each from an address of its own.
-fn storm(sender: &Sender, count: u32, duration: Duration) {
-    let frames: Vec<_> = (0..count).map(|_| Solicit::new(Mac::unique()).frame()).collect();
+/// `count` solicitations, by turns as a host with an address sends them and as one without. All from one guest: each
+/// new neighbour would cost an entry in the kernel's neighbour table, which all namespaces of a machine share.
+fn from_one_guest(line: &Line, count: usize) -> Vec<Vec<u8>> {
+    let named = Solicit::from(&line.link.guest).frame();
+    let nameless = Solicit::unspecified(line.link.guest.mac()).frame();
+    [named, nameless].into_iter().cycle().take(count).collect()
+}
+
+/// Sends the frames, spread evenly over `duration`.
+fn storm(sender: &Sender, frames: &[Vec<u8>], duration: Duration) {
+    let count = u32::try_from(frames.len()).expect("a storm is bounded");
     let start = Instant::now();
-    for (number, frame) in (0..).zip(&frames) {
+    for (number, frame) in (0..).zip(frames) {
         thread::sleep((duration * number / count).saturating_sub(start.elapsed()));
         sender.send(frame);
     }
@@ -23,14 +31,20 @@ fn a_storm_is_answered_once_in_three_seconds(arguments: &[&str]) {
     let (host, guest) = (Namespace::host(), Namespace::quiet());
     let mut line = Line::new(&host, &guest, 1);
     let _daemon = Daemon::start(&host, &rarely(arguments));
-    let mut seen = vec![line.expect_served(SOON)];
-    storm(&line.sender, 2_000, Duration::from_secs(8));
-    seen.extend(line.seen(FLOOR + MAX_DELAY + SLACK).1);
+    let first = line.expect_served(SOON);
+    storm(&line.sender, &from_one_guest(&line, 2_000), Duration::from_secs(8));
+    let (solicits, answers) = line.seen(FLOOR + MAX_DELAY + SLACK);
 
-    let distances: Vec<_> = seen.windows(2).map(|pair| pair[1].since(pair[0].at)).collect();
-    assert!(distances.iter().all(|&distance| distance >= FLOOR), "the floor: {distances:?}");
-    assert!(distances.len() >= 2, "a storm does not silence the router: {distances:?}");
-    assert!(distances.iter().all(|&distance| distance <= FLOOR + MAX_DELAY + SLACK), "{distances:?}");
+    assert!(answers.len() >= 2, "a storm does not silence the router: {} answers", answers.len());
+    let mut before = first.at;
+    for answer in answers {
+        let distance = answer.since(before);
+        assert!(distance >= FLOOR, "the floor: {distance:?}");
+        let asked = solicits.iter().find(|&&solicit| solicit > before).expect("it was solicited");
+        let due = (before + FLOOR).max(*asked) + MAX_DELAY + SLACK;
+        assert!(answer.at <= due, "{distance:?} after the one before, {:?} too late", answer.since(due));
+        before = answer.at;
+    }
 }
 
 #[test]
@@ -48,15 +62,36 @@ fn a_storm_is_answered_once_in_three_seconds_through_the_raw_socket() {
     a_storm_is_answered_once_in_three_seconds(&["--send=raw"]);
 }
 
+/// The raw socket's path needs an entry for `ff02::1` in the neighbour table (`gc_thresh3`, 1,024 by default), which
+/// strangers can fill: the kernel keeps a new entry for 5 s. That delays, and must not end, what leaves there.
+#[test]
+#[ignore = "fills the neighbour table, which all namespaces of a machine share: run it alone"]
+fn a_neighbour_table_full_of_strangers_stops_the_raw_socket_only_for_a_while() {
+    let (host, guest) = (Namespace::host(), Namespace::quiet());
+    let mut line = Line::new(&host, &guest, 1);
+    let daemon = Daemon::start(&host, &rarely(&["--send=raw"]));
+    line.expect_served(SOON);
+    let strangers: Vec<_> = (0..3_000).map(|_| Solicit::new(Mac::unique()).frame()).collect();
+    storm(&line.sender, &strangers, Duration::from_secs(6));
+    daemon.wait_for_log(&["could not be sent", "interface=vm1"], SOON);
+    line.capture.clear();
+    // The table has room again 5 s after the storm; tries are at most 8 s apart.
+    thread::sleep(Duration::from_secs(5));
+    line.solicit();
+    line.expect_served(Duration::from_secs(10));
+    daemon.wait_for_log(&["sending works again", "interface=vm1"], SOON);
+}
+
 fn a_flood_next_door_delays_nobody(arguments: &[&str]) {
     let (host, guest, bully) = (Namespace::host(), Namespace::quiet(), Namespace::quiet());
     let mut line = Line::new(&host, &guest, 1);
     let other = Line::new(&host, &bully, 2);
     let _daemon = Daemon::start(&host, &rarely(arguments));
+    let flood = from_one_guest(&other, 20_000);
     line.expect_served(SOON);
     thread::sleep(FLOOR);
     thread::scope(|scope| {
-        scope.spawn(|| storm(&other.sender, 20_000, Duration::from_secs(2)));
+        scope.spawn(|| storm(&other.sender, &flood, Duration::from_secs(2)));
         thread::sleep(Duration::from_secs(1));
         line.solicit();
         let (solicits, adverts) = line.seen(MAX_DELAY + SLACK);
@@ -90,9 +125,10 @@ fn wake_ups_in_a_flood(filter: &str) -> u64 {
     let (host, guest) = (Namespace::host(), Namespace::quiet());
     let mut line = Line::new(&host, &guest, 1);
     let daemon = Daemon::start(&host, &rarely(&[filter]));
+    let flood = from_one_guest(&line, 20_000);
     line.expect_served(SOON);
     let before = wake_ups(&daemon);
-    storm(&line.sender, 20_000, Duration::from_secs(4));
+    storm(&line.sender, &flood, Duration::from_secs(4));
     wake_ups(&daemon) - before
 }
 

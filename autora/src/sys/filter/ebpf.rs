@@ -79,13 +79,12 @@ impl Ebpf {
 
     pub(super) fn serve(&mut self, interface: IfIndex) -> Result<(), ServeError> {
         // The counters first: the filter counts only where it finds them.
-        let entered = self
-            .interfaces
-            .insert(interface.get(), Stats::default(), 0)
-            .and_then(|()| self.served.insert(interface.get(), 0, 0));
-        entered.map_err(io_error).map_err(|error| match error.raw_os_error() {
-            Some(E2BIG) => ServeError::Full,
-            _ => ServeError::Map(error),
+        self.interfaces.insert(interface.get(), Stats::default(), 0).map_err(refusal)?;
+        self.served.insert(interface.get(), 0, 0).map_err(|error| {
+            // Without its mark it is not served, and what counts nothing takes no room. The first error is the one that
+            // matters.
+            drop(self.interfaces.remove(&interface.get()));
+            refusal(error)
         })
     }
 
@@ -145,6 +144,13 @@ fn take_map<M: TryFrom<Map, Error = MapError>>(
 ) -> Result<M, aya::EbpfError> {
     let map = ebpf.take_map(name).ok_or_else(|| MapError::InvalidName { name: name.to_owned() })?;
     Ok(M::try_from(map)?)
+}
+
+fn refusal(error: MapError) -> ServeError {
+    match io_error(error) {
+        full if full.raw_os_error() == Some(E2BIG) => ServeError::Full,
+        other => ServeError::Map(other),
+    }
 }
 
 /// An entry that is gone is no error: interfaces come and go, and with them the entries.

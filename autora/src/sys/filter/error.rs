@@ -17,7 +17,7 @@ pub enum LoadError {
         "the kernel does not allow to load the eBPF filter: CAP_BPF is missing; grant it with \
          `setcap cap_net_raw,cap_bpf=ep` on the binary or `AmbientCapabilities=CAP_NET_RAW CAP_BPF` in the unit"
     )]
-    Permission(#[source] Box<dyn Error + Send + Sync>),
+    Permission,
     /// The kernel's verifier does not like the program.
     #[error("the kernel's verifier refuses the eBPF filter, please report: {verdict}")]
     Verifier {
@@ -46,7 +46,7 @@ pub enum ServeError {
 impl From<EbpfError> for LoadError {
     fn from(error: EbpfError) -> Self {
         if errno_of(&error) == Some(nix::libc::EPERM) {
-            return Self::Permission(error.into());
+            return Self::Permission;
         }
         if let EbpfError::ProgramError(ProgramError::LoadError { io_error, verifier_log }) = error {
             return Self::Verifier { verdict: last_words(&verifier_log.to_string()), source: io_error };
@@ -98,7 +98,7 @@ mod tests {
             name: "SERVED".to_owned(),
             io_error: io::Error::from_raw_os_error(nix::libc::EPERM),
         });
-        assert!(matches!(LoadError::from(refused), LoadError::Permission(_)));
+        assert!(matches!(LoadError::from(refused), LoadError::Permission));
         assert!(matches!(LoadError::from(EbpfError::NoBTF), LoadError::Unsupported(_)));
     }
 }

@@ -54,7 +54,8 @@ impl Events {
         set_receive_buffer(&socket, receive_buffer).map_err(OpenError::at("receive buffer"))?;
         socket.set_non_blocking(true).map_err(OpenError::at("non-blocking"))?;
         socket.bind_auto().map_err(OpenError::at("bind"))?;
-        // IFINFO is the only one to tell of `disable_ipv6` on an interface that has no address to lose or to win.
+        // IFINFO alone tells of `disable_ipv6` where no usable address goes or comes with it. While an interface is
+        // down nobody tells; its coming up is an event like any other.
         for group in [RTNLGRP_LINK, RTNLGRP_IPV6_IFADDR, RTNLGRP_IPV6_NETCONF, RTNLGRP_IPV6_IFINFO] {
             socket.add_membership(group).map_err(OpenError::at("subscribe"))?;
         }

@@ -83,21 +83,19 @@ impl Queries {
     /// When the kernel does not answer.
     pub fn dump(&mut self) -> Result<Snapshot, QueryError> {
         let host = self.read_host()?;
-        let mut interfaces = Vec::new();
-        for _ in 0..DUMP_TRIES {
-            let (found, completeness) = self.dump_once()?;
-            if completeness == Completeness::Complete {
-                return Ok(Snapshot { host, interfaces: found, complete: true });
+        let mut dump = self.dump_once()?;
+        for _ in 1..DUMP_TRIES {
+            if dump.addresses == Completeness::Complete && dump.links == Completeness::Complete {
+                break;
             }
-            interfaces = found;
+            dump = self.dump_once()?;
         }
-        // An interrupted dump may have left out addresses of an interface that nobody touched. Of each alone, no change
-        // elsewhere can interrupt the reading.
-        let mut afresh = Vec::with_capacity(interfaces.len());
-        for interface in interfaces {
-            afresh.extend(self.read(interface.index)?);
+        if dump.addresses == Completeness::Interrupted {
+            // It may have left out addresses of an interface that nobody touched. Of each alone, no change elsewhere
+            // can interrupt the reading.
+            dump.interfaces = self.read_each(&dump.interfaces)?;
         }
-        Ok(Snapshot { host, interfaces: afresh, complete: false })
+        Ok(Snapshot { host, interfaces: dump.interfaces, complete: dump.links == Completeness::Complete })
     }
 
     /// Reads one interface; `None` if there is none (any more). The cost does not grow with the number of interfaces.
@@ -149,7 +147,18 @@ impl Queries {
         interface.map(Some).map_err(|Malformed| QueryError::Malformed { question: question.name() })
     }
 
-    fn dump_once(&mut self) -> Result<(Vec<Interface>, Completeness), QueryError> {
+    fn read_each(&mut self, interfaces: &[Interface]) -> Result<Vec<Interface>, QueryError> {
+        let mut afresh = Vec::with_capacity(interfaces.len());
+        for interface in interfaces {
+            match self.read(interface.index) {
+                Err(QueryError::Malformed { .. }) => skip(Request::Link(interface.index)),
+                answer => afresh.extend(answer?),
+            }
+        }
+        Ok(afresh)
+    }
+
+    fn dump_once(&mut self) -> Result<Dump, QueryError> {
         let mut interfaces: Vec<Interface> = Vec::new();
         let links = self.asker.ask(Request::Links, |payload| match decode::interface(payload) {
             Ok(interface) => interfaces.push(interface),
@@ -158,7 +167,7 @@ impl Queries {
         interfaces.sort_unstable_by_key(|interface| interface.index);
         let addresses = self.asker.ask(Request::Addresses, |payload| match decode::address(payload) {
             Ok(Some((owner, address))) => {
-                // An interface that came between the two dumps has its event waiting.
+                // An interface that came between the two has its event waiting.
                 if let Ok(place) = interfaces.binary_search_by_key(&owner, |interface| interface.index) {
                     interfaces[place].addresses.push(address);
                 }
@@ -169,8 +178,15 @@ impl Queries {
         for interface in &mut interfaces {
             interface.addresses.sort_unstable();
         }
-        Ok((interfaces, links.max(addresses)))
+        Ok(Dump { interfaces, links, addresses })
     }
+}
+
+/// One try at a dump: the interfaces in order, and whether the kernel listed all links and all addresses.
+struct Dump {
+    interfaces: Vec<Interface>,
+    links: Completeness,
+    addresses: Completeness,
 }
 
 /// On a socket of its own: after the table itself the kernel lists its settings per interface, which nobody wants to

@@ -27,7 +27,7 @@ pub enum OpenError {
         "the kernel does not allow a raw socket: CAP_NET_RAW is missing; grant it with \
          `setcap cap_net_raw,cap_bpf=ep` on the binary or `AmbientCapabilities=CAP_NET_RAW CAP_BPF` in the unit"
     )]
-    Permission(#[source] io::Error),
+    Permission,
     /// Anything else, for example a kernel without IPv6.
     #[error("cannot open the raw ICMPv6 socket")]
     Socket(#[from] io::Error),
@@ -42,11 +42,11 @@ pub(super) fn open(filter: &Filter) -> Result<OwnedFd, OpenError> {
 }
 
 fn refusal(errno: Errno) -> OpenError {
-    if errno == Errno::EPERM { OpenError::Permission(errno.into()) } else { OpenError::Socket(errno.into()) }
+    if errno == Errno::EPERM { OpenError::Permission } else { OpenError::Socket(errno.into()) }
 }
 
 /// Packets queue from the moment on at which the socket exists, and the filter does not look at queued ones: so the tap
-/// is closed, the filter put in, the basin emptied, and the tap opened.
+/// is closed, the filter put in, the basin emptied (which comes to an end as the tap is closed), and the tap opened.
 fn configure(socket: &OwnedFd, filter: &Filter) -> io::Result<()> {
     setsockopt(socket, Icmp6Filter, &BLOCK_ALL)?;
     filter.attach(socket)?;

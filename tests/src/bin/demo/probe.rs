@@ -55,13 +55,12 @@ impl Totals {
     }
 
     fn parse(heartbeat: &str) -> Self {
-        let word = |word: &str| {
-            let (name, count) = word.trim_matches('"').rsplit_once('=')?;
-            // The first counter stands behind the field's name: `filter=passed=3 coalesced=40`.
-            let name = name.rsplit(['=', '"']).next().unwrap_or(name);
+        let packets = heartbeat.split_whitespace().find_map(|word| word.strip_prefix("packets="));
+        let counter = |counter: &str| {
+            let (name, count) = counter.split_once(':')?;
             Some((name.to_owned(), count.parse().ok()?))
         };
-        Self(heartbeat.split_whitespace().filter_map(word).collect())
+        Self(packets.unwrap_or_default().split(',').filter_map(counter).collect())
     }
 }
 
@@ -147,7 +146,7 @@ mod tests {
 
     #[test]
     fn totals_of_a_heartbeat() {
-        let line = "2026-11-24T00:45:31Z  INFO heartbeat served=1 filter=passed=3 coalesced=40 hop-limit=7 resyncs=1";
+        let line = "2026-11-24T00:45:31Z  INFO heartbeat served=1 packets=passed:3,coalesced:40,hop-limit:7 resyncs=1";
         let totals = Totals::parse(line);
         for (reason, expected) in [("passed", 3), ("coalesced", 40), ("hop-limit", 7), ("code", 0)] {
             assert_eq!(totals.of(reason), expected, "{reason}");

@@ -33,7 +33,7 @@ const ERROR_HEADER_LEN: usize = 20;
 const DONE_HEADER_LEN: usize = 4;
 
 /// Whether an answer left nothing out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Completeness {
     Complete,
     /// A change interrupted the kernel while it listed (`NLM_F_DUMP_INTR`), or a part was lost.

@@ -88,8 +88,6 @@ fn fields(advert: &Advert) -> Vec<(Range<usize>, String)> {
 
 /// Pairs of bytes.
 fn hex(bytes: &[u8]) -> String {
-    let pairs = bytes
-        .chunks(2)
-        .map(|pair| pair.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat());
-    pairs.collect::<Vec<_>>().join(" ")
+    let digits: Vec<_> = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    digits.chunks(2).map(<[String]>::concat).collect::<Vec<_>>().join(" ")
 }

@@ -1,0 +1,73 @@
+//! Other routers on served interfaces: told once when it begins, and at most once an hour while it lasts.
+//!
+//! It stops nothing: a guest must not be able to silence its host.
+
+use std::{collections::HashMap, time::Duration};
+
+use tracing::warn;
+
+use super::live::Live;
+use crate::{
+    addr::IfIndex,
+    engine::{Fleet, Instant, eligibility::Verdict},
+    sys::filter::{ForeignRouter, Reason},
+};
+
+/// The shortest time between two warnings about one interface.
+const WARN_INTERVAL: Duration = Duration::from_secs(3_600);
+
+/// What is known of other routers.
+#[derive(Debug, Default)]
+pub(super) struct ForeignRouters {
+    /// How many of their advertisements the filter had counted when it was last looked at.
+    counted: u64,
+    /// The interfaces where there are some.
+    known: HashMap<IfIndex, Known>,
+}
+
+#[derive(Debug)]
+struct Known {
+    seen: Instant,
+    warned: Instant,
+}
+
+impl ForeignRouters {
+    /// Looks at what the filter recorded. The interfaces are only gone through where the total says that there is news.
+    pub(super) fn look(&mut self, live: &Live, fleet: &Fleet, now: Instant) {
+        let counted = live.totals().get(Reason::ForeignAdvertisement);
+        if counted == self.counted {
+            return;
+        }
+        self.counted = counted;
+        let mut before = std::mem::take(&mut self.known);
+        for (interface, verdict) in fleet.verdicts() {
+            let Verdict::Serve(_) = verdict else { continue };
+            let Some(router) = live.foreign_router(interface.index) else { continue };
+            let known = match before.remove(&interface.index) {
+                Some(known) if !deserves_warning(&known, &router, now) => {
+                    Known { seen: router.seen, ..known }
+                }
+                Some(_) | None => {
+                    warn(interface.index, &interface.name, &router);
+                    Known { seen: router.seen, warned: now }
+                }
+            };
+            self.known.insert(interface.index, known);
+        }
+    }
+}
+
+/// Whether there is a new advertisement, and the last warning is long enough ago.
+fn deserves_warning(known: &Known, router: &ForeignRouter, now: Instant) -> bool {
+    router.seen > known.seen && now.saturating_since(known.warned) >= WARN_INTERVAL
+}
+
+fn warn(index: IfIndex, name: &str, router: &ForeignRouter) {
+    warn!(
+        interface = %name,
+        ifindex = index.get(),
+        source = %router.source,
+        router_lifetime = router.router_lifetime.as_secs(),
+        "another router advertises here: a guest, or a second RA daemon; this one goes on"
+    );
+}

@@ -1,0 +1,53 @@
+//! The filter's book of served interfaces, without a packet.
+
+use autora::{
+    addr::IfIndex,
+    sys::filter::{Counters, Filter, FilterKind, FilterMode, ServeError, embedded},
+};
+use autora_tests::require_root;
+
+#[test]
+fn the_embedded_program_is_aligned_for_its_reader() {
+    let object = embedded().expect("this build carries no eBPF program: run `cargo xtask build-ebpf` first");
+    assert_eq!(object.as_ptr().align_offset(8), 0);
+    assert!(object.starts_with(b"\x7fELF"));
+}
+
+#[test]
+fn a_full_map_says_so_and_has_room_again_later() {
+    require_root();
+    let (mut filter, fallback) = Filter::open(FilterMode::Auto, 2).unwrap();
+    assert!(fallback.is_none(), "{fallback:?}");
+    assert_eq!(filter.kind(), FilterKind::Ebpf);
+    let [one, two, three] = [11, 12, 13].map(|index| IfIndex::new(index).unwrap());
+
+    filter.serve(one).unwrap();
+    filter.serve(two).unwrap();
+    let error = filter.serve(three).unwrap_err();
+    assert!(matches!(error, ServeError::Full), "{error:?}");
+    assert!(!filter.is_served(three));
+    filter.serve(two).expect("one that has its place keeps it");
+
+    filter.unserve(one).unwrap();
+    filter.serve(three).expect("there is room again");
+    assert!(filter.is_served(three) && !filter.is_served(one));
+}
+
+#[test]
+fn an_interface_that_is_gone_is_no_error() {
+    require_root();
+    let (mut filter, _) = Filter::open(FilterMode::Ebpf, 2).unwrap();
+    let gone = IfIndex::new(11).unwrap();
+    for _ in 0..2 {
+        filter.unserve(gone).unwrap();
+        filter.clear_pending(gone).unwrap();
+        assert_eq!(filter.interface_stats(gone).unwrap(), None);
+        assert!(!filter.is_served(gone), "clearing a mark serves nobody");
+
+        filter.serve(gone).unwrap();
+        filter.clear_pending(gone).unwrap();
+        let stats = filter.interface_stats(gone).unwrap().unwrap();
+        assert_eq!((stats.counters, stats.foreign), (Counters::default(), None));
+    }
+    assert_eq!(filter.totals().unwrap(), Counters::default());
+}

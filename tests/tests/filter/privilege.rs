@@ -1,0 +1,119 @@
+//! What the filter and the socket need, and what is said when they do not get it. Each test runs itself again as another
+//! user.
+
+use std::{env, fs, os::unix::fs::PermissionsExt, process::Command};
+
+use autora::{
+    addr::IfIndex,
+    sys::{
+        filter::{CAPACITY, Filter, FilterKind, FilterMode, LoadError},
+        receiver::{OpenError, Receiver},
+    },
+};
+use autora_tests::require_root;
+use caps::CapSet;
+use nix::unistd::geteuid;
+
+#[test]
+fn two_capabilities_are_enough_and_none_is_needed_later() {
+    as_nobody("privilege::two_capabilities_are_enough_and_none_is_needed_later", "+net_raw,+bpf", || {
+        let mut receiver = open_receiver(FilterMode::Ebpf);
+        for set in [CapSet::Ambient, CapSet::Inheritable, CapSet::Effective, CapSet::Permitted] {
+            caps::clear(None, set).unwrap();
+        }
+        assert!(Filter::open(FilterMode::Ebpf, CAPACITY).is_err(), "the capabilities are gone");
+
+        let filter = receiver.filter_mut();
+        let interface = IfIndex::new(7).unwrap();
+        filter.serve(interface).unwrap();
+        filter.clear_pending(interface).unwrap();
+        assert!(filter.interface_stats(interface).unwrap().is_some());
+        filter.totals().unwrap();
+        filter.unserve(interface).unwrap();
+        receiver.dropped().unwrap();
+    });
+}
+
+#[test]
+fn two_capabilities_are_enough_for_a_filter_that_logs() {
+    as_nobody("privilege::two_capabilities_are_enough_for_a_filter_that_logs", "+net_raw,+bpf", || {
+        let subscriber = tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).finish();
+        tracing::subscriber::with_default(subscriber, || open_receiver(FilterMode::Ebpf));
+    });
+}
+
+#[test]
+fn without_cap_bpf_the_classic_filter() {
+    as_nobody("privilege::without_cap_bpf_the_classic_filter", "+net_raw", || {
+        let setting = fs::read_to_string("/proc/sys/kernel/unprivileged_bpf_disabled").unwrap();
+        assert_ne!(setting.trim(), "0", "here everybody may load filters, so nothing can be tested");
+
+        let error = Filter::open(FilterMode::Ebpf, CAPACITY).unwrap_err();
+        assert!(matches!(error, LoadError::Permission), "{error:?}");
+        assert_says(&error, &["CAP_BPF", "setcap", "AmbientCapabilities"]);
+
+        let (filter, fallback) = Filter::open(FilterMode::Auto, CAPACITY).unwrap();
+        assert_eq!(filter.kind(), FilterKind::Classic);
+        assert!(matches!(fallback, Some(LoadError::Permission)), "{fallback:?}");
+        open_receiver(FilterMode::Auto);
+    });
+}
+
+#[test]
+fn without_cap_net_raw_nothing() {
+    as_nobody("privilege::without_cap_net_raw_nothing", "+bpf", || {
+        let (filter, _) = Filter::open(FilterMode::Auto, CAPACITY).unwrap();
+        let error = in_runtime(|| Receiver::open(filter)).unwrap_err();
+        assert!(matches!(error, OpenError::Permission), "{error:?}");
+        assert_says(&error, &["CAP_NET_RAW", "setcap", "AmbientCapabilities"]);
+    });
+}
+
+fn open_receiver(mode: FilterMode) -> Receiver {
+    let (filter, _) = Filter::open(mode, CAPACITY).unwrap_or_else(|error| panic!("{error}"));
+    in_runtime(|| Receiver::open(filter)).unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn in_runtime<T>(work: impl FnOnce() -> T) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().unwrap();
+    runtime.block_on(async { work() })
+}
+
+fn assert_says(error: &dyn std::error::Error, words: &[&str]) {
+    let text = error.to_string();
+    println!("{text}");
+    assert!(words.iter().all(|word| text.contains(word)), "{text}");
+    assert_eq!(text.lines().count(), 1);
+}
+
+/// Does `work` in a process of user 65534 that has nothing but some capabilities, which the test `name` (this one) is
+/// run again for.
+fn as_nobody(name: &str, capabilities: &str, work: impl FnOnce()) {
+    const AGAIN: &str = "AUTORA_TEST_AS_NOBODY";
+
+    if env::var_os(AGAIN).is_some() {
+        assert!(!geteuid().is_root());
+        return work();
+    }
+    require_root();
+    // The target directory may lie where nobody else may look.
+    let folder = tempfile::tempdir().unwrap();
+    fs::set_permissions(folder.path(), PermissionsExt::from_mode(0o755)).unwrap();
+    let copy = folder.path().join("test");
+    fs::copy(env::current_exe().unwrap(), &copy).unwrap();
+
+    let output = Command::new("setpriv")
+        .args(["--reuid=65534", "--regid=65534", "--clear-groups", "--no-new-privs"])
+        .arg(format!("--inh-caps=-all,{capabilities}"))
+        .arg(format!("--ambient-caps=-all,{capabilities}"))
+        .arg(format!("--bounding-set=-all,{capabilities}"))
+        .arg(&copy)
+        .args(["--exact", name, "--nocapture"])
+        .env(AGAIN, "1")
+        .output()
+        .expect("setpriv is part of util-linux");
+    let text = String::from_utf8_lossy(&output.stdout);
+    println!("{text}{}", String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{}", output.status);
+    assert!(text.contains("1 passed"), "no such test: {name}");
+}

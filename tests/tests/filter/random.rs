@@ -1,0 +1,206 @@
+//! The same verdict on both sides, for packets that nobody thought of.
+
+use std::{env, time::Instant};
+
+use autora::sys::filter::Counters;
+use autora_common::Reason;
+use autora_tests::Mac;
+use rand::{
+    RngExt, SeedableRng, TryRng,
+    rngs::{StdRng, SysRng},
+};
+
+use crate::{
+    rows::{MESSAGE, PACKET, Row, rows},
+    test_run::{Program, validator_reason},
+};
+
+/// Packets of one run.
+const PACKETS: u32 = 1_000_000;
+
+/// `BPF_PROG_TEST_RUN` takes a page with some room left, and wants a whole IPv6 header at the least (`bpf_test_init` and
+/// `bpf_prog_test_run_skb` in `net/bpf/test_run.c`).
+const LONGEST: usize = 3400;
+
+/// Set it to repeat a run that failed.
+const SEED: &str = "AUTORA_TEST_SEED";
+
+#[test]
+fn program_and_validator_agree_on_random_packets() {
+    let seed = env::var(SEED).map_or_else(
+        |_| SysRng.try_next_u64().expect("the kernel has randomness"),
+        |seed| seed.parse().expect("a number"),
+    );
+    println!("{SEED}={seed}");
+    let mut rng = StdRng::seed_from_u64(seed);
+    let mut program = Program::load();
+    let rows = rows(Mac([2, 0, 0, 0, 0, 1]));
+
+    let start = Instant::now();
+    let mut expected = [0; Reason::COUNT];
+    for number in 0..PACKETS {
+        let frame = packet(&mut rng, &rows);
+        let reason = validator_reason(&frame);
+        assert_eq!(reason, read_plainly(&frame[PACKET..]), "{SEED}={seed}, packet {number}: {frame:02x?}");
+        expected[reason as usize] += 1;
+        let passes = program.passes(&frame);
+        assert_eq!(
+            passes,
+            reason == Reason::Passed,
+            "{SEED}={seed}, packet {number}, {reason:?}: {frame:02x?}"
+        );
+        if passes {
+            program.set_mark(0);
+        }
+        // Counters are dear to read, so not after each packet.
+        if number % 4096 == 0 {
+            let counted = program.counters();
+            assert_eq!(
+                counted,
+                Counters::new(expected),
+                "{SEED}={seed}, before packet {number}: {frame:02x?}"
+            );
+        }
+    }
+    assert_eq!(program.counters(), Counters::new(expected), "{SEED}={seed}");
+    report(expected, start);
+}
+
+/// The rules once more, with branches, early returns and slices that a verifier would not like: the sign bits of the
+/// validator must mean the same.
+fn read_plainly(packet: &[u8]) -> Reason {
+    let kind = packet.get(40).copied().unwrap_or(0);
+    let fixed_len = match (packet[6], kind) {
+        (58, 133) => 8,
+        (58, 134) => 16,
+        (58, _) => return Reason::Type,
+        (_, _) => return Reason::NextHeader,
+    };
+    let reason = read_message(packet, fixed_len);
+    if kind == 133 {
+        return reason;
+    }
+    let link_local = packet[8] == 0xfe && packet[9] & 0xc0 == 0x80;
+    let for_hosts_alone = [Reason::TooManyOptions, Reason::UnspecifiedWithSourceLinkLayer].contains(&reason);
+    if link_local && (reason == Reason::Passed || for_hosts_alone) {
+        Reason::ForeignAdvertisement
+    } else {
+        Reason::InvalidAdvertisement
+    }
+}
+
+fn read_message(packet: &[u8], fixed_len: usize) -> Reason {
+    if packet[7] != 255 {
+        return Reason::HopLimit;
+    }
+    let len = usize::from(packet[4]) << 8 | usize::from(packet[5]);
+    let Some(message) = packet[40..].get(..len).filter(|message| message.len() >= fixed_len) else {
+        return Reason::TooShort;
+    };
+    if message[1] != 0 {
+        return Reason::Code;
+    }
+    let (mut options, mut count, mut source_link_layer) = (&message[fixed_len..], 0, false);
+    while !options.is_empty() {
+        if count == 16 {
+            return Reason::TooManyOptions;
+        }
+        let [kind, units, ..] = *options else { return Reason::OptionLength };
+        if units == 0 || options.len() < usize::from(units) * 8 {
+            return Reason::OptionLength;
+        }
+        options = &options[usize::from(units) * 8..];
+        source_link_layer |= kind == 1;
+        count += 1;
+    }
+    if source_link_layer && packet[8..24] == [0; 16] {
+        return Reason::UnspecifiedWithSourceLinkLayer;
+    }
+    Reason::Passed
+}
+
+/// Random input that always fails the same check would prove nothing.
+fn report(seen: [u64; Reason::COUNT], start: Instant) {
+    println!("{PACKETS} packets in {:?}", start.elapsed());
+    for (reason, count) in Counters::new(seen).iter() {
+        println!("{count:8} {}", reason.name());
+        let of_the_daemon = [Reason::Coalesced, Reason::NotServed, Reason::Fragment].contains(&reason);
+        assert!(of_the_daemon || count > 1000, "too few: {}", reason.name());
+    }
+}
+
+fn packet(rng: &mut StdRng, rows: &[Row]) -> Vec<u8> {
+    let mut frame = match rng.random_range(0..10) {
+        0 => noise(rng),
+        1..5 => solicitation(rng),
+        _ => mutation(rng, rows),
+    };
+    frame.resize(frame.len().clamp(MESSAGE, LONGEST), 0);
+    frame
+}
+
+/// Anything at all.
+fn noise(rng: &mut StdRng) -> Vec<u8> {
+    let mut frame = ethernet();
+    frame.extend((0..rng.random_range(1..200)).map(|_| rng.random::<u8>()));
+    frame
+}
+
+/// Well-formed but for what chance does to the options, so that the walk over them gets far.
+fn solicitation(rng: &mut StdRng) -> Vec<u8> {
+    let advertisement = rng.random_ratio(1, 8);
+    let mut message = vec![0; if advertisement { 16 } else { 8 }];
+    message[0] = if advertisement { 134 } else { 133 };
+    for _ in 0..rng.random_range(0..20) {
+        let units: u8 = if rng.random_ratio(1, 40) { rng.random() } else { rng.random_range(1..4) };
+        let start = message.len();
+        message.resize(start + usize::from(units) * 8, 0x55);
+        if let [kind, len, ..] = &mut message[start..] {
+            *kind = rng.random_range(0..4);
+            *len = if rng.random_ratio(1, 60) { rng.random_range(0..5) } else { units };
+        }
+    }
+    if rng.random_ratio(1, 20) {
+        message.extend((0..rng.random_range(1..8)).map(|_| rng.random::<u8>()));
+    }
+    let source = *pick(rng, &[[0_u8; 16], link_local(), [0x20; 16]]);
+    let [high, low] = u16::try_from(message.len()).expect("20 options are short").to_be_bytes();
+    let header = [0x60, 0, 0, 0, high, low, 58, 255];
+    [&ethernet()[..], &header, &source, &[0xff; 16], &message].concat()
+}
+
+/// A row with some bytes changed, most of them where it hurts.
+fn mutation(rng: &mut StdRng, rows: &[Row]) -> Vec<u8> {
+    let mut frame = pick(rng, rows).frame.clone();
+    for _ in 0..rng.random_range(0..4) {
+        let at = match rng.random_range(0..4) {
+            0 => rng.random_range(PACKET + 4..PACKET + 24),
+            1 => rng.random_range(MESSAGE..MESSAGE + 8),
+            2 => MESSAGE + 8 * rng.random_range(1..20) + rng.random_range(0..2),
+            _ => rng.random_range(PACKET..frame.len().max(MESSAGE)),
+        };
+        let value = if rng.random() { rng.random() } else { *pick(rng, &[0, 1, 2, 58, 133, 134, 255]) };
+        if let Some(byte) = frame.get_mut(at) {
+            *byte = value;
+        }
+    }
+    if rng.random_ratio(1, 8) {
+        frame.truncate(rng.random_range(MESSAGE..=frame.len().max(MESSAGE)));
+    }
+    if rng.random_ratio(1, 8) {
+        frame.extend((0..rng.random_range(0..24)).map(|_| rng.random::<u8>()));
+    }
+    frame
+}
+
+fn ethernet() -> Vec<u8> {
+    vec![0x33, 0x33, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 0x86, 0xdd]
+}
+
+fn link_local() -> [u8; 16] {
+    [0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 9]
+}
+
+fn pick<'a, T>(rng: &mut StdRng, from: &'a [T]) -> &'a T {
+    &from[rng.random_range(0..from.len())]
+}

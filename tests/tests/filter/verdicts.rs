@@ -1,0 +1,113 @@
+//! The program's verdict on every row, and what it remembers.
+
+use std::time::Duration;
+
+use autora_common::Reason;
+use autora_tests::{Mac, Solicit};
+use nix::time::{ClockId, clock_gettime};
+
+use crate::{
+    rows::{OTHER_ROUTER, rows},
+    test_run::{LOOPBACK, Program, validator_reason},
+};
+
+#[test]
+fn program_and_validator_agree_with_the_table() {
+    let mut program = Program::load();
+    let rows = rows(Mac::unique());
+    for row in &rows {
+        program.set_mark(0);
+        assert_eq!(program.reason(&row.frame), row.expected, "the program: {}", row.name);
+        assert_eq!(validator_reason(&row.frame), row.expected, "the validator: {}", row.name);
+        let marked = program.mark() != 0;
+        assert_eq!(
+            marked,
+            row.expected == Reason::Passed,
+            "only a good solicitation spends a mark: {}",
+            row.name
+        );
+    }
+    println!("{} rows", rows.len());
+}
+
+#[test]
+fn an_interface_that_is_not_served() {
+    let mut program = Program::load();
+    let solicit = Solicit::new(Mac::unique()).frame();
+    assert_eq!(program.reason(&solicit), Reason::Passed, "the control");
+
+    program.served.remove(&LOOPBACK).unwrap();
+    for row in rows(Mac::unique()) {
+        let before = program.totals().get(Reason::NotServed);
+        assert!(!program.passes(&row.frame), "{}", row.name);
+        assert_eq!(program.totals().get(Reason::NotServed), before + 1, "{}", row.name);
+    }
+    assert_eq!(program.stats().foreign.seen, 0, "advertisements there are nobody's business");
+
+    program.interfaces.remove(&LOOPBACK).unwrap();
+    assert!(!program.passes(&solicit), "also without counters");
+}
+
+#[test]
+fn one_solicitation_until_it_is_answered() {
+    let mut program = Program::load();
+    let solicit = Solicit::new(Mac::unique()).frame();
+    let malformed = Solicit { hop_limit: 64, ..Solicit::new(Mac::unique()) }.frame();
+
+    assert_eq!(program.reason(&malformed), Reason::HopLimit);
+    assert_eq!(program.mark(), 0, "a malformed one spends no mark");
+    let before = boot_time();
+    assert_eq!(program.reason(&solicit), Reason::Passed);
+    let mark = Duration::from_nanos(program.mark());
+    assert!(before <= mark && mark <= boot_time(), "the mark is the time: {mark:?}");
+    for _ in 0..3 {
+        assert_eq!(program.reason(&solicit), Reason::Coalesced);
+        assert_eq!(program.reason(&malformed), Reason::HopLimit, "it is counted for what it is");
+    }
+    assert_eq!(Duration::from_nanos(program.mark()), mark, "held back ones do not prolong it");
+
+    program.set_mark(0);
+    assert_eq!(program.reason(&solicit), Reason::Passed, "the daemon has answered");
+}
+
+#[test]
+fn a_mark_that_nobody_clears_wears_off() {
+    let mut program = Program::load();
+    let solicit = Solicit::new(Mac::unique()).frame();
+    for (age, expected) in
+        [(1, Reason::Coalesced), (3, Reason::Coalesced), (4, Reason::Passed), (9, Reason::Passed)]
+    {
+        let (age, now) = (Duration::from_secs(age), boot_time());
+        assert!(now > age, "a machine that has been up for a moment: {now:?}");
+        program.set_mark(u64::try_from(now.checked_sub(age).unwrap().as_nanos()).unwrap());
+        assert_eq!(program.reason(&solicit), expected, "{age:?}");
+    }
+}
+
+#[test]
+fn the_record_of_the_other_router() {
+    let program = Program::load();
+    let rows = rows(Mac::unique());
+    let frame = |name| &rows.iter().find(|row| row.name == name).unwrap().frame;
+    assert_eq!(program.stats().foreign.seen, 0);
+
+    assert_eq!(program.reason(frame("an advertisement with hop limit 254")), Reason::InvalidAdvertisement);
+    assert_eq!(program.stats().foreign.seen, 0, "an invalid one leaves no record");
+
+    let before = boot_time();
+    assert_eq!(program.reason(frame("a foreign router")), Reason::ForeignAdvertisement);
+    let record = program.stats().foreign;
+    assert_eq!(u128::from(record.source_high) << 64 | u128::from(record.source_low), OTHER_ROUTER.to_bits());
+    assert_eq!(record.router_lifetime, 1800);
+    let seen = Duration::from_nanos(record.seen);
+    assert!(before <= seen && seen <= boot_time(), "{seen:?}");
+
+    assert_eq!(program.reason(frame("a foreign router that ceases")), Reason::ForeignAdvertisement);
+    assert_eq!(program.stats().foreign.router_lifetime, 0, "the last one counts");
+    assert_eq!(program.counters().get(Reason::ForeignAdvertisement), 2);
+    assert_eq!(program.mark(), 0, "advertisements spend no mark");
+}
+
+fn boot_time() -> Duration {
+    clock_gettime(ClockId::CLOCK_BOOTTIME).expect("Linux has this clock").into()
+}

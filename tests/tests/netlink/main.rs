@@ -1,0 +1,330 @@
+//! The kernel's picture of the interfaces: every fact is seen, and every change of one is announced.
+
+mod stress;
+mod watch;
+
+use std::{fs, process::Command, time::Duration};
+
+use autora::{
+    addr::IfIndex,
+    engine::interface::{Address, Interface, LinkFlags, Master, Scope},
+    sys::netlink::Queries,
+};
+use autora_tests::{Mac, Namespace, Tap};
+use watch::Watch;
+
+/// Duplicate address detection waits up to 1 s, listens 1 s, and so for the link-local address first.
+const DETECTION: Duration = Duration::from_secs(6);
+
+/// A host whose veth `v0` leads to `peer`; both ends are down, and the kernel detects duplicates.
+struct Setup {
+    host: Namespace,
+    guest: Namespace,
+    index: IfIndex,
+    mac: Mac,
+}
+
+impl Setup {
+    fn new() -> Self {
+        let (host, guest, mac) = (Namespace::new("netlink"), Namespace::quiet(), Mac::unique());
+        host.ip(&format!("link add v0 address {mac} type veth peer name peer netns {}", guest.name()));
+        let index = IfIndex::new(autora_tests::Interface::existing(&host, "v0").index()).expect("never 0");
+        Self { host, guest, index, mac }
+    }
+
+    fn up() -> Self {
+        let setup = Self::new();
+        setup.guest.ip("link set peer up");
+        setup.host.ip("link set v0 up");
+        setup
+    }
+}
+
+fn address(interface: &Interface, wanted: &str) -> Option<Address> {
+    interface.addresses.iter().copied().find(|found| found.address.to_string() == wanted)
+}
+
+fn has(wanted: &'static str) -> impl Fn(&Interface) -> bool {
+    move |interface| address(interface, wanted).is_some_and(|address| address.flags.usable())
+}
+
+#[test]
+fn a_new_link_is_announced_and_read() {
+    let host = Namespace::new("netlink");
+    Watch::within(&host, |watch| {
+        watch.settle();
+        host.ip("link add v0 mtu 1400 address 02:00:00:00:00:77 type veth peer name v1");
+        let changes = watch.settle();
+        let index = IfIndex::new(autora_tests::Interface::existing(&host, "v0").index()).expect("never 0");
+        assert!(changes.dirty.contains(&index) && changes.dirty.len() == 2, "{changes:?}");
+        let found = watch.read(index).expect("it is there");
+        let settings = found.ipv6.expect("an MTU of 1400 is enough for IPv6");
+        let expected = Interface {
+            index,
+            name: "v0".into(),
+            flags: LinkFlags { up: false, multicast: true, loopback: false, carrier: false },
+            master: None,
+            ipv6: Some(settings),
+            mtu: 1400,
+            link_address: Some([2, 0, 0, 0, 0, 0x77]),
+            tun: false,
+            addresses: Vec::new(),
+        };
+        assert_eq!(found, expected);
+        assert!(!settings.disabled && !settings.forwarding && !settings.force_forwarding, "{settings:?}");
+        assert_eq!(watch.dump().interfaces.len(), 3, "with the loopback and the other end");
+    });
+}
+
+#[test]
+fn loopback_and_addresses_that_stay_at_home() {
+    let host = Namespace::new("netlink");
+    host.ip("address add 2001:db8::1/128 dev lo");
+    let mut queries = host.enter(|| Queries::open().expect("netlink needs no privilege"));
+    let interfaces = queries.dump().expect("the kernel answers").interfaces;
+    let [lo] = interfaces.as_slice() else { panic!("the loopback alone: {interfaces:?}") };
+    assert!(lo.flags.loopback && !lo.flags.multicast);
+    let [address] = lo.addresses.as_slice() else { panic!("without ::1: {:?}", lo.addresses) };
+    assert_eq!((address.address.to_string().as_str(), address.prefix_len), ("2001:db8::1", 128));
+}
+
+#[test]
+fn up_carrier_and_down() {
+    let setup = Setup::new();
+    let Setup { ref host, ref guest, index, mac } = setup;
+    Watch::within(host, |watch| {
+        let only_up = |interface: &Interface| interface.flags.up && !interface.flags.carrier;
+        let carrier = |interface: &Interface| interface.flags.up && interface.flags.carrier;
+        watch.after("up", index, || _ = host.ip("link set v0 up"), only_up);
+        let interface = watch.after("carrier", index, || _ = guest.ip("link set peer up"), carrier);
+        assert_eq!(interface.link_address, Some(mac.0));
+        watch.after("carrier lost", index, || _ = guest.ip("link set peer down"), only_up);
+        watch.after("carrier back", index, || _ = guest.ip("link set peer up"), carrier);
+        watch.after("down", index, || _ = host.ip("link set v0 down"), |interface| !interface.flags.up);
+    });
+}
+
+#[test]
+fn addresses_come_are_detected_and_go() {
+    let setup = Setup::up();
+    let Setup { ref host, ref guest, index, mac } = setup;
+    let link_local = mac.link_local();
+    let ready = move |interface: &Interface| {
+        interface.addresses.iter().any(|found| found.address == link_local && found.flags.usable())
+    };
+    guest.ip("address add 2001:db8::99/64 dev peer nodad");
+    Watch::within(host, |watch| {
+        if !watch.read(index).is_some_and(|interface| ready(&interface)) {
+            watch.within_time("link-local", index, DETECTION, ready);
+        }
+        let found = watch.read(index).and_then(|interface| address(&interface, &link_local.to_string()));
+        assert_eq!(found.map(|found| (found.scope, found.prefix_len)), Some((Scope::Link, 64)));
+
+        let tentative = |interface: &Interface| {
+            address(interface, "2001:db8::1").is_some_and(|found| found.flags.tentative)
+        };
+        let found =
+            watch.after("tentative", index, || _ = host.ip("address add 2001:db8::1/64 dev v0"), tentative);
+        assert!(found.addresses.is_sorted() && !has("2001:db8::1")(&found));
+        let found = watch.within_time("usable", index, DETECTION, has("2001:db8::1"));
+        let found = address(&found, "2001:db8::1").expect("just seen");
+        assert_eq!((found.scope, found.prefix_len), (Scope::Global, 64));
+
+        let failed = |interface: &Interface| {
+            address(interface, "2001:db8::99").is_some_and(|found| found.flags.dadfailed)
+        };
+        watch.settle();
+        host.ip("address add 2001:db8::99/64 dev v0");
+        watch.within_time("a duplicate", index, DETECTION, failed);
+
+        for (what, flag, wanted) in [
+            ("deprecated", "preferred_lft 0", (true, false)),
+            ("noprefixroute", "noprefixroute", (false, true)),
+        ] {
+            let add = format!("address replace 2001:db8::2/64 dev v0 nodad {flag}");
+            let wanted = |interface: &Interface| {
+                address(interface, "2001:db8::2")
+                    .is_some_and(|found| (found.flags.deprecated, found.flags.noprefixroute) == wanted)
+            };
+            watch.after(what, index, || _ = host.ip(&add), wanted);
+        }
+        let gone = |interface: &Interface| address(interface, "2001:db8::1").is_none();
+        watch.after("gone", index, || _ = host.ip("address delete 2001:db8::1/64 dev v0"), gone);
+    });
+}
+
+#[test]
+fn own_address_of_a_pair() {
+    let setup = Setup::up();
+    let Setup { ref host, index, .. } = setup;
+    Watch::within(host, |watch| {
+        let add = "address add 2001:db8::1 peer 2001:db8::2/128 dev v0 nodad";
+        let found = watch.after("with a peer", index, || _ = host.ip(add), has("2001:db8::1"));
+        assert_eq!(address(&found, "2001:db8::2"), None);
+    });
+}
+
+#[test]
+fn forwarding_of_one_and_of_all() {
+    let setup = Setup::new();
+    let Setup { ref host, index, .. } = setup;
+    let forwarding =
+        |on: bool| move |interface: &Interface| interface.ipv6.is_some_and(|ipv6| ipv6.forwarding == on);
+    let set = |name: &str, value: u32| host.sysctl(&format!("ipv6/conf/{name}/forwarding"), value);
+    Watch::within(host, |watch| {
+        watch.after("one on", index, || set("v0", 1), forwarding(true));
+        assert!(!watch.dump().host.forwarding);
+        watch.after("one off", index, || set("v0", 0), forwarding(false));
+        for on in [true, false] {
+            watch.after("all", index, || set("all", on.into()), forwarding(on));
+            assert_eq!(watch.netlink.read_host().expect("the kernel answers").forwarding, on);
+        }
+        // Already on there, so that only the message about `all` itself says it.
+        set("v0", 1);
+        set("lo", 1);
+        watch.settle();
+        set("all", 1);
+        let changes = watch.settle();
+        assert!(changes.host, "{changes:?}");
+        set("default", 0);
+        assert!(watch.settle().host);
+    });
+}
+
+#[test]
+fn forced_forwarding() {
+    let setup = Setup::new();
+    let Setup { ref host, index, .. } = setup;
+    let path = "/proc/sys/net/ipv6/conf/v0/force_forwarding";
+    if !host.enter(|| fs::exists(path).expect("/proc can be read")) {
+        eprintln!("skipped: force_forwarding came with Linux 6.17");
+        return;
+    }
+    Watch::within(host, |watch| {
+        let forced = |on: bool| {
+            move |interface: &Interface| interface.ipv6.is_some_and(|ipv6| ipv6.force_forwarding == on)
+        };
+        let set = |value: u32| host.sysctl("ipv6/conf/v0/force_forwarding", value);
+        watch.after("on", index, || set(1), forced(true));
+        watch.after("off", index, || set(0), forced(false));
+    });
+}
+
+#[test]
+fn ipv6_switched_off_and_on() {
+    let without_address = Setup::new();
+    without_address.guest.ip("link set peer up");
+    without_address.host.ip("link set v0 up addrgenmode none");
+    for (what, setup) in [("with addresses", Setup::up()), ("without", without_address)] {
+        let set = |value: u32| setup.host.sysctl("ipv6/conf/v0/disable_ipv6", value);
+        Watch::within(&setup.host, |watch| {
+            let found = watch.after(what, setup.index, || set(1), disabled(true));
+            assert_eq!(found.addresses, []);
+            watch.after(what, setup.index, || set(0), disabled(false));
+        });
+    }
+}
+
+/// The one change that the kernel keeps to itself. It decides nothing: the interface is down.
+#[test]
+fn ipv6_switched_off_while_down_is_seen_when_it_comes_up() {
+    let setup = Setup::new();
+    let Setup { ref host, index, .. } = setup;
+    Watch::within(host, |watch| {
+        watch.settle();
+        host.sysctl("ipv6/conf/v0/disable_ipv6", 1);
+        assert!(
+            watch.settle().is_empty(),
+            "this kernel announces it: good, and the comments are out of date"
+        );
+        assert!(watch.read(index).is_some_and(|interface| disabled(true)(&interface)));
+        let up = |interface: &Interface| interface.flags.up && disabled(true)(interface);
+        watch.after("up", index, || _ = host.ip("link set v0 up"), up);
+    });
+}
+
+fn disabled(yes: bool) -> impl Fn(&Interface) -> bool {
+    move |interface| interface.ipv6.is_some_and(|ipv6| ipv6.disabled == yes)
+}
+
+#[test]
+fn too_small_an_mtu_and_back() {
+    let setup = Setup::up();
+    let Setup { ref host, index, .. } = setup;
+    Watch::within(host, |watch| {
+        host.ip("address add 2001:db8::1/64 dev v0 nodad");
+        let without = |interface: &Interface| interface.ipv6.is_none();
+        let found = watch.after("1279", index, || _ = host.ip("link set v0 mtu 1279"), without);
+        assert_eq!((found.mtu, found.addresses.as_slice()), (1279, [].as_slice()));
+        let with = |interface: &Interface| interface.ipv6.is_some() && interface.mtu == 1280;
+        watch.after("1280", index, || _ = host.ip("link set v0 mtu 1280"), with);
+    });
+}
+
+#[test]
+fn ports_of_a_bridge_and_of_a_vrf() {
+    for (kind, options) in [("bridge", ""), ("vrf", "table 100")] {
+        let setup = Setup::up();
+        let Setup { ref host, index, .. } = setup;
+        let add = format!("-n {} link add master0 type {kind} {options}", host.name());
+        let added = Command::new("ip").args(add.split_whitespace()).output().expect("there is an ip command");
+        if !added.status.success() && kind != "bridge" {
+            eprintln!("skipped {kind}: {}", String::from_utf8_lossy(&added.stderr));
+            continue;
+        }
+        Watch::within(host, |watch| {
+            let master = autora_tests::Interface::existing(host, "master0").index();
+            let master = Master { index: IfIndex::new(master).expect("never 0"), kind: Some(kind.into()) };
+            let enslaved = |interface: &Interface| interface.master.as_ref() == Some(&master);
+            watch.after(kind, index, || _ = host.ip("link set v0 master master0"), enslaved);
+            watch.after(kind, index, || _ = host.ip("link set v0 nomaster"), |found| found.master.is_none());
+        });
+    }
+}
+
+#[test]
+fn renamed_and_deleted() {
+    let setup = Setup::new();
+    let Setup { ref host, index, .. } = setup;
+    Watch::within(host, |watch| {
+        watch.after(
+            "renamed",
+            index,
+            || _ = host.ip("link set v0 name guest7"),
+            |found| found.name == "guest7",
+        );
+        watch.settle();
+        host.ip("link delete guest7");
+        let changes = watch.settle();
+        assert!(changes.dirty.contains(&index) && changes.deleted.contains(&index), "{changes:?}");
+        assert_eq!(watch.read(index), None);
+        assert_eq!(watch.read(IfIndex::new(1).expect("never 0")).map(|lo| lo.name).as_deref(), Some("lo"));
+    });
+}
+
+#[test]
+fn taps() {
+    let host = Namespace::new("netlink");
+    Watch::within(&host, |watch| {
+        let mut tap = Tap::new(&host, "tap0");
+        let index = IfIndex::new(tap.interface.index()).expect("never 0");
+        watch.settle();
+        let found = watch.read(index).expect("it is there");
+        assert!(
+            found.tun && found.flags.up && !found.flags.carrier && found.addresses.is_empty(),
+            "{found:?}"
+        );
+        watch.after("opened", index, || tap.open(), |found| found.flags.carrier);
+        watch.after("closed", index, || tap.close(), |found| !found.flags.carrier && found.tun);
+    });
+}
+
+#[test]
+fn the_neighbour_limit_is_the_systems() {
+    let path = "/proc/sys/net/ipv6/neigh/default/gc_thresh3";
+    let limit: u32 =
+        fs::read_to_string(path).expect("the first namespace has it").trim().parse().expect("a number");
+    let host =
+        Namespace::new("netlink").enter(|| Queries::open().expect("open").read_host().expect("an answer"));
+    assert_eq!(host.neighbour_limit, Some(limit));
+}
