@@ -3,7 +3,7 @@
 //! The demonstration itself is the program `demo` of the tests, which has network namespaces, captures and decoding
 //! at hand; this one stays small enough to be compiled first on a new machine.
 
-use std::{ffi::OsString, process::ExitCode};
+use std::{convert::Infallible, os::unix::process::CommandExt, process::Command};
 
 use anyhow::{Context, Result, bail};
 
@@ -14,24 +14,21 @@ use crate::{
     workspace::Workspace,
 };
 
-#[derive(Debug, clap::Args)]
-pub(crate) struct Args {
-    /// Passed on to the demonstration
-    #[arg(last = true)]
-    arguments: Vec<OsString>,
-}
-
-pub(crate) fn run(workspace: &Workspace, args: &Args) -> Result<ExitCode> {
+/// Returns only if it could not come to the demonstration.
+pub(crate) fn run(workspace: &Workspace) -> Result<Infallible> {
     if !process::is_root() {
         bail!(
-            "the demonstration makes network namespaces, which only root may: run it as root (for example in a root shell, `sudo -s`)"
+            "the demonstration makes network namespaces, which only root may: run it as root (in a root shell, as \
+             `sudo -s` gives one, so that cargo is found)"
         );
     }
     let toolchain = setup::ensure(workspace, Scope::Namespaces)?;
     let daemon = build::with(workspace, &toolchain)?;
     ui::heading("demonstration");
-    let mut cargo = workspace.cargo(["run", "--quiet", "--release", "--locked", "--package", "autora-tests"]);
-    cargo.args(["--bin", "demo", "--"]).args(&args.arguments).env("AUTORA_BIN", daemon);
-    let status = cargo.status().context("cannot start cargo")?;
-    Ok(u8::try_from(status.code().unwrap_or(1)).map_or(ExitCode::FAILURE, ExitCode::from))
+    let build = ["build", "--release", "--locked", "--package", "autora-tests", "--bin", "demo"];
+    process::run(&mut workspace.cargo(build)).context("the demonstration does not compile")?;
+    // In our place: it deals with Ctrl-C itself, and its exit code is ours.
+    let mut demo = Command::new(workspace.daemon().with_file_name("demo"));
+    let error = demo.env("AUTORA_BIN", daemon).exec();
+    Err(error).context("cannot start the demonstration")
 }

@@ -35,7 +35,7 @@ enum Task {
     /// Format, clippy, unit tests, release build, tests against the real kernel
     Test(test::Args),
     /// Show the main job in network namespaces: guests get an address and a route
-    Demo(demo::Args),
+    Demo,
 }
 
 fn main() -> ExitCode {
@@ -45,7 +45,7 @@ fn main() -> ExitCode {
         Task::BuildEbpf => build_ebpf::run(&workspace).map(|()| ExitCode::SUCCESS),
         Task::Build => build::run(&workspace).map(|_| ExitCode::SUCCESS),
         Task::Test(args) => Ok(test::run(&workspace, &args)),
-        Task::Demo(args) => demo::run(&workspace, &args),
+        Task::Demo => demo::run(&workspace).map(|never| match never {}),
     };
     done.unwrap_or_else(|error| {
         ui::error(&error);

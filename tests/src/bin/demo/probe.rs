@@ -1,9 +1,7 @@
 //! Looking: at the guests' kernels, at the daemon's counters, at the clock.
 
 use std::{
-    fs,
-    net::Ipv6Addr,
-    thread,
+    fs, thread,
     time::{Duration, Instant, SystemTime},
 };
 
@@ -132,9 +130,14 @@ pub(crate) fn cpu_time(pid: u32) -> Option<Duration> {
     schedstat.split_whitespace().next()?.parse().ok().map(Duration::from_nanos)
 }
 
-/// Half of an address is enough to tell it from another.
-pub(crate) fn same(found: &[Ipv6Addr], expected: Ipv6Addr) -> bool {
-    found == [expected]
+/// Whether a process is neither root nor has a capability or a way to one.
+pub(crate) fn is_powerless(pid: u32) -> bool {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let field = |name: &str| status.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default();
+    let users: Vec<&str> = field("Uid:").split_whitespace().collect();
+    let capabilities =
+        ["CapInh:", "CapPrm:", "CapEff:", "CapAmb:"].map(|set| u64::from_str_radix(field(set).trim(), 16));
+    users.len() == 4 && !users.contains(&"0") && capabilities.iter().all(|set| *set == Ok(0))
 }
 
 #[cfg(test)]
@@ -143,7 +146,7 @@ mod tests {
 
     #[test]
     fn totals_of_a_heartbeat() {
-        let line = "INFO heartbeat served=1 packets=passed:3,coalesced:40,hop-limit:7 resyncs=1";
+        let line = "2026-11-24T00:45:31Z  INFO heartbeat served=1 packets=passed:3,coalesced:40,hop-limit:7 resyncs=1";
         let totals = Totals::parse(line);
         for (reason, expected) in [("passed", 3), ("coalesced", 40), ("hop-limit", 7), ("code", 0)] {
             assert_eq!(totals.of(reason), expected, "{reason}");

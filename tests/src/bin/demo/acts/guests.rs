@@ -20,15 +20,10 @@ pub(crate) fn scene(screen: &mut Screen, stage: &Stage, daemon: &Daemon) {
         stage::REGEX
     ));
     let (tap, _) = &stage.tap;
-    let guest = "a guest, its kernel's SLAAC on";
+    let guest = "a guest with SLAAC on";
     let mut rows: Vec<_> =
         stage.guests.iter().map(|member| (member.name, "veth", prefix(member), guest)).collect();
-    rows.push((
-        tap.interface.name(),
-        "tap",
-        format!("{}/64", stage::prefix(4)),
-        "a process that holds it open",
-    ));
+    rows.push((tap.interface.name(), "tap", format!("{}/64", stage::prefix(4)), "an open file"));
     rows.push((stage.unfit.name, "veth", "-".to_owned(), guest));
     rows.push((stage.unmatched.name, "veth", prefix(&stage.unmatched), guest));
     probe::within(FIRST_WORDS, || (!daemon.lines_with(&["started"]).is_empty()).then_some(()));
@@ -47,7 +42,11 @@ pub(crate) fn scene(screen: &mut Screen, stage: &Stage, daemon: &Daemon) {
     );
     screen.check(
         !daemon.lines_with(&["started", "filter=ebpf"]).is_empty(),
-        "it runs with its eBPF filter, as nobody, with CAP_NET_RAW and CAP_BPF and no other capability",
+        "solicitations reach it through its eBPF filter in the kernel",
+    );
+    screen.check(
+        probe::is_powerless(daemon.pid()),
+        "started as nobody with CAP_NET_RAW and CAP_BPF alone, it has given up even these",
     );
 }
 
@@ -77,7 +76,7 @@ pub(crate) fn arrivals(screen: &mut Screen, stage: &mut Stage, arrivals: &[Arriv
     let served = stage.guests.iter().zip(arrivals);
     screen.check(
         served.clone().all(|(member, arrival)| {
-            arrival.address.is_some() && probe::same(&member.guest.addresses(), member.expected_address())
+            arrival.address.is_some() && member.guest.addresses() == [member.expected_address()]
         }),
         "every guest has the one address that its link-layer address and the prefix make",
     );

@@ -47,7 +47,7 @@ fn is_default(advert: &Advert, prefix: std::net::Ipv6Addr) -> bool {
 fn fields(advert: &Advert) -> Vec<(Range<usize>, String)> {
     let message = &advert.advert;
     let mut fields = vec![
-        (0..14, "Ethernet: to all IPv6 nodes of the link, from the host".to_owned()),
+        (0..14, "Ethernet, to all IPv6 nodes of the link".to_owned()),
         (14..22, format!("IPv6: ICMPv6 of {} bytes, hop limit 255", advert.packet().len() - 40)),
         (22..38, format!("source {}", advert.source)),
         (38..54, "destination ff02::1, all nodes".to_owned()),
@@ -55,9 +55,10 @@ fn fields(advert: &Advert) -> Vec<(Range<usize>, String)> {
         (
             58..62,
             format!(
-                "hop limit {}, flags {}, Router Lifetime {} s",
+                "Cur Hop Limit {}, M={} O={}, Router Lifetime {} s",
                 message.cur_hop_limit,
-                message.flags,
+                message.flags >> 7,
+                message.flags >> 6 & 1,
                 message.router_lifetime.as_secs()
             ),
         ),

@@ -33,9 +33,9 @@ pub(crate) fn withdrawal(screen: &mut Screen, stage: &mut Stage, daemon: &mut Da
             (name.to_owned(), watch.advert_after(stop.time, left, Advert::is_final))
         })
         .collect();
-    // The tap has nobody behind it who could have a route.
-    let times = gone.iter().map(|at| milliseconds(at.map(|at| at.duration_since(stop.instant))));
-    let routes = times.chain([String::new()]);
+    let after = |at: Option<Instant>| milliseconds(at.map(|at| at.duration_since(stop.instant)));
+    // The tap has nobody behind it.
+    let routes = gone.iter().map(|at| after(*at)).chain([String::new()]);
     let rows: Vec<_> = finals
         .iter()
         .zip(routes)
