@@ -14,7 +14,10 @@ use crate::{
         fleet::{Change, Report, Send},
         interface::Host,
     },
-    sys::{filter::Counters, sender::SendPath},
+    sys::{
+        filter::{self, Counters},
+        sender::SendPath,
+    },
 };
 
 /// What the daemon itself counts.
@@ -118,6 +121,9 @@ fn begins(noted: &mut bool, holds: bool) -> bool {
 }
 
 pub(super) fn started(config: &Config, filter: &str, counts: Counts) {
+    if filter::embedded().is_none() {
+        info!("this build carries no eBPF program: `cargo xtask build` makes one that does");
+    }
     let Counts { served, without_carrier, refused } = counts;
     info!(
         version = %env!("CARGO_PKG_VERSION"),
