@@ -63,17 +63,14 @@ fn many_at_once() {
     }
 }
 
-#[test]
-fn another_prefix() {
+fn another_prefix(change: fn(&Line)) {
     let (host, guest) = (Namespace::host(), Namespace::quiet());
     let mut line = Line::new(&host, &guest, 1);
     let _daemon = Daemon::start(&host, &rarely(&[]));
     line.expect_served(SOON);
     thread::sleep(FLOOR);
-
-    // Between the two commands there is none: that may be noticed, and told to the guest, or not.
-    line.remove_prefix();
-    line.link.host.add_address("2001:db8:0:2::1/64");
+    change(&line);
+    // The moment between the two commands may be noticed, and told to the guest, or not.
     let advert = std::iter::from_fn(|| Some(line.capture.expect_advert(SOON)))
         .find(|advert| !advert.is_final())
         .expect("there is no end to it");
@@ -82,6 +79,22 @@ fn another_prefix() {
     let [_, old] = advert.prefixes()[..] else { panic!("two prefixes: {advert:?}") };
     assert_eq!((old.prefix.network(), old.on_link, old.autonomous), (prefix(1), false, true));
     assert_eq!((old.valid, old.preferred), (Duration::ZERO, Duration::ZERO));
+}
+
+#[test]
+fn another_prefix_after_a_moment_with_none() {
+    another_prefix(|line| {
+        line.remove_prefix();
+        line.link.host.add_address("2001:db8:0:2::1/64");
+    });
+}
+
+#[test]
+fn another_prefix_after_a_moment_with_both() {
+    another_prefix(|line| {
+        line.link.host.add_address("2001:db8:0:2::1/64");
+        line.remove_prefix();
+    });
 }
 
 #[test]

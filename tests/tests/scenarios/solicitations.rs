@@ -109,10 +109,12 @@ fn bad_ones_are_not_answered(arguments: &[&str]) {
         line.sender.send_all(spoil(Solicit::from(&line.link.guest)).frames());
     }
     thread::sleep(ANSWERED);
-    for ((what, _), line) in BAD.iter().zip(&mut lines) {
-        let (_, adverts) = line.seen(Duration::ZERO);
-        assert!(adverts.is_empty(), "{what}: answered: {adverts:?}");
-    }
+    let answered: Vec<_> = BAD
+        .iter()
+        .zip(&mut lines)
+        .filter_map(|((what, _), line)| (!line.seen(Duration::ZERO).1.is_empty()).then_some(what))
+        .collect();
+    assert!(answered.is_empty(), "answered: {answered:?}");
     // The control: on every one of these lines a good one is answered, in time.
     for line in &lines {
         line.solicit();
