@@ -15,8 +15,13 @@ use super::linker;
 use super::needs::Remedy;
 use crate::process;
 
+/// Rustup's name of the compiler. One of a certain day, as later ones come with an LLVM that neither bpf-linker nor
+/// distributions may have yet; this one has LLVM 22, as Debian's has.
+const NIGHTLY: &str = "nightly-2026-05-20";
+
+/// How rustup installs it.
 pub(crate) const NIGHTLY_INSTALL: &[&str] =
-    &["toolchain", "install", "nightly", "--profile", "minimal", "--component", "rust-src"];
+    &["toolchain", "install", NIGHTLY, "--profile", "minimal", "--component", "rust-src"];
 
 const TARGET: &str = "bpfel-unknown-none";
 
@@ -33,7 +38,7 @@ pub(crate) struct Compiler {
 pub(crate) enum Kind {
     /// The distribution's, at this path.
     System(PathBuf),
-    /// `rustup run nightly`; the path is that of its sources of `core`.
+    /// Rustup's [`NIGHTLY`]; the path is that of its sources of `core`.
     Nightly(PathBuf),
 }
 
@@ -71,7 +76,7 @@ impl Compiler {
             Kind::Nightly(_) => {
                 let mut command = Command::new("rustup");
                 command.current_dir(cargo.get_current_dir().unwrap_or(Path::new("."))).env_remove("RUSTC");
-                command.args(["run", "nightly", "cargo", "build", "-Z", "build-std=core"]);
+                command.args(["run", NIGHTLY, "cargo", "build", "-Z", "build-std=core"]);
                 command
             }
         };
@@ -99,7 +104,7 @@ fn system() -> Option<Compiler> {
 fn nightly() -> Option<Compiler> {
     let run = |args: &[&str]| {
         let mut command = Command::new("rustup");
-        command.args(["run", "nightly", "rustc"]).args(args);
+        command.args(["run", NIGHTLY, "rustc"]).args(args);
         command
     };
     process::which("rustup")?;

@@ -68,7 +68,7 @@ fn complete(workspace: &Workspace, scope: Scope) -> Result<Survey> {
             bail!("installed what was missing, but it is still not found");
         }
         if before.is_empty() {
-            ui::heading("setup");
+            ui::note("not everything is here yet:");
         }
         if missing.contains(&Remedy::PackageLists) {
             lists = apt::Lists::Fresh;
