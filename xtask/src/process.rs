@@ -3,7 +3,6 @@
 use std::{
     env,
     fs::{self, File},
-    os::unix::process::CommandExt,
     path::{Path, PathBuf},
     process::{Command, Stdio},
     thread,
@@ -31,9 +30,6 @@ pub(crate) fn query(command: &mut Command) -> Option<String> {
 
 /// Runs a long command out of sight: the terminal shows what runs and for how long, `log` keeps what it says, and
 /// only a failure brings the end of that to light.
-///
-/// The command gets a process group of its own. A Ctrl-C at the terminal thus ends us and not, say, dpkg in the
-/// middle of unpacking; the next run waits for it.
 pub(crate) fn run_logged(label: &str, command: &mut Command, log: &Path) -> Result<()> {
     let started = Instant::now();
     ui::running(label, Duration::ZERO);
@@ -60,7 +56,7 @@ fn spawn_logged(command: &mut Command, log: &Path) -> Result<std::process::Child
     fs::create_dir_all(log.parent().expect("logs lie in a folder"))?;
     let out = File::create(log)?;
     let err = out.try_clone()?;
-    Ok(command.stdin(Stdio::null()).stdout(out).stderr(err).process_group(0).spawn()?)
+    Ok(command.stdin(Stdio::null()).stdout(out).stderr(err).spawn()?)
 }
 
 /// The command as one would type it, as far as arguments go.

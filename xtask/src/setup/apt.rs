@@ -1,6 +1,6 @@
 //! Debian's and Ubuntu's package manager: what it offers, and installing from it.
 
-use std::{fs, process::Command};
+use std::{fs, os::unix::process::CommandExt, process::Command};
 
 use anyhow::{Result, bail};
 
@@ -107,9 +107,12 @@ fn install_command(packages: &[&str]) -> Command {
 }
 
 /// apt-get that asks nothing and waits five minutes for whoever holds its lock.
+///
+/// In a process group of its own: a Ctrl-C at the terminal thus ends us and not dpkg in the middle of unpacking; the
+/// next run waits for it.
 fn apt_get() -> Command {
     let mut command = Command::new("apt-get");
-    command.env("DEBIAN_FRONTEND", "noninteractive").env("LC_ALL", "C").arg("-q");
+    command.env("DEBIAN_FRONTEND", "noninteractive").env("LC_ALL", "C").arg("-q").process_group(0);
     command.args(["-o", "DPkg::Lock::Timeout=300", "-o", "Dpkg::Options::=--force-confold"]);
     command
 }
