@@ -134,7 +134,7 @@ pub enum LogLevel {
     Info,
     /// Every look at an interface
     Debug,
-    /// Every packet
+    /// Every packet; for a short look, not for production
     Trace,
 }
 

@@ -73,8 +73,10 @@ pub enum StartError {
 pub async fn run(config: Config) -> Result<(), StartError> {
     // Signals first: one that comes while everything opens is not lost.
     let mut signals = Signals::new()?;
+    // Before the capabilities are given up: CAP_NET_ADMIN, where it is there, makes room for more announcements.
+    let netlink = Netlink::open()?;
     let outlet = Outlet::open(&config)?;
-    let mut daemon = Daemon::new(config, outlet)?;
+    let mut daemon = Daemon::new(config, netlink, outlet)?;
     daemon.start()?;
     loop {
         daemon.turn(&mut signals).await?;
@@ -136,11 +138,11 @@ enum Event {
 }
 
 impl Daemon {
-    fn new(config: Config, outlet: Outlet) -> Result<Self, StartError> {
+    fn new(config: Config, netlink: Netlink, outlet: Outlet) -> Result<Self, StartError> {
         let now = clock::now();
         Ok(Self {
             fleet: Fleet::new(config.policy.clone(), config.parameters),
-            netlink: Netlink::open()?,
+            netlink,
             changes: Changes::default(),
             outlet,
             timer: Timer::new()?,
@@ -181,6 +183,7 @@ impl Daemon {
             Event::Stop => self.on_stop(),
             Event::Restart => {
                 info!("asked to restart: stopping without a withdrawal");
+                service_manager::stopping();
                 self.state = State::Done;
             }
         }
@@ -316,11 +319,11 @@ impl Daemon {
     }
 
     fn on_stop(&mut self) {
+        service_manager::stopping();
         let withdraw = self.config.on_exit == OnExit::Withdraw && !self.config.dry_run;
         self.state = match self.state {
             State::Running if withdraw => {
                 info!("asked to stop: withdrawing; a second signal stops at once");
-                service_manager::stopping();
                 self.fleet.stop();
                 State::Stopping { until: clock::now() + MIN_DELAY_BETWEEN_RAS + STOP_SLACK }
             }
@@ -337,7 +340,7 @@ impl Daemon {
             match action {
                 Action::Serve(index) => {
                     if let Err(error) = self.outlet.serve(index) {
-                        warn!(ifindex = index.get(), %error, "the filter cannot take another interface");
+                        log::serve_failed(index, &error);
                         self.fleet.on_serve_failed(index);
                     }
                 }
@@ -384,7 +387,7 @@ impl Daemon {
     fn heartbeat(&mut self) {
         self.look_for_foreign_routers();
         let counts = log::Counts::of(&self.fleet);
-        log::heartbeat(counts, &self.tally, &self.outlet.totals());
+        log::heartbeat(counts, &self.tally, &self.outlet.totals(), self.outlet.socket_drops());
         service_manager::status(&counts.to_string());
     }
 
@@ -441,6 +444,13 @@ impl Outlet {
         match self {
             Self::Live(live) => live.filter().kind().to_string(),
             Self::DryRun(_) => "none".to_owned(),
+        }
+    }
+
+    fn socket_drops(&self) -> u32 {
+        match self {
+            Self::Live(live) => live.socket_drops(),
+            Self::DryRun(_) => 0,
         }
     }
 

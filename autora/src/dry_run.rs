@@ -61,7 +61,7 @@ impl DryRun {
             return;
         }
         let what = match &report.change {
-            Change::Serving(service) => sentence(service),
+            Change::Serving(service) | Change::Carrier(service) => sentence(service),
             Change::NotServing(reasons) => {
                 format!("would not be served: {}", join(reasons.iter().map(ToString::to_string)))
             }

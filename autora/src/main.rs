@@ -50,6 +50,8 @@ fn set_up_log(level: LevelFilter) {
         .with_max_level(level)
         .with_ansi(io::stderr().is_terminal())
         .with_target(false)
+        // Complaining about a log that cannot be written would go to the same place, and panic.
+        .log_internal_errors(false)
         .with_writer(io::stderr)
         .init();
 }

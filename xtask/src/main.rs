@@ -9,6 +9,7 @@
 mod build;
 mod build_ebpf;
 mod demo;
+mod neighbours;
 mod object;
 mod process;
 mod setup;

@@ -9,7 +9,9 @@ use anyhow::{Context, Result};
 use clap::ValueEnum;
 
 use crate::{
-    build, process,
+    build,
+    neighbours::Room,
+    process,
     setup::{self, Scope, Toolchain},
     ui,
     workspace::Workspace,
@@ -248,7 +250,9 @@ fn kernel(workspace: &Workspace) -> Result<()> {
             .context("a test against the kernel failed")
     };
     // Scenarios wait far more than they compute: as many at a time as there are processors would take minutes.
+    let room = Room::make();
     test(&["--no-fail-fast", "--", "--test-threads=8"])?;
+    drop(room);
     // This one fills a table that all namespaces of the machine share, so it has to be alone.
     test(&["--test", "scenarios", "--", "--ignored", "a_neighbour_table_full_of_strangers"])
 }

@@ -41,18 +41,20 @@ impl ForeignRouters {
         self.counted = counted;
         let mut before = std::mem::take(&mut self.known);
         for (interface, verdict) in fleet.verdicts() {
-            let Verdict::Serve(_) = verdict else { continue };
-            let Some(router) = live.foreign_router(interface.index) else { continue };
-            let known = match before.remove(&interface.index) {
-                Some(known) if !deserves_warning(&known, &router, now) => {
-                    Known { seen: router.seen, ..known }
+            let index = interface.index;
+            let served = matches!(verdict, Verdict::Serve(_));
+            let router = served.then(|| live.foreign_router(index)).flatten();
+            let known = match (before.remove(&index), router) {
+                (known, None) => known,
+                (Some(known), Some(router)) if !deserves_warning(&known, &router, now) => {
+                    Some(Known { seen: router.seen, ..known })
                 }
-                Some(_) | None => {
-                    warn(interface.index, &interface.name, &router);
-                    Known { seen: router.seen, warned: now }
+                (_, Some(router)) => {
+                    warn(index, &interface.name, &router);
+                    Some(Known { seen: router.seen, warned: now })
                 }
             };
-            self.known.insert(interface.index, known);
+            self.known.extend(known.map(|known| (index, known)));
         }
     }
 }

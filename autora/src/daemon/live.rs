@@ -75,6 +75,11 @@ impl Live {
         })
     }
 
+    /// Packets that found no room in the receiving socket's buffer, or had a wrong checksum.
+    pub(super) fn socket_drops(&self) -> u32 {
+        self.receiver.dropped().unwrap_or(0)
+    }
+
     /// The other router heard last on the interface, if the filter saw one.
     pub(super) fn foreign_router(&self, index: IfIndex) -> Option<ForeignRouter> {
         self.receiver.filter().interface_stats(index).ok().flatten().and_then(|stats| stats.foreign)

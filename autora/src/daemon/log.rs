@@ -15,7 +15,7 @@ use crate::{
         interface::Host,
     },
     sys::{
-        filter::{self, Counters},
+        filter::{self, Counters, ServeError},
         sender::SendPath,
     },
 };
@@ -142,12 +142,8 @@ pub(super) fn report(report: &Report) {
     let ifindex = index.get();
     match change {
         Change::Serving(service) => {
-            let Service { source, prefix, carrier, connected_route, .. } = service;
-            if *carrier {
-                info!(interface = %name, ifindex, %source, %prefix, "serving");
-            } else {
-                info!(interface = %name, ifindex, %source, %prefix, "paused until the carrier is there");
-            }
+            let Service { prefix, connected_route, .. } = service;
+            serving(name, ifindex, service);
             if !connected_route {
                 warn!(
                     interface = %name,
@@ -157,6 +153,7 @@ pub(super) fn report(report: &Report) {
                 );
             }
         }
+        Change::Carrier(service) => serving(name, ifindex, service),
         Change::NotServing(reasons) => {
             let names = join(",", reasons.iter().map(eligibility::Reason::name));
             let because = join("; ", reasons);
@@ -164,6 +161,25 @@ pub(super) fn report(report: &Report) {
         }
         Change::NoLongerMatching => info!(interface = %name, ifindex, "no longer matches"),
         Change::Gone => info!(interface = %name, ifindex, "gone"),
+    }
+}
+
+fn serving(name: &str, ifindex: u32, service: &Service) {
+    let Service { source, prefix, carrier, .. } = service;
+    if *carrier {
+        info!(interface = %name, ifindex, %source, %prefix, "serving");
+    } else {
+        info!(interface = %name, ifindex, %source, %prefix, "paused until the carrier is there");
+    }
+}
+
+/// A full map is a reason like the others, and reported like them.
+pub(super) fn serve_failed(index: IfIndex, error: &ServeError) {
+    match error {
+        ServeError::Full => {}
+        ServeError::Map(error) => {
+            warn!(ifindex = index.get(), %error, "the filter's map takes no entry: trying again at the next resync");
+        }
     }
 }
 
@@ -186,7 +202,7 @@ pub(super) fn send_failed(name: &str, send: &Send, error: &io::Error, failures: 
     }
 }
 
-pub(super) fn heartbeat(counts: Counts, tally: &Tally, totals: &Counters) {
+pub(super) fn heartbeat(counts: Counts, tally: &Tally, totals: &Counters, socket_drops: u32) {
     let Counts { served, without_carrier, refused } = counts;
     let Tally { unsolicited, solicited, finals, send_failures, solicitations, resyncs } = tally;
     info!(
@@ -199,6 +215,7 @@ pub(super) fn heartbeat(counts: Counts, tally: &Tally, totals: &Counters) {
         send_failures,
         solicitations,
         packets = %by_reason(totals),
+        socket_drops,
         resyncs,
         "heartbeat"
     );

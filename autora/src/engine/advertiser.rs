@@ -66,8 +66,12 @@ pub struct Advertiser {
     withdrawn: Vec<Promise>,
     /// When the last advertisement left, of whatever kind: the beginning of the 3 s floor.
     last_sent: Option<Instant>,
+    /// Tries to send that failed in a row, and when the last of them did.
     failures: u32,
+    failed_at: Option<Instant>,
     retry_at: Option<Instant>,
+    /// How often the goodbye that is owed could not be said.
+    failed_goodbyes: u32,
     in_flight: Option<Transmission>,
 }
 
@@ -159,7 +163,9 @@ impl Advertiser {
             withdrawn: Vec::new(),
             last_sent: None,
             failures: 0,
+            failed_at: None,
             retry_at: None,
+            failed_goodbyes: 0,
             in_flight: None,
         }
     }
@@ -172,7 +178,7 @@ impl Advertiser {
             _ if !service.carrier => self.state = State::Paused,
             State::Advertising { service: current, .. } if same_for_guests(current, service) => {}
             State::Advertising { .. } | State::Paused | State::Ceased => {
-                self.retry_at = None;
+                self.retry_soon();
                 self.state = State::Advertising {
                     service,
                     next: now,
@@ -186,9 +192,9 @@ impl Advertiser {
     /// The interface is no longer to be served.
     pub fn cease(&mut self, how: Cease) {
         self.state = State::Ceased;
-        self.retry_at = None;
+        self.retry_soon();
         if !how.say_goodbye {
-            self.announced = None;
+            self.forgo_goodbye();
         }
         match how.prefix {
             PrefixFate::Stands => {}
@@ -275,7 +281,7 @@ impl Advertiser {
     pub fn on_sent(&mut self, parameters: &Parameters, now: Instant, rng: &mut impl Rng) -> u32 {
         let Some(transmission) = self.in_flight.take() else { return 0 };
         self.last_sent = Some(now);
-        self.retry_at = None;
+        (self.failed_at, self.retry_at, self.failed_goodbyes) = (None, None, 0);
         match (transmission.cause, &mut self.state) {
             (Cause::Final, _) => self.announced = None,
             (
@@ -300,12 +306,21 @@ impl Advertiser {
         let Some(transmission) = self.in_flight.take() else { return self.failures };
         self.failures = self.failures.saturating_add(1);
         let doublings = (self.failures - 1).min(3);
+        self.failed_at = Some(now);
         self.retry_at = Some(now + (MIN_RETRY_DELAY * (1 << doublings)).min(MAX_RETRY_DELAY));
-        if transmission.cause == Cause::Final && self.failures >= MAX_FINAL_ATTEMPTS {
-            self.announced = None;
-            self.failures = 0;
+        if transmission.cause == Cause::Final {
+            self.failed_goodbyes += 1;
+            if self.failed_goodbyes >= MAX_FINAL_ATTEMPTS {
+                self.forgo_goodbye();
+            }
         }
         self.failures
+    }
+
+    /// The goodbye that may be owed must not be said: its source has become somebody else's, or nobody would hear it.
+    pub fn forgo_goodbye(&mut self) {
+        self.announced = None;
+        self.failed_goodbyes = 0;
     }
 
     /// What was handed out must not leave after all, and nothing else for now.
@@ -331,10 +346,9 @@ impl Advertiser {
         self.announced
     }
 
-    /// When the last advertisement left.
-    #[must_use]
-    pub const fn last_sent(&self) -> Option<Instant> {
-        self.last_sent
+    /// Something has changed, so the next try is worth more than the last: it need not wait longer than the shortest time.
+    fn retry_soon(&mut self) {
+        self.retry_at = self.failed_at.map(|failed| failed + MIN_RETRY_DELAY);
     }
 
     /// The source that a final advertisement is owed from: one that guests know and that is no longer in use.

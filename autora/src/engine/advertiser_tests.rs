@@ -246,7 +246,7 @@ fn a_changed_source_is_handed_over_and_starts_the_burst_again() {
 fn a_changed_prefix_takes_the_old_one_along_until_its_promise_is_over() {
     let mut bench = Bench::settled(7);
     bench.run_for(secs(10));
-    let promised_until = bench.advertiser.last_sent().unwrap() + secs(86_400);
+    let promised_until = bench.advertiser.last_sent.unwrap() + secs(86_400);
     bench.advertise(service(1, 2));
     assert_eq!(prefixes(&bench.sent[0].advert), [(prefix(2), 86_400), (prefix(1), 0)]);
     bench.run_for(secs(86_500));
@@ -393,6 +393,34 @@ fn a_change_is_reason_enough_to_try_again_at_once() {
 }
 
 #[test]
+fn changes_do_not_get_around_the_backoff() {
+    let mut bench = Bench::settled(19);
+    bench.link_works = false;
+    bench.step();
+    for _ in 0..100 {
+        bench.run_for(millis(50));
+        bench.advertise(Service { carrier: false, ..service(1, 1) });
+        bench.advertise(service(1, 1));
+    }
+    let waits: Vec<_> = bench.failed.windows(2).map(|pair| pair[1].saturating_since(pair[0])).collect();
+    assert!(waits.len() >= 3 && waits.iter().all(|wait| *wait >= MIN_RETRY_DELAY), "{waits:?}");
+}
+
+#[test]
+fn failures_before_it_do_not_count_against_a_goodbye() {
+    let mut bench = Bench::settled(20);
+    bench.link_works = false;
+    while bench.failed.len() < 5 {
+        bench.step();
+    }
+    bench.cease(WITHDRAW);
+    bench.step();
+    bench.link_works = true;
+    bench.run_for(secs(10));
+    assert_eq!(bench.causes(), [Cause::Final]);
+}
+
+#[test]
 fn a_goodbye_that_cannot_leave_is_given_up() {
     let mut bench = Bench::settled(16);
     bench.run_for(secs(10));
@@ -440,7 +468,7 @@ proptest! {
         bench.parameters.max_interval = secs(min.max(4) * 4 / 3 + 1 + spread);
         let mut advertising = None;
         for event in events {
-            let (before, tries_before) = (bench.sent.len(), bench.failed.len());
+            let before = bench.sent.len();
             let asked_at = bench.now;
             match event {
                 Event::Advertise { source, prefix, carrier } => {
@@ -475,10 +503,10 @@ proptest! {
                 }
                 prop_assert!(prefixes(&sent.advert).len() <= 1 + MAX_WITHDRAWN);
             }
-            for pair in bench.failed[tries_before.saturating_sub(1)..].windows(2) {
-                let changed = matches!(event, Event::Advertise { .. } | Event::Cease(_));
-                prop_assert!(changed || pair[1].saturating_since(pair[0]) >= MIN_RETRY_DELAY, "backs off");
-            }
+        }
+        for pair in bench.failed.windows(2) {
+            let sent_between = bench.sent.iter().any(|sent| (pair[0]..=pair[1]).contains(&sent.at));
+            prop_assert!(sent_between || pair[1].saturating_since(pair[0]) >= MIN_RETRY_DELAY, "backs off");
         }
         for gap in bench.gaps() {
             prop_assert!(gap >= MIN_DELAY_BETWEEN_RAS, "the 3 s floor: {gap:?}");

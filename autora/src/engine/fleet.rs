@@ -76,6 +76,8 @@ pub struct Report {
 pub enum Change {
     /// It is served now, or served in another way than before.
     Serving(Service),
+    /// It is served as before, but for its carrier, which has come or gone.
+    Carrier(Service),
     /// It matches but is not served, for these reasons.
     NotServing(Vec<Reason>),
     /// It was served and no longer matches.
@@ -89,11 +91,19 @@ pub enum Change {
 struct Member {
     seen: Interface,
     verdict: Verdict,
+    told: Told,
     advertiser: Advertiser,
     /// Whether the filter's map has an entry.
     in_map: bool,
     /// Its entry in `Fleet::deadlines`.
     deadline: Option<Instant>,
+}
+
+/// What people know of a member.
+#[derive(Debug)]
+struct Told {
+    name: String,
+    verdict: Verdict,
 }
 
 impl Fleet {
@@ -124,10 +134,10 @@ impl Fleet {
 
     /// One interface was looked at.
     pub fn reconcile(&mut self, interface: Interface, now: Instant) {
-        if self.stopping {
-            return;
-        }
         let index = interface.index;
+        if self.stopping {
+            return self.heed_while_stopping(interface);
+        }
         let verdict = match self.members.get(&index) {
             Some(member) if member.seen == interface && member.stays_as_it_is() => return,
             Some(member) => eligibility::decide(&self.policy, &interface, member.source()),
@@ -138,9 +148,12 @@ impl Fleet {
         }
         let member = self.members.entry(index).or_insert_with(|| Member::new(interface.clone()));
         let before = mem::replace(&mut member.verdict, verdict);
-        let known_as = mem::replace(&mut member.seen, interface).name;
+        member.seen = interface;
         match &member.verdict {
-            Verdict::Serve(service) => member.advertiser.advertise(*service, now),
+            Verdict::Serve(service) => {
+                member.advertiser.advertise(*service, now);
+                member.check_goodbye(Some(service.source));
+            }
             Verdict::Refuse(_) | Verdict::Ignore => {
                 member.advertiser.cease(member.manner_of_ceasing());
                 if mem::take(&mut member.in_map) {
@@ -148,11 +161,21 @@ impl Fleet {
                 }
             }
         }
-        if let Some(change) = change(&before, &member.verdict) {
-            let name = if change == Change::NoLongerMatching { known_as } else { member.seen.name.clone() };
-            self.report(index, name, change);
+        // A retry after a full map is only news once it has worked.
+        if !is_full(&before) {
+            self.tell(index);
         }
         self.settle(index, now);
+    }
+
+    /// While goodbyes are on their way only one thing matters: whether each may still be said.
+    fn heed_while_stopping(&mut self, interface: Interface) {
+        let index = interface.index;
+        if let Some(member) = self.members.get_mut(&index) {
+            member.seen = interface;
+            member.check_goodbye(None);
+            self.schedule(index);
+        }
     }
 
     /// The interface is gone, and so is everything that was known of it.
@@ -165,8 +188,9 @@ impl Fleet {
         if let Some(deadline) = member.deadline {
             self.deadlines.remove(&(deadline, index));
         }
-        if member.verdict != Verdict::Ignore {
-            self.report(index, member.seen.name, Change::Gone);
+        if member.told.verdict != Verdict::Ignore {
+            let report = Report { index, name: member.seen.name, change: Change::Gone };
+            self.actions.push_back(Action::Report(report));
         }
     }
 
@@ -205,12 +229,12 @@ impl Fleet {
     /// The filter's map has no room for the interface: it is refused, and nothing leaves on it.
     pub fn on_serve_failed(&mut self, index: IfIndex) {
         let Some(member) = self.members.get_mut(&index) else { return };
-        self.actions.retain(|action| !action.sends_on(index));
+        // The advertisement comes right behind its entry.
+        self.actions.pop_front_if(|action| action.sends_on(index));
         member.in_map = false;
         member.verdict = Verdict::Refuse(vec![Reason::FilterFull]);
         member.advertiser.abandon();
-        let name = member.seen.name.clone();
-        self.report(index, name, Change::NotServing(vec![Reason::FilterFull]));
+        self.tell(index);
         self.schedule(index);
     }
 
@@ -218,6 +242,7 @@ impl Fleet {
     pub fn on_sent(&mut self, index: IfIndex, now: Instant, rng: &mut impl Rng) -> u32 {
         let Some(member) = self.members.get_mut(&index) else { return 0 };
         let failed_before = member.advertiser.on_sent(&self.parameters, now, rng);
+        self.tell(index);
         self.settle(index, now);
         failed_before
     }
@@ -307,14 +332,25 @@ impl Fleet {
         }
     }
 
-    fn report(&mut self, index: IfIndex, name: String, change: Change) {
-        self.actions.push_back(Action::Report(Report { index, name, change }));
+    /// Tells people of the member's verdict if it is not the one that they were told last.
+    fn tell(&mut self, index: IfIndex) {
+        let Some(member) = self.members.get_mut(&index) else { return };
+        let Member { seen, verdict, told, .. } = member;
+        if let Some(change) = change(&told.verdict, verdict) {
+            let now = Told { name: seen.name.clone(), verdict: verdict.clone() };
+            let before = mem::replace(told, now);
+            // One that no longer matches is still known by the name under which it did.
+            let name = if change == Change::NoLongerMatching { before.name } else { told.name.clone() };
+            self.actions.push_back(Action::Report(Report { index, name, change }));
+        }
     }
 }
 
 impl Member {
     fn new(seen: Interface) -> Self {
-        Self { seen, verdict: Verdict::Ignore, advertiser: Advertiser::new(), in_map: false, deadline: None }
+        let told = Told { name: seen.name.clone(), verdict: Verdict::Ignore };
+        let advertiser = Advertiser::new();
+        Self { seen, verdict: Verdict::Ignore, told, advertiser, in_map: false, deadline: None }
     }
 
     /// The source in use, if the interface is served.
@@ -330,8 +366,18 @@ impl Member {
     fn stays_as_it_is(&self) -> bool {
         match &self.verdict {
             Verdict::Serve(_) => true,
-            Verdict::Refuse(reasons) => *reasons != [Reason::FilterFull],
+            Verdict::Refuse(_) => !is_full(&self.verdict),
             Verdict::Ignore => false,
+        }
+    }
+
+    /// Drops the goodbye that is owed from a source other than `in_use` if it may not be said any more.
+    fn check_goodbye(&mut self, in_use: Option<LinkLocal>) {
+        if let Some(announced) = self.advertiser.announced()
+            && in_use != Some(announced)
+            && !eligibility::can_withdraw(&self.seen, announced)
+        {
+            self.advertiser.forgo_goodbye();
         }
     }
 
@@ -362,10 +408,18 @@ impl Action {
     }
 }
 
+/// Whether the filter's map is what stands in the way.
+fn is_full(verdict: &Verdict) -> bool {
+    matches!(verdict, Verdict::Refuse(reasons) if *reasons == [Reason::FilterFull])
+}
+
 /// What there is to tell when a verdict takes the place of another.
 fn change(before: &Verdict, after: &Verdict) -> Option<Change> {
     match (before, after) {
         (Verdict::Serve(old), Verdict::Serve(new)) if old == new => None,
+        (Verdict::Serve(old), Verdict::Serve(new)) if *old == (Service { carrier: old.carrier, ..*new }) => {
+            Some(Change::Carrier(*new))
+        }
         (_, Verdict::Serve(service)) => Some(Change::Serving(*service)),
         (Verdict::Refuse(old), Verdict::Refuse(new)) if old == new => None,
         (_, Verdict::Refuse(reasons)) => Some(Change::NotServing(reasons.clone())),

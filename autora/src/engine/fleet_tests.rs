@@ -137,6 +137,7 @@ impl Bench {
                 Action::Send(send) => self.send(&send),
                 Action::Report(Report { name, change, .. }) => match change {
                     Change::Serving(_) => format!("{name} serving"),
+                    Change::Carrier(service) => format!("{name} carrier {}", service.carrier),
                     Change::NotServing(reasons) => {
                         let names: Vec<_> = reasons.iter().map(Reason::name).collect();
                         format!("{name} {}", names.join(","))
@@ -153,7 +154,7 @@ impl Bench {
         let index = send.index;
         let is_final = send.cause == Cause::Final;
         assert_eq!(send.advert.router_lifetime == Duration::ZERO, is_final);
-        assert_eq!(self.map.contains(&index), !is_final, "served if and only if it is not a goodbye");
+        assert!(is_final || self.map.contains(&index), "served, unless it is a goodbye");
         if let Some(previous) = self.last_sent.insert(index, self.now) {
             assert!(self.now.saturating_since(previous) >= MIN_DELAY_BETWEEN_RAS);
         }
@@ -260,9 +261,12 @@ fn a_full_map_refuses_one_interface_and_the_others_go_on() {
     let events = bench.take_events();
     assert_eq!(events.iter().filter(|event| event.ends_with("filter-full")).count(), 1, "{events:?}");
     assert_eq!(events.iter().filter(|event| event.starts_with("RA")).count(), 1, "{events:?}");
+    bench.see_all([tap(1), tap(2)]);
+    assert_eq!(bench.take_events().len(), 1, "tried again, in vain: no news");
     bench.capacity = 2;
     bench.see_all([tap(1), tap(2)]);
-    assert_eq!(bench.map.len(), 2, "it is tried again");
+    assert_eq!(bench.map.len(), 2);
+    assert!(bench.events.iter().any(|event| event.ends_with("serving")), "{:?}", bench.events);
 }
 
 #[test]
@@ -295,6 +299,51 @@ fn a_stop_says_goodbye_everywhere_within_three_seconds_and_nothing_after() {
     assert_eq!(events, ["-1", "-2", "final 1", "final 2"]);
     bench.run_for(secs(1_000));
     assert!(bench.events.is_empty());
+}
+
+#[test]
+fn no_goodbye_leaves_from_an_address_that_is_somebody_elses() {
+    let moved = |dadfailed: bool| {
+        move |i: &mut Interface| {
+            let mut other = i.addresses[1];
+            other.address = "fe80::99".parse().unwrap();
+            i.addresses.push(other);
+            i.addresses[1].flags.tentative = true;
+            i.addresses[1].flags.dadfailed = dadfailed;
+        }
+    };
+    for (dadfailed, expected) in [(false, ["tap1 serving", "final 1"].as_slice()), (true, &["tap1 serving"])]
+    {
+        for stopping in [false, true] {
+            let mut bench = Bench::new();
+            bench.see(tap(1));
+            bench.run_for(secs(1));
+            bench.take_events();
+            let mut expected = expected;
+            if stopping {
+                bench.fleet.stop();
+                bench.act();
+                bench.take_events();
+                expected = &expected[1..];
+            }
+            // Within the 3 s, so that the goodbye has to wait.
+            bench.see(changed(1, moved(false)));
+            bench.see(changed(1, moved(dadfailed)));
+            bench.run_for(Duration::from_millis(2_500));
+            assert_eq!(bench.take_events()[..expected.len()], *expected, "{dadfailed} {stopping}");
+            assert!(!bench.fleet.owes_goodbyes());
+        }
+    }
+}
+
+#[test]
+fn a_carrier_that_flaps_is_no_new_service() {
+    let mut bench = Bench::new();
+    bench.see(tap(1));
+    bench.take_events();
+    bench.see(changed(1, |i| i.flags.carrier = false));
+    bench.see(tap(1));
+    assert_eq!(bench.take_events(), ["tap1 carrier false", "tap1 carrier true"]);
 }
 
 /// A random change of one interface.

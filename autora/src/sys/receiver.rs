@@ -10,7 +10,7 @@ use std::{io, net::Ipv6Addr, os::fd::OwnedFd};
 
 use autora_common::{Message, Reason, validate};
 use tokio::io::{Interest, unix::AsyncFd};
-use tracing::{debug, warn};
+use tracing::trace;
 
 use self::datagram::{Buffer, Datagram};
 pub use self::socket::OpenError;
@@ -102,7 +102,7 @@ impl Receiver {
                 Ok(datagram) => out.extend(self.judge(datagram, now)),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
                 // Reading the error has cleared it: the next packet is none the worse for it.
-                Err(error) => debug!(%error, "receiving"),
+                Err(error) => trace!(%error, "receiving"),
             }
         }
     }
@@ -118,9 +118,9 @@ impl Receiver {
                 Some(Solicitation { ifindex, source })
             }
             Err(reason) => {
-                debug!(%ifindex, %source, reason = reason.name(), "refused");
+                trace!(%ifindex, %source, reason = reason.name(), "refused");
                 if let Err(error) = self.filter.refused(ifindex, reason, now) {
-                    warn!(%ifindex, %error, "cannot give back a pending mark");
+                    trace!(%ifindex, %error, "cannot give back a pending mark");
                 }
                 None
             }

@@ -13,6 +13,7 @@ use nix::{
     sys::socket::{ControlMessage, MsgFlags, SockaddrIn6, sendmsg, setsockopt, sockopt},
 };
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
+use tracing::debug;
 
 use super::icmp6_filter::{BLOCK_ALL, Icmp6Filter};
 use crate::{
@@ -140,8 +141,8 @@ impl Sender {
             MsgFlags::empty(),
             Some(&destination),
         );
-        if from_gone {
-            self.socket.set_freebind_v6(false)?;
+        if from_gone && let Err(error) = self.socket.set_freebind_v6(false) {
+            debug!(%error, "IPV6_FREEBIND stays on");
         }
         sent.map(drop).map_err(io::Error::from)
     }

@@ -1,14 +1,18 @@
 //! Goodbyes: when an interface ceases to be fit, and when the daemon is told to stop.
 
 use std::{
+    process::Command,
     thread,
     time::{Duration, Instant},
 };
 
 use autora_tests::{Daemon, Guest, Interface, Namespace, Veth};
-use nix::sys::signal::Signal;
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
 
-use crate::bench::{FLOOR, Line, SLACK, SOON, expect_silence, live, prefix, rarely};
+use crate::bench::{AT_ONCE, FLOOR, Line, SLACK, SOON, expect_silence, live, prefix, rarely};
 
 /// Something that ends the serving of an interface.
 struct End {
@@ -192,4 +196,24 @@ fn after_a_kill_the_next_daemon_serves_again() {
     assert_eq!(daemon.wait_exit(SOON), -9);
     let _next = Daemon::start(&host, &rarely(&[]));
     line.expect_served(Duration::from_secs(4));
+}
+
+#[test]
+fn a_log_that_nobody_takes_ends_nothing() {
+    let (host, guest) = (Namespace::host(), Namespace::quiet());
+    let mut line = Line::new(&host, &guest, 1);
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    let mut command = Command::new(autora_tests::binary());
+    command.args(rarely(&["--heartbeat-interval=1s"])).stderr(writer);
+    let mut daemon = host.enter(|| command.spawn()).expect("the daemon can be started");
+    // The command holds the other end, too.
+    drop(command);
+    line.expect_served(SOON);
+    drop(reader);
+    thread::sleep(AT_ONCE);
+    assert!(daemon.try_wait().expect("it is our child").is_none(), "it has spoken, and goes on");
+    let pid = Pid::from_raw(daemon.id().try_into().expect("a process id"));
+    kill(pid, Signal::SIGTERM).expect("it is there");
+    assert!(line.capture.expect_advert(FLOOR + SLACK).is_final());
+    assert_eq!(daemon.wait().expect("it is our child").code(), Some(0));
 }

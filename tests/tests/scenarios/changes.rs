@@ -49,7 +49,7 @@ fn from_its_making_to_its_end() {
 fn many_at_once() {
     let (host, guest) = (Namespace::host(), Namespace::quiet());
     let _daemon = Daemon::start(&host, &rarely(&[]));
-    let mut lines = Line::several(&host, &guest, 40);
+    let mut lines = Line::several(&host, &guest, 20);
     for line in &mut lines {
         line.expect_served(SOON);
     }
@@ -57,7 +57,7 @@ fn many_at_once() {
         line.link.host.delete();
     }
     drop(lines);
-    let mut lines = Line::several(&host, &guest, 40);
+    let mut lines = Line::several(&host, &guest, 20);
     for line in &mut lines {
         line.expect_served(SOON);
     }

@@ -246,7 +246,12 @@ impl Filter {
     pub(crate) fn refused(&mut self, interface: IfIndex, reason: Reason, now: Instant) -> io::Result<()> {
         self.count(interface, reason);
         let Some(served) = self.served.get_mut(&interface) else { return Ok(()) };
-        let release = served.released.map_or(now, |last| now.max(last + RELEASE_INTERVAL));
+        let release = match served.released {
+            // One is on its way: further ones, let through side by side on several CPUs, do not push it out.
+            Some(planned) if planned > now => planned,
+            Some(last) => now.max(last + RELEASE_INTERVAL),
+            None => now,
+        };
         served.released = Some(release);
         self.set_pending_until(interface, release)
     }
