@@ -3,19 +3,19 @@
 mod foreign;
 mod live;
 mod log;
+mod outlet;
+mod signals;
 
 use std::{io, mem, time::Duration};
 
 use rand::{SeedableRng, rngs::StdRng};
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::{debug, info, warn};
 
-use self::{foreign::ForeignRouters, live::Live};
+use self::{foreign::ForeignRouters, outlet::Outlet, signals::Signals};
 use crate::{
     addr::IfIndex,
     cli::OnExit,
     config::Config,
-    dry_run::DryRun,
     engine::{
         Fleet, Instant,
         advertiser::MIN_DELAY_BETWEEN_RAS,
@@ -25,7 +25,7 @@ use crate::{
         clock::{self, Timer},
         filter, netlink,
         netlink::{Changes, Netlink},
-        privileges, receiver, sender, service_manager,
+        receiver, sender, service_manager,
     },
 };
 
@@ -104,13 +104,6 @@ struct Daemon {
     foreign: ForeignRouters,
     tally: log::Tally,
     state: State,
-}
-
-/// Where the fleet's actions go.
-#[expect(clippy::large_enum_variant, reason = "there is one, and it never moves")]
-enum Outlet {
-    Live(Live),
-    DryRun(DryRun),
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -397,91 +390,5 @@ impl Daemon {
 
     fn finish(&self) {
         info!(final_ras = self.tally.finals, "stopped");
-    }
-}
-
-impl Outlet {
-    fn open(config: &Config) -> Result<Self, StartError> {
-        if config.dry_run {
-            return Ok(Self::DryRun(DryRun::new()));
-        }
-        let mut live = Live::open(config)?;
-        let kept = privileges::give_up(|| live.map_updates_work())?;
-        debug!(?kept, "gave up the capabilities");
-        Ok(Self::Live(live))
-    }
-
-    async fn readable(&mut self) -> io::Result<()> {
-        match self {
-            Self::Live(live) => live.readable().await,
-            Self::DryRun(_) => std::future::pending().await,
-        }
-    }
-
-    fn serve(&mut self, index: IfIndex) -> Result<(), filter::ServeError> {
-        match self {
-            Self::Live(live) => live.filter().serve(index),
-            Self::DryRun(_) => Ok(()),
-        }
-    }
-
-    fn unserve(&mut self, index: IfIndex) -> io::Result<()> {
-        match self {
-            Self::Live(live) => live.filter().unserve(index),
-            Self::DryRun(_) => Ok(()),
-        }
-    }
-
-    fn clear_pending(&mut self, index: IfIndex) -> io::Result<()> {
-        match self {
-            Self::Live(live) => live.filter().clear_pending(index),
-            Self::DryRun(_) => Ok(()),
-        }
-    }
-
-    /// What guards the receiving socket, for the log.
-    fn filter_name(&mut self) -> String {
-        match self {
-            Self::Live(live) => live.filter().kind().to_string(),
-            Self::DryRun(_) => "none".to_owned(),
-        }
-    }
-
-    fn socket_drops(&self) -> u32 {
-        match self {
-            Self::Live(live) => live.socket_drops(),
-            Self::DryRun(_) => 0,
-        }
-    }
-
-    fn totals(&self) -> filter::Counters {
-        match self {
-            Self::Live(live) => live.totals(),
-            Self::DryRun(_) => filter::Counters::default(),
-        }
-    }
-
-    fn send(&mut self, send: &Send) -> io::Result<()> {
-        match self {
-            Self::Live(live) => live.send(send),
-            Self::DryRun(_) => Ok(()),
-        }
-    }
-}
-
-/// The signals that the daemon listens to.
-struct Signals {
-    terminate: Signal,
-    interrupt: Signal,
-    hangup: Signal,
-}
-
-impl Signals {
-    fn new() -> io::Result<Self> {
-        Ok(Self {
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
-            hangup: signal(SignalKind::hangup())?,
-        })
     }
 }
