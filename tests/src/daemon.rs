@@ -155,11 +155,14 @@ impl Daemon {
 
     /// Waits until it says that it does not serve `interface`; returns the reasons' names, sorted.
     pub fn wait_refused(&self, interface: &str, timeout: Duration) -> Vec<String> {
-        let line = self.wait_for_log(&["not serving", &format!("interface={interface}")], timeout);
-        let reasons = field(&line, "reasons").unwrap_or_else(|| panic!("no reasons in: {line}"));
-        let mut names: Vec<_> = reasons.split(',').map(str::to_owned).collect();
-        names.sort();
-        names
+        reasons(&self.wait_for_log(&["not serving", &format!("interface={interface}")], timeout))
+    }
+
+    /// The reasons that it gave last for not serving `interface`, sorted, if it ever gave any.
+    #[must_use]
+    pub fn last_refusal(&self, interface: &str) -> Option<Vec<String>> {
+        let lines = self.lines_with(&["not serving", &format!("interface={interface}")]);
+        lines.last().map(|line| reasons(line))
     }
 
     /// Sends a signal.
@@ -197,6 +200,14 @@ impl Drop for Daemon {
             eprintln!("--- what the daemon wrote\n{}\n---", self.log().join("\n"));
         }
     }
+}
+
+/// The reasons' names in a line that gives some, sorted.
+fn reasons(line: &str) -> Vec<String> {
+    let reasons = field(line, "reasons").unwrap_or_else(|| panic!("no reasons in: {line}"));
+    let mut names: Vec<_> = reasons.split(',').map(str::to_owned).collect();
+    names.sort();
+    names
 }
 
 /// `<target>/release/autora` for a test that runs as `<target>/<profile>/deps/<name>`.

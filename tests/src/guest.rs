@@ -21,6 +21,17 @@ pub struct DefaultRoute {
     pub expires: Option<u64>,
 }
 
+/// An address as a guest holds it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// Whether new connections avoid it: its preferred lifetime is over.
+    pub deprecated: bool,
+    /// Seconds of its preferred lifetime.
+    pub preferred: u64,
+    /// Seconds of its valid lifetime.
+    pub valid: u64,
+}
+
 impl Guest {
     /// A guest that uses its addresses at once, without duplicate address detection.
     #[must_use]
@@ -51,6 +62,19 @@ impl Guest {
         addresses.filter_map(|address| parse(&address["local"])).collect()
     }
 
+    /// How it holds `address`, if it does.
+    #[must_use]
+    pub fn holds(&self, address: Ipv6Addr) -> Option<Held> {
+        let interfaces = self.json("-6 address show scope global");
+        let mut addresses = interfaces.iter().filter_map(|one| one["addr_info"].as_array()).flatten();
+        let found = addresses.find(|one| parse(&one["local"]) == Some(address))?;
+        Some(Held {
+            deprecated: found["deprecated"] == true,
+            preferred: found["preferred_life_time"].as_u64()?,
+            valid: found["valid_life_time"].as_u64()?,
+        })
+    }
+
     /// Its default routes.
     #[must_use]
     pub fn default_routes(&self) -> Vec<DefaultRoute> {
@@ -76,6 +100,20 @@ impl Guest {
     pub fn wait_for_address(&self, address: Ipv6Addr, timeout: Duration) {
         eventually(timeout, &format!("{address} in {}", self.0.name()), || {
             self.addresses().contains(&address).then_some(())
+        });
+    }
+
+    /// Waits until it holds this address as a deprecated one.
+    pub fn wait_for_deprecated(&self, address: Ipv6Addr, timeout: Duration) -> Held {
+        eventually(timeout, &format!("the deprecation of {address} in {}", self.0.name()), || {
+            self.holds(address).filter(|held| held.deprecated)
+        })
+    }
+
+    /// Waits until its only default route leads to `gateway`.
+    pub fn wait_for_default_route_to(&self, gateway: Ipv6Addr, timeout: Duration) {
+        eventually(timeout, &format!("one default route to {gateway} in {}", self.0.name()), || {
+            matches!(&self.default_routes()[..], [route] if route.gateway == gateway).then_some(())
         });
     }
 

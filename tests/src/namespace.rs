@@ -3,6 +3,7 @@
 use std::{
     fmt::Display,
     fs::{self, File},
+    io::Write,
     panic,
     process::Command,
     sync::{
@@ -91,6 +92,13 @@ impl Namespace {
     /// Runs `ip` in the namespace with the words of `arguments`; returns what it printed.
     pub fn ip(&self, arguments: &str) -> String {
         output(Command::new("ip").args(["-n", self.name()]).args(arguments.split_whitespace()))
+    }
+
+    /// Runs lines of `ip` one right after the other, in one process.
+    pub fn ip_batch(&self, lines: &[String]) {
+        let mut file = tempfile::NamedTempFile::new().expect("room for a short file");
+        file.write_all(lines.join("\n").as_bytes()).expect("room for a short file");
+        output(Command::new("ip").args(["-n", self.name(), "-batch"]).arg(file.path()));
     }
 
     /// Runs a command in the namespace to its end; returns what it printed.

@@ -6,7 +6,7 @@ use std::{
 };
 
 use autora::wire::PrefixInformation;
-use autora_tests::{Advert, Capture, Direction, Frame, Namespace, Sender, Solicit, Veth};
+use autora_tests::{Advert, Capture, Direction, Frame, Namespace, Sender, Solicit, Veth, eventually};
 
 /// The bound for whatever has none of its own.
 pub(crate) const SOON: Duration = Duration::from_secs(10);
@@ -26,6 +26,24 @@ pub(crate) const AT_ONCE: Duration = Duration::from_secs(2);
 /// Serves `vm1`, `vm2`, ...; nothing unsolicited but the first three advertisements, which are 16 s apart.
 pub(crate) const RARELY: &[&str] =
     &["--interface-regex=^vm[0-9]+$", "--min-ra-interval=1000s", "--max-ra-interval=1400s"];
+
+/// Makes two tests of a scenario, a function of the daemon's further arguments: one for each way to send.
+macro_rules! on_both_paths {
+    ($($scenario:ident),+ $(,)?) => {$(
+        mod $scenario {
+            #[test]
+            fn through_the_packet_socket() {
+                super::$scenario(&["--send=packet"]);
+            }
+
+            #[test]
+            fn through_the_raw_socket() {
+                super::$scenario(&["--send=raw"]);
+            }
+        }
+    )+};
+}
+pub(crate) use on_both_paths;
 
 /// `RARELY` and more.
 pub(crate) fn rarely<'a>(more: &[&'a str]) -> Vec<&'a str> {
@@ -69,12 +87,54 @@ impl Line {
 
     /// Gives the host's end its address of global scope.
     pub(crate) fn add_prefix(&self) {
-        self.link.host.add_address(&format!("{}1/64", prefix(self.number)));
+        self.link.host.add_address(&self.global());
     }
 
     /// Takes it away.
     pub(crate) fn remove_prefix(&self) {
-        self.link.host.remove_address(&format!("{}1/64", prefix(self.number)));
+        self.link.host.remove_address(&self.global());
+    }
+
+    /// The host's end's address of global scope, as `Line::add_prefix` gives it.
+    pub(crate) fn global(&self) -> String {
+        format!("{}1/64", prefix(self.number))
+    }
+
+    /// The host's end's link-local address.
+    pub(crate) fn link_local(&self) -> String {
+        format!("{}/64", self.link.host.link_local())
+    }
+
+    /// Gives the host's end an address anew that is tentative for a minute, or until somebody else turns out to have it.
+    pub(crate) fn begin_detection(&self, address: &str) {
+        self.link.host.remove_address(address);
+        self.link.host.sysctl("accept_dad", 1);
+        self.link.host.sysctl("dad_transmits", 60);
+        // The first question leaves at once, and not after up to a second.
+        self.link.host.sysctl("router_solicitation_delay", 0);
+        self.link.host.namespace().ip(&format!("address add {address} dev {}", self.name()));
+    }
+
+    /// Makes it usable at once.
+    pub(crate) fn end_detection(&self, address: &str) {
+        self.link.host.remove_address(address);
+        self.link.host.add_address(address);
+    }
+
+    /// Takes the host's link-local address for the guest's end, and makes the host's kernel ask who has it.
+    pub(crate) fn begin_conflict(&self) {
+        self.link.guest.add_address(&self.link_local());
+        self.begin_detection(&self.link_local());
+        eventually(SOON, "the duplicate to be detected", || {
+            let show = format!("address show dev {}", self.name());
+            self.link.host.namespace().ip(&show).contains("dadfailed").then_some(())
+        });
+    }
+
+    /// Ends it: the guest's end gives the address up.
+    pub(crate) fn end_conflict(&self) {
+        self.link.guest.remove_address(&self.link_local());
+        self.end_detection(&self.link_local());
     }
 
     /// The name of the host's end.
@@ -94,6 +154,14 @@ impl Line {
         assert_eq!(advert.source, self.link.host.link_local());
         assert_eq!(live(&advert), [prefix(self.number)], "{}", self.name());
         advert
+    }
+
+    /// Solicits, and waits for the answer. Nothing that came before and was not read may take anything back.
+    pub(crate) fn expect_answer(&mut self) -> Advert {
+        let (_, before) = self.seen(Duration::ZERO);
+        assert!(!before.iter().any(Advert::is_final), "{}: {before:#?}", self.name());
+        self.solicit();
+        self.expect_served(FLOOR + MAX_DELAY + SLACK)
     }
 
     /// When the guest solicited, and what the host advertised: all that is there already or comes within `duration`.
@@ -117,6 +185,12 @@ pub(crate) fn prefix(number: u16) -> Ipv6Addr {
 pub(crate) fn live(advert: &Advert) -> Vec<Ipv6Addr> {
     let is_live = |option: &&PrefixInformation| !option.valid.is_zero() && !option.preferred.is_zero();
     advert.prefixes().iter().filter(is_live).map(|option| option.prefix.network()).collect()
+}
+
+/// The prefixes that an advertisement takes back.
+pub(crate) fn withdrawn(advert: &Advert) -> Vec<Ipv6Addr> {
+    let is_withdrawn = |option: &&PrefixInformation| option.valid.is_zero() && option.preferred.is_zero();
+    advert.prefixes().iter().filter(is_withdrawn).map(|option| option.prefix.network()).collect()
 }
 
 /// No advertisement on any of the lines: none seen and not read yet, and none within `duration`.

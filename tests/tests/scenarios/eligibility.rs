@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use autora_tests::{Capture, Daemon, Interface, Namespace, eventually};
+use autora_tests::{Capture, Daemon, Interface, Namespace};
 
 use crate::bench::{Line, SOON, expect_silence, live, prefix};
 
@@ -69,30 +69,20 @@ const UNFIT: &[Unfit] = &[
     Unfit {
         what: "no link-local address",
         reasons: &["no-link-local"],
-        spoil: |line| line.link.host.remove_address(&link_local(line)),
-        repair: |line| line.link.host.add_address(&link_local(line)),
+        spoil: |line| line.link.host.remove_address(&line.link_local()),
+        repair: |line| line.link.host.add_address(&line.link_local()),
     },
     Unfit {
         what: "tentative link-local address",
         reasons: &["no-link-local"],
-        spoil: |line| begin_detection(line, &link_local(line)),
-        repair: |line| end_detection(line, &link_local(line)),
+        spoil: |line| line.begin_detection(&line.link_local()),
+        repair: |line| line.end_detection(&line.link_local()),
     },
     Unfit {
         what: "duplicate link-local address",
         reasons: &["no-link-local"],
-        spoil: |line| {
-            line.link.guest.add_address(&link_local(line));
-            begin_detection(line, &link_local(line));
-            eventually(SOON, "the duplicate to be detected", || {
-                let show = format!("address show dev {}", line.name());
-                line.link.host.namespace().ip(&show).contains("dadfailed").then_some(())
-            });
-        },
-        repair: |line| {
-            line.link.guest.remove_address(&link_local(line));
-            end_detection(line, &link_local(line));
-        },
+        spoil: Line::begin_conflict,
+        repair: Line::end_conflict,
     },
     Unfit {
         what: "no address of global scope",
@@ -124,18 +114,19 @@ const UNFIT: &[Unfit] = &[
         reasons: &["no-prefix"],
         spoil: |line| {
             line.remove_prefix();
-            line.link.host.add_address(&format!("{} preferred_lft 0", global(line)));
+            line.link.host.add_address(&format!("{} preferred_lft 0", line.global()));
         },
         repair: |line| {
-            let change = format!("address change {} dev {} preferred_lft forever", global(line), line.name());
+            let change =
+                format!("address change {} dev {} preferred_lft forever", line.global(), line.name());
             line.link.host.namespace().ip(&change);
         },
     },
     Unfit {
         what: "tentative address of global scope",
         reasons: &["no-prefix"],
-        spoil: |line| begin_detection(line, &global(line)),
-        repair: |line| end_detection(line, &global(line)),
+        spoil: |line| line.begin_detection(&line.global()),
+        repair: |line| line.end_detection(&line.global()),
     },
     Unfit {
         what: "two prefixes",
@@ -288,7 +279,7 @@ fn a_port_of_a_vrf_is_served() {
     line.link.host.set("master red");
     line.link.host.wait_link_local();
     // Its addresses went when it moved to another routing table.
-    line.link.host.namespace().ip(&format!("address replace {} dev {} nodad", global(&line), line.name()));
+    line.link.host.namespace().ip(&format!("address replace {} dev {} nodad", line.global(), line.name()));
     let _daemon = Daemon::start(&host, &["--interface-regex=^vm2$"]);
     let first = line.expect_served(SOON);
     line.solicit();
@@ -296,28 +287,4 @@ fn a_port_of_a_vrf_is_served() {
         line.expect_served(SOON).since(first.at) < Duration::from_secs(5),
         "its solicitation is heard, too"
     );
-}
-
-fn link_local(line: &Line) -> String {
-    format!("{}/64", line.link.host.link_local())
-}
-
-/// The address that `Line::add_prefix` gives.
-fn global(line: &Line) -> String {
-    let number = line.name()[2..].parse().expect("lines are called vm<number>");
-    format!("{}1/64", prefix(number))
-}
-
-/// Makes an address tentative for a minute, or until somebody else turns out to have it.
-fn begin_detection(line: &Line, address: &str) {
-    line.link.host.remove_address(address);
-    line.link.host.sysctl("accept_dad", 1);
-    line.link.host.sysctl("dad_transmits", 60);
-    line.link.host.namespace().ip(&format!("address add {address} dev {}", line.name()));
-}
-
-/// Makes it usable at once.
-fn end_detection(line: &Line, address: &str) {
-    line.link.host.remove_address(address);
-    line.link.host.add_address(address);
 }

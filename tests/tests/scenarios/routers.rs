@@ -1,11 +1,19 @@
 //! Other routers behind a served interface.
 
-use std::{thread, time::Duration};
+use std::{net::Ipv6Addr, thread, time::Duration};
 
 use autora::wire::{ALL_NODES, ROUTER_ADVERTISEMENT};
-use autora_tests::{Daemon, Mac, Namespace, Solicit};
+use autora_tests::{Daemon, Mac, Namespace, Solicit, eventually};
 
-use crate::bench::{FLOOR, Line, MAX_DELAY, SLACK, SOON, rarely};
+use crate::bench::{FLOOR, Line, SOON, on_both_paths, rarely};
+
+on_both_paths!(
+    another_router_is_told_of_once_and_stops_nothing,
+    an_invalid_advertisement_is_none_of_another_router,
+    the_classic_filter_does_not_see_other_routers,
+);
+
+const OTHER_ROUTER: [&str; 2] = ["WARN", "another router"];
 
 /// The shortest advertisement there is: a solicitation of another type, with the 8 bytes more of its fixed part.
 fn advertisement(line: &Line) -> Solicit {
@@ -18,30 +26,88 @@ fn advertisement(line: &Line) -> Solicit {
     }
 }
 
-#[test]
-fn another_router_is_told_of_once_and_stops_nothing() {
+/// What the filter has counted by the time of the next heartbeat under this name.
+fn counted(daemon: &Daemon, name: &str) -> u64 {
+    let seen = daemon.lines_with(&["heartbeat"]).len();
+    let line = eventually(SOON, "a heartbeat", || daemon.lines_with(&["heartbeat"]).into_iter().nth(seen));
+    let (_, rest) = line.split_once("packets=").expect("a heartbeat tells of packets");
+    let counters = rest.split(' ').next().expect("there is always a first part");
+    let mut counts = counters.split(',').filter_map(|counter| counter.split_once(':'));
+    let count = counts.find(|(reason, _)| *reason == name);
+    count.map_or(0, |(_, count)| count.parse().expect("a counter is a number"))
+}
+
+fn bench(arguments: &[&str]) -> (Daemon, Vec<Line>) {
     let (host, guest) = (Namespace::host(), Namespace::quiet());
     let mut lines = Line::several(&host, &guest, 2);
-    let daemon = Daemon::start(&host, &rarely(&["--heartbeat-interval=1s"]));
+    let daemon = Daemon::start(&host, &rarely(&[&["--heartbeat-interval=1s"], arguments].concat()));
     for line in &mut lines {
         line.expect_served(SOON);
     }
-    let other_router = ["WARN", "another router"];
-    // One that came through a router is no advertisement, on the line that is the control in the end.
-    lines[1].sender.send(&Solicit { hop_limit: 64, ..advertisement(&lines[1]) }.frame());
-    for _ in 0..3 {
+    (daemon, lines)
+}
+
+fn another_router_is_told_of_once_and_stops_nothing(arguments: &[&str]) {
+    let (daemon, mut lines) = bench(arguments);
+    // Our own do not count as another router's.
+    assert_eq!(counted(&daemon, "foreign-advertisement"), 0);
+    for sent in 1..=3 {
         lines[0].sender.send(&advertisement(&lines[0]).frame());
-        thread::sleep(Duration::from_millis(1_100));
+        assert_eq!(counted(&daemon, "foreign-advertisement"), sent);
     }
-    let warning = daemon.wait_for_log(&other_router, SOON);
+    let warning = daemon.wait_for_log(&OTHER_ROUTER, SOON);
     assert!(warning.contains("interface=vm1"), "{warning}");
     assert!(warning.contains(&format!("source={}", lines[0].link.guest.link_local())), "{warning}");
-    thread::sleep(FLOOR);
-    assert_eq!(daemon.lines_with(&other_router).len(), 1, "{:#?}", daemon.log());
+    assert_eq!(daemon.lines_with(&OTHER_ROUTER).len(), 1, "{:#?}", daemon.log());
 
-    lines[0].capture.clear();
-    lines[0].solicit();
-    lines[0].expect_served(MAX_DELAY + SLACK);
+    // It stops nothing, here or there, and what is told of one interface is still news of another.
+    for line in &mut lines {
+        line.expect_answer();
+    }
     lines[1].sender.send(&advertisement(&lines[1]).frame());
     daemon.wait_for_log(&["another router", "interface=vm2"], SOON);
+    assert_eq!(counted(&daemon, "foreign-advertisement"), 4);
+    assert_eq!(daemon.lines_with(&OTHER_ROUTER).len(), 2, "{:#?}", daemon.log());
+}
+
+/// Every way to be invalid [RFC 4861 6.1.2], and the name under which it is counted.
+fn an_invalid_advertisement_is_none_of_another_router(arguments: &[&str]) {
+    let (daemon, mut lines) = bench(arguments);
+    let line = &lines[0];
+    let good = || advertisement(line);
+    let global = "2001:db8:0:1::2".parse::<Ipv6Addr>().expect("an address");
+    let invalid = [
+        ("hop-limit", Solicit { hop_limit: 64, ..good() }),
+        ("invalid-advertisement", Solicit { source: global, ..good() }),
+        ("invalid-advertisement", Solicit { options: vec![0; 16], ..good() }),
+        ("code", Solicit { code: 1, ..good() }),
+        ("too-short", Solicit { truncate: Some(15), ..good() }),
+    ];
+    for (_, solicit) in &invalid {
+        line.sender.send(&solicit.frame());
+    }
+    thread::sleep(Duration::from_secs(1));
+    for (name, _) in &invalid {
+        let expected = invalid.iter().filter(|(other, _)| other == name).count();
+        assert_eq!(counted(&daemon, name), u64::try_from(expected).expect("a few"), "{name}");
+    }
+    assert_eq!(counted(&daemon, "foreign-advertisement"), 0);
+    assert!(daemon.lines_with(&OTHER_ROUTER).is_empty(), "{:#?}", daemon.log());
+    line.sender.send(&good().frame());
+    daemon.wait_for_log(&OTHER_ROUTER, SOON);
+    lines[0].expect_answer();
+}
+
+fn the_classic_filter_does_not_see_other_routers(arguments: &[&str]) {
+    let (daemon, mut lines) = bench(&[&["--filter=classic"], arguments].concat());
+    for line in &lines {
+        line.sender.send(&advertisement(line).frame());
+    }
+    thread::sleep(FLOOR);
+    for line in &mut lines {
+        line.expect_answer();
+    }
+    assert_eq!(counted(&daemon, "passed"), 2, "it counts what it sees");
+    assert_eq!(counted(&daemon, "foreign-advertisement"), 0);
+    assert!(daemon.lines_with(&OTHER_ROUTER).is_empty(), "{:#?}", daemon.log());
 }

@@ -1,0 +1,189 @@
+//! Prefixes that change, go and come back while the interface is served [RFC 9096 3.5], and what guests' kernels make
+//! of it.
+
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
+
+use autora_tests::{Advert, Capture, Daemon, Guest, Namespace, Veth};
+
+use crate::bench::{
+    AT_ONCE, FLOOR, Line, SLACK, SOON, expect_silence, live, on_both_paths, prefix, rarely, withdrawn,
+};
+
+on_both_paths!(
+    another_prefix_after_a_moment_with_none,
+    another_prefix_after_a_moment_with_both,
+    a_guest_holds_the_old_address_deprecated,
+    the_prefix_went_and_another_came_later,
+    a_prefix_that_comes_back_is_simply_current,
+    another_suffix_is_no_change,
+);
+
+/// What a guest's kernel leaves of a Valid Lifetime that is taken back [RFC 4862 5.5.3 e].
+const TWO_HOURS: u64 = 7_200;
+
+fn another_prefix(arguments: &[&str], change: fn(&Line)) {
+    let (host, guest) = (Namespace::host(), Namespace::quiet());
+    let mut line = Line::new(&host, &guest, 1);
+    let _daemon = Daemon::start(&host, &rarely(arguments));
+    line.expect_served(SOON);
+    thread::sleep(FLOOR);
+    change(&line);
+    let advert = next_service(&mut line.capture, SOON);
+    assert_eq!(live(&advert), [prefix(2)]);
+    // The old one rides along, deprecated, so that the guest does not go on using it [RFC 9096 3.5].
+    let [_, old] = advert.prefixes()[..] else { panic!("two prefixes: {advert:?}") };
+    assert_eq!((old.prefix.network(), old.on_link, old.autonomous), (prefix(1), false, true));
+    assert_eq!((old.valid, old.preferred), (Duration::ZERO, Duration::ZERO));
+    // In every one: in answers, too.
+    line.solicit();
+    let answer = line.capture.expect_advert(FLOOR + AT_ONCE);
+    assert_eq!((live(&answer), withdrawn(&answer)), (vec![prefix(2)], vec![prefix(1)]));
+}
+
+fn another_prefix_after_a_moment_with_none(arguments: &[&str]) {
+    another_prefix(arguments, |line| {
+        line.remove_prefix();
+        line.link.host.add_address("2001:db8:0:2::1/64");
+    });
+}
+
+fn another_prefix_after_a_moment_with_both(arguments: &[&str]) {
+    another_prefix(arguments, |line| {
+        line.link.host.add_address("2001:db8:0:2::1/64");
+        line.remove_prefix();
+    });
+}
+
+/// The next one that makes a router of the host: the moment between two commands may be noticed and told to the guest,
+/// or not.
+fn next_service(capture: &mut Capture, timeout: Duration) -> Advert {
+    let deadline = Instant::now() + timeout;
+    std::iter::from_fn(|| Some(capture.expect_advert(deadline.saturating_duration_since(Instant::now()))))
+        .find(|advert| !advert.is_final())
+        .expect("there is no end to it")
+}
+
+/// A guest on a served link, with an address of prefix 1 that it prefers.
+struct Home {
+    link: Veth,
+    guest: Guest,
+    capture: Capture,
+    _daemon: Daemon,
+}
+
+impl Home {
+    fn new(arguments: &[&str]) -> Self {
+        let (host, guest) = (Namespace::host(), Guest::new());
+        let link = Veth::new((&host, "vm1"), (guest.namespace(), "eth0"));
+        link.host.add_address("2001:db8:0:1::1/64");
+        let capture = Capture::on(&link.guest);
+        let _daemon = Daemon::start(&host, &rarely(arguments));
+        let home = Self { link, guest, capture, _daemon };
+        home.guest.wait_for_address(home.address(1), SOON);
+        home.expect_preferred(1);
+        home.guest.wait_for_default_route_to(home.link.host.link_local(), SOON);
+        home
+    }
+
+    /// The guest's address in prefix `number`.
+    fn address(&self, number: u16) -> std::net::Ipv6Addr {
+        self.link.guest.mac().address_in(prefix(number))
+    }
+
+    fn expect_preferred(&self, number: u16) {
+        let held = self.guest.holds(self.address(number)).expect("it has the address");
+        assert!(!held.deprecated && held.preferred > 14_000 && held.valid > 86_000, "{held:?}");
+    }
+
+    fn expect_deprecated(&self, number: u16) {
+        let held = self.guest.wait_for_deprecated(self.address(number), SOON);
+        assert_eq!(held.preferred, 0);
+        assert!((TWO_HOURS - 60..=TWO_HOURS).contains(&held.valid), "deprecated, not gone: {held:?}");
+    }
+
+    fn change_prefix(&self, from: u16, to: u16) {
+        self.link.host.add_address(&format!("{}1/64", prefix(to)));
+        self.link.host.remove_address(&format!("{}1/64", prefix(from)));
+    }
+}
+
+fn a_guest_holds_the_old_address_deprecated(arguments: &[&str]) {
+    let home = Home::new(arguments);
+    home.change_prefix(1, 2);
+    home.guest.wait_for_address(home.address(2), SOON);
+    home.expect_preferred(2);
+    home.expect_deprecated(1);
+    home.guest.wait_for_default_route_to(home.link.host.link_local(), SOON);
+
+    // And back: the roles change.
+    home.change_prefix(2, 1);
+    home.expect_deprecated(2);
+    home.expect_preferred(1);
+}
+
+fn the_prefix_went_and_another_came_later(arguments: &[&str]) {
+    let mut home = Home::new(arguments);
+    thread::sleep(FLOOR);
+    home.capture.clear();
+    home.link.host.remove_address("2001:db8:0:1::1/64");
+    let goodbye = home.capture.expect_advert(FLOOR + AT_ONCE);
+    assert!(goodbye.is_final(), "{goodbye:?}");
+    assert_eq!((live(&goodbye), withdrawn(&goodbye)), (vec![], vec![prefix(1)]));
+    home.expect_deprecated(1);
+    home.guest.wait_for_no_default_route(SOON);
+    // As long as there is none, nothing.
+    home.capture.expect_silence(FLOOR + Duration::from_secs(1));
+
+    home.link.host.add_address("2001:db8:0:2::1/64");
+    let advert = home.capture.expect_advert(AT_ONCE);
+    assert!(!advert.is_final(), "{advert:?}");
+    assert_eq!((live(&advert), withdrawn(&advert)), (vec![prefix(2)], vec![prefix(1)]));
+    home.guest.wait_for_address(home.address(2), SOON);
+    home.expect_preferred(2);
+    home.expect_deprecated(1);
+    home.guest.wait_for_default_route_to(home.link.host.link_local(), SOON);
+}
+
+fn a_prefix_that_comes_back_is_simply_current(arguments: &[&str]) {
+    let (host, guest) = (Namespace::host(), Namespace::quiet());
+    let mut line = Line::new(&host, &guest, 1);
+    let _daemon = Daemon::start(&host, &rarely(arguments));
+    let first = line.expect_served(SOON);
+    line.remove_prefix();
+    let goodbye = line.capture.expect_advert(SOON);
+    assert_eq!((goodbye.is_final(), withdrawn(&goodbye)), (true, vec![prefix(1)]), "{goodbye:?}");
+    line.add_prefix();
+    assert_eq!(line.expect_served(SOON).prefixes(), first.prefixes());
+
+    // By way of another one, which is then the one that is taken back.
+    line.link.host.add_address("2001:db8:0:2::1/64");
+    line.remove_prefix();
+    assert_eq!(live(&next_service(&mut line.capture, SOON)), [prefix(2)]);
+    line.add_prefix();
+    line.link.host.remove_address("2001:db8:0:2::1/64");
+    let back = next_service(&mut line.capture, SOON);
+    assert_eq!((live(&back), withdrawn(&back)), (vec![prefix(1)], vec![prefix(2)]), "{back:?}");
+}
+
+fn another_suffix_is_no_change(arguments: &[&str]) {
+    let (host, guest) = (Namespace::host(), Namespace::quiet());
+    let mut lines = Line::several(&host, &guest, 2);
+    let daemon = Daemon::start(&host, &rarely(arguments));
+    let first: Vec<_> = lines.iter_mut().map(|line| line.expect_served(SOON)).collect();
+    thread::sleep(FLOOR);
+    lines[0].link.host.add_address("2001:db8:0:1::2/64");
+    lines[0].remove_prefix();
+    // Beside it, what is one. The next of the burst would leave 16 s after the first.
+    lines[1].link.host.add_address("2001:db8:cafe::1/64");
+    lines[1].remove_prefix();
+    assert_eq!(
+        live(&next_service(&mut lines[1].capture, FLOOR + AT_ONCE)),
+        ["2001:db8:cafe::".parse::<std::net::Ipv6Addr>().expect("an address")]
+    );
+    expect_silence([&mut lines[0]], FLOOR + SLACK);
+    assert_eq!(daemon.served("vm1"), 1, "{:#?}", daemon.log());
+    assert_eq!(lines[0].expect_answer().prefixes(), first[0].prefixes());
+}

@@ -1,0 +1,140 @@
+//! The end of the daemon: a stop withdraws, a restart does not, and neither does a stop that is told to keep.
+
+use std::{
+    process::Command,
+    thread,
+    time::{Duration, Instant},
+};
+
+use autora_tests::{Advert, Capture, Daemon, Guest, Namespace, Veth};
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+
+use crate::bench::{AT_ONCE, FLOOR, Line, SLACK, SOON, expect_silence, on_both_paths, prefix, rarely};
+
+on_both_paths!(
+    sigterm_withdraws_everywhere,
+    sigint_withdraws_everywhere,
+    a_stop_outside_of_the_floor_takes_no_time,
+    a_second_signal_stops_at_once,
+    on_exit_keep_takes_nothing_back,
+    sighup_takes_nothing_back,
+    after_a_kill_the_next_daemon_serves_again,
+);
+
+fn a_stop_withdraws_everywhere(signal: Signal, arguments: &[&str]) {
+    let (host, guest) = (Namespace::host(), Namespace::quiet());
+    let mut lines = Line::several(&host, &guest, 5);
+    let mut daemon = Daemon::start(&host, &rarely(arguments));
+    let first: Vec<_> = lines.iter_mut().map(|line| line.expect_served(SOON)).collect();
+    let asked = Instant::now();
+    daemon.signal(signal);
+    assert_eq!(daemon.wait_exit(SOON), 0);
+    assert!(asked.elapsed() <= FLOOR + SLACK, "{:?}", asked.elapsed());
+    for (line, first) in lines.iter_mut().zip(first) {
+        let (_, adverts) = line.seen(Duration::ZERO);
+        let [goodbye] = &adverts[..] else { panic!("one goodbye: {adverts:?}") };
+        assert!(goodbye.is_final(), "{goodbye:?}");
+        assert_eq!((goodbye.source, goodbye.prefixes()), (first.source, first.prefixes()));
+        assert!(goodbye.since(first.at) >= FLOOR, "{:?}", goodbye.since(first.at));
+    }
+}
+
+fn sigterm_withdraws_everywhere(arguments: &[&str]) {
+    a_stop_withdraws_everywhere(Signal::SIGTERM, arguments);
+}
+
+fn sigint_withdraws_everywhere(arguments: &[&str]) {
+    a_stop_withdraws_everywhere(Signal::SIGINT, arguments);
+}
+
+fn a_stop_outside_of_the_floor_takes_no_time(arguments: &[&str]) {
+    let (host, guest) = (Namespace::host(), Namespace::quiet());
+    let mut line = Line::new(&host, &guest, 1);
+    let mut daemon = Daemon::start(&host, &rarely(arguments));
+    line.expect_served(SOON);
+    thread::sleep(FLOOR);
+    let asked = Instant::now();
+    daemon.signal(Signal::SIGTERM);
+    assert_eq!(daemon.wait_exit(SOON), 0);
+    assert!(asked.elapsed() <= SLACK, "{:?}", asked.elapsed());
+    assert!(line.capture.expect_advert(Duration::ZERO).is_final());
+}
+
+fn a_second_signal_stops_at_once(arguments: &[&str]) {
+    let (host, guest) = (Namespace::host(), Namespace::quiet());
+    let mut line = Line::new(&host, &guest, 1);
+    let mut daemon = Daemon::start(&host, &rarely(arguments));
+    line.expect_served(SOON);
+    daemon.signal(Signal::SIGTERM);
+    thread::sleep(Duration::from_millis(500));
+    assert!(daemon.is_running(), "the floor holds its goodbye back");
+    let asked = Instant::now();
+    daemon.signal(Signal::SIGTERM);
+    assert_eq!(daemon.wait_exit(SOON), 0);
+    assert!(asked.elapsed() <= SLACK, "{:?}", asked.elapsed());
+    expect_silence([&mut line], Duration::ZERO);
+}
+
+/// A stop that takes nothing back: silence on the wire, and the guest keeps its route.
+fn a_silent_stop(signal: Signal, arguments: &[&str]) {
+    let (host, guest) = (Namespace::host(), Guest::new());
+    let link = Veth::new((&host, "vm1"), (guest.namespace(), "eth0"));
+    link.host.add_address("2001:db8:0:1::1/64");
+    let mut capture = Capture::on(&link.guest);
+    let mut daemon = Daemon::start(&host, &[&["--interface-regex=^vm1$"], arguments].concat());
+    guest.wait_for_default_route(SOON);
+    thread::sleep(FLOOR);
+    // The guest's own solicitations may have been answered meanwhile.
+    capture.clear();
+    let asked = Instant::now();
+    daemon.signal(signal);
+    assert_eq!(daemon.wait_exit(SOON), 0);
+    assert!(asked.elapsed() <= SLACK, "{:?}", asked.elapsed());
+    let goodbyes: Vec<_> =
+        capture.adverts_within(Duration::from_secs(1)).into_iter().filter(Advert::is_final).collect();
+    assert!(goodbyes.is_empty(), "{goodbyes:?}");
+    assert_eq!(guest.default_routes().len(), 1);
+    guest.wait_for_address(link.guest.mac().address_in(prefix(1)), SOON);
+}
+
+fn on_exit_keep_takes_nothing_back(arguments: &[&str]) {
+    a_silent_stop(Signal::SIGTERM, &[&["--on-exit=keep"], arguments].concat());
+}
+
+fn sighup_takes_nothing_back(arguments: &[&str]) {
+    a_silent_stop(Signal::SIGHUP, arguments);
+}
+
+fn after_a_kill_the_next_daemon_serves_again(arguments: &[&str]) {
+    let (host, guest) = (Namespace::host(), Namespace::quiet());
+    let mut line = Line::new(&host, &guest, 1);
+    let mut daemon = Daemon::start(&host, &rarely(arguments));
+    line.expect_served(SOON);
+    daemon.signal(Signal::SIGKILL);
+    assert_eq!(daemon.wait_exit(SOON), -9);
+    let _next = Daemon::start(&host, &rarely(arguments));
+    line.expect_served(Duration::from_secs(4));
+}
+
+#[test]
+fn a_log_that_nobody_takes_ends_nothing() {
+    let (host, guest) = (Namespace::host(), Namespace::quiet());
+    let mut line = Line::new(&host, &guest, 1);
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    let mut command = Command::new(autora_tests::binary());
+    command.args(rarely(&["--heartbeat-interval=1s"])).stderr(writer);
+    let mut daemon = host.enter(|| command.spawn()).expect("the daemon can be started");
+    // The command holds the other end, too.
+    drop(command);
+    line.expect_served(SOON);
+    drop(reader);
+    thread::sleep(AT_ONCE);
+    assert!(daemon.try_wait().expect("it is our child").is_none(), "it has spoken, and goes on");
+    let pid = Pid::from_raw(daemon.id().try_into().expect("a process id"));
+    kill(pid, Signal::SIGTERM).expect("it is there");
+    assert!(line.capture.expect_advert(FLOOR + SLACK).is_final());
+    assert_eq!(daemon.wait().expect("it is our child").code(), Some(0));
+}
