@@ -241,7 +241,9 @@ impl Daemon {
             return self.resync();
         }
         if mem::take(&mut self.changes.host) {
-            self.look_at_host();
+            // Writing `conf.all.forwarding` flips every interface, and host and interfaces must be judged together. The
+            // announcement comes first; the dump waits until all are flipped.
+            return self.resync();
         }
         for _ in 0..BUDGET {
             let Some(index) = self.changes.dirty.pop_first() else { break };
@@ -258,16 +260,6 @@ impl Daemon {
             Ok(None) => self.fleet.forget(index),
             Err(error) => {
                 warn!(ifindex = index.get(), %error, "an interface could not be read: trying again with all the others");
-                self.resync_soon();
-            }
-        }
-    }
-
-    fn look_at_host(&mut self) {
-        match self.netlink.read_host() {
-            Ok(host) => self.concerns.update(&host, &self.fleet, self.config.send),
-            Err(error) => {
-                warn!(%error, "the host's settings could not be read");
                 self.resync_soon();
             }
         }
