@@ -5,10 +5,7 @@
 //! [`Advertiser::poll`] hands out what has to leave, and the outcome comes back through [`Advertiser::on_sent`] or
 //! [`Advertiser::on_send_failed`]: only what really left counts for the 3 s floor, the burst and the timers.
 
-use std::{
-    hash::{DefaultHasher, Hash, Hasher},
-    time::Duration,
-};
+use std::time::Duration;
 
 use rand::{Rng, RngExt};
 
@@ -75,6 +72,9 @@ pub struct Advertiser {
     failed_goodbyes: u32,
     in_flight: Option<Transmission>,
 }
+
+/// The source and the prefix that guests hold.
+pub type Footprint = (Option<LinkLocal>, Option<Prefix64>);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
@@ -175,15 +175,12 @@ impl Advertiser {
         &self.past
     }
 
-    /// A number that changes with what a successor would have to know, but for the time that passes: every
-    /// advertisement prolongs the promise that it repeats, and is no news.
+    /// What changes whenever a successor would have to know something else, but for the time that passes: every
+    /// advertisement prolongs the promise that it repeats, and is no news. A prefix is only withdrawn after having been
+    /// promised, so these two are enough.
     #[must_use]
-    pub fn footprint(&self) -> u64 {
-        let mut hasher = DefaultHasher::new();
-        self.past.announced.hash(&mut hasher);
-        self.past.promised.map(|promise| promise.prefix).hash(&mut hasher);
-        self.past.withdrawn.iter().for_each(|promise| promise.prefix.hash(&mut hasher));
-        hasher.finish()
+    pub fn footprint(&self) -> Footprint {
+        (self.past.announced, self.past.promised.map(|promise| promise.prefix))
     }
 
     /// The interface is to be served as `service` says, from `now` on. Nothing happens if it already is; becoming

@@ -12,7 +12,9 @@ use rand::Rng;
 
 use super::{
     Instant,
-    advertiser::{Advertiser, Cause, Cease, MIN_DELAY_BETWEEN_RAS, Parameters, PrefixFate, Transmission},
+    advertiser::{
+        Advertiser, Cause, Cease, Footprint, MIN_DELAY_BETWEEN_RAS, Parameters, PrefixFate, Transmission,
+    },
     eligibility::{self, Policy, Reason, Service, Verdict},
     interface::Interface,
     memory::{Completeness, Memory, Past, Remembered},
@@ -105,7 +107,7 @@ struct Member {
     /// Its entry in `Fleet::deadlines`.
     deadline: Option<Instant>,
     /// The advertiser's own when it was last looked at.
-    footprint: u64,
+    footprint: Footprint,
 }
 
 /// What people know of a member.
