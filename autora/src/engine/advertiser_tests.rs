@@ -246,7 +246,7 @@ fn a_changed_source_is_handed_over_and_starts_the_burst_again() {
 fn a_changed_prefix_takes_the_old_one_along_until_its_promise_is_over() {
     let mut bench = Bench::settled(7);
     bench.run_for(secs(10));
-    let promised_until = bench.advertiser.last_sent.unwrap() + secs(86_400);
+    let promised_until = bench.advertiser.past.last_sent.unwrap() + secs(86_400);
     bench.advertise(service(1, 2));
     assert_eq!(prefixes(&bench.sent[0].advert), [(prefix(2), 86_400), (prefix(1), 0)]);
     bench.run_for(secs(86_500));
