@@ -1,18 +1,21 @@
 //! The tests that there are, found in the sources: that needs no compiler and takes no time.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
 };
 
 /// The folders that a test's path may begin in.
-const ROOTS: [&str; 4] = ["tests/tests", "autora/src", "autora-common/src", "xtask/src"];
+const ROOTS: [&str; 5] = ["tests/tests", "autora/tests", "autora/src", "autora-common/src", "xtask/src"];
 
 /// Where tests are looked for.
 #[derive(Debug)]
 pub(super) struct Sources {
-    root: PathBuf,
+    /// Every file, by its path from the workspace's root on, and what is in it.
+    files: BTreeMap<PathBuf, String>,
+    /// Macros of this workspace that make a test of each function that they are given.
+    macros: BTreeSet<String>,
 }
 
 /// Why a name is not that of a test that is run.
@@ -42,19 +45,26 @@ pub(super) struct Found {
 
 impl Sources {
     pub(super) fn new(root: &Path) -> Self {
-        Self { root: root.to_owned() }
+        let paths = ROOTS.iter().flat_map(|folder| files_below(&root.join(folder)));
+        let files: BTreeMap<_, _> = paths
+            .filter_map(|path| {
+                let content = fs::read_to_string(&path).ok()?;
+                Some((path.strip_prefix(root).ok()?.to_owned(), content))
+            })
+            .collect();
+        let macros = files.values().flat_map(|source| macros_in(source)).collect();
+        Self { files, macros }
     }
 
     /// Looks for `scenarios/ceasing::sigterm_withdraws_everywhere`, a file without its `.rs` and a test in it.
     pub(super) fn find(&self, test: &str) -> Result<Found, Missing> {
         let (module, name) = test.rsplit_once("::").ok_or(Missing::Form)?;
-        let file = ROOTS.iter().map(|root| format!("{root}/{module}.rs"));
-        let file = file.into_iter().find(|file| self.root.join(file).is_file()).ok_or(Missing::File)?;
-        if !self.is_declared(&file) {
+        let mut candidates = ROOTS.iter().map(|root| format!("{root}/{module}.rs"));
+        let file = candidates.find(|file| self.files.contains_key(Path::new(file))).ok_or(Missing::File)?;
+        if !self.is_declared(Path::new(&file)) {
             return Err(Missing::Undeclared);
         }
-        let source = fs::read_to_string(self.root.join(&file)).map_err(|_| Missing::File)?;
-        match tests_in(&source).get(name) {
+        match tests_in(&self.files[Path::new(&file)], &self.macros).get(name) {
             None => Err(Missing::Test),
             Some(Kind { conditional: true, .. }) => Err(Missing::Conditional),
             Some(&Kind { ignored, .. }) => Ok(Found { file, name: name.to_owned(), ignored }),
@@ -62,55 +72,96 @@ impl Sources {
     }
 
     /// Whether it is the root of a crate, or some file beside it declares it as a module.
-    fn is_declared(&self, file: &str) -> bool {
-        let path = self.root.join(file);
-        let (Some(folder), Some(stem)) = (path.parent(), path.file_stem().and_then(|stem| stem.to_str()))
+    fn is_declared(&self, file: &Path) -> bool {
+        let (Some(folder), Some(stem)) = (file.parent(), file.file_stem().and_then(|stem| stem.to_str()))
         else {
             return false;
         };
-        let is_root = ["main", "lib"].contains(&stem) || folder == self.root.join("tests/tests");
-        let beside =
-            fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok).map(|entry| entry.path());
+        if ["main", "lib"].contains(&stem) || folder == Path::new("tests/tests") {
+            return true;
+        }
         let declarations = [format!("mod {stem};"), format!("#[path = \"{stem}.rs\"]")];
-        is_root
-            || beside.chain([folder.with_extension("rs")]).any(|sibling| {
-                let source = fs::read_to_string(sibling).unwrap_or_default();
-                let mut lines = source.lines().map(str::trim).filter(|line| !line.starts_with("//"));
-                lines.any(|line| declarations.iter().any(|declaration| line.ends_with(declaration)))
-            })
+        let declares = |source: &String| {
+            let mut lines = source.lines().map(str::trim).filter(|line| !line.starts_with("//"));
+            lines.any(|line| declarations.iter().any(|declaration| line.ends_with(declaration)))
+        };
+        let above = self.files.get(&folder.with_extension("rs"));
+        let beside = self.files.iter().filter(|(path, _)| path.parent() == Some(folder));
+        beside.map(|(_, source)| source).chain(above).any(declares)
     }
 }
 
 /// What the attributes of a test say.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct Kind {
+    test: bool,
     ignored: bool,
     conditional: bool,
 }
 
-/// The functions marked as tests, inside of macros like `proptest!` as well, by name.
-fn tests_in(source: &str) -> BTreeMap<&str, Kind> {
-    let mut tests = BTreeMap::new();
-    let (mut is_test, mut kind) = (false, Kind::default());
-    let (mut in_attribute, mut in_comment) = (false, false);
-    for line in source.lines().map(str::trim) {
-        if in_comment || line.starts_with("/*") {
+impl Kind {
+    /// The same with one more line of attributes.
+    fn with(self, line: &str) -> Self {
+        Self {
+            test: self.test || line == "#[test]" || line.starts_with("#[tokio::test"),
+            ignored: self.ignored || line.starts_with("#[ignore"),
+            conditional: self.conditional || line.starts_with("#[cfg"),
+        }
+    }
+}
+
+/// The functions marked as tests, inside of macros like `proptest!` as well, and those given to one of `macros`.
+fn tests_in<'a>(source: &'a str, macros: &BTreeSet<String>) -> BTreeMap<&'a str, Kind> {
+    let (mut tests, mut kind) = (BTreeMap::new(), None::<Kind>);
+    let (mut in_attribute, mut in_comment, mut in_macro, mut in_call) = (false, false, false, false);
+    for line in source.lines() {
+        // The formatter has seen to it that a definition ends at the margin.
+        in_macro = line.starts_with("macro_rules!") || in_macro && !line.starts_with('}');
+        let line = line.trim();
+        if in_macro {
+            // What it is made of is no test yet.
+        } else if in_comment || line.starts_with("/*") {
             in_comment = !line.ends_with("*/");
         } else if line.starts_with("//") {
             // Comments may stand between attributes.
         } else if in_attribute || line.starts_with("#[") {
-            is_test |= line == "#[test]" || line.starts_with("#[tokio::test");
-            kind.ignored |= line.starts_with("#[ignore");
-            kind.conditional |= line.starts_with("#[cfg");
+            kind = Some(kind.unwrap_or_default().with(line));
             in_attribute = !line.ends_with(']');
+        } else if let Some(names) = if in_call { Some(line) } else { arguments(line, macros) } {
+            let names = names.split([',', ')', ';', ' ']).filter(|name| !name.is_empty());
+            tests.extend(names.map(|name| (name, Kind { test: true, ..Kind::default() })));
+            in_call = !line.ends_with(");");
         } else {
-            if let Some(name) = function_name(line).filter(|_| is_test) {
-                tests.insert(name, kind);
-            }
-            (is_test, kind) = (false, Kind::default());
+            let name = function_name(line);
+            tests.extend(name.zip(kind.take()).filter(|(_, kind)| kind.test));
         }
     }
     tests
+}
+
+/// What the call of one of `macros` that begins on this line is given there.
+fn arguments<'a>(line: &'a str, macros: &BTreeSet<String>) -> Option<&'a str> {
+    let (name, arguments) = line.split_once("!(")?;
+    macros.contains(name).then_some(arguments)
+}
+
+/// The macros that are defined here and make tests.
+fn macros_in(source: &str) -> BTreeSet<String> {
+    let definitions = source.split("\nmacro_rules! ").skip(1);
+    definitions
+        .filter_map(|definition| {
+            let (name, rest) = definition.split_once(' ')?;
+            let (body, _) = rest.split_once("\n}")?;
+            body.lines().any(|line| line.trim() == "#[test]").then(|| name.to_owned())
+        })
+        .collect()
+}
+
+/// All files of a folder and of the folders in it.
+fn files_below(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok);
+    let below = |path: PathBuf| if path.is_dir() { files_below(&path) } else { vec![path] };
+    entries.flat_map(|entry| below(entry.path())).collect()
 }
 
 fn function_name(line: &str) -> Option<&str> {
@@ -168,17 +219,37 @@ proptest! {
 #[test]
 const NOT_A_FUNCTION: u8 = 0;
 fn after_it() {}
+
+twice!(given);
+
+twice!(
+    first,
+    second,
+);
+
+other!(no_test);
+
+macro_rules! twice {
+    ($($name:ident),+) => {
+        #[test]
+        fn made_of_it() {}
+    };
+}
 "#;
-        let ignored = Kind { ignored: true, ..Kind::default() };
-        let conditional = Kind { conditional: true, ..Kind::default() };
+        let plain = Kind { test: true, ..Kind::default() };
         let expected = [
-            ("elsewhere", conditional),
-            ("plain", Kind::default()),
-            ("property", Kind::default()),
-            ("slow", ignored),
-            ("with_more", Kind::default()),
+            ("elsewhere", Kind { conditional: true, ..plain }),
+            ("first", plain),
+            ("given", plain),
+            ("plain", plain),
+            ("property", plain),
+            ("second", plain),
+            ("slow", Kind { ignored: true, ..plain }),
+            ("with_more", plain),
         ];
-        assert_eq!(tests_in(source), BTreeMap::from(expected));
+        let macros = macros_in(source);
+        assert_eq!(macros, BTreeSet::from(["twice".to_owned()]));
+        assert_eq!(tests_in(source, &macros), BTreeMap::from(expected));
     }
 
     #[test]

@@ -67,11 +67,6 @@ pub(crate) const DEVIATIONS: &[Deviation] = &[
                  has to fit into the least MTU.",
     },
     Deviation {
-        name: "no-memory-of-prefixes",
-        reason: "Not there yet: nothing is kept across a restart, so a prefix that changes \
-                 while no daemon runs is not deprecated.",
-    },
-    Deviation {
         name: "no-site-local-prefix",
         reason: "Site-local prefixes are deprecated (RFC 3879) and not served.",
     },

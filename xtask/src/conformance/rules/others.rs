@@ -75,7 +75,12 @@ pub(super) const RENUMBERING: Section = Section {
             "The prefixes that are advertised on each link are recorded, with their flags \
              (which are fixed here), so that they are known after a restart.",
         )
-        .deviates("no-memory-of-prefixes", &[]),
+        .shown(&[
+            "engine/fleet_restart_tests::a_prefix_that_changed_meanwhile_is_deprecated",
+            "sys/state_file/tests::a_daemon_finds_what_the_one_before_left",
+            "scenarios/restarts::a_prefix_that_changed_while_no_daemon_ran_is_deprecated_by_the_next",
+            "scenarios/restarts::the_file_is_written_for_changes_and_not_for_advertisements",
+        ]),
         must(
             1,
             "stale-prefixes",
@@ -93,7 +98,11 @@ pub(super) const RENUMBERING: Section = Section {
             &["engine/advertiser_tests::at_most_eight_withdrawn_prefixes_ride_along"],
         ),
         must(2, "long-enough", "It goes on for at least the Valid Lifetime that was last advertised.").shown(
-            &["engine/advertiser_tests::a_changed_prefix_takes_the_old_one_along_until_its_promise_is_over"],
+            &[
+                "engine/advertiser_tests::a_changed_prefix_takes_the_old_one_along_until_its_promise_is_over",
+                "engine/fleet_restart_tests::a_promise_runs_on_through_a_restart",
+                "engine/fleet_restart_tests::what_was_withdrawn_before_stays_withdrawn",
+            ],
         ),
         plain("back-again", "One that comes back meanwhile is no longer stale.")
             .shown(&["engine/advertiser_tests::a_prefix_that_comes_back_in_time_is_simply_current_again"]),
