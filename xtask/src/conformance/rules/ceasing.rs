@@ -98,6 +98,9 @@ pub(super) const CONSISTENCY: Section = Section {
     ],
 };
 
+const NOT_SOMEBODY_ELSES: &str =
+    "engine/eligibility_tests::a_final_advertisement_needs_a_link_and_an_address_that_is_not_somebody_elses";
+
 pub(super) const LINK_LOCAL: Section = Section {
     document: "RFC 4861",
     number: "6.2.8",
@@ -105,8 +108,12 @@ pub(super) const LINK_LOCAL: Section = Section {
     musts: 0,
     shoulds: 2,
     rules: &[
-        plain("rarely", "The source of advertisements should hardly ever change: a further or lower \
-                         address is no reason.").shown(&[
+        plain(
+            "rarely",
+            "The source of advertisements should hardly ever change: a further or lower \
+             address is no reason.",
+        )
+        .shown(&[
             "engine/eligibility_tests::the_source_never_flaps",
             "scenarios/changes::another_link_local_address",
         ]),
@@ -121,14 +128,16 @@ pub(super) const LINK_LOCAL: Section = Section {
                 "scenarios/changes::another_link_local_address",
             ],
         ),
-        should(2, "from-the-new-address", "A few advertisements leave from the new address.").shown(&[
-            "engine/advertiser_tests::a_changed_source_is_handed_over_and_starts_the_burst_again",
-        ]),
-        plain("as-if-another", "All in all, as if one interface had ceased and another begun; never from an \
-                                address that is somebody else's.")
+        should(2, "from-the-new-address", "A few advertisements leave from the new address.")
+            .shown(&["engine/advertiser_tests::a_changed_source_is_handed_over_and_starts_the_burst_again"]),
+        plain(
+            "as-if-another",
+            "All in all, as if one interface had ceased and another begun; never from an \
+             address that is somebody else's.",
+        )
         .shown(&[
             "engine/fleet_tests::no_goodbye_leaves_from_an_address_that_is_somebody_elses",
-            "engine/eligibility_tests::a_final_advertisement_needs_a_link_and_an_address_that_is_not_somebody_elses",
+            NOT_SOMEBODY_ELSES,
         ]),
     ],
 };
