@@ -5,6 +5,7 @@
 mod bench;
 mod ceasing;
 mod changes;
+mod conformance;
 mod eligibility;
 mod guests;
 mod options;
