@@ -1,6 +1,7 @@
 //! The event loop: one closed set of events in, the fleet's actions out. The only place where the rooms meet.
 
 mod foreign;
+mod keeper;
 mod live;
 mod log;
 mod outlet;
@@ -11,7 +12,7 @@ use std::{io, mem, time::Duration};
 use rand::{SeedableRng, rngs::StdRng};
 use tracing::{debug, info, warn};
 
-use self::{foreign::ForeignRouters, outlet::Outlet, signals::Signals};
+use self::{foreign::ForeignRouters, keeper::Keeper, outlet::Outlet, signals::Signals};
 use crate::{
     addr::IfIndex,
     cli::OnExit,
@@ -103,6 +104,7 @@ struct Daemon {
     concerns: log::HostConcerns,
     foreign: ForeignRouters,
     tally: log::Tally,
+    keeper: Keeper,
     state: State,
 }
 
@@ -133,8 +135,13 @@ enum Event {
 impl Daemon {
     fn new(config: Config, netlink: Netlink, outlet: Outlet) -> Result<Self, StartError> {
         let now = clock::now();
+        let mut fleet = Fleet::new(config.policy.clone(), config.parameters);
+        let keeper = match &outlet {
+            Outlet::Live(_) => Keeper::open(&config.runtime_directory, &mut fleet, now),
+            Outlet::DryRun(_) => Keeper::forgetful(),
+        };
         Ok(Self {
-            fleet: Fleet::new(config.policy.clone(), config.parameters),
+            fleet,
             netlink,
             changes: Changes::default(),
             outlet,
@@ -145,6 +152,7 @@ impl Daemon {
             concerns: log::HostConcerns::default(),
             foreign: ForeignRouters::default(),
             tally: log::Tally::default(),
+            keeper,
             state: State::Running,
             config,
         })
@@ -182,6 +190,7 @@ impl Daemon {
         }
         self.on_time();
         self.act();
+        self.keeper.attend(&mut self.fleet, clock::now());
         if let State::Stopping { until } = self.state
             && (!self.fleet.owes_goodbyes() || until <= clock::now())
         {
@@ -208,7 +217,7 @@ impl Daemon {
             State::Stopping { until } => Some(until),
             State::Running | State::Done => None,
         };
-        [self.fleet.next_deadline(), self.next_heartbeat, stop]
+        [self.fleet.next_deadline(), self.next_heartbeat, self.keeper.deadline(), stop]
             .into_iter()
             .flatten()
             .fold(self.next_resync, Instant::min)
@@ -380,7 +389,8 @@ impl Daemon {
         self.state == State::Done
     }
 
-    fn finish(&self) {
+    fn finish(&mut self) {
+        self.keeper.close(&self.fleet, clock::now());
         info!(final_ras = self.tally.finals, "stopped");
     }
 }

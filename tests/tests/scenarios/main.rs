@@ -5,6 +5,7 @@
 mod bench;
 mod ceasing;
 mod changes;
+mod conformance;
 mod eligibility;
 mod entries;
 mod guests;
@@ -16,6 +17,7 @@ mod options;
 mod packets;
 mod prefixes;
 mod privileges;
+mod restarts;
 mod routers;
 mod solicitations;
 mod stopping;

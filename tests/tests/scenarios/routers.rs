@@ -16,7 +16,7 @@ on_both_paths!(
 const OTHER_ROUTER: [&str; 2] = ["WARN", "another router"];
 
 /// The shortest advertisement there is: a solicitation of another type, with the 8 bytes more of its fixed part.
-fn advertisement(line: &Line) -> Solicit {
+pub(crate) fn advertisement(line: &Line) -> Solicit {
     Solicit {
         kind: ROUTER_ADVERTISEMENT,
         link_destination: Mac::ALL_NODES,
