@@ -10,6 +10,7 @@ mod guests;
 mod options;
 mod packets;
 mod privileges;
+mod refusals;
 mod routers;
 mod solicitations;
 mod storms;
