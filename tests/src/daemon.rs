@@ -2,7 +2,7 @@
 
 use std::{
     os::unix::process::ExitStatusExt,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     thread,
     time::Duration,
@@ -26,12 +26,23 @@ pub fn binary() -> PathBuf {
     path.canonicalize().expect("it is there")
 }
 
+/// A daemon that was built without an eBPF program: `$AUTORA_BIN_WITHOUT_EBPF`, else the one that `cargo xtask test` has
+/// built.
+#[must_use]
+pub fn binary_without_program() -> PathBuf {
+    let path = std::env::var_os("AUTORA_BIN_WITHOUT_EBPF")
+        .map_or_else(|| target().join("without-ebpf/debug/autora"), PathBuf::from);
+    assert!(path.is_file(), "no daemon at {}: `cargo xtask test --only kernel` makes it", path.display());
+    path.canonicalize().expect("it is there")
+}
+
 /// How to start the daemon.
 #[derive(Clone, Debug, Default)]
 pub struct Launch {
     arguments: Vec<String>,
     environment: Vec<(String, String)>,
     nobody: Option<Vec<String>>,
+    binary: Option<PathBuf>,
 }
 
 impl Launch {
@@ -39,6 +50,13 @@ impl Launch {
     #[must_use]
     pub fn new(arguments: &[&str]) -> Self {
         Self { arguments: arguments.iter().map(ToString::to_string).collect(), ..Self::default() }
+    }
+
+    /// Another daemon than [`binary`].
+    #[must_use]
+    pub fn binary(mut self, binary: &Path) -> Self {
+        self.binary = Some(binary.to_owned());
+        self
     }
 
     /// With a variable in the environment.
@@ -69,7 +87,7 @@ impl Launch {
     }
 
     fn command(&self) -> Command {
-        let binary = binary();
+        let binary = self.binary.clone().unwrap_or_else(binary);
         let mut command = match &self.nobody {
             None => Command::new(&binary),
             Some(capabilities) => {
@@ -199,9 +217,12 @@ impl Drop for Daemon {
     }
 }
 
-/// `<target>/release/autora` for a test that runs as `<target>/<profile>/deps/<name>`.
 fn beside_this_test() -> PathBuf {
+    target().join("release/autora")
+}
+
+/// `<target>` for a test that runs as `<target>/<profile>/deps/<name>`.
+fn target() -> PathBuf {
     let test = std::env::current_exe().expect("a process knows its program");
-    let target = test.ancestors().nth(3).expect("a test is three folders deep in the target folder");
-    target.join("release/autora")
+    test.ancestors().nth(3).expect("a test is three folders deep in the target folder").to_owned()
 }

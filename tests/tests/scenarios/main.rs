@@ -3,13 +3,18 @@
 //! One program, so that all scenarios run side by side: they wait far more than they compute.
 
 mod bench;
+mod capacity;
 mod ceasing;
 mod changes;
+mod crashes;
 mod eligibility;
 mod guests;
 mod options;
+mod overrun;
 mod packets;
 mod privileges;
+mod programs;
+mod receiving;
 mod refusals;
 mod routers;
 mod solicitations;

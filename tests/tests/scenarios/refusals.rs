@@ -187,8 +187,8 @@ fn refused_by_a_link_that_is_down(arguments: &[&str], error: &str) {
     line.link.host.wait_link_local();
     line.add_prefix();
     line.expect_served(LONGEST_RETRY);
+    daemon.wait_for_log(&["sending works again", "interface=vm1"], SOON);
     assert_eq!(daemon.lines_with(&["could not be sent"]).len(), 1);
-    assert_eq!(daemon.lines_with(&["sending works again", "interface=vm1"]).len(), 1);
 }
 
 #[test]
