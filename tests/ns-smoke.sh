@@ -88,7 +88,7 @@ start() {
     watch
     : >"$work/log"
     # 'ip netns exec' becomes the command that it runs, so this is autora's own process id.
-    ip netns exec "$host" "$bin" --interface-regex "$1" 2>"$work/log" &
+    ip netns exec "$host" "$bin" --interface-regex "$1" --runtime-directory "$work/run" 2>"$work/log" &
     daemon=$!
     wait_until 10 "autora to say '$2'" log_has "$2"
 }

@@ -3,6 +3,7 @@
 use std::{
     ffi::{OsStr, OsString},
     fmt,
+    path::PathBuf,
     str::FromStr,
     time::Duration,
 };
@@ -104,6 +105,10 @@ pub struct Cli {
     #[arg(help_heading = "How to run")]
     pub heartbeat_interval: Seconds,
 
+    /// Where to keep what a restart must know [default: $RUNTIME_DIRECTORY, or /run/autora]
+    #[arg(long, env = "AUTORA_RUNTIME_DIRECTORY", value_name = "DIRECTORY", help_heading = "How to run")]
+    pub runtime_directory: Option<PathBuf>,
+
     /// How much to log, to standard error
     #[arg(long, env = "AUTORA_LOG", value_name = "LEVEL", default_value = "info")]
     #[arg(help_heading = "How to run")]
@@ -171,7 +176,16 @@ where
         }
     });
     let matches = command.try_get_matches_from_mut(arguments)?;
-    Cli::from_arg_matches(&matches)
+    let mut cli = Cli::from_arg_matches(&matches)?;
+    if cli.runtime_directory.is_none() {
+        cli.runtime_directory = variable("RUNTIME_DIRECTORY").as_deref().and_then(first_path);
+    }
+    Ok(cli)
+}
+
+/// The first of the directories that a service manager made, separated by colons.
+fn first_path(directories: &OsStr) -> Option<PathBuf> {
+    std::env::split_paths(directories).find(|path| !path.as_os_str().is_empty())
 }
 
 impl From<LogLevel> for tracing::level_filters::LevelFilter {

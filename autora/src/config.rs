@@ -1,6 +1,10 @@
 //! The settings as understood: a `Config` that exists is valid.
 
-use std::{fmt, time::Duration};
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use regex::Regex;
 use regex_syntax::hir::Look;
@@ -25,6 +29,8 @@ pub struct Config {
     pub resync_interval: Duration,
     /// Time between two lines of totals in the log, if they are wanted.
     pub heartbeat_interval: Option<Duration>,
+    /// Where to keep what a restart must know.
+    pub runtime_directory: PathBuf,
     /// How much to log.
     pub log_level: LogLevel,
     /// Show, and send nothing.
@@ -78,6 +84,9 @@ pub enum ConfigError {
         /// What is wrong with it.
         reason: String,
     },
+    /// The directory has no absolute path.
+    #[error("--runtime-directory {0:?}: must be an absolute path")]
+    RuntimeDirectory(PathBuf),
     /// A duration lies outside its bounds.
     #[error("{option} {value}: must be {bound}")]
     OutOfBounds {
@@ -115,6 +124,7 @@ impl TryFrom<&Cli> for Config {
             parameters: parameters(cli)?,
             resync_interval,
             heartbeat_interval,
+            runtime_directory: runtime_directory(cli)?,
             log_level: cli.log_level,
             dry_run: cli.dry_run,
             filter: cli.filter,
@@ -122,6 +132,15 @@ impl TryFrom<&Cli> for Config {
             on_exit: cli.on_exit,
             warnings,
         })
+    }
+}
+
+fn runtime_directory(cli: &Cli) -> Result<PathBuf, ConfigError> {
+    let directory = cli.runtime_directory.as_deref().unwrap_or(Path::new("/run/autora"));
+    if directory.is_absolute() {
+        Ok(directory.to_owned())
+    } else {
+        Err(ConfigError::RuntimeDirectory(directory.to_owned()))
     }
 }
 
@@ -206,6 +225,7 @@ impl fmt::Display for Config {
             ("pio-preferred-lifetime", Seconds(parameters.preferred_lifetime).to_string()),
             ("forwarding-resync-interval", Seconds(self.resync_interval).to_string()),
             ("heartbeat-interval", Seconds(self.heartbeat_interval.unwrap_or_default()).to_string()),
+            ("runtime-directory", self.runtime_directory.display().to_string()),
             ("log-level", name(&self.log_level)),
             ("dry-run", self.dry_run.to_string()),
             ("filter", name(&self.filter)),

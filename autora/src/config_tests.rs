@@ -157,3 +157,22 @@ fn the_arguments_are_declared_well() {
     use clap::CommandFactory;
     Cli::command().debug_assert();
 }
+
+#[test]
+fn the_runtime_directory_is_the_service_managers_unless_another_is_asked_for() {
+    let directory = |arguments: &[&str], environment: &[(&str, &str)]| {
+        config_from(arguments, environment).map(|config| config.runtime_directory.display().to_string())
+    };
+    let flag = ["--runtime-directory=/srv/autora"];
+    for (arguments, environment, expected) in [
+        ([].as_slice(), [].as_slice(), "/run/autora"),
+        (&[], &[("RUNTIME_DIRECTORY", "/run/guests")], "/run/guests"),
+        (&[], &[("RUNTIME_DIRECTORY", "/run/a:/run/b")], "/run/a"),
+        (&[], &[("RUNTIME_DIRECTORY", "")], "/run/autora"),
+        (&flag, &[("RUNTIME_DIRECTORY", "/run/guests")], "/srv/autora"),
+    ] {
+        assert_eq!(directory(arguments, environment).unwrap(), expected, "{arguments:?} {environment:?}");
+    }
+    let error = directory(&["--runtime-directory=run"], &[]).unwrap_err();
+    assert_eq!(error, "--runtime-directory \"run\": must be an absolute path");
+}

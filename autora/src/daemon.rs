@@ -2,6 +2,7 @@
 
 mod drops;
 mod foreign;
+mod keeper;
 mod live;
 mod log;
 mod outlet;
@@ -12,7 +13,9 @@ use std::{io, mem, time::Duration};
 use rand::{SeedableRng, rngs::StdRng};
 use tracing::{debug, info, warn};
 
-use self::{drops::SocketDrops, foreign::ForeignRouters, outlet::Outlet, signals::Signals};
+use self::{
+    drops::SocketDrops, foreign::ForeignRouters, keeper::Keeper, outlet::Outlet, signals::Signals,
+};
 use crate::{
     addr::IfIndex,
     cli::OnExit,
@@ -105,6 +108,7 @@ struct Daemon {
     foreign: ForeignRouters,
     drops: SocketDrops,
     tally: log::Tally,
+    keeper: Keeper,
     state: State,
 }
 
@@ -135,8 +139,13 @@ enum Event {
 impl Daemon {
     fn new(config: Config, netlink: Netlink, outlet: Outlet) -> Result<Self, StartError> {
         let now = clock::now();
+        let mut fleet = Fleet::new(config.policy.clone(), config.parameters);
+        let keeper = match &outlet {
+            Outlet::Live(_) => Keeper::open(&config.runtime_directory, &mut fleet, now),
+            Outlet::DryRun(_) => Keeper::forgetful(),
+        };
         Ok(Self {
-            fleet: Fleet::new(config.policy.clone(), config.parameters),
+            fleet,
             netlink,
             changes: Changes::default(),
             outlet,
@@ -148,6 +157,7 @@ impl Daemon {
             foreign: ForeignRouters::default(),
             drops: SocketDrops::default(),
             tally: log::Tally::default(),
+            keeper,
             state: State::Running,
             config,
         })
@@ -185,6 +195,7 @@ impl Daemon {
         }
         self.on_time();
         self.act();
+        self.keeper.attend(&mut self.fleet, clock::now());
         if let State::Stopping { until } = self.state
             && (!self.fleet.owes_goodbyes() || until <= clock::now())
         {
@@ -211,7 +222,7 @@ impl Daemon {
             State::Stopping { until } => Some(until),
             State::Running | State::Done => None,
         };
-        [self.fleet.next_deadline(), self.next_heartbeat, stop]
+        [self.fleet.next_deadline(), self.next_heartbeat, self.keeper.deadline(), stop]
             .into_iter()
             .flatten()
             .fold(self.next_resync, Instant::min)
@@ -392,7 +403,8 @@ impl Daemon {
         self.state == State::Done
     }
 
-    fn finish(&self) {
+    fn finish(&mut self) {
+        self.keeper.close(&self.fleet, clock::now());
         info!(final_ras = self.tally.finals, "stopped");
     }
 }

@@ -1,9 +1,11 @@
 //! The real daemon, as a process in a namespace.
 
 use std::{
-    os::unix::process::ExitStatusExt,
+    fs::{self, Permissions},
+    os::unix::{fs::PermissionsExt, process::ExitStatusExt},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
+    sync::Arc,
     thread,
     time::Duration,
 };
@@ -12,6 +14,7 @@ use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
 };
+use tempfile::TempDir;
 
 use crate::{
     Namespace, eventually,
@@ -37,19 +40,60 @@ pub fn binary_without_program() -> PathBuf {
 }
 
 /// How to start the daemon.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Launch {
     arguments: Vec<String>,
     environment: Vec<(String, String)>,
     nobody: Option<Vec<String>>,
     binary: Option<PathBuf>,
+    runtime_directory: RuntimeDirectory,
+}
+
+/// A directory in which a daemon finds what the one before it left; gone when nobody needs it any more.
+#[derive(Clone, Debug)]
+pub struct RuntimeDirectory(Arc<TempDir>);
+
+impl RuntimeDirectory {
+    /// An empty one, that everybody may write to.
+    #[must_use]
+    #[expect(clippy::new_without_default, reason = "it makes something")]
+    pub fn new() -> Self {
+        let directory = TempDir::with_prefix("autora-test-").expect("a temporary directory can be made");
+        fs::set_permissions(directory.path(), Permissions::from_mode(0o777)).expect("it is ours");
+        Self(Arc::new(directory))
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    /// Where the daemon keeps its state in it.
+    #[must_use]
+    pub fn state_file(&self) -> PathBuf {
+        self.path().join("state.json")
+    }
 }
 
 impl Launch {
-    /// With these arguments, as root, with an environment that holds nothing but PATH.
+    /// With these arguments, as root, with an environment that holds nothing but PATH and a runtime directory of its own.
     #[must_use]
     pub fn new(arguments: &[&str]) -> Self {
-        Self { arguments: arguments.iter().map(ToString::to_string).collect(), ..Self::default() }
+        Self {
+            arguments: arguments.iter().map(ToString::to_string).collect(),
+            environment: Vec::new(),
+            nobody: None,
+            binary: None,
+            runtime_directory: RuntimeDirectory::new(),
+        }
+    }
+
+    /// With this runtime directory, which others may have used before.
+    #[must_use]
+    pub fn runtime_directory(mut self, directory: &RuntimeDirectory) -> Self {
+        self.runtime_directory = directory.clone();
+        self
     }
 
     /// Another daemon than [`binary`].
@@ -83,7 +127,8 @@ impl Launch {
         let log = Log::default();
         log.collect(child.stderr.take().expect("stderr is piped"));
         log.collect(child.stdout.take().expect("stdout is piped"));
-        Daemon { child, log, _namespace: namespace.clone() }
+        let runtime_directory = self.runtime_directory.clone();
+        Daemon { child, log, _namespace: namespace.clone(), _runtime_directory: runtime_directory }
     }
 
     fn command(&self) -> Command {
@@ -108,6 +153,7 @@ impl Launch {
             .args(&self.arguments)
             .env_clear()
             .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
+            .env("RUNTIME_DIRECTORY", self.runtime_directory.path())
             .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -122,6 +168,7 @@ pub struct Daemon {
     child: Child,
     log: Log,
     _namespace: Namespace,
+    _runtime_directory: RuntimeDirectory,
 }
 
 impl Daemon {

@@ -24,7 +24,7 @@ use std::{
 };
 
 pub use capture::{Advert, Capture, Direction, Frame};
-pub use daemon::{Daemon, Launch, binary, binary_without_program};
+pub use daemon::{Daemon, Launch, RuntimeDirectory, binary, binary_without_program};
 pub use guest::{DefaultRoute, Guest};
 pub use link::{Interface, Mac, Veth};
 pub use namespace::Namespace;

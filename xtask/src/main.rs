@@ -8,6 +8,7 @@
 
 mod build;
 mod build_ebpf;
+mod conformance;
 mod demo;
 mod neighbours;
 mod object;
@@ -35,6 +36,8 @@ enum Task {
     Build,
     /// Format, clippy, unit tests, release build, tests against the real kernel
     Test(test::Args),
+    /// Write CONFORMANCE.md: each rule of the RFCs with the test that shows it
+    Conformance(conformance::Args),
     /// Show the main job in network namespaces: guests get an address and a route
     Demo,
 }
@@ -46,6 +49,7 @@ fn main() -> ExitCode {
         Task::BuildEbpf => build_ebpf::run(&workspace).map(|()| ExitCode::SUCCESS),
         Task::Build => build::run(&workspace).map(|_| ExitCode::SUCCESS),
         Task::Test(args) => Ok(test::run(&workspace, &args)),
+        Task::Conformance(args) => conformance::run(&workspace, &args).map(|()| ExitCode::SUCCESS),
         Task::Demo => demo::run(&workspace).map(|never| match never {}),
     };
     done.unwrap_or_else(|error| {

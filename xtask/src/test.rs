@@ -9,13 +9,17 @@ use anyhow::{Context, Result};
 use clap::ValueEnum;
 
 use crate::{
-    build,
+    build, conformance,
     neighbours::Room,
     process,
     setup::{self, Scope, Toolchain},
     ui,
     workspace::Workspace,
 };
+
+/// Scenarios that are ignored, because they need the machine for themselves, and run on their own in the end. The first
+/// fills a table that all namespaces share.
+pub(crate) const ALONE: &[&str] = &["a_neighbour_table_full_of_strangers"];
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -33,6 +37,8 @@ enum Step {
     Setup,
     /// `cargo fmt --check`
     Format,
+    /// CONFORMANCE.md is what its table gives, and every test in it is there
+    Conformance,
     /// clippy, warnings denied, the filter included
     Lint,
     /// Unit tests
@@ -117,6 +123,7 @@ impl Run<'_> {
                 Ok(())
             }
             Step::Format => process::run(&mut workspace.cargo(["fmt", "--all", "--check"])),
+            Step::Conformance => conformance::check(workspace),
             Step::Lint => lint(workspace),
             Step::Unit => unit(workspace),
             Step::Build => match &self.toolchain {
@@ -180,6 +187,7 @@ impl Step {
         match self {
             Self::Setup => "setup: compiler, linker, tools",
             Self::Format => "format: cargo fmt",
+            Self::Conformance => "conformance: every rule has its test or its reason",
             Self::Lint => "lint: cargo clippy",
             Self::Unit => "unit: tests without privilege",
             Self::Build => "build: filter and release daemon",
@@ -192,14 +200,14 @@ impl Step {
     fn needs_toolchain(self) -> bool {
         match self {
             Self::Build | Self::Kernel | Self::Smoke => true,
-            Self::Setup | Self::Format | Self::Lint | Self::Unit => false,
+            Self::Setup | Self::Format | Self::Conformance | Self::Lint | Self::Unit => false,
         }
     }
 
     fn needs_root(self) -> bool {
         match self {
             Self::Kernel | Self::Smoke => true,
-            Self::Setup | Self::Format | Self::Lint | Self::Unit | Self::Build => false,
+            Self::Setup | Self::Format | Self::Conformance | Self::Lint | Self::Unit | Self::Build => false,
         }
     }
 }
@@ -253,8 +261,7 @@ fn kernel(workspace: &Workspace) -> Result<()> {
     let room = Room::make();
     test(&["--no-fail-fast", "--", "--test-threads=8"])?;
     drop(room);
-    // This one fills a table that all namespaces of the machine share, so it has to be alone.
-    test(&["--test", "scenarios", "--", "--ignored", "a_neighbour_table_full_of_strangers"])
+    ALONE.iter().try_for_each(|name| test(&["--test", "scenarios", "--", "--ignored", name]))
 }
 
 #[cfg(test)]
@@ -271,7 +278,7 @@ mod tests {
         assert_eq!(steps(&[Step::Unit, Step::Format, Step::Unit], &[]), [Step::Format, Step::Unit]);
         assert_eq!(
             steps(&[], &[Step::Setup, Step::Kernel, Step::Smoke]),
-            [Step::Format, Step::Lint, Step::Unit, Step::Build]
+            [Step::Format, Step::Conformance, Step::Lint, Step::Unit, Step::Build]
         );
     }
 

@@ -9,7 +9,11 @@ use std::time::Duration;
 
 use rand::{Rng, RngExt};
 
-use super::{Instant, eligibility::Service};
+use super::{
+    Instant,
+    eligibility::Service,
+    memory::{Past, Promise},
+};
 use crate::{
     addr::{LinkLocal, Prefix64},
     wire::{NdOption, PrefixInformation, RouterAdvert},
@@ -58,14 +62,8 @@ pub struct Parameters {
 #[derive(Clone, Debug)]
 pub struct Advertiser {
     state: State,
-    /// The source that guests hold as a router, until a final advertisement takes that back.
-    announced: Option<LinkLocal>,
-    /// The prefix advertised last and until when its Valid Lifetime runs.
-    promised: Option<Promise>,
-    /// Prefixes that went while a promise for them still runs; the oldest first.
-    withdrawn: Vec<Promise>,
-    /// When the last advertisement left, of whatever kind: the beginning of the 3 s floor.
-    last_sent: Option<Instant>,
+    /// What guests were told, when last: the beginning of the 3 s floor.
+    past: Past,
     /// Tries to send that failed in a row, and when the last of them did.
     failures: u32,
     failed_at: Option<Instant>,
@@ -74,6 +72,9 @@ pub struct Advertiser {
     failed_goodbyes: u32,
     in_flight: Option<Transmission>,
 }
+
+/// The source and the prefix that guests hold.
+pub type Footprint = (Option<LinkLocal>, Option<Prefix64>);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
@@ -86,12 +87,6 @@ enum State {
     /// No carrier: nothing is sent, nothing is taken back.
     Paused,
     Ceased,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Promise {
-    prefix: Prefix64,
-    until: Instant,
 }
 
 /// How an interface ceases to advertise [RFC 4861 6.2.5].
@@ -158,16 +153,34 @@ impl Advertiser {
     pub const fn new() -> Self {
         Self {
             state: State::Ceased,
-            announced: None,
-            promised: None,
-            withdrawn: Vec::new(),
-            last_sent: None,
+            past: Past { announced: None, promised: None, withdrawn: Vec::new(), last_sent: None },
             failures: 0,
             failed_at: None,
             retry_at: None,
             failed_goodbyes: 0,
             in_flight: None,
         }
+    }
+
+    /// One that takes over where another ended: with a goodbye to say, unless it is to serve as that one did.
+    #[must_use]
+    pub fn recall(mut past: Past) -> Self {
+        drop_surplus(&mut past.withdrawn);
+        Self { past, ..Self::new() }
+    }
+
+    /// What it would leave to a successor.
+    #[must_use]
+    pub const fn past(&self) -> &Past {
+        &self.past
+    }
+
+    /// What changes whenever a successor would have to know something else, but for the time that passes: every
+    /// advertisement prolongs the promise that it repeats, and is no news. A prefix is only withdrawn after having been
+    /// promised, so these two are enough.
+    #[must_use]
+    pub fn footprint(&self) -> Footprint {
+        (self.past.announced, self.past.promised.map(|promise| promise.prefix))
     }
 
     /// The interface is to be served as `service` says, from `now` on. Nothing happens if it already is; becoming
@@ -198,10 +211,10 @@ impl Advertiser {
         }
         match how.prefix {
             PrefixFate::Stands => {}
-            PrefixFate::Gone => self.withdrawn.extend(self.promised.take()),
+            PrefixFate::Gone => self.past.withdrawn.extend(self.past.promised.take()),
             PrefixFate::Forgotten => {
-                self.promised = None;
-                self.withdrawn.clear();
+                self.past.promised = None;
+                self.past.withdrawn.clear();
             }
         }
     }
@@ -260,7 +273,7 @@ impl Advertiser {
         let current = self
             .prefix()
             .map(|prefix| prefix_option(prefix, parameters.valid_lifetime, parameters.preferred_lifetime));
-        let withdrawn = self.withdrawn.iter().filter(|promise| promise.until > now);
+        let withdrawn = self.past.withdrawn.iter().filter(|promise| promise.until > now);
         RouterAdvert {
             cur_hop_limit: 0,
             flags: 0,
@@ -280,16 +293,16 @@ impl Advertiser {
     /// What was handed out has left at `now`. Returns how many tries had failed before.
     pub fn on_sent(&mut self, parameters: &Parameters, now: Instant, rng: &mut impl Rng) -> u32 {
         let Some(transmission) = self.in_flight.take() else { return 0 };
-        self.last_sent = Some(now);
+        self.past.last_sent = Some(now);
         (self.failed_at, self.retry_at, self.failed_goodbyes) = (None, None, 0);
         match (transmission.cause, &mut self.state) {
-            (Cause::Final, _) => self.announced = None,
+            (Cause::Final, _) => self.past.announced = None,
             (
                 Cause::Unsolicited | Cause::Solicited,
                 State::Advertising { service, next, solicited, initial_left },
             ) => {
-                self.announced = Some(service.source);
-                self.promised =
+                self.past.announced = Some(service.source);
+                self.past.promised =
                     Some(Promise { prefix: service.prefix, until: now + parameters.valid_lifetime });
                 *initial_left = initial_left.saturating_sub(1);
                 *solicited = false;
@@ -319,7 +332,7 @@ impl Advertiser {
 
     /// The goodbye that may be owed must not be said: its source has become somebody else's, or nobody would hear it.
     pub fn forgo_goodbye(&mut self) {
-        self.announced = None;
+        self.past.announced = None;
         self.failed_goodbyes = 0;
     }
 
@@ -332,18 +345,15 @@ impl Advertiser {
     /// Whether there is nothing left at `now` that a later life of the interface would need to know.
     #[must_use]
     pub fn is_spent(&self, now: Instant) -> bool {
-        let runs = |promise: &Promise| promise.until > now;
         self.state == State::Ceased
-            && self.announced.is_none()
-            && !self.promised.iter().any(runs)
-            && !self.withdrawn.iter().any(runs)
+            && !self.past.matters(now)
             && self.floor().is_none_or(|floor| floor <= now)
     }
 
     /// The source that guests hold as a router now.
     #[must_use]
     pub const fn announced(&self) -> Option<LinkLocal> {
-        self.announced
+        self.past.announced
     }
 
     /// Something has changed, so the next try is worth more than the last: it need not wait longer than the shortest time.
@@ -353,7 +363,7 @@ impl Advertiser {
 
     /// The source that a final advertisement is owed from: one that guests know and that is no longer in use.
     fn goodbye(&self) -> Option<LinkLocal> {
-        let announced = self.announced?;
+        let announced = self.past.announced?;
         match self.state {
             State::Advertising { service, .. } => (service.source != announced).then_some(announced),
             State::Paused => None,
@@ -363,27 +373,32 @@ impl Advertiser {
 
     /// Before when nothing may leave: 3 s after the last advertisement, and not before a retry is due.
     fn floor(&self) -> Option<Instant> {
-        self.last_sent.map(|sent| sent + MIN_DELAY_BETWEEN_RAS).max(self.retry_at)
+        self.past.last_sent.map(|sent| sent + MIN_DELAY_BETWEEN_RAS).max(self.retry_at)
     }
 
     /// The prefix that advertisements carry as current one: also in a final one, where it is the one sent last.
     fn prefix(&self) -> Option<Prefix64> {
         match self.state {
             State::Advertising { service, .. } => Some(service.prefix),
-            State::Paused | State::Ceased => self.promised.map(|promise| promise.prefix),
+            State::Paused | State::Ceased => self.past.promised.map(|promise| promise.prefix),
         }
     }
 
     /// `current` is the prefix now: the one promised before, if it was another, joins the withdrawn ones, and
     /// `current` itself, if it was withdrawn, is simply current again.
     fn take_back_all_but(&mut self, current: Prefix64, now: Instant) {
-        if let Some(promise) = self.promised.take_if(|promise| promise.prefix != current) {
-            self.withdrawn.push(promise);
+        if let Some(promise) = self.past.promised.take_if(|promise| promise.prefix != current) {
+            self.past.withdrawn.push(promise);
         }
-        self.withdrawn.retain(|promise| promise.prefix != current && promise.until > now);
-        let surplus = self.withdrawn.len().saturating_sub(MAX_WITHDRAWN);
-        self.withdrawn.drain(..surplus);
+        self.past.withdrawn.retain(|promise| promise.prefix != current && promise.until > now);
+        drop_surplus(&mut self.past.withdrawn);
     }
+}
+
+/// The oldest promises go first.
+fn drop_surplus(withdrawn: &mut Vec<Promise>) {
+    let surplus = withdrawn.len().saturating_sub(MAX_WITHDRAWN);
+    withdrawn.drain(..surplus);
 }
 
 /// Whether guests see no difference between two services.

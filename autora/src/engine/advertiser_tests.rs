@@ -2,6 +2,7 @@ use proptest::prelude::*;
 use rand::{SeedableRng, rngs::StdRng};
 
 use super::*;
+use crate::wire::{ALL_NODES, ipv6};
 
 const PARAMETERS: Parameters = Parameters {
     min_interval: secs(20),
@@ -246,7 +247,7 @@ fn a_changed_source_is_handed_over_and_starts_the_burst_again() {
 fn a_changed_prefix_takes_the_old_one_along_until_its_promise_is_over() {
     let mut bench = Bench::settled(7);
     bench.run_for(secs(10));
-    let promised_until = bench.advertiser.last_sent.unwrap() + secs(86_400);
+    let promised_until = bench.advertiser.past.last_sent.unwrap() + secs(86_400);
     bench.advertise(service(1, 2));
     assert_eq!(prefixes(&bench.sent[0].advert), [(prefix(2), 86_400), (prefix(1), 0)]);
     bench.run_for(secs(86_500));
@@ -284,6 +285,20 @@ fn at_most_eight_withdrawn_prefixes_ride_along() {
     let expected: Vec<_> =
         [(prefix(14), 86_400)].into_iter().chain((6..14).map(|n| (prefix(n), 0))).collect();
     assert_eq!(prefixes(&bench.sent.last().unwrap().advert), expected, "the oldest went");
+}
+
+#[test]
+fn the_largest_advertisement_fits_into_every_link() {
+    let mut bench = Bench::settled(21);
+    for number in 2..15 {
+        bench.run_for(secs(5));
+        bench.advertise(service(1, number));
+    }
+    let advert = &bench.sent.last().unwrap().advert;
+    assert_eq!(prefixes(advert).len(), 1 + MAX_WITHDRAWN);
+    let mut packet = Vec::new();
+    ipv6::encode(&mut packet, link_local(1).get(), ALL_NODES, |out| advert.encode(out));
+    assert!(packet.len() <= 1280, "the least MTU of IPv6 [RFC 8200 5]: {} bytes", packet.len());
 }
 
 #[test]

@@ -12,9 +12,12 @@ use rand::Rng;
 
 use super::{
     Instant,
-    advertiser::{Advertiser, Cause, Cease, Parameters, PrefixFate, Transmission},
+    advertiser::{
+        Advertiser, Cause, Cease, Footprint, MIN_DELAY_BETWEEN_RAS, Parameters, PrefixFate, Transmission,
+    },
     eligibility::{self, Policy, Reason, Service, Verdict},
     interface::Interface,
+    memory::{Completeness, Memory, Past, Remembered},
 };
 use crate::{
     addr::{IfIndex, LinkLocal},
@@ -30,6 +33,12 @@ pub struct Fleet {
     deadlines: BTreeSet<(Instant, IfIndex)>,
     actions: VecDeque<Action>,
     stopping: bool,
+    /// What a former life left of interfaces that were not seen in this one yet.
+    remembered: HashMap<IfIndex, (String, Past)>,
+    /// When that life may have sent last on any interface, if it could not say.
+    may_have_sent: Option<Instant>,
+    /// Whether there is news for [`Fleet::memory`].
+    has_news: bool,
 }
 
 /// Something that has to happen outside. Actions are carried out in the order in which they come.
@@ -97,6 +106,8 @@ struct Member {
     in_map: bool,
     /// Its entry in `Fleet::deadlines`.
     deadline: Option<Instant>,
+    /// The advertiser's own when it was last looked at.
+    footprint: Footprint,
 }
 
 /// What people know of a member.
@@ -117,7 +128,42 @@ impl Fleet {
             deadlines: BTreeSet::new(),
             actions: VecDeque::new(),
             stopping: false,
+            remembered: HashMap::new(),
+            may_have_sent: None,
+            has_news: false,
         }
+    }
+
+    /// Takes over at `now` from a daemon that ended, before anything is looked at.
+    pub fn recall(&mut self, memory: Memory, now: Instant) {
+        self.may_have_sent = match memory.completeness {
+            Completeness::Clean => None,
+            Completeness::Unclean { .. } => Some(now),
+        };
+        let interfaces = memory.at(now).interfaces.into_iter();
+        self.remembered = interfaces.map(|known| (known.index, (known.name, known.past))).collect();
+        self.has_news = true;
+    }
+
+    /// What a successor has to know if this life ends without a word after `now`.
+    #[must_use]
+    pub fn memory(&self, now: Instant) -> Memory {
+        let of = |index: &IfIndex, name: &String, past: &Past| Remembered {
+            index: *index,
+            name: name.clone(),
+            past: past.clone(),
+        };
+        let unseen = self.remembered.iter().map(|(index, (name, past))| of(index, name, past));
+        let members = self.members.iter();
+        let seen = members.map(|(index, member)| of(index, &member.seen.name, member.advertiser.past()));
+        let interfaces = unseen.chain(seen).filter(|known| known.past.matters(now)).collect();
+        let valid_lifetime = self.parameters.valid_lifetime;
+        Memory { completeness: Completeness::Unclean { valid_lifetime }, interfaces }
+    }
+
+    /// Whether [`Fleet::memory`] has changed since this was last asked, but for the time that passes.
+    pub fn take_news(&mut self) -> bool {
+        mem::take(&mut self.has_news)
     }
 
     /// Everything there is was looked at: reconciles each interface and forgets those that are not among them.
@@ -130,6 +176,7 @@ impl Fleet {
         for interface in interfaces {
             self.reconcile(interface, now);
         }
+        self.has_news |= !mem::take(&mut self.remembered).is_empty();
     }
 
     /// One interface was looked at.
@@ -143,11 +190,17 @@ impl Fleet {
             Some(member) => eligibility::decide(&self.policy, &interface, member.source()),
             None => eligibility::decide(&self.policy, &interface, None),
         };
-        if verdict == Verdict::Ignore && !self.members.contains_key(&index) {
+        let past = self.past_of(&interface);
+        if verdict == Verdict::Ignore && past.is_none() && !self.members.contains_key(&index) {
             return;
         }
-        let member = self.members.entry(index).or_insert_with(|| Member::new(interface.clone()));
+        let may_have_sent = self.may_have_sent.filter(|sent| now < *sent + MIN_DELAY_BETWEEN_RAS);
+        let member = self.members.entry(index).or_insert_with(|| {
+            let unknown = Past { last_sent: may_have_sent, ..Past::default() };
+            Member::new(interface.clone(), past.unwrap_or(unknown))
+        });
         let before = mem::replace(&mut member.verdict, verdict);
+        self.has_news |= member.seen.name != interface.name;
         member.seen = interface;
         match &member.verdict {
             Verdict::Serve(service) => {
@@ -168,6 +221,13 @@ impl Fleet {
         self.settle(index, now);
     }
 
+    /// What a former life left of an interface that is seen for the first time in this one.
+    fn past_of(&mut self, interface: &Interface) -> Option<Past> {
+        let (name, past) = self.remembered.remove(&interface.index)?;
+        self.has_news = true;
+        (name == interface.name).then_some(past)
+    }
+
     /// While goodbyes are on their way only one thing matters: whether each may still be said.
     fn heed_while_stopping(&mut self, interface: Interface) {
         let index = interface.index;
@@ -180,7 +240,9 @@ impl Fleet {
 
     /// The interface is gone, and so is everything that was known of it.
     pub fn forget(&mut self, index: IfIndex) {
+        self.has_news |= self.remembered.remove(&index).is_some();
         let Some(member) = self.members.remove(&index) else { return };
+        self.has_news = true;
         self.actions.retain(|action| !action.sends_on(index));
         if member.in_map {
             self.actions.push_back(Action::Unserve(index));
@@ -330,6 +392,8 @@ impl Fleet {
                 self.deadlines.insert((deadline, index));
             }
         }
+        let footprint = member.advertiser.footprint();
+        self.has_news |= mem::replace(&mut member.footprint, footprint) != footprint;
     }
 
     /// Tells people of the member's verdict if it is not the one that they were told last.
@@ -347,10 +411,11 @@ impl Fleet {
 }
 
 impl Member {
-    fn new(seen: Interface) -> Self {
+    fn new(seen: Interface, past: Past) -> Self {
         let told = Told { name: seen.name.clone(), verdict: Verdict::Ignore };
-        let advertiser = Advertiser::new();
-        Self { seen, verdict: Verdict::Ignore, told, advertiser, in_map: false, deadline: None }
+        let advertiser = Advertiser::recall(past);
+        let footprint = advertiser.footprint();
+        Self { seen, verdict: Verdict::Ignore, told, advertiser, in_map: false, deadline: None, footprint }
     }
 
     /// The source in use, if the interface is served.
@@ -431,3 +496,7 @@ fn change(before: &Verdict, after: &Verdict) -> Option<Change> {
 #[cfg(test)]
 #[path = "fleet_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "fleet_restart_tests.rs"]
+mod restart_tests;

@@ -13,16 +13,16 @@ use crate::{
     },
 };
 
-const fn secs(seconds: u64) -> Duration {
+pub(super) const fn secs(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
-fn index(n: u32) -> IfIndex {
+pub(super) fn index(n: u32) -> IfIndex {
     IfIndex::new(n).unwrap()
 }
 
 /// A fit interface: tapN with fe80::N and 2001:db8:N::1/64.
-fn tap(n: u32) -> Interface {
+pub(super) fn tap(n: u32) -> Interface {
     let address = |text: String, scope| Address {
         address: text.parse().unwrap(),
         prefix_len: 64,
@@ -45,31 +45,31 @@ fn tap(n: u32) -> Interface {
     }
 }
 
-fn changed(n: u32, change: impl FnOnce(&mut Interface)) -> Interface {
+pub(super) fn changed(n: u32, change: impl FnOnce(&mut Interface)) -> Interface {
     let mut interface = tap(n);
     change(&mut interface);
     interface
 }
 
-fn forwarding_off(interface: &mut Interface) {
+pub(super) fn forwarding_off(interface: &mut Interface) {
     interface.ipv6.as_mut().unwrap().forwarding = false;
 }
 
 /// A fleet in virtual time, with a filter map of its own to hold the actions against.
-struct Bench {
-    fleet: Fleet,
-    now: Instant,
-    rng: StdRng,
+pub(super) struct Bench {
+    pub(super) fleet: Fleet,
+    pub(super) now: Instant,
+    pub(super) rng: StdRng,
     map: HashSet<IfIndex>,
     capacity: usize,
     /// Everything that happened, in short: `+1` served, `-1` taken out, `~1` mark cleared, `RA 1`, `final 1`, and reports.
-    events: Vec<String>,
-    last_sent: HashMap<IfIndex, Instant>,
-    last_advert: Option<RouterAdvert>,
+    pub(super) events: Vec<String>,
+    pub(super) last_sent: HashMap<IfIndex, Instant>,
+    pub(super) last_advert: Option<RouterAdvert>,
 }
 
 impl Bench {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let policy = Policy { pattern: Regex::new("^tap[0-9]+$").unwrap() };
         let parameters = Parameters {
             min_interval: secs(20),
@@ -90,17 +90,17 @@ impl Bench {
         }
     }
 
-    fn see(&mut self, interface: Interface) {
+    pub(super) fn see(&mut self, interface: Interface) {
         self.fleet.reconcile(interface, self.now);
         self.run_for(Duration::ZERO);
     }
 
-    fn see_all(&mut self, interfaces: impl IntoIterator<Item = Interface>) {
+    pub(super) fn see_all(&mut self, interfaces: impl IntoIterator<Item = Interface>) {
         self.fleet.reconcile_all(interfaces.into_iter().collect(), self.now);
         self.run_for(Duration::ZERO);
     }
 
-    fn run_for(&mut self, duration: Duration) {
+    pub(super) fn run_for(&mut self, duration: Duration) {
         let end = self.now + duration;
         loop {
             self.act();
@@ -163,7 +163,7 @@ impl Bench {
         format!("{} {index}", if is_final { "final" } else { "RA" })
     }
 
-    fn take_events(&mut self) -> Vec<String> {
+    pub(super) fn take_events(&mut self) -> Vec<String> {
         mem::take(&mut self.events)
     }
 }

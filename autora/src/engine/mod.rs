@@ -7,6 +7,7 @@ pub mod advertiser;
 pub mod eligibility;
 pub mod fleet;
 pub mod interface;
+pub mod memory;
 mod time;
 
 pub use fleet::Fleet;

@@ -8,3 +8,4 @@ pub mod privileges;
 pub mod receiver;
 pub mod sender;
 pub mod service_manager;
+pub mod state_file;

@@ -178,6 +178,11 @@ fn advertisements(mac: Mac) -> Vec<Row> {
         foreign("a foreign router", &advert(options(0))),
         foreign("a foreign router with an option", &advert(options(1))),
         foreign("a foreign router with 17 options", &advert(options(17))),
+        foreign("a foreign router with every flag", &RouterAdvert { flags: 0xff, ..advert(options(1)) }),
+        foreign(
+            "a foreign router with options that are unknown or belong elsewhere",
+            &advert([2, 4, 253].map(|kind| NdOption::Other { kind, body: vec![0xaa; 6] }).into()),
+        ),
         row(
             "a foreign router with one of the last link-local addresses",
             Reason::ForeignAdvertisement,

@@ -204,7 +204,9 @@ fn a_log_that_nobody_takes_ends_nothing() {
     let mut line = Line::new(&host, &guest, 1);
     let (reader, writer) = std::io::pipe().expect("a pipe");
     let mut command = Command::new(autora_tests::binary());
+    let directory = autora_tests::RuntimeDirectory::new();
     command.args(rarely(&["--heartbeat-interval=1s"])).stderr(writer);
+    command.env("AUTORA_RUNTIME_DIRECTORY", directory.path());
     let mut daemon = host.enter(|| command.spawn()).expect("the daemon can be started");
     // The command holds the other end, too.
     drop(command);

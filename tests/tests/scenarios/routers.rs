@@ -8,7 +8,7 @@ use autora_tests::{Daemon, Mac, Namespace, Solicit};
 use crate::bench::{FLOOR, Line, MAX_DELAY, SLACK, SOON, rarely};
 
 /// The shortest advertisement there is: a solicitation of another type, with the 8 bytes more of its fixed part.
-fn advertisement(line: &Line) -> Solicit {
+pub(crate) fn advertisement(line: &Line) -> Solicit {
     Solicit {
         kind: ROUTER_ADVERTISEMENT,
         link_destination: Mac::ALL_NODES,

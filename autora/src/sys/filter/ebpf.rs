@@ -1,6 +1,11 @@
 //! The eBPF form: the embedded program, its maps, and nothing of aya beyond this file and its neighbours.
 
-use std::{fmt, io, net::Ipv6Addr, os::fd::AsFd, time::Duration};
+use std::{
+    fmt, io,
+    net::Ipv6Addr,
+    os::fd::{AsFd, AsRawFd, OwnedFd},
+    time::Duration,
+};
 
 use autora_common::{
     Reason,
@@ -11,12 +16,17 @@ use aya::{
     maps::{HashMap, Map, MapData, MapError, PerCpuArray},
     programs::{ProgramError, SocketFilter},
 };
-use nix::libc::{E2BIG, ENOENT};
+use nix::{
+    libc::{self, E2BIG, ENOENT},
+    setsockopt_impl, sockopt_impl,
+    sys::socket::setsockopt,
+};
 
 use super::{
     Counters, ForeignRouter, InterfaceStats, LoadError, ServeError,
     error::{errno_of, io_error},
     kernel_log::{self, KernelLog},
+    loader::{self, Loaded},
 };
 use crate::{addr::IfIndex, engine::Instant};
 
@@ -29,7 +39,7 @@ pub fn embedded() -> Option<&'static [u8]> {
 
 /// The loaded program and its maps.
 pub(super) struct Ebpf {
-    program: aya::Ebpf,
+    program: OwnedFd,
     served: HashMap<MapData, u32, PendingMark>,
     interfaces: HashMap<MapData, u32, Stats>,
     totals: PerCpuArray<MapData, u64>,
@@ -44,6 +54,15 @@ struct Stats(maps::InterfaceStats);
 // SAFETY: `repr(C)`, without padding (the crate asserts the layout), and all integers.
 unsafe impl Pod for Stats {}
 
+sockopt_impl!(
+    /// Puts an eBPF program in front of a socket, by its descriptor (`socket(7)`).
+    AttachBpf,
+    SetOnly,
+    libc::SOL_SOCKET,
+    libc::SO_ATTACH_BPF,
+    i32
+);
+
 impl fmt::Debug for Ebpf {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Ebpf").finish_non_exhaustive()
@@ -53,24 +72,52 @@ impl fmt::Debug for Ebpf {
 impl Ebpf {
     pub(super) fn load(capacity: u32) -> Result<Self, LoadError> {
         let object = embedded().ok_or(LoadError::NoProgram)?;
-        let mut ebpf = kernel_log::configure(EbpfLoader::new().btf(None))
-            .map_max_entries(SERVED, capacity)
-            .map_max_entries(INTERFACES, capacity)
-            .load(object)?;
-        program_mut(&mut ebpf)?.load().map_err(aya::EbpfError::from)?;
+        let max_entries = [(SERVED, capacity), (INTERFACES, capacity)];
+        if kernel_log::wanted() {
+            Self::load_talkative(object, &max_entries)
+        } else {
+            Self::load_silent(object, &max_entries)
+        }
+    }
+
+    fn load_silent(object: &[u8], max_entries: &[(&str, u32)]) -> Result<Self, LoadError> {
+        let Loaded { program, mut maps } = loader::load(object, max_entries, aya_log::LEVEL)?;
+        let mut take = |name, kind: fn(MapData) -> Map| {
+            maps.remove(name).map(kind).ok_or_else(|| MapError::InvalidName { name: String::from(name) })
+        };
         Ok(Self {
-            served: take_map(&mut ebpf, SERVED)?,
-            interfaces: take_map(&mut ebpf, INTERFACES)?,
-            totals: take_map(&mut ebpf, TOTALS)?,
+            served: of_type(take(SERVED, Map::HashMap))?,
+            interfaces: of_type(take(INTERFACES, Map::HashMap))?,
+            totals: of_type(take(TOTALS, Map::PerCpuArray))?,
+            log: None,
+            program,
+        })
+    }
+
+    /// aya's reader of log records wants the object as aya's loader makes it, which takes its time.
+    fn load_talkative(object: &[u8], max_entries: &[(&str, u32)]) -> Result<Self, LoadError> {
+        let mut loader = EbpfLoader::new();
+        let loader = kernel_log::configure(loader.btf(None));
+        for (name, entries) in max_entries {
+            loader.map_max_entries(name, *entries);
+        }
+        let mut ebpf = loader.load(object)?;
+        let program = program_mut(&mut ebpf)?;
+        program.load().map_err(aya::EbpfError::from)?;
+        let program = program.fd().and_then(|fd| Ok(fd.try_clone()?)).map_err(aya::EbpfError::from)?;
+        let mut take =
+            |name| ebpf.take_map(name).ok_or_else(|| MapError::InvalidName { name: String::from(name) });
+        Ok(Self {
+            served: of_type(take(SERVED))?,
+            interfaces: of_type(take(INTERFACES))?,
+            totals: of_type(take(TOTALS))?,
             log: KernelLog::open(&mut ebpf),
-            program: ebpf,
+            program: program.as_fd().try_clone_to_owned()?,
         })
     }
 
     pub(super) fn attach(&self, socket: impl AsFd) -> io::Result<()> {
-        let program: Result<&SocketFilter, _> =
-            self.program.program(PROGRAM).expect("`load` has found the program").try_into();
-        program.and_then(|program| program.attach(socket)).map_err(io::Error::other)
+        Ok(setsockopt(&socket, AttachBpf, &self.program.as_raw_fd())?)
     }
 
     pub(super) fn take_log(&mut self) -> Option<KernelLog> {
@@ -137,13 +184,9 @@ fn program_mut(ebpf: &mut aya::Ebpf) -> Result<&mut SocketFilter, aya::EbpfError
     Ok(program.try_into()?)
 }
 
-/// Takes a map out of the loaded object, checked against the key and value that it is wanted with.
-fn take_map<M: TryFrom<Map, Error = MapError>>(
-    ebpf: &mut aya::Ebpf,
-    name: &str,
-) -> Result<M, aya::EbpfError> {
-    let map = ebpf.take_map(name).ok_or_else(|| MapError::InvalidName { name: name.to_owned() })?;
-    Ok(M::try_from(map)?)
+/// A map, checked against the key and value that it is wanted with.
+fn of_type<M: TryFrom<Map, Error = MapError>>(map: Result<Map, MapError>) -> Result<M, aya::EbpfError> {
+    Ok(M::try_from(map?)?)
 }
 
 fn refusal(error: MapError) -> ServeError {

@@ -55,6 +55,15 @@ impl From<EbpfError> for LoadError {
     }
 }
 
+impl From<io::Error> for LoadError {
+    fn from(error: io::Error) -> Self {
+        match error.raw_os_error() {
+            Some(nix::libc::EPERM) => Self::Permission,
+            Some(_) | None => Self::Unsupported(error.into()),
+        }
+    }
+}
+
 /// The errno at the bottom of a chain of errors.
 pub(super) fn errno_of(error: &(dyn Error + 'static)) -> Option<i32> {
     let io = error.downcast_ref::<io::Error>().and_then(io::Error::raw_os_error);
@@ -62,7 +71,7 @@ pub(super) fn errno_of(error: &(dyn Error + 'static)) -> Option<i32> {
 }
 
 /// The last lines of the verifier's log, in one; its statistics at the very end say nothing about the cause.
-fn last_words(log: &str) -> String {
+pub(super) fn last_words(log: &str) -> String {
     let lines: Vec<_> =
         log.lines().map(str::trim).filter(|line| !line.is_empty() && !is_statistics(line)).collect();
     lines[lines.len().saturating_sub(3)..].join("; ")

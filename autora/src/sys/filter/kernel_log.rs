@@ -1,6 +1,6 @@
 //! Log records of the filter in the kernel, one per packet, into the daemon's log at level TRACE.
 //!
-//! Below that level the loader sets the filter's log level to 0, the verifier sees that the statements are never reached
+//! Below that level the filter's log level is 0, the verifier sees that the statements are never reached
 //! and removes them.
 
 use std::{fmt, io};
@@ -21,19 +21,20 @@ pub(crate) struct KernelLog(EbpfLogger<IntoTracing>);
 /// The same, registered with the runtime.
 pub(crate) struct KernelLogStream(AsyncFd<EbpfLogger<IntoTracing>>);
 
-/// Tells the filter that is about to be loaded whether to log.
+/// Whether anybody wants to see them.
+pub(super) fn wanted() -> bool {
+    tracing::enabled!(target: TARGET, Level::TRACE)
+}
+
+/// Tells the filter that is about to be loaded to log everything.
 pub(super) fn configure<'a, 'l>(loader: &'l mut EbpfLoader<'a>) -> &'l mut EbpfLoader<'a> {
-    const NEVER: &u8 = &0;
     const EVERYTHING: &u8 = &(aya_log::Level::Trace as u8);
-    loader.override_global(aya_log::LEVEL, if enabled() { EVERYTHING } else { NEVER }, true)
+    loader.override_global(aya_log::LEVEL, EVERYTHING, true)
 }
 
 impl KernelLog {
-    /// Takes over the ring buffer of the loaded filter, if its records are wanted.
+    /// Takes over the ring buffer of the loaded filter.
     pub(super) fn open(ebpf: &mut aya::Ebpf) -> Option<Self> {
-        if !enabled() {
-            return None;
-        }
         EbpfLogger::init_with_logger(ebpf, IntoTracing)
             .map(Self)
             .inspect_err(|error| tracing::warn!(%error, "no log records from the eBPF filter"))
@@ -68,10 +69,6 @@ impl fmt::Debug for KernelLogStream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("KernelLogStream").finish_non_exhaustive()
     }
-}
-
-fn enabled() -> bool {
-    tracing::enabled!(target: TARGET, Level::TRACE)
 }
 
 /// Where the reader of the records puts them. It is not installed as the process's logger: aya's own messages would

@@ -9,6 +9,7 @@ mod counters;
 mod ebpf;
 mod error;
 mod kernel_log;
+mod loader;
 
 use std::{collections::HashMap, fmt, io, net::Ipv6Addr, os::fd::AsFd, time::Duration};
 

@@ -1,0 +1,266 @@
+//! One daemon's memory in the hands of the next.
+
+use std::time::Duration;
+
+use super::{
+    tests::{Bench, changed, forwarding_off, index, secs, tap},
+    *,
+};
+use crate::{
+    engine::memory::Promise,
+    wire::{NdOption, RouterAdvert},
+};
+
+/// How the first daemon ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    /// SIGHUP, or SIGTERM with `--on-exit keep`.
+    Silent,
+    /// SIGTERM: every goodbye was said.
+    Withdrawn,
+    /// SIGKILL.
+    Killed,
+}
+
+/// A second life, `gap` after the first ended so.
+fn restarted(mut first: Bench, end: End, gap: Duration) -> Bench {
+    if end == End::Withdrawn {
+        first.fleet.stop();
+        first.run_for(secs(3));
+    }
+    let mut memory = first.fleet.memory(first.now);
+    if end != End::Killed {
+        memory.completeness = Completeness::Clean;
+    }
+    let mut second = Bench::new();
+    second.now = first.now + gap;
+    // The rules of the first life hold in the second.
+    second.last_sent = first.last_sent;
+    second.fleet.recall(memory, second.now);
+    second
+}
+
+/// tap1 was advertised for `served`; then a daemon takes over.
+fn tap1_restarted(served: Duration, end: End, gap: Duration) -> Bench {
+    let mut first = Bench::new();
+    first.see(tap(1));
+    first.run_for(served);
+    restarted(first, end, gap)
+}
+
+fn other_prefix(interface: &mut Interface) {
+    interface.addresses[0].address = "2001:db8:99::1".parse().unwrap();
+}
+
+fn withdrawn(advert: &RouterAdvert) -> Vec<String> {
+    let prefixes = advert.options.iter().filter_map(|option| match option {
+        NdOption::PrefixInformation(information) => Some(information),
+        NdOption::SourceLinkLayerAddress(_) | NdOption::Mtu(_) | NdOption::Other { .. } => None,
+    });
+    prefixes
+        .filter(|information| information.valid.is_zero() && information.preferred.is_zero())
+        .map(|information| information.prefix.to_string())
+        .collect()
+}
+
+const NEW: &[&str] = &["tap1 serving", "+1", "RA 1"];
+
+#[test]
+fn after_a_clean_end_the_three_seconds_go_on_exactly() {
+    for end in [End::Silent, End::Withdrawn] {
+        // A goodbye, where there is one, counts like any other.
+        let mut second = tap1_restarted(secs(1), end, Duration::from_millis(100));
+        let due = second.last_sent[&index(1)] + MIN_DELAY_BETWEEN_RAS;
+        second.see(tap(1));
+        second.run_for(due.saturating_since(second.now).saturating_sub(Duration::from_nanos(1)));
+        assert_eq!(second.take_events(), ["tap1 serving"], "{end:?}");
+        second.run_for(Duration::from_nanos(1));
+        assert_eq!(
+            (second.now, second.take_events()),
+            (due, vec!["+1".to_owned(), "RA 1".to_owned()]),
+            "{end:?}"
+        );
+    }
+    let mut second = tap1_restarted(secs(1), End::Silent, secs(2));
+    second.see(tap(1));
+    assert_eq!(second.take_events(), NEW, "they are over");
+}
+
+#[test]
+fn after_a_crash_first_advertisements_wait_three_seconds_wherever_they_leave() {
+    // tap2 is not in the memory: it may have come a moment before the crash.
+    let mut second = tap1_restarted(secs(100), End::Killed, secs(50));
+    second.see_all([tap(1), tap(2)]);
+    second.run_for(Duration::from_millis(2_999));
+    assert_eq!(second.take_events(), ["tap1 serving", "tap2 serving"]);
+    second.run_for(Duration::from_millis(1));
+    assert_eq!(second.take_events(), ["+1", "RA 1", "+2", "RA 2"]);
+    second.see(tap(3));
+    assert_eq!(second.take_events(), ["tap3 serving", "+3", "RA 3"], "it came later");
+}
+
+#[test]
+fn without_a_memory_they_leave_at_once() {
+    let mut bench = Bench::new();
+    bench.see(tap(1));
+    assert_eq!(bench.take_events(), NEW);
+}
+
+#[test]
+fn a_prefix_that_changed_meanwhile_is_deprecated() {
+    for end in [End::Silent, End::Withdrawn, End::Killed] {
+        let mut second = tap1_restarted(secs(10), end, secs(10));
+        second.see(changed(1, other_prefix));
+        second.run_for(secs(3));
+        let advert = second.last_advert.take().unwrap();
+        assert_eq!(withdrawn(&advert), ["2001:db8:1::/64"], "{end:?}");
+
+        let mut second = tap1_restarted(secs(10), end, secs(10));
+        second.see(tap(1));
+        second.run_for(secs(3));
+        let advert = second.last_advert.take().unwrap();
+        assert!(withdrawn(&advert).is_empty(), "the control: {end:?}");
+    }
+}
+
+#[test]
+fn a_promise_runs_on_through_a_restart() {
+    let until = |end| {
+        let mut second = tap1_restarted(secs(10), end, secs(600));
+        second.see(changed(1, other_prefix));
+        let start = second.now;
+        let rides_along = |second: &mut Bench| {
+            second.run_for(secs(60));
+            second.last_advert.as_ref().is_none_or(|advert| !withdrawn(advert).is_empty())
+        };
+        while rides_along(&mut second) {}
+        second.now.saturating_since(start)
+    };
+    // Within the minutes in which one looks.
+    let (clean, killed) = (until(End::Silent), until(End::Killed));
+    assert!((secs(85_700)..secs(85_900)).contains(&clean), "{clean:?}");
+    assert!((secs(86_400)..secs(86_530)).contains(&killed), "the last may have left just before: {killed:?}");
+}
+
+#[test]
+fn what_was_withdrawn_before_stays_withdrawn() {
+    let mut first = Bench::new();
+    first.see(tap(1));
+    first.run_for(secs(10));
+    first.see(changed(1, other_prefix));
+    first.run_for(secs(10));
+    let mut second = restarted(first, End::Silent, secs(5));
+    second.see(changed(1, other_prefix));
+    assert_eq!(withdrawn(second.last_advert.as_ref().unwrap()), ["2001:db8:1::/64"]);
+}
+
+#[test]
+fn a_link_local_address_that_changed_meanwhile_is_handed_over() {
+    let mut second = tap1_restarted(secs(10), End::Silent, secs(10));
+    second.see(changed(1, |i| i.addresses[1].address = "fe80::99".parse().unwrap()));
+    assert_eq!(second.take_events(), ["tap1 serving", "final 1"]);
+    second.run_for(secs(3));
+    assert_eq!(second.take_events(), ["+1", "RA 1"]);
+
+    let mut second = tap1_restarted(secs(10), End::Withdrawn, secs(10));
+    second.see(changed(1, |i| i.addresses[1].address = "fe80::99".parse().unwrap()));
+    assert_eq!(second.take_events(), NEW, "guests knew of none any more");
+}
+
+#[test]
+fn a_router_that_is_none_any_more_says_so() {
+    for (what, change, expected) in [
+        ("unfit", forwarding_off as fn(&mut Interface), ["tap1 forwarding-off", "final 1"].as_slice()),
+        ("down", |i| i.flags.up = false, &["tap1 down"]),
+        // It may be somebody else's interface by now.
+        ("another name", |i| i.name = "other".to_owned(), &[]),
+        ("a carrier that went", |i| i.flags.carrier = false, &["tap1 serving"]),
+    ] {
+        let mut second = tap1_restarted(secs(10), End::Silent, secs(10));
+        second.see_all([changed(1, change)]);
+        assert_eq!(second.take_events(), *expected, "{what}");
+        second.run_for(secs(100));
+        assert!(second.events.is_empty(), "{what}");
+    }
+}
+
+#[test]
+fn one_that_matches_no_longer_hears_a_goodbye() {
+    let mut second = tap1_restarted(secs(10), End::Silent, secs(10));
+    second.fleet.policy.pattern = regex::Regex::new("^vm[0-9]+$").unwrap();
+    second.see_all([tap(1), tap(2)]);
+    assert_eq!(second.take_events(), ["final 1"]);
+}
+
+#[test]
+fn what_is_gone_is_forgotten_once_everything_was_looked_at() {
+    let mut second = tap1_restarted(secs(10), End::Silent, secs(10));
+    second.see(tap(2));
+    let names = |bench: &Bench| {
+        let mut names: Vec<_> =
+            bench.fleet.memory(bench.now).interfaces.into_iter().map(|known| known.name).collect();
+        names.sort();
+        names
+    };
+    assert_eq!(names(&second), ["tap1", "tap2"], "a listing that was interrupted");
+    second.see_all([tap(2)]);
+    assert_eq!(names(&second), ["tap2"]);
+    second.fleet.forget(index(2));
+    assert!(names(&second).is_empty());
+}
+
+#[test]
+fn a_crash_before_anything_was_seen_loses_nothing() {
+    let second = tap1_restarted(secs(10), End::Silent, secs(10));
+    let mut third = restarted(second, End::Killed, secs(10));
+    third.see(changed(1, other_prefix));
+    third.run_for(secs(3));
+    assert_eq!(withdrawn(third.last_advert.as_ref().unwrap()), ["2001:db8:1::/64"]);
+}
+
+#[test]
+fn only_what_a_successor_must_know_is_news() {
+    let mut bench = Bench::new();
+    for (what, act, expected) in [
+        ("nothing yet", (|_| ()) as fn(&mut Bench), false),
+        ("a first RA", |bench| bench.see(tap(1)), true),
+        ("RAs as they come", |bench| bench.run_for(secs(1_000)), false),
+        ("an answer", |bench| bench.fleet.on_solicit(index(1), bench.now, &mut bench.rng), false),
+        ("an unfit interface", |bench| bench.see(changed(2, forwarding_off)), false),
+        ("another prefix", |bench| bench.see(changed(1, other_prefix)), true),
+        ("RAs with it", |bench| bench.run_for(secs(1_000)), false),
+        ("the first again", |bench| bench.see(tap(1)), true),
+        ("the end of the 3 s", |bench| bench.run_for(secs(3)), false),
+        (
+            "another source",
+            |bench| bench.see(changed(1, |i| i.addresses[1].address = "fe80::99".parse().unwrap())),
+            true,
+        ),
+        ("RAs from it", |bench| bench.run_for(secs(100)), true),
+        ("and more", |bench| bench.run_for(secs(100)), false),
+        ("its end", |bench| bench.fleet.forget(index(1)), true),
+    ] {
+        act(&mut bench);
+        bench.run_for(Duration::ZERO);
+        assert_eq!(bench.fleet.take_news(), expected, "{what}");
+    }
+}
+
+#[test]
+fn a_memory_of_the_future_silences_nobody() {
+    let mut second = Bench::new();
+    let later = second.now + secs(10_000);
+    let past = Past {
+        last_sent: Some(later),
+        promised: Some(Promise {
+            prefix: crate::addr::Prefix64::containing("2001:db8:1::".parse().unwrap()),
+            until: later,
+        }),
+        ..Past::default()
+    };
+    let interfaces = vec![Remembered { index: index(1), name: "tap1".to_owned(), past }];
+    second.fleet.recall(Memory { completeness: Completeness::Clean, interfaces }, second.now);
+    second.see(tap(1));
+    second.run_for(secs(3));
+    assert_eq!(second.take_events(), NEW);
+}

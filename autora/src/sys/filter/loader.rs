@@ -1,0 +1,170 @@
+//! Loads the filter without asking the kernel for more than it needs.
+//!
+//! aya's own loader first reads and parses the types of the whole kernel (33 ms, and 20 MB for a moment), then loads some
+//! twenty probes to learn what the kernel can do. This filter has no use for either: no CO-RE, nothing newer than
+//! Linux 5.8. So aya-obj reads the object and relocates it, aya owns the maps, and the three system calls in between are
+//! made here.
+
+use std::{
+    collections::{HashMap, HashSet},
+    ffi::{CStr, c_long},
+    io,
+    os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd},
+};
+
+use autora_common::maps::PROGRAM;
+use aya::maps::MapData;
+use aya_obj::{
+    EbpfSectionKind, Object,
+    generated::{bpf_attr, bpf_cmd, bpf_insn, bpf_prog_type},
+};
+use nix::{errno::Errno, libc};
+
+use super::error::{LoadError, last_words};
+
+/// Room for what the verifier says of a program that it refuses; the end of it is what counts.
+const VERIFIER_LOG: usize = 64 << 10;
+
+/// The `log_level` of a load that is to be explained: each step, and the statistics (include/linux/bpf_verifier.h).
+const EXPLAIN: u32 = 1 | 4;
+
+/// The program in the kernel, and its maps by name.
+pub(super) struct Loaded {
+    pub(super) program: OwnedFd,
+    pub(super) maps: HashMap<String, MapData>,
+}
+
+/// Loads `object` with `max_entries` for the maps named there, and the byte named `silenced` as 0.
+pub(super) fn load(object: &[u8], max_entries: &[(&str, u32)], silenced: &str) -> Result<Loaded, LoadError> {
+    let mut object = Object::parse(object).map_err(unusable)?;
+    object.patch_map_data(HashMap::from([(silenced, (&[0][..], true))])).map_err(unusable)?;
+    let mut maps = HashMap::new();
+    let mut definitions = HashMap::new();
+    for (name, mut definition) in object.maps.drain() {
+        if let Some((_, entries)) = max_entries.iter().find(|(wanted, _)| *wanted == name) {
+            definition.set_max_entries(*entries);
+        }
+        let map = MapData::create(definition.clone(), &name, None).map_err(aya::EbpfError::from)?;
+        fill(map.fd().as_fd(), &mut definition)?;
+        maps.insert(name.clone(), map);
+        definitions.insert(name, definition);
+    }
+    relocate(&mut object, &maps, &definitions)?;
+    Ok(Loaded { program: load_program(&object)?, maps })
+}
+
+/// Constants become part of the map, and the map read-only, so that the verifier takes them for constants.
+fn fill(map: BorrowedFd<'_>, definition: &mut aya_obj::Map) -> Result<(), LoadError> {
+    if !definition.data().is_empty() {
+        write_first(map, definition.data_mut()).map_err(LoadError::from)?;
+    }
+    if definition.section_kind() == EbpfSectionKind::Rodata {
+        freeze(map).map_err(LoadError::from)?;
+    }
+    Ok(())
+}
+
+fn relocate(
+    object: &mut Object,
+    maps: &HashMap<String, MapData>,
+    definitions: &HashMap<String, aya_obj::Map>,
+) -> Result<(), LoadError> {
+    let sections: HashSet<usize> = object.functions.keys().map(|(section, _)| *section).collect();
+    let created = definitions
+        .iter()
+        .map(|(name, definition)| (name.as_str(), maps[name].fd().as_fd().as_raw_fd(), definition));
+    object.relocate_maps(created, &sections).map_err(unusable)?;
+    object.relocate_calls(&sections).map_err(unusable)
+}
+
+/// Loads it in silence first: an explanation costs time, and is only wanted after a refusal.
+fn load_program(object: &Object) -> Result<OwnedFd, LoadError> {
+    let program = object.programs.get(PROGRAM);
+    let function = program.and_then(|program| object.functions.get(&program.function_key()));
+    let instructions = &function.ok_or(LoadError::NoProgram)?.instructions;
+    let load = |log: &mut [u8]| prog_load(PROGRAM, instructions, &object.license, log);
+    load(&mut []).or_else(|refusal| {
+        if refusal.raw_os_error() == Some(libc::EPERM) {
+            return Err(LoadError::Permission);
+        }
+        let mut log = vec![0; VERIFIER_LOG];
+        load(&mut log).map_err(|source| {
+            let said = CStr::from_bytes_until_nul(&log).unwrap_or_default();
+            LoadError::Verifier { verdict: last_words(&said.to_string_lossy()), source }
+        })
+    })
+}
+
+fn unusable(error: impl std::error::Error + Send + Sync + 'static) -> LoadError {
+    LoadError::Unsupported(error.into())
+}
+
+/// `BPF_PROG_LOAD` of a socket filter; `log` takes what the verifier says, if it has room for anything.
+fn prog_load(name: &str, instructions: &[bpf_insn], license: &CStr, log: &mut [u8]) -> io::Result<OwnedFd> {
+    let mut attributes = no_attributes();
+    {
+        // SAFETY: every field of the union is plain data, and all of it is zero.
+        let load = unsafe { &mut attributes.__bindgen_anon_3 };
+        load.prog_type = bpf_prog_type::BPF_PROG_TYPE_SOCKET_FILTER as u32;
+        load.insns = instructions.as_ptr() as u64;
+        load.insn_cnt = u32::try_from(instructions.len()).map_err(io::Error::other)?;
+        load.license = license.as_ptr() as u64;
+        // The last byte stays 0.
+        for (to, from) in load.prog_name[..15].iter_mut().zip(name.bytes()) {
+            *to = from.cast_signed();
+        }
+        if !log.is_empty() {
+            load.log_level = EXPLAIN;
+            load.log_buf = log.as_mut_ptr() as u64;
+            load.log_size = u32::try_from(log.len()).map_err(io::Error::other)?;
+        }
+    }
+    // SAFETY: the pointers lead to an instruction list and a buffer of those lengths and to a string, and the kernel is
+    // done with them when the call returns.
+    let fd = unsafe { bpf(bpf_cmd::BPF_PROG_LOAD, &mut attributes) }?;
+    let fd = i32::try_from(fd).map_err(io::Error::other)?;
+    // SAFETY: the call has made a new descriptor that nobody else knows of.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// `BPF_MAP_UPDATE_ELEM` of the one entry of an array; `value` is as long as the map says.
+fn write_first(map: BorrowedFd<'_>, value: &mut [u8]) -> io::Result<()> {
+    let mut attributes = no_attributes();
+    let key = 0_u32;
+    {
+        // SAFETY: as above.
+        let element = unsafe { &mut attributes.__bindgen_anon_2 };
+        element.map_fd = map.as_raw_fd().cast_unsigned();
+        element.key = (&raw const key) as u64;
+        element.__bindgen_anon_1.value = value.as_mut_ptr() as u64;
+    }
+    // SAFETY: key and value are there until the call returns, and as long as the map's definition, which both come from.
+    unsafe { bpf(bpf_cmd::BPF_MAP_UPDATE_ELEM, &mut attributes) }.map(drop)
+}
+
+/// `BPF_MAP_FREEZE` (Linux 5.2): nobody can write to the map any more.
+fn freeze(map: BorrowedFd<'_>) -> io::Result<()> {
+    let mut attributes = no_attributes();
+    // SAFETY: as above.
+    unsafe { &mut attributes.__bindgen_anon_2 }.map_fd = map.as_raw_fd().cast_unsigned();
+    // SAFETY: it takes no pointer.
+    unsafe { bpf(bpf_cmd::BPF_MAP_FREEZE, &mut attributes) }.map(drop)
+}
+
+fn no_attributes() -> bpf_attr {
+    // SAFETY: a union of plain data, for which zeros are valid, and which the kernel wants where nothing is said.
+    unsafe { std::mem::zeroed() }
+}
+
+/// `bpf(2)`.
+///
+/// # Safety
+///
+/// Every pointer in `attributes` that `command` reads must be valid until it returns.
+unsafe fn bpf(command: bpf_cmd, attributes: &mut bpf_attr) -> io::Result<c_long> {
+    // SAFETY: the attributes are as long as we say; the rest is the caller's promise.
+    let result = unsafe {
+        libc::syscall(libc::SYS_bpf, command as c_long, std::ptr::from_mut(attributes), size_of::<bpf_attr>())
+    };
+    Errno::result(result).map_err(io::Error::from)
+}

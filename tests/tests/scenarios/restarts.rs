@@ -1,0 +1,300 @@
+//! One daemon after another on the same host: what the second knows of the first.
+
+use std::{
+    fs, thread,
+    time::{Duration, Instant},
+};
+
+use autora_tests::{Advert, Daemon, Guest, Launch, Namespace, RuntimeDirectory, Veth};
+use nix::sys::signal::Signal;
+
+use crate::bench::{AT_ONCE, FLOOR, Line, SLACK, SOON, expect_silence, live, prefix, rarely};
+
+/// A host whose daemons share a runtime directory.
+struct Host {
+    namespace: Namespace,
+    guest: Namespace,
+    directory: RuntimeDirectory,
+}
+
+impl Host {
+    fn new() -> Self {
+        Self { namespace: Namespace::host(), guest: Namespace::quiet(), directory: RuntimeDirectory::new() }
+    }
+
+    fn lines(&self, count: u16) -> Vec<Line> {
+        Line::several(&self.namespace, &self.guest, count)
+    }
+
+    fn start(&self) -> Daemon {
+        Launch::new(&rarely(&[])).runtime_directory(&self.directory).start(&self.namespace)
+    }
+
+    /// The state file with `from` replaced, which must be in it.
+    fn edit_state(&self, from: &str, to: &str) {
+        let file = self.directory.state_file();
+        let text = fs::read_to_string(&file).expect("a daemon has left it");
+        assert!(text.contains(from), "{from} in {text}");
+        fs::write(file, text.replace(from, to)).expect("root may write it");
+    }
+
+    fn wait_saved(&self, words: &str) {
+        autora_tests::eventually(SOON, words, || {
+            fs::read_to_string(self.directory.state_file()).ok().filter(|text| text.contains(words))
+        });
+    }
+}
+
+fn stop(mut daemon: Daemon, signal: Signal) {
+    daemon.signal(signal);
+    let expected = if signal == Signal::SIGKILL { -9 } else { 0 };
+    assert_eq!(daemon.wait_exit(SOON), expected);
+}
+
+/// The prefixes that an advertisement takes back.
+fn taken_back(advert: &Advert) -> Vec<std::net::Ipv6Addr> {
+    let gone =
+        advert.prefixes().into_iter().filter(|option| option.valid.is_zero() && option.preferred.is_zero());
+    gone.map(|option| option.prefix.network()).collect()
+}
+
+#[test]
+fn after_a_clean_restart_the_three_seconds_go_on() {
+    // After SIGTERM the goodbye comes in between, and it counts like any other.
+    for (signal, expected) in [(Signal::SIGHUP, 1), (Signal::SIGTERM, 2)] {
+        let host = Host::new();
+        let mut lines = host.lines(1);
+        let daemon = host.start();
+        let mut before = lines[0].expect_served(SOON).at;
+        stop(daemon, signal);
+        let _next = host.start();
+        let (_, adverts) = lines[0].seen(FLOOR + SLACK);
+        assert_eq!(adverts.len(), expected, "{signal}: {adverts:?}");
+        for advert in &adverts {
+            let distance = advert.since(before);
+            assert!((FLOOR..FLOOR + SLACK).contains(&distance), "{signal}: {distance:?}");
+            before = advert.at;
+        }
+        assert_eq!(live(&adverts[expected - 1]), [prefix(1)], "{signal}");
+    }
+}
+
+#[test]
+fn a_restart_sends_as_soon_as_the_three_seconds_are_over() {
+    let host = Host::new();
+    let mut lines = host.lines(1);
+    let daemon = host.start();
+    let first = lines[0].expect_served(SOON);
+    stop(daemon, Signal::SIGHUP);
+    thread::sleep(Duration::from_secs(1));
+    let next = host.start();
+    next.wait_for_log(&["taking over", "clean=true", "interfaces=1"], SOON);
+    let distance = lines[0].expect_served(SOON).since(first.at);
+    assert!((FLOOR..FLOOR + SLACK).contains(&distance), "{distance:?}");
+    stop(next, Signal::SIGHUP);
+    // Long after the last one there is nothing to wait for.
+    thread::sleep(FLOOR);
+    let asked = Instant::now();
+    let _last = host.start();
+    lines[0].expect_served(SOON);
+    assert!(asked.elapsed() < Duration::from_secs(1), "{:?}", asked.elapsed());
+}
+
+#[test]
+fn after_a_kill_first_advertisements_wait_three_seconds() {
+    let host = Host::new();
+    let mut lines = host.lines(2);
+    let daemon = host.start();
+    for line in &mut lines {
+        line.expect_served(SOON);
+    }
+    thread::sleep(FLOOR);
+    stop(daemon, Signal::SIGKILL);
+    let asked = Instant::now();
+    let next = host.start();
+    next.wait_for_log(&["taking over", "clean=false"], SOON);
+    for line in &mut lines {
+        line.expect_served(SOON);
+        assert!(asked.elapsed() >= FLOOR, "{:?}", asked.elapsed());
+        assert!(asked.elapsed() < Duration::from_secs(4) + SLACK, "{:?}", asked.elapsed());
+    }
+}
+
+/// Something that makes a file useless, and the line that says so.
+struct Spoilt {
+    what: &'static str,
+    spoil: fn(&Host),
+    says: Option<&'static [&'static str]>,
+}
+
+const SPOILT: &[Spoilt] = &[
+    Spoilt {
+        what: "missing",
+        spoil: |host| fs::remove_file(host.directory.state_file()).expect("it is there"),
+        says: None,
+    },
+    Spoilt {
+        what: "from another boot",
+        spoil: |host| host.edit_state("\"boot_id\":\"", "\"boot_id\":\"0"),
+        says: None,
+    },
+    Spoilt {
+        what: "newer",
+        spoil: |host| host.edit_state("\"version\":1", "\"version\":2"),
+        says: Some(&["WARN", "starting as if there were none", "version 2"]),
+    },
+    Spoilt {
+        what: "damaged",
+        spoil: |host| host.edit_state("\"ifindex\"", "\"if"),
+        says: Some(&["WARN", "starting as if there were none", "damaged"]),
+    },
+    Spoilt {
+        what: "empty",
+        spoil: |host| fs::write(host.directory.state_file(), "").expect("root may"),
+        says: Some(&["WARN", "starting as if there were none", "damaged"]),
+    },
+];
+
+#[test]
+fn a_file_that_is_no_use_means_a_cold_start() {
+    for Spoilt { what, spoil, says } in SPOILT {
+        let host = Host::new();
+        let mut lines = host.lines(1);
+        let daemon = host.start();
+        lines[0].expect_served(SOON);
+        host.wait_saved("\"vm1\"");
+        stop(daemon, Signal::SIGKILL);
+        spoil(&host);
+        let asked = Instant::now();
+        let next = host.start();
+        lines[0].expect_served(SOON);
+        assert!(asked.elapsed() < Duration::from_secs(1), "{what}: at once, after {:?}", asked.elapsed());
+        match says {
+            Some(words) => drop(next.wait_for_log(words, SOON)),
+            None => assert!(next.lines_with(&["WARN"]).is_empty(), "{what}: {:?}", next.log()),
+        }
+        assert!(next.lines_with(&["taking over"]).is_empty(), "{what}");
+        // And from here on it is a good one again.
+        host.wait_saved("\"vm1\"");
+    }
+}
+
+#[test]
+fn a_stale_file_says_nothing_of_interfaces_that_came_since() {
+    let host = Host::new();
+    let mut lines = host.lines(1);
+    let daemon = host.start();
+    lines[0].expect_served(SOON);
+    stop(daemon, Signal::SIGHUP);
+    lines[0].link.host.delete();
+    // The next guest has the name, and another prefix.
+    let mut line = Line::named(&host.namespace, &host.guest, "vm1", 2);
+    let _next = host.start();
+    let advert = line.expect_served(SOON);
+    assert!(taken_back(&advert).is_empty(), "{advert:?}");
+}
+
+#[test]
+fn a_prefix_that_changed_while_no_daemon_ran_is_deprecated_by_the_next() {
+    for signal in [Signal::SIGHUP, Signal::SIGTERM, Signal::SIGKILL] {
+        let (host, guest) = (Host::new(), Guest::new());
+        let link = Veth::new((&host.namespace, "vm1"), (guest.namespace(), "eth0"));
+        link.host.add_address("2001:db8:0:1::1/64");
+        let daemon = host.start();
+        let old = link.guest.mac().address_in(prefix(1));
+        guest.wait_for_address(old, SOON);
+        host.wait_saved("2001:db8:0:1::");
+        stop(daemon, signal);
+        link.host.remove_address("2001:db8:0:1::1/64");
+        link.host.add_address("2001:db8:0:2::1/64");
+        let _next = host.start();
+        guest.wait_for_address(link.guest.mac().address_in(prefix(2)), SOON);
+        let addresses = guest.namespace().ip("-6 -o addr show dev eth0 scope global");
+        let old_line = addresses.lines().find(|line| line.contains(&old.to_string()));
+        let old_line = old_line.unwrap_or_else(|| panic!("{signal}: deprecated, not gone: {addresses}"));
+        assert!(old_line.contains("deprecated"), "{signal}: {old_line}");
+        assert_eq!(addresses.matches("deprecated").count(), 1, "{signal}: {addresses}");
+    }
+}
+
+#[test]
+fn a_link_local_address_that_changed_while_no_daemon_ran_is_handed_over() {
+    let host = Host::new();
+    let mut lines = host.lines(1);
+    let daemon = host.start();
+    let first = lines[0].expect_served(SOON);
+    stop(daemon, Signal::SIGHUP);
+    lines[0].link.host.add_address("fe80::99/64 nodad");
+    lines[0].link.host.remove_address(&format!("{}/64", first.source));
+    thread::sleep(FLOOR);
+    let _next = host.start();
+    let goodbye = lines[0].capture.expect_advert(SOON);
+    assert!(goodbye.is_final() && goodbye.source == first.source, "{goodbye:?}");
+    let again = lines[0].capture.expect_advert(SOON);
+    assert_eq!(again.source.to_string(), "fe80::99");
+    assert!(again.since(goodbye.at) >= FLOOR);
+}
+
+#[test]
+fn what_matches_no_longer_after_a_restart_hears_a_goodbye() {
+    let host = Host::new();
+    let mut lines = host.lines(2);
+    let daemon = host.start();
+    for line in &mut lines {
+        line.expect_served(SOON);
+    }
+    stop(daemon, Signal::SIGHUP);
+    let arguments = ["--interface-regex=^vm2$"];
+    let _next = Launch::new(&arguments).runtime_directory(&host.directory).start(&host.namespace);
+    let goodbye = lines[0].capture.expect_advert(FLOOR + SLACK);
+    assert!(goodbye.is_final(), "{goodbye:?}");
+    lines[1].expect_served(FLOOR + SLACK);
+    lines[0].solicit();
+    expect_silence(&mut lines[..1], FLOOR + Duration::from_secs(1));
+}
+
+#[test]
+fn the_file_is_written_for_changes_and_not_for_advertisements() {
+    use std::os::unix::fs::MetadataExt;
+    let host = Host::new();
+    let lines = host.lines(1);
+    let arguments = ["--interface-regex=^vm1$", "--max-ra-interval=4s"];
+    let daemon = Launch::new(&arguments).runtime_directory(&host.directory).start(&host.namespace);
+    host.wait_saved("2001:db8:0:1::");
+    thread::sleep(Duration::from_secs(1));
+    let inode = || fs::metadata(host.directory.state_file()).expect("it is there").ino();
+    let before = inode();
+    let (_, adverts) = { lines }[0].seen(Duration::from_secs(9));
+    assert!(adverts.len() >= 2, "{adverts:?}");
+    assert_eq!(inode(), before, "every write makes a new file");
+    stop(daemon, Signal::SIGHUP);
+    assert_ne!(inode(), before, "the control");
+}
+
+#[test]
+fn two_daemons_with_one_directory_do_not_share_a_file() {
+    let host = Host::new();
+    let mut lines = host.lines(1);
+    let first = host.start();
+    lines[0].expect_served(SOON);
+    let second = Launch::new(&["--interface-regex=^other$"]).runtime_directory(&host.directory);
+    let second = second.start(&host.namespace);
+    second.wait_for_log(&["WARN", "another daemon uses"], SOON);
+    second.wait_for_log(&["started"], SOON);
+    stop(second, Signal::SIGTERM);
+    host.wait_saved("\"vm1\"");
+    stop(first, Signal::SIGHUP);
+}
+
+#[test]
+fn a_directory_that_cannot_be_used_is_a_warning() {
+    let host = Host::new();
+    let mut lines = host.lines(1);
+    let arguments = rarely(&["--runtime-directory=/proc/no/such/place"]);
+    let daemon = Launch::new(&arguments).start(&host.namespace);
+    daemon.wait_for_log(&["WARN", "nothing will survive a restart", "/proc/no/such/place"], SOON);
+    lines[0].expect_served(SOON);
+    thread::sleep(FLOOR);
+    stop(daemon, Signal::SIGTERM);
+    assert!(lines[0].capture.expect_advert(AT_ONCE).is_final());
+}
