@@ -50,6 +50,11 @@ pub struct Cli {
     #[arg(help_heading = "What to serve")]
     pub interface_regex: String,
 
+    /// Serve so many interfaces at most, 1 to 65536; those beyond wait until one goes
+    #[arg(long, env = "AUTORA_MAX_INTERFACES", value_name = "NUMBER", default_value_t = filter::CAPACITY)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=65_536), help_heading = "What to serve")]
+    pub max_interfaces: u32,
+
     /// Longest time between two unsolicited RAs on an interface, 4s to 65535s
     #[arg(long, env = "AUTORA_MAX_RA_INTERVAL", value_name = "DURATION", default_value = "60s")]
     #[arg(help_heading = "When to advertise")]

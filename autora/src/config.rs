@@ -21,6 +21,8 @@ use crate::{
 pub struct Config {
     /// Which interfaces are meant.
     pub policy: Policy,
+    /// How many of them at most.
+    pub max_interfaces: u32,
     /// What their advertisements say and how often they leave.
     pub parameters: Parameters,
     /// Time between two full looks at the kernel.
@@ -118,6 +120,7 @@ impl TryFrom<&Cli> for Config {
         };
         Ok(Self {
             policy,
+            max_interfaces: cli.max_interfaces,
             parameters: parameters(cli)?,
             resync_interval,
             heartbeat_interval,
@@ -214,6 +217,7 @@ impl fmt::Display for Config {
         let parameters = &self.parameters;
         for (option, value) in [
             ("interface-regex", self.policy.pattern.to_string()),
+            ("max-interfaces", self.max_interfaces.to_string()),
             ("min-ra-interval", Seconds(parameters.min_interval).to_string()),
             ("max-ra-interval", Seconds(parameters.max_interval).to_string()),
             ("router-lifetime", Seconds(parameters.router_lifetime).to_string()),

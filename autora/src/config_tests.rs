@@ -43,6 +43,26 @@ fn what_is_not_set_follows_what_is() {
 }
 
 #[test]
+fn the_number_of_interfaces_has_bounds() {
+    for (arguments, expected) in [
+        ([].as_slice(), Ok(16_384)),
+        (&["--max-interfaces=1"], Ok(1)),
+        (&["--max-interfaces=65536"], Ok(65_536)),
+        (&["--max-interfaces=0"], Err("--max-interfaces <NUMBER>': 0 is not in 1..=65536")),
+        (&["--max-interfaces=65537"], Err("--max-interfaces <NUMBER>': 65537 is not in 1..=65536")),
+        (&["--max-interfaces=many"], Err("'many' for '--max-interfaces <NUMBER>'")),
+    ] {
+        match (config_from(arguments, &[]), expected) {
+            (Ok(config), Ok(expected)) => assert_eq!(config.max_interfaces, expected),
+            (Err(error), Err(expected)) => assert!(error.contains(expected), "{error}"),
+            (found, _) => panic!("{arguments:?}: {:?}", found.map(|config| config.max_interfaces)),
+        }
+    }
+    let config = config_from(&["--max-interfaces=7"], &[]).unwrap();
+    assert!(config.to_string().contains("max-interfaces              7\n"), "{config}");
+}
+
+#[test]
 fn a_value_out_of_bounds_is_refused_with_option_value_and_bound() {
     for (arguments, expected) in [
         (["--max-ra-interval=3s"].as_slice(), "--max-ra-interval 3s: must be 4s to 65535s"),

@@ -1,5 +1,6 @@
 //! The event loop: one closed set of events in, the fleet's actions out. The only place where the rooms meet.
 
+mod drops;
 mod foreign;
 mod keeper;
 mod live;
@@ -12,7 +13,7 @@ use std::{io, mem, time::Duration};
 use rand::{SeedableRng, rngs::StdRng};
 use tracing::{debug, info, warn};
 
-use self::{foreign::ForeignRouters, keeper::Keeper, outlet::Outlet, signals::Signals};
+use self::{drops::SocketDrops, foreign::ForeignRouters, keeper::Keeper, outlet::Outlet, signals::Signals};
 use crate::{
     addr::IfIndex,
     cli::OnExit,
@@ -103,6 +104,7 @@ struct Daemon {
     next_heartbeat: Option<Instant>,
     concerns: log::HostConcerns,
     foreign: ForeignRouters,
+    drops: SocketDrops,
     tally: log::Tally,
     keeper: Keeper,
     state: State,
@@ -151,6 +153,7 @@ impl Daemon {
             next_heartbeat: config.heartbeat_interval.map(|interval| now + interval),
             concerns: log::HostConcerns::default(),
             foreign: ForeignRouters::default(),
+            drops: SocketDrops::default(),
             tally: log::Tally::default(),
             keeper,
             state: State::Running,
@@ -276,6 +279,7 @@ impl Daemon {
 
     fn resync(&mut self) {
         self.look_for_foreign_routers();
+        self.drops.look(self.outlet.socket_drops(), clock::now());
         match self.netlink.dump() {
             Ok(snapshot) => self.take_in(snapshot),
             Err(error) => {

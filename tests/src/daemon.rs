@@ -29,12 +29,23 @@ pub fn binary() -> PathBuf {
     path.canonicalize().expect("it is there")
 }
 
+/// A daemon that was built without an eBPF program: `$AUTORA_BIN_WITHOUT_EBPF`, else the one that `cargo xtask test` has
+/// built.
+#[must_use]
+pub fn binary_without_program() -> PathBuf {
+    let path = std::env::var_os("AUTORA_BIN_WITHOUT_EBPF")
+        .map_or_else(|| target().join("without-ebpf/debug/autora"), PathBuf::from);
+    assert!(path.is_file(), "no daemon at {}: `cargo xtask test --only kernel` makes it", path.display());
+    path.canonicalize().expect("it is there")
+}
+
 /// How to start the daemon.
 #[derive(Clone, Debug)]
 pub struct Launch {
     arguments: Vec<String>,
     environment: Vec<(String, String)>,
     nobody: Option<Vec<String>>,
+    binary: Option<PathBuf>,
     runtime_directory: RuntimeDirectory,
 }
 
@@ -73,6 +84,7 @@ impl Launch {
             arguments: arguments.iter().map(ToString::to_string).collect(),
             environment: Vec::new(),
             nobody: None,
+            binary: None,
             runtime_directory: RuntimeDirectory::new(),
         }
     }
@@ -81,6 +93,13 @@ impl Launch {
     #[must_use]
     pub fn runtime_directory(mut self, directory: &RuntimeDirectory) -> Self {
         self.runtime_directory = directory.clone();
+        self
+    }
+
+    /// Another daemon than [`binary`].
+    #[must_use]
+    pub fn binary(mut self, binary: &Path) -> Self {
+        self.binary = Some(binary.to_owned());
         self
     }
 
@@ -113,7 +132,7 @@ impl Launch {
     }
 
     fn command(&self) -> Command {
-        let binary = binary();
+        let binary = self.binary.clone().unwrap_or_else(binary);
         let mut command = match &self.nobody {
             None => Command::new(&binary),
             Some(capabilities) => {
@@ -256,9 +275,13 @@ fn reasons(line: &str) -> Vec<String> {
     names
 }
 
-/// `<target>/release/autora` for a test that runs as `<target>/<profile>/deps/<name>`.
+/// `<target>/release/autora`.
 fn beside_this_test() -> PathBuf {
+    target().join("release/autora")
+}
+
+/// `<target>` for a test that runs as `<target>/<profile>/deps/<name>`.
+fn target() -> PathBuf {
     let test = std::env::current_exe().expect("a process knows its program");
-    let target = test.ancestors().nth(3).expect("a test is three folders deep in the target folder");
-    target.join("release/autora")
+    test.ancestors().nth(3).expect("a test is three folders deep in the target folder").to_owned()
 }

@@ -12,7 +12,7 @@ use crate::{
     error,
     sys::{
         clock,
-        filter::{CAPACITY, Counters, Filter, ForeignRouter},
+        filter::{Counters, Filter, ForeignRouter},
         receiver::{Receiver, Solicitation},
         sender::Sender,
     },
@@ -32,7 +32,7 @@ pub(super) struct Live {
 impl Live {
     /// Opens everything that wants a privilege.
     pub(super) fn open(config: &Config) -> Result<Self, StartError> {
-        let (filter, fallback) = Filter::open(config.filter, CAPACITY)?;
+        let (filter, fallback) = Filter::open(config.filter, config.max_interfaces)?;
         let receiver = Receiver::open(filter)?;
         if let Some(reason) = fallback {
             warn!(

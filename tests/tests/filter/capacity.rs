@@ -16,9 +16,15 @@ fn the_embedded_program_is_aligned_for_its_reader() {
 #[test]
 fn a_full_map_says_so_and_has_room_again_later() {
     require_root();
-    let (mut filter, fallback) = Filter::open(FilterMode::Auto, 2).unwrap();
-    assert!(fallback.is_none(), "{fallback:?}");
-    assert_eq!(filter.kind(), FilterKind::Ebpf);
+    for (mode, kind) in [(FilterMode::Auto, FilterKind::Ebpf), (FilterMode::Classic, FilterKind::Classic)] {
+        let (filter, fallback) = Filter::open(mode, 2).unwrap();
+        assert!(fallback.is_none(), "{fallback:?}");
+        assert_eq!(filter.kind(), kind);
+        says_when_it_is_full(filter);
+    }
+}
+
+fn says_when_it_is_full(mut filter: Filter) {
     let [one, two, three] = [11, 12, 13].map(|index| IfIndex::new(index).unwrap());
 
     filter.serve(one).unwrap();

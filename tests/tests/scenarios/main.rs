@@ -3,9 +3,11 @@
 //! One program, so that all scenarios run side by side: they wait far more than they compute.
 
 mod bench;
+mod capacity;
 mod ceasing;
 mod changes;
 mod conformance;
+mod crashes;
 mod eligibility;
 mod entries;
 mod guests;
@@ -14,9 +16,13 @@ mod index_reuse;
 mod links;
 mod mid_send;
 mod options;
+mod overrun;
 mod packets;
 mod prefixes;
 mod privileges;
+mod programs;
+mod receiving;
+mod refusals;
 mod restarts;
 mod routers;
 mod solicitations;

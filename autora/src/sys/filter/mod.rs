@@ -87,8 +87,11 @@ pub struct Filter {
 
 #[derive(Debug)]
 enum Form {
+    /// Its maps know how many entries they hold.
     Ebpf(Box<Ebpf>),
-    Classic,
+    Classic {
+        capacity: u32,
+    },
 }
 
 /// The daemon's own book about a served interface.
@@ -105,19 +108,20 @@ const RELEASE_INTERVAL: Duration = Duration::from_millis(100);
 impl Filter {
     /// Loads the form that `mode` asks for. The second value is why the automatic choice fell back to the classic form.
     ///
-    /// The eBPF form has room for `capacity` served interfaces ([`CAPACITY`] unless there is a reason); the classic one
-    /// has no limit. Loading takes some milliseconds of CPU and needs `CAP_BPF`; nothing later does.
+    /// It has room for `capacity` served interfaces ([`CAPACITY`] unless there is a reason). Loading the eBPF form takes
+    /// some milliseconds of CPU and needs `CAP_BPF`; nothing later does.
     ///
     /// # Errors
     ///
     /// A [`LoadError`] if the eBPF form is demanded and cannot be had.
     pub fn open(mode: FilterMode, capacity: u32) -> Result<(Self, Option<LoadError>), LoadError> {
+        let classic = Form::Classic { capacity };
         let (form, fallback) = match mode {
-            FilterMode::Classic => (Form::Classic, None),
+            FilterMode::Classic => (classic, None),
             FilterMode::Ebpf => (Form::Ebpf(Ebpf::load(capacity)?.into()), None),
             FilterMode::Auto => match Ebpf::load(capacity) {
                 Ok(ebpf) => (Form::Ebpf(ebpf.into()), None),
-                Err(error) => (Form::Classic, Some(error)),
+                Err(error) => (classic, Some(error)),
             },
         };
         Ok((Self { form, served: HashMap::new(), counters: Counters::default() }, fallback))
@@ -128,7 +132,7 @@ impl Filter {
     pub const fn kind(&self) -> FilterKind {
         match self.form {
             Form::Ebpf(_) => FilterKind::Ebpf,
-            Form::Classic => FilterKind::Classic,
+            Form::Classic { .. } => FilterKind::Classic,
         }
     }
 
@@ -137,10 +141,16 @@ impl Filter {
     ///
     /// # Errors
     ///
-    /// [`ServeError::Full`] if the map has no room; it may have some later.
+    /// [`ServeError::Full`] if there is no room; there may be some later.
     pub fn serve(&mut self, interface: IfIndex) -> Result<(), ServeError> {
-        if let Form::Ebpf(ebpf) = &mut self.form {
-            ebpf.serve(interface)?;
+        match &mut self.form {
+            Form::Ebpf(ebpf) => ebpf.serve(interface)?,
+            Form::Classic { capacity } => {
+                let is_full = usize::try_from(*capacity).is_ok_and(|most| self.served.len() >= most);
+                if is_full && !self.served.contains_key(&interface) {
+                    return Err(ServeError::Full);
+                }
+            }
         }
         self.served.insert(interface, Served::default());
         Ok(())
@@ -155,7 +165,7 @@ impl Filter {
         self.served.remove(&interface);
         match &mut self.form {
             Form::Ebpf(ebpf) => ebpf.unserve(interface),
-            Form::Classic => Ok(()),
+            Form::Classic { .. } => Ok(()),
         }
     }
 
@@ -182,7 +192,7 @@ impl Filter {
     pub fn set_pending_until(&mut self, interface: IfIndex, until: Instant) -> io::Result<()> {
         match &mut self.form {
             Form::Ebpf(ebpf) => ebpf.set_pending_until(interface, until),
-            Form::Classic => Ok(()),
+            Form::Classic { .. } => Ok(()),
         }
     }
 
@@ -195,7 +205,7 @@ impl Filter {
     pub fn totals(&self) -> io::Result<Counters> {
         match &self.form {
             Form::Ebpf(ebpf) => Ok(self.counters + ebpf.totals()?),
-            Form::Classic => Ok(self.counters),
+            Form::Classic { .. } => Ok(self.counters),
         }
     }
 
@@ -208,7 +218,7 @@ impl Filter {
         let Some(served) = self.served.get(&interface) else { return Ok(None) };
         let in_kernel = match &self.form {
             Form::Ebpf(ebpf) => ebpf.interface_stats(interface)?,
-            Form::Classic => None,
+            Form::Classic { .. } => None,
         };
         let own = InterfaceStats { counters: served.counters, foreign: None };
         Ok(Some(
@@ -221,7 +231,7 @@ impl Filter {
     pub(crate) fn attach(&self, socket: impl AsFd) -> io::Result<()> {
         match &self.form {
             Form::Ebpf(ebpf) => ebpf.attach(socket),
-            Form::Classic => classic::attach(&socket),
+            Form::Classic { .. } => classic::attach(&socket),
         }
     }
 
@@ -229,7 +239,7 @@ impl Filter {
     pub(crate) fn take_log(&mut self) -> Option<KernelLog> {
         match &mut self.form {
             Form::Ebpf(ebpf) => ebpf.take_log(),
-            Form::Classic => None,
+            Form::Classic { .. } => None,
         }
     }
 
@@ -238,7 +248,7 @@ impl Filter {
         match self.form {
             // Counted in the kernel.
             Form::Ebpf(_) => {}
-            Form::Classic => self.count(interface, Reason::Passed),
+            Form::Classic { .. } => self.count(interface, Reason::Passed),
         }
     }
 

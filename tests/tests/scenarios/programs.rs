@@ -1,0 +1,106 @@
+//! eBPF programs that are not there, or that the kernel does not take.
+
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+};
+
+use autora::sys::filter::embedded;
+use autora_tests::{Launch, Namespace, binary, binary_without_program};
+use nix::sys::signal::Signal;
+use tempfile::TempDir;
+
+use crate::bench::{FLOOR, Line, MAX_DELAY, SLACK, SOON, rarely};
+
+/// A daemon with `binary` and both capabilities: it must serve and answer. Returns its warnings.
+fn works(binary: &Path, filter: &str) -> Vec<String> {
+    let (host, guest) = (Namespace::host(), Namespace::quiet());
+    let (mut line, mut other) = (Line::new(&host, &guest, 1), Line::new(&host, &guest, 2));
+    let launch = Launch::new(&rarely(&[filter])).binary(binary).as_nobody(&["net_raw", "bpf"]);
+    let mut daemon = launch.start(&host);
+    line.expect_served(SOON);
+    other.expect_served(SOON);
+    line.solicit();
+    line.expect_served(FLOOR + MAX_DELAY + SLACK);
+    daemon.wait_for_log(&["started", "filter=classic"], SOON);
+    daemon.signal(Signal::SIGTERM);
+    assert_eq!(daemon.wait_exit(SOON), 0);
+    daemon.lines_with(&["WARN"])
+}
+
+/// The one line with which it refuses to start.
+fn refuses(binary: &Path, filter: &str) -> String {
+    let host = Namespace::host();
+    let mut daemon =
+        Launch::new(&rarely(&[filter])).binary(binary).as_nobody(&["net_raw", "bpf"]).start(&host);
+    assert_eq!(daemon.wait_exit(SOON), 1);
+    let lines = daemon.log();
+    let [line] = &lines[..] else { panic!("more than a line: {lines:#?}") };
+    line.clone()
+}
+
+/// Without a program that works: `auto` warns once and serves, `ebpf` says why it does not, `classic` never asked.
+fn does_without(binary: &Path, why: &[&str]) {
+    let all_in = |line: &str| why.iter().all(|word| line.contains(word));
+    let warnings = works(binary, "--filter=auto");
+    assert!(matches!(&warnings[..], [warning] if all_in(warning)), "{why:?}: {warnings:#?}");
+    let refusal = refuses(binary, "--filter=ebpf");
+    assert!(all_in(&refusal), "{why:?}: {refusal}");
+    assert_eq!(works(binary, "--filter=classic"), [""; 0]);
+}
+
+#[test]
+fn a_daemon_built_without_a_program() {
+    does_without(&binary_without_program(), &["carries no eBPF program", "cargo xtask build-ebpf"]);
+}
+
+#[test]
+fn a_program_that_the_verifier_refuses() {
+    // Every exit becomes `r0 = 0`, and the program runs over its own end.
+    let (_folder, binary) = damaged(|object| {
+        replace_all(object, &[0x95, 0, 0, 0, 0, 0, 0, 0], &[0xb7, 0, 0, 0, 0, 0, 0, 0]);
+    });
+    does_without(&binary, &["the kernel's verifier refuses the eBPF filter, please report", "last insn"]);
+}
+
+#[test]
+fn a_program_that_is_none() {
+    let (_folder, binary) = damaged(|object| object[..4].copy_from_slice(b"fire"));
+    does_without(&binary, &["the eBPF filter cannot be loaded"]);
+}
+
+/// A copy of the daemon, which anybody may run, with another object in it.
+fn damaged(damage: impl FnOnce(&mut [u8])) -> (TempDir, PathBuf) {
+    let mut daemon = fs::read(binary()).expect("it is there");
+    let object = embedded().expect("these tests carry no eBPF program: run `cargo xtask build-ebpf` first");
+    let places: Vec<_> = memchr_all(&daemon, object);
+    let [at] = places[..] else {
+        panic!("the daemon carries another eBPF program than these tests: `cargo xtask build` makes it anew")
+    };
+    damage(&mut daemon[at..at + object.len()]);
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    fs::set_permissions(folder.path(), PermissionsExt::from_mode(0o755)).expect("it is ours");
+    let copy = folder.path().join("autora");
+    fs::write(&copy, daemon).expect("it can be written");
+    fs::set_permissions(&copy, PermissionsExt::from_mode(0o755)).expect("it is ours");
+    (folder, copy)
+}
+
+/// Where `needle` stands in `hay`, at multiples of 8: that is how the program is aligned.
+fn memchr_all(hay: &[u8], needle: &[u8]) -> Vec<usize> {
+    (0..hay.len().saturating_sub(needle.len()))
+        .step_by(8)
+        .filter(|&at| hay[at..].starts_with(needle))
+        .collect()
+}
+
+fn replace_all(bytes: &mut [u8], from: &[u8; 8], to: &[u8; 8]) {
+    let (instructions, _) = bytes.as_chunks_mut::<8>();
+    let mut replaced = 0;
+    for instruction in instructions.iter_mut().filter(|instruction| *instruction == from) {
+        *instruction = *to;
+        replaced += 1;
+    }
+    assert!(replaced > 0, "no such instruction");
+}
