@@ -34,7 +34,7 @@ pub fn binary() -> PathBuf {
 #[must_use]
 pub fn binary_without_program() -> PathBuf {
     let path = std::env::var_os("AUTORA_BIN_WITHOUT_EBPF")
-        .map_or_else(|| target().join("without-ebpf/debug/autora"), PathBuf::from);
+        .map_or_else(|| target().join("without-ebpf/autora"), PathBuf::from);
     assert!(path.is_file(), "no daemon at {}: `cargo xtask test --only kernel` makes it", path.display());
     path.canonicalize().expect("it is there")
 }

@@ -1,6 +1,7 @@
 //! `cargo xtask test`: everything that must hold, in the order in which it fails soonest.
 
 use std::{
+    fs,
     process::{Command, ExitCode},
     time::{Duration, Instant},
 };
@@ -257,11 +258,29 @@ fn kernel(workspace: &Workspace) -> Result<()> {
         process::run(cargo.args(arguments).env("AUTORA_BIN", workspace.daemon()))
             .context("a test against the kernel failed")
     };
+    build_without_filter(workspace)?;
     // Scenarios wait far more than they compute: as many at a time as there are processors would take minutes.
     let room = Room::make();
     test(&["--no-fail-fast", "--", "--test-threads=8"])?;
     drop(room);
     ALONE.iter().try_for_each(|name| test(&["--test", "scenarios", "--", "--ignored", name]))
+}
+
+/// A daemon that carries no eBPF program, for the scenarios of that: from an object that is empty. It is compiled beside
+/// the others, where everything but the daemon itself is there already, and put aside.
+fn build_without_filter(workspace: &Workspace) -> Result<()> {
+    let folder = workspace.without_filter();
+    fs::create_dir_all(&folder)?;
+    let nothing = folder.join("nothing.o");
+    if !nothing.exists() {
+        fs::write(&nothing, [])?;
+    }
+    let mut cargo = workspace.cargo(["build", "--locked", "--package", "autora"]);
+    process::run(cargo.env("AUTORA_EBPF_OBJECT", &nothing))
+        .context("the daemon without the filter does not compile")?;
+    fs::copy(workspace.debug_daemon(), folder.join("autora"))
+        .context("cannot put the daemon without the filter aside")?;
+    Ok(())
 }
 
 #[cfg(test)]

@@ -54,6 +54,16 @@ impl Workspace {
         self.target.join("release/autora")
     }
 
+    /// Where the daemon without the filter is put aside.
+    pub(crate) fn without_filter(&self) -> PathBuf {
+        self.target.join("without-ebpf")
+    }
+
+    /// The daemon as `cargo build` leaves it.
+    pub(crate) fn debug_daemon(&self) -> PathBuf {
+        self.target.join("debug/autora")
+    }
+
     /// Output of quiet steps, for when one of them fails.
     pub(crate) fn log(&self, step: &str) -> PathBuf {
         self.root.join("target/xtask").join(step).with_extension("log")

@@ -77,7 +77,9 @@ fn killed_twenty_times_the_next_one_serves_all_again_and_nothing_is_left() {
         let early = launch.start(&host);
         thread::sleep(Duration::from_millis(2 * round));
         kill(early);
-        lines.iter_mut().for_each(|line| line.capture.clear());
+        for line in &mut lines {
+            line.capture.clear();
+        }
 
         let started = Instant::now();
         let daemon = launch.start(&host);

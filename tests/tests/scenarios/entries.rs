@@ -108,7 +108,9 @@ fn it_goes_everywhere_when_the_daemon_stops(arguments: &[&str]) {
     let served = Served::of(&daemon);
     assert_eq!(served.indices().len(), lines.len());
     daemon.signal(Signal::SIGTERM);
-    lines.iter().for_each(|line| served.wait_until_gone(line));
+    for line in &lines {
+        served.wait_until_gone(line);
+    }
     assert!(daemon.is_running(), "the floor holds its goodbyes back");
     for line in &mut lines {
         assert!(line.seen(Duration::ZERO).1.is_empty());

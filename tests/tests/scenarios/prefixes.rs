@@ -80,8 +80,8 @@ impl Home {
         let link = Veth::new((&host, "vm1"), (guest.namespace(), "eth0"));
         link.host.add_address("2001:db8:0:1::1/64");
         let capture = Capture::on(&link.guest);
-        let _daemon = Daemon::start(&host, &rarely(arguments));
-        let home = Self { link, guest, capture, _daemon };
+        let daemon = Daemon::start(&host, &rarely(arguments));
+        let home = Self { link, guest, capture, _daemon: daemon };
         home.guest.wait_for_address(home.address(1), SOON);
         home.expect_preferred(1);
         home.guest.wait_for_default_route_to(home.link.host.link_local(), SOON);

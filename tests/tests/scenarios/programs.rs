@@ -59,7 +59,7 @@ fn a_daemon_built_without_a_program() {
 fn a_program_that_the_verifier_refuses() {
     // Every exit becomes `r0 = 0`, and the program runs over its own end.
     let (_folder, binary) = damaged(|object| {
-        replace_all(object, &[0x95, 0, 0, 0, 0, 0, 0, 0], &[0xb7, 0, 0, 0, 0, 0, 0, 0]);
+        replace_all(object, [0x95, 0, 0, 0, 0, 0, 0, 0], [0xb7, 0, 0, 0, 0, 0, 0, 0]);
     });
     does_without(&binary, &["the kernel's verifier refuses the eBPF filter, please report", "last insn"]);
 }
@@ -95,11 +95,11 @@ fn memchr_all(hay: &[u8], needle: &[u8]) -> Vec<usize> {
         .collect()
 }
 
-fn replace_all(bytes: &mut [u8], from: &[u8; 8], to: &[u8; 8]) {
+fn replace_all(bytes: &mut [u8], from: [u8; 8], to: [u8; 8]) {
     let (instructions, _) = bytes.as_chunks_mut::<8>();
     let mut replaced = 0;
-    for instruction in instructions.iter_mut().filter(|instruction| *instruction == from) {
-        *instruction = *to;
+    for instruction in instructions.iter_mut().filter(|instruction| **instruction == from) {
+        *instruction = to;
         replaced += 1;
     }
     assert!(replaced > 0, "no such instruction");

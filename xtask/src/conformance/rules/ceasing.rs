@@ -2,9 +2,7 @@
 
 use super::super::{Section, must, plain, should};
 
-const THROUGH_PACKET: &str =
-    "scenarios/ceasing::an_interface_that_ceases_says_goodbye_through_the_packet_socket";
-const THROUGH_RAW: &str = "scenarios/ceasing::an_interface_that_ceases_says_goodbye_through_the_raw_socket";
+const GOODBYES: &str = "scenarios/ceasing::an_interface_that_ceases_says_goodbye_and_comes_back";
 
 const HOST: &str = "scenarios/conformance::a_router_that_becomes_a_host_leaves_the_routers_and_says_so";
 
@@ -22,16 +20,15 @@ pub(super) const CEASING: Section = Section {
              here one, tried up to three times, and not before the 3 s of 6.2.6 are over.",
         )
         .shown(&[
-            THROUGH_PACKET,
-            THROUGH_RAW,
+            GOODBYES,
             "engine/advertiser_tests::ceasing_sends_one_final_advertisement",
             "engine/advertiser_tests::a_goodbye_that_cannot_leave_is_given_up",
             "engine/fleet_tests::one_that_is_no_longer_fit_loses_its_entry_first_and_then_says_goodbye",
+            "scenarios/entries::it_goes_before_the_final_one_and_comes_when_the_floor_is_over",
         ]),
         plain("shutdown", "Likewise on every interface when the router is shut down.").shown(&[
-            "scenarios/ceasing::sigterm_withdraws_everywhere",
-            "scenarios/ceasing::sigint_withdraws_everywhere",
-            "scenarios/ceasing::sigterm_withdraws_everywhere_through_the_raw_socket",
+            "scenarios/stopping::sigterm_withdraws_everywhere",
+            "scenarios/stopping::sigint_withdraws_everywhere",
             "engine/fleet_tests::a_stop_says_goodbye_everywhere_within_three_seconds_and_nothing_after",
             "scenarios/guests::with_the_defaults",
         ]),
@@ -45,16 +42,17 @@ pub(super) const CEASING: Section = Section {
             .shown(&[HOST]),
         must(2, "not-forwarding", "Whatever it advertises where it does not forward has Router Lifetime 0.")
             .shown(&[
-                THROUGH_PACKET,
-                THROUGH_RAW,
+                GOODBYES,
                 HOST,
                 "engine/fleet_tests::the_rules_hold_for_many_interfaces",
+                "scenarios/links::forwarding_flipped_everywhere",
             ]),
     ],
 };
 
 const OTHER_ROUTER: &[&str] = &[
     "scenarios/routers::another_router_is_told_of_once_and_stops_nothing",
+    "scenarios/routers::the_classic_filter_does_not_see_other_routers",
     "filter/link::the_good_rows_come_out",
 ];
 
@@ -115,21 +113,24 @@ pub(super) const LINK_LOCAL: Section = Section {
         )
         .shown(&[
             "engine/eligibility_tests::the_source_never_flaps",
-            "scenarios/changes::another_link_local_address",
+            "scenarios/handover::another_link_local_address",
         ]),
         should(1, "inform", "Hosts are told of a change.").shown(&[
             "engine/advertiser_tests::a_changed_source_is_handed_over_and_starts_the_burst_again",
-            "scenarios/changes::another_link_local_address",
+            "scenarios/handover::another_link_local_address",
+            "scenarios/handover::the_guests_default_route_moves",
         ]),
         should(2, "from-the-old-address", "A few final advertisements leave from the old address.").deviates(
             "one-final-advertisement",
             &[
                 "engine/advertiser_tests::a_changed_source_is_handed_over_and_starts_the_burst_again",
-                "scenarios/changes::another_link_local_address",
+                "scenarios/handover::another_link_local_address",
             ],
         ),
-        should(2, "from-the-new-address", "A few advertisements leave from the new address.")
-            .shown(&["engine/advertiser_tests::a_changed_source_is_handed_over_and_starts_the_burst_again"]),
+        should(2, "from-the-new-address", "A few advertisements leave from the new address.").shown(&[
+            "engine/advertiser_tests::a_changed_source_is_handed_over_and_starts_the_burst_again",
+            "scenarios/handover::another_link_local_address",
+        ]),
         plain(
             "as-if-another",
             "All in all, as if one interface had ceased and another begun; never from an \
@@ -138,6 +139,8 @@ pub(super) const LINK_LOCAL: Section = Section {
         .shown(&[
             "engine/fleet_tests::no_goodbye_leaves_from_an_address_that_is_somebody_elses",
             NOT_SOMEBODY_ELSES,
+            "scenarios/handover::the_last_one_goes_while_a_global_address_stays",
+            "scenarios/handover::one_that_turns_out_to_be_somebody_elses_says_no_goodbye",
         ]),
     ],
 };

@@ -97,9 +97,8 @@ pub(super) const CEASING: Section = Section {
     musts: 0,
     shoulds: 0,
     rules: &[plain("all", "At most three final multicast advertisements, with Router Lifetime 0.").shown(&[
-        "scenarios/ceasing::an_interface_that_ceases_says_goodbye_through_the_packet_socket",
-        "scenarios/ceasing::an_interface_that_ceases_says_goodbye_through_the_raw_socket",
-        "scenarios/ceasing::sigterm_withdraws_everywhere",
+        "scenarios/ceasing::an_interface_that_ceases_says_goodbye_and_comes_back",
+        "scenarios/stopping::sigterm_withdraws_everywhere",
     ])],
 };
 

@@ -90,8 +90,10 @@ pub(super) const RENUMBERING: Section = Section {
         .shown(&[
             "engine/advertiser_tests::a_prefix_that_went_is_withdrawn_and_accompanies_its_successor",
             "engine/advertiser_tests::a_changed_prefix_takes_the_old_one_along_until_its_promise_is_over",
-            "scenarios/changes::another_prefix_after_a_moment_with_none",
-            "scenarios/changes::another_prefix_after_a_moment_with_both",
+            "scenarios/prefixes::another_prefix_after_a_moment_with_none",
+            "scenarios/prefixes::another_prefix_after_a_moment_with_both",
+            "scenarios/prefixes::a_guest_holds_the_old_address_deprecated",
+            "scenarios/prefixes::the_prefix_went_and_another_came_later",
         ]),
         must(1, "all-of-them", "That holds for any number of them.").deviates(
             "eight-withdrawn-prefixes",
@@ -104,8 +106,10 @@ pub(super) const RENUMBERING: Section = Section {
                 "engine/fleet_restart_tests::what_was_withdrawn_before_stays_withdrawn",
             ],
         ),
-        plain("back-again", "One that comes back meanwhile is no longer stale.")
-            .shown(&["engine/advertiser_tests::a_prefix_that_comes_back_in_time_is_simply_current_again"]),
+        plain("back-again", "One that comes back meanwhile is no longer stale.").shown(&[
+            "engine/advertiser_tests::a_prefix_that_comes_back_in_time_is_simply_current_again",
+            "scenarios/prefixes::a_prefix_that_comes_back_is_simply_current",
+        ]),
         must(
             3,
             "unsolicited",
@@ -114,7 +118,7 @@ pub(super) const RENUMBERING: Section = Section {
         )
         .shown(&[
             "engine/advertiser_tests::a_changed_prefix_takes_the_old_one_along_until_its_promise_is_over",
-            "scenarios/changes::another_prefix_after_a_moment_with_none",
+            "scenarios/prefixes::another_prefix_after_a_moment_with_none",
         ]),
         may("unicast", "It may be told by unicast ones as well. (No advertisement is unicast.)")
             .shown(&["scenarios/solicitations::one_sent_to_the_router_itself_is_answered_to_all"]),

@@ -35,6 +35,7 @@ pub(super) const BECOMING: Section = Section {
                 "scenarios/changes::from_its_making_to_its_end",
                 "scenarios/changes::many_at_once",
                 "scenarios/eligibility::an_unfit_interface_is_refused_with_every_reason_until_it_is_repaired",
+                "scenarios/links::forwarding_flipped_everywhere",
             ]),
         must(
             2,
@@ -104,8 +105,7 @@ pub(super) const UNSOLICITED: Section = Section {
         )
         .shown(&[
             "scenarios/eligibility::an_unfit_interface_is_refused_with_every_reason_until_it_is_repaired",
-            "scenarios/ceasing::an_interface_that_ceases_says_goodbye_through_the_packet_socket",
-            "scenarios/ceasing::an_interface_that_ceases_says_goodbye_through_the_raw_socket",
+            "scenarios/ceasing::an_interface_that_ceases_says_goodbye_and_comes_back",
         ]),
         plain(
             "random-interval",
@@ -122,6 +122,8 @@ pub(super) const UNSOLICITED: Section = Section {
                 "engine/advertiser_tests::the_first_leaves_at_once_and_the_burst_has_three",
                 "engine/advertiser_tests::failures_keep_the_schedule_back_off_and_do_not_consume_the_burst",
                 "scenarios/conformance::unsolicited_ones_keep_to_the_intervals_and_values_that_are_set",
+                "scenarios/refusals::the_packet_socket_is_refused_for_a_minute",
+                "scenarios/refusals::the_raw_socket_is_refused_for_a_minute",
             ]),
         may(
             "changed-information",
@@ -131,7 +133,8 @@ pub(super) const UNSOLICITED: Section = Section {
             "engine/advertiser_tests::a_changed_prefix_takes_the_old_one_along_until_its_promise_is_over",
             "engine/advertiser_tests::a_changed_source_is_handed_over_and_starts_the_burst_again",
             "engine/advertiser_tests::without_a_carrier_it_is_silent_and_with_it_the_burst_starts_again",
-            "scenarios/changes::without_carrier_it_pauses",
+            "scenarios/links::without_carrier_it_pauses",
+            "scenarios/links::what_changes_begins_with_a_burst",
         ]),
     ],
 };

@@ -23,7 +23,7 @@ pub(super) const PROCESSING: Section = Section {
     rules: &[
         must(1, "hosts", "A host (an interface that does not forward) ignores solicitations.").shown(&[
             "filter/verdicts::an_interface_that_is_not_served",
-            "scenarios/ceasing::an_interface_that_ceases_says_goodbye_through_the_packet_socket",
+            "scenarios/ceasing::an_interface_that_ceases_says_goodbye_and_comes_back",
         ]),
         plain("answer", "A valid solicitation on an advertising interface is answered.").shown(&[
             "scenarios/solicitations::good_ones_are_answered_behind_the_ebpf_filter",
@@ -37,6 +37,8 @@ pub(super) const PROCESSING: Section = Section {
             &[
                 "filter/link::fragments_are_refused_and_hold_nobody_up",
                 "filter/link::a_flood_of_fragments_wakes_the_daemon_ten_times_a_second",
+                "scenarios/receiving::fragments_hold_nobody_up_behind_the_ebpf_filter",
+                "scenarios/receiving::fragments_hold_nobody_up_behind_the_classic_filter",
             ],
         ),
         may(

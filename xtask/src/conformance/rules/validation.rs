@@ -26,7 +26,7 @@ pub(super) const SOLICITATIONS: Section = Section {
         must(1, "hosts", "A host (an interface that does not forward) ignores solicitations.").shown(&[
             "filter/verdicts::an_interface_that_is_not_served",
             "filter/link::an_interface_is_served_until_it_is_not",
-            "scenarios/ceasing::an_interface_that_ceases_says_goodbye_through_the_packet_socket",
+            "scenarios/ceasing::an_interface_that_ceases_says_goodbye_and_comes_back",
         ]),
         must(2, "hop-limit", "One whose hop limit is not 255 is dropped.").shown(BAD),
         must(2, "checksum", "One with a wrong checksum is dropped (by the kernel).").shown(&[
@@ -57,6 +57,7 @@ pub(super) const SOLICITATIONS: Section = Section {
 
 const FOREIGN: &[&str] = &[
     "filter/verdicts::program_and_validator_agree_with_the_table",
+    "scenarios/routers::an_invalid_advertisement_is_none_of_another_router",
     "scenarios/conformance::an_invalid_advertisement_is_no_other_router",
 ];
 
