@@ -12,6 +12,7 @@ pub mod differential;
 pub mod netlink;
 mod seeds;
 pub mod solicitation;
+pub mod state_file;
 
 // The tables and tools of the filter's own tests.
 #[path = "../../tests/filter/plain.rs"]
