@@ -4,6 +4,7 @@
 
 mod capacity;
 mod link;
+mod plain;
 mod privilege;
 mod random;
 mod rows;

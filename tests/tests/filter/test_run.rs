@@ -16,6 +16,10 @@ use aya::{
 /// The interface that the kernel has a packet of `BPF_PROG_TEST_RUN` come from: the loopback of the namespace.
 pub(crate) const LOOPBACK: u32 = 1;
 
+/// `BPF_PROG_TEST_RUN` takes a page with some room left, and wants a whole IPv6 header at the least (`bpf_test_init` and
+/// `bpf_prog_test_run_skb` in `net/bpf/test_run.c`).
+pub(crate) const LONGEST: usize = 3400;
+
 /// The loaded program, with [`LOOPBACK`] served.
 pub(crate) struct Program {
     ebpf: Ebpf,

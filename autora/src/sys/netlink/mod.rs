@@ -10,6 +10,8 @@
 mod attribute;
 mod decode;
 mod events;
+#[doc(hidden)]
+pub mod fuzzing;
 mod message;
 mod notice;
 mod query;

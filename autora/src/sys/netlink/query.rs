@@ -1,6 +1,6 @@
 //! Questions to the kernel, answered before the system call returns.
 
-mod ask;
+pub(super) mod ask;
 
 use std::io;
 

@@ -98,35 +98,13 @@ impl Asker {
         mut each: impl FnMut(&[u8]) -> ControlFlow<()>,
     ) -> Result<Completeness, QueryError> {
         let failed = |source| QueryError::Socket { question: question.name(), source };
-        let malformed = |Malformed| QueryError::Malformed { question: question.name() };
         self.sequence = self.sequence.wrapping_add(1);
         self.socket.send_to(&question.datagram(self.sequence), &SocketAddr::new(0, 0), 0).map_err(failed)?;
-        let mut completeness = Completeness::Complete;
+        let mut answer = Answer::new(question, self.sequence);
         loop {
-            if !receive(&self.socket, &mut self.answer).map_err(failed)? {
-                continue;
-            }
-            for message in messages(&self.answer) {
-                let message = message.map_err(malformed)?;
-                if message.sequence != self.sequence {
-                    continue;
-                }
-                if message.flags & NLM_F_DUMP_INTR != 0 {
-                    completeness = Completeness::Interrupted;
-                }
-                match message.kind {
-                    NLMSG_ERROR => {
-                        return refusal(question, message, ERROR_HEADER_LEN).map(|()| completeness);
-                    }
-                    NLMSG_DONE => return refusal(question, message, DONE_HEADER_LEN).map(|()| completeness),
-                    kind if kind == question.answer() => {
-                        let enough = each(message.payload).is_break();
-                        if enough || message.flags & NLM_F_MULTIPART == 0 {
-                            return Ok(completeness);
-                        }
-                    }
-                    _ => {}
-                }
+            let from_kernel = receive(&self.socket, &mut self.answer).map_err(failed)?;
+            if from_kernel && answer.take(&self.answer, &mut each)?.is_break() {
+                return Ok(answer.completeness);
             }
         }
     }
@@ -136,6 +114,55 @@ impl Asker {
         if let Ok(socket) = open_socket() {
             self.socket = socket;
         }
+    }
+}
+
+/// An answer as far as it has come: a pure machine over datagrams.
+#[derive(Debug)]
+pub(in crate::sys::netlink) struct Answer {
+    question: Request,
+    /// The number of the question.
+    sequence: u32,
+    completeness: Completeness,
+}
+
+impl Answer {
+    /// Nothing of the answer to `question`, which was asked as number `sequence`.
+    pub(in crate::sys::netlink) fn new(question: Request, sequence: u32) -> Self {
+        Self { question, sequence, completeness: Completeness::Complete }
+    }
+
+    /// Hands the payload of every message in `datagram` that belongs to the answer to `each`. Breaks when the answer is
+    /// at its end, or `each` has enough of it.
+    pub(in crate::sys::netlink) fn take(
+        &mut self,
+        datagram: &[u8],
+        mut each: impl FnMut(&[u8]) -> ControlFlow<()>,
+    ) -> Result<ControlFlow<()>, QueryError> {
+        let question = self.question;
+        for message in messages(datagram) {
+            let message = message.map_err(|Malformed| QueryError::Malformed { question: question.name() })?;
+            if message.sequence != self.sequence {
+                continue;
+            }
+            if message.flags & NLM_F_DUMP_INTR != 0 {
+                self.completeness = Completeness::Interrupted;
+            }
+            match message.kind {
+                NLMSG_ERROR => {
+                    return refusal(question, message, ERROR_HEADER_LEN).map(ControlFlow::Break);
+                }
+                NLMSG_DONE => return refusal(question, message, DONE_HEADER_LEN).map(ControlFlow::Break),
+                kind if kind == question.answer() => {
+                    let enough = each(message.payload).is_break();
+                    if enough || message.flags & NLM_F_MULTIPART == 0 {
+                        return Ok(ControlFlow::Break(()));
+                    }
+                }
+                _ => {}
+            }
+        }
+        Ok(ControlFlow::Continue(()))
     }
 }
 
@@ -182,3 +209,6 @@ fn refusal(question: Request, message: Message<'_>, header_len: usize) -> Result
         source: io::Error::from_raw_os_error(code.wrapping_neg()),
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,183 @@
+//! The state file: whatever lies there under its name, and what a fleet makes of it.
+
+use std::{net::Ipv6Addr, time::Duration};
+
+use autora::{
+    addr::{IfIndex, LinkLocal, Prefix64},
+    engine::{
+        Fleet, Instant,
+        advertiser::Parameters,
+        eligibility::Policy,
+        fleet::Action,
+        interface::{Address, AddressFlags, Interface, Ipv6Settings, LinkFlags, Scope},
+        memory::{Completeness, Memory, Past, Promise, Remembered},
+    },
+    sys::state_file::{State, decode, encode},
+    wire::NdOption,
+};
+use libfuzzer_sys::arbitrary::{Result, Unstructured};
+use regex::Regex;
+
+use crate::seeds;
+
+const NOW: Instant = Instant::from_boot(Duration::from_secs(1_000));
+
+/// The present prefix and at most 8 that are withdrawn.
+const MOST_PREFIXES: usize = 9;
+
+/// A file of each kind, with everything in it and with nothing.
+pub fn prepare() {
+    let ends = [Completeness::Clean, Completeness::Unclean { valid_lifetime: Duration::from_secs(86_400) }];
+    let files = ends.into_iter().flat_map(|completeness| {
+        [vec![], vec![full(7)], vec![full(7), Remembered { past: Past::default(), ..full(8) }]].map(
+            |interfaces| {
+                encode(&State { boot_id: "00ff".to_owned(), memory: Memory { completeness, interfaces } })
+            },
+        )
+    });
+    let newer = br#"{"version":2,"boot_id":"00ff"}"#.to_vec();
+    seeds::write(files.chain([newer]));
+}
+
+/// `bytes` are taken for a file, and then for the material that a state is made of.
+pub fn check(bytes: &[u8]) {
+    match decode(bytes) {
+        Ok(state) => {
+            assert!(state.memory.interfaces.len() <= bytes.len(), "no more memory than the file takes");
+            check_state(state);
+        }
+        Err(error) => assert!(!error.to_string().is_empty(), "the log has to say something"),
+    }
+    check_state(any_state(&mut Unstructured::new(bytes)).expect("it never runs out: it ends in zeros"));
+}
+
+/// What was read or made up is written and read again, and a fleet lives with it.
+fn check_state(state: State) {
+    let again = decode(&encode(&state)).unwrap_or_else(|error| panic!("{error}: {state:?}"));
+    assert_eq!(again, state, "written and read again");
+    take_over(state.memory);
+}
+
+/// A fleet takes over, finds each interface again, some of them changed, and sends.
+fn take_over(memory: Memory) {
+    let policy = Policy { pattern: Regex::new("").expect("the regex that matches everything") };
+    let mut fleet = Fleet::new(policy, parameters());
+    let found: Vec<_> = memory.interfaces.iter().map(present).collect();
+    fleet.recall(memory, NOW);
+    fleet.reconcile_all(found, NOW);
+    let later = NOW + Duration::from_secs(4);
+    for now in [NOW, later] {
+        fleet.on_timeout(now);
+        carry_out(&mut fleet);
+    }
+    let State { memory, .. } =
+        decode(&encode(&State { boot_id: String::new(), memory: fleet.memory(later) }))
+            .expect("what a fleet remembers can be written");
+    assert!(
+        memory.interfaces.iter().all(|known| known.past.matters(later)),
+        "and nothing that does not matter is"
+    );
+}
+
+fn carry_out(fleet: &mut Fleet) {
+    while let Some(action) = fleet.poll_action() {
+        if let Action::Send(send) = action {
+            let prefixes = send.advert.options.iter();
+            let prefixes = prefixes.filter(|option| matches!(option, NdOption::PrefixInformation(_))).count();
+            assert!(prefixes <= MOST_PREFIXES, "{prefixes} prefixes in {:?}", send.advert);
+        }
+    }
+}
+
+/// The interface as it is found: fit, by turns with the source and the prefix as remembered and with others.
+fn present(known: &Remembered) -> Interface {
+    let other = known.index.get() % 2 == 0;
+    let source = known
+        .past
+        .announced
+        .filter(|_| !other)
+        .map_or(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 9), LinkLocal::get);
+    let prefix = known.past.promised.filter(|_| !other).map(|promise| promise.prefix.network());
+    let prefix = prefix.unwrap_or(Ipv6Addr::new(0x2001, 0xdb8, 9, 9, 0, 0, 0, 0));
+    let address = |address, scope| Address { address, prefix_len: 64, scope, flags: AddressFlags::default() };
+    Interface {
+        index: known.index,
+        name: known.name.clone(),
+        flags: LinkFlags { up: true, multicast: true, loopback: false, carrier: true },
+        master: None,
+        ipv6: Some(Ipv6Settings { disabled: false, forwarding: true, force_forwarding: false }),
+        mtu: 1500,
+        link_address: None,
+        tun: true,
+        addresses: vec![address(prefix, Scope::Global), address(source, Scope::Link)],
+    }
+}
+
+fn parameters() -> Parameters {
+    Parameters {
+        min_interval: Duration::from_secs(20),
+        max_interval: Duration::from_secs(60),
+        router_lifetime: Duration::from_secs(180),
+        valid_lifetime: Duration::from_secs(86_400),
+        preferred_lifetime: Duration::from_secs(14_400),
+    }
+}
+
+/// An interface of which everything is remembered.
+fn full(index: u32) -> Remembered {
+    let promise = |number: u16, seconds| Promise {
+        prefix: Prefix64::containing(Ipv6Addr::new(0x2001, 0xdb8, 0, number, 0, 0, 0, 0)),
+        until: Instant::from_boot(Duration::from_secs(seconds)),
+    };
+    Remembered {
+        index: IfIndex::new(index).expect("not 0"),
+        name: format!("tap{index}"),
+        past: Past {
+            announced: LinkLocal::new(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 7)),
+            promised: Some(promise(1, 90_000)),
+            withdrawn: vec![promise(2, 3_600), promise(3, 7_200)],
+            last_sent: Some(Instant::from_boot(Duration::from_micros(999_000_001))),
+        },
+    }
+}
+
+/// Any state that the file can hold as it is: instants in whole microseconds.
+fn any_state(from: &mut Unstructured<'_>) -> Result<State> {
+    let completeness = if from.arbitrary()? {
+        Completeness::Clean
+    } else {
+        Completeness::Unclean { valid_lifetime: Duration::from_secs(from.arbitrary()?) }
+    };
+    let count = from.int_in_range(0..=5)?;
+    let interfaces = (0..count).map(|number| any_remembered(number, from)).collect::<Result<_>>()?;
+    Ok(State { boot_id: from.arbitrary::<&str>()?.to_owned(), memory: Memory { completeness, interfaces } })
+}
+
+/// Interface `number` of the state: an index occurs once.
+fn any_remembered(number: u32, from: &mut Unstructured<'_>) -> Result<Remembered> {
+    let index = from.int_in_range(0..=u32::MAX / 8)? * 8 + number;
+    let withdrawn = from.int_in_range(0..=20)?;
+    Ok(Remembered {
+        index: IfIndex::new(index).unwrap_or(IfIndex::new(u32::MAX).expect("not 0")),
+        name: from.arbitrary::<&str>()?.to_owned(),
+        past: Past {
+            announced: from
+                .arbitrary::<Option<u64>>()?
+                .and_then(|low| LinkLocal::new((0xfe80 << 112 | u128::from(low)).into())),
+            promised: if from.arbitrary()? { Some(any_promise(from)?) } else { None },
+            withdrawn: (0..withdrawn).map(|_| any_promise(from)).collect::<Result<_>>()?,
+            last_sent: from.arbitrary::<Option<u64>>()?.map(micros),
+        },
+    })
+}
+
+fn any_promise(from: &mut Unstructured<'_>) -> Result<Promise> {
+    Ok(Promise {
+        prefix: Prefix64::containing((u128::from(from.arbitrary::<u64>()?) << 64).into()),
+        until: micros(from.arbitrary()?),
+    })
+}
+
+fn micros(micros: u64) -> Instant {
+    Instant::from_boot(Duration::from_micros(micros))
+}

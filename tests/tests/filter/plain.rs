@@ -1,0 +1,56 @@
+//! The validator a second time, as somebody would write it who has no verifier to please. The fuzz targets use it too.
+
+use autora_common::Reason;
+
+/// The rules once more, with branches, early returns and slices that a verifier would not like: the sign bits of the
+/// validator must mean the same. `packet` holds at least a whole IPv6 header.
+pub(crate) fn read_plainly(packet: &[u8]) -> Reason {
+    let kind = packet.get(40).copied().unwrap_or(0);
+    let fixed_len = match (packet[6], kind) {
+        (58, 133) => 8,
+        (58, 134) => 16,
+        (58, _) => return Reason::Type,
+        (_, _) => return Reason::NextHeader,
+    };
+    let reason = read_message(packet, fixed_len);
+    if kind == 133 {
+        return reason;
+    }
+    let link_local = packet[8] == 0xfe && packet[9] & 0xc0 == 0x80;
+    let for_hosts_alone = [Reason::TooManyOptions, Reason::UnspecifiedWithSourceLinkLayer].contains(&reason);
+    if link_local && (reason == Reason::Passed || for_hosts_alone) {
+        Reason::ForeignAdvertisement
+    } else {
+        Reason::InvalidAdvertisement
+    }
+}
+
+fn read_message(packet: &[u8], fixed_len: usize) -> Reason {
+    if packet[7] != 255 {
+        return Reason::HopLimit;
+    }
+    let len = usize::from(packet[4]) << 8 | usize::from(packet[5]);
+    let Some(message) = packet[40..].get(..len).filter(|message| message.len() >= fixed_len) else {
+        return Reason::TooShort;
+    };
+    if message[1] != 0 {
+        return Reason::Code;
+    }
+    let (mut options, mut count, mut source_link_layer) = (&message[fixed_len..], 0, false);
+    while !options.is_empty() {
+        if count == 16 {
+            return Reason::TooManyOptions;
+        }
+        let [kind, units, ..] = *options else { return Reason::OptionLength };
+        if units == 0 || options.len() < usize::from(units) * 8 {
+            return Reason::OptionLength;
+        }
+        options = &options[usize::from(units) * 8..];
+        source_link_layer |= kind == 1;
+        count += 1;
+    }
+    if source_link_layer && packet[8..24] == [0; 16] {
+        return Reason::UnspecifiedWithSourceLinkLayer;
+    }
+    Reason::Passed
+}
