@@ -1,0 +1,388 @@
+//! The daemon's loop, in virtual time: looks at the world, tells the fleet, carries out its actions.
+
+use std::{collections::BTreeSet, mem, time::Duration};
+
+use autora::{
+    addr::IfIndex,
+    engine::{
+        Fleet, Instant,
+        eligibility::Policy,
+        fleet::{Action, Send},
+        interface::Interface,
+    },
+};
+use rand::{RngExt, SeedableRng, rngs::StdRng};
+use regex::Regex;
+
+use crate::{
+    agenda::{Agenda, Event},
+    chance::any_scale,
+    oracle::{Oracle, Violation, bounds::STOP, prefixes},
+    scenario::Scenario,
+    trace::{Note, Trace},
+    world::{Happened, Passage, Reused, World},
+};
+
+/// The names that are served. The oracle has its own idea of them.
+const PATTERN: &str = "^vm[0-9]+$";
+
+/// When everything begins.
+pub(crate) const START: Instant = Instant::from_boot(Duration::from_secs(1_000));
+
+/// How long a stopped fleet is watched.
+const AFTERLIFE: Duration = Duration::from_secs(30);
+
+/// Time to the next look at everything after one that was incomplete.
+const RETRY_RESYNC: Duration = Duration::from_secs(1);
+
+/// One run.
+pub(crate) struct Simulation {
+    scenario: Scenario,
+    world: World,
+    agenda: Agenda,
+    fleet: Fleet,
+    pub(crate) oracle: Oracle,
+    pub(crate) trace: Trace,
+    /// The world's luck, and the fleet's.
+    luck: StdRng,
+    fleet_rng: StdRng,
+    pub(crate) now: Instant,
+    next_resync: Instant,
+    news: News,
+}
+
+/// What the daemon will find when it wakes up.
+#[derive(Default)]
+struct News {
+    dirty: BTreeSet<IfIndex>,
+    deleted: BTreeSet<IfIndex>,
+    solicitations: Vec<IfIndex>,
+    /// Solicitations that the filter kept back.
+    coalesced: Vec<IfIndex>,
+}
+
+impl Simulation {
+    pub(crate) fn new(seed: u64) -> Self {
+        let mut luck = StdRng::seed_from_u64(seed);
+        let scenario = Scenario::draw(&mut luck);
+        let policy = Policy { pattern: Regex::new(PATTERN).expect("it is valid") };
+        Self {
+            world: World::new(&scenario),
+            agenda: Agenda::default(),
+            fleet: Fleet::new(policy, scenario.parameters),
+            oracle: Oracle::new(scenario.parameters),
+            trace: Trace::default(),
+            fleet_rng: StdRng::seed_from_u64(luck.random()),
+            luck,
+            now: START,
+            next_resync: START,
+            news: News::default(),
+            scenario,
+        }
+    }
+
+    pub(crate) fn describe(&self) -> String {
+        format!("{:?}", self.scenario)
+    }
+
+    pub(crate) fn run(&mut self) -> Result<(), Violation> {
+        self.plan();
+        let end = START + self.scenario.duration;
+        while self.now < end {
+            self.step(end)?;
+        }
+        if self.luck.random_bool(0.8) {
+            self.stop()?;
+        }
+        self.oracle.check_spreads()
+    }
+
+    /// The first event of each kind; each brings the next.
+    fn plan(&mut self) {
+        for slot in 0..self.world.links() {
+            self.plan_next(Event::Churn(slot), START);
+            self.plan_next(Event::Solicit(slot), START);
+        }
+        for event in [Event::Weather, Event::Capacity, Event::Overrun] {
+            self.plan_next(event, START);
+        }
+    }
+
+    fn plan_next(&mut self, event: Event, now: Instant) {
+        let (shortest, longest) = match event {
+            Event::Churn(_) => (Duration::from_millis(5), self.scenario.calm),
+            Event::Solicit(_) => (Duration::from_millis(1), self.scenario.quiet),
+            Event::Detected(_) => (Duration::from_millis(200), Duration::from_millis(2_500)),
+            Event::Dirty(_) | Event::Deleted(_) => (Duration::from_micros(20), Duration::from_millis(30)),
+            Event::Weather => (Duration::from_millis(10), Duration::from_secs(7_200)),
+            Event::Capacity => (Duration::from_secs(1), Duration::from_secs(1_800)),
+            Event::Overrun => (Duration::from_secs(1), Duration::from_secs(14_400)),
+        };
+        self.agenda.add(now + any_scale(&mut self.luck, shortest, longest), event);
+    }
+
+    /// Goodbyes, as long as the daemon gives them; after that nothing leaves, whatever happens.
+    fn stop(&mut self) -> Result<(), Violation> {
+        self.fleet.stop();
+        self.oracle.stop(self.now);
+        let known: Vec<_> = self.oracle.known().collect();
+        known.into_iter().for_each(|index| self.trace.note(index, self.now, Note::Stop));
+        self.oracle.tally.count("stop with goodbyes");
+        self.scenario.suspends = false;
+        self.act(self.now)?;
+        self.oracle.check_touched(&self.fleet, self.now)?;
+        let until = self.now + STOP;
+        while self.now < until && self.fleet.owes_goodbyes() {
+            self.step(until)?;
+        }
+        self.oracle.check_stopped(&self.fleet, self.now)?;
+        let end = self.now + AFTERLIFE;
+        while self.now < end {
+            self.step(end)?;
+        }
+        Ok(())
+    }
+
+    /// Sleeps until something happens, or until `end`, and does what is to do then.
+    fn step(&mut self, end: Instant) -> Result<(), Violation> {
+        self.oracle.check_next(&self.fleet)?;
+        let wake = [self.agenda.next(), self.fleet.next_deadline(), Some(self.next_resync)];
+        let wake = wake.into_iter().flatten().fold(end, Instant::min);
+        self.now = self.now.max(wake) + self.lateness();
+        while let Some((at, event)) = self.agenda.pop(self.now) {
+            self.happen(event, at);
+        }
+        self.turn()
+    }
+
+    /// How late the daemon wakes up.
+    fn lateness(&mut self) -> Duration {
+        let longest = match self.luck.random_range(0..20_000) {
+            0 if self.scenario.suspends => Duration::from_secs(7_200),
+            0..20 => Duration::from_secs(2),
+            20..200 => Duration::from_millis(300),
+            200..2_000 => Duration::from_millis(5),
+            _ => Duration::from_micros(300),
+        };
+        let late = self.luck.random_range(Duration::ZERO..=longest);
+        if late > Duration::from_secs(1) {
+            self.oracle.tally.count("late by more than a second");
+        }
+        late
+    }
+
+    /// Something happens in the world; the daemon may hear of it.
+    fn happen(&mut self, event: Event, at: Instant) {
+        match event {
+            Event::Churn(slot) => {
+                let happened = self.world.churn(slot, &mut self.luck);
+                self.announce(happened, at);
+                self.plan_next(Event::Detected(slot), at);
+                self.plan_next(event, at);
+            }
+            Event::Detected(slot) => {
+                let happened = self.world.detect(slot, &mut self.luck);
+                self.announce(happened, at);
+            }
+            Event::Solicit(slot) => {
+                self.solicit(slot, at);
+                self.plan_next(event, at);
+            }
+            Event::Dirty(index) => _ = self.news.dirty.insert(index),
+            Event::Deleted(index) => {
+                self.news.deleted.insert(index);
+                self.news.dirty.insert(index);
+            }
+            Event::Weather => {
+                let (links, outage) = (self.world.links(), self.scenario.outage);
+                self.world.weather.turn(links, outage, at, &mut self.luck);
+                self.plan_next(event, at);
+            }
+            Event::Capacity => {
+                let wide = self.luck.random_bool(0.6);
+                let capacity = if wide { self.scenario.links * 2 } else { self.scenario.capacity };
+                self.world.filter.capacity = capacity;
+                self.plan_next(event, at);
+            }
+            Event::Overrun => {
+                self.agenda.lose_announcements();
+                self.next_resync = at;
+                self.oracle.tally.count("announcements lost");
+                self.plan_next(event, at);
+            }
+        }
+    }
+
+    fn announce(&mut self, happened: Happened, at: Instant) {
+        let event = match happened {
+            Happened::Nothing => return,
+            Happened::Changed(index) => Event::Dirty(index),
+            Happened::Deleted(index) => Event::Deleted(index),
+            Happened::Created(index, reused) => {
+                if reused == Reused(true) {
+                    self.oracle.tally.count("index given out again");
+                }
+                Event::Dirty(index)
+            }
+        };
+        if !self.luck.random_bool(self.scenario.lossiness) {
+            self.plan_next(event, at);
+        }
+    }
+
+    fn solicit(&mut self, slot: usize, at: Instant) {
+        let Some(index) = self.world.heard(slot) else { return };
+        match self.world.filter.solicit(index, at) {
+            Passage::Passed => {
+                self.trace.note(index, at, Note::Solicited { passed: true });
+                self.news.solicitations.push(index);
+            }
+            Passage::Coalesced => {
+                self.trace.note(index, at, Note::Solicited { passed: false });
+                self.news.coalesced.push(index);
+            }
+            Passage::NotServed => {}
+        }
+    }
+
+    /// One turn of the daemon's loop. Its sources have no order.
+    fn turn(&mut self) -> Result<(), Violation> {
+        let News { dirty, deleted, solicitations, coalesced } = mem::take(&mut self.news);
+        let links_first = self.luck.random_bool(0.5);
+        if links_first {
+            self.on_links(dirty.clone(), deleted.clone());
+        }
+        for index in solicitations {
+            self.on_solicit(index)?;
+        }
+        coalesced.into_iter().for_each(|index| self.oracle.coalesced(index, self.now));
+        if !links_first {
+            self.on_links(dirty, deleted);
+        }
+        let resync = self.next_resync <= self.now;
+        let complete = resync && self.resync();
+        let made = self.now;
+        self.fleet.on_timeout(made);
+        self.act(made)?;
+        if complete {
+            self.oracle.check_all(&self.fleet, self.now)?;
+        }
+        self.oracle.check_touched(&self.fleet, self.now)
+    }
+
+    fn on_links(&mut self, dirty: BTreeSet<IfIndex>, deleted: BTreeSet<IfIndex>) {
+        deleted.into_iter().for_each(|index| self.forget(index));
+        for index in dirty {
+            match self.world.look(index) {
+                Some(link) => self.tell(link),
+                None => self.forget(index),
+            }
+        }
+    }
+
+    fn tell(&mut self, link: Interface) {
+        self.note_told(&link);
+        self.fleet.reconcile(link, self.now);
+    }
+
+    fn note_told(&mut self, link: &Interface) {
+        if self.oracle.seen(link.index) != Some(link) {
+            self.trace.note(link.index, self.now, Oracle::note(link));
+        }
+        self.oracle.told(link, self.now);
+    }
+
+    fn forget(&mut self, index: IfIndex) {
+        self.note_gone(index);
+        self.fleet.forget(index);
+    }
+
+    fn note_gone(&mut self, index: IfIndex) {
+        self.trace.note(index, self.now, Note::Gone);
+        self.oracle.gone(index);
+    }
+
+    fn on_solicit(&mut self, index: IfIndex) -> Result<(), Violation> {
+        let due = |fleet: &Fleet| fleet.schedule_of(index).and_then(|(_, due)| due);
+        let before = due(&self.fleet);
+        self.fleet.on_solicit(index, self.now, &mut self.fleet_rng);
+        self.oracle.solicited(index, self.now, before, due(&self.fleet))
+    }
+
+    /// A look at everything, or at most of it: whether it was complete.
+    fn resync(&mut self) -> bool {
+        let links = self.world.look_at_all();
+        if self.luck.random_bool(0.03) {
+            self.oracle.tally.count("incomplete dump");
+            self.next_resync = self.now + RETRY_RESYNC;
+            for link in links {
+                if self.luck.random_bool(0.7) {
+                    self.tell(link);
+                }
+            }
+            return false;
+        }
+        self.next_resync = self.now + self.scenario.resync;
+        let present: BTreeSet<_> = links.iter().map(|link| link.index).collect();
+        let gone: Vec<_> = self.oracle.known().filter(|index| !present.contains(index)).collect();
+        gone.into_iter().for_each(|index| self.note_gone(index));
+        for link in &links {
+            if self.oracle.seen(link.index).is_some_and(|seen| seen != link) {
+                self.oracle.tally.count("change missed, found by the resync");
+            }
+            self.note_told(link);
+        }
+        self.fleet.reconcile_all(links, self.now);
+        true
+    }
+
+    /// Carries out what the fleet wants; advertisements among it were made at `made`.
+    fn act(&mut self, made: Instant) -> Result<(), Violation> {
+        while let Some(action) = self.fleet.poll_action() {
+            match action {
+                Action::Serve(index) => self.serve(index)?,
+                Action::Unserve(index) => {
+                    self.trace.note(index, self.now, Note::Unserve);
+                    self.oracle.unserve(index)?;
+                    self.world.filter.unserve(index);
+                }
+                Action::Answered(index) => {
+                    self.trace.note(index, self.now, Note::Answered);
+                    self.oracle.answered(index)?;
+                    self.world.filter.clear(index);
+                }
+                Action::Send(send) => self.send(&send, made)?,
+                Action::Report(_) => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn serve(&mut self, index: IfIndex) -> Result<(), Violation> {
+        let room = !self.world.filter.is_full();
+        self.trace.note(index, self.now, Note::Serve { room });
+        self.oracle.serve(index, self.now, room)?;
+        if room {
+            self.world.filter.serve(index);
+        } else {
+            self.fleet.on_serve_failed(index);
+        }
+        Ok(())
+    }
+
+    fn send(&mut self, send: &Send, made: Instant) -> Result<(), Violation> {
+        let left = self.world.can_send(send.index, self.now, &mut self.luck);
+        let (current, withdrawn) = prefixes(&send.advert);
+        let (cause, source) = (send.cause.name(), send.source);
+        self.trace.note(send.index, self.now, Note::Send { left, cause, source, current, withdrawn });
+        self.oracle.sending(send, made, self.now)?;
+        self.now += self.luck.random_range(Duration::ZERO..=Duration::from_micros(100));
+        if left {
+            self.fleet.on_sent(send.index, self.now, &mut self.fleet_rng);
+            self.oracle.sent(send, self.now, &self.fleet)
+        } else {
+            self.fleet.on_send_failed(send.index, self.now);
+            self.oracle.failed(send, self.now, &self.fleet)
+        }
+    }
+}

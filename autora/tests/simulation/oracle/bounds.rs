@@ -1,0 +1,36 @@
+//! The numbers that everything is held against.
+
+use std::time::Duration;
+
+/// MIN_DELAY_BETWEEN_RAS [RFC 4861 10]: between two advertisements on one interface, final ones included.
+pub(crate) const FLOOR: Duration = Duration::from_secs(3);
+
+/// MAX_RA_DELAY_TIME [RFC 4861 10]: the longest delay of an answer.
+pub(crate) const ANSWER: Duration = Duration::from_millis(500);
+
+/// MAX_INITIAL_RTR_ADVERT_INTERVAL [RFC 4861 10]: the longest interval within the initial burst.
+pub(crate) const INITIAL_INTERVAL: Duration = Duration::from_secs(16);
+
+/// MAX_INITIAL_RTR_ADVERTISEMENTS [RFC 4861 10]: the advertisements of the initial burst.
+pub(crate) const INITIAL_ADVERTISEMENTS: u32 = 3;
+
+/// MAX_FINAL_RTR_ADVERTISEMENTS [RFC 4861 10]: after so many failures a goodbye may be given up.
+pub(crate) const FINAL_TRIES: u32 = 3;
+
+/// Withdrawn prefixes that ride along at most.
+pub(crate) const WITHDRAWN: usize = 8;
+
+/// The shortest wait after a failed send.
+pub(crate) const SHORTEST_RETRY: Duration = Duration::from_secs(1);
+
+/// The longest.
+pub(crate) const LONGEST_RETRY: Duration = Duration::from_secs(8);
+
+/// After this many failures in a row, and nothing new in between, a wait is at least [`PATIENT_RETRY`].
+pub(crate) const PATIENT_AFTER: u32 = 4;
+
+/// See [`PATIENT_AFTER`].
+pub(crate) const PATIENT_RETRY: Duration = Duration::from_secs(4);
+
+/// How long a stop waits for its goodbyes.
+pub(crate) const STOP: Duration = Duration::from_millis(3_200);

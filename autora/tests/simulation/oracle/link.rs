@@ -1,0 +1,306 @@
+//! What the oracle knows of one interface: what the fleet was told of it, and what guests heard.
+
+use autora::{
+    addr::{LinkLocal, Prefix64},
+    engine::{
+        Instant,
+        advertiser::{Cause, Parameters},
+        fleet::Send,
+        interface::Interface,
+    },
+};
+
+use super::{
+    bounds::FINAL_TRIES,
+    broken::{Broken, rule},
+    looks::Looks,
+    promises::Promises,
+    schedule::Schedule,
+};
+use crate::run::Tally;
+
+/// One interface that the fleet was told of.
+#[derive(Debug)]
+pub(super) struct Link {
+    pub(super) seen: Interface,
+    pub(super) looks: Looks,
+    pub(super) standing: Standing,
+    /// The map had no room for it when it was tried last.
+    pub(super) full: bool,
+    stopping: bool,
+    pub(super) schedule: Schedule,
+    promises: Promises,
+    /// The source that guests hold as a router.
+    router: Option<LinkLocal>,
+    pub(super) goodbye: Goodbye,
+}
+
+/// What has to become of it, by the last look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// None of our business.
+    Stranger,
+    Unfit,
+    Served {
+        source: LinkLocal,
+        prefix: Prefix64,
+        carrier: bool,
+    },
+}
+
+/// Whether a final advertisement has to leave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Goodbye {
+    None,
+    Owed {
+        source: LinkLocal,
+        since: Instant,
+        tries: u32,
+    },
+    /// It need not leave any more, but it may.
+    Allowed(LinkLocal),
+}
+
+impl Link {
+    /// One that was seen for the first time.
+    pub(super) fn new(seen: &Interface, now: Instant, tally: &mut Tally) -> Self {
+        let mut link = Self {
+            seen: seen.clone(),
+            looks: Looks::of(seen),
+            standing: Standing::Stranger,
+            full: false,
+            stopping: false,
+            schedule: Schedule::new(now),
+            promises: Promises::default(),
+            router: None,
+            goodbye: Goodbye::None,
+        };
+        link.told(seen, now, tally);
+        link
+    }
+
+    /// Another look at it.
+    pub(super) fn told(&mut self, seen: &Interface, now: Instant, tally: &mut Tally) {
+        if self.seen != *seen {
+            self.seen = seen.clone();
+            self.looks = Looks::of(seen);
+            self.schedule.unsettle();
+        }
+        let before = self.advertising();
+        let in_use = self.source();
+        if std::mem::take(&mut self.full) {
+            self.schedule.unsettle();
+        }
+        self.standing = self.judge(in_use);
+        match (before, self.advertising()) {
+            (before, after) if before == after => {}
+            (_, Some(_)) => {
+                tally.count("burst begun");
+                self.schedule.begin(now);
+            }
+            (_, None) => self.schedule.pause(),
+        }
+        if before.is_some() && matches!(self.standing, Standing::Served { carrier: false, .. }) {
+            tally.count("carrier lost while served");
+        }
+        if !self.looks.alive {
+            self.forget_all();
+        }
+        let current = match self.standing {
+            Standing::Served { prefix, .. } => Some(prefix),
+            Standing::Stranger | Standing::Unfit => None,
+        };
+        self.promises.told(&self.looks, current, now, tally);
+        self.reconsider_goodbye(now, tally);
+    }
+
+    /// "Keep the one in use; else the lowest."
+    fn judge(&self, in_use: Option<LinkLocal>) -> Standing {
+        let Looks { matches, reasons, sources, prefixes, carrier, .. } = &self.looks;
+        if !matches {
+            return Standing::Stranger;
+        }
+        let source = in_use.filter(|source| sources.contains(source)).or(sources.first().copied());
+        match (source, prefixes.as_slice()) {
+            (Some(source), &[prefix]) if reasons.is_empty() => {
+                Standing::Served { source, prefix, carrier: *carrier }
+            }
+            _ => Standing::Unfit,
+        }
+    }
+
+    /// Guests are out of reach, and whatever they held is void.
+    fn forget_all(&mut self) {
+        self.router = None;
+        self.goodbye = Goodbye::None;
+        self.promises.forget();
+    }
+
+    fn reconsider_goodbye(&mut self, now: Instant, tally: &mut Tally) {
+        let in_use = self.source();
+        if let Goodbye::Allowed(source) = self.goodbye
+            && (in_use == Some(source) || self.looks.is_duplicate(source))
+        {
+            self.goodbye = Goodbye::None;
+        }
+        let Some(router) = self.router else { return };
+        if in_use == Some(router) {
+            self.goodbye = Goodbye::None;
+        } else if self.looks.carries_goodbye(router) {
+            if !matches!(self.goodbye, Goodbye::Owed { .. }) {
+                self.goodbye = Goodbye::Owed { source: router, since: now, tries: 0 };
+            }
+        } else {
+            tally.count("goodbye forgone");
+            self.router = None;
+            self.goodbye = if self.looks.is_duplicate(router) {
+                tally.count("dadfailed source");
+                Goodbye::None
+            } else {
+                Goodbye::Allowed(router)
+            };
+        }
+    }
+
+    /// The source that it is served from, if it is.
+    fn source(&self) -> Option<LinkLocal> {
+        match self.standing {
+            Standing::Served { source, .. } if !self.full && !self.stopping => Some(source),
+            Standing::Served { .. } | Standing::Stranger | Standing::Unfit => None,
+        }
+    }
+
+    /// What it advertises, if it does.
+    pub(super) fn advertising(&self) -> Option<(LinkLocal, Prefix64)> {
+        match self.standing {
+            Standing::Served { source, prefix, carrier: true } if !self.full && !self.stopping => {
+                Some((source, prefix))
+            }
+            Standing::Served { .. } | Standing::Stranger | Standing::Unfit => None,
+        }
+    }
+
+    /// Whether it may have an entry in the map.
+    pub(super) fn may_be_in_map(&self) -> bool {
+        self.source().is_some()
+    }
+
+    /// The map had no room for it.
+    pub(super) fn refused(&mut self, now: Instant, tally: &mut Tally) {
+        self.full = true;
+        self.schedule.pause();
+        self.reconsider_goodbye(now, tally);
+        if self.goodbye != Goodbye::None {
+            tally.count("map full, goodbye owed");
+        }
+    }
+
+    pub(super) fn stop(&mut self, now: Instant, tally: &mut Tally) {
+        self.stopping = true;
+        self.schedule.pause();
+        self.reconsider_goodbye(now, tally);
+    }
+
+    /// When something has to leave at the latest, if anything has.
+    pub(super) fn duty(&self, parameters: &Parameters) -> Option<Instant> {
+        match self.goodbye {
+            Goodbye::Owed { since, .. } => Some(self.schedule.put_off(since)),
+            Goodbye::None | Goodbye::Allowed(_) => {
+                self.advertising().map(|_| self.schedule.latest(parameters))
+            }
+        }
+    }
+
+    /// Whether nothing may be on its schedule.
+    pub(super) fn is_silent(&self) -> bool {
+        self.advertising().is_none() && self.goodbye == Goodbye::None
+    }
+
+    /// Whether a fleet has no reason to remember it.
+    pub(super) fn is_past(&self, now: Instant) -> bool {
+        self.standing == Standing::Stranger
+            && self.router.is_none()
+            && self.goodbye == Goodbye::None
+            && self.promises.all_over(now)
+            && self.schedule.put_off(now) == now
+    }
+
+    /// Whether what leaves at `at` may; it was made at `made`.
+    pub(super) fn check(
+        &self,
+        send: &Send,
+        made: Instant,
+        at: Instant,
+        by: &Parameters,
+    ) -> Result<(), Broken> {
+        match send.cause {
+            Cause::Final => self.check_goodbye(send)?,
+            Cause::Unsolicited | Cause::Solicited => self.check_advert(send)?,
+        }
+        self.schedule.check(send.cause, at, by)?;
+        let prefix = match self.standing {
+            Standing::Served { prefix, .. } if !self.full => Some(prefix),
+            Standing::Served { .. } | Standing::Stranger | Standing::Unfit => None,
+        };
+        self.promises.check(&send.advert, send.cause == Cause::Final, prefix, by, made)
+    }
+
+    fn check_advert(&self, send: &Send) -> Result<(), Broken> {
+        rule(
+            self.advertising().is_some_and(|(source, _)| source == send.source),
+            "only a fit interface with a carrier advertises, from its usable source",
+            || format!("{:?} from {}", self.standing, send.source),
+        )?;
+        let owed = matches!(self.goodbye, Goodbye::Owed { .. });
+        rule(!owed, "the former source says goodbye before the new one speaks", || {
+            format!("{:?}", self.goodbye)
+        })
+    }
+
+    fn check_goodbye(&self, send: &Send) -> Result<(), Broken> {
+        let from = match self.goodbye {
+            Goodbye::Owed { source, .. } | Goodbye::Allowed(source) => Some(source),
+            Goodbye::None => None,
+        };
+        rule(from == Some(send.source), "one goodbye where one is owed, and no other", || {
+            format!("from {}, but {:?}", send.source, self.goodbye)
+        })?;
+        rule(
+            self.looks.carries_goodbye(send.source),
+            "no goodbye where nobody hears it, or from another's address",
+            || format!("from {}: {:?}", send.source, self.looks),
+        )
+    }
+
+    /// It has left.
+    pub(super) fn sent(&mut self, send: &Send, at: Instant, by: &Parameters, tally: &mut Tally) {
+        self.schedule.sent(send.cause, at);
+        self.promises.sent(send, by, at, tally);
+        self.goodbye = Goodbye::None;
+        self.router = match send.cause {
+            Cause::Final => None,
+            Cause::Unsolicited | Cause::Solicited => Some(send.source),
+        };
+    }
+
+    /// It has not, and the fleet wants to try again at `retry`.
+    pub(super) fn failed(
+        &mut self,
+        send: &Send,
+        at: Instant,
+        retry: Option<Instant>,
+        tally: &mut Tally,
+    ) -> Result<(), Broken> {
+        if send.cause == Cause::Final
+            && let Goodbye::Owed { source, tries, .. } = &mut self.goodbye
+        {
+            *tries += 1;
+            if *tries >= FINAL_TRIES {
+                tally.count("goodbye given up");
+                self.router = None;
+                self.goodbye = Goodbye::Allowed(*source);
+            }
+        }
+        self.schedule.failed(at, retry)
+    }
+}

@@ -1,0 +1,190 @@
+//! The prefixes that guests were promised, and what an advertisement has to say of each.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use autora::{
+    addr::Prefix64,
+    engine::{Instant, advertiser::Parameters, fleet::Send},
+    wire::{NdOption, PrefixInformation, RouterAdvert},
+};
+
+use super::{
+    bounds::WITHDRAWN,
+    broken::{Broken, rule},
+    looks::Looks,
+};
+use crate::run::Tally;
+
+/// All prefixes that guests hold, the one advertised last at the end.
+#[derive(Debug, Default)]
+pub(super) struct Promises {
+    held: Vec<Promise>,
+    /// Whether the prefix advertised last was the only one there, in each look since.
+    stood: bool,
+    /// Whether the last look showed that there is no prefix at all.
+    none_left: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Promise {
+    prefix: Prefix64,
+    until: Instant,
+    /// More than eight others are newer: it may have made room, and need not come back.
+    may_go: bool,
+    withdrawn: bool,
+}
+
+impl Promises {
+    /// Nothing is known of them any more.
+    pub(super) fn forget(&mut self) {
+        self.held.clear();
+    }
+
+    pub(super) fn all_over(&self, now: Instant) -> bool {
+        self.held.iter().all(|promise| promise.until <= now)
+    }
+
+    /// The interface was looked at; `current` is the prefix that it is served with.
+    pub(super) fn told(&mut self, looks: &Looks, current: Option<Prefix64>, now: Instant, tally: &mut Tally) {
+        let last = self.held.last().map(|promise| promise.prefix);
+        self.stood &= looks.prefixes.as_slice() == last.as_slice();
+        self.none_left = looks.matches && looks.prefixes.is_empty();
+        if current.is_some() || self.none_left {
+            self.make_room(current, now, tally);
+        }
+    }
+
+    fn make_room(&mut self, current: Option<Prefix64>, now: Instant, tally: &mut Tally) {
+        let before = self.held.len();
+        self.held.retain(|promise| promise.until > now);
+        tally.add("promise ran out", before - self.held.len());
+        let others = |promise: &&mut Promise| Some(promise.prefix) != current;
+        let surplus = self.held.iter_mut().filter(others).count().saturating_sub(WITHDRAWN);
+        for promise in self.held.iter_mut().filter(others).take(surplus) {
+            promise.may_go = true;
+            tally.count("withdrawn prefix made room");
+        }
+    }
+
+    /// Holds the options of an advertisement made at `now` against what guests hold. `looks` is the last look, and
+    /// `current` the prefix that the interface is served with.
+    pub(super) fn check(
+        &self,
+        advert: &RouterAdvert,
+        is_final: bool,
+        current: Option<Prefix64>,
+        parameters: &Parameters,
+        now: Instant,
+    ) -> Result<(), Broken> {
+        let said = Said::of(advert, parameters)?;
+        let running = || self.held.iter().filter(|promise| promise.until > now);
+        if !is_final {
+            rule(said.current == current, "an advertisement carries the present prefix", || {
+                format!("{:?} instead of {current:?}", said.current)
+            })?;
+        }
+        for promise in running().filter(|promise| !promise.may_go) {
+            let named = said.withdrawn.contains(&promise.prefix) || said.current == Some(promise.prefix);
+            rule(named, "what guests were promised is repeated or taken back [RFC 9096 3.5]", || {
+                format!("nothing is said of {}", promise.prefix)
+            })?;
+        }
+        let known = |prefix: &Prefix64| running().any(|promise| promise.prefix == *prefix);
+        let unknown = said.withdrawn.iter().find(|prefix| !known(prefix));
+        rule(unknown.is_none(), "only a prefix with a promise that still runs is taken back", || {
+            format!("{unknown:?} is none")
+        })?;
+        if is_final { self.check_final(&said, current, now) } else { Ok(()) }
+    }
+
+    /// A goodbye has the options as last sent, but takes back what is no longer there.
+    fn check_final(&self, said: &Said, current: Option<Prefix64>, now: Instant) -> Result<(), Broken> {
+        let last = self.held.last().filter(|last| last.until > now).map(|last| last.prefix);
+        let rule_name = "a goodbye has the prefixes as last sent";
+        if let Some(prefix) = said.current {
+            let right = Some(prefix) == last || Some(prefix) == current;
+            rule(right, rule_name, || format!("{prefix} instead of {last:?}"))?;
+        }
+        if self.none_left {
+            rule(said.current.is_none(), "a goodbye takes back the prefix that went", || {
+                format!("{:?} is still there", said.current)
+            })?;
+        }
+        let right = !self.stood || last.is_none() || said.current == last;
+        rule(right, rule_name, || format!("{:?} instead of {last:?}", said.current))
+    }
+
+    /// An advertisement has left, and guests have heard it.
+    pub(super) fn sent(&mut self, send: &Send, parameters: &Parameters, now: Instant, tally: &mut Tally) {
+        let Ok(said) = Said::of(&send.advert, parameters) else { return };
+        for promise in self.held.iter_mut().filter(|promise| said.withdrawn.contains(&promise.prefix)) {
+            promise.withdrawn = true;
+        }
+        if !said.withdrawn.is_empty() {
+            tally.count("withdrawn prefix rode along");
+        }
+        if said.withdrawn.len() == WITHDRAWN {
+            tally.count("eight withdrawn prefixes rode along");
+        }
+        let Some(prefix) = said.current else { return };
+        if let Some(at) = self.held.iter().position(|promise| promise.prefix == prefix)
+            && self.held.remove(at).withdrawn
+        {
+            tally.count("withdrawn prefix came back");
+        }
+        let until = now + parameters.valid_lifetime;
+        self.held.push(Promise { prefix, until, may_go: false, withdrawn: false });
+        self.stood = true;
+    }
+}
+
+/// What an advertisement says of prefixes.
+pub(super) struct Said {
+    pub(super) current: Option<Prefix64>,
+    pub(super) withdrawn: BTreeSet<Prefix64>,
+}
+
+impl Said {
+    fn of(advert: &RouterAdvert, parameters: &Parameters) -> Result<Self, Broken> {
+        let mut said = Self { current: None, withdrawn: BTreeSet::new() };
+        for option in &advert.options {
+            let good = match option {
+                NdOption::PrefixInformation(information) => said.take(information, parameters),
+                NdOption::SourceLinkLayerAddress(_) | NdOption::Mtu(_) | NdOption::Other { .. } => false,
+            };
+            rule(good, "options are one current prefix, and withdrawn ones, each once, L=0 A=1", || {
+                format!("{option} in\n{advert}")
+            })?;
+        }
+        rule(said.withdrawn.len() <= WITHDRAWN, "at most 8 withdrawn prefixes ride along", || {
+            format!("{} do", said.withdrawn.len())
+        })?;
+        Ok(said)
+    }
+
+    /// Whether the option may be there.
+    fn take(&mut self, information: &PrefixInformation, parameters: &Parameters) -> bool {
+        let PrefixInformation { prefix, on_link, autonomous, valid, preferred } = *information;
+        let lifetimes = (valid, preferred);
+        let fresh = if lifetimes == (Duration::ZERO, Duration::ZERO) {
+            self.withdrawn.insert(prefix) && self.current != Some(prefix)
+        } else {
+            let as_set = lifetimes == (parameters.valid_lifetime, parameters.preferred_lifetime);
+            as_set && self.current.replace(prefix).is_none() && !self.withdrawn.contains(&prefix)
+        };
+        fresh && !on_link && autonomous
+    }
+}
+
+/// The present prefix of an advertisement, and how many are withdrawn; for the trace.
+pub(crate) fn prefixes(advert: &RouterAdvert) -> (Option<Prefix64>, usize) {
+    let informations = || {
+        advert.options.iter().filter_map(|option| match option {
+            NdOption::PrefixInformation(information) => Some(information),
+            NdOption::SourceLinkLayerAddress(_) | NdOption::Mtu(_) | NdOption::Other { .. } => None,
+        })
+    };
+    let current = informations().find(|information| !information.valid.is_zero());
+    let withdrawn = informations().filter(|information| information.valid.is_zero()).count();
+    (current.map(|information| information.prefix), withdrawn)
+}

@@ -1,0 +1,181 @@
+//! When something may leave an interface, and when it must.
+
+use std::time::Duration;
+
+use autora::engine::{
+    Instant,
+    advertiser::{Cause, Parameters},
+};
+
+use super::{
+    bounds::{
+        ANSWER, FLOOR, INITIAL_ADVERTISEMENTS, INITIAL_INTERVAL, LONGEST_RETRY, PATIENT_AFTER, PATIENT_RETRY,
+        SHORTEST_RETRY,
+    },
+    broken::{Broken, rule},
+};
+
+/// The history of one interface, as far as its timers depend on it.
+#[derive(Debug)]
+pub(super) struct Schedule {
+    /// When the last advertisement had left, of whatever kind.
+    last_sent: Option<Instant>,
+    /// When the last one that was not final had.
+    last_advert: Option<Instant>,
+    failure: Option<Failure>,
+    /// Since when it advertises as it does, and how many advertisements have left since.
+    begun: Instant,
+    pub(super) sent: u32,
+    /// The first solicitation that no advertisement has followed.
+    asked: Option<Asked>,
+}
+
+/// Failed sends in a row.
+#[derive(Clone, Copy, Debug)]
+struct Failure {
+    at: Instant,
+    /// How many there were with nothing new in between, and the last wait among them.
+    steady: u32,
+    wait: Duration,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Asked {
+    at: Instant,
+    /// Whether it passed the filter, and not only hid behind one that did.
+    passed: bool,
+}
+
+impl Schedule {
+    pub(super) fn new(now: Instant) -> Self {
+        Self { last_sent: None, last_advert: None, failure: None, begun: now, sent: 0, asked: None }
+    }
+
+    /// It becomes an advertising interface, or another one than before.
+    pub(super) fn begin(&mut self, now: Instant) {
+        (self.begun, self.sent) = (now, 0);
+    }
+
+    /// It does not advertise now: whoever asked will hear of it when it does again.
+    pub(super) fn pause(&mut self) {
+        self.asked = None;
+    }
+
+    /// Something is new: a retry may come sooner than it would have.
+    pub(super) fn unsettle(&mut self) {
+        if let Some(failure) = &mut self.failure {
+            (failure.steady, failure.wait) = (0, Duration::ZERO);
+        }
+    }
+
+    pub(super) fn ask(&mut self, at: Instant, passed: bool) {
+        let first = self.asked.get_or_insert(Asked { at, passed });
+        first.passed |= passed;
+    }
+
+    /// Whether a solicitation passed that no advertisement has followed yet.
+    pub(super) fn is_asked(&self) -> bool {
+        self.asked.is_some_and(|asked| asked.passed)
+    }
+
+    pub(super) fn has_failed(&self) -> bool {
+        self.failure.is_some()
+    }
+
+    /// The end of the 3 s.
+    pub(super) fn floor(&self) -> Option<Instant> {
+        self.last_sent.map(|sent| sent + FLOOR)
+    }
+
+    /// The latest instant to which the 3 s and failed sends can put something off that is due at `due`.
+    pub(super) fn put_off(&self, due: Instant) -> Instant {
+        let retry = self.failure.map(|failure| failure.at + LONGEST_RETRY);
+        [self.floor(), retry].into_iter().flatten().fold(due, Instant::max)
+    }
+
+    /// When the next advertisement has to leave at the latest.
+    pub(super) fn latest(&self, parameters: &Parameters) -> Instant {
+        let periodic = match self.last_advert {
+            Some(last) if self.sent > 0 => last + self.interval(parameters).1,
+            Some(_) | None => self.begun,
+        };
+        let answer = self.asked.map(|asked| self.put_off(asked.at) + ANSWER);
+        answer.into_iter().fold(self.put_off(periodic), Instant::min)
+    }
+
+    /// Bounds of the present interval [RFC 4861 6.2.4].
+    pub(super) fn interval(&self, parameters: &Parameters) -> (Duration, Duration) {
+        let Parameters { min_interval: min, max_interval: max, .. } = *parameters;
+        if self.sent < INITIAL_ADVERTISEMENTS {
+            (min.min(INITIAL_INTERVAL), max.min(INITIAL_INTERVAL))
+        } else {
+            (min, max)
+        }
+    }
+
+    /// Whether an advertisement may leave at `at`.
+    pub(super) fn check(&self, cause: Cause, at: Instant, parameters: &Parameters) -> Result<(), Broken> {
+        if let Some(floor) = self.floor() {
+            let early = floor.saturating_since(at);
+            rule(early.is_zero(), "no two advertisements within 3 s [RFC 4861 6.2.6]", || {
+                format!("{early:?} too early")
+            })?;
+        }
+        if let Some(failure) = self.failure {
+            let since = at.saturating_since(failure.at);
+            rule(since >= SHORTEST_RETRY, "a failed send is retried after 1 s at least", || {
+                format!("after {since:?}")
+            })?;
+        }
+        match (cause, self.last_advert) {
+            (Cause::Final, _) => Ok(()),
+            (Cause::Solicited, _) => rule(
+                self.is_asked(),
+                "one answer for a solicitation, and none without one [RFC 4861 6.2.6]",
+                || "nobody has asked since the last advertisement".to_owned(),
+            ),
+            (Cause::Unsolicited, Some(last)) if self.sent > 0 => {
+                let (shortest, _) = self.interval(parameters);
+                let since = at.saturating_since(last);
+                rule(
+                    since >= shortest,
+                    "unsolicited advertisements are MinRtrAdvInterval apart [RFC 4861 6.2.4]",
+                    || format!("{since:?} after the last, at least {shortest:?} expected"),
+                )
+            }
+            (Cause::Unsolicited, _) => Ok(()),
+        }
+    }
+
+    /// An advertisement has left.
+    pub(super) fn sent(&mut self, cause: Cause, at: Instant) {
+        self.last_sent = Some(at);
+        self.failure = None;
+        match cause {
+            Cause::Final => {}
+            Cause::Unsolicited | Cause::Solicited => {
+                self.last_advert = Some(at);
+                self.sent += 1;
+                self.asked = None;
+            }
+        }
+    }
+
+    /// One did not, and `retry` is when the fleet wants to try again, if at all.
+    pub(super) fn failed(&mut self, at: Instant, retry: Option<Instant>) -> Result<(), Broken> {
+        let Some(retry) = retry else {
+            self.failure = Some(Failure { at, steady: 0, wait: Duration::ZERO });
+            return Ok(());
+        };
+        let (steady, before) = self.failure.map_or((0, Duration::ZERO), |last| (last.steady, last.wait));
+        let (steady, wait) = (steady + 1, retry.saturating_since(at));
+        self.failure = Some(Failure { at, steady, wait });
+        // The 3 s can only hold back a retry of what failed within them, which the other rules refuse.
+        let patient = steady < PATIENT_AFTER || wait >= PATIENT_RETRY;
+        rule(
+            (SHORTEST_RETRY..=LONGEST_RETRY).contains(&wait) && wait >= before && patient,
+            "failed sends are retried with backoff, after 1 s to 8 s",
+            || format!("failure {steady} in a row: {wait:?} to the next, {before:?} before"),
+        )
+    }
+}

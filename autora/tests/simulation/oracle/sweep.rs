@@ -1,0 +1,160 @@
+//! What must hold between two steps, whatever happened in them.
+
+use autora::{
+    addr::IfIndex,
+    engine::{
+        Fleet, Instant,
+        eligibility::{Reason, Verdict},
+        interface::Interface,
+    },
+};
+
+use super::{
+    Oracle, Violation,
+    broken::{Broken, rule},
+    link::{Goodbye, Link, Standing},
+};
+
+impl Oracle {
+    /// After a step: every interface that it touched has its deadline, and its entry or none.
+    pub(crate) fn check_touched(&mut self, fleet: &Fleet, now: Instant) -> Result<(), Violation> {
+        while let Some(index) = self.touched.pop_first() {
+            if let Some(before) = self.duty_of.remove(&index) {
+                self.duties.remove(&(before, index));
+            }
+            self.check_one(index, fleet).map_err(|broken| broken.on(index))?;
+            let duty = self.links.get(&index).and_then(|link| link.duty(&self.parameters));
+            if let Some(duty) = duty {
+                self.duty_of.insert(index, duty);
+                self.duties.insert((duty, index));
+            }
+            if matches!(self.links.get(&index), Some(link) if goodbye_waits(link, now)) {
+                self.tally.count("goodbye held back by the floor");
+            }
+        }
+        self.check_next(fleet)
+    }
+
+    fn check_one(&self, index: IfIndex, fleet: &Fleet) -> Result<(), Broken> {
+        let in_map = self.map.contains(&index);
+        let scheduled = fleet.schedule_of(index);
+        let Some(link) = self.links.get(&index) else {
+            let clean = !in_map && scheduled.is_none();
+            return rule(clean, "one that is gone is forgotten", || {
+                format!("in the map: {in_map}, scheduled: {scheduled:?}")
+            });
+        };
+        let deadline = scheduled.and_then(|(_, deadline)| deadline);
+        rule(link.may_be_in_map() || !in_map, "one that is not served has no entry", String::new)?;
+        let heard = link.advertising().is_some() && link.schedule.sent > 0;
+        rule(in_map || !heard, "one that advertises has an entry", String::new)?;
+        rule(
+            deadline.is_none() || !link.is_silent(),
+            "nothing is scheduled where nothing may leave",
+            || format!("{deadline:?}"),
+        )?;
+        match link.duty(&self.parameters) {
+            None => Ok(()),
+            Some(duty) => rule(
+                deadline.is_some_and(|deadline| deadline <= duty),
+                "no interface is forgotten: what has to leave is scheduled in time",
+                || format!("scheduled at {deadline:?}, due at {duty:?} at the latest; {:?}", link.goodbye),
+            ),
+        }
+    }
+
+    /// Before a sleep: the fleet wakes up in time for everything.
+    pub(crate) fn check_next(&self, fleet: &Fleet) -> Result<(), Violation> {
+        let Some(&(duty, index)) = self.duties.first() else { return Ok(()) };
+        let next = fleet.next_deadline();
+        rule(
+            next.is_some_and(|next| next <= duty),
+            "the next deadline is early enough for every interface",
+            || format!("next at {next:?}, due at {duty:?}"),
+        )
+        .map_err(|broken| broken.on(index))
+    }
+
+    /// After a look at everything: the fleet's picture is the right one, and it remembers nobody without a reason.
+    pub(crate) fn check_all(&mut self, fleet: &Fleet, now: Instant) -> Result<(), Violation> {
+        if !self.stopping {
+            self.check_verdicts(fleet)?;
+        }
+        for (index, link) in &self.links {
+            let needless = !self.stopping && link.is_past(now) && fleet.schedule_of(*index).is_some();
+            rule(!needless, "one that is none of our business is not remembered", String::new)
+                .map_err(|broken| broken.on(*index))?;
+            self.touched.insert(*index);
+        }
+        self.check_touched(fleet, now)?;
+        let stale = self.map.iter().find(|index| !self.links.contains_key(index));
+        stale.map_or(Ok(()), |index| {
+            Err(Broken { rule: "no entry without an interface", detail: String::new() }.on(*index))
+        })
+    }
+
+    fn check_verdicts(&self, fleet: &Fleet) -> Result<(), Violation> {
+        let mut matching = 0;
+        for (seen, verdict) in fleet.verdicts() {
+            matching += 1;
+            self.check_verdict(seen, verdict).map_err(|broken| broken.on(seen.index))?;
+        }
+        let expected = self.links.values().filter(|link| link.looks.matches).count();
+        rule(matching == expected, "every interface that matches has a verdict, and no other", || {
+            format!("{matching} verdicts, {expected} interfaces")
+        })
+        .map_err(Broken::anywhere)
+    }
+
+    fn check_verdict(&self, seen: &Interface, verdict: &Verdict) -> Result<(), Broken> {
+        let link = self.links.get(&seen.index);
+        let right = link.is_some_and(|link| link.seen == *seen && is_right(link, verdict));
+        rule(right, "the verdict is right, with all its reasons", || {
+            format!("{verdict:?} of {seen:?}, expected {:?}", link.map(|link| (link.standing, &link.looks)))
+        })
+    }
+
+    /// At the end of a stop: nobody is served, and no goodbye is left that could have been said.
+    pub(crate) fn check_stopped(&self, fleet: &Fleet, now: Instant) -> Result<(), Violation> {
+        rule(self.map.is_empty(), "a stop leaves no entry", || format!("{:?}", self.map))
+            .map_err(Broken::anywhere)?;
+        for (index, link) in &self.links {
+            let overdue = link.duty(&self.parameters).is_some_and(|duty| duty <= now);
+            let owed = matches!(link.goodbye, Goodbye::Owed { .. });
+            rule(!overdue && (!owed || fleet.owes_goodbyes()), "a stop says goodbye everywhere", || {
+                format!("{:?}", link.goodbye)
+            })
+            .map_err(|broken| broken.on(*index))?;
+        }
+        Ok(())
+    }
+
+    /// At the end of all: what has to be random was.
+    pub(crate) fn check_spreads(&self) -> Result<(), Violation> {
+        self.intervals
+            .check("intervals are uniform between Min and MaxRtrAdvInterval [RFC 4861 6.2.4]")
+            .and_then(|()| self.delays.check("answers are delayed by a uniform 0 to 0.5 s [RFC 4861 6.2.6]"))
+            .and_then(|()| {
+                self.delays_after_floor
+                    .check("answers leave 3 s plus a uniform delay after the last [RFC 4861 6.2.6]")
+            })
+            .map_err(Broken::anywhere)
+    }
+}
+
+fn is_right(link: &Link, verdict: &Verdict) -> bool {
+    match (verdict, link.standing) {
+        (Verdict::Serve(service), Standing::Served { source, prefix, carrier }) => {
+            !link.full && (service.source, service.prefix, service.carrier) == (source, prefix, carrier)
+        }
+        (Verdict::Refuse(reasons), Standing::Served { .. }) => link.full && *reasons == [Reason::FilterFull],
+        (Verdict::Refuse(reasons), Standing::Unfit) => {
+            reasons.iter().map(Reason::name).eq(link.looks.reasons.iter().copied())
+        }
+        (Verdict::Ignore, _) | (Verdict::Serve(_), _) | (Verdict::Refuse(_), Standing::Stranger) => false,
+    }
+}
+
+fn goodbye_waits(link: &Link, now: Instant) -> bool {
+    matches!(link.goodbye, Goodbye::Owed { .. }) && link.schedule.floor().is_some_and(|floor| floor > now)
+}

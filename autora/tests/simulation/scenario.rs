@@ -1,0 +1,88 @@
+//! What a seed makes of a run: how many links, for how long, and how wild it gets.
+
+use std::time::Duration;
+
+use autora::engine::advertiser::Parameters;
+use rand::{RngExt, rngs::StdRng};
+
+use crate::chance::one_of;
+
+/// Advertisements in one run, about: keeps the time that a seed takes in bounds.
+const ADVERTISEMENTS: u32 = 12_000;
+
+/// One run's setting.
+#[derive(Clone, Debug)]
+pub(crate) struct Scenario {
+    pub(crate) links: usize,
+    pub(crate) duration: Duration,
+    pub(crate) parameters: Parameters,
+    /// Time between two full looks at everything.
+    pub(crate) resync: Duration,
+    /// The longest time between two changes of one link.
+    pub(crate) calm: Duration,
+    /// The longest time between two solicitations of one guest.
+    pub(crate) quiet: Duration,
+    /// How many different /64s a link takes turns with.
+    pub(crate) prefixes: u16,
+    /// Entries that the filter's map has, at its smallest.
+    pub(crate) capacity: usize,
+    /// The chance that an announcement of the kernel is lost.
+    pub(crate) lossiness: f64,
+    /// The longest time for which sends fail.
+    pub(crate) outage: Duration,
+    /// Whether the machine is suspended now and then.
+    pub(crate) suspends: bool,
+}
+
+const fn secs(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+impl Scenario {
+    pub(crate) fn draw(rng: &mut StdRng) -> Self {
+        // Many links for an hour, a few for days, prefixes that keep changing, and plain chaos.
+        let (links, hours, calm, prefixes) = match rng.random_range(0..4) {
+            0 => (rng.random_range(100..400), 1, secs(3_600), 3),
+            1 => (rng.random_range(2..9), 72, secs(12 * 3_600), 3),
+            2 => (rng.random_range(2..8), 12, secs(600), 16),
+            _ => (rng.random_range(5..30), 3, secs(120), 4),
+        };
+        let parameters = draw_parameters(rng);
+        let mean_interval = (parameters.min_interval + parameters.max_interval) / 2;
+        let per_link = ADVERTISEMENTS / u32::try_from(links).expect("hundreds");
+        Self {
+            links,
+            duration: secs(hours * 3_600).min(mean_interval * per_link),
+            parameters,
+            resync: one_of(rng, &[secs(30), secs(30), secs(300)]),
+            calm,
+            quiet: one_of(rng, &[secs(20), secs(600), secs(3_600)]),
+            prefixes,
+            capacity: one_of(rng, &[links * 2, links * 2, links - links / 4, 1 + links / 2]),
+            lossiness: one_of(rng, &[0.0, 0.01, 0.2]),
+            outage: one_of(rng, &[secs(2), secs(60), secs(1_200)]),
+            suspends: rng.random_bool(0.3),
+        }
+    }
+}
+
+fn draw_parameters(rng: &mut StdRng) -> Parameters {
+    let (min, max) = match rng.random_range(0..8) {
+        0..3 => (20, 60),
+        3 => (3, 4),
+        4 => (8, 16),
+        5 => (1_000, 1_400),
+        _ => {
+            let max = rng.random_range(4..=1_800);
+            (rng.random_range(3..=max * 3 / 4), max)
+        }
+    };
+    let valid = one_of(rng, &[60, 600, 7_200, 86_400, 86_400, u64::from(u32::MAX)]);
+    Parameters {
+        min_interval: secs(min),
+        max_interval: secs(max),
+        router_lifetime: secs(one_of(rng, &[max, 3 * max, 3 * max, 65_535, 0])),
+        valid_lifetime: secs(valid),
+        preferred_lifetime: secs(one_of(rng, &[valid, valid / 6])),
+    }
+}

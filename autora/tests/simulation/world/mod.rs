@@ -1,0 +1,199 @@
+//! A made-up kernel: what it holds at each instant, whether or not anybody was told.
+
+mod change;
+mod filter;
+mod weather;
+
+use std::{collections::BTreeMap, net::Ipv6Addr};
+
+use autora::{
+    addr::IfIndex,
+    engine::{
+        Instant,
+        interface::{Address, AddressFlags, Interface, Ipv6Settings, LinkFlags, Scope},
+    },
+};
+use rand::{RngExt, rngs::StdRng};
+
+use crate::scenario::Scenario;
+use change::Change;
+pub(crate) use filter::{Filter, Passage};
+pub(crate) use weather::Weather;
+
+/// Every tenth link has a name that does not match: none of our business.
+const STRANGER: usize = 10;
+
+/// The places of all links, and what they hold now.
+pub(crate) struct World {
+    slots: Vec<Slot>,
+    /// The slot of each link that exists.
+    by_index: BTreeMap<IfIndex, usize>,
+    /// The highest index given out yet.
+    highest: u32,
+    prefixes: u16,
+    pub(crate) filter: Filter,
+    pub(crate) weather: Weather,
+}
+
+/// The place of one link, which comes and goes.
+struct Slot {
+    number: u16,
+    link: Option<Interface>,
+    /// The index that it had last.
+    index: IfIndex,
+}
+
+/// What became of a link.
+pub(crate) enum Happened {
+    Changed(IfIndex),
+    Deleted(IfIndex),
+    /// It came, with an index that another had before or not.
+    Created(IfIndex, Reused),
+    Nothing,
+}
+
+/// Whether an index was in use before.
+#[derive(PartialEq, Eq)]
+pub(crate) struct Reused(pub(crate) bool);
+
+impl World {
+    pub(crate) fn new(scenario: &Scenario) -> Self {
+        let slots: Vec<_> = (1..).take(scenario.links).map(Slot::new).collect();
+        Self {
+            by_index: slots.iter().enumerate().map(|(slot, place)| (place.index, slot)).collect(),
+            highest: slots.last().map_or(0, |last| last.index.get()),
+            slots,
+            prefixes: scenario.prefixes,
+            filter: Filter::new(scenario.links * 2),
+            weather: Weather::default(),
+        }
+    }
+
+    pub(crate) fn links(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// One link, as a look at it shows it.
+    pub(crate) fn look(&self, index: IfIndex) -> Option<Interface> {
+        let slot = *self.by_index.get(&index)?;
+        self.slots[slot].link.clone()
+    }
+
+    /// All links.
+    pub(crate) fn look_at_all(&self) -> Vec<Interface> {
+        self.slots.iter().filter_map(|slot| slot.link.clone()).collect()
+    }
+
+    /// The link in a slot, if it exists and a guest behind it can reach the host's ff02::2. The kernel is a member of
+    /// that group only where it forwards.
+    pub(crate) fn heard(&self, slot: usize) -> Option<IfIndex> {
+        let link = self.slots[slot].link.as_ref()?;
+        let forwards = link.ipv6.is_some_and(|ipv6| !ipv6.disabled && ipv6.forwarding);
+        (link.flags.up && link.flags.carrier && forwards).then_some(link.index)
+    }
+
+    /// Whether an advertisement can leave on a link now.
+    pub(crate) fn can_send(&mut self, index: IfIndex, now: Instant, rng: &mut StdRng) -> bool {
+        let slot = self.by_index.get(&index).copied();
+        let up = slot.and_then(|slot| self.slots[slot].link.as_ref()).is_some_and(|link| link.flags.up);
+        up && self.weather.lets_pass(slot.unwrap_or_default(), now, rng)
+    }
+
+    /// Something happens to the link in a slot.
+    pub(crate) fn churn(&mut self, slot: usize, rng: &mut StdRng) -> Happened {
+        let prefixes = self.prefixes;
+        let Slot { number, link, index } = &mut self.slots[slot];
+        let Some(present) = link else { return self.create(slot, rng) };
+        match Change::draw(prefixes, rng) {
+            Change::Delete => {
+                *link = None;
+                self.by_index.remove(index);
+                Happened::Deleted(*index)
+            }
+            change => {
+                let before = present.clone();
+                change.apply(present, *number, prefixes, rng);
+                present.addresses.sort();
+                if *present == before { Happened::Nothing } else { Happened::Changed(*index) }
+            }
+        }
+    }
+
+    /// Duplicate address detection ends on the link in a slot.
+    pub(crate) fn detect(&mut self, slot: usize, rng: &mut StdRng) -> Happened {
+        let Some(link) = &mut self.slots[slot].link else { return Happened::Nothing };
+        let mut changed = false;
+        for Address { flags, .. } in link.addresses.iter_mut().filter(|a| a.flags.tentative) {
+            changed = true;
+            if rng.random_bool(0.1) {
+                flags.dadfailed = true;
+            } else {
+                (flags.tentative, flags.optimistic) = (false, false);
+            }
+        }
+        link.addresses.sort();
+        if changed { Happened::Changed(link.index) } else { Happened::Nothing }
+    }
+
+    /// A link comes: with the index that it had, one that another had, or a new one.
+    fn create(&mut self, slot: usize, rng: &mut StdRng) -> Happened {
+        let own = self.slots[slot].index;
+        let another = IfIndex::new(rng.random_range(1..=self.highest)).expect("not 0");
+        let free = |index: &IfIndex| !self.by_index.contains_key(index);
+        let index = match rng.random_range(0..4) {
+            0 | 1 if free(&own) => own,
+            2 if free(&another) => another,
+            _ => IfIndex::new(self.highest + 1).expect("not 0"),
+        };
+        let reused = index.get() <= self.highest;
+        self.highest = self.highest.max(index.get());
+        let place = &mut self.slots[slot];
+        place.index = index;
+        let mut link = fit(place.number, index);
+        if rng.random_bool(0.5) {
+            link.addresses.iter_mut().for_each(|address| address.flags.tentative = true);
+        }
+        place.link = Some(link);
+        self.by_index.insert(index, slot);
+        Happened::Created(index, Reused(reused))
+    }
+}
+
+impl Slot {
+    fn new(number: u16) -> Self {
+        let index = IfIndex::new(u32::from(number)).expect("numbers begin at 1");
+        Self { number, link: Some(fit(number, index)), index }
+    }
+}
+
+/// The name that the link of a slot has unless somebody renames it.
+fn home_name(number: u16) -> String {
+    if usize::from(number).is_multiple_of(STRANGER) { format!("eth{number}") } else { format!("vm{number}") }
+}
+
+/// A link that is fit to serve.
+fn fit(number: u16, index: IfIndex) -> Interface {
+    Interface {
+        index,
+        name: home_name(number),
+        flags: LinkFlags { up: true, multicast: true, loopback: false, carrier: true },
+        master: None,
+        ipv6: Some(Ipv6Settings { disabled: false, forwarding: true, force_forwarding: false }),
+        mtu: 1_500,
+        link_address: None,
+        tun: true,
+        addresses: vec![global(number, 0, 1), link_local(number, 1)],
+    }
+}
+
+/// A link-local address of the link with this number: one of several that it may have.
+fn link_local(number: u16, suffix: u16) -> Address {
+    let address = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, number, suffix);
+    Address { address, prefix_len: 64, scope: Scope::Link, flags: AddressFlags::default() }
+}
+
+/// An address in one of the /64s of the link with this number.
+fn global(number: u16, prefix: u16, suffix: u16) -> Address {
+    let address = Ipv6Addr::new(0x2001, 0xdb8, number, prefix, 0, 0, 0, suffix);
+    Address { address, prefix_len: 64, scope: Scope::Global, flags: AddressFlags::default() }
+}
