@@ -10,7 +10,7 @@ use clap::ValueEnum;
 
 use crate::{
     build, conformance,
-    neighbours::Room,
+    neighbours::{self, Room},
     process,
     setup::{self, Scope, Toolchain},
     ui,
@@ -258,7 +258,7 @@ fn kernel(workspace: &Workspace) -> Result<()> {
             .context("a test against the kernel failed")
     };
     // Scenarios wait far more than they compute: as many at a time as there are processors would take minutes.
-    let room = Room::make();
+    let room = Room::make(neighbours::SCENARIOS);
     test(&["--no-fail-fast", "--", "--test-threads=8"])?;
     drop(room);
     ALONE.iter().try_for_each(|name| test(&["--test", "scenarios", "--", "--ignored", name]))

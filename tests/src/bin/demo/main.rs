@@ -13,11 +13,10 @@ mod acts;
 mod probe;
 mod screen;
 mod stage;
-mod supervise;
 
 use std::{process::ExitCode, thread, time::Duration};
 
-use autora_tests::Launch;
+use autora_tests::{Launch, supervise};
 
 use crate::{probe::Start, screen::Screen, stage::Stage};
 
@@ -29,7 +28,7 @@ const ARGUMENTS: [&str; 6] =
 const CAPABILITIES: [&str; 2] = ["net_raw", "bpf"];
 
 fn main() -> ExitCode {
-    supervise::supervised(play)
+    supervise::supervised("autora-demo", || (), play)
 }
 
 fn play() -> ExitCode {

@@ -1,0 +1,5 @@
+//! The benchmarks, one file each.
+
+mod start;
+
+pub(crate) use start::{rss, start};
