@@ -119,7 +119,7 @@ impl Ears {
                 };
             let index = received.address.map(|address| address.ifindex())?;
             let at = received.cmsgs().expect("there is room").find_map(|message| timestamp(&message))?;
-            let link = u32::try_from(index).ok().and_then(Link::of_index);
+            let link = u32::try_from(index).ok().and_then(Link::of_guest_index);
             let is_final = bytes[ROUTER_LIFETIME..] == [0, 0];
             if let Some(link) = link {
                 return Some(Ra { link, at, is_final });

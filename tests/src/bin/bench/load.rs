@@ -98,6 +98,6 @@ fn address(link: Link) -> libc::sockaddr_ll {
     let mut address: libc::sockaddr_ll = unsafe { std::mem::zeroed() };
     address.sll_family = u16::try_from(libc::AF_PACKET).expect("an address family has 16 bits");
     address.sll_protocol = u16::try_from(libc::ETH_P_IPV6).expect("an EtherType has 16 bits").to_be();
-    address.sll_ifindex = link.index().cast_signed();
+    address.sll_ifindex = link.guest_index().cast_signed();
     address
 }

@@ -83,6 +83,11 @@ fn run(benchmark: Benchmark, bench: &mut Bench) {
     match benchmark {
         Benchmark::Start => measure::start(bench),
         Benchmark::Rss => measure::rss(bench),
+        Benchmark::Flood => measure::flood(bench),
+        Benchmark::Hoplimit => measure::hoplimit(bench),
+        Benchmark::Hotplug => measure::hotplug(bench),
+        Benchmark::Churn => measure::churn(bench),
+        Benchmark::Idle => measure::idle(bench),
         _ => {}
     }
 }

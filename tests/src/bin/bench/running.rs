@@ -1,13 +1,13 @@
 //! A daemon at work: on its own core, in the host's namespace, with a /run of its own.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     fs::{self, File},
     io::Read as _,
     os::unix::fs::DirBuilderExt as _,
     path::Path,
     process::{Child, ChildStderr, Stdio},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use nix::{
@@ -131,9 +131,9 @@ impl Running {
         links: impl IntoIterator<Item = Link>,
         patience: Duration,
     ) -> Arrivals {
-        let awaited: std::collections::HashSet<Link> = links.into_iter().collect();
+        let awaited: HashSet<Link> = links.into_iter().collect();
         let mut first = HashMap::with_capacity(awaited.len());
-        let begun = std::time::Instant::now();
+        let begun = Instant::now();
         while first.len() < awaited.len() && begun.elapsed() < patience {
             site.ears.until((patience - begun.elapsed()).min(Duration::from_millis(500)), |ra| {
                 if awaited.contains(&ra.link) && !ra.is_final {
@@ -152,11 +152,6 @@ impl Running {
 impl Arrivals {
     pub(crate) fn complete(&self) -> bool {
         self.first.len() == self.of
-    }
-
-    /// When the first of them came.
-    pub(crate) fn earliest(&self) -> u64 {
-        self.first.values().copied().min().unwrap_or_default()
     }
 
     /// When the last of them came.

@@ -36,7 +36,7 @@ pub(crate) fn frr(numbers: &[u32]) -> String {
 /// The file of one interface. The intervals cannot be told. Listening for LLDP, its default, costs 10 ms for each.
 pub(crate) fn networkd(number: u32) -> String {
     format!(
-        "[Match]\nName=vm{number}\n\
+        "[Match]\nName=vm{number}\n[Link]\nActivationPolicy=manual\n\
          [Network]\nIPv6SendRA=yes\nLinkLocalAddressing=ipv6\nIPv6AcceptRA=no\nKeepConfiguration=yes\nLLDP=no\nEmitLLDP=no\n\
          [IPv6SendRA]\nRouterLifetimeSec=180\nEmitDNS=no\nEmitDomains=no\n\
          [IPv6Prefix]\nPrefix={}/64\nOnLink=no\nAddressAutoconfiguration=yes\n\

@@ -1,6 +1,7 @@
 //! Links by the thousand: a host's namespace that routes, and one that holds the other ends and only listens.
 
 use std::{
+    cell::RefCell,
     collections::HashSet,
     fmt::Write as _,
     io::Write as _,
@@ -13,8 +14,15 @@ use autora_tests::{Mac, Namespace, Solicit, eventually};
 
 use crate::ears::Ears;
 
-/// Interface indices tell number and generation: 1 in 10,001 is the first life of `vm1`, in 20,001 the second.
-const GENERATION: u32 = 10_000;
+/// Interface indices tell number and generation: 20,001 is the first life of `vm1`, 40,001 the second.
+const GENERATION: u32 = 20_000;
+
+/// The other end has another index: of a veth with the same one at both ends the kernel thinks that it is no tunnel of
+/// any kind, and announces its carrier only once a second (`linkwatch_urgent_event`).
+const OTHER_END: u32 = 10_000;
+
+/// How many further numbers a site knows, for links that come later.
+pub(crate) const MORE: u32 = 500;
 
 /// The host with its links, all of them fit to be served, and what is heard at their other ends.
 pub(crate) struct Site {
@@ -22,6 +30,8 @@ pub(crate) struct Site {
     pub(crate) guest: Namespace,
     pub(crate) ears: Ears,
     size: u32,
+    /// By number: in which of its lives each link is.
+    generations: RefCell<Vec<u32>>,
 }
 
 /// One interface in one of its lives: `vm<number>` in the host, `e<number>` behind it.
@@ -40,8 +50,9 @@ impl Site {
         let guest = Namespace::new("guests");
         guest.default_sysctls(&[("disable_ipv6", 1)]);
         let ears = Ears::open(&guest);
-        let site = Self { host, guest, ears, size };
-        let links: Vec<_> = Link::first(site.numbers()).collect();
+        let generations = RefCell::new(vec![0; (size + MORE + 1) as usize]);
+        let site = Self { host, guest, ears, size, generations };
+        let links = site.links(site.numbers());
         site.plug(&links);
         site.finish(&links);
         site.wait_fit();
@@ -56,13 +67,35 @@ impl Site {
         1..self.size + 1
     }
 
+    /// Numbers of links that are not there at first.
+    pub(crate) fn more(&self, count: u32) -> Range<u32> {
+        self.size + 1..self.size + 1 + count.min(MORE)
+    }
+
+    /// A link in its current life.
+    pub(crate) fn link(&self, number: u32) -> Link {
+        Link { number, generation: self.generations.borrow()[number as usize] }
+    }
+
+    pub(crate) fn links(&self, numbers: impl IntoIterator<Item = u32>) -> Vec<Link> {
+        numbers.into_iter().map(|number| self.link(number)).collect()
+    }
+
+    /// Links in their next life, which begins now.
+    pub(crate) fn reborn(&self, numbers: impl IntoIterator<Item = u32> + Clone) -> Vec<Link> {
+        for number in numbers.clone() {
+            self.generations.borrow_mut()[number as usize] += 1;
+        }
+        self.links(numbers)
+    }
+
     /// Makes links, but for what [`Site::finish`] does.
     pub(crate) fn plug(&self, links: &[Link]) {
         // The peer of a new veth cannot be brought up in the same breath, so each side is made up by its own.
         let (host, mut lines) = (self.host.name(), String::new());
         for link in links {
-            let (number, index) = (link.number, link.index());
-            let peer = format!("peer name vm{number} index {index} netns {host}");
+            let (number, index) = (link.number, link.guest_index());
+            let peer = format!("peer name vm{number} index {} netns {host}", link.index());
             writeln!(lines, "link add e{number} index {index} up type veth {peer}").expect("it grows");
         }
         ip(&self.guest, &lines);
@@ -111,19 +144,20 @@ impl Site {
 }
 
 impl Link {
-    /// The first lives of these.
-    pub(crate) fn first(numbers: impl IntoIterator<Item = u32>) -> impl Iterator<Item = Self> {
-        numbers.into_iter().map(|number| Self { number, generation: 0 })
-    }
-
-    /// Its interface index, at both ends.
+    /// Its interface index in the host.
     pub(crate) fn index(self) -> u32 {
         (self.generation + 1) * GENERATION + self.number
     }
 
-    pub(crate) fn of_index(index: u32) -> Option<Self> {
+    /// Its interface index behind it.
+    pub(crate) fn guest_index(self) -> u32 {
+        self.index() + OTHER_END
+    }
+
+    pub(crate) fn of_guest_index(index: u32) -> Option<Self> {
         let generation = (index / GENERATION).checked_sub(1)?;
-        Some(Self { number: index % GENERATION, generation })
+        let number = (index % GENERATION).checked_sub(OTHER_END)?;
+        Some(Self { number, generation })
     }
 
     /// A good solicitation by the guest behind it.
