@@ -88,6 +88,9 @@ fn run(benchmark: Benchmark, bench: &mut Bench) {
         Benchmark::Hotplug => measure::hotplug(bench),
         Benchmark::Churn => measure::churn(bench),
         Benchmark::Idle => measure::idle(bench),
-        _ => {}
+        Benchmark::Latency => measure::latency(bench),
+        Benchmark::Filter => measure::filter(bench),
+        Benchmark::Scale => measure::scale(bench),
+        Benchmark::Micro => {}
     }
 }

@@ -1,12 +1,12 @@
 //! Links by the thousand: a host's namespace that routes, and one that holds the other ends and only listens.
 
 use std::{
-    cell::RefCell,
     collections::HashSet,
     fmt::Write as _,
     io::Write as _,
     ops::Range,
     process::{Command, Stdio},
+    sync::atomic::{AtomicU32, Ordering},
     time::Duration,
 };
 
@@ -31,7 +31,7 @@ pub(crate) struct Site {
     pub(crate) ears: Ears,
     size: u32,
     /// By number: in which of its lives each link is.
-    generations: RefCell<Vec<u32>>,
+    generations: Vec<AtomicU32>,
 }
 
 /// One interface in one of its lives: `vm<number>` in the host, `e<number>` behind it.
@@ -50,7 +50,7 @@ impl Site {
         let guest = Namespace::new("guests");
         guest.default_sysctls(&[("disable_ipv6", 1)]);
         let ears = Ears::open(&guest);
-        let generations = RefCell::new(vec![0; (size + MORE + 1) as usize]);
+        let generations = (0..=size + MORE).map(|_| AtomicU32::new(0)).collect();
         let site = Self { host, guest, ears, size, generations };
         let links = site.links(site.numbers());
         site.plug(&links);
@@ -74,7 +74,7 @@ impl Site {
 
     /// A link in its current life.
     pub(crate) fn link(&self, number: u32) -> Link {
-        Link { number, generation: self.generations.borrow()[number as usize] }
+        Link { number, generation: self.generations[number as usize].load(Ordering::Relaxed) }
     }
 
     pub(crate) fn links(&self, numbers: impl IntoIterator<Item = u32>) -> Vec<Link> {
@@ -84,7 +84,7 @@ impl Site {
     /// Links in their next life, which begins now.
     pub(crate) fn reborn(&self, numbers: impl IntoIterator<Item = u32> + Clone) -> Vec<Link> {
         for number in numbers.clone() {
-            self.generations.borrow_mut()[number as usize] += 1;
+            self.generations[number as usize].fetch_add(1, Ordering::Relaxed);
         }
         self.links(numbers)
     }
