@@ -10,9 +10,6 @@ use std::fs;
 
 const LIMIT: &str = "/proc/sys/net/ipv6/neigh/default/gc_thresh3";
 
-/// Enough for scenarios that run side by side.
-pub(crate) const SCENARIOS: u32 = 8_192;
-
 /// The limit is raised for as long as this exists.
 #[derive(Debug)]
 pub(crate) struct Room {

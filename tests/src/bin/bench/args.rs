@@ -94,6 +94,11 @@ impl Args {
 }
 
 impl Benchmark {
+    /// Whether it concerns autora alone.
+    pub(crate) fn is_own(self) -> bool {
+        matches!(self, Self::Latency | Self::Filter | Self::Scale | Self::Micro)
+    }
+
     pub(crate) fn name(self) -> String {
         self.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
     }

@@ -76,27 +76,7 @@ impl Bench {
         };
         let detail_said = if detail.is_empty() { String::new() } else { format!(" ({detail})") };
         self.say(&format!("{} at {interfaces}: {}{detail_said}: {said}", subject.name(), metric.label));
-        self.results.add_detail(self.current, metric, interfaces, detail, subject, sample);
-    }
-
-    /// A site of this size, the last one if it still is as it was made. To be given back with [`Bench::leave`].
-    pub(crate) fn site(&mut self, size: u32) -> Site {
-        if let Some(site) = self.site.take_if(|site| site.size() == size && site.is_fit()) {
-            return site;
-        }
-        if self.site.take().is_some() {
-            // The kernel takes the links of a namespace down after it has gone, and that is work.
-            thread::sleep(Duration::from_secs(2 + u64::from(size) / 1000));
-        }
-        self.say(&format!("making {size} interfaces"));
-        let site = Site::build(size);
-        thread::sleep(Duration::from_secs(1 + u64::from(size) / 1000));
-        site
-    }
-
-    /// Keeps a site for the next benchmark of that size.
-    pub(crate) fn leave(&mut self, site: Site) {
-        self.site = Some(site);
+        self.results.add(self.current, metric, interfaces, detail, subject, sample);
     }
 
     /// Calls `measure` for each daemon in turn, `runs` times around, each time with a site of `size`.
@@ -108,13 +88,38 @@ impl Bench {
     ) {
         for _ in 0..runs {
             for subject in self.subjects.clone() {
-                let site = self.site(size);
-                measure(self, &site, subject);
-                self.leave(site);
-                // What it leaves behind in the kernel goes.
-                thread::sleep(Duration::from_millis(500));
+                self.with_site(size, |bench, site| measure(bench, site, subject));
             }
         }
+    }
+
+    /// The same for what is measured of autora alone.
+    pub(crate) fn own_rounds(&mut self, size: u32, runs: u32, mut measure: impl FnMut(&mut Self, &Site)) {
+        for _ in 0..runs {
+            self.with_site(size, &mut measure);
+        }
+    }
+
+    /// Calls `measure` with a site of this size: the last one, if it still is as it was made.
+    fn with_site(&mut self, size: u32, measure: impl FnOnce(&mut Self, &Site)) {
+        let site = self.site.take_if(|site| site.size() == size && site.is_fit());
+        let site = site.unwrap_or_else(|| self.make(size));
+        measure(self, &site);
+        self.site = Some(site);
+        // What the daemon leaves behind in the kernel goes.
+        thread::sleep(Duration::from_millis(500));
+    }
+
+    fn make(&mut self, size: u32) -> Site {
+        let pause = |least: u64| thread::sleep(Duration::from_secs(least + u64::from(size) / 1000));
+        if self.site.take().is_some() {
+            // The kernel takes the links of a namespace down after it has gone, and that is work.
+            pause(2);
+        }
+        self.say(&format!("making {size} interfaces"));
+        let site = Site::build(size);
+        pause(1);
+        site
     }
 
     /// Starts a daemon and waits until it has sent its first RA on every interface, or will not.

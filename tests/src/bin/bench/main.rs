@@ -5,6 +5,10 @@
 //! they arrive behind the links, with the kernel's timestamps, and CPU, memory and wake-ups as the kernel counts them.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "the result and the progress of a command")]
 #![expect(
+    clippy::similar_names,
+    reason = "a site has a size, a link a line of commands, a flood a step and a stop"
+)]
+#![expect(
     clippy::cast_precision_loss,
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
@@ -13,6 +17,7 @@
 
 mod args;
 mod bench;
+mod chart;
 mod ears;
 mod load;
 mod machine;
@@ -46,10 +51,10 @@ fn main() -> ExitCode {
         println!("{}", args::list());
         return ExitCode::SUCCESS;
     }
-    supervise::supervised("autora-bench", || neighbours::Room::make(NEIGHBOURS), || play(args))
+    supervise::supervised("autora-bench", || neighbours::Room::make(NEIGHBOURS), || play(&args))
 }
 
-fn play(args: Args) -> ExitCode {
+fn play(args: &Args) -> ExitCode {
     if !machine::pin_load() {
         eprintln!("this machine has one core: daemon and load share it, and the figures say little");
     }
@@ -67,10 +72,20 @@ fn play(args: Args) -> ExitCode {
     let subjects = versions.iter().map(|(subject, _)| *subject).collect();
     let mut bench = Bench::new(args.clone(), subjects);
     for benchmark in args.benchmarks() {
+        if benchmark.is_own() && !bench.subjects.contains(&Subject::Autora) {
+            continue;
+        }
         bench.begin(benchmark);
         run(benchmark, &mut bench);
     }
     let head = machine::describe();
+    if let Some(file) = &args.svg {
+        let drawn = chart::draw(&bench.results, &versions, &head);
+        if let Err(error) = std::fs::write(file, drawn) {
+            eprintln!("{}: {error}", file.display());
+            return ExitCode::FAILURE;
+        }
+    }
     if args.json {
         println!("{:#}", bench.results.json(&head, &versions));
     } else {
@@ -91,6 +106,6 @@ fn run(benchmark: Benchmark, bench: &mut Bench) {
         Benchmark::Latency => measure::latency(bench),
         Benchmark::Filter => measure::filter(bench),
         Benchmark::Scale => measure::scale(bench),
-        Benchmark::Micro => {}
+        Benchmark::Micro => measure::micro(bench),
     }
 }

@@ -53,17 +53,6 @@ impl Results {
         benchmark: Benchmark,
         metric: &'static Metric,
         interfaces: u32,
-        subject: Subject,
-        sample: Sample,
-    ) {
-        self.add_detail(benchmark, metric, interfaces, "", subject, sample);
-    }
-
-    pub(crate) fn add_detail(
-        &mut self,
-        benchmark: Benchmark,
-        metric: &'static Metric,
-        interfaces: u32,
         detail: &str,
         subject: Subject,
         sample: Sample,
@@ -124,6 +113,11 @@ impl Row {
             return None;
         }
         Some(self.summary(Subject::Autora).is_some_and(|summary| summary.median <= target))
+    }
+
+    /// Whether it is about autora alone.
+    pub(crate) fn is_own(&self) -> bool {
+        self.cells.iter().all(|(subject, _)| *subject == Subject::Autora)
     }
 
     /// The best of the others.

@@ -135,7 +135,7 @@ impl Running {
         let mut first = HashMap::with_capacity(awaited.len());
         let begun = Instant::now();
         while first.len() < awaited.len() && begun.elapsed() < patience {
-            site.ears.until((patience - begun.elapsed()).min(Duration::from_millis(500)), |ra| {
+            site.ears.until(patience.saturating_sub(begun.elapsed()).min(Duration::from_millis(500)), |ra| {
                 if awaited.contains(&ra.link) && !ra.is_final {
                     first.entry(ra.link).or_insert(ra.at);
                 }

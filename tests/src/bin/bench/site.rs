@@ -114,10 +114,11 @@ impl Site {
 
     /// Deletes links.
     pub(crate) fn delete(&self, numbers: impl IntoIterator<Item = u32>) {
-        ip(
-            &self.host,
-            &numbers.into_iter().map(|number| format!("link delete vm{number}\n")).collect::<String>(),
-        );
+        let mut lines = String::new();
+        for number in numbers {
+            writeln!(lines, "link delete vm{number}").expect("it grows");
+        }
+        ip(&self.host, &lines);
     }
 
     /// Waits until every interface has its link-local address, and its /64 still or again.

@@ -5,7 +5,7 @@ use crate::{
     subject::Subject,
 };
 
-/// Every row, one daemon a column.
+/// Every row that the others have something in, one daemon a column; then what concerns autora alone.
 pub(crate) fn table(results: &Results, versions: &[(Subject, String)]) -> String {
     let peers: Vec<Subject> = versions
         .iter()
@@ -13,17 +13,20 @@ pub(crate) fn table(results: &Results, versions: &[(Subject, String)]) -> String
         .filter(|subject| *subject != Subject::Autora)
         .filter(|subject| results.rows.iter().any(|row| !row.samples(*subject).is_empty()))
         .collect();
-    let mut rows = vec![header(&peers, versions)];
+    let (own, shared): (Vec<&Row>, _) = results.rows.iter().partition(|row| row.is_own());
+    let parts = [(shared, peers), (own, Vec::new())];
+    let parts = parts.iter().filter(|(rows, _)| !rows.is_empty());
+    parts.map(|(rows, peers)| part(rows, peers, versions)).collect::<Vec<_>>().join("\n\n")
+}
+
+fn part(rows: &[&Row], peers: &[Subject], versions: &[(Subject, String)]) -> String {
+    let mut lines = vec![header(peers, versions)];
     let mut before = None;
-    for row in &results.rows {
-        let name = if before.replace(row.benchmark) == Some(row.benchmark) {
-            String::new()
-        } else {
-            row.benchmark.name()
-        };
-        rows.push(line(name, row, &peers));
+    for row in rows {
+        let again = before.replace(row.benchmark) == Some(row.benchmark);
+        lines.push(line(if again { String::new() } else { row.benchmark.name() }, row, peers));
     }
-    columns(&rows)
+    columns(&lines)
 }
 
 fn header(peers: &[Subject], versions: &[(Subject, String)]) -> Vec<String> {
@@ -32,7 +35,8 @@ fn header(peers: &[Subject], versions: &[(Subject, String)]) -> Vec<String> {
         format!("{} {version}", subject.name())
     };
     let fixed = ["", "median (min-max)", "at"].map(str::to_owned);
-    let own = [titled(&Subject::Autora), "target".to_owned(), String::new(), "of the best".to_owned()];
+    let best = if peers.is_empty() { "" } else { "of the best" };
+    let own = [titled(&Subject::Autora), "target".to_owned(), String::new(), best.to_owned()];
     fixed.into_iter().chain(own).chain(peers.iter().map(titled)).collect()
 }
 
@@ -48,7 +52,8 @@ fn line(name: String, row: &Row, peers: &[Subject]) -> Vec<String> {
         Some(false) => "MISSED",
         None => "",
     };
-    let fixed = [name, label.trim_end_matches(", ").to_owned(), row.interfaces.to_string()];
+    let at = if row.interfaces == 0 { String::new() } else { row.interfaces.to_string() };
+    let fixed = [name, label.trim_end_matches(", ").to_owned(), at];
     let own = [cell(row, Subject::Autora), target, met.to_owned(), ratio(row)];
     fixed.into_iter().chain(own).chain(peers.iter().map(|peer| cell(row, *peer))).collect()
 }

@@ -42,7 +42,12 @@ pub(crate) fn churn(bench: &mut Bench) {
             };
             bench.record(&LAST, size, subject, sample);
             if let Some(after) = running.cpu() {
-                bench.record(&CPU, size, subject, Sample::Is((after - before).as_secs_f64() * 1000.0));
+                bench.record(
+                    &CPU,
+                    size,
+                    subject,
+                    Sample::Is(after.saturating_sub(before).as_secs_f64() * 1000.0),
+                );
             }
             drop(running);
             site.wait_fit();

@@ -51,14 +51,13 @@ pub(crate) fn filter(bench: &mut Bench) {
     for _ in 0..bench.runs(3) {
         verdicts(bench);
     }
-    let size = bench.args.interfaces.unwrap_or(SIZE);
-    for _ in 0..bench.runs(3) {
-        let site = bench.site(size);
-        let (blocked, filtered) = site.host.enter(|| end_to_end(&site));
-        bench.record_detail(&PACKET, size, "blocked", Subject::Autora, Sample::Is(blocked));
-        bench.record_detail(&PACKET, size, "filtered", Subject::Autora, Sample::Is(filtered));
-        bench.record(&RATIO, size, Subject::Autora, Sample::Is(filtered / blocked));
-        bench.leave(site);
+    for size in bench.sizes(&[SIZE]) {
+        bench.own_rounds(size, bench.runs(3), |bench, site| {
+            let (blocked, filtered) = site.host.enter(|| end_to_end(site));
+            bench.record_detail(&PACKET, size, "blocked", Subject::Autora, Sample::Is(blocked));
+            bench.record_detail(&PACKET, size, "filtered", Subject::Autora, Sample::Is(filtered));
+            bench.record(&RATIO, size, Subject::Autora, Sample::Is(filtered / blocked));
+        });
     }
 }
 

@@ -99,14 +99,14 @@ fn storm(bench: &Bench, site: &Site, subject: Subject, solicit: &Solicit, rate: 
         let took = begun.elapsed();
         stop.store(true, Ordering::Relaxed);
         let sent = flood.join().expect("the flood ends when told to");
-        let cpu = 100.0 * (after? - before).as_secs_f64() / took.as_secs_f64();
+        let cpu = 100.0 * after?.saturating_sub(before).as_secs_f64() / took.as_secs_f64();
         (!running.has_ended()).then_some(Storm { sent, cpu, ras, asked })
     })
 }
 
 /// Has each neighbour ask, and again when its patience is over. Returns all RAs, and who asked when.
 fn ask(site: &Site, sender: &Sender) -> (Vec<Ra>, Vec<(Link, u64)>) {
-    let neighbours = site.links(2..site.size().min(NEIGHBOURS + 1) + 1);
+    let neighbours = site.links(2..=site.size().min(NEIGHBOURS + 1));
     let begun = Instant::now();
     let step = PATIENCE / u32::try_from(neighbours.len()).expect("few").max(1);
     let (mut ras, mut asked) = (Vec::new(), Vec::new());

@@ -35,7 +35,7 @@ pub(crate) fn idle(bench: &mut Bench) {
             let ((Some(cpu), Some(sleeps)), (Some(cpu_after), Some(sleeps_after))) = (before, after) else {
                 return bench.record(&CPU, size, subject, Sample::Not("exits".to_owned()));
             };
-            let cpu = (cpu_after - cpu).as_secs_f64() * 1000.0;
+            let cpu = cpu_after.saturating_sub(cpu).as_secs_f64() * 1000.0;
             let sample = if ras > 0.0 { Sample::Is(cpu / ras) } else { Sample::Not("no RA".to_owned()) };
             bench.record(&CPU, size, subject, sample);
             bench.record(&RAS, size, subject, Sample::Is(ras));

@@ -54,11 +54,9 @@ const CREATED: Metric = Metric { label: "new interfaces meanwhile not served", u
 
 pub(crate) fn latency(bench: &mut Bench) {
     for size in bench.sizes(&[SIZE]) {
-        bench.rounds(size, bench.runs(3), |bench, site, subject| {
-            if subject == Subject::Autora {
-                run(bench, site, true);
-                run(bench, site, false);
-            }
+        bench.own_rounds(size, bench.runs(3), |bench, site| {
+            run(bench, site, true);
+            run(bench, site, false);
         });
     }
 }
@@ -107,7 +105,7 @@ fn trouble(site: &Site, others: &[Link]) -> (Vec<Ra>, Vec<(Link, u64)>) {
             }
         });
         let begun = Instant::now();
-        let quiet = site.links(2..site.size().min(QUIET + 1) + 1);
+        let quiet = site.links(2..=site.size().min(QUIET + 1));
         let step = TIME / u32::try_from(quiet.len()).expect("hundreds").max(1);
         let (mut ras, mut asked) = (Vec::new(), Vec::new());
         for (place, link) in (0..).zip(quiet) {

@@ -6,6 +6,7 @@ mod flood;
 mod hotplug;
 mod idle;
 mod latency;
+mod micro;
 mod scale;
 mod start;
 
@@ -15,5 +16,6 @@ pub(crate) use flood::{flood, hoplimit};
 pub(crate) use hotplug::hotplug;
 pub(crate) use idle::idle;
 pub(crate) use latency::latency;
+pub(crate) use micro::micro;
 pub(crate) use scale::scale;
 pub(crate) use start::{rss, start};
