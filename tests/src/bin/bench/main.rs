@@ -26,6 +26,7 @@ mod measure;
 mod neighbours;
 mod results;
 mod running;
+mod scratch;
 mod settings;
 mod site;
 mod subject;
@@ -39,6 +40,8 @@ use clap::Parser;
 use crate::{
     args::{Args, Benchmark},
     bench::Bench,
+    neighbours::Room,
+    scratch::Scratch,
     subject::Subject,
 };
 
@@ -51,7 +54,7 @@ fn main() -> ExitCode {
         println!("{}", args::list());
         return ExitCode::SUCCESS;
     }
-    supervise::supervised("autora-bench", || neighbours::Room::make(NEIGHBOURS), || play(&args))
+    supervise::supervised("autora-bench", || (Room::make(NEIGHBOURS), Scratch::make()), || play(&args))
 }
 
 fn play(args: &Args) -> ExitCode {

@@ -17,6 +17,7 @@ use nix::{
 
 use crate::{
     machine,
+    scratch::Scratch,
     site::{Link, Site},
     subject::Subject,
 };
@@ -57,7 +58,7 @@ pub(crate) struct Launch {
 impl Launch {
     /// Starts it; nothing if it is not here.
     pub(crate) fn start(&self, subject: Subject, site: &Site) -> Option<Running> {
-        let scratch = tempfile::tempdir().expect("a folder for a daemon's files");
+        let scratch = Scratch::folder();
         let run = scratch.path().join("run");
         fs::DirBuilder::new().mode(0o755).create(&run).expect("scratch can be written");
         let numbers: Vec<u32> = site.numbers().chain(self.more.iter().copied()).collect();
