@@ -52,7 +52,7 @@ fn is_shown(row: &Row) -> bool {
 
 fn panel(svg: &mut String, row: &Row, subjects: &[Subject], (x, y): (f64, f64)) {
     let unit = if row.metric.unit.is_empty() { String::new() } else { format!(", {}", row.metric.unit) };
-    let title = format!("{} ({} interfaces){unit}", row.metric.label, row.interfaces);
+    let title = format!("{}: {} (at {}){unit}", row.benchmark.name(), row.metric.label, row.interfaces);
     text(svg, (x + 8.0, y + 18.0), "t", &title);
     let scale = Scale::of(row, subjects);
     for (place, subject) in subjects.iter().enumerate() {

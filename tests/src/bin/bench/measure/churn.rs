@@ -15,7 +15,7 @@ const SIZE: u32 = 1_000;
 const PATIENCE: Duration = Duration::from_secs(25);
 
 const LAST: Metric =
-    Metric { label: "half deleted and made again: last served after", unit: "ms", targets: &[(0, 50_000)] };
+    Metric { label: "half made anew: last served after", unit: "ms", targets: &[(0, 50_000)] };
 const CPU: Metric = Metric { label: "CPU for it", unit: "ms", targets: &[(0, 600_000)] };
 
 pub(crate) fn churn(bench: &mut Bench) {
