@@ -70,7 +70,7 @@ fn panel(svg: &mut String, row: &Row, subjects: &[Subject], (x, y): (f64, f64)) 
             "<rect class=\"{class}\" x=\"{:.1}\" y=\"{top:.1}\" width=\"{length:.1}\" height=\"{BAR}\" rx=\"2\"/>",
             x + NAMES
         );
-        text(svg, (x + NAMES + length + 6.0, top + 12.0), if class == "o" { "t" } else { "d" }, &figure);
+        text(svg, (x + PANEL - FIGURES + 8.0, top + 12.0), if class == "o" { "t" } else { "d" }, &figure);
     }
     if let Some(target) = row.target().filter(|target| *target > 0.0) {
         let (at, top) = (x + NAMES + scale.length(target), y + TITLE - 3.0);
