@@ -142,7 +142,7 @@ pub enum LogLevel {
     Warn,
     /// Changes of state
     Info,
-    /// Every look at an interface
+    /// Every look at an interface, and every answer as it is scheduled
     Debug,
     /// Every packet; for a short look, not for production
     Trace,

@@ -312,7 +312,8 @@ impl Daemon {
         let now = clock::now();
         for solicitation in live.receive(BUDGET) {
             self.tally.solicitations += 1;
-            self.fleet.on_solicit(solicitation.ifindex, now, &mut self.rng);
+            let answer = self.fleet.on_solicit(solicitation.ifindex, now, &mut self.rng);
+            log::solicited(&self.fleet, solicitation.ifindex, answer);
         }
     }
 

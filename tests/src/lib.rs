@@ -16,6 +16,7 @@ mod log;
 mod namespace;
 mod packet;
 mod solicit;
+pub mod supervise;
 mod tap;
 
 use std::{

@@ -6,6 +6,7 @@
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command-line tool speaks on its terminal")]
 
+mod bench;
 mod build;
 mod build_ebpf;
 mod conformance;
@@ -40,6 +41,8 @@ enum Task {
     Conformance(conformance::Args),
     /// Show the main job in network namespaces: guests get an address and a route
     Demo,
+    /// Measure autora beside the other daemons of this distribution
+    Bench(bench::Args),
 }
 
 fn main() -> ExitCode {
@@ -51,6 +54,7 @@ fn main() -> ExitCode {
         Task::Test(args) => Ok(test::run(&workspace, &args)),
         Task::Conformance(args) => conformance::run(&workspace, &args).map(|()| ExitCode::SUCCESS),
         Task::Demo => demo::run(&workspace).map(|never| match never {}),
+        Task::Bench(args) => bench::run(&workspace, &args).map(|never| match never {}),
     };
     done.unwrap_or_else(|error| {
         ui::error(&error);

@@ -251,6 +251,9 @@ fn unit(workspace: &Workspace) -> Result<()> {
     process::run(&mut workspace.cargo(everything)).context("a unit test failed")
 }
 
+/// Enough for scenarios that run side by side.
+const NEIGHBOURS: u32 = 8_192;
+
 /// The tests themselves are compiled without optimisation, which is quick; the daemon they run is the release.
 fn kernel(workspace: &Workspace) -> Result<()> {
     let test = |arguments: &[&str]| {
@@ -260,7 +263,7 @@ fn kernel(workspace: &Workspace) -> Result<()> {
     };
     build_without_filter(workspace)?;
     // Scenarios wait far more than they compute: as many at a time as there are processors would take minutes.
-    let room = Room::make();
+    let room = Room::make(NEIGHBOURS);
     test(&["--no-fail-fast", "--", "--test-threads=8"])?;
     drop(room);
     ALONE.iter().try_for_each(|name| test(&["--test", "scenarios", "--", "--ignored", name]))

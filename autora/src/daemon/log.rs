@@ -2,14 +2,14 @@
 
 use std::{fmt, io, time::Duration};
 
-use tracing::{info, trace, warn};
+use tracing::{Level, debug, enabled, info, trace, warn};
 
 use crate::{
     addr::IfIndex,
     config::Config,
     engine::{
         Fleet,
-        advertiser::Cause,
+        advertiser::{Answer, Cause},
         eligibility::{self, Service, Verdict},
         fleet::{Change, Report, Send},
         interface::Host,
@@ -180,6 +180,17 @@ pub(super) fn serve_failed(index: IfIndex, error: &ServeError) {
         ServeError::Map(error) => {
             warn!(ifindex = index.get(), %error, "the filter's map takes no entry: trying again at the next resync");
         }
+    }
+}
+
+/// At DEBUG, as nobody can bring about more than one in 3 s; at TRACE the filter itself writes a record for each packet.
+pub(super) fn solicited(fleet: &Fleet, index: IfIndex, answer: Option<Answer>) {
+    if let Some(Answer { delay, due }) = answer
+        && enabled!(Level::DEBUG)
+    {
+        let (interface, _) = fleet.schedule_of(index).unwrap_or_default();
+        let [delay, due] = [delay, due.since_boot()].map(|time| format!("{}us", time.as_micros()));
+        debug!(%interface, ifindex = index.get(), %delay, %due, "solicited");
     }
 }
 

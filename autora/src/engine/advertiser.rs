@@ -118,6 +118,15 @@ pub struct Transmission {
     pub cause: Cause,
 }
 
+/// An answer that a solicitation has brought about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// The random delay that was drawn for it.
+    pub delay: Duration,
+    /// When it is to leave: after the delay, counted from the solicitation or from the end of the 3 s floor.
+    pub due: Instant,
+}
+
 /// Why an advertisement leaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cause {
@@ -220,21 +229,23 @@ impl Advertiser {
     }
 
     /// A valid solicitation arrived: an answer leaves after a random delay, unless an advertisement is due sooner
-    /// anyway [RFC 4861 6.2.6].
-    pub fn on_solicit(&mut self, now: Instant, rng: &mut impl Rng) {
+    /// anyway [RFC 4861 6.2.6]. Returns the answer if it is this solicitation that brings it about.
+    pub fn on_solicit(&mut self, now: Instant, rng: &mut impl Rng) -> Option<Answer> {
         let floor = self.floor();
-        let State::Advertising { next, solicited, .. } = &mut self.state else { return };
+        let State::Advertising { next, solicited, .. } = &mut self.state else { return None };
         if *solicited {
-            return;
+            return None;
         }
         // "... at a time corresponding to MIN_DELAY_BETWEEN_RAS plus the random value after the previous
         // advertisement was sent" [RFC 4861 6.2.6]; likewise after the wait that a failed send asks for.
-        let due =
-            floor.map_or(now, |floor| floor.max(now)) + rng.random_range(Duration::ZERO..=MAX_RA_DELAY_TIME);
-        if due < *next {
-            *next = due;
-            *solicited = true;
+        let delay = rng.random_range(Duration::ZERO..=MAX_RA_DELAY_TIME);
+        let due = floor.map_or(now, |floor| floor.max(now)) + delay;
+        if due >= *next {
+            return None;
         }
+        *next = due;
+        *solicited = true;
+        Some(Answer { delay, due })
     }
 
     /// When [`Advertiser::poll`] has something to hand out next, if ever.

@@ -97,7 +97,11 @@ impl Bench {
     }
 
     fn solicit(&mut self) {
-        self.advertiser.on_solicit(self.now, &mut self.rng);
+        if let Some(answer) = self.advertiser.on_solicit(self.now, &mut self.rng) {
+            assert!(answer.delay <= MAX_RA_DELAY_TIME, "{answer:?}");
+            assert!(answer.due >= self.now + answer.delay, "{answer:?}");
+            assert_eq!(self.advertiser.deadline(), Some(answer.due), "what is told is what happens");
+        }
         self.run_for(Duration::ZERO);
     }
 

@@ -13,7 +13,8 @@ use rand::Rng;
 use super::{
     Instant,
     advertiser::{
-        Advertiser, Cause, Cease, Footprint, MIN_DELAY_BETWEEN_RAS, Parameters, PrefixFate, Transmission,
+        Advertiser, Answer, Cause, Cease, Footprint, MIN_DELAY_BETWEEN_RAS, Parameters, PrefixFate,
+        Transmission,
     },
     eligibility::{self, Policy, Reason, Service, Verdict},
     interface::Interface,
@@ -256,12 +257,11 @@ impl Fleet {
         }
     }
 
-    /// A valid solicitation came in on the interface.
-    pub fn on_solicit(&mut self, index: IfIndex, now: Instant, rng: &mut impl Rng) {
-        if let Some(member) = self.members.get_mut(&index) {
-            member.advertiser.on_solicit(now, rng);
-            self.schedule(index);
-        }
+    /// A valid solicitation came in on the interface. Returns the answer if it brings one about.
+    pub fn on_solicit(&mut self, index: IfIndex, now: Instant, rng: &mut impl Rng) -> Option<Answer> {
+        let answer = self.members.get_mut(&index)?.advertiser.on_solicit(now, rng);
+        self.schedule(index);
+        answer
     }
 
     /// When [`Fleet::on_timeout`] wants to be called next.

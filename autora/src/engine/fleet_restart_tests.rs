@@ -225,7 +225,13 @@ fn only_what_a_successor_must_know_is_news() {
         ("nothing yet", (|_| ()) as fn(&mut Bench), false),
         ("a first RA", |bench| bench.see(tap(1)), true),
         ("RAs as they come", |bench| bench.run_for(secs(1_000)), false),
-        ("an answer", |bench| bench.fleet.on_solicit(index(1), bench.now, &mut bench.rng), false),
+        (
+            "an answer",
+            |bench| {
+                bench.fleet.on_solicit(index(1), bench.now, &mut bench.rng);
+            },
+            false,
+        ),
         ("an unfit interface", |bench| bench.see(changed(2, forwarding_off)), false),
         ("another prefix", |bench| bench.see(changed(1, other_prefix)), true),
         ("RAs with it", |bench| bench.run_for(secs(1_000)), false),

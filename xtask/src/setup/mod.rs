@@ -3,7 +3,7 @@
 //! Level-triggered: look at the machine, install everything that is missing as far as it is known by now, look
 //! again. What a step brings (a compiler, say) decides what the next look asks for (the LLVM it was built with).
 
-mod apt;
+pub(crate) mod apt;
 mod compiler;
 mod linker;
 mod needs;

@@ -3,21 +3,16 @@
 //! A host with four guests (and two interfaces that must be left alone), the real daemon as a user that is not root
 //! with the eBPF filter, and what the guests' own kernels make of it. Every claim is a check; the exit code says whether
 //! all of them held.
-#![expect(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "showing something on a terminal is what this is for"
-)]
+#![expect(clippy::print_stdout, reason = "showing something on a terminal is what this is for")]
 
 mod acts;
 mod probe;
 mod screen;
 mod stage;
-mod supervise;
 
 use std::{process::ExitCode, thread, time::Duration};
 
-use autora_tests::Launch;
+use autora_tests::{Launch, supervise};
 
 use crate::{probe::Start, screen::Screen, stage::Stage};
 
@@ -29,7 +24,7 @@ const ARGUMENTS: [&str; 6] =
 const CAPABILITIES: [&str; 2] = ["net_raw", "bpf"];
 
 fn main() -> ExitCode {
-    supervise::supervised(play)
+    supervise::supervised("autora-demo", || (), play)
 }
 
 fn play() -> ExitCode {

@@ -1,36 +1,49 @@
-//! Cleaning up whatever happens: Ctrl-C, a failed harness call, a kill.
+//! Cleaning up behind a program whatever happens: Ctrl-C, a failed harness call, a kill.
 //!
-//! The demonstration runs as a child of itself. Normally it takes down its namespaces and its daemon as it ends; what it
-//! could not, the parent does.
+//! Such a program runs as a child of itself. Normally it takes down its namespaces and what runs in them as it ends; what
+//! it could not, the parent does.
+#![expect(clippy::print_stderr, reason = "it supervises programs for a terminal")]
 
 use std::{
     env, fs,
     os::unix::process::CommandExt,
     process::{Child, Command, ExitCode},
+    sync::atomic::{AtomicI32, Ordering},
 };
 
 use nix::{
+    libc,
     sys::signal::{SigHandler, Signal, signal},
     unistd::geteuid,
 };
 
 /// Tells the child that it is the child.
-const PLAY: &str = "AUTORA_DEMO_PLAY";
+const PLAY: &str = "AUTORA_PLAY";
 
-/// Runs `play` in a child of this process, and cleans up behind it.
-pub(crate) fn supervised(play: fn() -> ExitCode) -> ExitCode {
+/// The child, for the signal handler.
+static CHILD: AtomicI32 = AtomicI32::new(0);
+
+/// Runs `play` in a child of this process, and cleans up behind it. `around` is called in the parent; what it returns
+/// lives as long as the child.
+pub fn supervised<T>(name: &str, around: impl FnOnce() -> T, play: impl FnOnce() -> ExitCode) -> ExitCode {
     if env::var_os(PLAY).is_some() {
         return play();
     }
     if !geteuid().is_root() {
-        eprintln!("the demonstration makes network namespaces: run it as root");
+        eprintln!("{name} makes network namespaces: run it as root");
         return ExitCode::FAILURE;
     }
-    // SAFETY: the handler does nothing at all. A handler, unlike SIG_IGN, is not passed on to the child.
-    unsafe { signal(Signal::SIGINT, SigHandler::Handler(outlive)) }.expect("SIGINT can be handled");
-    let mut child = command().spawn().expect("this program can be started again");
+    // SAFETY: what the handlers do is safe in a handler. A handler, unlike SIG_IGN, is not passed on to the child.
+    unsafe {
+        signal(Signal::SIGINT, SigHandler::Handler(outlive)).expect("SIGINT can be handled");
+        signal(Signal::SIGTERM, SigHandler::Handler(pass_on)).expect("SIGTERM can be handled");
+    }
+    let surroundings = around();
+    let mut child = command(name).spawn().expect("this program can be started again");
+    CHILD.store(child.id().cast_signed(), Ordering::Relaxed);
     let status = child.wait().expect("it is our child");
     clean_up(&child);
+    drop(surroundings);
     if status.code().is_none() {
         eprintln!("\nstopped early ({status}); everything is cleaned up");
     }
@@ -38,19 +51,28 @@ pub(crate) fn supervised(play: fn() -> ExitCode) -> ExitCode {
 }
 
 /// Names of the namespaces that process `pid` has made.
-pub(crate) fn namespaces(pid: u32) -> Vec<String> {
+pub fn namespaces(pid: u32) -> Vec<String> {
     let ours = format!("autora-{pid}-");
     let entries = fs::read_dir("/run/netns").into_iter().flatten().flatten();
     let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
     names.filter(|name| name.starts_with(&ours)).collect()
 }
 
+/// Ctrl-C reaches the child by itself, as the terminal sends it to both.
 extern "C" fn outlive(_: i32) {}
 
-fn command() -> Command {
+extern "C" fn pass_on(signal: i32) {
+    let child = CHILD.load(Ordering::Relaxed);
+    if child > 0 {
+        // SAFETY: `kill` may be called in a handler, and concerns our child, which nobody has waited for yet.
+        unsafe { libc::kill(child, signal) };
+    }
+}
+
+fn command(name: &str) -> Command {
     let program = env::current_exe().expect("a process knows its program");
     let mut command = Command::new(&program);
-    command.args(env::args_os().skip(1)).env(PLAY, "1").arg0("autora-demo");
+    command.args(env::args_os().skip(1)).env(PLAY, "1").arg0(name);
     if env::var_os("AUTORA_BIN").is_none() {
         command.env("AUTORA_BIN", program.with_file_name("autora"));
     }

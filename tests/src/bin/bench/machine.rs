@@ -1,0 +1,111 @@
+//! The machine: which core does what, and what a process has used of it.
+
+use std::{
+    fs,
+    thread::available_parallelism,
+    time::{Duration, SystemTime},
+};
+
+use nix::{
+    libc,
+    sched::{CpuSet, sched_setaffinity},
+    time::{ClockId, clock_getcpuclockid, clock_gettime},
+    unistd::Pid,
+};
+
+/// The daemon has this core for itself, as far as the rest of the machine lets it.
+const DAEMON_CORE: usize = 0;
+
+/// Everything else of these benchmarks: the load with the kernel's receive path behind it, `ip`, and the receiver.
+const LOAD_CORE: usize = 1;
+
+/// Keeps this thread, and what it starts, on the load's core. Says whether there are two cores to tell apart.
+pub(crate) fn pin_load() -> bool {
+    let several = available_parallelism().is_ok_and(|cores| cores.get() > LOAD_CORE);
+    if several {
+        pin(LOAD_CORE);
+    }
+    several
+}
+
+/// Moves this thread, and what it starts, to the daemon's core.
+pub(crate) fn pin_daemon() {
+    pin(DAEMON_CORE);
+}
+
+fn pin(core: usize) {
+    let mut set = CpuSet::new();
+    set.set(core).expect("the first cores fit into a set");
+    sched_setaffinity(Pid::from_raw(0), &set)
+        .unwrap_or_else(|error| panic!("moving to core {core}: {error}"));
+}
+
+/// Puts this thread before everything else on its core, so that it sees the kernel's events as they happen.
+pub(crate) fn hurry() {
+    let priority = libc::sched_param { sched_priority: 10 };
+    // SAFETY: the parameter lives across the call, which concerns this thread alone.
+    let result = unsafe { libc::sched_setscheduler(0, libc::SCHED_FIFO, &raw const priority) };
+    assert_eq!(result, 0, "root may: {}", std::io::Error::last_os_error());
+}
+
+/// CPU time of all threads of a process, those included that have ended; nothing once it is gone.
+pub(crate) fn cpu(pid: u32) -> Option<Duration> {
+    let clock = clock_getcpuclockid(Pid::from_raw(pid.cast_signed())).ok()?;
+    clock_gettime(clock).ok().map(Duration::from)
+}
+
+/// What a process has in memory, in bytes.
+pub(crate) fn rss(pid: u32) -> Option<u64> {
+    status(&format!("/proc/{pid}/status"), "VmRSS:").map(|kilobytes| kilobytes * 1024)
+}
+
+/// How often its threads have gone to sleep, which is how often they have been woken.
+pub(crate) fn sleeps(pid: u32) -> Option<u64> {
+    let tasks = fs::read_dir(format!("/proc/{pid}/task")).ok()?.flatten();
+    tasks.map(|task| status(&task.path().join("status").to_string_lossy(), "voluntary_ctxt_switches:")).sum()
+}
+
+fn status(path: &str, field: &str) -> Option<u64> {
+    let text = fs::read_to_string(path).ok()?;
+    text.lines().find_map(|line| line.strip_prefix(field)?.split_whitespace().next()?.parse().ok())
+}
+
+/// Now, on the clock of packets' timestamps: nanoseconds since the epoch.
+pub(crate) fn now() -> u64 {
+    nanoseconds(ClockId::CLOCK_REALTIME)
+}
+
+/// Now, on the daemon's clock: nanoseconds since boot.
+pub(crate) fn since_boot() -> u64 {
+    nanoseconds(ClockId::CLOCK_BOOTTIME)
+}
+
+fn nanoseconds(clock: ClockId) -> u64 {
+    let now = Duration::from(clock_gettime(clock).expect("every Linux has this clock"));
+    u64::try_from(now.as_nanos()).expect("for 500 years")
+}
+
+/// Which machine this is, in a line for the result.
+pub(crate) fn describe() -> String {
+    let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+    let cpuinfo = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model = cpuinfo.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
+    let model = model.map_or("unknown CPU", |(_, name)| name);
+    let cores = cpuinfo.lines().filter(|line| line.starts_with("processor")).count();
+    let days =
+        SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs() / 86_400;
+    let release = kernel.trim().split('-').next().unwrap_or_default();
+    format!("Linux {release}, {cores} cores of {model}, {}", date(days))
+}
+
+/// A day since the epoch as year, month and day (the algorithm of the proleptic Gregorian calendar by 400-year eras).
+fn date(days: u64) -> String {
+    let shifted = days + 719_468;
+    let (era, day) = (shifted / 146_097, shifted % 146_097);
+    let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
+    let day = day - (365 * year + year / 4 - year / 100);
+    let month = (5 * day + 2) / 153;
+    let day = day - (153 * month + 2) / 5 + 1;
+    let (month, carry) = if month < 10 { (month + 3, 0) } else { (month - 9, 1) };
+    format!("{:04}-{month:02}-{day:02}", era * 400 + year + carry)
+}

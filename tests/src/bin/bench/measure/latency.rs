@@ -1,0 +1,179 @@
+//! How late answers are on quiet interfaces while one of their neighbours floods and 500 others appear.
+//!
+//! Late is what comes on top of the delay that was drawn, of which the daemon tells at its log level `debug`. That costs,
+//! so the same is measured without; then only the distribution is known: evenly from 0 to 500 ms.
+
+use std::{
+    collections::HashMap,
+    io::{BufRead as _, BufReader},
+    process::ChildStderr,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use crate::{
+    bench::Bench,
+    ears::Ra,
+    load::{Rate, Sender},
+    machine,
+    results::{Metric, Sample, quantile},
+    running::Launch,
+    site::{Link, MORE, Site},
+    subject::Subject,
+};
+
+const SIZE: u32 = 1_000;
+
+/// After the first RAs no answer waits for the 3 s floor, and until 16 s after them no other RA is due.
+const SETTLE: Duration = Duration::from_secs(4);
+const TIME: Duration = Duration::from_secs(9);
+
+/// MAX_RA_DELAY_TIME, and a little: what has not come by then, is not asked for any more.
+const LAST_ANSWER: Duration = Duration::from_millis(1500);
+
+/// How many ask, each once.
+const QUIET: u32 = 400;
+
+/// How many links one run of `ip` makes.
+const AT_ONCE: usize = 25;
+
+const MEDIAN: Metric =
+    Metric { label: "answer later than drawn, median", unit: "ms", targets: &[(0, 1_000)] };
+const WORST: Metric =
+    Metric { label: "answer later than drawn, 99th percentile", unit: "ms", targets: &[(0, 5_000)] };
+const MEAN: Metric =
+    Metric { label: "delay of an answer, mean (drawn from 0-500)", unit: "ms", targets: &[] };
+const LONGEST: Metric = Metric { label: "delay of an answer, longest", unit: "ms", targets: &[(0, 505_000)] };
+const UNANSWERED: Metric =
+    Metric { label: "RS of quiet interfaces unanswered", unit: "", targets: &[(0, 0)] };
+const CREATED: Metric = Metric { label: "new interfaces meanwhile not served", unit: "", targets: &[(0, 0)] };
+
+pub(crate) fn latency(bench: &mut Bench) {
+    for size in bench.sizes(&[SIZE]) {
+        bench.own_rounds(size, bench.runs(3), |bench, site| {
+            run(bench, site, true);
+            run(bench, site, false);
+        });
+    }
+}
+
+/// Drawn delays by the index of the interface, in nanoseconds.
+type Drawn = Arc<Mutex<HashMap<u32, u64>>>;
+
+fn run(bench: &mut Bench, site: &Site, told: bool) {
+    let arguments = if told { vec!["--log-level".to_owned(), "debug".to_owned()] } else { Vec::new() };
+    let launch = Launch { more: Vec::new(), arguments, listen: true };
+    let mut running = launch.start(Subject::Autora, site).expect("autora is here");
+    let drawn = Drawn::default();
+    read(running.output().expect("asked for"), drawn.clone());
+    let arrivals = running.first_ras(site, site.links(site.numbers()), Duration::from_secs(10));
+    if !arrivals.complete() {
+        return bench.record(&MEDIAN, site.size(), Subject::Autora, Sample::Not(arrivals.shortfall()));
+    }
+    thread::sleep(SETTLE);
+    drawn.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    let others = site.reborn(site.more(MORE));
+    let (ras, asked) = trouble(site, &others);
+    report(bench, site, told.then_some(&drawn), &Heard { ras, asked, others: &others });
+    drop(running);
+    site.delete(site.more(MORE));
+}
+
+/// What was heard, after who had asked when, and who was new.
+struct Heard<'a> {
+    ras: Vec<Ra>,
+    asked: Vec<(Link, u64)>,
+    others: &'a [Link],
+}
+
+/// One floods, others appear, and quiet ones ask.
+fn trouble(site: &Site, others: &[Link]) -> (Vec<Ra>, Vec<(Link, u64)>) {
+    let sender = Sender::open(&site.guest);
+    let (victim, stop) = (site.link(1), AtomicBool::new(false));
+    thread::scope(|scope| {
+        let frame = victim.solicit().frame();
+        let (sender, stop) = (&sender, &stop);
+        scope.spawn(move || sender.flood(victim, &frame, Rate::Full, stop));
+        scope.spawn(|| {
+            for links in others.chunks(AT_ONCE) {
+                site.plug(links);
+                site.finish(links);
+            }
+        });
+        let begun = Instant::now();
+        let quiet = site.links(2..=site.size().min(QUIET + 1));
+        let step = TIME / u32::try_from(quiet.len()).expect("hundreds").max(1);
+        let (mut ras, mut asked) = (Vec::new(), Vec::new());
+        for (place, link) in (0..).zip(quiet) {
+            ras.extend(site.ears.during((step * place).saturating_sub(begun.elapsed())));
+            let frame = link.solicit().frame();
+            asked.push((link, machine::now()));
+            sender.send(link, &frame);
+        }
+        ras.extend(site.ears.during(LAST_ANSWER));
+        stop.store(true, Ordering::Relaxed);
+        (ras, asked)
+    })
+}
+
+fn report(bench: &mut Bench, site: &Site, drawn: Option<&Drawn>, heard: &Heard<'_>) {
+    let answers: Vec<(Link, u64)> = heard.asked.iter().filter_map(|asked| heard.answer(asked)).collect();
+    let detail = if drawn.is_some() { "" } else { "log level info" };
+    let mut say = |metric, value: f64| {
+        bench.record_detail(metric, site.size(), detail, Subject::Autora, Sample::Is(value));
+    };
+    if let Some(drawn) = drawn {
+        let drawn = drawn.lock().unwrap_or_else(PoisonError::into_inner);
+        let excess = |(link, delay): &(Link, u64)| {
+            Some(milliseconds(*delay) - milliseconds(*drawn.get(&link.index())?))
+        };
+        let excess: Vec<f64> = answers.iter().filter_map(excess).collect();
+        if !excess.is_empty() {
+            say(&MEDIAN, quantile(&excess, 0.5));
+            say(&WORST, quantile(&excess, 0.99));
+        }
+    }
+    let delays: Vec<f64> = answers.iter().map(|(_, delay)| milliseconds(*delay)).collect();
+    if !delays.is_empty() {
+        say(&MEAN, delays.iter().sum::<f64>() / delays.len() as f64);
+        say(&LONGEST, quantile(&delays, 1.0));
+    }
+    say(&UNANSWERED, (heard.asked.len() - answers.len()) as f64);
+    let served = |link: &&Link| heard.ras.iter().any(|ra| ra.link == **link);
+    say(&CREATED, (heard.others.len() - heard.others.iter().filter(served).count()) as f64);
+}
+
+impl Heard<'_> {
+    /// How long the answer took, in nanoseconds.
+    fn answer(&self, (link, at): &(Link, u64)) -> Option<(Link, u64)> {
+        let answer = self.ras.iter().find(|ra| ra.link == *link && ra.at >= *at)?;
+        Some((*link, answer.at - at))
+    }
+}
+
+/// Takes the drawn delays from the daemon's log, as long as that is written.
+fn read(output: ChildStderr, drawn: Drawn) {
+    thread::spawn(move || {
+        for line in
+            BufReader::new(output).lines().map_while(Result::ok).filter(|line| line.contains("solicited"))
+        {
+            let number = |name: &str| -> Option<u64> {
+                let rest = line.split_once(name)?.1;
+                rest.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
+            };
+            if let (Some(index), Some(delay)) = (number(" ifindex="), number(" delay="))
+                && let Ok(index) = u32::try_from(index)
+            {
+                drawn.lock().unwrap_or_else(PoisonError::into_inner).insert(index, delay * 1000);
+            }
+        }
+    });
+}
+
+fn milliseconds(nanoseconds: u64) -> f64 {
+    nanoseconds as f64 / 1e6
+}
