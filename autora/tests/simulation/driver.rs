@@ -126,7 +126,9 @@ impl Simulation {
         self.fleet.stop();
         self.oracle.stop(self.now);
         let known: Vec<_> = self.oracle.known().collect();
-        known.into_iter().for_each(|index| self.trace.note(index, self.now, Note::Stop));
+        for index in known {
+            self.trace.note(index, self.now, Note::Stop);
+        }
         self.oracle.tally.count("stop with goodbyes");
         self.scenario.suspends = false;
         self.act(self.now)?;
@@ -255,7 +257,9 @@ impl Simulation {
         for index in solicitations {
             self.on_solicit(index)?;
         }
-        coalesced.into_iter().for_each(|index| self.oracle.coalesced(index, self.now));
+        for index in coalesced {
+            self.oracle.coalesced(index, self.now);
+        }
         if !links_first {
             self.on_links(dirty, deleted);
         }
@@ -271,7 +275,9 @@ impl Simulation {
     }
 
     fn on_links(&mut self, dirty: BTreeSet<IfIndex>, deleted: BTreeSet<IfIndex>) {
-        deleted.into_iter().for_each(|index| self.forget(index));
+        for index in deleted {
+            self.forget(index);
+        }
         for index in dirty {
             match self.world.look(index) {
                 Some(link) => self.tell(link),
@@ -325,7 +331,9 @@ impl Simulation {
         self.next_resync = self.now + self.scenario.resync;
         let present: BTreeSet<_> = links.iter().map(|link| link.index).collect();
         let gone: Vec<_> = self.oracle.known().filter(|index| !present.contains(index)).collect();
-        gone.into_iter().for_each(|index| self.note_gone(index));
+        for index in gone {
+            self.note_gone(index);
+        }
         for link in &links {
             if self.oracle.seen(link.index).is_some_and(|seen| seen != link) {
                 self.oracle.tally.count("change missed, found by the resync");

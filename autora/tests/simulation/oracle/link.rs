@@ -111,6 +111,10 @@ impl Link {
             Standing::Stranger | Standing::Unfit => None,
         };
         self.promises.told(&self.looks, current, now, tally);
+        if self.stopping {
+            // What goes while the goodbye is on its way may be in it or not.
+            self.promises.leave_open();
+        }
         self.reconsider_goodbye(now, tally);
     }
 

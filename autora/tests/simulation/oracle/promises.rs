@@ -23,6 +23,9 @@ pub(super) struct Promises {
     stood: bool,
     /// Whether the last look showed that there is no prefix at all.
     none_left: bool,
+    /// The prefix that the interface was served with last, whether or not anything was sent meanwhile.
+    served: Option<Prefix64>,
+    ages: u64,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -32,6 +35,8 @@ struct Promise {
     /// More than eight others are newer: it may have made room, and need not come back.
     may_go: bool,
     withdrawn: bool,
+    /// Grows with the time when the prefix was the current one last: the oldest makes room.
+    age: u64,
 }
 
 impl Promises {
@@ -49,25 +54,37 @@ impl Promises {
         let last = self.held.last().map(|promise| promise.prefix);
         self.stood &= looks.prefixes.as_slice() == last.as_slice();
         self.none_left = looks.matches && looks.prefixes.is_empty();
+        self.served = current.or(self.served);
         if current.is_some() || self.none_left {
             self.make_room(current, now, tally);
         }
+    }
+
+    /// It makes no difference any more whether the prefix is still there.
+    pub(super) fn leave_open(&mut self) {
+        self.none_left = false;
     }
 
     fn make_room(&mut self, current: Option<Prefix64>, now: Instant, tally: &mut Tally) {
         let before = self.held.len();
         self.held.retain(|promise| promise.until > now);
         tally.add("promise ran out", before - self.held.len());
-        let others = |promise: &&mut Promise| Some(promise.prefix) != current;
-        let surplus = self.held.iter_mut().filter(others).count().saturating_sub(WITHDRAWN);
-        for promise in self.held.iter_mut().filter(others).take(surplus) {
+        self.ages += 1;
+        for promise in self.held.iter_mut().filter(|promise| Some(promise.prefix) == current) {
+            promise.age = self.ages;
+        }
+        let mut others: Vec<_> =
+            self.held.iter_mut().filter(|promise| Some(promise.prefix) != current).collect();
+        others.sort_by_key(|promise| promise.age);
+        let surplus = others.len().saturating_sub(WITHDRAWN);
+        for promise in others.into_iter().take(surplus) {
             promise.may_go = true;
             tally.count("withdrawn prefix made room");
         }
     }
 
-    /// Holds the options of an advertisement made at `now` against what guests hold. `looks` is the last look, and
-    /// `current` the prefix that the interface is served with.
+    /// Holds the options of an advertisement made at `now` against what guests hold; `current` is the prefix that the
+    /// interface is served with.
     pub(super) fn check(
         &self,
         advert: &RouterAdvert,
@@ -94,15 +111,15 @@ impl Promises {
         rule(unknown.is_none(), "only a prefix with a promise that still runs is taken back", || {
             format!("{unknown:?} is none")
         })?;
-        if is_final { self.check_final(&said, current, now) } else { Ok(()) }
+        if is_final { self.check_final(&said, now) } else { Ok(()) }
     }
 
     /// A goodbye has the options as last sent, but takes back what is no longer there.
-    fn check_final(&self, said: &Said, current: Option<Prefix64>, now: Instant) -> Result<(), Broken> {
+    fn check_final(&self, said: &Said, now: Instant) -> Result<(), Broken> {
         let last = self.held.last().filter(|last| last.until > now).map(|last| last.prefix);
         let rule_name = "a goodbye has the prefixes as last sent";
         if let Some(prefix) = said.current {
-            let right = Some(prefix) == last || Some(prefix) == current;
+            let right = Some(prefix) == last || Some(prefix) == self.served;
             rule(right, rule_name, || format!("{prefix} instead of {last:?}"))?;
         }
         if self.none_left {
@@ -133,7 +150,8 @@ impl Promises {
             tally.count("withdrawn prefix came back");
         }
         let until = now + parameters.valid_lifetime;
-        self.held.push(Promise { prefix, until, may_go: false, withdrawn: false });
+        self.ages += 1;
+        self.held.push(Promise { prefix, until, may_go: false, withdrawn: false, age: self.ages });
         self.stood = true;
     }
 }

@@ -151,7 +151,7 @@ fn is_right(link: &Link, verdict: &Verdict) -> bool {
         (Verdict::Refuse(reasons), Standing::Unfit) => {
             reasons.iter().map(Reason::name).eq(link.looks.reasons.iter().copied())
         }
-        (Verdict::Ignore, _) | (Verdict::Serve(_), _) | (Verdict::Refuse(_), Standing::Stranger) => false,
+        (Verdict::Ignore | Verdict::Serve(_), _) | (Verdict::Refuse(_), Standing::Stranger) => false,
     }
 }
 
