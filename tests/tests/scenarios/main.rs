@@ -6,6 +6,7 @@ mod bench;
 mod capacity;
 mod ceasing;
 mod changes;
+mod clock;
 mod conformance;
 mod crashes;
 mod eligibility;

@@ -71,8 +71,8 @@ fn a_neighbour_table_full_of_strangers_stops_the_raw_socket_only_for_a_while() {
     let mut line = Line::new(&host, &guest, 1);
     let daemon = Daemon::start(&host, &rarely(&["--send=raw"]));
     line.expect_served(SOON);
-    let strangers: Vec<_> = (0..3_000).map(|_| Solicit::new(Mac::unique()).frame()).collect();
-    storm(&line.sender, &strangers, Duration::from_secs(6));
+    let strangers: Vec<_> = (0..30_000).map(|_| Solicit::new(Mac::unique()).frame()).collect();
+    storm(&line.sender, &strangers, Duration::from_mins(1));
     daemon.wait_for_log(&["could not be sent", "interface=vm1"], SOON);
     line.capture.clear();
     // The table has room again 5 s after the storm; tries are at most 8 s apart.
