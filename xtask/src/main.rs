@@ -11,8 +11,10 @@ mod build;
 mod build_ebpf;
 mod conformance;
 mod demo;
+mod fuzz;
 mod neighbours;
 mod object;
+mod outcome;
 mod process;
 mod setup;
 mod test;
@@ -37,6 +39,8 @@ enum Task {
     Build,
     /// Format, clippy, unit tests, release build, tests against the real kernel
     Test(test::Args),
+    /// Fuzz targets, the simulation and the leak test, for long
+    Fuzz(fuzz::Args),
     /// Write CONFORMANCE.md: each rule of the RFCs with the test that shows it
     Conformance(conformance::Args),
     /// Show the main job in network namespaces: guests get an address and a route
@@ -52,6 +56,7 @@ fn main() -> ExitCode {
         Task::BuildEbpf => build_ebpf::run(&workspace).map(|()| ExitCode::SUCCESS),
         Task::Build => build::run(&workspace).map(|_| ExitCode::SUCCESS),
         Task::Test(args) => Ok(test::run(&workspace, &args)),
+        Task::Fuzz(args) => fuzz::run(&workspace, &args),
         Task::Conformance(args) => conformance::run(&workspace, &args).map(|()| ExitCode::SUCCESS),
         Task::Demo => demo::run(&workspace).map(|never| match never {}),
         Task::Bench(args) => bench::run(&workspace, &args).map(|never| match never {}),

@@ -4,7 +4,7 @@ use std::{
     env,
     fs::{self, File},
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::{Command, ExitStatus, Stdio},
     thread,
     time::{Duration, Instant},
 };
@@ -31,6 +31,15 @@ pub(crate) fn query(command: &mut Command) -> Option<String> {
 /// Runs a long command out of sight: the terminal shows what runs and for how long, `log` keeps what it says, and
 /// only a failure brings the end of that to light.
 pub(crate) fn run_logged(label: &str, command: &mut Command, log: &Path) -> Result<()> {
+    let status = status_logged(label, command, log)?;
+    if !status.success() {
+        bail!("{} failed ({status})\n{}", line(command), end_of(log));
+    }
+    Ok(())
+}
+
+/// The same for a command whose failure the caller has to explain.
+pub(crate) fn status_logged(label: &str, command: &mut Command, log: &Path) -> Result<ExitStatus> {
     let started = Instant::now();
     ui::running(label, Duration::ZERO);
     let status = spawn_logged(command, log)
@@ -45,11 +54,13 @@ pub(crate) fn run_logged(label: &str, command: &mut Command, log: &Path) -> Resu
         })
         .with_context(|| format!("cannot run {}", line(command)))?;
     ui::finished(label, started.elapsed(), status.success());
-    if !status.success() {
-        let said = fs::read_to_string(log).unwrap_or_default();
-        bail!("{} failed ({status})\n{}\nall of it: {}", line(command), tail(&said, 25), log.display());
-    }
-    Ok(())
+    Ok(status)
+}
+
+/// The last lines of a log, and where the rest is.
+pub(crate) fn end_of(log: &Path) -> String {
+    let said = fs::read(log).unwrap_or_default();
+    format!("{}\nall of it: {}", tail(&String::from_utf8_lossy(&said), 25), log.display())
 }
 
 fn spawn_logged(command: &mut Command, log: &Path) -> Result<std::process::Child> {

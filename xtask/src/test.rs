@@ -12,6 +12,7 @@ use clap::ValueEnum;
 use crate::{
     build, conformance,
     neighbours::Room,
+    outcome::{self, Outcome},
     process,
     setup::{self, Scope, Toolchain},
     ui,
@@ -37,6 +38,9 @@ pub(crate) struct Args {
     skip: Vec<Step>,
 }
 
+/// A workspace of their own. They are checked here so that they still compile when somebody wants to fuzz.
+const FUZZ_TARGETS: &str = "tests/fuzz/Cargo.toml";
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Step {
     /// Find or install compiler, linker and tools
@@ -55,15 +59,6 @@ enum Step {
     Kernel,
     /// The two basic cases again, as a shell script
     Smoke,
-}
-
-/// How a step ended.
-#[derive(Debug)]
-enum Outcome {
-    Passed(Duration),
-    Failed(Duration),
-    /// Why not.
-    NotRun(String),
 }
 
 struct Run<'a> {
@@ -128,7 +123,7 @@ impl Run<'_> {
                 self.toolchain = Some(setup::ensure(workspace, Scope::Tests)?);
                 Ok(())
             }
-            Step::Format => process::run(&mut workspace.cargo(["fmt", "--all", "--check"])),
+            Step::Format => format(workspace),
             Step::Conformance => conformance::check(workspace),
             Step::Lint => lint(workspace),
             Step::Unit => unit(workspace),
@@ -164,23 +159,12 @@ impl Run<'_> {
     }
 
     fn all_passed(&self) -> bool {
-        self.outcomes.iter().all(|(_, outcome)| matches!(outcome, Outcome::Passed(_)))
+        self.outcomes.iter().all(|(_, outcome)| outcome.passed())
     }
 
     fn summary(&self) {
-        ui::heading("summary");
-        let rows: Vec<[String; 2]> =
-            self.outcomes.iter().map(|(step, outcome)| [step.name(), outcome.to_string()]).collect();
-        for ((_, outcome), line) in self.outcomes.iter().zip(ui::columns(&rows)) {
-            ui::note(&ui::paint(outcome.paint(), &line));
-        }
-        let not_run =
-            self.outcomes.iter().filter(|(_, outcome)| matches!(outcome, Outcome::NotRun(_))).count();
-        if self.all_passed() {
-            ui::note(&ui::paint(ui::Paint::Good, "all passed"));
-        } else if not_run > 0 {
-            ui::note(&ui::paint(ui::Paint::Bad, &format!("{not_run} of {} steps DID NOT RUN", rows.len())));
-        }
+        let rows: Vec<_> = self.outcomes.iter().map(|(step, outcome)| (step.name(), outcome)).collect();
+        outcome::summary("steps", &rows);
     }
 }
 
@@ -218,24 +202,9 @@ impl Step {
     }
 }
 
-impl Outcome {
-    fn paint(&self) -> ui::Paint {
-        match self {
-            Self::Passed(_) => ui::Paint::Good,
-            Self::Failed(_) => ui::Paint::Bad,
-            Self::NotRun(_) => ui::Paint::Notice,
-        }
-    }
-}
-
-impl std::fmt::Display for Outcome {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Passed(took) => write!(f, "ok       {}", ui::seconds(*took)),
-            Self::Failed(took) => write!(f, "FAILED   {}", ui::seconds(*took)),
-            Self::NotRun(why) => write!(f, "NOT RUN  {why}"),
-        }
-    }
+fn format(workspace: &Workspace) -> Result<()> {
+    process::run(&mut workspace.cargo(["fmt", "--all", "--check"]))?;
+    process::run(&mut workspace.cargo(["fmt", "--check", "--manifest-path", FUZZ_TARGETS]))
 }
 
 fn lint(workspace: &Workspace) -> Result<()> {
@@ -247,7 +216,12 @@ fn lint(workspace: &Workspace) -> Result<()> {
     // target directory of its own keeps that from invalidating what the others have built.
     let mut filter = workspace.cargo(["clippy", "--locked", "--package", "autora-ebpf", "--bins"]);
     filter.arg("--target-dir").arg(workspace.bpf_target()).env("RUSTC_BOOTSTRAP", "1").args(deny);
-    process::run(&mut filter).context("clippy has complaints about the filter")
+    process::run(&mut filter).context("clippy has complaints about the filter")?;
+    let mut targets =
+        workspace.cargo(["clippy", "--locked", "--all-targets", "--manifest-path", FUZZ_TARGETS]);
+    // Nothing is linked, so a libFuzzer that is not there does: no C++ compiler is needed.
+    targets.env("CUSTOM_LIBFUZZER_PATH", "/nowhere/libfuzzer.a").args(deny);
+    process::run(&mut targets).context("clippy has complaints about the fuzz targets")
 }
 
 fn unit(workspace: &Workspace) -> Result<()> {

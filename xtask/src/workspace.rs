@@ -33,6 +33,11 @@ impl Workspace {
         &self.root
     }
 
+    /// Cargo's target directory.
+    pub(crate) fn target(&self) -> &Path {
+        &self.target
+    }
+
     /// Cargo's target directory for what runs in the kernel.
     pub(crate) fn bpf_target(&self) -> PathBuf {
         self.target.join("bpf-build")

@@ -62,32 +62,40 @@ fn plain_changes(mut datagram: &[u8]) -> Changes {
             changes.overrun = true;
             break;
         };
-        match (kind, payload) {
-            (RTM_NEWLINK | RTM_DELLINK | RTM_NEWADDR | RTM_DELADDR, payload) => {
-                match payload.get(4..8).map(plain_number).and_then(IfIndex::new) {
-                    Some(index) => {
-                        changes.dirty.insert(index);
-                        changes.deleted.extend((kind == RTM_DELLINK && payload[0] == 0).then_some(index));
-                    }
-                    None => changes.overrun = true,
-                }
-            }
-            (RTM_NEWNETCONF | RTM_DELNETCONF, [family, _, _, _, attributes @ ..]) => {
-                if *family == AF_INET6 {
-                    match plain_attribute(attributes, 1).and_then(|value| value.get(..4)).map(plain_number) {
-                        Some(0) | None => changes.overrun = true,
-                        // conf.all and conf.default.
-                        Some(0xffff_ffff | 0xffff_fffe) => changes.host = true,
-                        Some(index) => changes.dirty.extend(IfIndex::new(index)),
-                    }
-                }
-            }
-            (RTM_NEWNETCONF | RTM_DELNETCONF, _) => changes.overrun = true,
+        match kind {
+            RTM_NEWLINK | RTM_DELLINK | RTM_NEWADDR | RTM_DELADDR => plain_link(kind, payload, &mut changes),
+            RTM_NEWNETCONF | RTM_DELNETCONF => plain_netconf(payload, &mut changes),
             _ => {}
         }
         datagram = rest;
     }
     changes
+}
+
+fn plain_link(kind: u16, payload: &[u8], changes: &mut Changes) {
+    match payload.get(4..8).map(plain_number).and_then(IfIndex::new) {
+        Some(index) => {
+            changes.dirty.insert(index);
+            changes.deleted.extend((kind == RTM_DELLINK && payload[0] == 0).then_some(index));
+        }
+        None => changes.overrun = true,
+    }
+}
+
+fn plain_netconf(payload: &[u8], changes: &mut Changes) {
+    let [family, _, _, _, attributes @ ..] = payload else {
+        changes.overrun = true;
+        return;
+    };
+    if *family != AF_INET6 {
+        return;
+    }
+    match plain_attribute(attributes, 1).and_then(|value| value.get(..4)).map(plain_number) {
+        Some(0) | None => changes.overrun = true,
+        // conf.all and conf.default.
+        Some(0xffff_ffff | 0xffff_fffe) => changes.host = true,
+        Some(index) => changes.dirty.extend(IfIndex::new(index)),
+    }
 }
 
 /// Type and payload of the first message, and what follows it.

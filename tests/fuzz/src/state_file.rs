@@ -1,6 +1,6 @@
 //! The state file: whatever lies there under its name, and what a fleet makes of it.
 
-use std::{net::Ipv6Addr, time::Duration};
+use std::{net::Ipv6Addr, sync::LazyLock, time::Duration};
 
 use autora::{
     addr::{IfIndex, LinkLocal, Prefix64},
@@ -60,8 +60,8 @@ fn check_state(state: State) {
 
 /// A fleet takes over, finds each interface again, some of them changed, and sends.
 fn take_over(memory: Memory) {
-    let policy = Policy { pattern: Regex::new("").expect("the regex that matches everything") };
-    let mut fleet = Fleet::new(policy, parameters());
+    static EVERYTHING: LazyLock<Regex> = LazyLock::new(|| Regex::new("").expect("a regex"));
+    let mut fleet = Fleet::new(Policy { pattern: EVERYTHING.clone() }, parameters());
     let found: Vec<_> = memory.interfaces.iter().map(present).collect();
     fleet.recall(memory, NOW);
     fleet.reconcile_all(found, NOW);
@@ -91,7 +91,7 @@ fn carry_out(fleet: &mut Fleet) {
 
 /// The interface as it is found: fit, by turns with the source and the prefix as remembered and with others.
 fn present(known: &Remembered) -> Interface {
-    let other = known.index.get() % 2 == 0;
+    let other = known.index.get().is_multiple_of(2);
     let source = known
         .past
         .announced

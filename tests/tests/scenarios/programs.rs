@@ -66,7 +66,7 @@ fn a_program_that_the_verifier_refuses() {
 
 #[test]
 fn a_program_that_is_none() {
-    let (_folder, binary) = damaged(|object| object[..4].copy_from_slice(b"fire"));
+    let (_folder, binary) = damaged(|object| object.fill(0xff));
     does_without(&binary, &["the eBPF filter cannot be loaded"]);
 }
 

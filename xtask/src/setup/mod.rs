@@ -4,6 +4,7 @@
 //! again. What a step brings (a compiler, say) decides what the next look asks for (the LLVM it was built with).
 
 pub(crate) mod apt;
+pub(crate) mod cargo_fuzz;
 mod compiler;
 mod linker;
 mod needs;
@@ -24,6 +25,9 @@ pub(crate) struct Args {
     /// Also what the namespace tests, the demo and the lints need at run time
     #[arg(long)]
     tests: bool,
+    /// Also what the fuzz targets need: a C++ compiler and cargo-fuzz
+    #[arg(long)]
+    fuzz: bool,
     /// Install nothing, only report; exit code 1 if something is missing
     #[arg(long)]
     check: bool,
@@ -37,7 +41,11 @@ pub(crate) struct Toolchain {
 }
 
 pub(crate) fn run(workspace: &Workspace, args: &Args) -> Result<ExitCode> {
-    let scope = if args.tests { Scope::Tests } else { Scope::Build };
+    let scope = match args {
+        Args { fuzz: true, .. } => Scope::Fuzz,
+        Args { tests: true, .. } => Scope::Tests,
+        Args { .. } => Scope::Build,
+    };
     if !args.check {
         let survey = complete(workspace, scope)?;
         report(workspace, &survey);
@@ -90,6 +98,7 @@ fn apply(workspace: &Workspace, missing: &[Remedy]) -> Result<()> {
             Remedy::Component(name) => rustup(workspace, &["component", "add", name])?,
             Remedy::Nightly => rustup(workspace, compiler::NIGHTLY_INSTALL)?,
             Remedy::Linker(llvm) => linker::install(workspace, llvm)?,
+            Remedy::CargoFuzz => cargo_fuzz::install(workspace)?,
             Remedy::ByHand(what) => by_hand.push(what),
             Remedy::Later => {}
         }

@@ -8,6 +8,7 @@ use std::{
 
 use super::Toolchain;
 use super::apt::{self, Lists};
+use super::cargo_fuzz;
 use super::compiler::{self, Compiler};
 use super::linker::{self, Llvm};
 use crate::{process, workspace::Workspace};
@@ -21,6 +22,8 @@ pub(crate) enum Scope {
     Namespaces,
     /// And to format, lint and cross-check.
     Tests,
+    /// And to compile and run the fuzz targets.
+    Fuzz,
 }
 
 #[derive(Debug)]
@@ -48,6 +51,8 @@ pub(crate) enum Remedy {
     Nightly,
     /// Compile bpf-linker against this LLVM.
     Linker(Llvm),
+    /// Compile cargo-fuzz.
+    CargoFuzz,
     /// A person has to; the sentence says what.
     ByHand(String),
     /// What it takes shows when something else is there.
@@ -65,6 +70,7 @@ impl fmt::Display for Remedy {
             Self::Component(name) => write!(f, "rustup component add {name}"),
             Self::Nightly => write!(f, "rustup {}", compiler::NIGHTLY_INSTALL.join(" ")),
             Self::Linker(_) => write!(f, "cargo xtask setup"),
+            Self::CargoFuzz => write!(f, "cargo xtask setup --fuzz"),
             Self::ByHand(what) => f.write_str(what),
             Self::Later => write!(f, "after the others"),
         }
@@ -82,13 +88,14 @@ pub(crate) struct Survey {
 /// A program of the namespace tests: its name, its package, and how it is asked for its version.
 struct Program(&'static str, &'static str, &'static str, Scope);
 
-const PROGRAMS: [Program; 6] = [
+const PROGRAMS: [Program; 7] = [
     Program("ip", "iproute2", "-V", Scope::Namespaces),
     Program("sysctl", "procps", "-V", Scope::Namespaces),
     Program("tcpdump", "tcpdump", "--version", Scope::Tests),
     Program("rdisc6", "ndisc6", "-V", Scope::Tests),
     Program("nft", "nftables", "--version", Scope::Tests),
     Program("setpriv", "util-linux", "--version", Scope::Tests),
+    Program("c++", "g++", "--version", Scope::Fuzz),
 ];
 
 impl Survey {
@@ -99,11 +106,14 @@ impl Survey {
         needs.extend(
             PROGRAMS.iter().filter(|program| program.3 <= scope).map(|program| program_need(program, lists)),
         );
-        if scope == Scope::Tests {
+        if scope >= Scope::Tests {
             needs.extend(
                 [("rustfmt", "fmt"), ("clippy", "clippy")]
                     .map(|names| component_need(workspace, names, lists)),
             );
+        }
+        if scope >= Scope::Fuzz {
+            needs.push(cargo_fuzz_need(workspace));
         }
         let toolchain = compiler.map(|compiler| Toolchain { compiler, linker: linker::path(workspace) });
         Self { needs, toolchain }
@@ -169,6 +179,15 @@ fn program_need(&Program(name, package, version_flag, _): &Program, lists: Lists
         })),
     };
     Need { name, state }
+}
+
+fn cargo_fuzz_need(workspace: &Workspace) -> Need {
+    let state = if cargo_fuzz::is_here(workspace) {
+        State::Found { version: cargo_fuzz::VERSION.to_owned(), place: cargo_fuzz::path(workspace) }
+    } else {
+        State::Missing(Remedy::CargoFuzz)
+    };
+    Need { name: "cargo-fuzz", state }
 }
 
 /// A component of the Rust toolchain in use, which may be rustup's or Debian's.

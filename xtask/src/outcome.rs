@@ -1,0 +1,54 @@
+//! How the parts of a long task ended, for the eye at its end.
+
+use std::{fmt, time::Duration};
+
+use crate::ui;
+
+/// How a part ended.
+#[derive(Debug)]
+pub(crate) enum Outcome {
+    Passed(Duration),
+    Failed(Duration),
+    /// Why not.
+    NotRun(String),
+}
+
+/// A line for each part, and loudly what was left out: a part that did not run is no success.
+pub(crate) fn summary(parts: &str, outcomes: &[(String, &Outcome)]) {
+    ui::heading("summary");
+    let rows: Vec<[String; 2]> =
+        outcomes.iter().map(|(name, outcome)| [name.clone(), outcome.to_string()]).collect();
+    for ((_, outcome), line) in outcomes.iter().zip(ui::columns(&rows)) {
+        ui::note(&ui::paint(outcome.paint(), &line));
+    }
+    let not_run = outcomes.iter().filter(|(_, outcome)| matches!(outcome, Outcome::NotRun(_))).count();
+    if outcomes.iter().all(|(_, outcome)| outcome.passed()) {
+        ui::note(&ui::paint(ui::Paint::Good, "all passed"));
+    } else if not_run > 0 {
+        ui::note(&ui::paint(ui::Paint::Bad, &format!("{not_run} of {} {parts} DID NOT RUN", rows.len())));
+    }
+}
+
+impl Outcome {
+    pub(crate) fn passed(&self) -> bool {
+        matches!(self, Self::Passed(_))
+    }
+
+    fn paint(&self) -> ui::Paint {
+        match self {
+            Self::Passed(_) => ui::Paint::Good,
+            Self::Failed(_) => ui::Paint::Bad,
+            Self::NotRun(_) => ui::Paint::Notice,
+        }
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Passed(took) => write!(f, "ok       {}", ui::seconds(*took)),
+            Self::Failed(took) => write!(f, "FAILED   {}", ui::seconds(*took)),
+            Self::NotRun(why) => write!(f, "NOT RUN  {why}"),
+        }
+    }
+}
