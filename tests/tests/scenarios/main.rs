@@ -8,6 +8,7 @@ mod changes;
 mod conformance;
 mod eligibility;
 mod guests;
+mod leaks;
 mod options;
 mod packets;
 mod privileges;
