@@ -231,7 +231,7 @@ fn unit(workspace: &Workspace) -> Result<()> {
 }
 
 /// Enough for scenarios that run side by side.
-const NEIGHBOURS: u32 = 8_192;
+pub(crate) const NEIGHBOURS: u32 = 8_192;
 
 /// The tests themselves are compiled without optimisation, which is quick; the daemon they run is the release.
 fn kernel(workspace: &Workspace) -> Result<()> {

@@ -14,6 +14,7 @@ mod entries;
 mod guests;
 mod handover;
 mod index_reuse;
+mod leaks;
 mod links;
 mod mid_send;
 mod options;
