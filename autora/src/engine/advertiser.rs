@@ -200,6 +200,10 @@ impl Advertiser {
                 };
             }
         }
+        // A goodbye that is not owed any more took its failures along: the next one has all its tries.
+        if self.goodbye().is_none() {
+            self.failed_goodbyes = 0;
+        }
     }
 
     /// The interface is no longer to be served.
@@ -211,7 +215,10 @@ impl Advertiser {
         }
         match how.prefix {
             PrefixFate::Stands => {}
-            PrefixFate::Gone => self.past.withdrawn.extend(self.past.promised.take()),
+            PrefixFate::Gone => {
+                self.past.withdrawn.extend(self.past.promised.take());
+                drop_surplus(&mut self.past.withdrawn);
+            }
             PrefixFate::Forgotten => {
                 self.past.promised = None;
                 self.past.withdrawn.clear();
@@ -295,6 +302,10 @@ impl Advertiser {
         let Some(transmission) = self.in_flight.take() else { return 0 };
         self.past.last_sent = Some(now);
         (self.failed_at, self.retry_at, self.failed_goodbyes) = (None, None, 0);
+        // A final advertisement promises its prefix like any other.
+        if let Some(prefix) = self.prefix() {
+            self.past.promised = Some(Promise { prefix, until: now + parameters.valid_lifetime });
+        }
         match (transmission.cause, &mut self.state) {
             (Cause::Final, _) => self.past.announced = None,
             (
@@ -302,8 +313,6 @@ impl Advertiser {
                 State::Advertising { service, next, solicited, initial_left },
             ) => {
                 self.past.announced = Some(service.source);
-                self.past.promised =
-                    Some(Promise { prefix: service.prefix, until: now + parameters.valid_lifetime });
                 *initial_left = initial_left.saturating_sub(1);
                 *solicited = false;
                 *next = now + interval(parameters, *initial_left > 0, rng);
@@ -336,10 +345,10 @@ impl Advertiser {
         self.failed_goodbyes = 0;
     }
 
-    /// What was handed out must not leave after all, and nothing else for now.
-    pub fn abandon(&mut self) {
+    /// What was handed out must not leave after all: the interface ceases instead.
+    pub fn abandon(&mut self, how: Cease) {
         self.in_flight = None;
-        self.cease(Cease { say_goodbye: false, prefix: PrefixFate::Stands });
+        self.cease(how);
     }
 
     /// Whether there is nothing left at `now` that a later life of the interface would need to know.
@@ -385,20 +394,26 @@ impl Advertiser {
     }
 
     /// `current` is the prefix now: the one promised before, if it was another, joins the withdrawn ones, and
-    /// `current` itself, if it was withdrawn, is simply current again.
+    /// `current` itself, if it was withdrawn, is simply current again: what was promised of it still holds.
     fn take_back_all_but(&mut self, current: Prefix64, now: Instant) {
-        if let Some(promise) = self.past.promised.take_if(|promise| promise.prefix != current) {
-            self.past.withdrawn.push(promise);
+        let Past { promised, withdrawn, .. } = &mut self.past;
+        if promised.is_some_and(|promise| promise.prefix == current) {
+            return withdrawn.retain(|promise| promise.until > now);
         }
-        self.past.withdrawn.retain(|promise| promise.prefix != current && promise.until > now);
-        drop_surplus(&mut self.past.withdrawn);
+        withdrawn.extend(promised.take());
+        withdrawn.retain(|promise| promise.until > now);
+        *promised = withdrawn.extract_if(.., |promise| promise.prefix == current).next();
+        drop_surplus(withdrawn);
     }
 }
 
-/// The oldest promises go first.
+/// The oldest promises go first: those that run out soonest, wherever they stand.
 fn drop_surplus(withdrawn: &mut Vec<Promise>) {
-    let surplus = withdrawn.len().saturating_sub(MAX_WITHDRAWN);
-    withdrawn.drain(..surplus);
+    while withdrawn.len() > MAX_WITHDRAWN
+        && let Some((oldest, _)) = withdrawn.iter().enumerate().min_by_key(|(_, promise)| promise.until)
+    {
+        withdrawn.remove(oldest);
+    }
 }
 
 /// Whether guests see no difference between two services.

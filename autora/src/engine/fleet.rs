@@ -288,14 +288,15 @@ impl Fleet {
         self.actions.pop_front()
     }
 
-    /// The filter's map has no room for the interface: it is refused, and nothing leaves on it.
+    /// The filter's map has no room for the interface: it is refused, and nothing leaves on it but the goodbye that it
+    /// may still owe from a moment ago.
     pub fn on_serve_failed(&mut self, index: IfIndex) {
         let Some(member) = self.members.get_mut(&index) else { return };
         // The advertisement comes right behind its entry.
         self.actions.pop_front_if(|action| action.sends_on(index));
         member.in_map = false;
         member.verdict = Verdict::Refuse(vec![Reason::FilterFull]);
-        member.advertiser.abandon();
+        member.advertiser.abandon(member.manner_of_ceasing());
         self.tell(index);
         self.schedule(index);
     }
