@@ -15,7 +15,6 @@ const KEPT: usize = 200;
 
 /// Something that concerned one interface.
 #[derive(Clone, Copy, Debug, Hash)]
-#[expect(dead_code, reason = "read by people, as Debug shows it")]
 pub(crate) enum Note {
     /// The fleet was told that the interface is fit.
     Fit {

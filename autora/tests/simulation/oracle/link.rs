@@ -110,7 +110,11 @@ impl Link {
             Standing::Served { prefix, .. } => Some(prefix),
             Standing::Stranger | Standing::Unfit => None,
         };
-        self.promises.told(&self.looks, current, now, tally);
+        if self.stopping {
+            self.promises.leave_open();
+        } else {
+            self.promises.told(&self.looks, current, now, tally);
+        }
         self.reconsider_goodbye(now, tally);
     }
 

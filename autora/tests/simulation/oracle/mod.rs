@@ -127,6 +127,9 @@ impl Oracle {
         if link.advertising().is_none() {
             return Ok(());
         }
+        if link.schedule.has_failed() {
+            self.tally.count("solicitation while sends fail");
+        }
         let again = link.schedule.is_asked();
         link.schedule.ask(now, true);
         if after == before {
@@ -146,7 +149,6 @@ impl Oracle {
             return Ok(());
         }
         if link.schedule.has_failed() {
-            self.tally.count("solicitation while sends fail");
             return Ok(());
         }
         let floor = link.schedule.floor().filter(|floor| *floor > now);

@@ -23,6 +23,8 @@ pub(super) struct Promises {
     stood: bool,
     /// Whether the last look showed that there is no prefix at all.
     none_left: bool,
+    /// The prefix that the interface was served with last, whether or not anything was sent meanwhile.
+    served: Option<Prefix64>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -49,25 +51,33 @@ impl Promises {
         let last = self.held.last().map(|promise| promise.prefix);
         self.stood &= looks.prefixes.as_slice() == last.as_slice();
         self.none_left = looks.matches && looks.prefixes.is_empty();
+        self.served = current.or(self.served);
         if current.is_some() || self.none_left {
             self.make_room(current, now, tally);
         }
+    }
+
+    /// The fleet stops: what goes while the goodbye is on its way may be in it or not.
+    pub(super) fn leave_open(&mut self) {
+        (self.none_left, self.stood) = (false, false);
     }
 
     fn make_room(&mut self, current: Option<Prefix64>, now: Instant, tally: &mut Tally) {
         let before = self.held.len();
         self.held.retain(|promise| promise.until > now);
         tally.add("promise ran out", before - self.held.len());
-        let others = |promise: &&mut Promise| Some(promise.prefix) != current;
-        let surplus = self.held.iter_mut().filter(others).count().saturating_sub(WITHDRAWN);
-        for promise in self.held.iter_mut().filter(others).take(surplus) {
+        let mut others: Vec<_> =
+            self.held.iter_mut().filter(|promise| Some(promise.prefix) != current).collect();
+        others.sort_by_key(|promise| promise.until);
+        let surplus = others.len().saturating_sub(WITHDRAWN);
+        for promise in others.into_iter().take(surplus) {
             promise.may_go = true;
             tally.count("withdrawn prefix made room");
         }
     }
 
-    /// Holds the options of an advertisement made at `now` against what guests hold. `looks` is the last look, and
-    /// `current` the prefix that the interface is served with.
+    /// Holds the options of an advertisement made at `now` against what guests hold; `current` is the prefix that the
+    /// interface is served with.
     pub(super) fn check(
         &self,
         advert: &RouterAdvert,
@@ -94,15 +104,15 @@ impl Promises {
         rule(unknown.is_none(), "only a prefix with a promise that still runs is taken back", || {
             format!("{unknown:?} is none")
         })?;
-        if is_final { self.check_final(&said, current, now) } else { Ok(()) }
+        if is_final { self.check_final(&said, now) } else { Ok(()) }
     }
 
     /// A goodbye has the options as last sent, but takes back what is no longer there.
-    fn check_final(&self, said: &Said, current: Option<Prefix64>, now: Instant) -> Result<(), Broken> {
+    fn check_final(&self, said: &Said, now: Instant) -> Result<(), Broken> {
         let last = self.held.last().filter(|last| last.until > now).map(|last| last.prefix);
         let rule_name = "a goodbye has the prefixes as last sent";
         if let Some(prefix) = said.current {
-            let right = Some(prefix) == last || Some(prefix) == current;
+            let right = Some(prefix) == last || Some(prefix) == self.served;
             rule(right, rule_name, || format!("{prefix} instead of {last:?}"))?;
         }
         if self.none_left {

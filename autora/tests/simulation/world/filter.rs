@@ -27,10 +27,6 @@ impl Filter {
         Self { marks: BTreeMap::new(), capacity }
     }
 
-    pub(crate) fn contains(&self, index: IfIndex) -> bool {
-        self.marks.contains_key(&index)
-    }
-
     pub(crate) fn is_full(&self) -> bool {
         self.marks.len() >= self.capacity
     }
