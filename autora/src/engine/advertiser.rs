@@ -209,6 +209,10 @@ impl Advertiser {
                 };
             }
         }
+        // A goodbye that is not owed any more took its failures along: the next one has all its tries.
+        if self.goodbye().is_none() {
+            self.failed_goodbyes = 0;
+        }
     }
 
     /// The interface is no longer to be served.
@@ -414,10 +418,13 @@ impl Advertiser {
     }
 }
 
-/// The oldest promises go first.
+/// The oldest promises go first: those that run out soonest, wherever they stand.
 fn drop_surplus(withdrawn: &mut Vec<Promise>) {
-    let surplus = withdrawn.len().saturating_sub(MAX_WITHDRAWN);
-    withdrawn.drain(..surplus);
+    while withdrawn.len() > MAX_WITHDRAWN
+        && let Some((oldest, _)) = withdrawn.iter().enumerate().min_by_key(|(_, promise)| promise.until)
+    {
+        withdrawn.remove(oldest);
+    }
 }
 
 /// Whether guests see no difference between two services.

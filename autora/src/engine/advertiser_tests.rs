@@ -306,6 +306,71 @@ fn the_largest_advertisement_fits_into_every_link() {
 }
 
 #[test]
+fn nor_in_the_final_one_when_the_ninth_prefix_goes() {
+    let mut bench = Bench::settled(22);
+    for number in 2..10 {
+        bench.run_for(secs(5));
+        bench.advertise(service(1, number));
+    }
+    bench.run_for(secs(5));
+    bench.cease(PREFIX_GONE);
+    let expected: Vec<_> = (2..10).map(|n| (prefix(n), 0)).collect();
+    assert_eq!(prefixes(&bench.sent.last().unwrap().advert), expected, "the oldest went");
+}
+
+#[test]
+fn what_runs_out_first_makes_room_wherever_it_stands() {
+    let mut bench = Bench::settled(23);
+    bench.run_for(secs(10));
+    let left = |n: u8| secs(if n == 5 { 100 } else { 1_000 });
+    bench.advertiser.past.withdrawn =
+        (2..10).map(|n| Promise { prefix: prefix(n), until: bench.now + left(n) }).collect();
+    bench.cease(PREFIX_GONE);
+    let expected: Vec<_> = [2, 3, 4, 6, 7, 8, 9, 1].map(|n| (prefix(n), 0)).into();
+    assert_eq!(prefixes(&bench.sent[0].advert), expected);
+}
+
+#[test]
+fn a_prefix_that_came_back_unsaid_and_went_again_is_still_withdrawn() {
+    for (what, gap) in [("another", Some(2)), ("none", None)] {
+        let mut bench = Bench::settled(24);
+        bench.link_works = false;
+        match gap {
+            Some(other) => bench.advertise(service(1, other)),
+            None => bench.cease(PREFIX_GONE),
+        }
+        bench.advertise(service(1, 1));
+        bench.advertise(service(1, 3));
+        bench.link_works = true;
+        bench.run_for(secs(8));
+        let sent = prefixes(&bench.sent[0].advert);
+        assert_eq!(sent, [(prefix(3), 86_400), (prefix(1), 0)], "{what} in between");
+    }
+}
+
+#[test]
+fn a_final_advertisement_promises_its_prefix_like_any_other() {
+    let mut bench = Bench::settled(25);
+    bench.run_for(secs(10));
+    bench.advertise(service(2, 2));
+    assert_eq!(bench.causes(), [Cause::Final]);
+    assert_eq!(prefixes(&bench.sent[0].advert), [(prefix(2), 86_400), (prefix(1), 0)]);
+    bench.advertise(service(2, 3));
+    bench.run_for(secs(3));
+    let expected = [(prefix(3), 86_400), (prefix(1), 0), (prefix(2), 0)];
+    assert_eq!(prefixes(&bench.sent[1].advert), expected, "guests have heard of prefix 2");
+}
+
+#[test]
+fn a_final_advertisement_prolongs_the_promise_that_it_repeats() {
+    let mut bench = Bench::settled(26);
+    bench.run_for(secs(10));
+    bench.cease(WITHDRAW);
+    let promise = Promise { prefix: prefix(1), until: bench.now + secs(86_400) };
+    assert_eq!((bench.causes(), bench.advertiser.past.promised), (vec![Cause::Final], Some(promise)));
+}
+
+#[test]
 fn a_prefix_that_was_never_advertised_is_not_withdrawn() {
     let mut bench = Bench::settled(9);
     bench.advertise(service(1, 2));
@@ -397,6 +462,20 @@ fn failures_keep_the_schedule_back_off_and_do_not_consume_the_burst() {
         "resumed in one retry"
     );
     assert_eq!(bench.gaps()[..2], [secs(16), secs(16)], "the whole burst");
+}
+
+#[test]
+fn a_goodbye_that_became_needless_leaves_the_next_one_all_its_tries() {
+    let mut bench = Bench::settled(27);
+    bench.run_for(secs(10));
+    bench.link_works = false;
+    bench.cease(WITHDRAW);
+    bench.step();
+    bench.advertise(service(1, 1));
+    bench.cease(WITHDRAW);
+    let before = bench.failed.len();
+    bench.run_for(secs(60));
+    assert_eq!((before, bench.failed.len()), (2, 5), "failed as often as one that was owed all along");
 }
 
 #[test]

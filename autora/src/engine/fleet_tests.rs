@@ -270,6 +270,21 @@ fn a_full_map_refuses_one_interface_and_the_others_go_on() {
 }
 
 #[test]
+fn a_full_map_does_not_take_away_a_goodbye_that_is_owed() {
+    let mut bench = Bench::new();
+    bench.see(tap(1));
+    bench.run_for(secs(1));
+    bench.see(changed(1, forwarding_off));
+    bench.capacity = 0;
+    bench.see(tap(1));
+    bench.take_events();
+    bench.run_for(secs(2));
+    assert_eq!(bench.take_events(), ["full 1", "tap1 filter-full", "final 1"], "guests held it as a router");
+    bench.run_for(secs(100));
+    assert!(bench.events.is_empty(), "{:?}", bench.events);
+}
+
+#[test]
 fn a_solicitation_concerns_its_own_interface_alone() {
     let mut bench = Bench::new();
     bench.see_all([tap(1), tap(2)]);

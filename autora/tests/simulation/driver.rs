@@ -269,7 +269,7 @@ impl Simulation {
         self.fleet.on_timeout(made);
         self.act(made)?;
         if complete {
-            self.oracle.check_all(&self.fleet, self.now)?;
+            self.oracle.check_all(&self.fleet, made)?;
         }
         self.oracle.check_touched(&self.fleet, self.now)
     }

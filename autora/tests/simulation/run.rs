@@ -76,14 +76,11 @@ impl fmt::Display for Totals {
 pub(crate) fn run(seed: u64, verbose: bool) -> Outcome {
     let mut simulation = Simulation::new(seed);
     let result = catch_unwind(AssertUnwindSafe(|| simulation.run()));
-    match result {
-        Ok(Ok(())) => {}
-        Ok(Err(violation)) => panic!("{}", report(seed, &simulation, &violation, verbose)),
-        Err(_) => panic!(
-            "seed {seed} made the fleet panic at {}\n{}",
-            At(simulation.now),
-            replay(seed, &simulation)
-        ),
+    let Ok(result) = result else {
+        panic!("seed {seed} made the fleet panic at {}\n{}", At(simulation.now), replay(seed, &simulation));
+    };
+    if let Err(violation) = result {
+        panic!("{}", report(seed, &simulation, &violation, verbose));
     }
     Outcome {
         tally: simulation.oracle.tally.clone(),

@@ -110,7 +110,7 @@ fn simulation(workspace: &Workspace, time: Duration) -> Result<()> {
 }
 
 fn leaks(workspace: &Workspace) -> Result<()> {
-    let _room = Room::make(NEIGHBOURS);
+    let _room = Room::make(crate::test::NEIGHBOURS);
     let test = ["test", "--locked", "--package", "autora-tests", "--test", "scenarios", "--", "leaks::"];
     let mut cargo = workspace.cargo(test);
     cargo.arg("--nocapture").env("AUTORA_BIN", workspace.daemon()).env(LEAK_CYCLES.0, LEAK_CYCLES.1);

@@ -110,10 +110,10 @@ impl Link {
             Standing::Served { prefix, .. } => Some(prefix),
             Standing::Stranger | Standing::Unfit => None,
         };
-        self.promises.told(&self.looks, current, now, tally);
         if self.stopping {
-            // What goes while the goodbye is on its way may be in it or not.
             self.promises.leave_open();
+        } else {
+            self.promises.told(&self.looks, current, now, tally);
         }
         self.reconsider_goodbye(now, tally);
     }

@@ -127,6 +127,9 @@ impl Oracle {
         if link.advertising().is_none() {
             return Ok(());
         }
+        if link.schedule.has_failed() {
+            self.tally.count("solicitation while sends fail");
+        }
         let again = link.schedule.is_asked();
         link.schedule.ask(now, true);
         if after == before {
@@ -146,7 +149,6 @@ impl Oracle {
             return Ok(());
         }
         if link.schedule.has_failed() {
-            self.tally.count("solicitation while sends fail");
             return Ok(());
         }
         let floor = link.schedule.floor().filter(|floor| *floor > now);
@@ -272,7 +274,7 @@ impl Oracle {
         {
             let (shortest, longest) = link.schedule.interval(parameters);
             let over = next.saturating_since(at).saturating_sub(shortest);
-            intervals.add(over.as_secs_f64() / (longest - shortest).as_secs_f64());
+            intervals.add(over.as_secs_f64() / longest.saturating_sub(shortest).as_secs_f64());
         }
         Ok(())
     }

@@ -25,7 +25,6 @@ pub(super) struct Promises {
     none_left: bool,
     /// The prefix that the interface was served with last, whether or not anything was sent meanwhile.
     served: Option<Prefix64>,
-    ages: u64,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -35,8 +34,6 @@ struct Promise {
     /// More than eight others are newer: it may have made room, and need not come back.
     may_go: bool,
     withdrawn: bool,
-    /// Grows with the time when the prefix was the current one last: the oldest makes room.
-    age: u64,
 }
 
 impl Promises {
@@ -60,22 +57,18 @@ impl Promises {
         }
     }
 
-    /// It makes no difference any more whether the prefix is still there.
+    /// The fleet stops: what goes while the goodbye is on its way may be in it or not.
     pub(super) fn leave_open(&mut self) {
-        self.none_left = false;
+        (self.none_left, self.stood) = (false, false);
     }
 
     fn make_room(&mut self, current: Option<Prefix64>, now: Instant, tally: &mut Tally) {
         let before = self.held.len();
         self.held.retain(|promise| promise.until > now);
         tally.add("promise ran out", before - self.held.len());
-        self.ages += 1;
-        for promise in self.held.iter_mut().filter(|promise| Some(promise.prefix) == current) {
-            promise.age = self.ages;
-        }
         let mut others: Vec<_> =
             self.held.iter_mut().filter(|promise| Some(promise.prefix) != current).collect();
-        others.sort_by_key(|promise| promise.age);
+        others.sort_by_key(|promise| promise.until);
         let surplus = others.len().saturating_sub(WITHDRAWN);
         for promise in others.into_iter().take(surplus) {
             promise.may_go = true;
@@ -150,8 +143,7 @@ impl Promises {
             tally.count("withdrawn prefix came back");
         }
         let until = now + parameters.valid_lifetime;
-        self.ages += 1;
-        self.held.push(Promise { prefix, until, may_go: false, withdrawn: false, age: self.ages });
+        self.held.push(Promise { prefix, until, may_go: false, withdrawn: false });
         self.stood = true;
     }
 }

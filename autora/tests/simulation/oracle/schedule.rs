@@ -128,7 +128,6 @@ impl Schedule {
             })?;
         }
         match (cause, self.last_advert) {
-            (Cause::Final, _) => Ok(()),
             (Cause::Solicited, _) => rule(
                 self.is_asked(),
                 "one answer for a solicitation, and none without one [RFC 4861 6.2.6]",
@@ -143,7 +142,7 @@ impl Schedule {
                     || format!("{since:?} after the last, at least {shortest:?} expected"),
                 )
             }
-            (Cause::Unsolicited, _) => Ok(()),
+            (Cause::Final | Cause::Unsolicited, _) => Ok(()),
         }
     }
 

@@ -127,7 +127,9 @@ impl Change {
             Self::RemoveGlobal => remove_one(link, Scope::Global, rng),
             Self::FlagGlobal => flag_one(link, Scope::Global, rng),
             Self::Both(changes) => {
-                changes.iter().for_each(|change| change.apply(link, number, prefixes, rng))
+                for change in changes {
+                    change.apply(link, number, prefixes, rng);
+                }
             }
         }
     }

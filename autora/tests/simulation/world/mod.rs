@@ -104,19 +104,16 @@ impl World {
         let prefixes = self.prefixes;
         let Slot { number, link, index } = &mut self.slots[slot];
         let Some(present) = link else { return self.create(slot, rng) };
-        match Change::draw(prefixes, rng) {
-            Change::Delete => {
-                *link = None;
-                self.by_index.remove(index);
-                Happened::Deleted(*index)
-            }
-            change => {
-                let before = present.clone();
-                change.apply(present, *number, prefixes, rng);
-                present.addresses.sort();
-                if *present == before { Happened::Nothing } else { Happened::Changed(*index) }
-            }
+        let change = Change::draw(prefixes, rng);
+        if matches!(change, Change::Delete) {
+            *link = None;
+            self.by_index.remove(index);
+            return Happened::Deleted(*index);
         }
+        let before = present.clone();
+        change.apply(present, *number, prefixes, rng);
+        present.addresses.sort();
+        if *present == before { Happened::Nothing } else { Happened::Changed(*index) }
     }
 
     /// Duplicate address detection ends on the link in a slot.
