@@ -25,6 +25,7 @@ pub(super) const CEASING: Section = Section {
             "engine/advertiser_tests::a_goodbye_that_cannot_leave_is_given_up",
             "engine/fleet_tests::one_that_is_no_longer_fit_loses_its_entry_first_and_then_says_goodbye",
             "scenarios/entries::it_goes_before_the_final_one_and_comes_when_the_floor_is_over",
+            "simulation/main::the_rules_hold_whatever_happens",
         ]),
         plain("shutdown", "Likewise on every interface when the router is shut down.").shown(&[
             "scenarios/stopping::sigterm_withdraws_everywhere",
@@ -141,6 +142,7 @@ pub(super) const LINK_LOCAL: Section = Section {
             NOT_SOMEBODY_ELSES,
             "scenarios/handover::the_last_one_goes_while_a_global_address_stays",
             "scenarios/handover::one_that_turns_out_to_be_somebody_elses_says_no_goodbye",
+            "simulation/main::the_rules_hold_whatever_happens",
         ]),
     ],
 };

@@ -97,13 +97,17 @@ pub(super) const RENUMBERING: Section = Section {
         ]),
         must(1, "all-of-them", "That holds for any number of them.").deviates(
             "eight-withdrawn-prefixes",
-            &["engine/advertiser_tests::at_most_eight_withdrawn_prefixes_ride_along"],
+            &[
+                "engine/advertiser_tests::at_most_eight_withdrawn_prefixes_ride_along",
+                "simulation/main::the_rules_hold_whatever_happens",
+            ],
         ),
         must(2, "long-enough", "It goes on for at least the Valid Lifetime that was last advertised.").shown(
             &[
                 "engine/advertiser_tests::a_changed_prefix_takes_the_old_one_along_until_its_promise_is_over",
                 "engine/fleet_restart_tests::a_promise_runs_on_through_a_restart",
                 "engine/fleet_restart_tests::what_was_withdrawn_before_stays_withdrawn",
+                "simulation/main::the_rules_hold_whatever_happens",
             ],
         ),
         plain("back-again", "One that comes back meanwhile is no longer stale.").shown(&[

@@ -29,6 +29,7 @@ pub(super) const BECOMING: Section = Section {
                 "scenarios/eligibility::loopback_is_refused",
                 "engine/advertiser_tests::the_rules_hold_whatever_happens",
                 "engine/fleet_tests::the_rules_hold_for_many_interfaces",
+                "simulation/main::the_rules_hold_whatever_happens",
             ]),
         plain("at-any-time", "An interface may become one at any time: made, enabled, set to forward.")
             .shown(&[
@@ -116,6 +117,7 @@ pub(super) const UNSOLICITED: Section = Section {
             "engine/advertiser_tests::intervals_are_drawn_afresh_over_the_whole_range",
             "engine/advertiser_tests::the_rules_hold_whatever_happens",
             "scenarios/options::unsolicited_advertisements_keep_to_their_interval",
+            "simulation/main::the_rules_hold_whatever_happens",
         ]),
         should(1, "first-three", "The first three of a new advertising interface are at most 16 s apart.")
             .shown(&[
@@ -124,6 +126,7 @@ pub(super) const UNSOLICITED: Section = Section {
                 "scenarios/conformance::unsolicited_ones_keep_to_the_intervals_and_values_that_are_set",
                 "scenarios/refusals::the_packet_socket_is_refused_for_a_minute",
                 "scenarios/refusals::the_raw_socket_is_refused_for_a_minute",
+                "simulation/main::the_rules_hold_whatever_happens",
             ]),
         may(
             "changed-information",

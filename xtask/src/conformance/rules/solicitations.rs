@@ -58,6 +58,7 @@ pub(super) const PROCESSING: Section = Section {
                 "scenarios/solicitations::good_ones_are_answered_behind_the_ebpf_filter",
                 "scenarios/storms::a_flood_next_door_delays_nobody_behind_the_ebpf_filter",
                 "scenarios/storms::a_flood_next_door_delays_nobody_behind_the_classic_filter",
+                "simulation/main::the_rules_hold_whatever_happens",
             ]),
         plain("due-sooner", "Nothing is scheduled where one is due sooner anyway.")
             .shown(&["engine/advertiser_tests::nothing_is_scheduled_when_an_advertisement_is_due_sooner"]),
@@ -73,6 +74,7 @@ pub(super) const PROCESSING: Section = Section {
             "scenarios/storms::a_storm_is_answered_once_in_three_seconds_behind_the_ebpf_filter",
             STORM_CLASSIC,
             "scenarios/storms::a_storm_is_answered_once_in_three_seconds_through_the_raw_socket",
+            "simulation/main::the_rules_hold_whatever_happens",
         ]),
         plain(
             "after-the-limit",
