@@ -279,7 +279,9 @@ impl Daemon {
 
     fn resync(&mut self) {
         self.look_for_foreign_routers();
-        self.drops.look(self.outlet.socket_drops(), clock::now());
+        if let Some(drops) = self.outlet.socket_drops() {
+            self.drops.look(drops, clock::now());
+        }
         match self.netlink.dump() {
             Ok(snapshot) => self.take_in(snapshot),
             Err(error) => {
@@ -386,7 +388,7 @@ impl Daemon {
     fn heartbeat(&mut self) {
         self.look_for_foreign_routers();
         let counts = log::Counts::of(&self.fleet);
-        log::heartbeat(counts, &self.tally, &self.outlet.totals(), self.outlet.socket_drops());
+        log::heartbeat(counts, &self.tally, &self.outlet.totals(), self.outlet.socket_drops().unwrap_or(0));
         service_manager::status(&counts.to_string());
     }
 

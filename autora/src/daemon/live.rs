@@ -76,8 +76,8 @@ impl Live {
     }
 
     /// Packets that found no room in the receiving socket's buffer, or had a wrong checksum.
-    pub(super) fn socket_drops(&self) -> u32 {
-        self.receiver.dropped().unwrap_or(0)
+    pub(super) fn socket_drops(&self) -> Option<u32> {
+        self.receiver.dropped().ok()
     }
 
     /// The other router heard last on the interface, if the filter saw one.

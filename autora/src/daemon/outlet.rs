@@ -67,10 +67,10 @@ impl Outlet {
         }
     }
 
-    pub(super) fn socket_drops(&self) -> u32 {
+    pub(super) fn socket_drops(&self) -> Option<u32> {
         match self {
             Self::Live(live) => live.socket_drops(),
-            Self::DryRun(_) => 0,
+            Self::DryRun(_) => None,
         }
     }
 

@@ -73,8 +73,8 @@ pub struct Advertiser {
     in_flight: Option<Transmission>,
 }
 
-/// The source and the prefix that guests hold.
-pub type Footprint = (Option<LinkLocal>, Option<Prefix64>);
+/// The source and the prefix that guests hold, and how many prefixes are withdrawn.
+pub type Footprint = (Option<LinkLocal>, Option<Prefix64>, usize);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
@@ -186,10 +186,11 @@ impl Advertiser {
 
     /// What changes whenever a successor would have to know something else, but for the time that passes: every
     /// advertisement prolongs the promise that it repeats, and is no news. A prefix is only withdrawn after having been
-    /// promised, so these two are enough.
+    /// promised, so of the withdrawn ones their number is enough.
     #[must_use]
     pub fn footprint(&self) -> Footprint {
-        (self.past.announced, self.past.promised.map(|promise| promise.prefix))
+        let Past { announced, promised, withdrawn, .. } = &self.past;
+        (*announced, promised.map(|promise| promise.prefix), withdrawn.len())
     }
 
     /// The interface is to be served as `service` says, from `now` on. Nothing happens if it already is; becoming

@@ -204,6 +204,12 @@ pub fn can_withdraw(interface: &Interface, source: LinkLocal) -> bool {
         && !interface.addresses.iter().any(|a| a.address == source.get() && a.flags.dadfailed)
 }
 
+/// Whether `prefix` is one of those that guests could use there, be it the only one or not.
+#[must_use]
+pub fn has_prefix(interface: &Interface, prefix: Prefix64) -> bool {
+    usable_prefixes(interface).contains(&prefix)
+}
+
 /// The tests that concern the link and its settings.
 fn link_reasons(interface: &Interface) -> Vec<Reason> {
     let enslaved = match &interface.master {

@@ -186,12 +186,13 @@ impl Fleet {
         if self.stopping {
             return self.heed_while_stopping(interface);
         }
-        let verdict = match self.members.get(&index) {
-            Some(member) if member.seen == interface && member.stays_as_it_is() => return,
-            Some(member) => eligibility::decide(&self.policy, &interface, member.source()),
-            None => eligibility::decide(&self.policy, &interface, None),
-        };
         let past = self.past_of(&interface);
+        let in_use = match self.members.get(&index) {
+            Some(member) if member.seen == interface && member.stays_as_it_is() => return,
+            Some(member) => member.source(),
+            None => past.as_ref().and_then(|past| past.announced),
+        };
+        let verdict = eligibility::decide(&self.policy, &interface, in_use);
         if verdict == Verdict::Ignore && past.is_none() && !self.members.contains_key(&index) {
             return;
         }
@@ -449,10 +450,8 @@ impl Member {
 
     /// How it ceases, in the state it was just seen in.
     fn manner_of_ceasing(&self) -> Cease {
-        let has = |name: &str| match &self.verdict {
-            Verdict::Refuse(reasons) => reasons.iter().any(|reason| reason.name() == name),
-            Verdict::Serve(_) | Verdict::Ignore => false,
-        };
+        let promised = self.advertiser.past().promised;
+        let gone = promised.is_some_and(|promise| !eligibility::has_prefix(&self.seen, promise.prefix));
         let lost = !self.seen.flags.up || self.seen.ipv6.is_none_or(|ipv6| ipv6.disabled);
         Cease {
             say_goodbye: self
@@ -461,7 +460,7 @@ impl Member {
                 .is_some_and(|source| eligibility::can_withdraw(&self.seen, source)),
             prefix: match () {
                 () if lost => PrefixFate::Forgotten,
-                () if has("no-prefix") => PrefixFate::Gone,
+                () if gone => PrefixFate::Gone,
                 () => PrefixFate::Stands,
             },
         }

@@ -270,3 +270,68 @@ fn a_memory_of_the_future_silences_nobody() {
     second.run_for(secs(3));
     assert_eq!(second.take_events(), NEW);
 }
+
+/// A second link-local address, lower than the one in use.
+fn lower_source(interface: &mut Interface) {
+    let mut lower = interface.addresses[1];
+    lower.address = "fe80::".parse().unwrap();
+    interface.addresses.push(lower);
+}
+
+#[test]
+fn the_source_in_use_stays_the_one() {
+    for end in [End::Silent, End::Killed] {
+        let mut first = Bench::new();
+        first.see(tap(1));
+        first.see(changed(1, lower_source));
+        first.run_for(secs(10));
+        let mut second = restarted(first, end, secs(10));
+        second.see(changed(1, lower_source));
+        second.run_for(secs(3));
+        assert_eq!(second.take_events(), NEW, "no goodbye from it: {end:?}");
+    }
+    // The control: where guests know of none, the lowest is taken.
+    let mut second = Bench::new();
+    second.see(changed(1, lower_source));
+    assert!(matches!(
+        second.fleet.verdicts().next(),
+        Some((_, Verdict::Serve(service))) if service.source.to_string() == "fe80::"
+    ));
+}
+
+#[test]
+fn a_goodbye_brings_no_prefix_back() {
+    let options = |gap: Duration, change: &dyn Fn(&mut Interface), pattern: &str| {
+        let mut second = tap1_restarted(secs(10), End::Silent, gap);
+        second.fleet.policy.pattern = regex::Regex::new(pattern).unwrap();
+        second.see_all([changed(1, change)]);
+        assert_eq!(second.take_events().last().unwrap(), "final 1");
+        let advert = second.last_advert.take().unwrap();
+        (advert.options.len(), withdrawn(&advert).len())
+    };
+    let no_prefix = |i: &mut Interface| _ = i.addresses.remove(0);
+    let other_and_unfit = |i: &mut Interface| {
+        other_prefix(i);
+        forwarding_off(i);
+    };
+    assert_eq!(options(secs(10), &no_prefix, "^vm$"), (1, 1), "neither pattern nor prefix");
+    assert_eq!(options(secs(10), &other_and_unfit, "^tap1$"), (1, 1), "another prefix");
+    assert_eq!(options(secs(90_000), &forwarding_off, "^tap1$"), (0, 0), "it had run out");
+    assert_eq!(options(secs(10), &forwarding_off, "^tap1$"), (1, 0), "the control");
+}
+
+#[test]
+fn what_a_link_that_goes_down_takes_along_is_news() {
+    let mut bench = Bench::new();
+    bench.see(tap(1));
+    bench.run_for(secs(10));
+    bench.see(changed(1, |i| _ = i.addresses.remove(0)));
+    bench.run_for(secs(10));
+    bench.fleet.take_news();
+    assert_eq!(bench.fleet.memory(bench.now).interfaces.len(), 1);
+    bench.see(changed(1, |i| {
+        i.addresses.clear();
+        i.flags.up = false;
+    }));
+    assert!(bench.fleet.memory(bench.now).interfaces.is_empty() && bench.fleet.take_news());
+}

@@ -76,6 +76,8 @@ impl Memory {
                     }
                 }
             }
+            // Nobody holds what has run out meanwhile, so that a goodbye must not bring it back.
+            past.promised.take_if(|promise| promise.until <= now);
         }
         self
     }

@@ -18,8 +18,8 @@ use crate::engine::memory::Memory;
 
 const NAME: &str = "state.json";
 
-/// The largest file that is read: about three times what 16,384 interfaces can fill.
-const MAX_SIZE: u64 = 32 << 20;
+/// The largest file that is read: more than twice what 65,536 interfaces, the most that can be asked for, fill at worst.
+const MAX_SIZE: u64 = 128 << 20;
 
 /// Whoever hides /proc/sys from the daemon can tell it the boot id (as systemd's `%b`).
 const BOOT_ID_VARIABLE: &str = "AUTORA_BOOT_ID";
@@ -136,9 +136,19 @@ impl StateFile {
     pub fn write(&self, memory: Memory) -> io::Result<()> {
         let bytes = encode(&State { boot_id: self.boot_id.clone(), memory });
         let new = self.directory.join(format!("{NAME}.new"));
-        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o640).open(&new)?;
-        file.write_all(&bytes)?;
-        fs::rename(&new, self.path())
+        let written = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o640)
+            .open(&new)
+            .and_then(|mut file| file.write_all(&bytes))
+            .and_then(|()| fs::rename(&new, self.path()));
+        if written.is_err() {
+            // Half a file on a full disk would only take room from the next try.
+            _ = fs::remove_file(&new);
+        }
+        written
     }
 
     /// Takes the file away.

@@ -7,7 +7,7 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    ffi::{CStr, c_long},
+    ffi::{CStr, c_char, c_long},
     io,
     os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd},
 };
@@ -22,8 +22,9 @@ use nix::{errno::Errno, libc};
 
 use super::error::{LoadError, last_words};
 
-/// Room for what the verifier says of a program that it refuses; the end of it is what counts.
-const VERIFIER_LOG: usize = 64 << 10;
+/// Room for what the verifier says of a program that it refuses. The end of it is what counts, and before Linux 6.4 the
+/// kernel keeps the beginning of what does not fit (ENOSPC): so more is tried.
+const VERIFIER_LOGS: [usize; 3] = [64 << 10, 1 << 20, 16 << 20];
 
 /// The `log_level` of a load that is to be explained: each step, and the statistics (include/linux/bpf_verifier.h).
 const EXPLAIN: u32 = 1 | 4;
@@ -83,15 +84,22 @@ fn load_program(object: &Object) -> Result<OwnedFd, LoadError> {
     let function = program.and_then(|program| object.functions.get(&program.function_key()));
     let instructions = &function.ok_or(LoadError::NoProgram)?.instructions;
     let load = |log: &mut [u8]| prog_load(PROGRAM, instructions, &object.license, log);
-    load(&mut []).or_else(|refusal| {
-        if refusal.raw_os_error() == Some(libc::EPERM) {
+    load(&mut []).or_else(|source| {
+        if source.raw_os_error() == Some(libc::EPERM) {
             return Err(LoadError::Permission);
         }
-        let mut log = vec![0; VERIFIER_LOG];
-        load(&mut log).map_err(|source| {
-            let said = CStr::from_bytes_until_nul(&log).unwrap_or_default();
-            LoadError::Verifier { verdict: last_words(&said.to_string_lossy()), source }
-        })
+        let mut log = Vec::new();
+        for size in VERIFIER_LOGS {
+            log = vec![0; size];
+            match load(&mut log) {
+                // A refusal that was none of the program's: the kernel had no time for it.
+                Ok(program) => return Ok(program),
+                Err(error) if error.raw_os_error() == Some(libc::ENOSPC) => {}
+                Err(_as_before) => break,
+            }
+        }
+        let said = CStr::from_bytes_until_nul(&log).unwrap_or_default();
+        Err(LoadError::Verifier { verdict: last_words(&said.to_string_lossy()), source })
     })
 }
 
@@ -111,7 +119,7 @@ fn prog_load(name: &str, instructions: &[bpf_insn], license: &CStr, log: &mut [u
         load.license = license.as_ptr() as u64;
         // The last byte stays 0.
         for (to, from) in load.prog_name[..15].iter_mut().zip(name.bytes()) {
-            *to = from.cast_signed();
+            *to = c_char::from_ne_bytes([from]);
         }
         if !log.is_empty() {
             load.log_level = EXPLAIN;

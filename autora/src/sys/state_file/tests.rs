@@ -207,3 +207,19 @@ fn a_directory_has_one_daemon() {
     fs::write(&file, "").unwrap();
     assert!(matches!(StateFile::open(&file.join("under it")), Err(OpenError::Directory { .. })));
 }
+
+#[test]
+fn the_largest_file_that_is_written_is_read() {
+    let far = promise("2001:db8:ffff:ffff::", u64::MAX);
+    let past = Past {
+        announced: LinkLocal::new("fe80:0:0:0:ffff:ffff:ffff:ffff".parse().unwrap()),
+        promised: Some(far),
+        withdrawn: vec![far; 8],
+        last_sent: Some(far.until),
+    };
+    // The worst that a name can be in JSON: each byte becomes six.
+    let largest = Remembered { index: IfIndex::new(u32::MAX).unwrap(), name: "\u{1}".repeat(15), past };
+    let memory = Memory { completeness: Completeness::Clean, interfaces: vec![largest; 64] };
+    let bytes = encode(&State { boot_id: String::new(), memory });
+    assert!(u64::try_from(bytes.len()).unwrap() * (65_536 / 64) < MAX_SIZE, "{}", bytes.len());
+}

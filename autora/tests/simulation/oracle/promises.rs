@@ -21,8 +21,8 @@ pub(super) struct Promises {
     held: Vec<Promise>,
     /// Whether the prefix advertised last was the only one there, in each look since.
     stood: bool,
-    /// Whether the last look showed that there is no prefix at all.
-    none_left: bool,
+    /// Whether the last look showed that the prefix advertised last is not there.
+    went: bool,
     /// The prefix that the interface was served with last, whether or not anything was sent meanwhile.
     served: Option<Prefix64>,
 }
@@ -50,16 +50,16 @@ impl Promises {
     pub(super) fn told(&mut self, looks: &Looks, current: Option<Prefix64>, now: Instant, tally: &mut Tally) {
         let last = self.held.last().map(|promise| promise.prefix);
         self.stood &= looks.prefixes.as_slice() == last.as_slice();
-        self.none_left = looks.matches && looks.prefixes.is_empty();
+        self.went = last.is_some_and(|last| !looks.prefixes.contains(&last));
         self.served = current.or(self.served);
-        if current.is_some() || self.none_left {
+        if current.is_some() || self.went {
             self.make_room(current, now, tally);
         }
     }
 
     /// The fleet stops: what goes while the goodbye is on its way may be in it or not.
     pub(super) fn leave_open(&mut self) {
-        (self.none_left, self.stood) = (false, false);
+        (self.went, self.stood) = (false, false);
     }
 
     fn make_room(&mut self, current: Option<Prefix64>, now: Instant, tally: &mut Tally) {
@@ -115,9 +115,9 @@ impl Promises {
             let right = Some(prefix) == last || Some(prefix) == self.served;
             rule(right, rule_name, || format!("{prefix} instead of {last:?}"))?;
         }
-        if self.none_left {
-            rule(said.current.is_none(), "a goodbye takes back the prefix that went", || {
-                format!("{:?} is still there", said.current)
+        if self.went && last.is_some() {
+            rule(said.current != last, "a goodbye takes back the prefix that went", || {
+                format!("{last:?} is still there")
             })?;
         }
         let right = !self.stood || last.is_none() || said.current == last;
@@ -144,7 +144,7 @@ impl Promises {
         }
         let until = now + parameters.valid_lifetime;
         self.held.push(Promise { prefix, until, may_go: false, withdrawn: false });
-        self.stood = true;
+        (self.stood, self.went) = (true, false);
     }
 }
 
