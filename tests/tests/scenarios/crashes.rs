@@ -9,7 +9,7 @@ use std::{
 use autora_tests::{Daemon, Launch, Namespace, eventually};
 use nix::sys::signal::Signal;
 
-use crate::bench::{Line, MAX_DELAY, SLACK, SOON, rarely};
+use crate::bench::{FLOOR, Line, MAX_DELAY, SLACK, SOON, rarely};
 
 /// Within this time after a crash every interface advertises again.
 const AGAIN: Duration = Duration::from_secs(4);
@@ -61,6 +61,12 @@ fn sockets(host: &Namespace) -> usize {
     ["raw6", "packet"].iter().map(|name| table(name).lines().count() - 1).sum()
 }
 
+fn forget_what_was_seen(lines: &mut [Line]) {
+    for line in lines {
+        line.capture.clear();
+    }
+}
+
 fn kill(mut daemon: Daemon) {
     daemon.signal(Signal::SIGKILL);
     assert_eq!(daemon.wait_exit(SOON), -9);
@@ -77,9 +83,7 @@ fn killed_twenty_times_the_next_one_serves_all_again_and_nothing_is_left() {
         let early = launch.start(&host);
         thread::sleep(Duration::from_millis(2 * round));
         kill(early);
-        for line in &mut lines {
-            line.capture.clear();
-        }
+        forget_what_was_seen(&mut lines);
 
         let started = Instant::now();
         let daemon = launch.start(&host);
@@ -99,12 +103,12 @@ fn killed_twenty_times_the_next_one_serves_all_again_and_nothing_is_left() {
     }
 
     // What the guests asked the dead is forgotten: the living one answers.
+    forget_what_was_seen(&mut lines);
     let _daemon = launch.start(&host);
     for line in &mut lines {
-        line.capture.clear();
         line.expect_served(AGAIN + SLACK);
     }
-    thread::sleep(crate::bench::FLOOR);
+    thread::sleep(FLOOR);
     for line in &mut lines {
         line.solicit();
         line.expect_served(MAX_DELAY + SLACK);

@@ -65,8 +65,8 @@ fn a_program_that_the_verifier_refuses() {
 }
 
 #[test]
-fn a_program_that_is_none() {
-    let (_folder, binary) = damaged(|object| object.fill(0xff));
+fn a_program_without_its_map() {
+    let (_folder, binary) = damaged(|object| replace_all(object, *b"\0SERVED\0", *b"\0DEVOUR\0"));
     does_without(&binary, &["the eBPF filter cannot be loaded"]);
 }
 
@@ -74,7 +74,8 @@ fn a_program_that_is_none() {
 fn damaged(damage: impl FnOnce(&mut [u8])) -> (TempDir, PathBuf) {
     let mut daemon = fs::read(binary()).expect("it is there");
     let object = embedded().expect("these tests carry no eBPF program: run `cargo xtask build-ebpf` first");
-    let places: Vec<_> = memchr_all(&daemon, object);
+    // The daemon aligns it.
+    let places = find_all(&daemon, object, 8);
     let [at] = places[..] else {
         panic!("the daemon carries another eBPF program than these tests: `cargo xtask build` makes it anew")
     };
@@ -87,20 +88,18 @@ fn damaged(damage: impl FnOnce(&mut [u8])) -> (TempDir, PathBuf) {
     (folder, copy)
 }
 
-/// Where `needle` stands in `hay`, at multiples of 8: that is how the program is aligned.
-fn memchr_all(hay: &[u8], needle: &[u8]) -> Vec<usize> {
+/// Where `needle` stands in `hay`, at multiples of `step`.
+fn find_all(hay: &[u8], needle: &[u8], step: usize) -> Vec<usize> {
     (0..hay.len().saturating_sub(needle.len()))
-        .step_by(8)
+        .step_by(step)
         .filter(|&at| hay[at..].starts_with(needle))
         .collect()
 }
 
 fn replace_all(bytes: &mut [u8], from: [u8; 8], to: [u8; 8]) {
-    let (instructions, _) = bytes.as_chunks_mut::<8>();
-    let mut replaced = 0;
-    for instruction in instructions.iter_mut().filter(|instruction| **instruction == from) {
-        *instruction = to;
-        replaced += 1;
+    let places = find_all(bytes, &from, 1);
+    assert!(!places.is_empty(), "the program holds no {from:x?}");
+    for at in places {
+        bytes[at..at + from.len()].copy_from_slice(&to);
     }
-    assert!(replaced > 0, "no such instruction");
 }
