@@ -3,19 +3,19 @@
 mod drops;
 mod foreign;
 mod keeper;
+mod links;
 mod live;
 mod log;
 mod outlet;
 mod signals;
 
-use std::{io, mem, time::Duration};
+use std::{io, time::Duration};
 
 use rand::{SeedableRng, rngs::StdRng};
-use tracing::{debug, info, warn};
+use tracing::info;
 
 use self::{drops::SocketDrops, foreign::ForeignRouters, keeper::Keeper, outlet::Outlet, signals::Signals};
 use crate::{
-    addr::IfIndex,
     cli::OnExit,
     config::Config,
     engine::{
@@ -25,21 +25,18 @@ use crate::{
     },
     sys::{
         clock::{self, Timer},
-        filter, netlink,
-        netlink::{Changes, Netlink},
+        filter,
+        netlink::{self, Netlink},
         receiver, sender, service_manager,
     },
 };
 
-/// How many datagrams one turn of the loop takes from a socket, and how many interfaces it looks at again, before the
-/// others have their turn: a storm on one side delays the other by a millisecond or two, not more.
+/// How many datagrams one turn of the loop takes from a socket before the others have their turn: a storm on one side
+/// delays the other by a millisecond or two, not more.
 const BUDGET: usize = 32;
 
 /// How much longer than the 3 s floor a stop waits for its final advertisements.
 const STOP_SLACK: Duration = Duration::from_millis(200);
-
-/// Time to the next look at everything after one that failed.
-const RETRY_RESYNC: Duration = Duration::from_secs(1);
 
 /// Why the daemon could not start.
 #[derive(Debug, thiserror::Error)]
@@ -76,7 +73,7 @@ pub async fn run(config: Config) -> Result<(), StartError> {
     // Signals first: one that comes while everything opens is not lost.
     let mut signals = Signals::new()?;
     // Before the capabilities are given up: CAP_NET_ADMIN, where it is there, makes room for more announcements.
-    let netlink = Netlink::open()?;
+    let netlink = links::open(&config)?;
     let outlet = Outlet::open(&config)?;
     let mut daemon = Daemon::new(config, netlink, outlet)?;
     daemon.start()?;
@@ -95,13 +92,13 @@ struct Daemon {
     config: Config,
     fleet: Fleet,
     netlink: Netlink,
-    /// Interfaces that events called stale and that were not yet looked at again.
-    changes: Changes,
     outlet: Outlet,
     timer: Timer,
     rng: StdRng,
     next_resync: Instant,
     next_heartbeat: Option<Instant>,
+    /// `conf.all.forwarding`.
+    forwarding: bool,
     concerns: log::HostConcerns,
     foreign: ForeignRouters,
     drops: SocketDrops,
@@ -122,7 +119,7 @@ enum State {
 
 /// What wakes the loop.
 enum Event {
-    /// The kernel announced changes, or some are still to be looked at.
+    /// The kernel announced changes, or has answered a question about them.
     Links,
     /// Solicitations came in.
     Solicitations,
@@ -145,12 +142,12 @@ impl Daemon {
         Ok(Self {
             fleet,
             netlink,
-            changes: Changes::default(),
             outlet,
             timer: Timer::new()?,
             rng: StdRng::try_from_rng(&mut rand::rngs::SysRng).map_err(io::Error::other)?,
             next_resync: now + config.resync_interval,
             next_heartbeat: config.heartbeat_interval.map(|interval| now + interval),
+            forwarding: true,
             concerns: log::HostConcerns::default(),
             foreign: ForeignRouters::default(),
             drops: SocketDrops::default(),
@@ -167,7 +164,8 @@ impl Daemon {
         if let Outlet::DryRun(dry_run) = &mut self.outlet {
             dry_run.introduce(&self.config, &snapshot.interfaces);
         }
-        self.take_in(snapshot);
+        self.netlink.adopt(snapshot, clock::now())?;
+        self.on_links();
         self.act();
         if let Outlet::DryRun(dry_run) = &mut self.outlet {
             dry_run.introduced();
@@ -203,7 +201,7 @@ impl Daemon {
     }
 
     async fn next_event(&mut self, signals: &mut Signals) -> io::Result<Event> {
-        let stale_left = !self.changes.is_empty();
+        let busy = self.netlink.is_busy();
         tokio::select! {
             Some(()) = signals.terminate.recv() => Ok(Event::Stop),
             Some(()) = signals.interrupt.recv() => Ok(Event::Stop),
@@ -211,7 +209,7 @@ impl Daemon {
             result = self.timer.fired() => result.map(|()| Event::Deadline),
             result = self.outlet.readable() => result.map(|()| Event::Solicitations),
             result = self.netlink.readable() => result.map(|()| Event::Links),
-            () = tokio::task::yield_now(), if stale_left => Ok(Event::Links),
+            () = tokio::task::yield_now(), if busy => Ok(Event::Links),
         }
     }
 
@@ -220,17 +218,26 @@ impl Daemon {
             State::Stopping { until } => Some(until),
             State::Running | State::Done => None,
         };
-        [self.fleet.next_deadline(), self.next_heartbeat, self.keeper.deadline(), stop]
-            .into_iter()
-            .flatten()
-            .fold(self.next_resync, Instant::min)
+        [
+            self.fleet.next_deadline(),
+            self.next_heartbeat,
+            self.keeper.deadline(),
+            self.netlink.deadline(),
+            stop,
+        ]
+        .into_iter()
+        .flatten()
+        .fold(self.next_resync, Instant::min)
     }
 
     /// Whatever is due by the clock, in every turn: no source can keep it waiting.
     fn on_time(&mut self) {
         let now = clock::now();
         if self.next_resync <= now {
-            self.resync();
+            self.resync(now);
+        }
+        if self.netlink.deadline().is_some_and(|at| at <= now) {
+            self.on_links();
         }
         if let Some(at) = self.next_heartbeat
             && at <= now
@@ -239,74 +246,6 @@ impl Daemon {
             self.next_heartbeat = self.config.heartbeat_interval.map(|interval| now + interval);
         }
         self.fleet.on_timeout(clock::now());
-    }
-
-    /// The kernel announced changes: what they concern is looked at again, a few interfaces at a time.
-    fn on_links(&mut self) {
-        self.netlink.drain(BUDGET, &mut self.changes);
-        for index in mem::take(&mut self.changes.deleted) {
-            self.fleet.forget(index);
-        }
-        if mem::take(&mut self.changes.overrun) {
-            warn!("the kernel's announcements overflowed: looking at every interface again");
-            self.changes = Changes::default();
-            return self.resync();
-        }
-        if mem::take(&mut self.changes.host) {
-            // Writing `conf.all.forwarding` flips every interface, and host and interfaces must be judged together. The
-            // announcement comes first; the dump waits until all are flipped.
-            return self.resync();
-        }
-        for _ in 0..BUDGET {
-            let Some(index) = self.changes.dirty.pop_first() else { break };
-            self.look_at(index);
-        }
-    }
-
-    fn look_at(&mut self, index: IfIndex) {
-        match self.netlink.read(index) {
-            Ok(Some(interface)) => {
-                debug!(?interface, "looked at an interface");
-                self.fleet.reconcile(interface, clock::now());
-            }
-            Ok(None) => self.fleet.forget(index),
-            Err(error) => {
-                warn!(ifindex = index.get(), %error, "an interface could not be read: trying again with all the others");
-                self.resync_soon();
-            }
-        }
-    }
-
-    fn resync(&mut self) {
-        self.look_for_foreign_routers();
-        if let Some(drops) = self.outlet.socket_drops() {
-            self.drops.look(drops, clock::now());
-        }
-        match self.netlink.dump() {
-            Ok(snapshot) => self.take_in(snapshot),
-            Err(error) => {
-                warn!(%error, "the interfaces could not be read: keeping what is known, and trying again");
-                self.resync_soon();
-            }
-        }
-    }
-
-    fn take_in(&mut self, snapshot: netlink::Snapshot) {
-        let now = clock::now();
-        self.tally.resyncs += 1;
-        self.next_resync = now + self.config.resync_interval;
-        if snapshot.complete {
-            self.fleet.reconcile_all(snapshot.interfaces, now);
-        } else {
-            // Links came and went during the listing: one that is missing in it may be there, so nothing is forgotten.
-            snapshot.interfaces.into_iter().for_each(|interface| self.fleet.reconcile(interface, now));
-            self.resync_soon();
-        }
-        self.concerns.update(&snapshot.host, &self.fleet, self.config.send);
-    }
-
-    fn resync_soon(&mut self) {
-        self.next_resync = self.next_resync.min(clock::now() + RETRY_RESYNC);
     }
 
     fn on_solicitations(&mut self) {
@@ -388,7 +327,8 @@ impl Daemon {
     fn heartbeat(&mut self) {
         self.look_for_foreign_routers();
         let counts = log::Counts::of(&self.fleet);
-        log::heartbeat(counts, &self.tally, &self.outlet.totals(), self.outlet.socket_drops().unwrap_or(0));
+        let socket_drops = self.outlet.socket_drops().unwrap_or(0);
+        log::heartbeat(counts, &self.tally, self.netlink.counts(), &self.outlet.totals(), socket_drops);
         service_manager::status(&counts.to_string());
     }
 

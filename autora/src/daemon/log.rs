@@ -16,7 +16,7 @@ use crate::{
     },
     sys::{
         filter::{self, Counters, ServeError},
-        sender::SendPath,
+        netlink,
     },
 };
 
@@ -33,8 +33,6 @@ pub(super) struct Tally {
     pub(super) send_failures: u64,
     /// Solicitations that came through.
     pub(super) solicitations: u64,
-    /// Looks at everything.
-    pub(super) resyncs: u64,
 }
 
 impl Tally {
@@ -87,7 +85,7 @@ pub(super) struct HostConcerns {
 }
 
 impl HostConcerns {
-    pub(super) fn update(&mut self, host: &Host, fleet: &Fleet, send: SendPath) {
+    pub(super) fn update(&mut self, host: &Host, fleet: &Fleet) {
         let mut served = 0_usize;
         let mut in_a_hole = false;
         for (_, verdict) in fleet.verdicts() {
@@ -102,7 +100,7 @@ impl HostConcerns {
                  set it to 1"
             );
         }
-        let limit = host.neighbour_limit.filter(|_| send == SendPath::Raw);
+        let limit = host.neighbour_limit;
         let small = limit.is_some_and(|limit| usize::try_from(limit).unwrap_or(usize::MAX) < served);
         if begins(&mut self.neighbour_table_small, small) {
             warn!(
@@ -213,9 +211,16 @@ pub(super) fn send_failed(name: &str, send: &Send, error: &io::Error, failures: 
     }
 }
 
-pub(super) fn heartbeat(counts: Counts, tally: &Tally, totals: &Counters, socket_drops: u32) {
+pub(super) fn heartbeat(
+    counts: Counts,
+    tally: &Tally,
+    netlink: netlink::Counts,
+    totals: &Counters,
+    socket_drops: u32,
+) {
     let Counts { served, without_carrier, refused } = counts;
-    let Tally { unsolicited, solicited, finals, send_failures, solicitations, resyncs } = tally;
+    let Tally { unsolicited, solicited, finals, send_failures, solicitations } = tally;
+    let netlink::Counts { surveys, questions, overruns } = netlink;
     info!(
         served,
         without_carrier,
@@ -227,7 +232,9 @@ pub(super) fn heartbeat(counts: Counts, tally: &Tally, totals: &Counters, socket
         solicitations,
         packets = %by_reason(totals),
         socket_drops,
-        resyncs,
+        resyncs = surveys,
+        single_reads = questions,
+        overruns,
         "heartbeat"
     );
 }

@@ -6,6 +6,7 @@
 use std::{
     collections::{BTreeSet, HashMap, VecDeque},
     mem,
+    rc::Rc,
 };
 
 use rand::Rng;
@@ -99,7 +100,7 @@ pub enum Change {
 /// One interface that matches, or matched a moment ago.
 #[derive(Debug)]
 struct Member {
-    seen: Interface,
+    seen: Rc<Interface>,
     verdict: Verdict,
     told: Told,
     advertiser: Advertiser,
@@ -177,11 +178,22 @@ impl Fleet {
         for interface in interfaces {
             self.reconcile(interface, now);
         }
+        self.all_seen(now);
+    }
+
+    /// Everything there is was looked at, and what has changed was told: what a former life left of others concerns
+    /// nobody any more, and what stood in the way of an interface without being a part of it may be gone.
+    pub fn all_seen(&mut self, now: Instant) {
         self.has_news |= !mem::take(&mut self.remembered).is_empty();
+        let waiting = self.members.values().filter(|member| !member.stays_as_it_is());
+        for interface in waiting.map(|member| member.seen.clone()).collect::<Vec<_>>() {
+            self.reconcile(interface, now);
+        }
     }
 
     /// One interface was looked at.
-    pub fn reconcile(&mut self, interface: Interface, now: Instant) {
+    pub fn reconcile(&mut self, interface: impl Into<Rc<Interface>>, now: Instant) {
+        let interface = interface.into();
         let index = interface.index;
         if self.stopping {
             return self.heed_while_stopping(interface);
@@ -231,7 +243,7 @@ impl Fleet {
     }
 
     /// While goodbyes are on their way only one thing matters: whether each may still be said.
-    fn heed_while_stopping(&mut self, interface: Interface) {
+    fn heed_while_stopping(&mut self, interface: Rc<Interface>) {
         let index = interface.index;
         if let Some(member) = self.members.get_mut(&index) {
             member.seen = interface;
@@ -253,7 +265,7 @@ impl Fleet {
             self.deadlines.remove(&(deadline, index));
         }
         if member.told.verdict != Verdict::Ignore {
-            let report = Report { index, name: member.seen.name, change: Change::Gone };
+            let report = Report { index, name: member.seen.name.clone(), change: Change::Gone };
             self.actions.push_back(Action::Report(report));
         }
     }
@@ -345,7 +357,7 @@ impl Fleet {
     pub fn verdicts(&self) -> impl Iterator<Item = (&Interface, &Verdict)> {
         self.members
             .values()
-            .map(|member| (&member.seen, &member.verdict))
+            .map(|member| (&*member.seen, &member.verdict))
             .filter(|(_, verdict)| **verdict != Verdict::Ignore)
     }
 
@@ -413,7 +425,7 @@ impl Fleet {
 }
 
 impl Member {
-    fn new(seen: Interface, past: Past) -> Self {
+    fn new(seen: Rc<Interface>, past: Past) -> Self {
         let told = Told { name: seen.name.clone(), verdict: Verdict::Ignore };
         let advertiser = Advertiser::recall(past);
         let footprint = advertiser.footprint();

@@ -120,6 +120,7 @@ impl AddressFlags {
 pub struct Host {
     /// `net.ipv6.conf.all.forwarding` is not 0.
     pub forwarding: bool,
-    /// `net.ipv6.neigh.default.gc_thresh3`: how many neighbours the kernel keeps at most, where it says.
+    /// `net.ipv6.neigh.default.gc_thresh3`: how many neighbours the kernel keeps at most, where that matters and it
+    /// says.
     pub neighbour_limit: Option<u32>,
 }

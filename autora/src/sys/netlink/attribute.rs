@@ -1,5 +1,7 @@
 //! Netlink attributes: type, length, value, padded to four bytes, some holding further ones.
 
+use std::borrow::Cow;
+
 use netlink_packet_core::{NLA_HEADER_SIZE, NlasIterator};
 
 /// The attributes in `bytes` as (type, value), up to the first that is malformed: what follows it cannot be found.
@@ -22,7 +24,12 @@ pub(super) fn number(value: &[u8]) -> Option<u32> {
 }
 
 /// A string up to its terminating NUL. Interface names may hold any bytes, so what is no UTF-8 is replaced.
-pub(super) fn text(value: &[u8]) -> String {
+pub(super) fn utf8(value: &[u8]) -> Cow<'_, str> {
     let end = value.iter().position(|byte| *byte == 0).unwrap_or(value.len());
-    String::from_utf8_lossy(&value[..end]).into_owned()
+    String::from_utf8_lossy(&value[..end])
+}
+
+/// The same, to keep.
+pub(super) fn text(value: &[u8]) -> String {
+    utf8(value).into_owned()
 }

@@ -14,8 +14,6 @@ use thiserror::Error;
 use tokio::io::{Interest, unix::AsyncFd};
 use tracing::warn;
 
-use super::notice::Changes;
-
 /// Room for unread events, in bytes: 1,000 new veths are 6,000 messages and 9 MB of the kernel's accounting, which
 /// grants twice what is asked for. It is memory only while events wait.
 pub const DEFAULT_RECEIVE_BUFFER: usize = 8 << 20;
@@ -71,23 +69,29 @@ impl Events {
         self.socket.readable().await.map(drop)
     }
 
-    pub(super) fn drain(&mut self, budget: usize, changes: &mut Changes) {
+    /// Hands at most `budget` datagrams to `each`.
+    pub(super) fn drain(&mut self, budget: usize, mut each: impl FnMut(&[u8])) -> Drained {
         for _ in 0..budget {
             match self.receive() {
-                Ok(Received::Events) => changes.note(&self.datagram),
+                Ok(Received::Events) => each(&self.datagram),
                 Ok(Received::Foreign) => {}
-                Ok(Received::Truncated) => changes.overrun = true,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                Ok(Received::Truncated) => return self.overrun(),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Drained::Dry,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => {
                     if error.raw_os_error() != Some(ENOBUFS) {
-                        warn!(%error, "netlink event socket failed; reading everything again");
+                        warn!(%error, "the socket for the kernel's announcements failed");
                     }
-                    changes.overrun = true;
-                    return self.discard();
+                    return self.overrun();
                 }
             }
         }
+        Drained::InPart
+    }
+
+    fn overrun(&mut self) -> Drained {
+        self.discard();
+        Drained::Overrun
     }
 
     /// Empties the queue after an overrun. What is in it is older than the dump that has to follow. It must be emptied
@@ -105,14 +109,31 @@ impl Events {
     fn receive(&mut self) -> io::Result<Received> {
         let Self { socket, datagram } = self;
         datagram.clear();
+        let mut tried = false;
+        let received = socket.try_io(Interest::READABLE, |socket| {
+            tried = true;
+            socket.recv_from(datagram, MSG_TRUNC)
+        });
+        // The runtime may not have heard of what is there by now, and then it does not even try.
         let (len, sender) =
-            socket.try_io(Interest::READABLE, |socket| socket.recv_from(datagram, MSG_TRUNC))?;
+            if tried { received? } else { socket.get_ref().recv_from(datagram, MSG_TRUNC)? };
         Ok(match sender.port_number() {
             0 if len > datagram.len() => Received::Truncated,
             0 => Received::Events,
             _ => Received::Foreign,
         })
     }
+}
+
+/// How far a socket was read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Drained {
+    /// To the end: whatever was announced up to now was heard.
+    Dry,
+    /// There may be more.
+    InPart,
+    /// Announcements were lost, and those that waited with them: everything has to be read anew.
+    Overrun,
 }
 
 /// What a read from the subscription found.

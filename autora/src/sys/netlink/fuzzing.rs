@@ -1,17 +1,71 @@
 //! What the bytes of a netlink socket are made into, with no socket: the entries of the fuzz targets, and of nobody else.
 
-use std::ops::ControlFlow;
+use std::{ops::ControlFlow, time::Duration};
 
 use super::{
-    Changes, QueryError, decode,
+    Change, QueryError, decode,
     message::{Malformed, messages},
-    query::ask::Answer,
+    mirror::Mirror,
+    query::ask::{Answer, Completeness},
     request::Request,
+    survey,
 };
 use crate::{
     addr::IfIndex,
-    engine::interface::{Address, Interface},
+    engine::{
+        Instant,
+        interface::{Address, Interface},
+    },
 };
+
+const NOW: Instant = Instant::from_boot(Duration::from_secs(1));
+
+/// The picture of the interfaces, of all names.
+#[derive(Debug)]
+pub struct Picture(Mirror);
+
+impl Default for Picture {
+    fn default() -> Self {
+        Self(Mirror::new(None))
+    }
+}
+
+impl Picture {
+    /// Takes in what `datagram` announces. Whether it makes sense; if not, something may be lost.
+    pub fn hear(&mut self, datagram: &[u8]) -> bool {
+        self.0.hear(datagram, NOW);
+        !self.0.take_lost()
+    }
+
+    /// Takes in `datagram` as the answer to the questions for all links and for all addresses, though one that a change
+    /// interrupted if not `complete`.
+    pub fn list(&mut self, datagram: &[u8], complete: bool) {
+        let so_far = if complete { Completeness::Complete } else { Completeness::Interrupted };
+        self.0.begin_listing();
+        for question in [Request::Links, Request::Addresses] {
+            let _words = take(question, datagram, |payload| {
+                // One that makes no sense is passed over.
+                _ = survey::list(question, payload, so_far, &mut self.0, NOW);
+            });
+            if question.is_about_addresses() {
+                self.0.end_listing(complete, NOW);
+            } else {
+                self.0.end_links(true, complete, NOW);
+            }
+        }
+    }
+
+    /// The changes since this was last asked.
+    pub fn changes(&mut self) -> Vec<Change> {
+        std::iter::from_fn(|| self.0.poll_change()).collect()
+    }
+
+    /// What is known of every interface, by index.
+    #[must_use]
+    pub fn interfaces(&self) -> Vec<Interface> {
+        self.0.interfaces()
+    }
+}
 
 /// What was understood of an answer.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -28,24 +82,14 @@ pub struct Facts {
     pub malformed: usize,
 }
 
-/// What `datagram` makes stale if it is an event.
-#[must_use]
-pub fn changes(datagram: &[u8]) -> Changes {
-    let mut changes = Changes::default();
-    changes.note(datagram);
-    changes
-}
-
 /// What `datagram` says if it is the answer to a question, whichever it was: each is tried. Its own first message says
 /// which number the question had.
 #[must_use]
 pub fn facts(datagram: &[u8]) -> Facts {
-    let sequence = messages(datagram).next().and_then(Result::ok).map_or(0, |message| message.sequence);
     let mut facts = Facts::default();
     for question in [Request::Links, Request::Addresses, Request::HostSettings, Request::NeighbourTables] {
-        let taken = Answer::new(question, sequence).take(datagram, |payload| {
+        let taken = take(question, datagram, |payload| {
             facts.understand(question, payload).unwrap_or_else(|Malformed| facts.malformed += 1);
-            ControlFlow::Continue(())
         });
         // An error is put into words where it is logged, a reason that the kernel gives included.
         let _words = taken.map_err(|error: QueryError| error.to_string());
@@ -53,10 +97,21 @@ pub fn facts(datagram: &[u8]) -> Facts {
     facts
 }
 
+fn take(question: Request, datagram: &[u8], mut each: impl FnMut(&[u8])) -> Result<(), QueryError> {
+    let sequence = messages(datagram).next().and_then(Result::ok).map_or(0, |message| message.sequence);
+    let taken = Answer::new(question, sequence).take(datagram, |payload| {
+        each(payload);
+        ControlFlow::Continue(())
+    });
+    taken.map(|_| ())
+}
+
 impl Facts {
     fn understand(&mut self, question: Request, payload: &[u8]) -> Result<(), Malformed> {
         match question {
-            Request::Links | Request::Link(_) => self.interfaces.push(decode::interface(payload)?),
+            Request::Links | Request::Inet6Links | Request::Link(_) => {
+                self.interfaces.push(decode::interface(payload)?);
+            }
             Request::Addresses | Request::AddressesOf(_) => self.addresses.extend(decode::address(payload)?),
             Request::HostSettings => self.forwarding.push(decode::host_forwarding(payload)?),
             Request::NeighbourTables => self.neighbour_limits.extend(decode::neighbour_limit(payload)),

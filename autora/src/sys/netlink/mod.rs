@@ -1,43 +1,92 @@
 //! The kernel's picture of the interfaces, over `rtnetlink(7)`.
 //!
-//! Level-triggered: an event says only *that* something about an interface changed, never what. The truth is then read
-//! afresh, so an event that comes twice, late or out of order does no harm, and an event that is lost shows as an
-//! overrun, after which everything is read again.
+//! The kernel announces what changes, and most announcements carry all there is to know: [`mirror`] keeps the picture
+//! from them. What they leave open is asked for, an interface at a time and rarely: a question about a link waits for the
+//! lock (RTNL) that whoever changes links holds. Lost announcements show as an overrun, after which everything is looked
+//! at again, a piece at a time ([`survey`]); so it is now and then as a safety net.
+//!
+//! Level-triggered: what comes out is an interface as it is now, whatever has happened to it, and in whatever order.
 //!
 //! Two sockets. One holds the subscription and is read without blocking; the other asks questions, which the kernel
 //! answers before the system call returns. Neither needs a capability.
 
+mod announcement;
 mod attribute;
 mod decode;
 mod events;
 #[doc(hidden)]
 pub mod fuzzing;
 mod message;
-mod notice;
+mod mirror;
 mod query;
 mod request;
+mod survey;
 
-use std::io;
+use std::{io, mem, time::Duration};
+
+use regex::Regex;
+use tracing::warn;
 
 pub use events::{DEFAULT_RECEIVE_BUFFER, OpenError};
-pub use notice::Changes;
-pub use query::{Queries, QueryError, Snapshot};
+pub use mirror::Change;
+pub use query::{Queries, QueryError, Snapshot, neighbour_limit};
 
 use crate::{
     addr::IfIndex,
-    engine::interface::{Host, Interface},
+    engine::{Instant, interface::Interface},
 };
-use events::Events;
+use events::{Drained, Events};
+use mirror::Mirror;
+use query::ask::Completeness;
+use survey::{Progress, Scope, Survey};
 
-/// Subscription and questions, of the network namespace that the calling thread is in when it opens them.
+/// How many interfaces are asked for in one turn. Each may wait for the lock.
+const QUESTIONS: usize = 4;
+
+/// More in doubt than this are looked at with all the others, unless that was done only a second ago.
+const MANY: usize = 64;
+const SURVEY_AGAIN: Duration = Duration::from_secs(1);
+
+/// Every so many looks one is a whole one: a net below the net.
+const WHOLE_EVERY: u32 = 20;
+
+/// Subscription, picture and questions, of the network namespace that the calling thread is in when it opens them.
 #[derive(Debug)]
 pub struct Netlink {
     events: Events,
     queries: Queries,
+    mirror: Mirror,
+    asking: Asking,
+    /// When the last look at everything ended, and whether nothing interrupted it.
+    surveyed: Option<(Instant, Completeness)>,
+    /// There may be interfaces that were never seen.
+    unknown: bool,
+    counts: Counts,
+}
+
+/// What it has cost so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Looks at everything, whole or not.
+    pub surveys: u32,
+    /// Interfaces that were asked for alone.
+    pub questions: u64,
+    /// Times that announcements were lost.
+    pub overruns: u64,
+}
+
+/// What was asked and not yet taken in.
+#[derive(Debug)]
+enum Asking {
+    Nothing,
+    /// Interfaces, each alone.
+    Some(Vec<(IfIndex, Option<Interface>)>),
+    Everything(Survey),
 }
 
 impl Netlink {
-    /// Subscribes first and can ask only afterwards: whatever changes after a [`Self::dump`] is announced.
+    /// Subscribes first and can ask only afterwards: whatever changes after a [`Self::dump`] is announced. Keeps the facts
+    /// of those interfaces alone whose name has matched `pattern` at some time; without one, of all.
     ///
     /// # Errors
     ///
@@ -46,8 +95,8 @@ impl Netlink {
     /// # Panics
     ///
     /// Outside a Tokio runtime with IO enabled.
-    pub fn open() -> Result<Self, OpenError> {
-        Self::open_with_receive_buffer(DEFAULT_RECEIVE_BUFFER)
+    pub fn open(pattern: Option<Regex>) -> Result<Self, OpenError> {
+        Self::open_with_receive_buffer(pattern, DEFAULT_RECEIVE_BUFFER)
     }
 
     /// [`Self::open`] with room for `bytes` of events that are not yet read. The kernel grants twice as much, and
@@ -60,27 +109,19 @@ impl Netlink {
     /// # Panics
     ///
     /// As [`Self::open`].
-    pub fn open_with_receive_buffer(bytes: usize) -> Result<Self, OpenError> {
-        let events = Events::open(bytes)?;
-        Ok(Self { events, queries: Queries::open()? })
+    pub fn open_with_receive_buffer(pattern: Option<Regex>, bytes: usize) -> Result<Self, OpenError> {
+        Ok(Self {
+            events: Events::open(bytes)?,
+            queries: Queries::open()?,
+            mirror: Mirror::new(pattern),
+            asking: Asking::Nothing,
+            surveyed: None,
+            unknown: true,
+            counts: Counts::default(),
+        })
     }
 
-    /// Waits until there is something to [`Self::drain`].
-    ///
-    /// # Errors
-    ///
-    /// When the runtime is shutting down.
-    pub async fn readable(&self) -> io::Result<()> {
-        self.events.readable().await
-    }
-
-    /// Takes at most `budget` datagrams and adds what they make stale to `changes`. Finds something only after
-    /// [`Self::readable`] has returned, and goes on doing so until nothing is left.
-    pub fn drain(&mut self, budget: usize, changes: &mut Changes) {
-        self.events.drain(budget, changes);
-    }
-
-    /// See [`Queries::dump`].
+    /// Everything there is, all at once, to begin with. See [`Queries::dump`].
     ///
     /// # Errors
     ///
@@ -89,21 +130,159 @@ impl Netlink {
         self.queries.dump()
     }
 
-    /// See [`Queries::read`].
+    /// Goes on from `snapshot`, and from what was announced since [`Self::open`].
     ///
     /// # Errors
     ///
-    /// As [`Queries::read`].
-    pub fn read(&mut self, index: IfIndex) -> Result<Option<Interface>, QueryError> {
-        self.queries.read(index)
+    /// As [`Self::work`].
+    pub fn adopt(&mut self, snapshot: Snapshot, now: Instant) -> Result<(), QueryError> {
+        self.counts.surveys += 1;
+        self.unknown = !snapshot.complete;
+        self.mirror.host_forwards(snapshot.forwarding);
+        self.mirror.adopt(snapshot.interfaces, snapshot.complete);
+        // Some of it is older than the snapshot: the picture is right when all of it was heard.
+        self.listen(usize::MAX, now).map(drop)
     }
 
-    /// See [`Queries::read_host`].
+    /// Waits until something was announced.
     ///
     /// # Errors
     ///
-    /// As [`Queries::read_host`].
-    pub fn read_host(&mut self) -> Result<Host, QueryError> {
-        self.queries.read_host()
+    /// When the runtime is shutting down.
+    pub async fn readable(&self) -> io::Result<()> {
+        self.events.readable().await
+    }
+
+    /// Whether there is something to do for [`Self::work`] without an announcement, or a change to poll.
+    #[must_use]
+    pub fn is_busy(&self) -> bool {
+        self.mirror.has_news() || !matches!(self.asking, Asking::Nothing)
+    }
+
+    /// When there is, at the latest.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Instant> {
+        self.mirror.doubt_due()
+    }
+
+    /// Takes in at most `budget` datagrams of announcements, and once there are no more, a piece of what was asked.
+    ///
+    /// # Errors
+    ///
+    /// When a question was not answered. What is known stands, and a [`Self::survey`] is wanted after a while.
+    pub fn work(&mut self, budget: usize, now: Instant) -> Result<(), QueryError> {
+        match self.listen(budget, now)? {
+            Drained::Dry => self.ask_on(now),
+            Drained::InPart | Drained::Overrun => Ok(()),
+        }
+    }
+
+    /// The next change. All of them have come when [`Self::is_busy`] says so.
+    pub fn poll_change(&mut self) -> Option<Change> {
+        self.mirror.poll_change()
+    }
+
+    /// Begins to look at everything again, unless that is being done. It ends with [`Change::Looked`].
+    ///
+    /// # Errors
+    ///
+    /// When the kernel cannot be asked.
+    pub fn survey(&mut self) -> Result<(), QueryError> {
+        if let Asking::Everything(_) = self.asking {
+            return Ok(());
+        }
+        let whole = self.unknown || self.counts.surveys.is_multiple_of(WHOLE_EVERY);
+        self.begin(if whole { Scope::Whole } else { Scope::Inet6 })
+    }
+
+    /// What it has cost so far.
+    #[must_use]
+    pub const fn counts(&self) -> Counts {
+        self.counts
+    }
+
+    fn listen(&mut self, budget: usize, now: Instant) -> Result<Drained, QueryError> {
+        let drained = self.events.drain(budget, |datagram| self.mirror.hear(datagram, now));
+        if drained == Drained::Overrun {
+            warn!("the kernel's announcements overflowed: looking at every interface again");
+            self.counts.overruns += 1;
+        }
+        if drained == Drained::Overrun || self.mirror.take_lost() {
+            self.unknown = true;
+            self.mirror.lose();
+            self.begin(Scope::Whole)?;
+            return Ok(Drained::Overrun);
+        }
+        Ok(drained)
+    }
+
+    fn begin(&mut self, scope: Scope) -> Result<(), QueryError> {
+        if let Asking::Everything(_) = mem::replace(&mut self.asking, Asking::Nothing) {
+            self.queries.leave();
+        }
+        let survey = Survey::begin(scope, &mut self.mirror, &mut self.queries);
+        self.asking = Asking::Everything(survey.inspect_err(|_| self.mirror.abandon_listing())?);
+        Ok(())
+    }
+
+    /// Everything that was announced before the answers was heard.
+    fn ask_on(&mut self, now: Instant) -> Result<(), QueryError> {
+        match mem::replace(&mut self.asking, Asking::Nothing) {
+            Asking::Nothing => self.ask(now),
+            Asking::Some(answers) => {
+                for (index, found) in answers {
+                    self.mirror.answer(index, found, now);
+                }
+                self.mirror.asked();
+                Ok(())
+            }
+            Asking::Everything(survey) => self.survey_on(survey, now),
+        }
+    }
+
+    fn survey_on(&mut self, survey: Survey, now: Instant) -> Result<(), QueryError> {
+        match survey.proceed(&mut self.mirror, &mut self.queries, now) {
+            Ok(Progress::GoesOn(survey)) => self.asking = Asking::Everything(survey),
+            Ok(Progress::Over { scope, links, addresses }) => {
+                self.counts.surveys += 1;
+                self.surveyed = Some((now, links.and(addresses)));
+                // New ones are announced, so that only a whole look has to find any.
+                self.unknown &= scope == Scope::Inet6 || links == Completeness::Interrupted;
+                self.mirror.looked(!self.unknown);
+                self.mirror.host_forwards(self.queries.read_forwarding()?);
+            }
+            Err(error) => {
+                self.mirror.abandon_listing();
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    fn ask(&mut self, now: Instant) -> Result<(), QueryError> {
+        if self.mirror.doubtful(now) > MANY && self.may_survey(now) {
+            return self.survey();
+        }
+        let mut answers = Vec::new();
+        while answers.len() < QUESTIONS
+            && let Some(index) = self.mirror.next_doubt(now)
+        {
+            if answers.is_empty() {
+                self.mirror.ask();
+            }
+            self.counts.questions += 1;
+            answers.push((index, self.queries.read(index)?));
+        }
+        if !answers.is_empty() {
+            self.asking = Asking::Some(answers);
+        }
+        Ok(())
+    }
+
+    /// Not one after the other, and not if something keeps interrupting them: then each has to be asked for alone.
+    fn may_survey(&self, now: Instant) -> bool {
+        self.surveyed.is_none_or(|(at, completeness)| {
+            completeness == Completeness::Complete && at + SURVEY_AGAIN <= now
+        })
     }
 }

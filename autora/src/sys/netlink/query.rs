@@ -2,18 +2,15 @@
 
 pub(super) mod ask;
 
-use std::io;
+use std::{io, ops::ControlFlow};
 
 use nix::libc::{ENODEV, ENXIO};
 use thiserror::Error;
 use tracing::warn;
 
-use self::ask::{Asker, Completeness};
+use self::ask::{Answer, Asker, Completeness};
 use super::{decode, events::OpenError, message::Malformed, request::Request};
-use crate::{
-    addr::IfIndex,
-    engine::interface::{Host, Interface},
-};
+use crate::{addr::IfIndex, engine::interface::Interface};
 
 /// How often a dump is begun that changes of the interfaces keep interrupting. A host on which hundreds of guests start
 /// may never hold still long enough.
@@ -51,8 +48,8 @@ pub enum QueryError {
 /// Everything there is, at about one moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Snapshot {
-    /// The host-wide facts.
-    pub host: Host,
+    /// `conf.all.forwarding`.
+    pub forwarding: bool,
     /// The interfaces, sorted by index. What is said of each is true in any case.
     pub interfaces: Vec<Interface>,
     /// Whether an interface that is not listed does not exist. Otherwise changes kept interrupting the kernel, which
@@ -76,13 +73,13 @@ impl Queries {
         Ok(Self { asker: Asker::open()? })
     }
 
-    /// Reads all interfaces and the host-wide facts. The cost grows with the number of interfaces.
+    /// Reads all interfaces and `conf.all.forwarding`. The cost grows with the number of interfaces.
     ///
     /// # Errors
     ///
     /// When the kernel does not answer.
     pub fn dump(&mut self) -> Result<Snapshot, QueryError> {
-        let host = self.read_host()?;
+        let forwarding = self.read_forwarding()?;
         let mut dump = self.dump_once()?;
         for _ in 1..DUMP_TRIES {
             if dump.addresses == Completeness::Complete && dump.links == Completeness::Complete {
@@ -95,7 +92,11 @@ impl Queries {
             // can interrupt the reading.
             dump.interfaces = self.read_each(&dump.interfaces)?;
         }
-        Ok(Snapshot { host, interfaces: dump.interfaces, complete: dump.links == Completeness::Complete })
+        Ok(Snapshot {
+            forwarding,
+            interfaces: dump.interfaces,
+            complete: dump.links == Completeness::Complete,
+        })
     }
 
     /// Reads one interface; `None` if there is none (any more). The cost does not grow with the number of interfaces.
@@ -124,20 +125,40 @@ impl Queries {
         Ok(Some(interface))
     }
 
-    /// Reads the host-wide facts. The cost does not grow with the number of interfaces.
+    /// Reads `conf.all.forwarding`. The cost does not grow with the number of interfaces.
     ///
     /// # Errors
     ///
     /// When the kernel does not answer.
-    pub fn read_host(&mut self) -> Result<Host, QueryError> {
+    pub fn read_forwarding(&mut self) -> Result<bool, QueryError> {
         let question = Request::HostSettings;
         let mut forwarding = Err(Malformed);
         self.asker.ask(question, |payload| forwarding = decode::host_forwarding(payload))?;
-        Ok(Host {
-            forwarding: forwarding
-                .map_err(|Malformed| QueryError::Malformed { question: question.name() })?,
-            neighbour_limit: neighbour_limit(),
-        })
+        forwarding.map_err(|Malformed| QueryError::Malformed { question: question.name() })
+    }
+
+    /// Begins to read the links of all interfaces: all, or the IPv6 part of those that have one.
+    pub(super) fn begin(&mut self, question: Request) -> Result<Answer, QueryError> {
+        self.asker.begin(question)
+    }
+
+    /// See [`Asker::fetch`].
+    pub(super) fn fetch(&mut self, answer: &Answer) -> Result<(), QueryError> {
+        self.asker.fetch(answer)
+    }
+
+    /// See [`Asker::take`].
+    pub(super) fn take(
+        &mut self,
+        answer: &mut Answer,
+        each: impl FnMut(&[u8], Completeness),
+    ) -> Result<ControlFlow<()>, QueryError> {
+        self.asker.take(answer, each)
+    }
+
+    /// See [`Asker::leave`].
+    pub(super) fn leave(&mut self) {
+        self.asker.leave();
     }
 
     fn link(&mut self, index: IfIndex) -> Result<Option<Interface>, QueryError> {
@@ -189,9 +210,12 @@ struct Dump {
     addresses: Completeness,
 }
 
+/// `net.ipv6.neigh.default.gc_thresh3`: how many neighbours the kernel keeps at most, where it says.
+///
 /// On a socket of its own: after the table itself the kernel lists its settings per interface, which nobody wants to
 /// read, and a socket takes no other question before that is done.
-fn neighbour_limit() -> Option<u32> {
+#[must_use]
+pub fn neighbour_limit() -> Option<u32> {
     let asker = Asker::open().inspect_err(|error| warn!(%error, "cannot read the neighbour limit")).ok()?;
     asker
         .first(Request::NeighbourTables, decode::neighbour_limit)
@@ -208,6 +232,6 @@ fn none_if_gone<T>(answer: Result<Option<T>, QueryError>) -> Result<Option<T>, Q
     }
 }
 
-fn skip(question: Request) {
+pub(super) fn skip(question: Request) {
     warn!(question = question.name(), "skipped a part of the kernel's answer that is malformed");
 }

@@ -14,6 +14,9 @@ use crate::addr::IfIndex;
 pub(super) enum Request {
     /// All links.
     Links,
+    /// The IPv6 part of all links that have one: a third of the cost, and since 6.9 without the kernel's one lock for
+    /// everything that configures interfaces (RTNL).
+    Inet6Links,
     /// One link.
     Link(IfIndex),
     /// All IPv6 addresses.
@@ -31,6 +34,7 @@ impl Request {
     pub(super) const fn name(self) -> &'static str {
         match self {
             Self::Links => "all links",
+            Self::Inet6Links => "the IPv6 part of all links",
             Self::Link(_) => "a link",
             Self::Addresses => "all addresses",
             Self::AddressesOf(_) => "the addresses of an interface",
@@ -42,17 +46,23 @@ impl Request {
     /// The type of the messages that answer it.
     pub(super) const fn answer(self) -> u16 {
         match self {
-            Self::Links | Self::Link(_) => RTM_NEWLINK,
+            Self::Links | Self::Inet6Links | Self::Link(_) => RTM_NEWLINK,
             Self::Addresses | Self::AddressesOf(_) => RTM_NEWADDR,
             Self::HostSettings => RTM_NEWNETCONF,
             Self::NeighbourTables => RTM_NEWNEIGHTBL,
         }
     }
 
+    /// Whether addresses answer it.
+    pub(super) const fn is_about_addresses(self) -> bool {
+        self.answer() == RTM_NEWADDR
+    }
+
     /// The datagram that asks, numbered `sequence`.
     pub(super) fn datagram(self, sequence: u32) -> Vec<u8> {
         let (kind, flags, body) = match self {
             Self::Links => (RTM_GETLINK, NLM_F_DUMP, link_body(0)),
+            Self::Inet6Links => (RTM_GETLINK, NLM_F_DUMP, inet6_link_body()),
             Self::Link(index) => (RTM_GETLINK, 0, link_body(index.get())),
             Self::Addresses => (RTM_GETADDR, NLM_F_DUMP, address_body(0)),
             Self::AddressesOf(index) => (RTM_GETADDR, NLM_F_DUMP, address_body(index.get())),
@@ -78,6 +88,13 @@ fn link_body(index: u32) -> Vec<u8> {
     body.extend(index.to_ne_bytes());
     body.extend([0; 8]);
     body.extend(attribute(IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS));
+    body
+}
+
+/// `struct ifinfomsg` alone: nothing may follow it in this family.
+fn inet6_link_body() -> Vec<u8> {
+    let mut body = family_body(AF_INET6);
+    body.extend([0; 12]);
     body
 }
 

@@ -1,7 +1,11 @@
-use nix::libc::{IFA_F_OPTIMISTIC, IFA_F_TEMPORARY, IFA_F_TENTATIVE, IFF_LOWER_UP, IFF_MULTICAST, IFF_UP};
+use nix::libc::{
+    IFA_F_OPTIMISTIC, IFA_F_TEMPORARY, IFA_F_TENTATIVE, IFF_LOWER_UP, IFF_MULTICAST, IFF_UP, IFLA_ADDRESS,
+    IFLA_AF_SPEC, IFLA_IFNAME, IFLA_INFO_KIND, IFLA_INFO_SLAVE_KIND, IFLA_LINKINFO, IFLA_MASTER, IFLA_MTU,
+};
 use proptest::prelude::*;
 
-use super::*;
+use super::{link::IFLA_INET6_CONF, *};
+use crate::engine::interface::{Ipv6Settings, LinkFlags, Master};
 
 const IFA_F_NOPREFIXROUTE: u32 = 0x200;
 const INET6: u16 = 10;
@@ -26,7 +30,7 @@ fn link_header(index: u32, flags: i32) -> Vec<u8> {
     [[0; 4], index.to_ne_bytes(), flags.to_ne_bytes(), [0; 4]].concat()
 }
 
-fn link(index: u32, flags: i32, attributes: &[Vec<u8>]) -> Vec<u8> {
+fn link_message(index: u32, flags: i32, attributes: &[Vec<u8>]) -> Vec<u8> {
     [link_header(index, flags), attributes.concat()].concat()
 }
 
@@ -49,7 +53,7 @@ fn expected() -> Interface {
 }
 
 fn with(attributes: &[Vec<u8>]) -> Result<Interface, Malformed> {
-    interface(&link(7, 0, &[plain(), attributes.to_vec()].concat()))
+    interface(&link_message(7, 0, &[plain(), attributes.to_vec()].concat()))
 }
 
 #[test]
@@ -72,7 +76,7 @@ fn a_link_with_everything() {
         tun: true,
         ..expected()
     };
-    let bytes = link(7, IFF_UP | IFF_MULTICAST | IFF_LOWER_UP, &attributes.concat());
+    let bytes = link_message(7, IFF_UP | IFF_MULTICAST | IFF_LOWER_UP, &attributes.concat());
     assert_eq!(interface(&bytes), Ok(expected));
 }
 
@@ -117,17 +121,17 @@ fn what_a_link_may_lack() {
 fn what_a_link_must_not_lack() {
     for (what, bytes) in [
         ("a header", link_header(7, 0)[..15].to_vec()),
-        ("a name", link(7, 0, &plain()[1..])),
-        ("an MTU", link(7, 0, &plain()[..1])),
-        ("an index", link(0, 0, &plain())),
+        ("a name", link_message(7, 0, &plain()[1..])),
+        ("an MTU", link_message(7, 0, &plain()[..1])),
+        ("an index", link_message(0, 0, &plain())),
         (
             "settings, where it has IPv6",
-            link(7, 0, &[plain(), vec![attribute(IFLA_AF_SPEC, &attribute(INET6, &[]))]].concat()),
+            link_message(7, 0, &[plain(), vec![attribute(IFLA_AF_SPEC, &attribute(INET6, &[]))]].concat()),
         ),
     ] {
         assert_eq!(interface(&bytes), Err(Malformed), "{what}");
     }
-    assert_eq!(interface(&link(7, 0, &plain())), Ok(expected()), "positive control");
+    assert_eq!(interface(&link_message(7, 0, &plain())), Ok(expected()), "positive control");
 }
 
 fn address_message(flags: u8, scope: u8, attributes: &[Vec<u8>]) -> Vec<u8> {

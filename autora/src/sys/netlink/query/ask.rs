@@ -34,10 +34,17 @@ const DONE_HEADER_LEN: usize = 4;
 
 /// Whether an answer left nothing out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Completeness {
+pub(in crate::sys::netlink) enum Completeness {
     Complete,
     /// A change interrupted the kernel while it listed (`NLM_F_DUMP_INTR`), or a part was lost.
     Interrupted,
+}
+
+impl Completeness {
+    /// Of both together.
+    pub(in crate::sys::netlink) fn and(self, other: Self) -> Self {
+        if self == Self::Complete { other } else { self }
+    }
 }
 
 #[derive(Debug)]
@@ -97,16 +104,67 @@ impl Asker {
         question: Request,
         mut each: impl FnMut(&[u8]) -> ControlFlow<()>,
     ) -> Result<Completeness, QueryError> {
-        let failed = |source| QueryError::Socket { question: question.name(), source };
-        self.sequence = self.sequence.wrapping_add(1);
-        self.socket.send_to(&question.datagram(self.sequence), &SocketAddr::new(0, 0), 0).map_err(failed)?;
-        let mut answer = Answer::new(question, self.sequence);
+        let mut answer = self.put(question)?;
         loop {
-            let from_kernel = receive(&self.socket, &mut self.answer).map_err(failed)?;
+            let from_kernel = self.receive(question)?;
             if from_kernel && answer.take(&self.answer, &mut each)?.is_break() {
                 return Ok(answer.completeness);
             }
         }
+    }
+
+    /// Asks, and leaves the answer to be fetched, a datagram at a time.
+    pub(super) fn begin(&mut self, question: Request) -> Result<Answer, QueryError> {
+        self.put(question).inspect_err(|_| self.start_over())
+    }
+
+    /// Fetches the next datagram of an answer. The kernel makes it here and now.
+    pub(super) fn fetch(&mut self, answer: &Answer) -> Result<(), QueryError> {
+        loop {
+            match self.receive(answer.question) {
+                Ok(true) => return Ok(()),
+                Ok(false) => {}
+                Err(error) => {
+                    self.start_over();
+                    return Err(error);
+                }
+            }
+        }
+    }
+
+    /// Hands the payload of every message in the datagram that was fetched last to `each`. Breaks at the end.
+    pub(super) fn take(
+        &mut self,
+        answer: &mut Answer,
+        mut each: impl FnMut(&[u8], Completeness),
+    ) -> Result<ControlFlow<()>, QueryError> {
+        let taken = answer.take_so_far(&self.answer, |payload, so_far| {
+            each(payload, so_far);
+            ControlFlow::Continue(())
+        });
+        taken.inspect_err(|error| {
+            if !matches!(error, QueryError::Refused { .. }) {
+                self.start_over();
+            }
+        })
+    }
+
+    /// Leaves an answer that is not at its end.
+    pub(super) fn leave(&mut self) {
+        self.start_over();
+    }
+
+    fn put(&mut self, question: Request) -> Result<Answer, QueryError> {
+        self.sequence = self.sequence.wrapping_add(1);
+        let datagram = question.datagram(self.sequence);
+        let sent = self.socket.send_to(&datagram, &SocketAddr::new(0, 0), 0);
+        sent.map_err(|source| QueryError::Socket { question: question.name(), source })?;
+        Ok(Answer::new(question, self.sequence))
+    }
+
+    fn receive(&mut self, question: Request) -> Result<bool, QueryError> {
+        receive(&self.socket, &mut self.answer)
+            .map_err(|source| QueryError::Socket { question: question.name(), source })
     }
 
     /// Whatever is left of a failed answer is gone with the old socket. Without a new one the old has to do.
@@ -123,7 +181,7 @@ pub(in crate::sys::netlink) struct Answer {
     question: Request,
     /// The number of the question.
     sequence: u32,
-    completeness: Completeness,
+    pub(in crate::sys::netlink) completeness: Completeness,
 }
 
 impl Answer {
@@ -138,6 +196,15 @@ impl Answer {
         &mut self,
         datagram: &[u8],
         mut each: impl FnMut(&[u8]) -> ControlFlow<()>,
+    ) -> Result<ControlFlow<()>, QueryError> {
+        self.take_so_far(datagram, |payload, _| each(payload))
+    }
+
+    /// The same, and whether the answer is complete up to there.
+    fn take_so_far(
+        &mut self,
+        datagram: &[u8],
+        mut each: impl FnMut(&[u8], Completeness) -> ControlFlow<()>,
     ) -> Result<ControlFlow<()>, QueryError> {
         let question = self.question;
         for message in messages(datagram) {
@@ -154,7 +221,7 @@ impl Answer {
                 }
                 NLMSG_DONE => return refusal(question, message, DONE_HEADER_LEN).map(ControlFlow::Break),
                 kind if kind == question.answer() => {
-                    let enough = each(message.payload).is_break();
+                    let enough = each(message.payload, self.completeness).is_break();
                     if enough || message.flags & NLM_F_MULTIPART == 0 {
                         return Ok(ControlFlow::Break(()));
                     }

@@ -1,0 +1,148 @@
+//! What the kernel announces, one message at a time: a pure function over bytes.
+//!
+//! What each says, tried on 6.18 and read in its source (`net/core/rtnetlink.c`, `net/ipv6/addrconf.c`):
+//!
+//! | message | carries | does not carry |
+//! |---|---|---|
+//! | `RTM_NEWLINK` | everything about the link and its IPv6 settings as they were then | addresses |
+//! | the same, AF_INET6 (IPV6_IFINFO) | the same | master, kind |
+//! | the same, another family | what a bridge thinks of its port; the link itself is announced beside it | |
+//! | `RTM_NEWADDR`, `RTM_DELADDR` | one address with its flags | |
+//! | `RTM_NEWNETCONF` | `forwarding`, where that is what changed | `disable_ipv6`; `force_forwarding`: then it names the interface alone |
+//! | `RTM_DELNETCONF` | that the settings are gone | whether IPv6 is (a small MTU), or the link, or only the name |
+//!
+//! `disable_ipv6` = 1 is not announced at all, it shows by the addresses that go (`addrconf_ifdown()`).
+
+use std::net::Ipv6Addr;
+
+use nix::libc::{
+    AF_INET6, AF_UNSPEC, RTM_DELADDR, RTM_DELLINK, RTM_DELNETCONF, RTM_NEWADDR, RTM_NEWLINK, RTM_NEWNETCONF,
+};
+
+use super::{
+    attribute::{attributes, find, number},
+    decode::{
+        self, Link, NETCONF_HEADER_LEN, NETCONFA_IFINDEX, NETCONFA_IFINDEX_ALL, NETCONFA_IFINDEX_DEFAULT,
+    },
+    message::{Malformed, Message},
+};
+use crate::{addr::IfIndex, engine::interface::Address};
+
+/// One of them.
+#[derive(Debug)]
+pub(super) enum Announcement<'a> {
+    /// A link was made or has changed, or its IPv6 part has.
+    Link(Link<'a>),
+    /// A link is no more.
+    LinkGone(IfIndex),
+    /// An address was made or has changed.
+    Address(IfIndex, Address),
+    /// An address is no more.
+    AddressGone(IfIndex, Ipv6Addr),
+    /// `forwarding` of an interface.
+    Forwarding(IfIndex, bool),
+    /// The settings of an interface were taken away.
+    SettingsGone(IfIndex),
+    /// A setting of an interface has changed, and the message does not say which.
+    SettingsUnclear(IfIndex),
+    /// Something about an interface that nobody understands.
+    Unclear(IfIndex),
+    /// `conf.all.forwarding`.
+    HostForwarding(bool),
+    /// Nothing that concerns us.
+    Other,
+}
+
+impl<'a> Announcement<'a> {
+    /// The interface that it is about.
+    pub(super) const fn subject(&self) -> Option<IfIndex> {
+        match self {
+            Self::Link(link) => Some(link.index),
+            Self::LinkGone(index)
+            | Self::Address(index, _)
+            | Self::AddressGone(index, _)
+            | Self::Forwarding(index, _)
+            | Self::SettingsGone(index)
+            | Self::SettingsUnclear(index)
+            | Self::Unclear(index) => Some(*index),
+            Self::HostForwarding(_) | Self::Other => None,
+        }
+    }
+
+    /// Understands `message`; malformed is one that does not even say whom it is about.
+    pub(super) fn parse(message: Message<'a>) -> Result<Self, Malformed> {
+        let payload = message.payload;
+        let family = payload.first().copied().map(i32::from);
+        // struct ifinfomsg and struct ifaddrmsg both have the index in their second 32 bits.
+        let index = || payload.get(4..).and_then(number).and_then(IfIndex::new).ok_or(Malformed);
+        let or_unclear = |understood: Result<Self, Malformed>| match understood {
+            Ok(announcement) => Ok(announcement),
+            Err(Malformed) => index().map(Self::Unclear),
+        };
+        match (message.kind, family) {
+            (RTM_NEWLINK, Some(AF_UNSPEC | AF_INET6)) => or_unclear(decode::link(payload).map(Self::Link)),
+            (RTM_DELLINK, Some(AF_UNSPEC)) => index().map(Self::LinkGone),
+            (RTM_DELLINK, Some(AF_INET6)) => index().map(Self::Unclear),
+            (RTM_NEWADDR | RTM_DELADDR, Some(AF_INET6)) => or_unclear(address(message)),
+            (RTM_NEWNETCONF, Some(AF_INET6)) => settings(payload),
+            (RTM_DELNETCONF, Some(AF_INET6)) => settings_gone(payload),
+            (
+                RTM_NEWLINK | RTM_DELLINK | RTM_NEWADDR | RTM_DELADDR | RTM_NEWNETCONF | RTM_DELNETCONF,
+                None,
+            ) => Err(Malformed),
+            _ => Ok(Self::Other),
+        }
+    }
+}
+
+fn address(message: Message<'_>) -> Result<Announcement<'_>, Malformed> {
+    Ok(match decode::address(message.payload)? {
+        None => Announcement::Other,
+        Some((index, address)) if message.kind == RTM_NEWADDR => Announcement::Address(index, address),
+        Some((index, address)) => Announcement::AddressGone(index, address.address),
+    })
+}
+
+/// Whose settings a message is about.
+enum Subject {
+    Interface(IfIndex),
+    /// `conf.all`.
+    Host,
+    /// `conf.default`: what new interfaces begin with, and say themselves.
+    Default,
+}
+
+/// Other settings (`mc_forwarding`, `proxy_ndp`, `ignore_routes_with_linkdown`) come with their own attribute, and
+/// concern nobody; a message with none is one about a setting that the kernel does not put in
+/// (`inet6_netconf_fill_devconf()`).
+fn settings(payload: &[u8]) -> Result<Announcement<'_>, Malformed> {
+    let (subject, told) = whose_settings(payload)?;
+    let says_nothing = || attributes(told).all(|(kind, _)| kind == NETCONFA_IFINDEX);
+    Ok(match (subject, decode::forwarding(told)) {
+        (Subject::Interface(index), Some(on)) => Announcement::Forwarding(index, on),
+        (Subject::Interface(index), None) if says_nothing() => Announcement::SettingsUnclear(index),
+        (Subject::Host, Some(on)) => Announcement::HostForwarding(on),
+        (Subject::Interface(_) | Subject::Host | Subject::Default, _) => Announcement::Other,
+    })
+}
+
+fn settings_gone(payload: &[u8]) -> Result<Announcement<'_>, Malformed> {
+    Ok(match whose_settings(payload)? {
+        (Subject::Interface(index), _) => Announcement::SettingsGone(index),
+        (Subject::Host | Subject::Default, _) => Announcement::Other,
+    })
+}
+
+fn whose_settings(payload: &[u8]) -> Result<(Subject, &[u8]), Malformed> {
+    let attributes = payload.get(NETCONF_HEADER_LEN..).ok_or(Malformed)?;
+    let index = find(attributes, NETCONFA_IFINDEX).and_then(number).ok_or(Malformed)?;
+    let subject = match index.cast_signed() {
+        NETCONFA_IFINDEX_ALL => Subject::Host,
+        NETCONFA_IFINDEX_DEFAULT => Subject::Default,
+        _ => Subject::Interface(IfIndex::new(index).ok_or(Malformed)?),
+    };
+    Ok((subject, attributes))
+}
+
+#[cfg(test)]
+mod tests;

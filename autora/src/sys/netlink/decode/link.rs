@@ -1,0 +1,157 @@
+//! Links, still in the bytes of their message: what is known already is compared without a copy.
+
+use std::{borrow::Cow, mem};
+
+use netlink_packet_route::{AddressFamily, link};
+use nix::libc::{
+    AF_INET6, IFLA_ADDRESS, IFLA_AF_SPEC, IFLA_IFNAME, IFLA_INFO_KIND, IFLA_INFO_SLAVE_KIND, IFLA_LINKINFO,
+    IFLA_MASTER, IFLA_MTU, IFLA_PROTINFO,
+};
+
+use crate::{
+    addr::IfIndex,
+    engine::interface::{Interface, Ipv6Settings, LinkFlags, Master},
+    sys::netlink::{
+        attribute::{attributes, find, number, utf8},
+        message::Malformed,
+    },
+};
+
+/// `struct ifinfomsg`.
+const LINK_HEADER_LEN: usize = 16;
+
+/// What `ifi_change` says of a link that was just made (`rtmsg_ifinfo()` in `register_netdevice()`,
+/// `rtnl_configure_link()` and `dev_change_net_namespace()`). Of one that changed it names the flags that did.
+const MADE: u32 = u32::MAX;
+
+/// `linux/if_link.h`: the settings, as an array of 32-bit numbers.
+pub(super) const IFLA_INET6_CONF: u16 = 2;
+/// Places in that array (`DEVCONF_*` of `linux/ipv6.h`, which are never renumbered); an older kernel's is shorter.
+const DEVCONF_FORWARDING: usize = 0;
+const DEVCONF_DISABLE_IPV6: usize = 26;
+const DEVCONF_FORCE_FORWARDING: usize = 59;
+
+/// What an `RTM_NEWLINK` says of a link.
+#[derive(Clone, Debug)]
+pub(in crate::sys::netlink) struct Link<'a> {
+    pub(in crate::sys::netlink) index: IfIndex,
+    /// Whether it says everything but the addresses, as a message of no family does. One of the family AF_INET6
+    /// (`inet6_fill_ifinfo()`, `net/ipv6/addrconf.c`) leaves out the master and the kind of the link.
+    pub(in crate::sys::netlink) whole: bool,
+    /// Whether an announcement says that the link was made, and did not exist before.
+    pub(in crate::sys::netlink) made: bool,
+    pub(in crate::sys::netlink) name: Cow<'a, str>,
+    pub(in crate::sys::netlink) flags: LinkFlags,
+    master: Option<(IfIndex, Option<Cow<'a, str>>)>,
+    pub(in crate::sys::netlink) ipv6: Option<Ipv6Settings>,
+    mtu: u32,
+    link_address: Option<[u8; 6]>,
+    tun: bool,
+}
+
+/// Understands an `RTM_NEWLINK`.
+pub(in crate::sys::netlink) fn link(payload: &[u8]) -> Result<Link<'_>, Malformed> {
+    let header = link::LinkHeader::parse(payload).map_err(|_| Malformed)?;
+    let whole = header.interface_family == AddressFamily::Unspec;
+    let mut name = None;
+    let mut mtu = None;
+    let mut link_address = None;
+    let mut master = None;
+    let mut info: &[u8] = &[];
+    let mut inet6 = None;
+    for (kind, value) in attributes(&payload[LINK_HEADER_LEN..]) {
+        match kind {
+            IFLA_IFNAME => name = Some(utf8(value)),
+            IFLA_MTU => mtu = number(value),
+            IFLA_ADDRESS => link_address = value.try_into().ok(),
+            IFLA_MASTER => master = number(value).and_then(IfIndex::new),
+            IFLA_LINKINFO => info = value,
+            IFLA_AF_SPEC if whole => inet6 = family(value),
+            IFLA_PROTINFO if !whole => inet6 = Some(value),
+            _ => {}
+        }
+    }
+    Ok(Link {
+        index: IfIndex::new(header.index).ok_or(Malformed)?,
+        whole,
+        made: header.change_mask.bits() == MADE,
+        name: name.ok_or(Malformed)?,
+        flags: link_flags(header.flags),
+        master: master.map(|index| (index, find(info, IFLA_INFO_SLAVE_KIND).map(utf8))),
+        ipv6: inet6.map(settings).transpose()?,
+        mtu: mtu.ok_or(Malformed)?,
+        link_address,
+        tun: find(info, IFLA_INFO_KIND).is_some_and(|kind| utf8(kind) == "tun"),
+    })
+}
+
+impl Link<'_> {
+    /// The interface, without its addresses.
+    pub(in crate::sys::netlink) fn interface(&self) -> Interface {
+        let Self { index, ref name, flags, ref master, ipv6, mtu, link_address, tun, made: _, whole: _ } =
+            *self;
+        let kind = |kind: &Cow<'_, str>| kind.clone().into_owned();
+        let master =
+            master.as_ref().map(|(index, name)| Master { index: *index, kind: name.as_ref().map(kind) });
+        let name = name.clone().into_owned();
+        Interface { index, name, flags, master, ipv6, mtu, link_address, tun, addresses: Vec::new() }
+    }
+
+    /// Whether what it says is known already.
+    pub(in crate::sys::netlink) fn agrees_with(&self, known: &Interface) -> bool {
+        let rest = !self.whole || (self.has_master(known.master.as_ref()) && self.tun == known.tun);
+        rest && self.name == known.name
+            && self.flags == known.flags
+            && self.ipv6 == known.ipv6
+            && self.mtu == known.mtu
+            && self.link_address == known.link_address
+    }
+
+    /// Makes it known.
+    pub(in crate::sys::netlink) fn tell(&self, known: &mut Interface) {
+        let addresses = mem::take(&mut known.addresses);
+        let Interface { master, tun, .. } = mem::replace(known, self.interface());
+        if !self.whole {
+            (known.master, known.tun) = (master, tun);
+        }
+        known.addresses = addresses;
+    }
+
+    /// Whether the link has this master.
+    pub(in crate::sys::netlink) fn has_master(&self, known: Option<&Master>) -> bool {
+        match (&self.master, known) {
+            (None, None) => true,
+            (Some((index, kind)), Some(known)) => {
+                *index == known.index && kind.as_deref() == known.kind.as_deref()
+            }
+            (None, Some(_)) | (Some(_), None) => false,
+        }
+    }
+}
+
+fn link_flags(flags: link::LinkFlags) -> LinkFlags {
+    LinkFlags {
+        up: flags.contains(link::LinkFlags::Up),
+        multicast: flags.contains(link::LinkFlags::Multicast),
+        loopback: flags.contains(link::LinkFlags::Loopback),
+        carrier: flags.contains(link::LinkFlags::LowerUp),
+    }
+}
+
+/// The IPv6 part of a link, which it need not have.
+fn family(families: &[u8]) -> Option<&[u8]> {
+    attributes(families).find_map(|(kind, value)| (i32::from(kind) == AF_INET6).then_some(value))
+}
+
+/// The settings in a link's IPv6 part. One without settings is no kernel's: malformed, so that nobody takes the
+/// interface for one that was switched off.
+fn settings(inet6: &[u8]) -> Result<Ipv6Settings, Malformed> {
+    let settings = find(inet6, IFLA_INET6_CONF).ok_or(Malformed)?;
+    let (settings, _) = settings.as_chunks::<4>();
+    let on = |place: usize| settings.get(place).is_some_and(|value| u32::from_ne_bytes(*value) != 0);
+    Ok(Ipv6Settings {
+        disabled: on(DEVCONF_DISABLE_IPV6),
+        forwarding: on(DEVCONF_FORWARDING),
+        force_forwarding: on(DEVCONF_FORCE_FORWARDING),
+    })
+}

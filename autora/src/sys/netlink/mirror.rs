@@ -1,0 +1,400 @@
+//! The kernel's picture of the interfaces, kept from what it announces: a pure machine over messages.
+//!
+//! Announcements come in the order of the changes, and most say all there is to say, so nothing has to be asked. Where
+//! one does not, the interface is *in doubt*: what is known of it stands until somebody has asked for it alone, or has
+//! listed all ([`listing`]). Whatever is asked is taken in only once everything announced before the answer was heard,
+//! and only for interfaces that were not named meanwhile: of those the announcements know better.
+//!
+//! Level-triggered all the same: what comes out is never a difference, but the interface as it is now, at most once
+//! however much has happened to it, and before that the news that its predecessor with the same index is gone.
+
+mod doubts;
+mod listing;
+mod news;
+
+use std::{
+    collections::{HashMap, VecDeque, hash_map},
+    mem,
+    net::Ipv6Addr,
+    rc::Rc,
+    time::Duration,
+};
+
+use regex::Regex;
+
+pub use self::news::Change;
+use self::{doubts::Doubts, listing::Listed, news::News};
+use super::{
+    announcement::Announcement,
+    decode::Link,
+    message::{Malformed, messages},
+};
+use crate::{
+    addr::IfIndex,
+    engine::{
+        Instant,
+        interface::{Address, Interface, Ipv6Settings},
+    },
+};
+
+/// How long a doubt waits before somebody asks. What settles it is most often announced right behind, by a process that
+/// holds the kernel's lock until then, on which a question would wait.
+const GRACE: Duration = Duration::from_millis(10);
+
+/// The smallest MTU with which Linux runs IPv6 on a link [RFC 8200 5].
+const MIN_MTU: u32 = 1280;
+
+/// What is known of all interfaces.
+#[derive(Debug)]
+pub(super) struct Mirror {
+    /// Whose facts are kept: those whose name it matched once. Everybody's, without one.
+    pattern: Option<Regex>,
+    entries: HashMap<IfIndex, Entry>,
+    news: News,
+    /// Interfaces in doubt, and when to ask for each.
+    doubtful: VecDeque<(Instant, IfIndex)>,
+    /// Announcements were lost, and whole interfaces may have come with them.
+    lost: bool,
+    /// While an answer is on its way: who was named since the question.
+    named: Option<HashMap<IfIndex, Named>>,
+    listed: Listed,
+}
+
+/// One interface.
+#[derive(Debug)]
+struct Entry {
+    /// `None` while its name has never matched. Then nothing is kept but that it exists.
+    facts: Option<Rc<Interface>>,
+    doubts: Doubts,
+    /// Whether it stands in `Mirror::doubtful`.
+    queued: bool,
+    /// Whether the listing that is going on has come to its link, and to its addresses.
+    link_listed: bool,
+    addresses_listed: bool,
+}
+
+/// What an announcement did to an interface while an answer was on its way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Named {
+    Changed,
+    Deleted,
+}
+
+impl Mirror {
+    pub(super) fn new(pattern: Option<Regex>) -> Self {
+        Self {
+            pattern,
+            entries: HashMap::new(),
+            news: News::default(),
+            doubtful: VecDeque::new(),
+            lost: false,
+            named: None,
+            listed: Listed::default(),
+        }
+    }
+
+    /// Begins with a look at everything.
+    pub(super) fn adopt(&mut self, interfaces: Vec<Interface>, complete: bool) {
+        for interface in interfaces {
+            let index = interface.index;
+            let facts = self.is_followed(&interface.name).then(|| Rc::new(interface));
+            self.entries.insert(index, Entry::new(facts, Doubts::NONE));
+            self.news.changed(index);
+        }
+        self.news.looked(complete);
+    }
+
+    /// Takes in what `datagram` announces at `now`.
+    pub(super) fn hear(&mut self, datagram: &[u8], now: Instant) {
+        for message in messages(datagram) {
+            match message.and_then(Announcement::parse) {
+                Ok(announcement) => self.take_in(announcement, now),
+                Err(Malformed) => self.lost = true,
+            }
+        }
+    }
+
+    /// `conf.all.forwarding` was asked for.
+    pub(super) fn host_forwards(&mut self, on: bool) {
+        self.news.host_forwards(on);
+    }
+
+    /// The next change that the world outside does not know.
+    pub(super) fn poll_change(&mut self) -> Option<Change> {
+        let entries = &self.entries;
+        self.news.poll(|index| {
+            let entry = entries.get(&index).filter(|entry| !entry.doubts.has(Doubts::NEVER_READ));
+            entry.and_then(|entry| entry.facts.clone())
+        })
+    }
+
+    /// What is known of every interface, by index.
+    pub(super) fn interfaces(&self) -> Vec<Interface> {
+        let mut all: Vec<_> =
+            self.entries.values().filter_map(|entry| entry.facts.as_deref().cloned()).collect();
+        all.sort_unstable_by_key(|interface| interface.index);
+        all
+    }
+
+    /// Whether [`Self::poll_change`] has something.
+    pub(super) fn has_news(&self) -> bool {
+        !self.news.is_empty()
+    }
+
+    /// Whether announcements were lost since this was last asked.
+    pub(super) fn take_lost(&mut self) -> bool {
+        mem::take(&mut self.lost)
+    }
+
+    /// Announcements were lost: everything is in doubt, and a listing has to follow.
+    pub(super) fn lose(&mut self) {
+        let followed = self.entries.values_mut().filter(|entry| entry.facts.is_some());
+        followed.for_each(|entry| entry.doubts.raise(Doubts::ALL));
+    }
+
+    /// When [`Self::next_doubt`] has something.
+    pub(super) fn doubt_due(&self) -> Option<Instant> {
+        self.doubtful.front().map(|&(due, _)| due)
+    }
+
+    /// How many interfaces are to be asked for by `now`.
+    pub(super) fn doubtful(&self, now: Instant) -> usize {
+        let due = self.doubtful.iter().take_while(|(due, _)| *due <= now);
+        due.filter(|(_, index)| {
+            self.entries.get(index).is_some_and(|entry| entry.queued && entry.doubts.any())
+        })
+        .count()
+    }
+
+    /// The next interface to ask for.
+    pub(super) fn next_doubt(&mut self, now: Instant) -> Option<IfIndex> {
+        while let Some((_, index)) = self.doubtful.pop_front_if(|(due, _)| *due <= now) {
+            if let Some(entry) = self.entries.get_mut(&index)
+                && mem::take(&mut entry.queued)
+                && entry.doubts.any()
+            {
+                return Some(index);
+            }
+        }
+        None
+    }
+
+    /// An interface, or several, are asked for now, each alone.
+    pub(super) fn ask(&mut self) {
+        self.named = Some(HashMap::new());
+    }
+
+    /// All answers of [`Self::ask`] were taken in.
+    pub(super) fn asked(&mut self) {
+        self.named = None;
+    }
+
+    /// What was found when the interface was asked for alone; `None` if there is none.
+    pub(super) fn answer(&mut self, index: IfIndex, found: Option<Interface>, now: Instant) {
+        if self.was_named(index).is_some() {
+            return self.doubt(index, Doubts::NONE, now);
+        }
+        let Some(found) = found else { return self.remove(index) };
+        let followed = self.is_followed(&found.name);
+        let Some(entry) = self.entries.get_mut(&index) else { return };
+        let unread = entry.doubts.has(Doubts::NEVER_READ);
+        entry.doubts = Doubts::NONE;
+        match &mut entry.facts {
+            Some(known) if **known == found && !unread => {}
+            None if !followed => {}
+            facts => {
+                *facts = Some(Rc::new(found));
+                self.news.changed(index);
+            }
+        }
+    }
+
+    fn take_in(&mut self, announcement: Announcement<'_>, now: Instant) {
+        if let (Some(named), Some(index)) = (&mut self.named, announcement.subject()) {
+            let deleted = matches!(announcement, Announcement::LinkGone(_));
+            named.insert(index, if deleted { Named::Deleted } else { Named::Changed });
+        }
+        match announcement {
+            Announcement::Link(link) => self.link(&link, now),
+            Announcement::LinkGone(index) => self.remove(index),
+            Announcement::Address(index, address) => self.address(index, address),
+            Announcement::AddressGone(index, address) => self.address_gone(index, address, now),
+            Announcement::Forwarding(index, on) => self.forwarding(index, on, now),
+            Announcement::SettingsGone(index) => self.settings_gone(index, now),
+            Announcement::SettingsUnclear(index) => self.settings_unclear(index, now),
+            Announcement::Unclear(index) => self.unclear(index, now),
+            Announcement::HostForwarding(on) => self.news.host_forwards(on),
+            Announcement::Other => {}
+        }
+    }
+
+    /// One that was just made is a new one, whatever is known of its index: the deletion of a predecessor may be among
+    /// what was lost.
+    fn link(&mut self, link: &Link<'_>, now: Instant) {
+        if link.made {
+            self.remove(link.index);
+            self.insert(link, Doubts::NONE);
+        } else if self.entries.contains_key(&link.index) {
+            self.update(link, now);
+        } else if link.whole {
+            // Of one that nobody knew, only a listing or a question can tell the addresses.
+            self.insert(link, Doubts::NEVER_READ);
+            self.doubt(link.index, Doubts::NONE, now);
+        }
+    }
+
+    fn insert(&mut self, link: &Link<'_>, doubts: Doubts) {
+        let facts = self.is_followed(&link.name).then(|| Rc::new(link.interface()));
+        let doubts = if facts.is_some() { doubts } else { Doubts::NONE };
+        self.entries.insert(link.index, Entry::new(facts, doubts));
+        self.news.changed(link.index);
+    }
+
+    fn update(&mut self, link: &Link<'_>, now: Instant) {
+        let followed = self.is_followed(&link.name);
+        let Some(entry) = self.entries.get_mut(&link.index) else { return };
+        match &mut entry.facts {
+            // Its name matches now, and nobody has kept its addresses.
+            None if followed => {
+                entry.facts = Some(Rc::new(link.interface()));
+                let kind = if link.whole { Doubts::NONE } else { Doubts::LINK };
+                self.doubt(link.index, Doubts::NEVER_READ.and(kind), now);
+            }
+            None => {}
+            Some(known) => {
+                let doubts = &mut entry.doubts;
+                doubts.settle(if link.whole { Doubts::LINK.and(Doubts::SETTINGS) } else { Doubts::SETTINGS });
+                if link.agrees_with(known) {
+                    return;
+                }
+                let moved = link.whole && !link.has_master(known.master.as_ref());
+                let known = Rc::make_mut(known);
+                if known.flags.up && !link.flags.up {
+                    // `addrconf_ifdown()`: the addresses that stay (`keep_addr_on_down`) have to be detected again, and
+                    // the kernel says nothing of that before they are.
+                    known.addresses.iter_mut().for_each(|address| address.flags.tentative = true);
+                }
+                link.tell(known);
+                if link.whole && link.ipv6.is_none() {
+                    known.addresses.clear();
+                }
+                let has_addresses = !known.addresses.is_empty();
+                self.news.changed(link.index);
+                if moved && has_addresses {
+                    // A VRF takes addresses away and gives them back, those that stay without a word.
+                    self.doubt(link.index, Doubts::ADDRESSES, now);
+                }
+            }
+        }
+    }
+
+    fn remove(&mut self, index: IfIndex) {
+        if let Some(Entry { facts: Some(_), .. }) = self.entries.remove(&index) {
+            self.news.gone(index);
+        }
+    }
+
+    fn address(&mut self, index: IfIndex, address: Address) {
+        let Some(known) = self.facts(index) else { return };
+        match known.addresses.iter().position(|one| one.address == address.address) {
+            Some(place) if known.addresses[place] == address => return,
+            Some(place) => Rc::make_mut(known).addresses[place] = address,
+            None => Rc::make_mut(known).addresses.push(address),
+        }
+        Rc::make_mut(known).addresses.sort_unstable();
+        self.news.changed(index);
+    }
+
+    /// Where IPv6 is switched off the addresses go, and nothing else is said. They also go with the link being down or
+    /// its MTU too small, but that was announced before.
+    fn address_gone(&mut self, index: IfIndex, address: Ipv6Addr, now: Instant) {
+        let Some(known) = self.facts(index) else { return };
+        let has_ipv6 = known.ipv6.is_some_and(|ipv6| !ipv6.disabled) && known.mtu >= MIN_MTU;
+        let place = known.addresses.iter().position(|one| one.address == address);
+        if let Some(place) = place {
+            Rc::make_mut(known).addresses.remove(place);
+        }
+        let bare = known.addresses.is_empty() && known.flags.up && has_ipv6;
+        if place.is_some() {
+            self.news.changed(index);
+        }
+        if bare {
+            self.doubt(index, Doubts::SETTINGS, now);
+        }
+    }
+
+    fn forwarding(&mut self, index: IfIndex, on: bool, now: Instant) {
+        let Some(known) = self.facts(index) else { return };
+        match known.ipv6 {
+            Some(ipv6) if ipv6.forwarding == on => {}
+            Some(ipv6) => {
+                Rc::make_mut(known).ipv6 = Some(Ipv6Settings { forwarding: on, ..ipv6 });
+                self.news.changed(index);
+            }
+            // IPv6 is back, with settings of which this is one.
+            None => return self.doubt(index, Doubts::SETTINGS, now),
+        }
+        if let Some(entry) = self.entries.get_mut(&index) {
+            entry.doubts.settle(Doubts::DETACHED);
+        }
+    }
+
+    /// With too small an MTU IPv6 is gone. With a link that is being deleted, the link itself is in a moment; with a new
+    /// name the settings are back in a moment.
+    fn settings_gone(&mut self, index: IfIndex, now: Instant) {
+        let Some(known) = self.facts(index) else { return };
+        if known.mtu >= MIN_MTU {
+            return self.doubt(index, Doubts::DETACHED, now);
+        }
+        if known.ipv6.is_none() && known.addresses.is_empty() {
+            return;
+        }
+        let known = Rc::make_mut(known);
+        known.ipv6 = None;
+        known.addresses.clear();
+        self.news.changed(index);
+    }
+
+    fn settings_unclear(&mut self, index: IfIndex, now: Instant) {
+        if self.facts(index).is_some() {
+            self.doubt(index, Doubts::SETTINGS, now);
+        }
+    }
+
+    fn unclear(&mut self, index: IfIndex, now: Instant) {
+        if let hash_map::Entry::Vacant(vacant) = self.entries.entry(index) {
+            vacant.insert(Entry::new(None, Doubts::NONE));
+        }
+        self.doubt(index, Doubts::LINK.and(Doubts::SETTINGS).and(Doubts::ADDRESSES), now);
+    }
+
+    /// Adds doubts about an interface that exists, and has it asked for if there are any.
+    fn doubt(&mut self, index: IfIndex, doubts: Doubts, now: Instant) {
+        let Some(entry) = self.entries.get_mut(&index) else { return };
+        entry.doubts.raise(doubts);
+        if entry.doubts.any() && !mem::replace(&mut entry.queued, true) {
+            self.doubtful.push_back((now + GRACE, index));
+        }
+    }
+
+    fn facts(&mut self, index: IfIndex) -> Option<&mut Rc<Interface>> {
+        self.entries.get_mut(&index)?.facts.as_mut()
+    }
+
+    fn is_followed(&self, name: &str) -> bool {
+        self.pattern.as_ref().is_none_or(|pattern| pattern.is_match(name))
+    }
+
+    fn was_named(&self, index: IfIndex) -> Option<Named> {
+        self.named.as_ref()?.get(&index).copied()
+    }
+}
+
+impl Entry {
+    fn new(facts: Option<Rc<Interface>>, doubts: Doubts) -> Self {
+        Self { facts, doubts, queued: false, link_listed: false, addresses_listed: false }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,87 @@
+//! What the world outside does not know yet: each interface once, in the order in which they first changed.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    mem,
+    rc::Rc,
+};
+
+use crate::{addr::IfIndex, engine::interface::Interface};
+
+/// Something that has changed, as it is now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// The interface was deleted. One with the same index that comes after this is another one.
+    Gone(IfIndex),
+    /// The interface is new, or has changed.
+    Seen(Rc<Interface>),
+    /// `conf.all.forwarding` is this now.
+    HostForwarding(bool),
+    /// Everything there is was looked at.
+    Looked {
+        /// Whether nothing is left that was never seen. Otherwise look again after a while.
+        complete: bool,
+    },
+}
+
+#[derive(Debug, Default)]
+pub(super) struct News {
+    order: VecDeque<IfIndex>,
+    changes: HashMap<IfIndex, What>,
+    host: Option<bool>,
+    looked: Option<bool>,
+}
+
+#[derive(Debug, Default)]
+struct What {
+    gone: bool,
+    changed: bool,
+}
+
+impl News {
+    pub(super) fn changed(&mut self, index: IfIndex) {
+        self.of(index).changed = true;
+    }
+
+    pub(super) fn gone(&mut self, index: IfIndex) {
+        *self.of(index) = What { gone: true, changed: false };
+    }
+
+    pub(super) fn host_forwards(&mut self, on: bool) {
+        self.host = Some(on);
+    }
+
+    pub(super) fn looked(&mut self, complete: bool) {
+        self.looked = Some(complete);
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.order.is_empty() && self.host.is_none() && self.looked.is_none()
+    }
+
+    /// The next one; `now` shows an interface as it is.
+    pub(super) fn poll(&mut self, now: impl Fn(IfIndex) -> Option<Rc<Interface>>) -> Option<Change> {
+        while let Some(&index) = self.order.front() {
+            let what = self.changes.get_mut(&index).expect("what is in order has changed");
+            if mem::take(&mut what.gone) {
+                return Some(Change::Gone(index));
+            }
+            let changed = what.changed;
+            self.order.pop_front();
+            self.changes.remove(&index);
+            if let Some(interface) = changed.then(|| now(index)).flatten() {
+                return Some(Change::Seen(interface));
+            }
+        }
+        let host = self.host.take().map(Change::HostForwarding);
+        host.or_else(|| self.looked.take().map(|complete| Change::Looked { complete }))
+    }
+
+    fn of(&mut self, index: IfIndex) -> &mut What {
+        let order = &mut self.order;
+        self.changes.entry(index).or_insert_with(|| {
+            order.push_back(index);
+            What::default()
+        })
+    }
+}

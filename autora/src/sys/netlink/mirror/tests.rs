@@ -1,0 +1,436 @@
+use proptest::prelude::*;
+
+use super::*;
+use crate::sys::netlink::{decode, message::messages};
+use bytes::{
+    DOWN, NewLink, TENTATIVE, address, address_gone, forwarding, link, link_gone, made, settings_gone,
+    settings_untold,
+};
+
+mod bytes;
+
+const NOW: Instant = Instant::from_boot(Duration::from_secs(100));
+const LINK_LOCAL: &str = "fe80::1";
+const NOBODY: [u32; 0] = [];
+const GLOBAL: &str = "2001:db8::1";
+
+fn index(raw: u32) -> IfIndex {
+    IfIndex::new(raw).unwrap()
+}
+
+/// A mirror and what it said.
+struct Scene(Mirror);
+
+impl Scene {
+    /// Knows `tap7`, index 7, up, forwarding, with both addresses.
+    fn new() -> Self {
+        let mut scene = Self::empty();
+        scene.hear(&[made(7, "tap7"), address(7, LINK_LOCAL, 0), address(7, GLOBAL, 0)]);
+        assert_eq!(scene.said(), ["seen #7 tap7 with 2"]);
+        scene
+    }
+
+    fn empty() -> Self {
+        Self(Mirror::new(Some(Regex::new("^tap").unwrap())))
+    }
+
+    fn hear(&mut self, messages: &[Vec<u8>]) {
+        self.0.hear(&messages.concat(), NOW);
+    }
+
+    fn changes(&mut self) -> Vec<Change> {
+        std::iter::from_fn(|| self.0.poll_change()).collect()
+    }
+
+    fn said(&mut self) -> Vec<String> {
+        let words = |change| match change {
+            Change::Gone(index) => format!("gone {index:?}"),
+            Change::Seen(interface) => {
+                let Interface { index, name, addresses, .. } = &*interface;
+                format!("seen {index:?} {name} with {}", addresses.len())
+            }
+            Change::HostForwarding(on) => format!("host {on}"),
+            Change::Looked { complete } => format!("looked {complete}"),
+        };
+        self.changes().into_iter().map(words).collect()
+    }
+
+    /// The one interface that has changed.
+    fn seen(&mut self) -> Rc<Interface> {
+        match self.changes().as_slice() {
+            [Change::Seen(interface)] => interface.clone(),
+            others => panic!("{others:?}"),
+        }
+    }
+
+    /// Whom it wants asked for, once their time has come.
+    fn doubts(&mut self) -> Vec<u32> {
+        std::iter::from_fn(|| self.0.next_doubt(NOW + GRACE)).map(IfIndex::get).collect()
+    }
+
+    /// Everything is listed: whole links, or their IPv6 part alone, and addresses.
+    fn list(&mut self, whole: bool, complete: bool, links: &[NewLink], addresses: &[Vec<u8>]) {
+        self.0.begin_listing();
+        self.list_on(whole, complete, links, addresses);
+    }
+
+    fn list_on(&mut self, whole: bool, complete: bool, links: &[NewLink], addresses: &[Vec<u8>]) {
+        for link in links {
+            let bytes = if whole { link.whole() } else { link.inet6() };
+            self.0.list_link(&decode::link(payload(&bytes)).unwrap(), NOW);
+        }
+        self.0.end_links(whole, complete, NOW);
+        for address in addresses {
+            let (owner, address) = decode::address(payload(address)).unwrap().unwrap();
+            self.0.list_address(owner, address, complete, NOW);
+        }
+        self.0.end_listing(complete, NOW);
+    }
+}
+
+fn payload(message: &[u8]) -> &[u8] {
+    messages(message).next().unwrap().unwrap().payload
+}
+
+fn tap7() -> Vec<Vec<u8>> {
+    vec![address(7, LINK_LOCAL, 0), address(7, GLOBAL, 0)]
+}
+
+/// What each announcement alone does to an interface: whether it is as expected then, and whether somebody has to ask.
+#[test]
+fn what_announcements_carry() {
+    type Holds = fn(&Interface) -> bool;
+    let cases: &[(&str, Vec<Vec<u8>>, Holds)] = &[
+        ("down", vec![NewLink { flags: DOWN, ..link(7, "tap7") }.whole()], |found| !found.flags.up),
+        ("a new name", vec![link(7, "tap8").whole()], |found| found.name == "tap8"),
+        ("a name that matches no more", vec![link(7, "x").whole()], |found| found.name == "x"),
+        ("MTU", vec![NewLink { mtu: 1400, ..link(7, "tap7") }.whole()], |found| found.mtu == 1400),
+        ("tentative", vec![address(7, GLOBAL, TENTATIVE)], |found| {
+            found.addresses.len() == 2 && found.addresses[0].flags.tentative
+        }),
+        ("a further address", vec![address(7, "2001:db8::2", 0)], |found| found.addresses.len() == 3),
+        ("an address gone", vec![address_gone(7, GLOBAL)], |found| found.addresses.len() == 1),
+        ("forwarding", vec![forwarding(7, 0)], |found| !found.ipv6.unwrap().forwarding),
+        (
+            "too small an MTU",
+            vec![
+                NewLink { mtu: 1279, ..link(7, "tap7") }.whole(),
+                address_gone(7, GLOBAL),
+                address_gone(7, LINK_LOCAL),
+                settings_gone(7),
+            ],
+            |found| found.ipv6.is_none() && found.addresses.is_empty(),
+        ),
+        (
+            "and back",
+            vec![
+                NewLink { mtu: 1279, ..link(7, "tap7") }.whole(),
+                settings_gone(7),
+                NewLink { settings: None, ..link(7, "tap7") }.whole(),
+                forwarding(7, 0),
+                NewLink { settings: Some([0, 0, 0]), ..link(7, "tap7") }.inet6(),
+            ],
+            |found| found.ipv6.is_some_and(|ipv6| !ipv6.forwarding) && found.addresses.is_empty(),
+        ),
+        (
+            "renamed, with its settings",
+            vec![link(7, "tap8").whole(), settings_gone(7), forwarding(7, 1)],
+            |found| found.name == "tap8" && found.ipv6.is_some() && found.addresses.len() == 2,
+        ),
+        (
+            "taken down with its addresses",
+            vec![
+                NewLink { flags: DOWN, ..link(7, "tap7") }.whole(),
+                address_gone(7, LINK_LOCAL),
+                address_gone(7, GLOBAL),
+            ],
+            |found| !found.flags.up && found.addresses.is_empty(),
+        ),
+        (
+            "taken down, an address kept, and up again: it is detected anew",
+            vec![NewLink { flags: DOWN, ..link(7, "tap7") }.whole(), link(7, "tap7").whole()],
+            |found| found.addresses.iter().all(|address| address.flags.tentative),
+        ),
+    ];
+    for (what, messages, holds) in cases {
+        let mut scene = Scene::new();
+        scene.hear(messages);
+        let found = scene.seen();
+        assert!(holds(&found), "{what}: {found:?}");
+        assert_eq!(scene.doubts(), NOBODY, "{what}");
+        scene.hear(&messages[messages.len() - 1..]);
+        assert_eq!(scene.said(), [""; 0], "{what}: said again, it changes nothing");
+    }
+}
+
+#[test]
+fn what_they_do_not_carry_is_asked_for() {
+    let back_while_down = NewLink { flags: DOWN, settings: None, ..link(7, "tap7") }.whole();
+    let enslaved = NewLink { master: Some((3, "vrf\0")), ..link(7, "tap7") }.whole();
+    let off = NewLink { settings: Some([1, 1, 0]), ..link(7, "tap7") };
+    let cases: &[(&str, Vec<Vec<u8>>, Option<Vec<u8>>)] = &[
+        ("the last address", vec![address_gone(7, GLOBAL), address_gone(7, LINK_LOCAL)], Some(off.whole())),
+        ("a setting untold", vec![settings_untold(7)], Some(off.inet6())),
+        ("settings gone for no reason known", vec![settings_gone(7)], Some(forwarding(7, 1))),
+        ("IPv6 back while down", vec![back_while_down, forwarding(7, 1)], Some(off.inet6())),
+        ("another master", vec![enslaved], None),
+    ];
+    for (what, messages, settled_by) in cases {
+        let mut scene = Scene::new();
+        scene.hear(messages);
+        assert_eq!(scene.0.next_doubt(NOW), None, "{what}: not before its time");
+        assert_eq!(scene.doubts(), [7], "{what}");
+        assert_eq!(scene.doubts(), NOBODY, "{what}: once");
+        let mut scene = Scene::new();
+        scene.hear(messages);
+        if let Some(settled_by) = settled_by {
+            scene.hear(&[settled_by.clone()]);
+            assert_eq!(scene.doubts(), NOBODY, "{what}: settled by an announcement");
+        }
+        let mut scene = Scene::new();
+        scene.hear(messages);
+        scene.hear(&[link_gone(7)]);
+        assert_eq!(scene.doubts(), NOBODY, "{what}: it is gone");
+    }
+}
+
+#[test]
+fn deleted_and_made_again_is_another_one() {
+    let mut scene = Scene::new();
+    scene.hear(&[
+        address(7, "2001:db8::2", 0),
+        link_gone(7),
+        made(7, "tap7"),
+        address(7, "2001:db8:9::1", 0),
+    ]);
+    assert_eq!(scene.said(), ["gone #7", "seen #7 tap7 with 1"]);
+    scene.hear(&[made(7, "tap7")]);
+    assert_eq!(scene.said(), ["gone #7", "seen #7 tap7 with 0"], "though its deletion was lost");
+    scene.hear(&[link_gone(7), made(7, "x")]);
+    assert_eq!(scene.said(), ["gone #7"], "and nobody's business any more");
+    scene.hear(&[link_gone(7), made(7, "tap7"), link_gone(7)]);
+    assert_eq!(scene.said(), ["gone #7"], "never seen");
+}
+
+/// As the kernel wrote it when `ip` deleted an interface and made another one with its index, name and all in one go.
+#[test]
+fn deleted_and_made_again_as_recorded() {
+    let recorded = include_bytes!("tests/recreated.bin");
+    let mut scene = Scene(Mirror::new(Some(Regex::new("^x$").unwrap())));
+    scene.0.hear(&made(77, "x"), NOW);
+    scene.0.hear(&address(77, "2001:db8:1::1", 0), NOW);
+    assert_eq!(scene.said(), ["seen #77 x with 1"]);
+    scene.0.hear(recorded, NOW);
+    let changes = scene.changes();
+    let [Change::Gone(gone), Change::Seen(found)] = changes.as_slice() else { panic!("{changes:?}") };
+    assert_eq!((*gone, found.index, found.link_address), (index(77), index(77), Some([2, 0, 0, 0, 0, 2])));
+    let addresses: Vec<_> = found.addresses.iter().map(|one| one.address.to_string()).collect();
+    assert_eq!(addresses, ["2001:db8:2::1"]);
+    assert_eq!(scene.doubts(), NOBODY, "nothing had to be asked");
+}
+
+#[test]
+fn changes_come_in_order_each_interface_once() {
+    let mut scene = Scene::empty();
+    scene.hear(&[made(9, "tap9"), made(7, "tap7"), address(9, GLOBAL, 0), address(9, LINK_LOCAL, 0)]);
+    scene.hear(&[address(7, GLOBAL, 0)]);
+    assert_eq!(scene.said(), ["seen #9 tap9 with 2", "seen #7 tap7 with 1"]);
+    assert_eq!(scene.said(), [""; 0]);
+}
+
+#[test]
+fn of_other_names_nothing_is_kept_until_one_matches() {
+    let mut scene = Scene::empty();
+    scene.hear(&[
+        made(5, "eth5"),
+        address(5, GLOBAL, 0),
+        settings_gone(5),
+        settings_untold(5),
+        forwarding(5, 1),
+    ]);
+    assert_eq!((scene.said(), scene.doubts()), (vec![], vec![]));
+    scene.hear(&[link(5, "tap5").whole()]);
+    assert_eq!(scene.said(), [""; 0], "its addresses are not known");
+    assert_eq!(scene.doubts(), [5]);
+    let found = decode::interface(payload(&link(5, "tap5").whole())).unwrap();
+    scene.0.ask();
+    scene.0.answer(index(5), Some(found), NOW);
+    scene.0.asked();
+    assert_eq!(scene.said(), ["seen #5 tap5 with 0"]);
+}
+
+/// The answer may be older than what was announced before it was read.
+#[test]
+fn an_answer_does_not_stand_against_what_was_announced_meanwhile() {
+    let found = decode::interface(payload(&link(7, "tap7").whole())).unwrap();
+    for (what, meanwhile, asked_again) in [
+        ("nothing", vec![], false),
+        ("a change", vec![address(7, GLOBAL, TENTATIVE)], true),
+        ("another one", vec![link_gone(7), made(7, "tap7"), address(7, LINK_LOCAL, 0)], false),
+    ] {
+        let mut scene = Scene::new();
+        scene.hear(&[settings_untold(7)]);
+        assert_eq!(scene.doubts(), [7]);
+        scene.0.ask();
+        scene.hear(&meanwhile);
+        scene.0.answer(index(7), Some(found.clone()), NOW);
+        scene.0.asked();
+        let taken_in = scene.0.interfaces() == [found.clone()];
+        assert_eq!(taken_in, meanwhile.is_empty(), "{what}");
+        assert_eq!(scene.doubts() == [7], asked_again, "{what}");
+    }
+}
+
+#[test]
+fn nobody_there_is_an_answer() {
+    let mut scene = Scene::new();
+    scene.hear(&[settings_untold(7)]);
+    scene.0.ask();
+    scene.0.answer(index(7), None, NOW);
+    assert_eq!(scene.said(), ["gone #7"]);
+}
+
+#[test]
+fn a_listing_finds_what_is_new_has_changed_and_is_gone() {
+    for whole in [true, false] {
+        let mut scene = Scene::new();
+        scene.hear(&[made(8, "tap8"), made(9, "tap9"), address(9, GLOBAL, 0)]);
+        scene.said();
+        let links = [link(7, "tap7"), NewLink { settings: Some([0, 1, 0]), ..link(9, "tap9") }];
+        scene.list(whole, true, &links, &tap7());
+        if whole {
+            assert_eq!(scene.said(), ["seen #9 tap9 with 0", "gone #8"]);
+            assert_eq!(scene.doubts(), NOBODY);
+        } else {
+            assert_eq!(scene.said(), ["seen #9 tap9 with 0"]);
+            assert_eq!(scene.doubts(), [8], "it may only have lost its IPv6 part");
+        }
+        scene.list(whole, true, &links, &tap7());
+        assert_eq!(scene.said(), [""; 0], "a second time it changes nothing");
+    }
+}
+
+/// After lost announcements everything is in doubt, and a listing settles that.
+#[test]
+fn a_listing_after_an_overrun() {
+    let mut scene = Scene::new();
+    scene.0.lose();
+    scene.list(
+        true,
+        true,
+        &[link(7, "tap7"), link(8, "tap8")],
+        &[tap7(), vec![address(8, GLOBAL, 0)]].concat(),
+    );
+    assert_eq!(scene.said(), ["seen #8 tap8 with 1"]);
+    assert_eq!(scene.doubts(), NOBODY);
+
+    // Named while the listing went on: what is not known for sure of it is asked for.
+    scene.0.lose();
+    scene.0.begin_listing();
+    scene.hear(&[address(7, "2001:db8::2", 0), made(9, "tap9"), link_gone(8)]);
+    scene.list_on(true, true, &[link(7, "tap7"), link(8, "tap8")], &tap7());
+    assert_eq!(
+        scene.said(),
+        ["seen #7 tap7 with 3", "seen #9 tap9 with 0", "gone #8"]
+    );
+    assert_eq!(scene.doubts(), [7], "not the new one");
+}
+
+/// `NLM_F_DUMP_INTR`: what it left out may be there.
+#[test]
+fn an_interrupted_listing_takes_nothing_away() {
+    for whole in [true, false] {
+        let mut scene = Scene::new();
+        scene.hear(&[made(8, "tap8")]);
+        scene.said();
+        scene.list(whole, false, &[link(8, "tap8")], &[]);
+        assert_eq!(scene.said(), [""; 0], "whole: {whole}");
+        assert_eq!(scene.doubts(), [7], "whole: {whole}");
+        scene.list(whole, false, &[link(7, "tap7"), link(8, "tap8")], &tap7()[..1]);
+        assert_eq!(scene.said(), [""; 0], "an address left out, whole: {whole}");
+        assert_eq!(scene.doubts(), [7]);
+    }
+    // One that is found for the first time may lack addresses.
+    let mut scene = Scene::empty();
+    scene.list(true, false, &[link(7, "tap7")], &tap7()[..1]);
+    assert_eq!((scene.said(), scene.doubts()), (vec![], vec![7]));
+    // The control: complete, it takes away.
+    let mut scene = Scene::new();
+    scene.list(true, true, &[link(7, "tap7")], &tap7()[..1]);
+    assert_eq!(scene.said(), ["seen #7 tap7 with 1"]);
+}
+
+#[test]
+fn in_a_listing_announcements_know_better() {
+    let mut scene = Scene::new();
+    scene.0.begin_listing();
+    scene.hear(&[address_gone(7, GLOBAL), made(8, "tap8"), link_gone(8)]);
+    scene.list_on(true, true, &[link(7, "tap7"), link(8, "tap8")], &tap7());
+    assert_eq!(scene.said(), ["seen #7 tap7 with 1", "gone #8"]);
+    assert_eq!(scene.doubts(), NOBODY);
+}
+
+#[test]
+fn malformed_bytes_lose_everything() {
+    let mut scene = Scene::new();
+    assert!(!scene.0.take_lost());
+    scene.hear(&[vec![1, 2, 3]]);
+    assert!(scene.0.take_lost() && !scene.0.take_lost());
+}
+
+fn any_message() -> impl Strategy<Value = Vec<u8>> {
+    let name = prop::sample::select(vec!["tap7", "tap8", "x"]);
+    let flags = prop::sample::select(vec![bytes::UP, DOWN]);
+    let change = prop::sample::select(vec![0, bytes::MADE]);
+    let mtu = prop::sample::select(vec![1279_u32, 1500]);
+    let settings = prop::option::of([0_u32..2, 0_u32..2, 0_u32..2]);
+    let new_link = (1_u32..4, name, flags, change, mtu, settings).prop_map(
+        |(index, name, flags, change, mtu, settings)| {
+            NewLink { index, name, flags, change, mtu, master: None, settings }.whole()
+        },
+    );
+    let ip = prop::sample::select(vec![LINK_LOCAL, GLOBAL, "2001:db8::2"]);
+    prop_oneof![
+        3 => new_link,
+        1 => (1_u32..4).prop_map(link_gone),
+        3 => (1_u32..4, ip.clone(), prop::sample::select(vec![0, TENTATIVE]))
+            .prop_map(|(index, ip, flags)| address(index, ip, flags)),
+        2 => (1_u32..4, ip).prop_map(|(index, ip)| address_gone(index, ip)),
+        1 => (1_u32..4, 0_u32..2).prop_map(|(index, on)| forwarding(index, on)),
+        1 => (1_u32..4).prop_map(settings_gone),
+        1 => (1_u32..4).prop_map(settings_untold),
+    ]
+}
+
+proptest! {
+    /// However messages are split into batches, whoever takes the changes in knows what the mirror knows.
+    #[test]
+    fn whoever_follows_the_changes_knows_the_same(
+        messages in prop::collection::vec(any_message(), 0..40),
+        batch in 1_usize..8,
+    ) {
+        let mut scene = Scene::empty();
+        let mut known = HashMap::new();
+        for messages in messages.chunks(batch) {
+            scene.hear(messages);
+            let mut seen = HashMap::new();
+            for change in scene.changes() {
+                match change {
+                    Change::Gone(index) => {
+                        prop_assert!(!seen.contains_key(&index), "never gone after it was seen");
+                        known.remove(&index);
+                    }
+                    Change::Seen(interface) => {
+                        prop_assert!(seen.insert(interface.index, ()).is_none(), "once in a batch");
+                        known.insert(interface.index, interface);
+                    }
+                    Change::HostForwarding(_) | Change::Looked { .. } => {}
+                }
+            }
+        }
+        let unread: Vec<_> = scene.0.entries.iter().filter(|(_, entry)| entry.doubts.has(Doubts::NEVER_READ)).map(|(&index, _)| index).collect();
+        let mirrored = scene.0.interfaces().into_iter().filter(|interface| !unread.contains(&interface.index));
+        let mirrored: HashMap<_, _> = mirrored.map(|interface| (interface.index, Rc::new(interface))).collect();
+        prop_assert_eq!(known, mirrored);
+    }
+}
