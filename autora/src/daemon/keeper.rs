@@ -1,10 +1,11 @@
-//! Keeping the fleet's memory for a successor: a little after each change of it, never per advertisement.
+//! Keeping the fleet's memory for a successor: each change of it a little later, and never an advertisement.
 
-use std::{path::Path, time::Duration};
+use std::{collections::BTreeSet, io, mem, path::Path, time::Duration};
 
 use tracing::{debug, info, warn};
 
 use crate::{
+    addr::IfIndex,
     engine::{
         Fleet, Instant,
         memory::{Completeness, Memory},
@@ -13,18 +14,21 @@ use crate::{
     sys::state_file::{Found, StateFile},
 };
 
-/// How long changes are gathered before all is written: the file is written whole, so that a thousand interfaces that
-/// come at once must not cost a thousand files of a thousand. A crash within that time loses little: what guests were
-/// told before is still there, and a prefix that is missing in it was advertised a moment ago for the first time.
+/// How long changes are gathered before they are written: what comes by the thousand is written by the hundred, and an
+/// interface whose first advertisements and addresses come one after the other is written once. A crash within that time
+/// loses little: what guests were told before is still there, and a prefix that is missing in it was advertised a moment
+/// ago for the first time.
 const GATHER: Duration = Duration::from_millis(250);
 
-/// Time to the next try after one that failed.
+/// Time to the next try after one that failed; it writes everything, however much has changed meanwhile.
 const RETRY: Duration = Duration::from_secs(30);
 
 /// Keeps the memory, as long as there is a place for it.
 #[derive(Debug)]
 pub(super) struct Keeper {
     file: Option<StateFile>,
+    /// Interfaces of which something new is to be saved.
+    changed: BTreeSet<IfIndex>,
     due: Option<Instant>,
     failing: bool,
 }
@@ -32,7 +36,7 @@ pub(super) struct Keeper {
 impl Keeper {
     /// One that keeps nothing.
     pub(super) const fn forgetful() -> Self {
-        Self { file: None, due: None, failing: false }
+        Self { file: None, changed: BTreeSet::new(), due: None, failing: false }
     }
 
     /// Hands the memory of a former daemon to `fleet`. From here on it counts as unclean, also if this daemon dies
@@ -51,9 +55,9 @@ impl Keeper {
         };
         recall(&file, fleet, now);
         let mut keeper = Self { file: Some(file), ..Self::forgetful() };
-        keeper.save(fleet.memory(now), now);
+        keeper.save_all(fleet.memory(now), now);
         if keeper.failing
-            && let Some(file) = &keeper.file
+            && let Some(file) = &mut keeper.file
         {
             // What is there says more than can be vouched for.
             _ = file.remove();
@@ -63,14 +67,16 @@ impl Keeper {
 
     /// Notes whether there is something to save, and saves what is due.
     pub(super) fn attend(&mut self, fleet: &mut Fleet, now: Instant) {
+        let news = fleet.take_news();
         if self.file.is_none() {
             return;
         }
-        if fleet.take_news() {
+        if !news.is_empty() {
+            self.changed.extend(news);
             self.due.get_or_insert(now + GATHER);
         }
         if self.due.is_some_and(|due| due <= now) {
-            self.save(fleet.memory(now), now);
+            self.save_changes(fleet, now);
         }
     }
 
@@ -81,14 +87,26 @@ impl Keeper {
 
     /// The daemon ends in good order, and has sent its last advertisement.
     pub(super) fn close(&mut self, fleet: &Fleet, now: Instant) {
-        self.save(Memory { completeness: Completeness::Clean, ..fleet.memory(now) }, now);
+        self.save_all(Memory { completeness: Completeness::Clean, ..fleet.memory(now) }, now);
     }
 
-    fn save(&mut self, memory: Memory, now: Instant) {
-        let Some(file) = &self.file else { return };
-        let result = file.write(memory);
+    /// What changed is added to what is there, so that an event costs the same among any number of interfaces.
+    fn save_changes(&mut self, fleet: &Fleet, now: Instant) {
+        let changed = mem::take(&mut self.changed);
+        let updates: Vec<_> = changed.into_iter().map(|index| fleet.update(index, now)).collect();
+        self.save(|file| file.update(&updates, || fleet.memory(now)), now);
+    }
+
+    fn save_all(&mut self, memory: Memory, now: Instant) {
+        self.changed.clear();
+        self.save(|file| file.write(memory), now);
+    }
+
+    fn save(&mut self, write: impl FnOnce(&mut StateFile) -> io::Result<()>, now: Instant) {
+        let Some(file) = &mut self.file else { return };
+        let result = write(file);
         self.due = result.is_err().then(|| now + RETRY);
-        let failed_before = std::mem::replace(&mut self.failing, result.is_err());
+        let failed_before = mem::replace(&mut self.failing, result.is_err());
         match result {
             Ok(()) if failed_before => info!(file = %file.path().display(), "the state can be saved again"),
             Ok(()) => {}

@@ -19,7 +19,7 @@ use super::{
     },
     eligibility::{self, Policy, Reason, Service, Verdict},
     interface::Interface,
-    memory::{Completeness, Memory, Past, Remembered},
+    memory::{Completeness, Memory, Past, Remembered, Update},
 };
 use crate::{
     addr::{IfIndex, LinkLocal},
@@ -39,8 +39,8 @@ pub struct Fleet {
     remembered: HashMap<IfIndex, (String, Past)>,
     /// When that life may have sent last on any interface, if it could not say.
     may_have_sent: Option<Instant>,
-    /// Whether there is news for [`Fleet::memory`].
-    has_news: bool,
+    /// Interfaces of which [`Fleet::memory`] has something new to say.
+    news: BTreeSet<IfIndex>,
 }
 
 /// Something that has to happen outside. Actions are carried out in the order in which they come.
@@ -132,7 +132,7 @@ impl Fleet {
             stopping: false,
             remembered: HashMap::new(),
             may_have_sent: None,
-            has_news: false,
+            news: BTreeSet::new(),
         }
     }
 
@@ -144,28 +144,34 @@ impl Fleet {
         };
         let interfaces = memory.at(now).interfaces.into_iter();
         self.remembered = interfaces.map(|known| (known.index, (known.name, known.past))).collect();
-        self.has_news = true;
     }
 
     /// What a successor has to know if this life ends without a word after `now`.
     #[must_use]
     pub fn memory(&self, now: Instant) -> Memory {
-        let of = |index: &IfIndex, name: &String, past: &Past| Remembered {
-            index: *index,
-            name: name.clone(),
-            past: past.clone(),
-        };
-        let unseen = self.remembered.iter().map(|(index, (name, past))| of(index, name, past));
-        let members = self.members.iter();
-        let seen = members.map(|(index, member)| of(index, &member.seen.name, member.advertiser.past()));
-        let interfaces = unseen.chain(seen).filter(|known| known.past.matters(now)).collect();
+        let indices = self.remembered.keys().chain(self.members.keys());
+        let interfaces = indices.filter_map(|index| self.known_of(*index, now)).collect();
         let valid_lifetime = self.parameters.valid_lifetime;
         Memory { completeness: Completeness::Unclean { valid_lifetime }, interfaces }
     }
 
-    /// Whether [`Fleet::memory`] has changed since this was last asked, but for the time that passes.
-    pub fn take_news(&mut self) -> bool {
-        mem::take(&mut self.has_news)
+    /// What [`Fleet::memory`] says at `now` of one interface.
+    #[must_use]
+    pub fn update(&self, index: IfIndex, now: Instant) -> Update {
+        self.known_of(index, now).map_or(Update::Gone(index), Update::Known)
+    }
+
+    /// The interfaces of which [`Fleet::memory`] has something new to say since this was last asked, or since
+    /// [`Fleet::recall`]. That time passes, and promises with it, is no news.
+    pub fn take_news(&mut self) -> BTreeSet<IfIndex> {
+        mem::take(&mut self.news)
+    }
+
+    fn known_of(&self, index: IfIndex, now: Instant) -> Option<Remembered> {
+        let seen = self.members.get(&index).map(|member| (&member.seen.name, member.advertiser.past()));
+        let unseen = || self.remembered.get(&index).map(|(name, past)| (name, past));
+        let (name, past) = seen.or_else(unseen)?;
+        past.matters(now).then(|| Remembered { index, name: name.clone(), past: past.clone() })
     }
 
     /// Everything there is was looked at: reconciles each interface and forgets those that are not among them.
@@ -184,7 +190,7 @@ impl Fleet {
     /// Everything there is was looked at, and what has changed was told: what a former life left of others concerns
     /// nobody any more, and what stood in the way of an interface without being a part of it may be gone.
     pub fn all_seen(&mut self, now: Instant) {
-        self.has_news |= !mem::take(&mut self.remembered).is_empty();
+        self.news.extend(self.remembered.drain().map(|(index, _)| index));
         let waiting = self.members.values().filter(|member| !member.stays_as_it_is());
         for interface in waiting.map(|member| member.seen.clone()).collect::<Vec<_>>() {
             self.reconcile(interface, now);
@@ -214,7 +220,9 @@ impl Fleet {
             Member::new(interface.clone(), past.unwrap_or(unknown))
         });
         let before = mem::replace(&mut member.verdict, verdict);
-        self.has_news |= member.seen.name != interface.name;
+        if member.seen.name != interface.name {
+            self.news.insert(index);
+        }
         member.seen = interface;
         match &member.verdict {
             Verdict::Serve(service) => {
@@ -238,8 +246,11 @@ impl Fleet {
     /// What a former life left of an interface that is seen for the first time in this one.
     fn past_of(&mut self, interface: &Interface) -> Option<Past> {
         let (name, past) = self.remembered.remove(&interface.index)?;
-        self.has_news = true;
-        (name == interface.name).then_some(past)
+        if name != interface.name {
+            self.news.insert(interface.index);
+            return None;
+        }
+        Some(past)
     }
 
     /// While goodbyes are on their way only one thing matters: whether each may still be said.
@@ -254,9 +265,11 @@ impl Fleet {
 
     /// The interface is gone, and so is everything that was known of it.
     pub fn forget(&mut self, index: IfIndex) {
-        self.has_news |= self.remembered.remove(&index).is_some();
+        if self.remembered.remove(&index).is_some() {
+            self.news.insert(index);
+        }
         let Some(member) = self.members.remove(&index) else { return };
-        self.has_news = true;
+        self.news.insert(index);
         self.actions.retain(|action| !action.sends_on(index));
         if member.in_map {
             self.actions.push_back(Action::Unserve(index));
@@ -390,6 +403,7 @@ impl Fleet {
         self.schedule(index);
         if spent {
             self.members.remove(&index);
+            self.news.insert(index);
         }
     }
 
@@ -407,7 +421,9 @@ impl Fleet {
             }
         }
         let footprint = member.advertiser.footprint();
-        self.has_news |= mem::replace(&mut member.footprint, footprint) != footprint;
+        if mem::replace(&mut member.footprint, footprint) != footprint {
+            self.news.insert(index);
+        }
     }
 
     /// Tells people of the member's verdict if it is not the one that they were told last.

@@ -1,6 +1,6 @@
 //! One daemon's memory in the hands of the next.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use super::{
     tests::{Bench, changed, forwarding_off, index, secs, tap},
@@ -220,35 +220,83 @@ fn a_crash_before_anything_was_seen_loses_nothing() {
 
 #[test]
 fn only_what_a_successor_must_know_is_news() {
+    let source_99 = |interface: &mut Interface| interface.addresses[1].address = "fe80::99".parse().unwrap();
     let mut bench = Bench::new();
-    for (what, act, expected) in [
-        ("nothing yet", (|_| ()) as fn(&mut Bench), false),
-        ("a first RA", |bench| bench.see(tap(1)), true),
-        ("RAs as they come", |bench| bench.run_for(secs(1_000)), false),
+    let steps: [(&str, &dyn Fn(&mut Bench), &[u32]); 16] = [
+        ("nothing yet", &|_| (), &[]),
+        ("first RAs", &|bench| bench.see_all([tap(1), tap(2), tap(4)]), &[1, 2, 4]),
+        ("RAs as they come", &|bench| bench.run_for(secs(1_000)), &[]),
         (
             "an answer",
-            |bench| {
+            &|bench| {
                 bench.fleet.on_solicit(index(1), bench.now, &mut bench.rng);
             },
-            false,
+            &[],
         ),
-        ("an unfit interface", |bench| bench.see(changed(2, forwarding_off)), false),
-        ("another prefix", |bench| bench.see(changed(1, other_prefix)), true),
-        ("RAs with it", |bench| bench.run_for(secs(1_000)), false),
-        ("the first again", |bench| bench.see(tap(1)), true),
-        ("the end of the 3 s", |bench| bench.run_for(secs(3)), false),
-        (
-            "another source",
-            |bench| bench.see(changed(1, |i| i.addresses[1].address = "fe80::99".parse().unwrap())),
-            true,
-        ),
-        ("RAs from it", |bench| bench.run_for(secs(100)), true),
-        ("and more", |bench| bench.run_for(secs(100)), false),
-        ("its end", |bench| bench.fleet.forget(index(1)), true),
-    ] {
+        ("an unfit interface", &|bench| bench.see(changed(3, forwarding_off)), &[]),
+        ("another prefix", &|bench| bench.see(changed(1, other_prefix)), &[1]),
+        ("RAs with it", &|bench| bench.run_for(secs(1_000)), &[]),
+        ("the first again", &|bench| bench.see(tap(1)), &[1]),
+        ("the end of the 3 s", &|bench| bench.run_for(secs(3)), &[]),
+        ("another source", &|bench| bench.see(changed(1, source_99)), &[1]),
+        ("RAs from it", &|bench| bench.run_for(secs(100)), &[1]),
+        ("and more", &|bench| bench.run_for(secs(100)), &[]),
+        ("another name", &|bench| bench.see(changed(2, |i| i.name = "tap22".to_owned())), &[2]),
+        ("no name that matches", &|bench| bench.see(changed(4, |i| i.name = "eth4".to_owned())), &[4]),
+        ("its end", &|bench| bench.fleet.forget(index(1)), &[1]),
+        ("nothing more", &|bench| bench.run_for(secs(1_000)), &[]),
+    ];
+    for (what, act, expected) in steps {
         act(&mut bench);
         bench.run_for(Duration::ZERO);
+        let expected: BTreeSet<_> = expected.iter().copied().map(index).collect();
         assert_eq!(bench.fleet.take_news(), expected, "{what}");
+    }
+}
+
+#[test]
+fn what_is_taken_over_as_it_was_is_no_news() {
+    let second = |gap, seen: Vec<Interface>| {
+        let mut first = Bench::new();
+        first.see_all([tap(1), tap(2), tap(3)]);
+        first.run_for(secs(10));
+        let mut second = restarted(first, End::Silent, gap);
+        assert!(second.fleet.take_news().is_empty(), "it was just read");
+        second.see_all(seen);
+        second.fleet.take_news()
+    };
+    let all = || vec![tap(1), tap(2), tap(3)];
+    assert!(second(secs(10), all()).is_empty());
+    let other_name = || changed(2, |interface| interface.name = "other".to_owned());
+    let changes = vec![changed(1, other_prefix), other_name()];
+    assert_eq!(second(secs(10), changes), [1, 2, 3].map(index).into(), "changed, another's, gone");
+}
+
+#[test]
+fn the_news_bring_a_memory_up_to_date() {
+    let mut bench = Bench::new();
+    let mut kept = BTreeMap::new();
+    let steps: [&dyn Fn(&mut Bench); 6] = [
+        &|bench| bench.see_all([tap(1), tap(2), tap(3)]),
+        &|bench| bench.see(changed(1, other_prefix)),
+        &|bench| bench.see(changed(2, forwarding_off)),
+        &|bench| bench.see(changed(2, |i| i.flags.up = false)),
+        &|bench| bench.see(changed(3, |i| i.name = "tap33".to_owned())),
+        &|bench| bench.fleet.forget(index(1)),
+    ];
+    for (step, act) in steps.iter().enumerate() {
+        act(&mut bench);
+        bench.run_for(secs(5));
+        for index in bench.fleet.take_news() {
+            match bench.fleet.update(index, bench.now) {
+                Update::Known(known) => _ = kept.insert(index, known),
+                Update::Gone(index) => _ = kept.remove(&index),
+            }
+        }
+        let key = |known: &Remembered| (known.index, known.name.clone(), known.past.announced);
+        let present = bench.fleet.memory(bench.now).interfaces;
+        let present: BTreeSet<_> = present.iter().map(key).collect();
+        assert_eq!(kept.values().map(key).collect::<BTreeSet<_>>(), present, "step {step}");
     }
 }
 
@@ -327,11 +375,12 @@ fn what_a_link_that_goes_down_takes_along_is_news() {
     bench.run_for(secs(10));
     bench.see(changed(1, |i| _ = i.addresses.remove(0)));
     bench.run_for(secs(10));
-    bench.fleet.take_news();
+    assert_eq!(bench.fleet.take_news(), [index(1)].into());
     assert_eq!(bench.fleet.memory(bench.now).interfaces.len(), 1);
     bench.see(changed(1, |i| {
         i.addresses.clear();
         i.flags.up = false;
     }));
-    assert!(bench.fleet.memory(bench.now).interfaces.is_empty() && bench.fleet.take_news());
+    assert!(bench.fleet.memory(bench.now).interfaces.is_empty());
+    assert_eq!(bench.fleet.take_news(), [index(1)].into());
 }

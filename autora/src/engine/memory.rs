@@ -40,6 +40,15 @@ pub struct Remembered {
     pub past: Past,
 }
 
+/// What has changed in a memory: the present state of one interface in it, whatever it was before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Update {
+    /// This is remembered of it now.
+    Known(Remembered),
+    /// Nothing is.
+    Gone(IfIndex),
+}
+
 /// What guests were told on one interface.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Past {

@@ -1,24 +1,28 @@
 //! The file in the runtime directory that hands a daemon's memory to its successor.
 //!
-//! It is replaced as a whole, so that whoever reads it finds the old one or the new one, and it speaks of one boot only:
-//! instants are on a clock that starts with the machine. It says how the daemon that wrote it ended, and counts as
-//! unclean from the moment on that a daemon has read it.
+//! A start and a clean end put a whole file in its place; in between changes are added to it, line by line, and a file that
+//! has grown too long is written anew. So a change costs the same however many interfaces there are. The file speaks of
+//! one boot only: instants are on a clock that starts with the machine. It says how the daemon that wrote it ended, and
+//! counts as unclean from the moment on that a daemon has read it.
 
 mod format;
+mod journal;
 
 use std::{
     fs::{self, DirBuilder, File, OpenOptions},
-    io::{self, Read, Write},
+    io::{self, Read},
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
 };
 
-pub use self::format::{DecodeError, State, decode, encode};
-use crate::engine::memory::Memory;
+pub use self::format::{DecodeError, State, decode, encode, encode_updates};
+use self::journal::{Added, Journal};
+use crate::engine::memory::{Memory, Update};
 
 const NAME: &str = "state.json";
 
-/// The largest file that is read: more than twice what 65,536 interfaces, the most that can be asked for, fill at worst.
+/// The largest file that is read: no file grows to more than twice what 65,536 interfaces, the most that can be asked for,
+/// fill at worst.
 const MAX_SIZE: u64 = 128 << 20;
 
 /// Whoever hides /proc/sys from the daemon can tell it the boot id (as systemd's `%b`).
@@ -31,6 +35,8 @@ const BOOT_ID_FILE: &str = "/proc/sys/kernel/random/boot_id";
 pub struct StateFile {
     directory: PathBuf,
     boot_id: String,
+    /// What can be added to; nothing until this daemon has written it, and after an error.
+    journal: Option<Journal>,
     /// Holds the lock, and lets go of it when the process ends, however it does.
     _lock: File,
 }
@@ -96,7 +102,7 @@ impl StateFile {
             fs::TryLockError::Error(source) => failed(source),
         })?;
         let boot_id = boot_id().map_err(OpenError::BootId)?;
-        Ok(Self { directory: directory.to_owned(), boot_id, _lock: lock })
+        Ok(Self { directory: directory.to_owned(), boot_id, journal: None, _lock: lock })
     }
 
     /// Where it is.
@@ -133,22 +139,28 @@ impl StateFile {
     /// # Errors
     ///
     /// What the kernel says; the file is then as before.
-    pub fn write(&self, memory: Memory) -> io::Result<()> {
-        let bytes = encode(&State { boot_id: self.boot_id.clone(), memory });
-        let new = self.directory.join(format!("{NAME}.new"));
-        let written = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o640)
-            .open(&new)
-            .and_then(|mut file| file.write_all(&bytes))
-            .and_then(|()| fs::rename(&new, self.path()));
-        if written.is_err() {
-            // Half a file on a full disk would only take room from the next try.
-            _ = fs::remove_file(&new);
+    pub fn write(&mut self, memory: Memory) -> io::Result<()> {
+        self.journal = None;
+        let text = encode(&State { boot_id: self.boot_id.clone(), memory });
+        self.journal = Some(Journal::create(&self.path(), &text)?);
+        Ok(())
+    }
+
+    /// Brings the memory there up to date by adding `updates`, or, where that cannot be done or would make the file too
+    /// long, by writing it anew as `whole` says. A crash loses some of the updates, and nothing else.
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says. Some of the updates may be there then, and the next ones make the file anew.
+    pub fn update(&mut self, updates: &[Update], whole: impl FnOnce() -> Memory) -> io::Result<()> {
+        // Put back only once it has taken the updates: half a line must not be followed by another.
+        if let Some(mut journal) = self.journal.take()
+            && journal.add(&encode_updates(updates))? == Added::Yes
+        {
+            self.journal = Some(journal);
+            return Ok(());
         }
-        written
+        self.write(whole())
     }
 
     /// Takes the file away.
@@ -156,7 +168,8 @@ impl StateFile {
     /// # Errors
     ///
     /// What the kernel says.
-    pub fn remove(&self) -> io::Result<()> {
+    pub fn remove(&mut self) -> io::Result<()> {
+        self.journal = None;
         fs::remove_file(self.path())
     }
 }

@@ -1,18 +1,32 @@
-//! The state file's text: JSON with a version, instants in microseconds since boot.
+//! The state file's text: lines of JSON.
+//!
+//! ```text
+//! {"version":2,"boot_id":"..","end":"unclean","valid_lifetime_s":86400,"interfaces":2}
+//! {"known":{"ifindex":7,"name":"tap7",..}}        as many of these as the first line says
+//! {"known":{"ifindex":8,"name":"tap8",..}}
+//! {"known":{"ifindex":8,"name":"tap8",..}}        what came since: the last word on an interface counts
+//! {"gone":7}
+//! ```
+//!
+//! The first line and those that it counts came into place at once, and after a clean end nothing follows them. What
+//! follows otherwise was added by and by, so a daemon that was killed may have left its last line unfinished: that one
+//! was never said. Anything else that cannot be read is damage, and then nothing of the file is believed: whatever spoilt
+//! one line may have spoilt others that still look well.
 
-use std::{net::Ipv6Addr, time::Duration};
+mod record;
+mod version1;
+
+use std::{collections::BTreeMap, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
+use self::record::InterfaceFormat;
 use crate::{
-    addr::{IfIndex, LinkLocal, Prefix64},
-    engine::{
-        Instant,
-        memory::{Completeness, Memory, Past, Promise, Remembered},
-    },
+    addr::IfIndex,
+    engine::memory::{Completeness, Memory, Remembered, Update},
 };
 
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// What the file holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +46,14 @@ pub enum DecodeError {
     /// It is no state file, or not all of one.
     #[error("it is damaged")]
     Damaged(#[from] serde_json::Error),
+    /// Lines are missing, or some follow a clean end.
+    #[error("it is damaged: it has {found} lines of interfaces in place of {expected}")]
+    Lines {
+        /// How many there are.
+        found: usize,
+        /// How many there should be.
+        expected: usize,
+    },
     /// A value that no daemon writes.
     #[error("it is damaged: {what} {value}")]
     Value {
@@ -42,151 +64,147 @@ pub enum DecodeError {
     },
 }
 
-/// The version alone, which every version of the file has.
+/// The version alone, which is in the first JSON value of the file whatever else there is.
 #[derive(Deserialize)]
-struct Header {
+struct Version {
     version: u32,
 }
 
+/// The first line.
 #[derive(Serialize, Deserialize)]
-struct FileFormat {
+struct Header {
     version: u32,
     boot_id: String,
     #[serde(flatten)]
     end: End,
-    interfaces: Vec<InterfaceFormat>,
+    /// How many lines came into place together with this one.
+    interfaces: usize,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Copy, Serialize, Deserialize)]
 #[serde(tag = "end", rename_all = "lowercase")]
 enum End {
     Clean,
     Unclean { valid_lifetime_s: u64 },
 }
 
+/// Any other line.
 #[derive(Serialize, Deserialize)]
-struct InterfaceFormat {
-    ifindex: u32,
-    name: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    source: Option<Ipv6Addr>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    prefix: Option<PromiseFormat>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    withdrawn: Vec<PromiseFormat>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    last_sent_us: Option<u64>,
-}
-
-#[derive(Serialize, Deserialize)]
-struct PromiseFormat {
-    network: Ipv6Addr,
-    valid_until_us: u64,
+#[serde(rename_all = "lowercase")]
+enum Line {
+    Known(InterfaceFormat),
+    Gone(u32),
 }
 
 /// The text of `state`.
 #[must_use]
 pub fn encode(state: &State) -> Vec<u8> {
-    let file = FileFormat {
-        version: VERSION,
-        boot_id: state.boot_id.clone(),
-        end: match state.memory.completeness {
-            Completeness::Clean => End::Clean,
-            Completeness::Unclean { valid_lifetime } => {
-                End::Unclean { valid_lifetime_s: valid_lifetime.as_secs() }
-            }
-        },
-        interfaces: state.memory.interfaces.iter().map(InterfaceFormat::from).collect(),
-    };
-    serde_json::to_vec(&file).expect("strings and numbers always have a JSON text")
+    let State { boot_id, memory } = state;
+    let (boot_id, interfaces) = (boot_id.clone(), memory.interfaces.len());
+    let mut text = Vec::new();
+    write_line(&mut text, &Header { version: VERSION, boot_id, end: memory.completeness.into(), interfaces });
+    for known in &memory.interfaces {
+        write_line(&mut text, &Line::Known(known.into()));
+    }
+    text
 }
 
-/// The state in a text.
+/// What has to be added to the text of a state without a clean end, to bring it up to date.
+#[must_use]
+pub fn encode_updates(updates: &[Update]) -> Vec<u8> {
+    let mut text = Vec::new();
+    for update in updates {
+        let line = match update {
+            Update::Known(known) => Line::Known(known.into()),
+            Update::Gone(index) => Line::Gone(index.get()),
+        };
+        write_line(&mut text, &line);
+    }
+    text
+}
+
+fn write_line(text: &mut Vec<u8>, line: &impl Serialize) {
+    serde_json::to_writer(&mut *text, line).expect("strings and numbers always have a JSON text");
+    text.push(b'\n');
+}
+
+/// The state in a text; the interfaces in the order of their indices.
 ///
 /// # Errors
 ///
-/// A [`DecodeError`] for anything that [`encode`] does not write.
+/// A [`DecodeError`] for anything that no daemon, old or new, leaves.
 pub fn decode(text: &[u8]) -> Result<State, DecodeError> {
-    let Header { version } = serde_json::from_slice(text)?;
+    let Version { version } = Version::deserialize(&mut serde_json::Deserializer::from_slice(text))?;
     match version {
-        VERSION => {}
-        0 => return Err(invalid("version", version.to_string())),
-        newer => return Err(DecodeError::Newer(newer)),
+        VERSION => decode_lines(text),
+        1 => version1::decode(text),
+        0 => Err(invalid("version", version.to_string())),
+        newer => Err(DecodeError::Newer(newer)),
     }
-    let file: FileFormat = serde_json::from_slice(text)?;
-    let completeness = match file.end {
-        End::Clean => Completeness::Clean,
-        End::Unclean { valid_lifetime_s } => {
-            Completeness::Unclean { valid_lifetime: Duration::from_secs(valid_lifetime_s) }
-        }
+}
+
+fn decode_lines(text: &[u8]) -> Result<State, DecodeError> {
+    let is_end = |byte: &u8| *byte == b'\n';
+    let (finished, unfinished) = text.split_at(text.iter().rposition(is_end).map_or(0, |at| at + 1));
+    let mut lines = finished.split_inclusive(is_end);
+    let header: Header = serde_json::from_slice(lines.next().unwrap_or_default())?;
+    let lines: Vec<_> = lines.collect();
+    let (found, expected) = (lines.len(), header.interfaces);
+    let whole = match header.end {
+        End::Clean => found == expected && unfinished.is_empty(),
+        End::Unclean { .. } => found >= expected,
     };
-    let interfaces =
-        file.interfaces.into_iter().map(Remembered::try_from).collect::<Result<_, DecodeError>>()?;
-    Ok(State { boot_id: file.boot_id, memory: Memory { completeness, interfaces } })
+    if !whole {
+        return Err(DecodeError::Lines { found, expected });
+    }
+    let interfaces = last_words(&lines)?;
+    Ok(State { boot_id: header.boot_id, memory: Memory { completeness: header.end.into(), interfaces } })
 }
 
-impl From<&Remembered> for InterfaceFormat {
-    fn from(remembered: &Remembered) -> Self {
-        let Remembered { index, name, past } = remembered;
-        Self {
-            ifindex: index.get(),
-            name: name.clone(),
-            source: past.announced.map(LinkLocal::get),
-            prefix: past.promised.as_ref().map(PromiseFormat::from),
-            withdrawn: past.withdrawn.iter().map(PromiseFormat::from).collect(),
-            last_sent_us: past.last_sent.map(micros),
+/// What the last line on each interface says.
+fn last_words(lines: &[&[u8]]) -> Result<Vec<Remembered>, DecodeError> {
+    let mut known = BTreeMap::new();
+    for line in lines {
+        match serde_json::from_slice(line)? {
+            Line::Known(format) => {
+                let remembered = Remembered::try_from(format)?;
+                known.insert(remembered.index, remembered);
+            }
+            Line::Gone(index) => _ = known.remove(&ifindex(index)?),
+        }
+    }
+    Ok(known.into_values().collect())
+}
+
+impl From<Completeness> for End {
+    fn from(completeness: Completeness) -> Self {
+        match completeness {
+            Completeness::Clean => Self::Clean,
+            Completeness::Unclean { valid_lifetime } => {
+                Self::Unclean { valid_lifetime_s: valid_lifetime.as_secs() }
+            }
         }
     }
 }
 
-impl TryFrom<InterfaceFormat> for Remembered {
-    type Error = DecodeError;
-
-    fn try_from(format: InterfaceFormat) -> Result<Self, DecodeError> {
-        let InterfaceFormat { ifindex, name, source, prefix, withdrawn, last_sent_us } = format;
-        let link_local =
-            |source: Ipv6Addr| LinkLocal::new(source).ok_or_else(|| invalid("source", source.to_string()));
-        Ok(Self {
-            index: IfIndex::new(ifindex).ok_or_else(|| invalid("ifindex", ifindex.to_string()))?,
-            name,
-            past: Past {
-                announced: source.map(link_local).transpose()?,
-                promised: prefix.map(Promise::try_from).transpose()?,
-                withdrawn: withdrawn.into_iter().map(Promise::try_from).collect::<Result<_, _>>()?,
-                last_sent: last_sent_us.map(instant),
-            },
-        })
-    }
-}
-
-impl From<&Promise> for PromiseFormat {
-    fn from(promise: &Promise) -> Self {
-        Self { network: promise.prefix.network(), valid_until_us: micros(promise.until) }
-    }
-}
-
-impl TryFrom<PromiseFormat> for Promise {
-    type Error = DecodeError;
-
-    fn try_from(format: PromiseFormat) -> Result<Self, DecodeError> {
-        let PromiseFormat { network, valid_until_us } = format;
-        let prefix = Prefix64::containing(network);
-        if prefix.network() != network {
-            return Err(invalid("network", network.to_string()));
+impl From<End> for Completeness {
+    fn from(end: End) -> Self {
+        match end {
+            End::Clean => Self::Clean,
+            End::Unclean { valid_lifetime_s } => {
+                Self::Unclean { valid_lifetime: Duration::from_secs(valid_lifetime_s) }
+            }
         }
-        Ok(Self { prefix, until: instant(valid_until_us) })
     }
+}
+
+fn ifindex(number: u32) -> Result<IfIndex, DecodeError> {
+    IfIndex::new(number).ok_or_else(|| invalid("ifindex", number.to_string()))
 }
 
 fn invalid(what: &'static str, value: String) -> DecodeError {
     DecodeError::Value { what, value }
 }
 
-/// Rounded up, so that no wait becomes shorter by it.
-fn micros(instant: Instant) -> u64 {
-    u64::try_from(instant.since_boot().as_nanos().div_ceil(1_000)).unwrap_or(u64::MAX)
-}
-
-fn instant(micros: u64) -> Instant {
-    Instant::from_boot(Duration::from_micros(micros))
-}
+#[cfg(test)]
+pub(super) mod tests;

@@ -1,151 +1,16 @@
-use std::{os::unix::fs::PermissionsExt, time::Duration};
-
-use proptest::prelude::*;
-
-use super::*;
-use crate::{
-    addr::{IfIndex, LinkLocal, Prefix64},
-    engine::{
-        Instant,
-        memory::{Completeness, Past, Promise, Remembered},
-    },
+use std::{
+    os::unix::fs::{MetadataExt, PermissionsExt},
+    time::Duration,
 };
 
-const CLEAN: &str = r#"{
-  "version": 1, "boot_id": "00ff", "end": "clean",
-  "interfaces": [
-    { "ifindex": 7, "name": "tap7", "source": "fe80::7",
-      "prefix": { "network": "2001:db8:7::", "valid_until_us": 86400000001 },
-      "withdrawn": [ { "network": "2001:db8:6::", "valid_until_us": 3600000000 } ],
-      "last_sent_us": 1500001 },
-    { "ifindex": 8, "name": "tap8" }
-  ]
-}"#;
-
-fn promise(network: &str, micros: u64) -> Promise {
-    Promise {
-        prefix: Prefix64::containing(network.parse().unwrap()),
-        until: Instant::from_boot(Duration::from_micros(micros)),
-    }
-}
-
-fn remembered(index: u32, past: Past) -> Remembered {
-    Remembered { index: IfIndex::new(index).unwrap(), name: format!("tap{index}"), past }
-}
-
-fn clean() -> State {
-    let past = Past {
-        announced: LinkLocal::new("fe80::7".parse().unwrap()),
-        promised: Some(promise("2001:db8:7::", 86_400_000_001)),
-        withdrawn: vec![promise("2001:db8:6::", 3_600_000_000)],
-        last_sent: Some(Instant::from_boot(Duration::from_micros(1_500_001))),
-    };
-    let interfaces = vec![remembered(7, past), remembered(8, Past::default())];
-    State { boot_id: "00ff".to_owned(), memory: Memory { completeness: Completeness::Clean, interfaces } }
-}
-
-#[test]
-fn a_file_says_what_it_says() {
-    assert_eq!(decode(CLEAN.as_bytes()).unwrap(), clean());
-    let unclean = CLEAN.replace(r#""end": "clean""#, r#""end": "unclean", "valid_lifetime_s": 600"#);
-    let completeness = Completeness::Unclean { valid_lifetime: Duration::from_secs(600) };
-    assert_eq!(decode(unclean.as_bytes()).unwrap().memory.completeness, completeness);
-}
-
-#[test]
-fn what_no_daemon_writes_is_refused() {
-    for (from, to, expected) in [
-        (r#""version": 1"#, r#""version": 2"#, "it has version 2, and this daemon knows 1"),
-        // Whatever else a newer one holds.
-        (CLEAN, r#"{"version": 3, "boot_id": 1, "interfaces": "many"}"#, "it has version 3, and"),
-        (r#""version": 1"#, r#""version": 0"#, "it is damaged: version 0"),
-        (CLEAN, "", "it is damaged"),
-        (CLEAN, "\0\0\0\0", "it is damaged"),
-        (CLEAN, r#"{"version": 1}"#, "it is damaged"),
-        (r#""end": "clean","#, "", "it is damaged"),
-        (r#""end": "clean""#, r#""end": "unclean""#, "it is damaged"),
-        (r#""ifindex": 7"#, r#""ifindex": 0"#, "it is damaged: ifindex 0"),
-        (r#""ifindex": 7"#, r#""ifindex": -7"#, "it is damaged"),
-        (r#""fe80::7""#, r#""2001:db8::7""#, "it is damaged: source 2001:db8::7"),
-        (r#""2001:db8:7::""#, r#""2001:db8:7::1""#, "it is damaged: network 2001:db8:7::1"),
-        ("86400000001", "1e400", "it is damaged"),
-        ("1500001 }", "1500001", "it is damaged"),
-    ] {
-        let text = CLEAN.replace(from, to);
-        assert_ne!(text, CLEAN, "{from}");
-        let error = decode(text.as_bytes()).unwrap_err().to_string();
-        assert!(error.starts_with(expected), "{to}: {error}");
-    }
-}
-
-#[test]
-fn every_part_of_a_file_is_a_damaged_file() {
-    let text = encode(&clean());
-    for len in 0..text.len() {
-        assert!(decode(&text[..len]).is_err(), "{len} of {} bytes", text.len());
-    }
-}
-
-fn any_promise() -> impl Strategy<Value = Promise> {
-    (any::<u64>(), any::<u32>()).prop_map(|(network, seconds)| Promise {
-        prefix: Prefix64::containing((u128::from(network) << 64).into()),
-        until: Instant::from_boot(Duration::from_secs(seconds.into())),
-    })
-}
-
-prop_compose! {
-    fn any_remembered()(
-        index in 1..=u32::MAX,
-        name in ".{0,15}",
-        source in prop::option::of(any::<u64>()),
-        promised in prop::option::of(any_promise()),
-        withdrawn in prop::collection::vec(any_promise(), 0..9),
-        last_sent in prop::option::of(any::<u32>()),
-    ) -> Remembered {
-        let link_local = |low: u64| LinkLocal::new(((0xfe80_u128 << 112) | u128::from(low)).into()).unwrap();
-        Remembered {
-            index: IfIndex::new(index).unwrap(),
-            name,
-            past: Past {
-                announced: source.map(link_local),
-                promised,
-                withdrawn,
-                last_sent: last_sent.map(|micros| Instant::from_boot(Duration::from_micros(micros.into()))),
-            },
-        }
-    }
-}
-
-proptest! {
-    #[test]
-    fn what_was_written_is_read(
-        interfaces in prop::collection::vec(any_remembered(), 0..5),
-        valid in prop::option::of(any::<u32>()),
-    ) {
-        let completeness = valid.map_or(Completeness::Clean, |seconds| Completeness::Unclean {
-            valid_lifetime: Duration::from_secs(seconds.into()),
-        });
-        let state = State { boot_id: "ab".to_owned(), memory: Memory { completeness, interfaces } };
-        prop_assert_eq!(decode(&encode(&state)).unwrap(), state);
-    }
-
-    #[test]
-    fn no_bytes_are_too_strange(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
-        drop(decode(&bytes));
-    }
-}
-
-#[test]
-fn an_instant_never_comes_out_earlier() {
-    let last_sent = Instant::from_boot(Duration::from_nanos(1_000_001));
-    let interfaces = vec![remembered(1, Past { last_sent: Some(last_sent), ..Past::default() })];
-    let memory = Memory { completeness: Completeness::Clean, interfaces };
-    let read = decode(&encode(&State { boot_id: String::new(), memory })).unwrap();
-    assert_eq!(
-        read.memory.interfaces[0].past.last_sent,
-        Some(Instant::from_boot(Duration::from_micros(1_001)))
-    );
-}
+use super::{
+    format::tests::{clean, promise, remembered},
+    *,
+};
+use crate::{
+    addr::{IfIndex, LinkLocal},
+    engine::memory::{Completeness, Past, Remembered},
+};
 
 /// A directory that does not exist yet.
 fn directory() -> (tempfile::TempDir, PathBuf) {
@@ -166,7 +31,7 @@ fn kind(found: &Found) -> &'static str {
 #[test]
 fn a_daemon_finds_what_the_one_before_left() {
     let (_parent, path) = directory();
-    let file = StateFile::open(&path).unwrap();
+    let mut file = StateFile::open(&path).unwrap();
     assert_eq!(kind(&file.read()), "nothing");
     file.write(clean().memory).unwrap();
     file.write(clean().memory).unwrap();
@@ -181,9 +46,9 @@ fn a_daemon_finds_what_the_one_before_left() {
 #[test]
 fn what_is_no_use_is_told_apart() {
     let (_parent, path) = directory();
-    let file = StateFile::open(&path).unwrap();
+    let mut file = StateFile::open(&path).unwrap();
     // In this file the boot id is one that no machine has.
-    fs::write(file.path(), CLEAN).unwrap();
+    fs::write(file.path(), encode(&clean())).unwrap();
     assert_eq!(kind(&file.read()), "other boot");
     fs::write(file.path(), "no JSON").unwrap();
     assert_eq!(kind(&file.read()), "unusable");
@@ -221,5 +86,125 @@ fn the_largest_file_that_is_written_is_read() {
     let largest = Remembered { index: IfIndex::new(u32::MAX).unwrap(), name: "\u{1}".repeat(15), past };
     let memory = Memory { completeness: Completeness::Clean, interfaces: vec![largest; 64] };
     let bytes = encode(&State { boot_id: String::new(), memory });
-    assert!(u64::try_from(bytes.len()).unwrap() * (65_536 / 64) < MAX_SIZE, "{}", bytes.len());
+    // And as much again as may be added to it.
+    let at_once = u64::try_from(bytes.len()).unwrap() * (65_536 / 64);
+    assert!(2 * at_once + journal::FLOOR < MAX_SIZE, "{at_once}");
+}
+
+/// What a daemon that serves these says.
+fn serving(interfaces: impl IntoIterator<Item = u32>) -> Memory {
+    let interfaces = interfaces.into_iter().map(tap).collect();
+    let valid_lifetime = Duration::from_secs(600);
+    Memory { completeness: Completeness::Unclean { valid_lifetime }, interfaces }
+}
+
+fn tap(index: u32) -> Remembered {
+    let past = Past { announced: LinkLocal::new("fe80::7".parse().unwrap()), ..Past::default() };
+    remembered(index, past)
+}
+
+fn unexpected() -> Memory {
+    panic!("there is no need to write it all")
+}
+
+fn read(file: &StateFile) -> Memory {
+    match file.read() {
+        Found::Memory(memory) => memory,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn changes_are_added_to_the_file() {
+    let (_parent, path) = directory();
+    let mut file = StateFile::open(&path).unwrap();
+    file.write(serving(1..=3)).unwrap();
+    let state = || fs::metadata(path.join(NAME)).unwrap();
+    let before = state();
+    file.update(&[Update::Known(tap(4)), Update::Gone(IfIndex::new(2).unwrap())], unexpected).unwrap();
+    file.update(&[Update::Known(tap(5))], unexpected).unwrap();
+    assert_eq!(read(&file), serving([1, 3, 4, 5]));
+    assert_eq!(state().ino(), before.ino(), "it is the same file");
+    assert!(state().len() - before.len() < before.len(), "which grew by what is new");
+    assert_eq!(state().permissions().mode() & 0o7777, 0o640);
+    // A clean end is written whole.
+    file.write(clean().memory).unwrap();
+    assert_ne!(state().ino(), before.ino());
+    assert_eq!(read(&file), clean().memory);
+}
+
+#[test]
+fn a_file_that_is_not_as_it_was_left_is_written_anew() {
+    let torn = |path: &Path| {
+        let mut text = fs::read(path).unwrap();
+        text.extend(b"{\"known\":{\"ifi");
+        fs::write(path, text).unwrap();
+    };
+    let removed = |path: &Path| fs::remove_file(path).unwrap();
+    let replaced = |path: &Path| {
+        fs::copy(path, path.with_file_name("copy")).unwrap();
+        fs::rename(path.with_file_name("copy"), path).unwrap();
+    };
+    for (what, spoil) in [("torn", &torn as &dyn Fn(&Path)), ("removed", &removed), ("replaced", &replaced)] {
+        let (_parent, path) = directory();
+        let mut file = StateFile::open(&path).unwrap();
+        file.write(serving([1])).unwrap();
+        spoil(&file.path());
+        file.update(&[Update::Known(tap(2))], || serving([1, 2])).unwrap();
+        assert_eq!(read(&file), serving([1, 2]), "{what}");
+        file.update(&[Update::Known(tap(3))], unexpected).unwrap();
+        assert_eq!(read(&file), serving([1, 2, 3]), "{what}: and is added to again");
+    }
+}
+
+#[test]
+fn after_a_failed_write_nothing_is_added_to_what_may_be_half_a_line() {
+    let (_parent, path) = directory();
+    let mut file = StateFile::open(&path).unwrap();
+    // Before it has written anything there is nothing to add to.
+    file.update(&[Update::Known(tap(1))], || serving([1])).unwrap();
+    file.journal.as_mut().unwrap().break_down();
+    assert!(file.update(&[Update::Known(tap(2))], unexpected).is_err());
+    assert_eq!(read(&file), serving([1]));
+    file.update(&[Update::Known(tap(3))], || serving([1, 2, 3])).unwrap();
+    assert_eq!(read(&file), serving([1, 2, 3]));
+    // The same if the whole file could not be put in its place.
+    fs::create_dir(path.join("state.json.new")).unwrap();
+    assert!(file.write(serving([4])).is_err());
+    fs::remove_dir(path.join("state.json.new")).unwrap();
+    assert_eq!(read(&file), serving([1, 2, 3]), "as before");
+    file.update(&[Update::Known(tap(4))], || serving([4])).unwrap();
+    assert_eq!(read(&file), serving([4]));
+}
+
+#[test]
+fn a_file_under_churn_stays_in_bounds_and_is_seldom_written_whole() {
+    for live in [1, 1_000_u32] {
+        let (_parent, path) = directory();
+        let mut file = StateFile::open(&path).unwrap();
+        file.write(serving(1..=live)).unwrap();
+        let len = |file: &StateFile| fs::metadata(file.path()).unwrap().len();
+        let at_once = len(&file);
+        let (mut whole, mut longest, mut lines) = (0, 0, 0);
+        for round in 0..20_000 {
+            let index = round % live + 1;
+            let updates = [Update::Gone(IfIndex::new(index).unwrap()), Update::Known(tap(index))];
+            lines += encode_updates(&updates).len();
+            file.update(&updates, || {
+                whole += 1;
+                serving(1..=live)
+            })
+            .unwrap();
+            longest = longest.max(len(&file));
+        }
+        assert_eq!(read(&file), serving(1..=live));
+        assert!(longest <= 2 * at_once + journal::FLOOR, "{live}: {longest}");
+        assert!(longest > at_once + journal::FLOOR / 2, "{live}: the control: {longest}");
+        assert!(whole > 0, "the control");
+        let written = whole * at_once;
+        assert!(
+            written <= u64::try_from(lines).unwrap(),
+            "{live}: {whole} times for {lines} bytes of changes"
+        );
+    }
 }

@@ -1,0 +1,271 @@
+use proptest::prelude::*;
+
+use super::*;
+use crate::{
+    addr::{IfIndex, LinkLocal, Prefix64},
+    engine::{
+        Instant,
+        memory::{Past, Promise},
+    },
+};
+
+/// Written whole, by the first version.
+const VERSION_1: &str = r#"{
+  "version": 1, "boot_id": "00ff", "end": "clean",
+  "interfaces": [
+    { "ifindex": 7, "name": "tap7", "source": "fe80::7",
+      "prefix": { "network": "2001:db8:7::", "valid_until_us": 86400000001 },
+      "withdrawn": [ { "network": "2001:db8:6::", "valid_until_us": 3600000000 } ],
+      "last_sent_us": 1500001 },
+    { "ifindex": 8, "name": "tap8" }
+  ]
+}"#;
+
+/// The same, and then something new of tap7, an interface that came, and one that went.
+const UNCLEAN: &str = r#"{"version":2,"boot_id":"00ff","end":"unclean","valid_lifetime_s":600,"interfaces":2}
+{"known":{"ifindex":7,"name":"tap7","source":"fe80::7","prefix":{"network":"2001:db8:7::","valid_until_us":86400000001},"withdrawn":[{"network":"2001:db8:6::","valid_until_us":3600000000}],"last_sent_us":1500001}}
+{"known":{"ifindex":8,"name":"tap8"}}
+{"known":{"ifindex":7,"name":"tap7","source":"fe80::99"}}
+{"known":{"ifindex":9,"name":"tap9"}}
+{"gone":8}
+"#;
+
+pub(in super::super) fn promise(network: &str, micros: u64) -> Promise {
+    Promise {
+        prefix: Prefix64::containing(network.parse().unwrap()),
+        until: Instant::from_boot(Duration::from_micros(micros)),
+    }
+}
+
+pub(in super::super) fn remembered(index: u32, past: Past) -> Remembered {
+    Remembered { index: IfIndex::new(index).unwrap(), name: format!("tap{index}"), past }
+}
+
+pub(in super::super) fn clean() -> State {
+    let past = Past {
+        announced: LinkLocal::new("fe80::7".parse().unwrap()),
+        promised: Some(promise("2001:db8:7::", 86_400_000_001)),
+        withdrawn: vec![promise("2001:db8:6::", 3_600_000_000)],
+        last_sent: Some(Instant::from_boot(Duration::from_micros(1_500_001))),
+    };
+    let interfaces = vec![remembered(7, past), remembered(8, Past::default())];
+    State { boot_id: "00ff".to_owned(), memory: Memory { completeness: Completeness::Clean, interfaces } }
+}
+
+fn unclean() -> State {
+    let past = Past { announced: LinkLocal::new("fe80::99".parse().unwrap()), ..Past::default() };
+    let interfaces = vec![remembered(7, past), remembered(9, Past::default())];
+    let completeness = Completeness::Unclean { valid_lifetime: Duration::from_secs(600) };
+    State { boot_id: "00ff".to_owned(), memory: Memory { completeness, interfaces } }
+}
+
+#[test]
+fn a_file_says_what_it_says() {
+    assert_eq!(decode(UNCLEAN.as_bytes()).unwrap(), unclean());
+    assert_eq!(decode(&encode(&clean())).unwrap(), clean());
+    let first_lines = UNCLEAN.lines().take(3).collect::<Vec<_>>().join("\n") + "\n";
+    let first_lines = first_lines.replace(r#""unclean","valid_lifetime_s":600"#, r#""clean""#);
+    assert_eq!(String::from_utf8(encode(&clean())).unwrap(), first_lines, "to the byte");
+}
+
+#[test]
+fn a_file_of_the_first_version_is_understood() {
+    assert_eq!(decode(VERSION_1.as_bytes()).unwrap(), clean());
+    let unclean = VERSION_1.replace(r#""end": "clean""#, r#""end": "unclean", "valid_lifetime_s": 600"#);
+    let completeness = Completeness::Unclean { valid_lifetime: Duration::from_secs(600) };
+    assert_eq!(decode(unclean.as_bytes()).unwrap().memory.completeness, completeness);
+}
+
+#[track_caller]
+fn check_refused(text: &str, expected: &str) {
+    let error = decode(text.as_bytes()).expect_err(text).to_string();
+    assert!(error.starts_with(expected), "{text}: {error}");
+}
+
+#[test]
+fn what_no_daemon_writes_is_refused() {
+    for (from, to, expected) in [
+        (r#""version":2"#, r#""version":3"#, "it has version 3, and this daemon knows 2"),
+        // Whatever else a newer one holds.
+        (UNCLEAN, r#"{"version": 4, "boot_id": 1, "interfaces": "many"} and more"#, "it has version 4, and"),
+        (r#""version":2"#, r#""version":0"#, "it is damaged: version 0"),
+        (r#""version":2"#, r#""version":1"#, "it is damaged"),
+        (UNCLEAN, "", "it is damaged"),
+        (UNCLEAN, "\n", "it is damaged"),
+        (UNCLEAN, "\0\0\0\0", "it is damaged"),
+        (UNCLEAN, "{\"version\":2}\n", "it is damaged"),
+        (r#""end":"unclean","#, "", "it is damaged"),
+        (r#","valid_lifetime_s":600"#, "", "it is damaged"),
+        // Damage between lines that look well, in those that came into place at once and in those that were added.
+        ("{\"known\":{\"ifindex\":8,\"name\":\"tap8\"}}\n", "{\"known\":{\"ifindex\":8,\n", "it is damaged"),
+        ("{\"known\":{\"ifindex\":9", "{\"known\":{\"ifi", "it is damaged"),
+        ("{\"gone\":8}", "\n{\"gone\":8}", "it is damaged"),
+        ("{\"gone\":8}", "{\"gone\":8} {}", "it is damaged"),
+        ("{\"gone\":8}", "{\"gone\":0}", "it is damaged: ifindex 0"),
+        (
+            r#""interfaces":2"#,
+            r#""interfaces":6"#,
+            "it is damaged: it has 5 lines of interfaces in place of 6",
+        ),
+        // After a clean end nothing was added.
+        (r#""unclean","valid_lifetime_s":600"#, r#""clean""#, "it is damaged: it has 5 lines"),
+        ("{\"ifindex\":7", "{\"ifindex\":0", "it is damaged: ifindex 0"),
+        ("{\"ifindex\":7", "{\"ifindex\":-7", "it is damaged"),
+        (r#""fe80::7""#, r#""2001:db8::7""#, "it is damaged: source 2001:db8::7"),
+        (r#""2001:db8:7::""#, r#""2001:db8:7::1""#, "it is damaged: network 2001:db8:7::1"),
+        ("86400000001", "1e400", "it is damaged"),
+    ] {
+        let text = UNCLEAN.replace(from, to);
+        assert_ne!(text, UNCLEAN, "{from}");
+        check_refused(&text, expected);
+    }
+    for (from, to, expected) in [
+        (r#""end": "clean","#, "", "it is damaged"),
+        (r#""ifindex": 8"#, r#""ifindex": 0"#, "it is damaged: ifindex 0"),
+        ("1500001 }", "1500001", "it is damaged"),
+        ("]\n}", "]\n} {}", "it is damaged"),
+    ] {
+        let text = VERSION_1.replace(from, to);
+        assert_ne!(text, VERSION_1, "{from}");
+        check_refused(&text, expected);
+    }
+}
+
+#[test]
+fn a_file_that_ends_anywhere_holds_what_was_finished_before() {
+    // Every line that was added is whole or was never said; what came into place at once is there or damaged.
+    let at_once = UNCLEAN.split_inclusive('\n').take(3).map(str::len).sum();
+    for len in 0..=UNCLEAN.len() {
+        let found = decode(&UNCLEAN.as_bytes()[..len]);
+        if len < at_once {
+            assert!(found.is_err(), "{len} bytes: {found:?}");
+            continue;
+        }
+        let finished = UNCLEAN[..len].rfind('\n').unwrap() + 1;
+        assert_eq!(found.unwrap(), decode(&UNCLEAN.as_bytes()[..finished]).unwrap(), "{len} bytes");
+    }
+    let read =
+        |lines: usize| decode(UNCLEAN.split_inclusive('\n').take(lines).collect::<String>().as_bytes());
+    let names = |lines| -> Vec<_> {
+        read(lines).unwrap().memory.interfaces.into_iter().map(|known| (known.name, known.past)).collect()
+    };
+    let sources = |lines| names(lines).into_iter().map(|(name, past)| (name, past.announced.is_some()));
+    let expect = |lines, expected: &[(&str, bool)]| {
+        assert!(sources(lines).eq(expected.iter().map(|&(name, told)| (name.to_owned(), told))), "{lines}");
+    };
+    expect(3, &[("tap7", true), ("tap8", false)]);
+    expect(5, &[("tap7", true), ("tap8", false), ("tap9", false)]);
+    expect(6, &[("tap7", true), ("tap9", false)]);
+}
+
+#[test]
+fn every_part_of_a_clean_file_is_a_damaged_file() {
+    for text in [VERSION_1.trim_end().as_bytes().to_vec(), encode(&clean())] {
+        assert_eq!(decode(&text).unwrap(), clean(), "the control");
+        for len in 0..text.len() {
+            assert!(decode(&text[..len]).is_err(), "{len} of {} bytes", text.len());
+        }
+    }
+}
+
+fn any_promise() -> impl Strategy<Value = Promise> {
+    (any::<u64>(), any::<u32>()).prop_map(|(network, seconds)| Promise {
+        prefix: Prefix64::containing((u128::from(network) << 64).into()),
+        until: Instant::from_boot(Duration::from_secs(seconds.into())),
+    })
+}
+
+prop_compose! {
+    fn any_remembered()(
+        index in 1..=u32::MAX,
+        name in ".{0,15}",
+        source in prop::option::of(any::<u64>()),
+        promised in prop::option::of(any_promise()),
+        withdrawn in prop::collection::vec(any_promise(), 0..9),
+        last_sent in prop::option::of(any::<u32>()),
+    ) -> Remembered {
+        let link_local = |low: u64| LinkLocal::new(((0xfe80_u128 << 112) | u128::from(low)).into()).unwrap();
+        Remembered {
+            index: IfIndex::new(index).unwrap(),
+            name,
+            past: Past {
+                announced: source.map(link_local),
+                promised,
+                withdrawn,
+                last_sent: last_sent.map(|micros| Instant::from_boot(Duration::from_micros(micros.into()))),
+            },
+        }
+    }
+}
+
+fn any_interfaces() -> impl Strategy<Value = Vec<Remembered>> {
+    let interfaces = prop::collection::btree_map(1..=9_u32, any_remembered(), 0..5);
+    interfaces.prop_map(|known| known.into_iter().map(|(index, known)| at(index, known)).collect())
+}
+
+fn at(index: u32, known: Remembered) -> Remembered {
+    Remembered { index: IfIndex::new(index).unwrap(), ..known }
+}
+
+fn any_update() -> impl Strategy<Value = Update> {
+    (1..=9_u32, prop::option::of(any_remembered())).prop_map(|(index, known)| match known {
+        Some(known) => Update::Known(at(index, known)),
+        None => Update::Gone(IfIndex::new(index).unwrap()),
+    })
+}
+
+/// What `updates` make of `interfaces`.
+fn updated(interfaces: &[Remembered], updates: &[Update]) -> Vec<Remembered> {
+    let mut known: BTreeMap<_, _> = interfaces.iter().map(|known| (known.index, known.clone())).collect();
+    for update in updates {
+        match update {
+            Update::Known(now) => _ = known.insert(now.index, now.clone()),
+            Update::Gone(index) => _ = known.remove(index),
+        }
+    }
+    known.into_values().collect()
+}
+
+proptest! {
+    #[test]
+    fn what_was_written_is_read(interfaces in any_interfaces(), valid in prop::option::of(any::<u32>())) {
+        let completeness = valid.map_or(Completeness::Clean, |seconds| Completeness::Unclean {
+            valid_lifetime: Duration::from_secs(seconds.into()),
+        });
+        let state = State { boot_id: "ab".to_owned(), memory: Memory { completeness, interfaces } };
+        prop_assert_eq!(decode(&encode(&state)).unwrap(), state);
+    }
+
+    #[test]
+    fn what_was_added_counts_up_to_the_last_whole_line(
+        interfaces in any_interfaces(),
+        updates in prop::collection::vec(any_update(), 0..9),
+        missing in 0..200_usize,
+    ) {
+        let completeness = Completeness::Unclean { valid_lifetime: Duration::from_secs(600) };
+        let memory = Memory { completeness, interfaces: interfaces.clone() };
+        let mut text = encode(&State { boot_id: "ab".to_owned(), memory });
+        let added = encode_updates(&updates);
+        let added = &added[..added.len().saturating_sub(missing)];
+        text.extend(added);
+        let whole = added.iter().filter(|byte| **byte == b'\n').count();
+        prop_assert_eq!(decode(&text).unwrap().memory.interfaces, updated(&interfaces, &updates[..whole]));
+    }
+
+    #[test]
+    fn no_bytes_are_too_strange(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+        drop(decode(&bytes));
+    }
+}
+
+#[test]
+fn an_instant_never_comes_out_earlier() {
+    let last_sent = Instant::from_boot(Duration::from_nanos(1_000_001));
+    let interfaces = vec![remembered(1, Past { last_sent: Some(last_sent), ..Past::default() })];
+    let memory = Memory { completeness: Completeness::Clean, interfaces };
+    let read = decode(&encode(&State { boot_id: String::new(), memory })).unwrap();
+    assert_eq!(
+        read.memory.interfaces[0].past.last_sent,
+        Some(Instant::from_boot(Duration::from_micros(1_001)))
+    );
+}
