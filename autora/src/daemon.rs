@@ -1,5 +1,6 @@
 //! The event loop: one closed set of events in, the fleet's actions out. The only place where the rooms meet.
 
+mod desk;
 mod drops;
 mod foreign;
 mod keeper;
@@ -14,10 +15,13 @@ use std::{io, time::Duration};
 use rand::{SeedableRng, rngs::StdRng};
 use tracing::info;
 
-use self::{drops::SocketDrops, foreign::ForeignRouters, keeper::Keeper, outlet::Outlet, signals::Signals};
+use self::{
+    desk::Desk, drops::SocketDrops, foreign::ForeignRouters, keeper::Keeper, outlet::Outlet, signals::Signals,
+};
 use crate::{
     cli::OnExit,
     config::Config,
+    control::{Listeners, query::Query},
     engine::{
         Fleet, Instant,
         advertiser::MIN_DELAY_BETWEEN_RAS,
@@ -74,8 +78,10 @@ pub async fn run(config: Config) -> Result<(), StartError> {
     let mut signals = Signals::new()?;
     // Before the capabilities are given up: CAP_NET_ADMIN, where it is there, makes room for more announcements.
     let netlink = links::open(&config)?;
+    let listeners = (!config.dry_run).then(|| Listeners::open(&config.control));
     let outlet = Outlet::open(&config)?;
     let mut daemon = Daemon::new(config, netlink, outlet)?;
+    daemon.desk = Desk::open(listeners, &daemon.config, &mut daemon.outlet);
     daemon.start()?;
     loop {
         daemon.turn(&mut signals).await?;
@@ -104,6 +110,7 @@ struct Daemon {
     drops: SocketDrops,
     tally: log::Tally,
     keeper: Keeper,
+    desk: Desk,
     state: State,
 }
 
@@ -125,6 +132,8 @@ enum Event {
     Solicitations,
     /// A deadline has come.
     Deadline,
+    /// Somebody asks.
+    Query(Query),
     /// SIGTERM or SIGINT.
     Stop,
     /// SIGHUP.
@@ -153,6 +162,7 @@ impl Daemon {
             drops: SocketDrops::default(),
             tally: log::Tally::default(),
             keeper,
+            desk: Desk::closed(),
             state: State::Running,
             config,
         })
@@ -182,10 +192,15 @@ impl Daemon {
             Event::Links => self.on_links(),
             Event::Solicitations => self.on_solicitations(),
             Event::Deadline => {}
+            Event::Query(query) => {
+                let netlink = self.netlink.counts();
+                self.desk.answer(query, &self.fleet, &self.outlet, &self.tally, netlink);
+            }
             Event::Stop => self.on_stop(),
             Event::Restart => {
                 info!("asked to restart: stopping without a withdrawal");
                 service_manager::stopping();
+                self.desk.stopping();
                 self.state = State::Done;
             }
         }
@@ -209,6 +224,7 @@ impl Daemon {
             result = self.timer.fired() => result.map(|()| Event::Deadline),
             result = self.outlet.readable() => result.map(|()| Event::Solicitations),
             result = self.netlink.readable() => result.map(|()| Event::Links),
+            query = self.desk.next_query() => Ok(Event::Query(query)),
             () = tokio::task::yield_now(), if busy => Ok(Event::Links),
         }
     }
@@ -255,11 +271,13 @@ impl Daemon {
             self.tally.solicitations += 1;
             let answer = self.fleet.on_solicit(solicitation.ifindex, now, &mut self.rng);
             log::solicited(&self.fleet, solicitation.ifindex, answer);
+            self.desk.solicited(&self.fleet, solicitation.ifindex, answer);
         }
     }
 
     fn on_stop(&mut self) {
         service_manager::stopping();
+        self.desk.stopping();
         let withdraw = self.config.on_exit == OnExit::Withdraw && !self.config.dry_run;
         self.state = match self.state {
             State::Running if withdraw => {
@@ -287,10 +305,13 @@ impl Daemon {
                 Action::Unserve(index) => log::map_write(index, self.outlet.unserve(index)),
                 Action::Answered(index) => log::map_write(index, self.outlet.clear_pending(index)),
                 Action::Send(send) => self.send(&send),
-                Action::Report(report) => match &mut self.outlet {
-                    Outlet::Live(_) => log::report(&report),
-                    Outlet::DryRun(dry_run) => dry_run.report(&report),
-                },
+                Action::Report(report) => {
+                    self.desk.changed(&report);
+                    match &mut self.outlet {
+                        Outlet::Live(_) => log::report(&report),
+                        Outlet::DryRun(dry_run) => dry_run.report(&report),
+                    }
+                }
             }
         }
     }
@@ -308,12 +329,14 @@ impl Daemon {
                     dry_run.show(name, send, next_in);
                 }
                 log::sent(name, send, next_in, failed_before);
+                self.desk.sent(name, send, next_in);
             }
             Err(error) => {
                 self.tally.send_failures += 1;
                 let failures = self.fleet.on_send_failed(send.index, now);
                 let (name, _) = self.fleet.schedule_of(send.index).unwrap_or_default();
                 log::send_failed(name, send, &error, failures);
+                self.desk.send_failed(name, send, &error, failures);
             }
         }
     }
@@ -338,6 +361,7 @@ impl Daemon {
 
     fn finish(&mut self) {
         self.keeper.close(&self.fleet, clock::now());
+        self.desk.close();
         info!(final_ras = self.tally.finals, "stopped");
     }
 }

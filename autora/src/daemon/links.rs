@@ -62,6 +62,7 @@ impl Daemon {
         self.next_resync = now + self.config.resync_interval;
         if complete {
             self.fleet.all_seen(now);
+            self.desk.tidy(&self.fleet);
         } else {
             // Links came and went during the listing, and one that it left out may never have been seen.
             self.resync_soon(now);
