@@ -12,6 +12,7 @@ use regex_syntax::hir::Look;
 use crate::{
     cli::{DaemonArgs, LogLevel, OnExit, Seconds},
     engine::{advertiser::Parameters, eligibility::Policy},
+    logging::LogFormat,
     sys::{filter::FilterMode, sender::SendPath},
     wire::INFINITE_LIFETIME,
 };
@@ -33,6 +34,8 @@ pub struct Config {
     pub runtime_directory: PathBuf,
     /// How much to log.
     pub log_level: LogLevel,
+    /// In which form.
+    pub log_format: LogFormat,
     /// Show, and send nothing.
     pub dry_run: bool,
     /// Which filter guards the receiving socket.
@@ -126,6 +129,7 @@ impl TryFrom<&DaemonArgs> for Config {
             heartbeat_interval,
             runtime_directory: runtime_directory(args)?,
             log_level: args.log_level,
+            log_format: args.log_format,
             dry_run: args.dry_run,
             filter: args.filter,
             send: args.send,
@@ -233,6 +237,7 @@ impl fmt::Display for Config {
             ("heartbeat-interval", Seconds(self.heartbeat_interval.unwrap_or_default()).to_string()),
             ("runtime-directory", self.runtime_directory.display().to_string()),
             ("log-level", name(&self.log_level)),
+            ("log-format", name(&self.log_format)),
             ("dry-run", self.dry_run.to_string()),
             ("filter", name(&self.filter)),
             ("send", name(&self.send)),

@@ -8,9 +8,12 @@ use std::{
 use clap::{ValueEnum, builder::BoolishValueParser};
 
 use super::Seconds;
-use crate::sys::{
-    filter::{self, FilterMode},
-    sender::SendPath,
+use crate::{
+    logging::LogFormat,
+    sys::{
+        filter::{self, FilterMode},
+        sender::SendPath,
+    },
 };
 
 /// The daemon's arguments.
@@ -80,10 +83,15 @@ pub struct DaemonArgs {
     #[arg(long, env = "AUTORA_RUNTIME_DIRECTORY", value_name = "DIRECTORY", help_heading = "How to run")]
     pub runtime_directory: Option<PathBuf>,
 
-    /// How much to log, to standard error
+    /// How much to log
     #[arg(long, env = "AUTORA_LOG", value_name = "LEVEL", default_value = "info")]
     #[arg(help_heading = "How to run")]
     pub log_level: LogLevel,
+
+    /// The form of the log
+    #[arg(long, env = "AUTORA_LOG_FORMAT", value_name = "FORMAT", default_value = "text")]
+    #[arg(help_heading = "How to run")]
+    pub log_format: LogFormat,
 
     /// Send nothing and need no privilege: show what would be served, why the rest would not, and each RA
     #[arg(long, env = "AUTORA_DRY_RUN", value_parser = BoolishValueParser::new())]

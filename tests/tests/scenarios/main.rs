@@ -17,6 +17,7 @@ mod handover;
 mod index_reuse;
 mod leaks;
 mod links;
+mod logs;
 mod mid_send;
 mod options;
 mod overrun;
