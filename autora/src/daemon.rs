@@ -2,6 +2,7 @@
 
 mod drops;
 mod foreign;
+mod hush;
 mod keeper;
 mod live;
 mod log;
@@ -13,7 +14,9 @@ use std::{io, mem, time::Duration};
 use rand::{SeedableRng, rngs::StdRng};
 use tracing::{debug, info, warn};
 
-use self::{drops::SocketDrops, foreign::ForeignRouters, keeper::Keeper, outlet::Outlet, signals::Signals};
+use self::{
+    drops::SocketDrops, foreign::ForeignRouters, hush::Hush, keeper::Keeper, outlet::Outlet, signals::Signals,
+};
 use crate::{
     addr::IfIndex,
     cli::OnExit,
@@ -106,6 +109,7 @@ struct Daemon {
     foreign: ForeignRouters,
     drops: SocketDrops,
     tally: log::Tally,
+    hush: Hush,
     keeper: Keeper,
     state: State,
 }
@@ -155,6 +159,7 @@ impl Daemon {
             foreign: ForeignRouters::default(),
             drops: SocketDrops::default(),
             tally: log::Tally::default(),
+            hush: Hush::default(),
             keeper,
             state: State::Running,
             config,
@@ -271,7 +276,9 @@ impl Daemon {
             }
             Ok(None) => self.fleet.forget(index),
             Err(error) => {
-                warn!(ifindex = index.get(), %error, "an interface could not be read: trying again with all the others");
+                if self.admits_line(index) {
+                    log::unreadable(index, &error);
+                }
                 self.resync_soon();
             }
         }
@@ -279,6 +286,7 @@ impl Daemon {
 
     fn resync(&mut self) {
         self.look_for_foreign_routers();
+        self.hush.sweep(&self.fleet, clock::now());
         if let Some(drops) = self.outlet.socket_drops() {
             self.drops.look(drops, clock::now());
         }
@@ -341,18 +349,43 @@ impl Daemon {
             match action {
                 Action::Serve(index) => {
                     if let Err(error) = self.outlet.serve(index) {
-                        log::serve_failed(index, &error);
+                        if self.admits_line(index) {
+                            log::serve_failed(index, &error);
+                        }
                         self.fleet.on_serve_failed(index);
                     }
                 }
-                Action::Unserve(index) => log::map_write(index, self.outlet.unserve(index)),
-                Action::Answered(index) => log::map_write(index, self.outlet.clear_pending(index)),
+                Action::Unserve(index) => {
+                    let result = self.outlet.unserve(index);
+                    self.map_written(index, result);
+                }
+                Action::Answered(index) => {
+                    let result = self.outlet.clear_pending(index);
+                    self.map_written(index, result);
+                }
                 Action::Send(send) => self.send(&send),
                 Action::Report(report) => match &mut self.outlet {
-                    Outlet::Live(_) => log::report(&report),
                     Outlet::DryRun(dry_run) => dry_run.report(&report),
+                    Outlet::Live(_) => {
+                        if self.admits_line(report.index) {
+                            log::report(&report);
+                        }
+                    }
                 },
             }
+        }
+    }
+
+    /// Whether one more line about the interface may be written. To be asked only when there is one.
+    fn admits_line(&mut self, index: IfIndex) -> bool {
+        self.hush.admits(index, &self.fleet, clock::now())
+    }
+
+    fn map_written(&mut self, index: IfIndex, result: io::Result<()>) {
+        if let Err(error) = result
+            && self.admits_line(index)
+        {
+            log::map_write_failed(index, &error);
         }
     }
 
@@ -368,13 +401,18 @@ impl Daemon {
                 if let Outlet::DryRun(dry_run) = &mut self.outlet {
                     dry_run.show(name, send, next_in);
                 }
-                log::sent(name, send, next_in, failed_before);
+                if failed_before > 0 && self.hush.admits(send.index, &self.fleet, now) {
+                    log::sends_again(name, send, failed_before);
+                }
+                log::sent(name, send, next_in);
             }
             Err(error) => {
                 self.tally.send_failures += 1;
                 let failures = self.fleet.on_send_failed(send.index, now);
                 let (name, _) = self.fleet.schedule_of(send.index).unwrap_or_default();
-                log::send_failed(name, send, &error, failures);
+                // The first failure of a row is news, the others are not.
+                let is_news = failures == 1 && self.hush.admits(send.index, &self.fleet, now);
+                log::send_failed(name, send, &error, failures, is_news);
             }
         }
     }
@@ -388,7 +426,8 @@ impl Daemon {
     fn heartbeat(&mut self) {
         self.look_for_foreign_routers();
         let counts = log::Counts::of(&self.fleet);
-        log::heartbeat(counts, &self.tally, &self.outlet.totals(), self.outlet.socket_drops().unwrap_or(0));
+        let drops = self.outlet.socket_drops().unwrap_or(0);
+        log::heartbeat(counts, &self.tally, &self.outlet.totals(), drops, self.hush.total());
         service_manager::status(&counts.to_string());
     }
 

@@ -28,6 +28,7 @@ pub use capture::{Advert, Capture, Direction, Frame};
 pub use daemon::{Daemon, Launch, Output, RuntimeDirectory, binary, binary_without_program};
 pub use guest::{DefaultRoute, Guest, Held};
 pub use link::{Interface, Mac, Veth};
+pub use log::field;
 pub use namespace::Namespace;
 pub use packet::Sender;
 pub use solicit::{Checksum, Fragments, Solicit};

@@ -349,6 +349,12 @@ impl Fleet {
             .filter(|(_, verdict)| **verdict != Verdict::Ignore)
     }
 
+    /// One interface, with its verdict, if it matches or did a moment ago.
+    #[must_use]
+    pub fn verdict_of(&self, index: IfIndex) -> Option<(&Interface, &Verdict)> {
+        self.members.get(&index).map(|member| (&member.seen, &member.verdict))
+    }
+
     /// The name under which the interface was last seen, and when the next advertisement is due there.
     #[must_use]
     pub fn schedule_of(&self, index: IfIndex) -> Option<(&str, Option<Instant>)> {

@@ -12,6 +12,7 @@ mod crashes;
 mod eligibility;
 mod entries;
 mod explain;
+mod flapping;
 mod guests;
 mod handover;
 mod index_reuse;
