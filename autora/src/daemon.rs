@@ -24,13 +24,14 @@ use crate::{
     engine::{
         Fleet, Instant,
         advertiser::MIN_DELAY_BETWEEN_RAS,
-        fleet::{Action, Send},
+        fleet::{Action, Report, Send},
     },
     sys::{
         clock::{self, Timer},
         filter, netlink,
         netlink::{Changes, Netlink},
-        receiver, sender, service_manager,
+        receiver, sender,
+        service_manager::{self, Vigil},
     },
 };
 
@@ -111,6 +112,7 @@ struct Daemon {
     tally: log::Tally,
     hush: Hush,
     keeper: Keeper,
+    vigil: Vigil,
     state: State,
 }
 
@@ -161,6 +163,7 @@ impl Daemon {
             tally: log::Tally::default(),
             hush: Hush::default(),
             keeper,
+            vigil: Vigil::new(now),
             state: State::Running,
             config,
         })
@@ -179,7 +182,7 @@ impl Daemon {
         }
         let counts = log::Counts::of(&self.fleet);
         log::started(&self.config, &self.outlet.filter_name(), counts);
-        service_manager::ready(&counts.to_string());
+        self.vigil.ready(counts.to_string(), clock::now());
         Ok(())
     }
 
@@ -199,6 +202,7 @@ impl Daemon {
         self.on_time();
         self.act();
         self.keeper.attend(&mut self.fleet, clock::now());
+        self.vigil.attend(clock::now(), || log::Counts::of(&self.fleet).to_string());
         if let State::Stopping { until } = self.state
             && (!self.fleet.owes_goodbyes() || until <= clock::now())
         {
@@ -225,7 +229,7 @@ impl Daemon {
             State::Stopping { until } => Some(until),
             State::Running | State::Done => None,
         };
-        [self.fleet.next_deadline(), self.next_heartbeat, self.keeper.deadline(), stop]
+        [self.fleet.next_deadline(), self.next_heartbeat, self.keeper.deadline(), self.vigil.deadline(), stop]
             .into_iter()
             .flatten()
             .fold(self.next_resync, Instant::min)
@@ -364,14 +368,21 @@ impl Daemon {
                     self.map_written(index, result);
                 }
                 Action::Send(send) => self.send(&send),
-                Action::Report(report) => match &mut self.outlet {
-                    Outlet::DryRun(dry_run) => dry_run.report(&report),
-                    Outlet::Live(_) => {
-                        if self.admits_line(report.index) {
-                            log::report(&report);
-                        }
-                    }
-                },
+                Action::Report(report) => {
+                    self.vigil.touch();
+                    self.report(&report);
+                }
+            }
+        }
+    }
+
+    fn report(&mut self, report: &Report) {
+        match &mut self.outlet {
+            Outlet::DryRun(dry_run) => dry_run.report(report),
+            Outlet::Live(_) => {
+                if self.admits_line(report.index) {
+                    log::report(report);
+                }
             }
         }
     }
@@ -428,7 +439,6 @@ impl Daemon {
         let counts = log::Counts::of(&self.fleet);
         let drops = self.outlet.socket_drops().unwrap_or(0);
         log::heartbeat(counts, &self.tally, &self.outlet.totals(), drops, self.hush.total());
-        service_manager::status(&counts.to_string());
     }
 
     fn is_done(&self) -> bool {

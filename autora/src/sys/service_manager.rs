@@ -19,7 +19,7 @@ pub struct Vigil {
     next_sign: Option<Instant>,
     told: String,
     told_at: Instant,
-    untold: Option<String>,
+    is_stale: bool,
 }
 
 impl Vigil {
@@ -31,41 +31,48 @@ impl Vigil {
 
     fn every(interval: Option<Duration>, now: Instant) -> Self {
         let next_sign = interval.map(|_| now);
-        Self { interval, next_sign, told: String::new(), told_at: now, untold: None }
+        Self { interval, next_sign, told: String::new(), told_at: now, is_stale: false }
     }
 
     /// Everything is open and every interface was looked at.
     pub fn ready(&mut self, status: String, now: Instant) {
         notify(&[NotifyState::Ready, NotifyState::Status(&status)]);
-        (self.told, self.told_at, self.untold) = (status, now, None);
+        (self.told, self.told_at, self.is_stale) = (status, now, false);
     }
 
     /// When [`Vigil::attend`] has something to do.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
-        let status = self.untold.as_ref().map(|_| self.told_at + STATUS_INTERVAL);
+        let status = self.is_stale.then(|| self.told_at + STATUS_INTERVAL);
         self.next_sign.into_iter().chain(status).min()
     }
 
-    /// What the status is now; it is told by [`Vigil::attend`] if it is news.
-    pub fn set_status(&mut self, status: String) {
-        self.untold = (status != self.told).then_some(status);
+    /// The status may be another now. What it is gets worked out when it can be told.
+    pub const fn touch(&mut self) {
+        self.is_stale = true;
     }
 
     /// Does what is due: in every turn of the loop.
-    pub fn attend(&mut self, now: Instant) {
-        if let Some(status) = self.status_due(now) {
-            notify(&[NotifyState::Status(&status)]);
+    pub fn attend(&mut self, now: Instant, status: impl FnOnce() -> String) {
+        if let Some(status) = self.status_due(now, status) {
+            notify(&[NotifyState::Status(status)]);
         }
         if self.sign_due(now) {
             notify(&[NotifyState::Watchdog]);
         }
     }
 
-    fn status_due(&mut self, now: Instant) -> Option<String> {
-        let status = self.untold.take_if(|_| self.told_at + STATUS_INTERVAL <= now)?;
-        (self.told, self.told_at) = (status.clone(), now);
-        Some(status)
+    fn status_due(&mut self, now: Instant, status: impl FnOnce() -> String) -> Option<&str> {
+        if !self.is_stale || now < self.told_at + STATUS_INTERVAL {
+            return None;
+        }
+        self.is_stale = false;
+        let status = status();
+        if status == self.told {
+            return None;
+        }
+        (self.told, self.told_at) = (status, now);
+        Some(&self.told)
     }
 
     fn sign_due(&mut self, now: Instant) -> bool {
@@ -113,20 +120,20 @@ mod tests {
         let mut vigil = Vigil::every(None, at(0));
         vigil.ready("0 served".to_owned(), at(0));
         for (millis, status, due) in [
-            (10, "0 served", None),
             (20, "1 served", None),
             (30, "2 served", None),
             (1_000, "2 served", Some("2 served")),
             (1_500, "3 served", None),
             // What has come and gone in between is nobody's business.
-            (1_600, "2 served", None),
-            (2_500, "2 served", None),
-            (2_600, "4 served", Some("4 served")),
+            (2_100, "2 served", None),
+            (2_200, "4 served", Some("4 served")),
         ] {
-            vigil.set_status(status.to_owned());
-            assert_eq!(vigil.status_due(at(millis)).as_deref(), due, "at {millis} ms");
+            vigil.touch();
+            assert_eq!(vigil.status_due(at(millis), || status.to_owned()), due, "at {millis} ms");
         }
-        vigil.set_status("5 served".to_owned());
-        assert_eq!(vigil.deadline(), Some(at(3_600)));
+        assert_eq!(vigil.status_due(at(9_000), || panic!("nothing has changed")), None);
+        assert_eq!(vigil.deadline(), None);
+        vigil.touch();
+        assert_eq!(vigil.deadline(), Some(at(3_200)));
     }
 }

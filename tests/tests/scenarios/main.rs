@@ -33,3 +33,4 @@ mod routers;
 mod solicitations;
 mod stopping;
 mod storms;
+mod watchdog;
