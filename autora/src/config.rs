@@ -11,7 +11,7 @@ use regex_syntax::hir::Look;
 
 use crate::{
     cli::{DaemonArgs, LogLevel, OnExit, Seconds},
-    engine::{advertiser::Parameters, eligibility::Policy},
+    engine::{advertiser::Parameters, eligibility::Policy, link_options::LinkOptions},
     logging::LogFormat,
     sys::{filter::FilterMode, sender::SendPath},
     wire::INFINITE_LIFETIME,
@@ -26,6 +26,8 @@ pub struct Config {
     pub max_interfaces: u32,
     /// What their advertisements say and how often they leave.
     pub parameters: Parameters,
+    /// What they say of their link.
+    pub link_options: LinkOptions,
     /// Time between two full looks at the kernel.
     pub resync_interval: Duration,
     /// Time between two lines of totals in the log, if they are wanted.
@@ -125,6 +127,10 @@ impl TryFrom<&DaemonArgs> for Config {
             policy,
             max_interfaces: args.max_interfaces,
             parameters: parameters(args)?,
+            link_options: LinkOptions {
+                source_link_layer_address: args.source_link_layer_address,
+                mtu: args.mtu,
+            },
             resync_interval,
             heartbeat_interval,
             runtime_directory: runtime_directory(args)?,
@@ -233,6 +239,8 @@ impl fmt::Display for Config {
             ("router-lifetime", Seconds(parameters.router_lifetime).to_string()),
             ("pio-valid-lifetime", Seconds(parameters.valid_lifetime).to_string()),
             ("pio-preferred-lifetime", Seconds(parameters.preferred_lifetime).to_string()),
+            ("source-link-layer-address", self.link_options.source_link_layer_address.to_string()),
+            ("mtu", self.link_options.mtu.to_string()),
             ("forwarding-resync-interval", Seconds(self.resync_interval).to_string()),
             ("heartbeat-interval", Seconds(self.heartbeat_interval.unwrap_or_default()).to_string()),
             ("runtime-directory", self.runtime_directory.display().to_string()),

@@ -143,7 +143,8 @@ enum Event {
 impl Daemon {
     fn new(config: Config, netlink: Netlink, outlet: Outlet) -> Result<Self, StartError> {
         let now = clock::now();
-        let mut fleet = Fleet::new(config.policy.clone(), config.parameters);
+        let mut fleet =
+            Fleet::new(config.policy.clone(), config.parameters).with_link_options(config.link_options);
         let keeper = match &outlet {
             Outlet::Live(_) => Keeper::open(&config.runtime_directory, &mut fleet, now),
             Outlet::DryRun(_) => Keeper::forgetful(),

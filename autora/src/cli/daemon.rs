@@ -18,6 +18,7 @@ use crate::{
 
 /// The daemon's arguments.
 #[derive(Clone, Debug, clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own on the command line")]
 pub struct DaemonArgs {
     /// Serve interfaces whose name this regular expression matches; anchor it with ^ and $
     #[arg(long, env = "AUTORA_INTERFACE_REGEX", value_name = "REGEX", default_value = "^$")]
@@ -53,6 +54,16 @@ pub struct DaemonArgs {
     #[arg(long, env = "AUTORA_PIO_PREFERRED_LIFETIME", value_name = "DURATION")]
     #[arg(help_heading = "What to advertise")]
     pub pio_preferred_lifetime: Option<Seconds>,
+
+    /// Tell guests the link-layer address, on links that have one of six bytes
+    #[arg(long, env = "AUTORA_SOURCE_LINK_LAYER_ADDRESS", value_parser = BoolishValueParser::new())]
+    #[arg(help_heading = "What to advertise")]
+    pub source_link_layer_address: bool,
+
+    /// Tell guests the link's MTU
+    #[arg(long, env = "AUTORA_MTU", value_parser = BoolishValueParser::new())]
+    #[arg(help_heading = "What to advertise")]
+    pub mtu: bool,
 
     /// What to do on SIGTERM and SIGINT
     #[arg(long, env = "AUTORA_ON_EXIT", value_name = "WHAT", default_value = "withdraw")]

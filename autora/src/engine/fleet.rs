@@ -18,6 +18,7 @@ use super::{
     },
     eligibility::{self, Policy, Reason, Service, Verdict},
     interface::Interface,
+    link_options::LinkOptions,
     memory::{Completeness, Memory, Past, Remembered},
 };
 use crate::{
@@ -30,6 +31,7 @@ use crate::{
 pub struct Fleet {
     policy: Policy,
     parameters: Parameters,
+    link_options: LinkOptions,
     members: HashMap<IfIndex, Member>,
     deadlines: BTreeSet<(Instant, IfIndex)>,
     actions: VecDeque<Action>,
@@ -125,6 +127,7 @@ impl Fleet {
         Self {
             policy,
             parameters,
+            link_options: LinkOptions::default(),
             members: HashMap::new(),
             deadlines: BTreeSet::new(),
             actions: VecDeque::new(),
@@ -133,6 +136,12 @@ impl Fleet {
             may_have_sent: None,
             has_news: false,
         }
+    }
+
+    /// With these facts of each link in its advertisements.
+    #[must_use]
+    pub fn with_link_options(self, link_options: LinkOptions) -> Self {
+        Self { link_options, ..self }
     }
 
     /// Takes over at `now` from a daemon that ended, before anything is looked at.
@@ -370,7 +379,8 @@ impl Fleet {
                 if mem::replace(&mut member.in_map, true) { Action::Answered } else { Action::Serve };
             self.actions.push_back(action(index));
         }
-        let advert = member.advertiser.message(transmission, &self.parameters, now);
+        let mut advert = member.advertiser.message(transmission, &self.parameters, now);
+        advert.options.splice(..0, self.link_options.of(&member.seen));
         let Transmission { source, cause } = transmission;
         self.actions.push_back(Action::Send(Send { index, source, cause, advert }));
     }

@@ -10,6 +10,8 @@ use crate::bench::{Line, SOON, rarely};
 const BURST: usize = 10;
 const REFILL: Duration = Duration::from_secs(6);
 
+const FLAPS: usize = 40;
+
 #[test]
 fn a_flapping_carrier_does_not_fill_the_log() {
     let (host, guest) = (Namespace::host(), Namespace::quiet());
@@ -24,7 +26,6 @@ fn a_flapping_carrier_does_not_fill_the_log() {
     daemon.wait_serving("vm1", SOON);
     daemon.wait_serving("vm2", SOON);
 
-    const FLAPS: usize = 40;
     for _ in 0..FLAPS {
         flapping.close();
         thread::sleep(Duration::from_millis(50));

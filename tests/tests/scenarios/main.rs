@@ -17,6 +17,7 @@ mod guests;
 mod handover;
 mod index_reuse;
 mod leaks;
+mod link_options;
 mod links;
 mod logs;
 mod mid_send;
