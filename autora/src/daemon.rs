@@ -3,6 +3,7 @@
 mod desk;
 mod drops;
 mod foreign;
+mod hush;
 mod keeper;
 mod links;
 mod live;
@@ -16,22 +17,25 @@ use rand::{SeedableRng, rngs::StdRng};
 use tracing::info;
 
 use self::{
-    desk::Desk, drops::SocketDrops, foreign::ForeignRouters, keeper::Keeper, outlet::Outlet, signals::Signals,
+    desk::Desk, drops::SocketDrops, foreign::ForeignRouters, hush::Hush, keeper::Keeper, outlet::Outlet,
+    signals::Signals,
 };
 use crate::{
+    addr::IfIndex,
     cli::OnExit,
     config::Config,
     control::{Listeners, query::Query},
     engine::{
         Fleet, Instant,
         advertiser::MIN_DELAY_BETWEEN_RAS,
-        fleet::{Action, Send},
+        fleet::{Action, Report, Send},
     },
     sys::{
         clock::{self, Timer},
         filter,
         netlink::{self, Netlink},
-        receiver, sender, service_manager,
+        receiver, sender,
+        service_manager::{self, Vigil},
     },
 };
 
@@ -109,8 +113,10 @@ struct Daemon {
     foreign: ForeignRouters,
     drops: SocketDrops,
     tally: log::Tally,
+    hush: Hush,
     keeper: Keeper,
     desk: Desk,
+    vigil: Vigil,
     state: State,
 }
 
@@ -143,7 +149,8 @@ enum Event {
 impl Daemon {
     fn new(config: Config, netlink: Netlink, outlet: Outlet) -> Result<Self, StartError> {
         let now = clock::now();
-        let mut fleet = Fleet::new(config.policy.clone(), config.parameters);
+        let mut fleet =
+            Fleet::new(config.policy.clone(), config.parameters).with_link_options(config.link_options);
         let keeper = match &outlet {
             Outlet::Live(_) => Keeper::open(&config.runtime_directory, &mut fleet, now),
             Outlet::DryRun(_) => Keeper::forgetful(),
@@ -161,8 +168,10 @@ impl Daemon {
             foreign: ForeignRouters::default(),
             drops: SocketDrops::default(),
             tally: log::Tally::default(),
+            hush: Hush::default(),
             keeper,
             desk: Desk::closed(),
+            vigil: Vigil::new(now),
             state: State::Running,
             config,
         })
@@ -182,7 +191,7 @@ impl Daemon {
         }
         let counts = log::Counts::of(&self.fleet);
         log::started(&self.config, &self.outlet.filter_name(), counts);
-        service_manager::ready(&counts.to_string());
+        self.vigil.ready(counts.to_string(), clock::now());
         Ok(())
     }
 
@@ -207,6 +216,7 @@ impl Daemon {
         self.on_time();
         self.act();
         self.keeper.attend(&mut self.fleet, clock::now());
+        self.vigil.attend(clock::now(), || log::Counts::of(&self.fleet).to_string());
         if let State::Stopping { until } = self.state
             && (!self.fleet.owes_goodbyes() || until <= clock::now())
         {
@@ -239,6 +249,7 @@ impl Daemon {
             self.next_heartbeat,
             self.keeper.deadline(),
             self.netlink.deadline(),
+            self.vigil.deadline(),
             stop,
         ]
         .into_iter()
@@ -298,21 +309,51 @@ impl Daemon {
             match action {
                 Action::Serve(index) => {
                     if let Err(error) = self.outlet.serve(index) {
-                        log::serve_failed(index, &error);
+                        if self.admits_line(index) {
+                            log::serve_failed(index, &error);
+                        }
                         self.fleet.on_serve_failed(index);
                     }
                 }
-                Action::Unserve(index) => log::map_write(index, self.outlet.unserve(index)),
-                Action::Answered(index) => log::map_write(index, self.outlet.clear_pending(index)),
+                Action::Unserve(index) => {
+                    let result = self.outlet.unserve(index);
+                    self.map_written(index, result);
+                }
+                Action::Answered(index) => {
+                    let result = self.outlet.clear_pending(index);
+                    self.map_written(index, result);
+                }
                 Action::Send(send) => self.send(&send),
                 Action::Report(report) => {
                     self.desk.changed(&report);
-                    match &mut self.outlet {
-                        Outlet::Live(_) => log::report(&report),
-                        Outlet::DryRun(dry_run) => dry_run.report(&report),
-                    }
+                    self.vigil.touch();
+                    self.report(&report);
                 }
             }
+        }
+    }
+
+    fn report(&mut self, report: &Report) {
+        match &mut self.outlet {
+            Outlet::DryRun(dry_run) => dry_run.report(report),
+            Outlet::Live(_) => {
+                if self.admits_line(report.index) {
+                    log::report(report);
+                }
+            }
+        }
+    }
+
+    /// Whether one more line about the interface may be written. To be asked only when there is one.
+    fn admits_line(&mut self, index: IfIndex) -> bool {
+        self.hush.admits(index, &self.fleet, clock::now())
+    }
+
+    fn map_written(&mut self, index: IfIndex, result: io::Result<()>) {
+        if let Err(error) = result
+            && self.admits_line(index)
+        {
+            log::map_write_failed(index, &error);
         }
     }
 
@@ -328,14 +369,19 @@ impl Daemon {
                 if let Outlet::DryRun(dry_run) = &mut self.outlet {
                     dry_run.show(name, send, next_in);
                 }
-                log::sent(name, send, next_in, failed_before);
+                if failed_before > 0 && self.hush.admits(send.index, &self.fleet, now) {
+                    log::sends_again(name, send, failed_before);
+                }
+                log::sent(name, send, next_in);
                 self.desk.sent(name, send, next_in);
             }
             Err(error) => {
                 self.tally.send_failures += 1;
                 let failures = self.fleet.on_send_failed(send.index, now);
                 let (name, _) = self.fleet.schedule_of(send.index).unwrap_or_default();
-                log::send_failed(name, send, &error, failures);
+                // The first failure of a row is news, the others are not.
+                let is_news = failures == 1 && self.hush.admits(send.index, &self.fleet, now);
+                log::send_failed(name, send, &error, failures, is_news);
                 self.desk.send_failed(name, send, &error, failures);
             }
         }
@@ -350,9 +396,8 @@ impl Daemon {
     fn heartbeat(&mut self) {
         self.look_for_foreign_routers();
         let counts = log::Counts::of(&self.fleet);
-        let socket_drops = self.outlet.socket_drops().unwrap_or(0);
-        log::heartbeat(counts, &self.tally, self.netlink.counts(), &self.outlet.totals(), socket_drops);
-        service_manager::status(&counts.to_string());
+        let (netlink, drops) = (self.netlink.counts(), self.outlet.socket_drops().unwrap_or(0));
+        log::heartbeat(counts, &self.tally, netlink, &self.outlet.totals(), drops, self.hush.total());
     }
 
     fn is_done(&self) -> bool {

@@ -8,7 +8,7 @@ use crate::{
     config::Config,
     daemon,
     error::{self, EXIT_USAGE, Failure},
-    logging,
+    logging::{self, LogError},
 };
 
 /// Runs the daemon until it is asked to stop, or checks its settings if that is all that is wanted.
@@ -25,12 +25,20 @@ pub fn run(args: &DaemonArgs) -> Outcome {
         screen::show(&config.to_string())?;
         return Ok(ExitCode::SUCCESS);
     }
-    logging::set_up(config.log_level.into());
+    logging::set_up(config.log_level.into(), config.log_format).map_err(|error| no_log(&error))?;
     for warning in &config.warnings {
         tracing::warn!("{warning}");
     }
     run_daemon(config).map_err(|error| Failure::new(&error))?;
     Ok(ExitCode::SUCCESS)
+}
+
+fn no_log(error: &LogError) -> Failure {
+    let failure = Failure::new(error);
+    match error {
+        LogError::Journal(_) => failure.advise("start systemd-journald, or choose --log-format text or json"),
+        LogError::Again(_) => failure,
+    }
 }
 
 fn run_daemon(config: Config) -> Result<(), daemon::StartError> {

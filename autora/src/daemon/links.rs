@@ -50,6 +50,7 @@ impl Daemon {
     pub(super) fn resync(&mut self, now: Instant) {
         self.next_resync = now + self.config.resync_interval;
         self.look_for_foreign_routers();
+        self.hush.sweep(&self.fleet, now);
         if let Some(drops) = self.outlet.socket_drops() {
             self.drops.look(drops, now);
         }

@@ -22,6 +22,7 @@ use super::{
     },
     eligibility::{self, Policy, Reason, Service, Verdict},
     interface::Interface,
+    link_options::LinkOptions,
     memory::{Completeness, Memory, Past, Remembered, Update},
 };
 use crate::{
@@ -34,6 +35,7 @@ use crate::{
 pub struct Fleet {
     policy: Policy,
     parameters: Parameters,
+    link_options: LinkOptions,
     members: HashMap<IfIndex, Member>,
     deadlines: BTreeSet<(Instant, IfIndex)>,
     actions: VecDeque<Action>,
@@ -130,6 +132,7 @@ impl Fleet {
         Self {
             policy,
             parameters,
+            link_options: LinkOptions::default(),
             members: HashMap::new(),
             deadlines: BTreeSet::new(),
             actions: VecDeque::new(),
@@ -138,6 +141,12 @@ impl Fleet {
             may_have_sent: None,
             news: BTreeSet::new(),
         }
+    }
+
+    /// With these facts of each link in its advertisements.
+    #[must_use]
+    pub fn with_link_options(self, link_options: LinkOptions) -> Self {
+        Self { link_options, ..self }
     }
 
     /// Takes over at `now` from a daemon that ended, before anything is looked at.
@@ -384,6 +393,12 @@ impl Fleet {
             .filter(|(_, verdict)| **verdict != Verdict::Ignore)
     }
 
+    /// One interface, with its verdict, if it matches or did a moment ago.
+    #[must_use]
+    pub fn verdict_of(&self, index: IfIndex) -> Option<(&Interface, &Verdict)> {
+        self.members.get(&index).map(|member| (&*member.seen, &member.verdict))
+    }
+
     /// The name under which the interface was last seen, and when the next advertisement is due there.
     #[must_use]
     pub fn schedule_of(&self, index: IfIndex) -> Option<(&str, Option<Instant>)> {
@@ -399,7 +414,8 @@ impl Fleet {
                 if mem::replace(&mut member.in_map, true) { Action::Answered } else { Action::Serve };
             self.actions.push_back(action(index));
         }
-        let advert = member.advertiser.message(transmission, &self.parameters, now);
+        let mut advert = member.advertiser.message(transmission, &self.parameters, now);
+        advert.options.splice(..0, self.link_options.of(&member.seen));
         let Transmission { source, cause } = transmission;
         self.actions.push_back(Action::Send(Send { index, source, cause, advert }));
     }

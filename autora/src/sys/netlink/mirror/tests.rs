@@ -329,10 +329,7 @@ fn a_listing_after_an_overrun() {
     scene.0.begin_listing();
     scene.hear(&[address(7, "2001:db8::2", 0), made(9, "tap9"), link_gone(8)]);
     scene.list_on(true, true, &[link(7, "tap7"), link(8, "tap8")], &tap7());
-    assert_eq!(
-        scene.said(),
-        ["seen #7 tap7 with 3", "seen #9 tap9 with 0", "gone #8"]
-    );
+    assert_eq!(scene.said(), ["seen #7 tap7 with 3", "seen #9 tap9 with 0", "gone #8"]);
     assert_eq!(scene.doubts(), [7], "not the new one");
 }
 
