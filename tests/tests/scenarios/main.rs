@@ -13,6 +13,7 @@ mod eligibility;
 mod entries;
 mod guests;
 mod handover;
+mod hooks;
 mod index_reuse;
 mod leaks;
 mod links;
