@@ -1,25 +1,17 @@
 //! The arguments as typed: flags, environment variables, help. What they mean together is decided in `config`.
 
-use std::{
-    ffi::{OsStr, OsString},
-    fmt,
-    path::PathBuf,
-    str::FromStr,
-    time::Duration,
-};
+mod daemon;
+mod seconds;
 
-use clap::{
-    CommandFactory, FromArgMatches, Parser, ValueEnum,
-    builder::{BoolishValueParser, Resettable},
-};
+use std::ffi::{OsStr, OsString};
 
-use crate::{
-    sys::{
-        filter::{self, FilterMode},
-        sender::SendPath,
-    },
-    wire::INFINITE_LIFETIME,
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, builder::Resettable};
+
+pub use self::{
+    daemon::{DaemonArgs, LogLevel, OnExit},
+    seconds::Seconds,
 };
+use crate::{commands, sys::filter};
 
 const ABOUT: &str = "\
 Sends IPv6 Router Advertisements on every interface whose name matches a regular expression and that is fit to serve: \
@@ -40,117 +32,25 @@ restart.
 
 Exit codes: 0 asked to stop, 2 wrong usage or settings, 1 anything else.";
 
-/// The daemon's arguments.
+/// Everything that can be typed: a subcommand with arguments of its own, or those of the daemon.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "autora", version = version(), about = ABOUT, after_help = EXAMPLES)]
-#[command(max_term_width = 100)]
+#[command(max_term_width = 100, args_conflicts_with_subcommands = true)]
 pub struct Cli {
-    /// Serve interfaces whose name this regular expression matches; anchor it with ^ and $
-    #[arg(long, env = "AUTORA_INTERFACE_REGEX", value_name = "REGEX", default_value = "^$")]
-    #[arg(help_heading = "What to serve")]
-    pub interface_regex: String,
-
-    /// Serve so many interfaces at most, 1 to 65536; those beyond wait until one goes
-    #[arg(long, env = "AUTORA_MAX_INTERFACES", value_name = "NUMBER", default_value_t = filter::CAPACITY)]
-    #[arg(value_parser = clap::value_parser!(u32).range(1..=65_536), help_heading = "What to serve")]
-    pub max_interfaces: u32,
-
-    /// Longest time between two unsolicited RAs on an interface, 4s to 65535s
-    #[arg(long, env = "AUTORA_MAX_RA_INTERVAL", value_name = "DURATION", default_value = "60s")]
-    #[arg(help_heading = "When to advertise")]
-    pub max_ra_interval: Seconds,
-
-    /// Shortest time between two unsolicited RAs, 3s to 3/4 of the longest [default: 20s, or that bound]
-    #[arg(long, env = "AUTORA_MIN_RA_INTERVAL", value_name = "DURATION")]
-    #[arg(help_heading = "When to advertise")]
-    pub min_ra_interval: Option<Seconds>,
-
-    /// How long a guest keeps its default route, 0s or --max-ra-interval to 65535s [default: 180s, or 3 times that]
-    #[arg(long, env = "AUTORA_ROUTER_LIFETIME", value_name = "DURATION")]
-    #[arg(help_heading = "What to advertise")]
-    pub router_lifetime: Option<Seconds>,
-
-    /// How long a guest's address stays valid, or "infinity" [default: 86400s]
-    #[arg(long, env = "AUTORA_PIO_VALID_LIFETIME", value_name = "DURATION")]
-    #[arg(help_heading = "What to advertise")]
-    pub pio_valid_lifetime: Option<Seconds>,
-
-    /// How long it stays preferred, at most the valid lifetime [default: 14400s, or that bound]
-    #[arg(long, env = "AUTORA_PIO_PREFERRED_LIFETIME", value_name = "DURATION")]
-    #[arg(help_heading = "What to advertise")]
-    pub pio_preferred_lifetime: Option<Seconds>,
-
-    /// What to do on SIGTERM and SIGINT
-    #[arg(long, env = "AUTORA_ON_EXIT", value_name = "WHAT", default_value = "withdraw")]
-    #[arg(help_heading = "What to advertise")]
-    pub on_exit: OnExit,
-
-    /// How to keep everything but solicitations away from the daemon
-    #[arg(long, env = "AUTORA_FILTER", value_name = "KIND", default_value = "auto")]
-    #[arg(help_heading = "How to run")]
-    pub filter: FilterMode,
-
-    /// Which socket RAs leave through
-    #[arg(long, env = "AUTORA_SEND", value_name = "SOCKET", default_value = "packet")]
-    #[arg(help_heading = "How to run")]
-    pub send: SendPath,
-
-    /// Look at all interfaces again this often, beside the kernel's own events; at least 1s
-    #[arg(long, env = "AUTORA_FORWARDING_RESYNC_INTERVAL", value_name = "DURATION", default_value = "30s")]
-    #[arg(help_heading = "How to run")]
-    pub forwarding_resync_interval: Seconds,
-
-    /// Log one line of totals this often; 0s for never
-    #[arg(long, env = "AUTORA_HEARTBEAT_INTERVAL", value_name = "DURATION", default_value = "60s")]
-    #[arg(help_heading = "How to run")]
-    pub heartbeat_interval: Seconds,
-
-    /// Where to keep what a restart must know [default: $RUNTIME_DIRECTORY, or /run/autora]
-    #[arg(long, env = "AUTORA_RUNTIME_DIRECTORY", value_name = "DIRECTORY", help_heading = "How to run")]
-    pub runtime_directory: Option<PathBuf>,
-
-    /// How much to log, to standard error
-    #[arg(long, env = "AUTORA_LOG", value_name = "LEVEL", default_value = "info")]
-    #[arg(help_heading = "How to run")]
-    pub log_level: LogLevel,
-
-    /// Send nothing and need no privilege: show what would be served, why the rest would not, and each RA
-    #[arg(long, env = "AUTORA_DRY_RUN", value_parser = BoolishValueParser::new())]
-    #[arg(help_heading = "How to run")]
-    pub dry_run: bool,
-
-    /// Check the settings, print them as understood, and exit with 0 or 2
-    #[arg(long, help_heading = "How to run")]
-    pub check: bool,
+    /// What the daemon was told, where there is no subcommand.
+    #[command(flatten)]
+    pub daemon: DaemonArgs,
+    /// What to do instead of running the daemon.
+    #[command(subcommand)]
+    pub command: Option<Command>,
 }
 
-/// What a stop does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum OnExit {
-    /// One final RA on every interface, so that guests drop their default route at once
-    Withdraw,
-    /// Nothing: guests keep their default route until its lifetime is over
-    Keep,
+/// What autora does beside being a daemon.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Command {
+    /// Say why an interface is served or not, and what to do about it
+    Explain(commands::explain::Args),
 }
-
-/// How much to log.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum LogLevel {
-    /// What stopped the daemon
-    Error,
-    /// What somebody should look at
-    Warn,
-    /// Changes of state
-    Info,
-    /// Every look at an interface, and every answer as it is scheduled
-    Debug,
-    /// Every packet; for a short look, not for production
-    Trace,
-}
-
-/// A duration of whole seconds, as people write it: `20s`, `5m`, `1d`, `infinity`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Seconds(pub Duration);
 
 /// Reads the process's arguments and environment; prints help, version or an error and exits where that is asked for.
 #[must_use]
@@ -167,60 +67,27 @@ pub fn parse_from<I>(arguments: I, variable: impl Fn(&str) -> Option<OsString>) 
 where
     I: IntoIterator<Item: Into<OsString> + Clone>,
 {
-    let mut command = Cli::command().mut_args(|argument| {
-        let is_empty = |name: &OsStr| name.to_str().and_then(&variable).is_some_and(|value| value.is_empty());
-        match argument.get_env() {
-            // In a file of settings, `VARIABLE=` leaves a setting at its default.
-            Some(name) if is_empty(name) => argument.env(Resettable::Reset),
-            Some(_) | None => argument,
-        }
-    });
+    let arguments: Vec<OsString> = arguments.into_iter().map(Into::into).collect();
+    let mut command = leave_out_empty(Cli::command(), &variable);
+    // A subcommand stands first. The daemon's variables are none of its business, be they right or wrong.
+    if arguments.get(1).is_some_and(|first| command.find_subcommand(first).is_some()) {
+        command = command.mut_args(|argument| argument.env(Resettable::Reset));
+    }
     let matches = command.try_get_matches_from_mut(arguments)?;
     let mut cli = Cli::from_arg_matches(&matches)?;
-    if cli.runtime_directory.is_none() {
-        cli.runtime_directory = variable("RUNTIME_DIRECTORY").as_deref().and_then(first_path);
-    }
+    cli.daemon.complete(variable);
     Ok(cli)
 }
 
-/// The first of the directories that a service manager made, separated by colons.
-fn first_path(directories: &OsStr) -> Option<PathBuf> {
-    std::env::split_paths(directories).find(|path| !path.as_os_str().is_empty())
-}
-
-impl From<LogLevel> for tracing::level_filters::LevelFilter {
-    fn from(level: LogLevel) -> Self {
-        match level {
-            LogLevel::Error => Self::ERROR,
-            LogLevel::Warn => Self::WARN,
-            LogLevel::Info => Self::INFO,
-            LogLevel::Debug => Self::DEBUG,
-            LogLevel::Trace => Self::TRACE,
-        }
-    }
-}
-
-impl FromStr for Seconds {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        if text == "infinity" {
-            return Ok(Self(INFINITE_LIFETIME));
-        }
-        let duration = humantime::parse_duration(text)
-            .map_err(|error| format!("{error}; write a duration like 20s, 5m or 1d"))?;
-        if duration.subsec_nanos() == 0 {
-            Ok(Self(duration))
-        } else {
-            Err("not a whole number of seconds".to_owned())
-        }
-    }
-}
-
-impl fmt::Display for Seconds {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0 == INFINITE_LIFETIME { f.write_str("infinity") } else { write!(f, "{}s", self.0.as_secs()) }
-    }
+/// In a file of settings, `VARIABLE=` leaves a setting at its default; so it does for every subcommand.
+fn leave_out_empty(command: clap::Command, variable: &dyn Fn(&str) -> Option<OsString>) -> clap::Command {
+    let is_empty = |name: &OsStr| name.to_str().and_then(variable).is_some_and(|value| value.is_empty());
+    command
+        .mut_args(|argument| match argument.get_env() {
+            Some(name) if is_empty(name) => argument.env(Resettable::Reset),
+            Some(_) | None => argument,
+        })
+        .mut_subcommands(|subcommand| leave_out_empty(subcommand, variable))
 }
 
 /// The version, and whether this build carries the eBPF program.
@@ -234,3 +101,6 @@ fn version() -> &'static str {
         )
     }
 }
+
+#[cfg(test)]
+mod tests;

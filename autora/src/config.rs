@@ -10,7 +10,7 @@ use regex::Regex;
 use regex_syntax::hir::Look;
 
 use crate::{
-    cli::{Cli, LogLevel, OnExit, Seconds},
+    cli::{DaemonArgs, LogLevel, OnExit, Seconds},
     engine::{advertiser::Parameters, eligibility::Policy},
     sys::{filter::FilterMode, sender::SendPath},
     wire::INFINITE_LIFETIME,
@@ -102,41 +102,41 @@ pub enum ConfigError {
 /// Upper bound of the intervals and of the Router Lifetime [RFC 8319 4].
 const MAX_SECONDS: Seconds = Seconds(Duration::from_secs(65_535));
 
-impl TryFrom<&Cli> for Config {
+impl TryFrom<&DaemonArgs> for Config {
     type Error = ConfigError;
 
-    fn try_from(cli: &Cli) -> Result<Self, Self::Error> {
-        let (policy, warnings) = policy(&cli.interface_regex)?;
+    fn try_from(args: &DaemonArgs) -> Result<Self, Self::Error> {
+        let (policy, warnings) = policy(&args.interface_regex)?;
         let resync_interval = check(
             "--forwarding-resync-interval",
-            cli.forwarding_resync_interval,
+            args.forwarding_resync_interval,
             Seconds(Duration::from_secs(1)),
             Seconds(INFINITE_LIFETIME),
         )?;
-        let heartbeat_interval = match cli.heartbeat_interval {
+        let heartbeat_interval = match args.heartbeat_interval {
             Seconds(Duration::ZERO) => None,
             // Whole seconds that are not 0 are at least one.
             Seconds(interval) => Some(interval),
         };
         Ok(Self {
             policy,
-            max_interfaces: cli.max_interfaces,
-            parameters: parameters(cli)?,
+            max_interfaces: args.max_interfaces,
+            parameters: parameters(args)?,
             resync_interval,
             heartbeat_interval,
-            runtime_directory: runtime_directory(cli)?,
-            log_level: cli.log_level,
-            dry_run: cli.dry_run,
-            filter: cli.filter,
-            send: cli.send,
-            on_exit: cli.on_exit,
+            runtime_directory: runtime_directory(args)?,
+            log_level: args.log_level,
+            dry_run: args.dry_run,
+            filter: args.filter,
+            send: args.send,
+            on_exit: args.on_exit,
             warnings,
         })
     }
 }
 
-fn runtime_directory(cli: &Cli) -> Result<PathBuf, ConfigError> {
-    let directory = cli.runtime_directory.as_deref().unwrap_or(Path::new("/run/autora"));
+fn runtime_directory(args: &DaemonArgs) -> Result<PathBuf, ConfigError> {
+    let directory = args.runtime_directory.as_deref().unwrap_or(Path::new("/run/autora"));
     if directory.is_absolute() {
         Ok(directory.to_owned())
     } else {
@@ -144,7 +144,12 @@ fn runtime_directory(cli: &Cli) -> Result<PathBuf, ConfigError> {
     }
 }
 
-fn policy(regex: &str) -> Result<(Policy, Vec<Warning>), ConfigError> {
+/// Which interfaces `regex` means, and what is odd about it.
+///
+/// # Errors
+///
+/// [`ConfigError::Regex`] if it is none.
+pub fn policy(regex: &str) -> Result<(Policy, Vec<Warning>), ConfigError> {
     let refused = |reason: String| ConfigError::Regex { regex: regex.to_owned(), reason };
     if regex.is_empty() {
         return Err(refused(
@@ -165,27 +170,28 @@ fn policy(regex: &str) -> Result<(Policy, Vec<Warning>), ConfigError> {
 }
 
 /// The bounds of RFC 4861 6.2.1, as RFC 8319 widened them. What is not set follows what is.
-fn parameters(cli: &Cli) -> Result<Parameters, ConfigError> {
+fn parameters(args: &DaemonArgs) -> Result<Parameters, ConfigError> {
     let seconds = |seconds| Seconds(Duration::from_secs(seconds));
-    let max = check("--max-ra-interval", cli.max_ra_interval, seconds(4), MAX_SECONDS)?;
+    let max = check("--max-ra-interval", args.max_ra_interval, seconds(4), MAX_SECONDS)?;
     let three_quarters = Seconds(Duration::from_secs(max.as_secs() * 3 / 4));
-    let min = cli.min_ra_interval.unwrap_or(seconds(20).min(three_quarters));
+    let min = args.min_ra_interval.unwrap_or(seconds(20).min(three_quarters));
     let min_interval = check_named("--min-ra-interval", min, seconds(3), three_quarters, |low, high| {
         format!("{low} to {high}, which is 3/4 of --max-ra-interval {}", Seconds(max))
     })?;
-    let lifetime = cli.router_lifetime.unwrap_or(seconds(180).max(Seconds((max * 3).min(MAX_SECONDS.0))));
+    let lifetime = args.router_lifetime.unwrap_or(seconds(180).max(Seconds((max * 3).min(MAX_SECONDS.0))));
     let router_lifetime = match lifetime {
         Seconds(Duration::ZERO) => Duration::ZERO,
         lifetime => check_named("--router-lifetime", lifetime, Seconds(max), MAX_SECONDS, |low, high| {
             format!("0s, or {low} (--max-ra-interval) to {high}")
         })?,
     };
-    let preferred_or = cli.pio_preferred_lifetime.unwrap_or(seconds(14_400));
-    let valid = cli.pio_valid_lifetime.unwrap_or_else(|| {
-        cli.pio_preferred_lifetime.map_or(seconds(86_400), |preferred| preferred.max(seconds(86_400)))
+    let preferred_or = args.pio_preferred_lifetime.unwrap_or(seconds(14_400));
+    let valid = args.pio_valid_lifetime.unwrap_or_else(|| {
+        args.pio_preferred_lifetime.map_or(seconds(86_400), |preferred| preferred.max(seconds(86_400)))
     });
     let valid_lifetime = check("--pio-valid-lifetime", valid, seconds(0), Seconds(INFINITE_LIFETIME))?;
-    let preferred = if cli.pio_preferred_lifetime.is_some() { preferred_or } else { preferred_or.min(valid) };
+    let preferred =
+        if args.pio_preferred_lifetime.is_some() { preferred_or } else { preferred_or.min(valid) };
     let preferred_lifetime =
         check_named("--pio-preferred-lifetime", preferred, seconds(0), valid, |low, high| {
             format!("{low} to {high} (--pio-valid-lifetime)")

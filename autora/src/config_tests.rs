@@ -10,7 +10,7 @@ fn config_from(arguments: &[&str], environment: &[(&str, &str)]) -> Result<Confi
     let arguments = ["autora"].iter().chain(arguments).map(OsString::from);
     let cli = cli::parse_from(arguments, |name| environment.get(name).map(OsString::from))
         .map_err(|error| error.to_string())?;
-    Config::try_from(&cli).map_err(|error| error.to_string())
+    Config::try_from(&cli.daemon).map_err(|error| error.to_string())
 }
 
 fn parameters_of(arguments: &[&str]) -> [u64; 5] {
@@ -150,12 +150,6 @@ fn settings_are_shown_as_understood() {
     ] {
         assert!(shown.lines().any(|shown| shown == line), "{line} in\n{shown}");
     }
-}
-
-#[test]
-fn the_arguments_are_declared_well() {
-    use clap::CommandFactory;
-    Cli::command().debug_assert();
 }
 
 #[test]

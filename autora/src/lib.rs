@@ -5,10 +5,12 @@
 
 pub mod addr;
 pub mod cli;
+pub mod commands;
 pub mod config;
 pub mod daemon;
 pub mod dry_run;
 pub mod engine;
 pub mod error;
+pub mod logging;
 pub mod sys;
 pub mod wire;

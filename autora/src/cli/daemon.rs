@@ -1,0 +1,146 @@
+//! The daemon's arguments: those without a subcommand before them.
+
+use std::{
+    ffi::{OsStr, OsString},
+    path::PathBuf,
+};
+
+use clap::{ValueEnum, builder::BoolishValueParser};
+
+use super::Seconds;
+use crate::sys::{
+    filter::{self, FilterMode},
+    sender::SendPath,
+};
+
+/// The daemon's arguments.
+#[derive(Clone, Debug, clap::Args)]
+pub struct DaemonArgs {
+    /// Serve interfaces whose name this regular expression matches; anchor it with ^ and $
+    #[arg(long, env = "AUTORA_INTERFACE_REGEX", value_name = "REGEX", default_value = "^$")]
+    #[arg(help_heading = "What to serve")]
+    pub interface_regex: String,
+
+    /// Serve so many interfaces at most, 1 to 65536; those beyond wait until one goes
+    #[arg(long, env = "AUTORA_MAX_INTERFACES", value_name = "NUMBER", default_value_t = filter::CAPACITY)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=65_536), help_heading = "What to serve")]
+    pub max_interfaces: u32,
+
+    /// Longest time between two unsolicited RAs on an interface, 4s to 65535s
+    #[arg(long, env = "AUTORA_MAX_RA_INTERVAL", value_name = "DURATION", default_value = "60s")]
+    #[arg(help_heading = "When to advertise")]
+    pub max_ra_interval: Seconds,
+
+    /// Shortest time between two unsolicited RAs, 3s to 3/4 of the longest [default: 20s, or that bound]
+    #[arg(long, env = "AUTORA_MIN_RA_INTERVAL", value_name = "DURATION")]
+    #[arg(help_heading = "When to advertise")]
+    pub min_ra_interval: Option<Seconds>,
+
+    /// How long a guest keeps its default route, 0s or --max-ra-interval to 65535s [default: 180s, or 3 times that]
+    #[arg(long, env = "AUTORA_ROUTER_LIFETIME", value_name = "DURATION")]
+    #[arg(help_heading = "What to advertise")]
+    pub router_lifetime: Option<Seconds>,
+
+    /// How long a guest's address stays valid, or "infinity" [default: 86400s]
+    #[arg(long, env = "AUTORA_PIO_VALID_LIFETIME", value_name = "DURATION")]
+    #[arg(help_heading = "What to advertise")]
+    pub pio_valid_lifetime: Option<Seconds>,
+
+    /// How long it stays preferred, at most the valid lifetime [default: 14400s, or that bound]
+    #[arg(long, env = "AUTORA_PIO_PREFERRED_LIFETIME", value_name = "DURATION")]
+    #[arg(help_heading = "What to advertise")]
+    pub pio_preferred_lifetime: Option<Seconds>,
+
+    /// What to do on SIGTERM and SIGINT
+    #[arg(long, env = "AUTORA_ON_EXIT", value_name = "WHAT", default_value = "withdraw")]
+    #[arg(help_heading = "What to advertise")]
+    pub on_exit: OnExit,
+
+    /// How to keep everything but solicitations away from the daemon
+    #[arg(long, env = "AUTORA_FILTER", value_name = "KIND", default_value = "auto")]
+    #[arg(help_heading = "How to run")]
+    pub filter: FilterMode,
+
+    /// Which socket RAs leave through
+    #[arg(long, env = "AUTORA_SEND", value_name = "SOCKET", default_value = "packet")]
+    #[arg(help_heading = "How to run")]
+    pub send: SendPath,
+
+    /// Look at all interfaces again this often, beside the kernel's own events; at least 1s
+    #[arg(long, env = "AUTORA_FORWARDING_RESYNC_INTERVAL", value_name = "DURATION", default_value = "30s")]
+    #[arg(help_heading = "How to run")]
+    pub forwarding_resync_interval: Seconds,
+
+    /// Log one line of totals this often; 0s for never
+    #[arg(long, env = "AUTORA_HEARTBEAT_INTERVAL", value_name = "DURATION", default_value = "60s")]
+    #[arg(help_heading = "How to run")]
+    pub heartbeat_interval: Seconds,
+
+    /// Where to keep what a restart must know [default: $RUNTIME_DIRECTORY, or /run/autora]
+    #[arg(long, env = "AUTORA_RUNTIME_DIRECTORY", value_name = "DIRECTORY", help_heading = "How to run")]
+    pub runtime_directory: Option<PathBuf>,
+
+    /// How much to log, to standard error
+    #[arg(long, env = "AUTORA_LOG", value_name = "LEVEL", default_value = "info")]
+    #[arg(help_heading = "How to run")]
+    pub log_level: LogLevel,
+
+    /// Send nothing and need no privilege: show what would be served, why the rest would not, and each RA
+    #[arg(long, env = "AUTORA_DRY_RUN", value_parser = BoolishValueParser::new())]
+    #[arg(help_heading = "How to run")]
+    pub dry_run: bool,
+
+    /// Check the settings, print them as understood, and exit with 0 or 2
+    #[arg(long, help_heading = "How to run")]
+    pub check: bool,
+}
+
+/// What a stop does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum OnExit {
+    /// One final RA on every interface, so that guests drop their default route at once
+    Withdraw,
+    /// Nothing: guests keep their default route until its lifetime is over
+    Keep,
+}
+
+/// How much to log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogLevel {
+    /// What stopped the daemon
+    Error,
+    /// What somebody should look at
+    Warn,
+    /// Changes of state
+    Info,
+    /// Every look at an interface, and every answer as it is scheduled
+    Debug,
+    /// Every packet; for a short look, not for production
+    Trace,
+}
+
+impl DaemonArgs {
+    /// What depends on more than one variable of the environment.
+    pub(super) fn complete(&mut self, variable: impl Fn(&str) -> Option<OsString>) {
+        if self.runtime_directory.is_none() {
+            self.runtime_directory = variable("RUNTIME_DIRECTORY").as_deref().and_then(first_path);
+        }
+    }
+}
+
+/// The first of the directories that a service manager made, separated by colons.
+fn first_path(directories: &OsStr) -> Option<PathBuf> {
+    std::env::split_paths(directories).find(|path| !path.as_os_str().is_empty())
+}
+
+impl From<LogLevel> for tracing::level_filters::LevelFilter {
+    fn from(level: LogLevel) -> Self {
+        match level {
+            LogLevel::Error => Self::ERROR,
+            LogLevel::Warn => Self::WARN,
+            LogLevel::Info => Self::INFO,
+            LogLevel::Debug => Self::DEBUG,
+            LogLevel::Trace => Self::TRACE,
+        }
+    }
+}

@@ -1,0 +1,32 @@
+//! Durations as people write them.
+
+use std::{fmt, str::FromStr, time::Duration};
+
+use crate::wire::INFINITE_LIFETIME;
+
+/// A duration of whole seconds, as people write it: `20s`, `5m`, `1d`, `infinity`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Seconds(pub Duration);
+
+impl FromStr for Seconds {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text == "infinity" {
+            return Ok(Self(INFINITE_LIFETIME));
+        }
+        let duration = humantime::parse_duration(text)
+            .map_err(|error| format!("{error}; write a duration like 20s, 5m or 1d"))?;
+        if duration.subsec_nanos() == 0 {
+            Ok(Self(duration))
+        } else {
+            Err("not a whole number of seconds".to_owned())
+        }
+    }
+}
+
+impl fmt::Display for Seconds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0 == INFINITE_LIFETIME { f.write_str("infinity") } else { write!(f, "{}s", self.0.as_secs()) }
+    }
+}
