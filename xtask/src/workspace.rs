@@ -69,6 +69,16 @@ impl Workspace {
         self.target.join("debug/autora")
     }
 
+    /// Where the manual pages are written.
+    pub(crate) fn manual_pages(&self) -> PathBuf {
+        self.root.join("target/man")
+    }
+
+    /// Where the completions are written.
+    pub(crate) fn completions(&self) -> PathBuf {
+        self.root.join("target/completions")
+    }
+
     /// Output of quiet steps, for when one of them fails.
     pub(crate) fn log(&self, step: &str) -> PathBuf {
         self.root.join("target/xtask").join(step).with_extension("log")

@@ -41,7 +41,8 @@ const DOMAIN: &str = "\
 #[test]
 fn libvirt() {
     let scene = Scene::new("web1 2001:db8:0:1::/64\nweb1/1 2001:db8:0:2::/64\n");
-    let [mut first, mut second, bridged] = ["vnet3", "vnet4", "vnet2"].map(|name| Tap::new(&scene.host, name));
+    let [mut first, mut second, bridged] =
+        ["vnet3", "vnet4", "vnet2"].map(|name| Tap::new(&scene.host, name));
     first.open();
     second.open();
     let domain = scene.folder.path().join("web1.xml");
@@ -161,7 +162,8 @@ fn systemd_nspawn() {
 /// What cannot be done is said, with an exit code that is not 0, and before anything is touched.
 #[test]
 fn a_table_that_makes_no_sense() {
-    let scene = Scene::new("tap-vm-1 2001:db8:0:1::/56\ntap-vm-2 2001:db8:0:1::/64\ntap-vm-3 2001:db8:0:3::5/64");
+    let scene =
+        Scene::new("tap-vm-1 2001:db8:0:1::/56\ntap-vm-2 2001:db8:0:1::/64\ntap-vm-3 2001:db8:0:3::5/64");
     let [first, _, third] = ["tap-vm-1", "tap-vm-2", "tap-vm-3"].map(|name| Tap::new(&scene.host, name));
     let call = |name: &str| {
         let mut hook = scene.hook("qemu-ifup");
