@@ -4,33 +4,29 @@
 //! in one shape, see [`crate::error`].
 
 pub mod explain;
+mod screen;
 pub mod serve;
 
 use std::process::ExitCode;
 
 use crate::{
-    cli::Command,
-    error::{self, Failure},
+    cli::{Cli, Command},
+    error::Failure,
 };
 
-/// It failed, for a reason that is none of the following.
-pub const EXIT_FAILURE: u8 = 1;
-/// Wrong usage or settings; clap ends with the same.
-pub const EXIT_USAGE: u8 = 2;
 /// It worked, and the answer is no: an interface that was asked for is not served.
 pub const EXIT_NOT_SERVED: u8 = 3;
 
-/// How a command ends: with an exit code of its own, or with [`EXIT_FAILURE`] and a complaint.
+/// How a command ends: with an exit code of its own, or with a [`Failure`], which has one and is said on
+/// standard error.
 pub type Outcome = Result<ExitCode, Failure>;
 
-/// Runs a subcommand to its end.
+/// Runs what was asked for to its end.
 #[must_use]
-pub fn run(command: Command) -> ExitCode {
-    let outcome = match command {
-        Command::Explain(args) => explain::run(&args),
+pub fn run(cli: Cli) -> ExitCode {
+    let outcome = match cli.command {
+        None => serve::run(&cli.daemon),
+        Some(Command::Explain(args)) => explain::run(&args),
     };
-    outcome.unwrap_or_else(|failure| {
-        error::complain(&failure);
-        ExitCode::from(EXIT_FAILURE)
-    })
+    outcome.unwrap_or_else(|failure| failure.report())
 }

@@ -6,6 +6,7 @@ use std::{
     fmt::{self, Display},
     io::{self, Write},
     iter,
+    process::ExitCode,
 };
 
 /// `error` and everything that it came from, in one line.
@@ -15,30 +16,49 @@ pub fn chain(error: &dyn Error) -> String {
         .fold(error.to_string(), |line, cause| format!("{line}: {cause}"))
 }
 
+/// The exit code of what failed for a reason that has no code of its own.
+pub const EXIT_FAILURE: u8 = 1;
+/// The exit code of wrong usage or settings; clap's is the same.
+pub const EXIT_USAGE: u8 = 2;
+
 /// What ends a command early.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
     what: String,
     advice: Option<String>,
+    code: u8,
 }
 
 impl Failure {
     /// `error` and everything that it came from.
     #[must_use]
     pub fn new(error: &dyn Error) -> Self {
-        Self { what: chain(error), advice: None }
+        Self::because(chain(error))
     }
 
     /// What happened, where no error value says it.
     #[must_use]
     pub fn because(what: impl Into<String>) -> Self {
-        Self { what: what.into(), advice: None }
+        Self { what: what.into(), advice: None, code: EXIT_FAILURE }
     }
 
     /// With what a person can do about it.
     #[must_use]
     pub fn advise(self, advice: impl Into<String>) -> Self {
         Self { advice: Some(advice.into()), ..self }
+    }
+
+    /// With an exit code other than [`EXIT_FAILURE`].
+    #[must_use]
+    pub fn with_code(self, code: u8) -> Self {
+        Self { code, ..self }
+    }
+
+    /// Says it on standard error, and is done.
+    #[must_use]
+    pub fn report(&self) -> ExitCode {
+        say("error", self);
+        ExitCode::from(self.code)
     }
 }
 
@@ -47,11 +67,6 @@ impl Display for Failure {
         f.write_str(&self.what)?;
         self.advice.iter().try_for_each(|advice| write!(f, "; {advice}"))
     }
-}
-
-/// Says on standard error why something ends.
-pub fn complain(what: &dyn Display) {
-    say("error", what);
 }
 
 /// Says on standard error what is odd, though it goes on.

@@ -131,6 +131,18 @@ impl Launch {
         Daemon { child, log, _namespace: namespace.clone(), _runtime_directory: runtime_directory }
     }
 
+    /// Runs it to its end in a namespace.
+    #[must_use]
+    pub fn output(&self, namespace: &Namespace) -> Output {
+        let mut command = self.command();
+        let output = namespace
+            .enter(|| command.output())
+            .unwrap_or_else(|error| panic!("running {command:?}: {error}"));
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let code = output.status.code().unwrap_or_else(|| panic!("{command:?}: {}", output.status));
+        Output { code, stdout: text(&output.stdout), stderr: text(&output.stderr) }
+    }
+
     fn command(&self) -> Command {
         let binary = self.binary.clone().unwrap_or_else(binary);
         let mut command = match &self.nobody {
@@ -160,6 +172,17 @@ impl Launch {
             .stderr(Stdio::piped());
         command
     }
+}
+
+/// What a command left that ran to its end.
+#[derive(Clone, Debug)]
+pub struct Output {
+    /// Its exit code.
+    pub code: i32,
+    /// What it wrote to standard output.
+    pub stdout: String,
+    /// What it wrote to standard error.
+    pub stderr: String,
 }
 
 /// The running daemon; killed when dropped.

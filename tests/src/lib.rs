@@ -25,7 +25,7 @@ use std::{
 };
 
 pub use capture::{Advert, Capture, Direction, Frame};
-pub use daemon::{Daemon, Launch, RuntimeDirectory, binary, binary_without_program};
+pub use daemon::{Daemon, Launch, Output, RuntimeDirectory, binary, binary_without_program};
 pub use guest::{DefaultRoute, Guest, Held};
 pub use link::{Interface, Mac, Veth};
 pub use namespace::Namespace;

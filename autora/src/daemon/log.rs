@@ -93,7 +93,7 @@ impl HostConcerns {
         for (_, verdict) in fleet.verdicts() {
             if let Verdict::Serve(service) = verdict {
                 served += 1;
-                in_a_hole |= !host.forwarding && !service.force_forwarding;
+                in_a_hole |= service.leads_nowhere(host);
             }
         }
         if begins(&mut self.not_forwarding, in_a_hole) {
@@ -102,11 +102,10 @@ impl HostConcerns {
                  set it to 1"
             );
         }
-        let limit = host.neighbour_limit.filter(|_| send == SendPath::Raw);
-        let small = limit.is_some_and(|limit| usize::try_from(limit).unwrap_or(usize::MAX) < served);
+        let small = send == SendPath::Raw && eligibility::too_few_neighbours(host, served);
         if begins(&mut self.neighbour_table_small, small) {
             warn!(
-                gc_thresh3 = limit,
+                gc_thresh3 = host.neighbour_limit,
                 served,
                 "the neighbour table is smaller than --send raw needs: some RAs will fail with EINVAL; raise \
                  net.ipv6.neigh.default.gc_thresh3 or use --send packet"

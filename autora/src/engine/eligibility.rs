@@ -1,10 +1,11 @@
 //! Which interfaces are served: every test, every reason, and no notion of time.
 
-use std::{fmt, net::Ipv6Addr};
+mod reason;
 
 use regex::Regex;
 
-use super::interface::{Address, Interface, Scope};
+pub use self::reason::{Reason, Uncounted};
+use super::interface::{Address, Host, Interface, Master, Scope};
 use crate::addr::{LinkLocal, Prefix64};
 
 /// What the operator asked for.
@@ -41,157 +42,144 @@ pub struct Service {
     pub force_forwarding: bool,
 }
 
-/// A test that an interface failed.
-///
-/// [`Reason::name`] is stable and meant for scripts; [`fmt::Display`] is a sentence for a person.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Reason {
-    /// IPv6 is disabled, or the link has no IPv6 part because its MTU is too small for one.
-    Ipv6Disabled {
-        /// The link's MTU in bytes.
-        mtu: u32,
-    },
-    /// Administratively down.
-    Down,
-    /// Not capable of multicast.
-    NoMulticast,
-    /// The loopback device.
-    Loopback,
-    /// A port of a bridge, bond, team or Open vSwitch: IPv6 lives on the master, not here.
-    Enslaved {
-        /// The kind of the master, where the kernel says.
-        kind: Option<String>,
-    },
-    /// The interface does not forward, so a guest's packets would end here.
-    ForwardingOff,
-    /// No link-local address that could be the source.
-    NoLinkLocal {
-        /// It is a tun or tap device that no program has open: without a carrier it never gets one.
-        unopened: bool,
-    },
-    /// No usable /64.
-    NoPrefix {
-        /// The addresses of global scope that there are, and why they do not count.
-        others: Vec<Uncounted>,
-    },
-    /// More than one usable /64, and no way to tell which is meant.
-    SeveralPrefixes(Vec<Prefix64>),
-    /// The filter's map of served interfaces has no room left.
-    FilterFull,
-}
-
-/// An address of global scope that does not make a prefix.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Uncounted {
-    /// The address.
-    pub address: Ipv6Addr,
-    /// Its prefix length in bits.
-    pub prefix_len: u8,
-    /// Why it does not count, in a word or two.
-    pub why: &'static str,
-}
-
-impl fmt::Display for Uncounted {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{} ({})", self.address, self.prefix_len, self.why)
-    }
-}
-
-impl Reason {
-    /// The reason's stable name.
-    #[must_use]
-    pub const fn name(&self) -> &'static str {
-        match self {
-            Self::Ipv6Disabled { .. } => "ipv6-disabled",
-            Self::Down => "down",
-            Self::NoMulticast => "no-multicast",
-            Self::Loopback => "loopback",
-            Self::Enslaved { .. } => "enslaved",
-            Self::ForwardingOff => "forwarding-off",
-            Self::NoLinkLocal { .. } => "no-link-local",
-            Self::NoPrefix { .. } => "no-prefix",
-            Self::SeveralPrefixes(_) => "several-prefixes",
-            Self::FilterFull => "filter-full",
-        }
-    }
-}
-
-impl fmt::Display for Reason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Ipv6Disabled { mtu } if *mtu < MIN_MTU => {
-                write!(f, "its MTU of {mtu} is below {MIN_MTU}, so the kernel runs no IPv6 on it")
-            }
-            Self::Ipv6Disabled { .. } => f.write_str("IPv6 is disabled on it (disable_ipv6)"),
-            Self::Down => f.write_str("it is down"),
-            Self::NoMulticast => f.write_str("it is not capable of multicast"),
-            Self::Loopback => f.write_str("it is the loopback device"),
-            Self::Enslaved { kind: Some(kind) } => write!(f, "it is a port of a {kind}"),
-            Self::Enslaved { kind: None } => f.write_str("it is a port of another device"),
-            Self::ForwardingOff => f.write_str("it does not forward IPv6 (forwarding is 0)"),
-            Self::NoLinkLocal { unopened: true } => {
-                f.write_str("it has no link-local address yet: no program has the tap open")
-            }
-            Self::NoLinkLocal { unopened: false } => {
-                f.write_str("it has no usable link-local address (none, tentative, or a duplicate)")
-            }
-            Self::NoPrefix { others } if others.is_empty() => f.write_str("it has no usable /64"),
-            Self::NoPrefix { others } => {
-                f.write_str("it has no usable /64, only ")?;
-                write_list(f, others)
-            }
-            Self::SeveralPrefixes(prefixes) => {
-                f.write_str("it has more than one /64: ")?;
-                write_list(f, prefixes)
-            }
-            Self::FilterFull => {
-                f.write_str("the filter's map of served interfaces is full (--max-interfaces)")
-            }
-        }
-    }
-}
-
-fn write_list(f: &mut fmt::Formatter<'_>, items: impl IntoIterator<Item = impl fmt::Display>) -> fmt::Result {
-    for (position, item) in items.into_iter().enumerate() {
-        if position > 0 {
-            f.write_str(", ")?;
-        }
-        item.fmt(f)?;
-    }
-    Ok(())
-}
-
 /// The smallest MTU with which Linux runs IPv6 on a link [RFC 8200 5].
-const MIN_MTU: u32 = 1280;
+pub const MIN_MTU: u32 = 1280;
 
-/// Judges `interface`. `in_use` is the link-local address that it is served from now, if it is: as long as that one
-/// stays usable it stays the source, so that guests never see their router's address flap.
+/// A test that an interface has to pass. This is the one list of them, for the verdict and for its explanation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Test {
+    /// IPv6 is enabled, and the link has an IPv6 part at all.
+    Ipv6,
+    /// It is up.
+    Up,
+    /// It is capable of multicast.
+    Multicast,
+    /// It is not the loopback device.
+    NotLoopback,
+    /// It is not a port of another device, a VRF aside.
+    NotEnslaved,
+    /// It forwards.
+    Forwarding,
+    /// It has a link-local address that can be the source.
+    LinkLocal,
+    /// It has exactly one usable /64.
+    Prefix,
+}
+
+impl Test {
+    /// All of them, in the order in which people want to know.
+    pub const ALL: [Self; 8] = [
+        Self::Ipv6,
+        Self::Up,
+        Self::Multicast,
+        Self::NotLoopback,
+        Self::NotEnslaved,
+        Self::Forwarding,
+        Self::LinkLocal,
+        Self::Prefix,
+    ];
+
+    /// Why the interface fails it, if it does.
+    #[must_use]
+    pub fn failure(self, subject: &Subject<'_>) -> Option<Reason> {
+        let interface = subject.interface;
+        let ipv6 = interface.ipv6;
+        match self {
+            Self::Ipv6 => {
+                ipv6.is_none_or(|ipv6| ipv6.disabled).then_some(Reason::Ipv6Disabled { mtu: interface.mtu })
+            }
+            Self::Up => (!interface.flags.up).then_some(Reason::Down),
+            Self::Multicast => (!interface.flags.multicast).then_some(Reason::NoMulticast),
+            Self::NotLoopback => interface.flags.loopback.then_some(Reason::Loopback),
+            Self::NotEnslaved => {
+                let master = interface.master.as_ref().filter(|master| !is_vrf(master));
+                master.map(|master| Reason::Enslaved { kind: master.kind.clone() })
+            }
+            Self::Forwarding => ipv6.is_none_or(|ipv6| !ipv6.forwarding).then_some(Reason::ForwardingOff),
+            Self::LinkLocal => {
+                let unopened = interface.tun && !interface.flags.carrier;
+                subject.source.is_none().then_some(Reason::NoLinkLocal { unopened })
+            }
+            Self::Prefix => match subject.prefixes.as_slice() {
+                [_] => None,
+                [] => Some(Reason::NoPrefix { others: uncounted(interface) }),
+                several @ [_, _, ..] => Some(Reason::SeveralPrefixes(several.to_vec())),
+            },
+        }
+    }
+}
+
+/// An interface under test, with what has to be worked out once for several tests.
+#[derive(Debug)]
+pub struct Subject<'a> {
+    /// The interface.
+    pub interface: &'a Interface,
+    /// The source that its advertisements would have.
+    pub source: Option<LinkLocal>,
+    /// The /64s that guests could use, each once, in order.
+    pub prefixes: Vec<Prefix64>,
+}
+
+impl<'a> Subject<'a> {
+    /// `in_use` is the link-local address that the interface is served from now, if it is: as long as that one stays
+    /// usable it stays the source, so that guests never see their router's address flap.
+    #[must_use]
+    pub fn new(interface: &'a Interface, in_use: Option<LinkLocal>) -> Self {
+        let source = select_source(interface, in_use);
+        Self { interface, source, prefixes: usable_prefixes(interface) }
+    }
+}
+
+/// Judges `interface`; for `in_use` see [`Subject::new`].
 #[must_use]
 pub fn decide(policy: &Policy, interface: &Interface, in_use: Option<LinkLocal>) -> Verdict {
     if !policy.pattern.is_match(&interface.name) {
         return Verdict::Ignore;
     }
-    let mut reasons = link_reasons(interface);
-    let source = select_source(interface, in_use);
-    if source.is_none() {
-        reasons.push(Reason::NoLinkLocal { unopened: interface.tun && !interface.flags.carrier });
+    match judge(&Subject::new(interface, in_use)) {
+        Ok(service) => Verdict::Serve(service),
+        Err(reasons) => Verdict::Refuse(reasons),
     }
-    let prefixes = usable_prefixes(interface);
-    match (source, prefixes.as_slice()) {
-        (Some(source), &[prefix]) if reasons.is_empty() => {
-            return Verdict::Serve(Service {
-                source,
-                prefix,
-                carrier: interface.flags.carrier,
-                connected_route: has_connected_route(interface, prefix),
-                force_forwarding: interface.ipv6.is_some_and(|ipv6| ipv6.force_forwarding),
-            });
-        }
-        (_, [_]) => {}
-        (_, []) => reasons.push(Reason::NoPrefix { others: uncounted(interface) }),
-        (_, [_, _, ..]) => reasons.push(Reason::SeveralPrefixes(prefixes)),
+}
+
+/// How the interface can be served, whatever its name.
+///
+/// # Errors
+///
+/// All the tests that it failed, in their order.
+pub fn judge(subject: &Subject<'_>) -> Result<Service, Vec<Reason>> {
+    let reasons: Vec<_> = Test::ALL.iter().filter_map(|test| test.failure(subject)).collect();
+    let Subject { interface, source, ref prefixes } = *subject;
+    let (true, Some(source), &[prefix]) = (reasons.is_empty(), source, prefixes.as_slice()) else {
+        return Err(reasons);
+    };
+    Ok(Service {
+        source,
+        prefix,
+        carrier: interface.flags.carrier,
+        connected_route: has_connected_route(interface, prefix),
+        force_forwarding: interface.ipv6.is_some_and(|ipv6| ipv6.force_forwarding),
+    })
+}
+
+impl Service {
+    /// Whether the host drops what guests send here, so that their default route ends in a hole.
+    #[must_use]
+    pub const fn leads_nowhere(&self, host: &Host) -> bool {
+        !host.forwarding && !self.force_forwarding
     }
-    Verdict::Refuse(reasons)
+}
+
+/// Whether the kernel's table of neighbours is too small for `served` interfaces: a raw socket takes an entry on each.
+#[must_use]
+pub fn too_few_neighbours(host: &Host, served: usize) -> bool {
+    host.neighbour_limit.is_some_and(|limit| usize::try_from(limit).unwrap_or(usize::MAX) < served)
+}
+
+/// A VRF only chooses a routing table: its ports keep addresses and neighbour discovery of their own.
+#[must_use]
+pub fn is_vrf(master: &Master) -> bool {
+    master.kind.as_deref() == Some("vrf")
 }
 
 /// Whether a final advertisement from `source` can still leave and be heard. The address itself may be gone, but it
@@ -208,28 +196,6 @@ pub fn can_withdraw(interface: &Interface, source: LinkLocal) -> bool {
 #[must_use]
 pub fn has_prefix(interface: &Interface, prefix: Prefix64) -> bool {
     usable_prefixes(interface).contains(&prefix)
-}
-
-/// The tests that concern the link and its settings.
-fn link_reasons(interface: &Interface) -> Vec<Reason> {
-    let enslaved = match &interface.master {
-        // A VRF only chooses a routing table: its ports keep addresses and neighbour discovery of their own.
-        Some(master) if master.kind.as_deref() != Some("vrf") => Some(master.kind.clone()),
-        Some(_) | None => None,
-    };
-    let ipv6_off = interface.ipv6.is_none_or(|ipv6| ipv6.disabled);
-    let forwarding_off = interface.ipv6.is_none_or(|ipv6| !ipv6.forwarding);
-    [
-        ipv6_off.then_some(Reason::Ipv6Disabled { mtu: interface.mtu }),
-        (!interface.flags.up).then_some(Reason::Down),
-        (!interface.flags.multicast).then_some(Reason::NoMulticast),
-        interface.flags.loopback.then_some(Reason::Loopback),
-        enslaved.map(|kind| Reason::Enslaved { kind }),
-        forwarding_off.then_some(Reason::ForwardingOff),
-    ]
-    .into_iter()
-    .flatten()
-    .collect()
 }
 
 /// The link-local address in use if it is still usable, else the lowest that is.
@@ -252,7 +218,9 @@ fn usable_prefixes(interface: &Interface) -> Vec<Prefix64> {
     prefixes
 }
 
-fn counts_for_prefix(address: &Address) -> bool {
+/// Whether an address makes a prefix that guests could use.
+#[must_use]
+pub fn counts_for_prefix(address: &Address) -> bool {
     address.scope == Scope::Global && why_uncounted(address).is_none()
 }
 
@@ -269,7 +237,9 @@ fn why_uncounted(address: &Address) -> Option<&'static str> {
     }
 }
 
-fn uncounted(interface: &Interface) -> Vec<Uncounted> {
+/// The addresses of global scope that make no prefix.
+#[must_use]
+pub fn uncounted(interface: &Interface) -> Vec<Uncounted> {
     let globals = interface.addresses.iter().filter(|address| address.scope == Scope::Global);
     globals
         .filter_map(|address| {

@@ -5,6 +5,7 @@
 
 pub mod advertiser;
 pub mod eligibility;
+pub mod explanation;
 pub mod fleet;
 pub mod interface;
 pub mod memory;

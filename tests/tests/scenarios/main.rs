@@ -11,6 +11,7 @@ mod conformance;
 mod crashes;
 mod eligibility;
 mod entries;
+mod explain;
 mod guests;
 mod handover;
 mod hooks;
