@@ -1,5 +1,7 @@
 //! The settings as understood: a `Config` that exists is valid.
 
+mod control;
+
 use std::{
     fmt,
     path::{Path, PathBuf},
@@ -9,6 +11,7 @@ use std::{
 use regex::Regex;
 use regex_syntax::hir::Look;
 
+pub use self::control::ControlConfig;
 use crate::{
     cli::{DaemonArgs, LogLevel, OnExit, Seconds},
     engine::{advertiser::Parameters, eligibility::Policy},
@@ -31,6 +34,8 @@ pub struct Config {
     pub heartbeat_interval: Option<Duration>,
     /// Where to keep what a restart must know.
     pub runtime_directory: PathBuf,
+    /// How people may look in.
+    pub control: ControlConfig,
     /// How much to log.
     pub log_level: LogLevel,
     /// Show, and send nothing.
@@ -87,6 +92,9 @@ pub enum ConfigError {
     /// The directory has no absolute path.
     #[error("--runtime-directory {0:?}: must be an absolute path")]
     RuntimeDirectory(PathBuf),
+    /// The socket has no absolute path.
+    #[error("--control-socket {0:?}: must be an absolute path, or none")]
+    ControlSocket(PathBuf),
     /// A duration lies outside its bounds.
     #[error("{option} {value}: must be {bound}")]
     OutOfBounds {
@@ -118,13 +126,15 @@ impl TryFrom<&DaemonArgs> for Config {
             // Whole seconds that are not 0 are at least one.
             Seconds(interval) => Some(interval),
         };
+        let runtime_directory = runtime_directory(args)?;
         Ok(Self {
             policy,
             max_interfaces: args.max_interfaces,
             parameters: parameters(args)?,
             resync_interval,
             heartbeat_interval,
-            runtime_directory: runtime_directory(args)?,
+            control: ControlConfig::new(args, &runtime_directory)?,
+            runtime_directory,
             log_level: args.log_level,
             dry_run: args.dry_run,
             filter: args.filter,
@@ -221,7 +231,7 @@ fn check_named(
 impl fmt::Display for Config {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let parameters = &self.parameters;
-        for (option, value) in [
+        let settings = [
             ("interface-regex", self.policy.pattern.to_string()),
             ("max-interfaces", self.max_interfaces.to_string()),
             ("min-ra-interval", Seconds(parameters.min_interval).to_string()),
@@ -237,7 +247,8 @@ impl fmt::Display for Config {
             ("filter", name(&self.filter)),
             ("send", name(&self.send)),
             ("on-exit", name(&self.on_exit)),
-        ] {
+        ];
+        for (option, value) in settings.into_iter().chain(self.control.settings()) {
             writeln!(f, "{option:<27} {value}")?;
         }
         Ok(())

@@ -1,5 +1,6 @@
 //! The event loop: one closed set of events in, the fleet's actions out. The only place where the rooms meet.
 
+mod desk;
 mod drops;
 mod foreign;
 mod keeper;
@@ -13,11 +14,14 @@ use std::{io, mem, time::Duration};
 use rand::{SeedableRng, rngs::StdRng};
 use tracing::{debug, info, warn};
 
-use self::{drops::SocketDrops, foreign::ForeignRouters, keeper::Keeper, outlet::Outlet, signals::Signals};
+use self::{
+    desk::Desk, drops::SocketDrops, foreign::ForeignRouters, keeper::Keeper, outlet::Outlet, signals::Signals,
+};
 use crate::{
     addr::IfIndex,
     cli::OnExit,
     config::Config,
+    control::{Listeners, query::Query},
     engine::{
         Fleet, Instant,
         advertiser::MIN_DELAY_BETWEEN_RAS,
@@ -77,8 +81,10 @@ pub async fn run(config: Config) -> Result<(), StartError> {
     let mut signals = Signals::new()?;
     // Before the capabilities are given up: CAP_NET_ADMIN, where it is there, makes room for more announcements.
     let netlink = Netlink::open()?;
+    let listeners = (!config.dry_run).then(|| Listeners::open(&config.control));
     let outlet = Outlet::open(&config)?;
     let mut daemon = Daemon::new(config, netlink, outlet)?;
+    daemon.desk = Desk::open(listeners, &daemon.config, &mut daemon.outlet);
     daemon.start()?;
     loop {
         daemon.turn(&mut signals).await?;
@@ -107,6 +113,7 @@ struct Daemon {
     drops: SocketDrops,
     tally: log::Tally,
     keeper: Keeper,
+    desk: Desk,
     state: State,
 }
 
@@ -128,6 +135,8 @@ enum Event {
     Solicitations,
     /// A deadline has come.
     Deadline,
+    /// Somebody asks.
+    Query(Query),
     /// SIGTERM or SIGINT.
     Stop,
     /// SIGHUP.
@@ -156,6 +165,7 @@ impl Daemon {
             drops: SocketDrops::default(),
             tally: log::Tally::default(),
             keeper,
+            desk: Desk::closed(),
             state: State::Running,
             config,
         })
@@ -184,10 +194,12 @@ impl Daemon {
             Event::Links => self.on_links(),
             Event::Solicitations => self.on_solicitations(),
             Event::Deadline => {}
+            Event::Query(query) => self.desk.answer(query, &self.fleet, &self.outlet, &self.tally),
             Event::Stop => self.on_stop(),
             Event::Restart => {
                 info!("asked to restart: stopping without a withdrawal");
                 service_manager::stopping();
+                self.desk.stopping();
                 self.state = State::Done;
             }
         }
@@ -211,6 +223,7 @@ impl Daemon {
             result = self.timer.fired() => result.map(|()| Event::Deadline),
             result = self.outlet.readable() => result.map(|()| Event::Solicitations),
             result = self.netlink.readable() => result.map(|()| Event::Links),
+            query = self.desk.next_query() => Ok(Event::Query(query)),
             () = tokio::task::yield_now(), if stale_left => Ok(Event::Links),
         }
     }
@@ -249,6 +262,7 @@ impl Daemon {
         }
         if mem::take(&mut self.changes.overrun) {
             warn!("the kernel's announcements overflowed: looking at every interface again");
+            self.tally.overruns += 1;
             self.changes = Changes::default();
             return self.resync();
         }
@@ -302,6 +316,7 @@ impl Daemon {
             snapshot.interfaces.into_iter().for_each(|interface| self.fleet.reconcile(interface, now));
             self.resync_soon();
         }
+        self.desk.tidy(&self.fleet);
         self.concerns.update(&snapshot.host, &self.fleet, self.config.send);
     }
 
@@ -316,11 +331,13 @@ impl Daemon {
             self.tally.solicitations += 1;
             let answer = self.fleet.on_solicit(solicitation.ifindex, now, &mut self.rng);
             log::solicited(&self.fleet, solicitation.ifindex, answer);
+            self.desk.solicited(&self.fleet, solicitation.ifindex, answer);
         }
     }
 
     fn on_stop(&mut self) {
         service_manager::stopping();
+        self.desk.stopping();
         let withdraw = self.config.on_exit == OnExit::Withdraw && !self.config.dry_run;
         self.state = match self.state {
             State::Running if withdraw => {
@@ -348,10 +365,13 @@ impl Daemon {
                 Action::Unserve(index) => log::map_write(index, self.outlet.unserve(index)),
                 Action::Answered(index) => log::map_write(index, self.outlet.clear_pending(index)),
                 Action::Send(send) => self.send(&send),
-                Action::Report(report) => match &mut self.outlet {
-                    Outlet::Live(_) => log::report(&report),
-                    Outlet::DryRun(dry_run) => dry_run.report(&report),
-                },
+                Action::Report(report) => {
+                    self.desk.changed(&report);
+                    match &mut self.outlet {
+                        Outlet::Live(_) => log::report(&report),
+                        Outlet::DryRun(dry_run) => dry_run.report(&report),
+                    }
+                }
             }
         }
     }
@@ -369,12 +389,14 @@ impl Daemon {
                     dry_run.show(name, send, next_in);
                 }
                 log::sent(name, send, next_in, failed_before);
+                self.desk.sent(name, send, next_in);
             }
             Err(error) => {
                 self.tally.send_failures += 1;
                 let failures = self.fleet.on_send_failed(send.index, now);
                 let (name, _) = self.fleet.schedule_of(send.index).unwrap_or_default();
                 log::send_failed(name, send, &error, failures);
+                self.desk.send_failed(name, send, &error, failures);
             }
         }
     }
@@ -398,6 +420,7 @@ impl Daemon {
 
     fn finish(&mut self) {
         self.keeper.close(&self.fleet, clock::now());
+        self.desk.close();
         info!(final_ras = self.tally.finals, "stopped");
     }
 }

@@ -1,12 +1,13 @@
 //! autora: the IPv6 Router Advertisement daemon for hypervisors.
 //!
 //! The library beneath the binary. [`engine`] and [`wire`] are pure; everything that touches the kernel is in [`sys`];
-//! [`daemon`] is the event loop between them.
+//! [`daemon`] is the event loop between them, and [`control`] lets people look in.
 
 pub mod addr;
 pub mod cli;
 pub mod commands;
 pub mod config;
+pub mod control;
 pub mod daemon;
 pub mod dry_run;
 pub mod engine;

@@ -2,6 +2,7 @@
 
 use std::{
     ffi::{OsStr, OsString},
+    net::SocketAddr,
     path::PathBuf,
 };
 
@@ -79,6 +80,23 @@ pub struct DaemonArgs {
     /// Where to keep what a restart must know [default: $RUNTIME_DIRECTORY, or /run/autora]
     #[arg(long, env = "AUTORA_RUNTIME_DIRECTORY", value_name = "DIRECTORY", help_heading = "How to run")]
     pub runtime_directory: Option<PathBuf>,
+
+    /// Where people and commands look in, or "none" [default: control.sock in the runtime directory]
+    #[arg(long, env = "AUTORA_CONTROL_SOCKET", value_name = "PATH", help_heading = "How to look in")]
+    pub control_socket: Option<PathBuf>,
+
+    /// Give the control socket to this group [default: the daemon's own]
+    #[arg(long, env = "AUTORA_CONTROL_GROUP", value_name = "GROUP", help_heading = "How to look in")]
+    pub control_group: Option<String>,
+
+    /// Serve /metrics and /healthz on this TCP address, too, like [::1]:9841
+    #[arg(long, env = "AUTORA_METRICS_LISTEN", value_name = "ADDRESS:PORT", help_heading = "How to look in")]
+    pub metrics_listen: Option<SocketAddr>,
+
+    /// Let /metrics tell of each interface
+    #[arg(long, env = "AUTORA_METRICS_PER_INTERFACE", value_parser = BoolishValueParser::new())]
+    #[arg(help_heading = "How to look in")]
+    pub metrics_per_interface: bool,
 
     /// How much to log, to standard error
     #[arg(long, env = "AUTORA_LOG", value_name = "LEVEL", default_value = "info")]

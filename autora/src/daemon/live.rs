@@ -12,7 +12,7 @@ use crate::{
     error,
     sys::{
         clock,
-        filter::{Counters, Filter, ForeignRouter},
+        filter::{Counters, Filter, ForeignRouter, InterfaceStats},
         receiver::{Receiver, Solicitation},
         sender::Sender,
     },
@@ -82,7 +82,12 @@ impl Live {
 
     /// The other router heard last on the interface, if the filter saw one.
     pub(super) fn foreign_router(&self, index: IfIndex) -> Option<ForeignRouter> {
-        self.receiver.filter().interface_stats(index).ok().flatten().and_then(|stats| stats.foreign)
+        self.stats(index).and_then(|stats| stats.foreign)
+    }
+
+    /// What the filter counted on the interface, if it is served.
+    pub(super) fn stats(&self, index: IfIndex) -> Option<InterfaceStats> {
+        self.receiver.filter().interface_stats(index).ok().flatten()
     }
 
     pub(super) fn send(&mut self, send: &Send) -> io::Result<()> {

@@ -35,6 +35,8 @@ pub(super) struct Tally {
     pub(super) solicitations: u64,
     /// Looks at everything.
     pub(super) resyncs: u64,
+    /// Times that the kernel's announcements overflowed.
+    pub(super) overruns: u64,
 }
 
 impl Tally {
@@ -214,7 +216,7 @@ pub(super) fn send_failed(name: &str, send: &Send, error: &io::Error, failures: 
 
 pub(super) fn heartbeat(counts: Counts, tally: &Tally, totals: &Counters, socket_drops: u32) {
     let Counts { served, without_carrier, refused } = counts;
-    let Tally { unsolicited, solicited, finals, send_failures, solicitations, resyncs } = tally;
+    let Tally { unsolicited, solicited, finals, send_failures, solicitations, resyncs, .. } = tally;
     info!(
         served,
         without_carrier,

@@ -8,6 +8,7 @@ use super::{StartError, live::Live};
 use crate::{
     addr::IfIndex,
     config::Config,
+    control::model,
     dry_run::DryRun,
     engine::fleet::Send,
     sys::{filter, privileges},
@@ -64,6 +65,22 @@ impl Outlet {
         match self {
             Self::Live(live) => live.filter().kind().to_string(),
             Self::DryRun(_) => "none".to_owned(),
+        }
+    }
+
+    /// What guards the receiving socket, for whoever asks.
+    pub(super) fn filter_model(&mut self) -> model::Filter {
+        let program_id = match self {
+            Self::Live(live) => live.filter().program_id(),
+            Self::DryRun(_) => None,
+        };
+        model::Filter { mode: self.filter_name().into(), program_id }
+    }
+
+    pub(super) fn interface_stats(&self, index: IfIndex) -> Option<filter::InterfaceStats> {
+        match self {
+            Self::Live(live) => live.stats(index),
+            Self::DryRun(_) => None,
         }
     }
 

@@ -377,6 +377,18 @@ impl Advertiser {
         self.past.announced
     }
 
+    /// What was handed out and has no outcome yet.
+    #[must_use]
+    pub const fn in_flight(&self) -> Option<Transmission> {
+        self.in_flight
+    }
+
+    /// How many tries to send have failed in a row.
+    #[must_use]
+    pub const fn failures(&self) -> u32 {
+        self.failures
+    }
+
     /// Something has changed, so the next try is worth more than the last: it need not wait longer than the shortest time.
     fn retry_soon(&mut self) {
         self.retry_at = self.failed_at.map(|failed| failed + MIN_RETRY_DELAY);

@@ -3,6 +3,8 @@
 //! Level-triggered: [`Fleet::reconcile`] takes a fresh look at an interface, compares it with the last one, and acts on
 //! the difference. Work grows with events, never with the number of interfaces.
 
+mod view;
+
 use std::{
     collections::{BTreeSet, HashMap, VecDeque},
     mem,
@@ -10,6 +12,7 @@ use std::{
 
 use rand::Rng;
 
+pub use self::view::{Sent, Standing, View};
 use super::{
     Instant,
     advertiser::{
@@ -109,6 +112,7 @@ struct Member {
     deadline: Option<Instant>,
     /// The advertiser's own when it was last looked at.
     footprint: Footprint,
+    sent: Sent,
 }
 
 /// What people know of a member.
@@ -305,6 +309,9 @@ impl Fleet {
     /// The advertisement handed out last for the interface has left at `now`. Returns how many tries had failed before.
     pub fn on_sent(&mut self, index: IfIndex, now: Instant, rng: &mut impl Rng) -> u32 {
         let Some(member) = self.members.get_mut(&index) else { return 0 };
+        if let Some(transmission) = member.advertiser.in_flight() {
+            member.sent.count(transmission.cause);
+        }
         let failed_before = member.advertiser.on_sent(&self.parameters, now, rng);
         self.tell(index);
         self.settle(index, now);
@@ -314,6 +321,9 @@ impl Fleet {
     /// It did not leave. Returns how many tries in a row have failed now.
     pub fn on_send_failed(&mut self, index: IfIndex, now: Instant) -> u32 {
         let Some(member) = self.members.get_mut(&index) else { return 0 };
+        if member.advertiser.in_flight().is_some() {
+            member.sent.count_failure();
+        }
         let failures = member.advertiser.on_send_failed(now);
         self.settle(index, now);
         failures
@@ -417,7 +427,16 @@ impl Member {
         let told = Told { name: seen.name.clone(), verdict: Verdict::Ignore };
         let advertiser = Advertiser::recall(past);
         let footprint = advertiser.footprint();
-        Self { seen, verdict: Verdict::Ignore, told, advertiser, in_map: false, deadline: None, footprint }
+        Self {
+            seen,
+            verdict: Verdict::Ignore,
+            told,
+            advertiser,
+            in_map: false,
+            deadline: None,
+            footprint,
+            sent: Sent::default(),
+        }
     }
 
     /// The source in use, if the interface is served.

@@ -3,7 +3,7 @@
 use std::{
     io,
     os::fd::{AsFd, AsRawFd, RawFd},
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use nix::{
@@ -23,6 +23,12 @@ pub fn now() -> Instant {
     let now =
         clock_gettime(nix::time::ClockId::CLOCK_BOOTTIME).expect("every Linux since 2.6.39 has this clock");
     Instant::from_boot(now.into())
+}
+
+/// The present on people's clocks, as the time since 1970: to show to them, and for nothing else, since it may jump.
+#[must_use]
+pub fn wall() -> Duration {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()
 }
 
 /// A kernel timer that the event loop waits for. Tokio's own timers run on CLOCK_MONOTONIC in steps of a millisecond.

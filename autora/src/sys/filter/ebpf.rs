@@ -1,7 +1,7 @@
 //! The eBPF form: the embedded program, its maps, and nothing of aya beyond this file and its neighbours.
 
 use std::{
-    fmt, io,
+    fmt, fs, io,
     net::Ipv6Addr,
     os::fd::{AsFd, AsRawFd, OwnedFd},
     time::Duration,
@@ -118,6 +118,12 @@ impl Ebpf {
 
     pub(super) fn attach(&self, socket: impl AsFd) -> io::Result<()> {
         Ok(setsockopt(&socket, AttachBpf, &self.program.as_raw_fd())?)
+    }
+
+    /// From where the kernel shows its descriptors: asking `bpf(2)` may want a privilege that is gone.
+    pub(super) fn program_id(&self) -> Option<u32> {
+        let shown = fs::read_to_string(format!("/proc/self/fdinfo/{}", self.program.as_raw_fd())).ok()?;
+        shown.lines().find_map(|line| line.strip_prefix("prog_id:")?.trim().parse().ok())
     }
 
     pub(super) fn take_log(&mut self) -> Option<KernelLog> {

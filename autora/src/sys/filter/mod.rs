@@ -136,6 +136,15 @@ impl Filter {
         }
     }
 
+    /// The kernel's number for the program (as `bpftool prog` shows it), where there is one.
+    #[must_use]
+    pub fn program_id(&self) -> Option<u32> {
+        match &self.form {
+            Form::Ebpf(ebpf) => ebpf.program_id(),
+            Form::Classic { .. } => None,
+        }
+    }
+
     /// Lets solicitations of `interface` through from now on. No answer counts as pending there, even if it was served
     /// before: an interface index may have a new owner.
     ///

@@ -1,0 +1,223 @@
+//! Metrics for Prometheus, in the OpenMetrics format.
+
+use std::{fmt, sync::Arc};
+
+use hyper::StatusCode;
+use prometheus_client::{
+    collector::Collector,
+    encoding::{DescriptorEncoder, MetricEncoder, NoLabelSet, text},
+    metrics::MetricType,
+    registry::Registry,
+};
+
+use super::{
+    answer::{self, Answer},
+    model::{State, Status},
+    process::Process,
+    query::NoAnswer,
+    routes,
+    server::Service,
+};
+
+mod interfaces;
+
+const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// The totals at once; what is told of each interface follows a family at a time.
+pub(super) async fn answer(service: &Arc<Service>) -> Result<Answer, NoAnswer> {
+    let totals = encode(Totals { status: routes::status(service).await?, process: Process::look() });
+    if service.facts.metrics_per_interface {
+        return interfaces::answer(service, totals).await;
+    }
+    Ok(answer::whole(StatusCode::OK, CONTENT_TYPE, (totals + END).into_bytes()))
+}
+
+const END: &str = "# EOF\n";
+
+fn encode(collector: impl Collector) -> String {
+    let mut registry = Registry::default();
+    registry.register_collector(Box::new(collector));
+    let mut text = String::new();
+    text::encode_registry(&mut text, &registry).expect("writing to a string does not fail");
+    text
+}
+
+#[derive(Debug)]
+struct Totals {
+    status: Status,
+    process: Process,
+}
+
+impl Collector for Totals {
+    fn encode(&self, encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let mut families = Families(encoder);
+        about_the_daemon(&mut families, &self.status)?;
+        about_interfaces(&mut families, &self.status)?;
+        about_packets(&mut families, &self.status)?;
+        about_the_process(&mut families, &self.process)
+    }
+}
+
+fn about_the_daemon(families: &mut Families<'_>, status: &Status) -> fmt::Result {
+    let version = [("version", status.version.as_ref())];
+    families.info("autora_build", "The daemon that runs", &version)?;
+    let program = status.filter.program_id.map_or_else(String::new, |id| id.to_string());
+    let filter = [("mode", status.filter.mode.as_ref()), ("program_id", &program)];
+    families.info("autora_filter", "What guards the receiving socket", &filter)?;
+    families
+        .gauge("autora_max_ra_interval_seconds", "The longest time between two RAs on an interface")?
+        .value(status.settings.max_ra_interval_s)?;
+    families
+        .gauge("autora_control_clients", "Connections on the control socket and the metrics address")?
+        .value(status.control_clients)?;
+    families
+        .counter("autora_netlink_resyncs", "Full looks at the kernel's interfaces")?
+        .value(status.netlink.resyncs)?;
+    families
+        .counter("autora_netlink_overruns", "Times that the kernel's announcements overflowed")?
+        .value(status.netlink.overruns)
+}
+
+fn about_interfaces(families: &mut Families<'_>, status: &Status) -> fmt::Result {
+    let mut states = families.gauge("autora_interfaces", "Interfaces that match, by state")?;
+    for state in State::ALL {
+        states.labelled(&[("state", state.name())], status.interfaces.get(state))?;
+    }
+    let mut refused =
+        families.gauge("autora_interfaces_refused", "Refused interfaces, by reason; one may have several")?;
+    for (reason, count) in &status.refused {
+        refused.labelled(&[("reason", reason.as_ref())], *count)?;
+    }
+    families
+        .gauge(
+            "autora_interfaces_overdue",
+            "Served interfaces with no RA for longer than the longest interval",
+        )?
+        .value(status.overdue)?;
+    families
+        .gauge("autora_foreign_routers", "Interfaces on which another router was heard of late")?
+        .value(status.other_routers.interfaces)
+}
+
+fn about_packets(families: &mut Families<'_>, status: &Status) -> fmt::Result {
+    let mut sent = families.counter("autora_ra_sent", "RAs that left, by cause")?;
+    let causes = &status.ra_sent;
+    for (cause, count) in
+        [("unsolicited", causes.unsolicited), ("solicited", causes.solicited), ("final", causes.finals)]
+    {
+        sent.labelled(&[("cause", cause)], count)?;
+    }
+    families
+        .counter("autora_ra_send_failures", "Tries to send an RA that failed")?
+        .value(status.ra_send_failures)?;
+    families.counter("autora_rs_answered", "RAs that answered solicitations")?.value(status.rs.answered)?;
+    families
+        .counter("autora_rs_passed", "Solicitations that the filter let through")?
+        .value(status.rs.passed)?;
+    families
+        .counter("autora_rs_coalesced", "Solicitations kept back while an answer was pending")?
+        .value(status.rs.coalesced)?;
+    let mut dropped = families.counter("autora_rs_dropped", "Packets dropped, by reason")?;
+    for reason in autora_common::Reason::ALL.into_iter().filter(|&reason| super::render::is_drop(reason)) {
+        let count = status.rs.dropped.get(reason.name()).copied().unwrap_or_default();
+        dropped.labelled(&[("reason", reason.name())], count)?;
+    }
+    if let Some(drops) = status.socket_drops {
+        families
+            .counter(
+                "autora_socket_drops",
+                "Packets without room at the receiving socket, or of a wrong checksum",
+            )?
+            .value(drops)?;
+    }
+    let mut foreign = families.counter("autora_foreign_ra", "RAs of other routers on served interfaces")?;
+    foreign.value(status.other_routers.advertisements)?;
+    let mut invalid = families.counter("autora_foreign_ra_invalid", "Those that hosts ignore")?;
+    invalid.value(status.other_routers.invalid)
+}
+
+fn about_the_process(families: &mut Families<'_>, process: &Process) -> fmt::Result {
+    if let Some(seconds) = process.cpu_seconds {
+        families.counter("process_cpu_seconds", "CPU time, of user and system")?.value(seconds)?;
+    }
+    for (name, help, value) in [
+        ("process_resident_memory_bytes", "Resident memory", process.resident_bytes),
+        ("process_virtual_memory_bytes", "Virtual memory", process.virtual_bytes),
+        ("process_open_fds", "Open file descriptors", process.open_fds),
+        ("process_max_fds", "File descriptors that may be open", process.max_fds),
+    ] {
+        if let Some(value) = value {
+            families.gauge(name, help)?.value(value)?;
+        }
+    }
+    if let Some(started) = process.started {
+        families.gauge("process_start_time_seconds", "Start, in seconds since 1970")?.value(started)?;
+    }
+    Ok(())
+}
+
+/// Writes families of metrics; the names of counters get their `_total`, those of infos their `_info`, on the way.
+struct Families<'a>(DescriptorEncoder<'a>);
+
+impl Families<'_> {
+    fn counter(&mut self, name: &'static str, help: &str) -> Result<Family<'_>, fmt::Error> {
+        let encoder = self.0.encode_descriptor(name, help, None, MetricType::Counter)?;
+        Ok(Family { encoder, is_counter: true })
+    }
+
+    fn gauge(&mut self, name: &'static str, help: &str) -> Result<Family<'_>, fmt::Error> {
+        let encoder = self.0.encode_descriptor(name, help, None, MetricType::Gauge)?;
+        Ok(Family { encoder, is_counter: false })
+    }
+
+    fn info(&mut self, name: &'static str, help: &str, labels: &[(&str, &str)]) -> fmt::Result {
+        self.0.encode_descriptor(name, help, None, MetricType::Info)?.encode_info(&labels)
+    }
+}
+
+/// Writes the series of one.
+struct Family<'a> {
+    encoder: MetricEncoder<'a>,
+    is_counter: bool,
+}
+
+impl Family<'_> {
+    /// The only one.
+    fn value(&mut self, value: impl Into<Value>) -> fmt::Result {
+        value.into().encode(&mut self.encoder, self.is_counter)
+    }
+
+    /// One of several.
+    fn labelled(&mut self, labels: &[(&str, &str)], value: impl Into<Value>) -> fmt::Result {
+        value.into().encode(&mut self.encoder.encode_family(&labels)?, self.is_counter)
+    }
+}
+
+/// A number of either kind.
+enum Value {
+    Whole(u64),
+    Real(f64),
+}
+
+impl Value {
+    fn encode(self, encoder: &mut MetricEncoder<'_>, is_counter: bool) -> fmt::Result {
+        match (self, is_counter) {
+            (Self::Whole(value), true) => encoder.encode_counter::<NoLabelSet, _, u64>(&value, None),
+            (Self::Real(value), true) => encoder.encode_counter::<NoLabelSet, _, u64>(&value, None),
+            (Self::Whole(value), false) => encoder.encode_gauge(&value),
+            (Self::Real(value), false) => encoder.encode_gauge(&value),
+        }
+    }
+}
+
+impl From<u64> for Value {
+    fn from(value: u64) -> Self {
+        Self::Whole(value)
+    }
+}
+
+impl From<f64> for Value {
+    fn from(value: f64) -> Self {
+        Self::Real(value)
+    }
+}

@@ -1,0 +1,159 @@
+//! Metrics of each interface, for whoever asked for them. A family stands in one piece in this format, so the numbers of
+//! all interfaces are gathered first, and one family after the other is written.
+
+use std::{fmt, sync::Arc};
+
+use autora_common::Reason;
+use hyper::body::Bytes;
+use prometheus_client::{collector::Collector, encoding::DescriptorEncoder};
+
+use super::{CONTENT_TYPE, END, Families, Family, encode};
+use crate::{
+    control::{
+        answer::{self, Answer},
+        query::{Detail, NoAnswer, Row},
+        render,
+        server::Service,
+    },
+    engine::{Instant, fleet::Sent},
+    sys::{clock, filter::Counters},
+};
+
+/// `totals`, and what is told of each interface. One client at a time: whoever comes meanwhile waits.
+pub(super) async fn answer(service: &Arc<Service>, totals: String) -> Result<Answer, NoAnswer> {
+    let service = Arc::clone(service);
+    let (pieces, answer) = answer::pieces(CONTENT_TYPE);
+    tokio::spawn(async move {
+        let Ok(_room) = service.large_scrapes.acquire().await else { return };
+        let gathered = gather(&service).await.map_err(|NoAnswer| std::io::ErrorKind::Interrupted.into());
+        let series = match gathered {
+            Ok(series) => Arc::new(series),
+            // Whoever went away does not need to know.
+            Err(error) => return drop(pieces.send(Err(error)).await),
+        };
+        let families = FAMILIES.map(|write| FamilyOfAll { series: Arc::clone(&series), write });
+        let texts = families.into_iter().map(encode);
+        for text in std::iter::once(totals).chain(texts).chain([END.to_owned()]) {
+            if pieces.send(Ok(Bytes::from(text))).await.is_err() {
+                return;
+            }
+        }
+    });
+    Ok(answer)
+}
+
+/// What the families are made of.
+#[derive(Debug)]
+struct Series {
+    name: String,
+    state: &'static str,
+    sent: Sent,
+    last: Option<Instant>,
+    packets: Option<Counters>,
+}
+
+async fn gather(service: &Service) -> Result<Vec<Series>, NoAnswer> {
+    let mut pages = service.asker.pages(Detail::Full).await?;
+    let mut series = Vec::new();
+    while let Some(rows) = pages.next().await? {
+        series.extend(rows.into_iter().map(Series::from));
+    }
+    Ok(series)
+}
+
+impl From<Row> for Series {
+    fn from(row: Row) -> Self {
+        Self {
+            state: render::state(row.standing).name(),
+            sent: row.sent,
+            last: row.last,
+            packets: row.packets.map(|packets| packets.counters),
+            name: row.name,
+        }
+    }
+}
+
+type Write = fn(&mut Families<'_>, &[Series]) -> fmt::Result;
+
+#[derive(Debug)]
+struct FamilyOfAll {
+    series: Arc<Vec<Series>>,
+    write: Write,
+}
+
+impl Collector for FamilyOfAll {
+    fn encode(&self, encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        (self.write)(&mut Families(encoder), &self.series)
+    }
+}
+
+const FAMILIES: [Write; 7] = [states, sent, failures, ages, coalesced, dropped, foreign];
+
+fn states(families: &mut Families<'_>, series: &[Series]) -> fmt::Result {
+    let mut family = families.gauge("autora_interface_state", "1 for the state that the interface is in")?;
+    series
+        .iter()
+        .try_for_each(|one| family.labelled(&[("interface", one.name.as_str()), ("state", one.state)], 1))
+}
+
+fn sent(families: &mut Families<'_>, series: &[Series]) -> fmt::Result {
+    let mut family = families.counter("autora_interface_ra_sent", "RAs that left, by cause")?;
+    series.iter().try_for_each(|one| {
+        let Sent { unsolicited, solicited, finals, .. } = one.sent;
+        [("unsolicited", unsolicited), ("solicited", solicited), ("final", finals)].into_iter().try_for_each(
+            |(cause, count)| {
+                family.labelled(&[("interface", one.name.as_str()), ("cause", cause)], u64::from(count))
+            },
+        )
+    })
+}
+
+fn failures(families: &mut Families<'_>, series: &[Series]) -> fmt::Result {
+    let mut family = families.counter("autora_interface_ra_send_failures", "Tries to send that failed")?;
+    series.iter().try_for_each(|one| family.of(one, u64::from(one.sent.failures)))
+}
+
+fn ages(families: &mut Families<'_>, series: &[Series]) -> fmt::Result {
+    let mut family = families.gauge("autora_interface_last_ra_age_seconds", "Time since the last RA left")?;
+    let now = clock::now();
+    series.iter().try_for_each(|one| match one.last {
+        Some(last) => family.of(one, now.saturating_since(last).as_secs_f64()),
+        None => Ok(()),
+    })
+}
+
+fn coalesced(families: &mut Families<'_>, series: &[Series]) -> fmt::Result {
+    let mut family = families
+        .counter("autora_interface_rs_coalesced", "Solicitations kept back while an answer was pending")?;
+    series.iter().try_for_each(|one| one.counted(&mut family, Reason::Coalesced))
+}
+
+/// Only what was counted: reasons are many and mostly 0.
+fn dropped(families: &mut Families<'_>, series: &[Series]) -> fmt::Result {
+    let mut family = families.counter("autora_interface_rs_dropped", "Packets dropped, by reason")?;
+    series.iter().try_for_each(|one| {
+        let counters = one.packets.unwrap_or_default();
+        counters.iter().filter(|&(reason, count)| render::is_drop(reason) && count > 0).try_for_each(
+            |(reason, count)| {
+                family.labelled(&[("interface", one.name.as_str()), ("reason", reason.name())], count)
+            },
+        )
+    })
+}
+
+fn foreign(families: &mut Families<'_>, series: &[Series]) -> fmt::Result {
+    let mut family = families.counter("autora_interface_foreign_ra", "RAs of other routers")?;
+    series.iter().try_for_each(|one| one.counted(&mut family, Reason::ForeignAdvertisement))
+}
+
+impl Series {
+    fn counted(&self, family: &mut Family<'_>, reason: Reason) -> fmt::Result {
+        self.packets.map_or(Ok(()), |counters| family.of(self, counters.get(reason)))
+    }
+}
+
+impl Family<'_> {
+    fn of(&mut self, series: &Series, value: impl Into<super::Value>) -> fmt::Result {
+        self.labelled(&[("interface", series.name.as_str())], value)
+    }
+}

@@ -1,0 +1,32 @@
+//! Looking in from outside: HTTP on a Unix socket, and for metrics also on TCP where that is asked for.
+//!
+//! All of it runs on a thread of its own, so that nobody who asks, however slow, silent or hostile, keeps the event loop
+//! from an advertisement. The thread asks the loop small questions ([`query`]), a page of interfaces at a time; what is
+//! large is written page by page, and whoever does not read waits alone. Events are only made while somebody listens
+//! ([`events`]). Nothing can be changed from here.
+
+mod answer;
+pub mod client;
+pub mod events;
+mod glob;
+pub mod limits;
+mod metrics;
+pub mod model;
+mod patience;
+mod process;
+pub mod query;
+mod render;
+mod routes;
+mod server;
+mod socket;
+mod stream;
+mod thread;
+mod watcher;
+
+pub use self::{
+    glob::Glob,
+    routes::Scope,
+    server::{Facts, Service, serve},
+    socket::{BindError, Listeners},
+    thread::Control,
+};

@@ -1,0 +1,83 @@
+//! The process as the kernel accounts for it, for `process_*` metrics.
+
+use std::{fs, time::Duration};
+
+use nix::unistd::{SysconfVar, sysconf};
+
+use crate::sys::clock;
+
+/// What `/proc/self` says; whatever it does not say is left out.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct Process {
+    pub(super) cpu_seconds: Option<f64>,
+    pub(super) resident_bytes: Option<u64>,
+    pub(super) virtual_bytes: Option<u64>,
+    /// As the time since 1970.
+    pub(super) started: Option<f64>,
+    pub(super) open_fds: Option<u64>,
+    pub(super) max_fds: Option<u64>,
+}
+
+impl Process {
+    /// A look at this process.
+    pub(super) fn look() -> Self {
+        let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
+        let limits = fs::read_to_string("/proc/self/limits").unwrap_or_default();
+        let number =
+            |variable| sysconf(variable).ok().flatten().and_then(|number| u64::try_from(number).ok());
+        let ticks = number(SysconfVar::CLK_TCK).unwrap_or(100);
+        let page = number(SysconfVar::PAGE_SIZE).unwrap_or(4_096);
+        let open_fds = fs::read_dir("/proc/self/fd").ok().and_then(|fds| u64::try_from(fds.count()).ok());
+        Self {
+            open_fds: open_fds.map(|count| count.saturating_sub(1)),
+            max_fds: max_fds(&limits),
+            ..Self::of_stat(&stat, ticks, page).unwrap_or_default()
+        }
+    }
+
+    /// Reads a line of `/proc/pid/stat` (`proc_pid_stat(5)`, whose fields count from 1).
+    fn of_stat(stat: &str, ticks: u64, page: u64) -> Option<Self> {
+        // The second field is a name in parentheses, which may hold anything.
+        let (_, behind_name) = stat.rsplit_once(") ")?;
+        let fields: Vec<&str> = behind_name.split(' ').collect();
+        let field = |number: usize| fields.get(number - 3).and_then(|field| field.trim().parse::<u64>().ok());
+        let seconds = |ticked: u64| Duration::from_millis(ticked.saturating_mul(1_000) / ticks).as_secs_f64();
+        let age = clock::now().since_boot().as_secs_f64() - seconds(field(22)?);
+        Some(Self {
+            cpu_seconds: Some(seconds(field(14)? + field(15)?)),
+            started: Some((clock::wall().as_secs_f64() - age).round()),
+            virtual_bytes: field(23),
+            resident_bytes: field(24).map(|pages| pages * page),
+            ..Self::default()
+        })
+    }
+}
+
+fn max_fds(limits: &str) -> Option<u64> {
+    let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"))?;
+    line.split_whitespace().next()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_may_hold_anything() {
+        let fields: Vec<_> = (3..=52).map(|number| number.to_string()).collect();
+        let stat = format!("7 (a) b (c) {}", fields.join(" "));
+        let process = Process::of_stat(&stat, 100, 4_096).unwrap();
+        assert_eq!(process.cpu_seconds, Some(0.29));
+        assert_eq!((process.virtual_bytes, process.resident_bytes), (Some(23), Some(24 * 4_096)));
+        assert_eq!(Process::of_stat("7 (a", 100, 4_096), None);
+    }
+
+    #[test]
+    fn this_process_has_all_of_it() {
+        let process = Process::look();
+        assert!(process.resident_bytes.unwrap() > 100_000, "{process:?}");
+        assert!(process.open_fds.unwrap() >= 3 && process.max_fds.unwrap() >= process.open_fds.unwrap());
+        let age = clock::wall().as_secs_f64() - process.started.unwrap();
+        assert!((-1.0..3_600.0).contains(&age), "{age}");
+    }
+}

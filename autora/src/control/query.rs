@@ -1,0 +1,224 @@
+//! The questions that the control thread asks the event loop, and the answers: plain data, made without a look at JSON.
+//!
+//! Each is answered within one turn of the loop and costs it a fraction of a millisecond, at any number of interfaces.
+
+use std::time::Duration;
+
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::timeout,
+};
+
+use super::limits::{PAGE, QUERIES, QUERY_LIMIT};
+use crate::{
+    addr::IfIndex,
+    engine::{
+        Instant,
+        eligibility::{Reason, Service, Verdict},
+        fleet::{Sent, Standing, View},
+        memory::Promise,
+    },
+    sys::filter::{Counters, InterfaceStats},
+};
+
+/// A question, with the place where its answer goes.
+#[derive(Debug)]
+pub enum Query {
+    /// What the daemon has counted.
+    Overview(oneshot::Sender<Overview>),
+    /// Which interfaces there are; in no order.
+    Indices(oneshot::Sender<Vec<IfIndex>>),
+    /// What is known of these, at most [`PAGE`]; those that are gone are left out.
+    Rows {
+        /// Which ones.
+        indices: Vec<IfIndex>,
+        /// How much of them.
+        detail: Detail,
+        /// Where the answer goes.
+        reply: oneshot::Sender<Vec<Row>>,
+    },
+    /// What is known of the interface of this name.
+    Named(String, oneshot::Sender<Option<Row>>),
+}
+
+/// How much a row tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Detail {
+    /// What the daemon knows by heart.
+    Brief,
+    /// What the filter counted, too: a question to the kernel for each interface.
+    Full,
+}
+
+/// What the daemon has counted since it started.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Overview {
+    /// Unsolicited advertisements that left.
+    pub unsolicited: u64,
+    /// Answers that left.
+    pub solicited: u64,
+    /// Final advertisements that left.
+    pub finals: u64,
+    /// Tries to send that failed.
+    pub send_failures: u64,
+    /// Looks at everything.
+    pub resyncs: u64,
+    /// Times that the kernel's announcements overflowed.
+    pub overruns: u64,
+    /// What became of packets.
+    pub packets: Counters,
+    /// Packets that the receiving socket dropped, where the kernel says.
+    pub socket_drops: Option<u32>,
+}
+
+/// One interface.
+#[derive(Clone, Debug)]
+pub struct Row {
+    /// Its index.
+    pub index: IfIndex,
+    /// Its name.
+    pub name: String,
+    /// What becomes of it.
+    pub standing: Standing,
+    /// Why it is not served; empty if it is.
+    pub reasons: Vec<Reason>,
+    /// How it is served, if it is.
+    pub service: Option<Service>,
+    /// Prefixes that its guests are told to use no longer.
+    pub withdrawn: Vec<Promise>,
+    /// When the last advertisement left.
+    pub last: Option<Instant>,
+    /// When something is due next.
+    pub next: Option<Instant>,
+    /// What was sent.
+    pub sent: Sent,
+    /// Tries to send that failed in a row, up to now.
+    pub failures: u32,
+    /// The error of the last one, while they fail.
+    pub error: Option<i32>,
+    /// What the filter counted, if that was asked for and it is served.
+    pub packets: Option<InterfaceStats>,
+}
+
+impl Row {
+    /// What the fleet knows of an interface.
+    #[must_use]
+    pub fn new(view: &View<'_>) -> Self {
+        let (service, reasons) = match view.verdict {
+            Verdict::Serve(service) => (Some(*service), Vec::new()),
+            Verdict::Refuse(reasons) => (None, reasons.clone()),
+            Verdict::Ignore => (None, Vec::new()),
+        };
+        Self {
+            index: view.interface.index,
+            name: view.interface.name.clone(),
+            standing: view.standing,
+            reasons,
+            service,
+            withdrawn: view.past.withdrawn.clone(),
+            last: view.past.last_sent,
+            next: view.next,
+            sent: view.sent,
+            failures: view.failures,
+            error: None,
+            packets: None,
+        }
+    }
+
+    /// Whether it is served and guests have heard nothing for longer than `max_interval`, the longest time between two
+    /// advertisements.
+    #[must_use]
+    pub fn is_overdue(&self, max_interval: Duration, now: Instant) -> bool {
+        let is_late = |last| now.saturating_since(last) > max_interval + OVERDUE_SLACK;
+        self.standing == Standing::Serving && self.last.map_or(self.failures > 0, is_late)
+    }
+}
+
+/// How late an advertisement may be.
+const OVERDUE_SLACK: Duration = Duration::from_secs(1);
+
+/// Why there is no answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the event loop does not answer")]
+pub struct NoAnswer;
+
+/// Where questions are asked.
+#[derive(Clone, Debug)]
+pub struct Asker(mpsc::Sender<Query>);
+
+/// Where they arrive.
+pub type Queries = mpsc::Receiver<Query>;
+
+/// Both ends.
+#[must_use]
+pub fn channel() -> (Asker, Queries) {
+    let (asker, queries) = mpsc::channel(QUERIES);
+    (Asker(asker), queries)
+}
+
+impl Asker {
+    /// What the daemon has counted.
+    ///
+    /// # Errors
+    ///
+    /// [`NoAnswer`] if the loop is too busy, or ends.
+    pub async fn overview(&self) -> Result<Overview, NoAnswer> {
+        self.ask(Query::Overview).await
+    }
+
+    /// Which interfaces there are, in the order of their indices, in pages.
+    ///
+    /// # Errors
+    ///
+    /// [`NoAnswer`] if the loop is too busy, or ends.
+    pub async fn pages(&self, detail: Detail) -> Result<Pages, NoAnswer> {
+        let mut indices = self.ask(Query::Indices).await?;
+        indices.sort_unstable();
+        Ok(Pages { asker: self.clone(), indices, at: 0, detail })
+    }
+
+    /// The interface of this name.
+    ///
+    /// # Errors
+    ///
+    /// [`NoAnswer`] if the loop is too busy, or ends.
+    pub async fn named(&self, name: &str) -> Result<Option<Row>, NoAnswer> {
+        self.ask(|reply| Query::Named(name.to_owned(), reply)).await
+    }
+
+    async fn ask<T>(&self, query: impl FnOnce(oneshot::Sender<T>) -> Query) -> Result<T, NoAnswer> {
+        let (reply, answer) = oneshot::channel();
+        let asked = async {
+            self.0.send(query(reply)).await.map_err(|_| NoAnswer)?;
+            answer.await.map_err(|_| NoAnswer)
+        };
+        timeout(QUERY_LIMIT, asked).await.unwrap_or(Err(NoAnswer))
+    }
+}
+
+/// All interfaces, a page at a time.
+#[derive(Debug)]
+pub struct Pages {
+    asker: Asker,
+    indices: Vec<IfIndex>,
+    at: usize,
+    detail: Detail,
+}
+
+impl Pages {
+    /// The next page; it may be empty. `None` behind the last.
+    ///
+    /// # Errors
+    ///
+    /// [`NoAnswer`] if the loop is too busy, or ends.
+    pub async fn next(&mut self) -> Result<Option<Vec<Row>>, NoAnswer> {
+        let end = (self.at + PAGE).min(self.indices.len());
+        let indices = self.indices[self.at..end].to_vec();
+        if indices.is_empty() {
+            return Ok(None);
+        }
+        self.at = end;
+        let detail = self.detail;
+        self.asker.ask(|reply| Query::Rows { indices, detail, reply }).await.map(Some)
+    }
+}

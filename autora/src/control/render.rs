@@ -1,0 +1,163 @@
+//! From what the event loop says to what is written.
+
+use std::{io, time::Duration};
+
+use autora_common::Reason as Packet;
+
+use super::{
+    events::{self, Place},
+    model::{
+        Adverts, Event, Happening, Interface, LastAdvert, OtherRouter, Reason, SendFailures, Solicitations,
+        State, Withdrawn, seconds,
+    },
+    query::Row,
+};
+use crate::{
+    engine::{
+        Instant, eligibility,
+        fleet::{Change, Standing},
+    },
+    sys::filter::{Counters, ForeignRouter, InterfaceStats},
+};
+
+/// How long another router counts as present that gives itself no lifetime.
+const FOREIGN_MEMORY: Duration = Duration::from_secs(1_800);
+
+pub(super) fn state(standing: Standing) -> State {
+    match standing {
+        Standing::Serving => State::Serving,
+        Standing::Paused => State::Paused,
+        Standing::Refused => State::Refused,
+        Standing::Ceasing => State::Ceasing,
+    }
+}
+
+/// An interface as it stands at `now`.
+pub(super) fn interface(row: &Row, max_interval: Duration, now: Instant) -> Interface {
+    let in_s = |instant: Instant| seconds(instant.saturating_since(now));
+    let ago_s = |instant| seconds(now.saturating_since(instant));
+    let answered = u64::from(row.sent.solicited);
+    let foreign = row.packets.and_then(|packets| Some((packets.foreign?, packets.counters)));
+    Interface {
+        name: row.name.clone(),
+        ifindex: row.index.get(),
+        state: state(row.standing),
+        reasons: reasons(&row.reasons),
+        prefix: row.service.map(|service| service.prefix.to_string()),
+        source: row.service.map(|service| service.source.get()),
+        withdrawn: row
+            .withdrawn
+            .iter()
+            .filter(|promise| promise.until > now)
+            .map(|promise| Withdrawn { prefix: promise.prefix.to_string(), for_s: in_s(promise.until) })
+            .collect(),
+        last_ra: row.last.map(|last| LastAdvert {
+            ago_s: ago_s(last),
+            cause: row.sent.last.map(|cause| cause.name().into()),
+        }),
+        next_ra_in_s: row.next.map(in_s),
+        overdue: row.is_overdue(max_interval, now),
+        ra_sent: Adverts {
+            unsolicited: row.sent.unsolicited.into(),
+            solicited: answered,
+            finals: row.sent.finals.into(),
+        },
+        send_failures: SendFailures {
+            total: row.sent.failures.into(),
+            in_a_row: row.failures.into(),
+            error: row.error.map(|code| io::Error::from_raw_os_error(code).to_string()),
+        },
+        rs: row.packets.map(|InterfaceStats { counters, .. }| solicitations(answered, &counters)),
+        other_router: foreign.map(|(router, counters)| OtherRouter {
+            source: router.source,
+            router_lifetime_s: seconds(router.router_lifetime),
+            ago_s: ago_s(router.seen),
+            advertisements: counters.get(Packet::ForeignAdvertisement),
+        }),
+    }
+}
+
+/// Whether another router counts as present.
+pub(super) fn is_present(router: &ForeignRouter, now: Instant) -> bool {
+    now.saturating_since(router.seen) <= router.router_lifetime.max(FOREIGN_MEMORY)
+}
+
+pub(super) fn solicitations(answered: u64, counters: &Counters) -> Solicitations {
+    Solicitations {
+        answered,
+        passed: counters.get(Packet::Passed),
+        coalesced: counters.get(Packet::Coalesced),
+        dropped: counters
+            .iter()
+            .filter(|&(reason, count)| is_drop(reason) && count > 0)
+            .map(|(reason, count)| (reason.name().into(), count))
+            .collect(),
+    }
+}
+
+/// Whether `reason` is one for which a solicitation is dropped.
+pub(super) const fn is_drop(reason: Packet) -> bool {
+    !matches!(
+        reason,
+        Packet::Passed | Packet::Coalesced | Packet::ForeignAdvertisement | Packet::InvalidAdvertisement
+    )
+}
+
+fn reasons(reasons: &[eligibility::Reason]) -> Vec<Reason> {
+    reasons.iter().map(|reason| Reason { name: reason.name().into(), text: reason.to_string() }).collect()
+}
+
+pub(super) fn event(event: &events::Event) -> Event {
+    let (interface, ifindex) = match &event.place {
+        Some(Place { index, name }) => (Some(name.clone()), Some(index.get())),
+        None => (None, None),
+    };
+    Event { time: seconds(event.at), interface, ifindex, what: happening(&event.what) }
+}
+
+fn happening(what: &events::Happening) -> Happening {
+    match what {
+        events::Happening::Changed(change) => changed(change),
+        events::Happening::Sent { send, next_in } => Happening::RaSent {
+            cause: send.cause.name().into(),
+            source: send.source.get(),
+            next_in_s: next_in.map(seconds),
+        },
+        events::Happening::SendFailed { cause, error, failures } => Happening::RaFailed {
+            cause: cause.name().into(),
+            error: error.clone(),
+            in_a_row: (*failures).into(),
+        },
+        events::Happening::Solicited { answer_in } => {
+            Happening::RsAccepted { answer_in_s: seconds(*answer_in) }
+        }
+        events::Happening::Dropped(counters) => Happening::RsDropped {
+            dropped: counters
+                .iter()
+                .filter(|&(reason, count)| (is_drop(reason) || reason == Packet::Coalesced) && count > 0)
+                .map(|(reason, count)| (reason.name().into(), count))
+                .collect(),
+        },
+        events::Happening::ForeignRouter(router) => Happening::OtherRouter {
+            source: router.source,
+            router_lifetime_s: seconds(router.router_lifetime),
+        },
+        events::Happening::Stopping => Happening::Stopping,
+    }
+}
+
+fn changed(change: &Change) -> Happening {
+    match change {
+        Change::Serving(service) | Change::Carrier(service) => {
+            let (source, prefix) = (service.source.get(), service.prefix.to_string());
+            if service.carrier {
+                Happening::Serving { source, prefix }
+            } else {
+                Happening::Paused { source, prefix }
+            }
+        }
+        Change::NotServing(why) => Happening::Refused { reasons: reasons(why) },
+        Change::NoLongerMatching => Happening::NoLongerMatching,
+        Change::Gone => Happening::Gone,
+    }
+}

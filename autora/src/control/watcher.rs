@@ -1,0 +1,135 @@
+//! While somebody listens to events, the filter's counters are read once a second, and what they say becomes events.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, atomic::Ordering},
+};
+
+use autora_common::Reason;
+use tokio::time::sleep;
+
+use super::{
+    events::{Happening, Place},
+    limits::WATCH_INTERVAL,
+    query::{Detail, NoAnswer, Row},
+    render,
+    server::Service,
+};
+use crate::{
+    addr::IfIndex,
+    engine::Instant,
+    sys::filter::{Counters, InterfaceStats},
+};
+
+/// Sees to it that somebody watches, as long as somebody listens.
+pub(super) fn wake(service: &Arc<Service>) {
+    if !service.watched.swap(true, Ordering::SeqCst) {
+        tokio::spawn(watch(Arc::clone(service)));
+    }
+}
+
+async fn watch(service: Arc<Service>) {
+    let mut watcher = Watcher::default();
+    while service.events.are_wanted() {
+        // A loop that does not answer now may do so in a second.
+        _ = watcher.look(&service).await;
+        sleep(WATCH_INTERVAL).await;
+    }
+    // All of this happens on one thread, so nobody can have begun to listen since the last look.
+    service.watched.store(false, Ordering::SeqCst);
+}
+
+/// What was seen last.
+#[derive(Debug, Default)]
+struct Watcher {
+    totals: Option<Counters>,
+    interfaces: HashMap<IfIndex, (Counters, Option<Instant>)>,
+}
+
+impl Watcher {
+    /// The interfaces are only gone through where the total says that there is news.
+    async fn look(&mut self, service: &Service) -> Result<(), NoAnswer> {
+        let totals = service.asker.overview().await?.packets;
+        if self.totals == Some(totals) {
+            return Ok(());
+        }
+        let mut pages = service.asker.pages(Detail::Full).await?;
+        let before = std::mem::take(&mut self.interfaces);
+        let is_first = self.totals.is_none();
+        while let Some(rows) = pages.next().await? {
+            for row in rows {
+                let Some(packets) = row.packets else { continue };
+                if !is_first {
+                    tell(service, &row, &packets, before.get(&row.index));
+                }
+                let seen = packets.foreign.map(|router| router.seen);
+                self.interfaces.insert(row.index, (packets.counters, seen));
+            }
+        }
+        if let Some(before) = self.totals.replace(totals) {
+            tell_of_others(service, &totals, &before);
+        }
+        Ok(())
+    }
+}
+
+/// Tells what has come on one interface.
+fn tell(
+    service: &Service,
+    row: &Row,
+    packets: &InterfaceStats,
+    before: Option<&(Counters, Option<Instant>)>,
+) {
+    let place = || Some(Place { index: row.index, name: row.name.clone() });
+    let (counted, seen) = before.copied().unwrap_or_default();
+    let dropped = only(&since(&packets.counters, &counted), |reason| {
+        render::is_drop(reason) || reason == Reason::Coalesced
+    });
+    if dropped != Counters::default() {
+        service.events.tell(|| (place(), Happening::Dropped(dropped)));
+    }
+    if let Some(router) = packets.foreign
+        && Some(router.seen) != seen
+    {
+        service.events.tell(|| (place(), Happening::ForeignRouter(router)));
+    }
+}
+
+/// Tells what has come elsewhere, on interfaces that are not served.
+fn tell_of_others(service: &Service, totals: &Counters, before: &Counters) {
+    let dropped = only(&since(totals, before), |reason| reason == Reason::NotServed);
+    if dropped != Counters::default() {
+        service.events.tell(|| (None, Happening::Dropped(dropped)));
+    }
+}
+
+/// What was counted since `before`; everything, if counting began anew.
+fn since(counters: &Counters, before: &Counters) -> Counters {
+    let has_begun_anew = Reason::ALL.iter().any(|&reason| counters.get(reason) < before.get(reason));
+    Counters::new(
+        Reason::ALL.map(|reason| counters.get(reason) - if has_begun_anew { 0 } else { before.get(reason) }),
+    )
+}
+
+fn only(counters: &Counters, wanted: impl Fn(Reason) -> bool) -> Counters {
+    Counters::new(Reason::ALL.map(|reason| if wanted(reason) { counters.get(reason) } else { 0 }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counters_that_began_anew_count_whole() {
+        let counters = |passed, code| {
+            Counters::new(Reason::ALL.map(|reason| match reason {
+                Reason::Passed => passed,
+                Reason::Code => code,
+                _ => 0,
+            }))
+        };
+        assert_eq!(since(&counters(5, 2), &counters(3, 2)), counters(2, 0));
+        assert_eq!(since(&counters(5, 1), &counters(3, 2)), counters(5, 1));
+        assert_eq!(only(&counters(5, 1), |reason| reason == Reason::Code), counters(0, 1));
+    }
+}
