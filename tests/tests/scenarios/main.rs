@@ -19,6 +19,7 @@ mod index_reuse;
 mod leaks;
 mod links;
 mod mid_send;
+mod monitoring;
 mod options;
 mod overrun;
 mod packets;

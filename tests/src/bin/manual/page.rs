@@ -81,7 +81,7 @@ fn page(command: &Command, names: &[String]) -> Result<String> {
     }
     man.render_options_section(&mut text)?;
     let mut roff = Roff::new();
-    closing_words(&mut roff, command).with_context(|| format!("the end of {title} --help"))?;
+    closing_words(&mut roff, command);
     environment(&mut roff, command, daemon);
     let files: Vec<_> = FILES.iter().filter(|(who, ..)| *who == Who::Daemon && daemon).collect();
     list(&mut roff, "FILES", files.iter().map(|(_, path, what)| (*path, *what)));
@@ -106,11 +106,21 @@ fn summary(command: &Command, daemon: bool) -> Roff {
     roff
 }
 
-/// What stands below the options in `--help`: paragraphs that begin with a title and a colon.
-fn closing_words(roff: &mut Roff, command: &Command) -> Result<()> {
-    let Some(words) = command.get_after_long_help().or(command.get_after_help()) else { return Ok(()) };
-    for paragraph in words.to_string().split("\n\n") {
-        let (title, text) = paragraph.split_once(':').context("a paragraph without a title")?;
+/// What stands below the options in `--help`: paragraphs, most of which begin with a title and a colon.
+fn closing_words(roff: &mut Roff, command: &Command) {
+    let Some(words) = command.get_after_long_help().or(command.get_after_help()) else { return };
+    let words = words.to_string();
+    let (titled, notes): (Vec<_>, Vec<_>) =
+        words.split("\n\n").map(|paragraph| title(paragraph).ok_or(paragraph)).partition(Result::is_ok);
+    let notes: Vec<_> = notes.into_iter().filter_map(Result::err).collect();
+    if !notes.is_empty() {
+        roff.control("SH", ["NOTES"]);
+        for note in notes {
+            roff.control("PP", []);
+            roff.text([roman(note)]);
+        }
+    }
+    for (title, text) in titled.into_iter().flatten() {
         roff.control("SH", [heading(title).as_str()]);
         let mut lines = text.lines();
         if let Some(first) = lines.next().map(str::trim).filter(|first| !first.is_empty()) {
@@ -118,7 +128,13 @@ fn closing_words(roff: &mut Roff, command: &Command) -> Result<()> {
         }
         lines.for_each(|line| item(roff, line));
     }
-    Ok(())
+}
+
+/// The title, one or two words, and what follows it.
+fn title(paragraph: &str) -> Option<(&str, &str)> {
+    let (title, text) = paragraph.split_once(':')?;
+    let is_title = title.starts_with(char::is_uppercase) && title.split(' ').count() <= 2;
+    is_title.then_some((title, text))
 }
 
 /// The names that readers of manual pages know.
