@@ -50,6 +50,12 @@ pub struct Cli {
 pub enum Command {
     /// Say why an interface is served or not, and what to do about it
     Explain(commands::explain::Args),
+    /// Show what the running daemon does, on which interfaces
+    Status(commands::status::Args),
+    /// Wait until an interface is advertised on
+    Wait(commands::wait::Args),
+    /// Show what happens, as it happens
+    Monitor(commands::monitor::Args),
 }
 
 /// Reads the process's arguments and environment; prints help, version or an error and exits where that is asked for.

@@ -3,9 +3,13 @@
 //! A command has arguments of its own (`Args`) and a `run` that returns its [`Outcome`]. Whatever it cannot do it says
 //! in one shape, see [`crate::error`].
 
+mod client;
 pub mod explain;
+pub mod monitor;
 mod screen;
 pub mod serve;
+pub mod status;
+pub mod wait;
 
 use std::process::ExitCode;
 
@@ -27,6 +31,9 @@ pub fn run(cli: Cli) -> ExitCode {
     let outcome = match cli.command {
         None => serve::run(&cli.daemon),
         Some(Command::Explain(args)) => explain::run(&args),
+        Some(Command::Status(args)) => status::run(&args),
+        Some(Command::Wait(args)) => wait::run(&args),
+        Some(Command::Monitor(args)) => monitor::run(&args),
     };
     outcome.unwrap_or_else(|failure| failure.report())
 }

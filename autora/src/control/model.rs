@@ -160,6 +160,8 @@ pub struct Interface {
     pub prefix: Option<String>,
     /// The source of its advertisements.
     pub source: Option<Ipv6Addr>,
+    /// Whether its guests hold this source as a router: an advertisement has left from it.
+    pub advertised: bool,
     /// Prefixes that its guests are told to use no longer.
     pub withdrawn: Vec<Withdrawn>,
     /// The last advertisement that left, also if a former daemon sent it.

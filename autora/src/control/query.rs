@@ -11,7 +11,7 @@ use tokio::{
 
 use super::limits::{PAGE, QUERIES, QUERY_LIMIT};
 use crate::{
-    addr::IfIndex,
+    addr::{IfIndex, LinkLocal},
     engine::{
         Instant,
         eligibility::{Reason, Service, Verdict},
@@ -84,6 +84,8 @@ pub struct Row {
     pub reasons: Vec<Reason>,
     /// How it is served, if it is.
     pub service: Option<Service>,
+    /// The source that its guests hold as a router.
+    pub announced: Option<LinkLocal>,
     /// Prefixes that its guests are told to use no longer.
     pub withdrawn: Vec<Promise>,
     /// When the last advertisement left.
@@ -115,6 +117,7 @@ impl Row {
             standing: view.standing,
             reasons,
             service,
+            announced: view.past.announced,
             withdrawn: view.past.withdrawn.clone(),
             last: view.past.last_sent,
             next: view.next,

@@ -45,6 +45,7 @@ pub(super) fn interface(row: &Row, max_interval: Duration, now: Instant) -> Inte
         reasons: reasons(&row.reasons),
         prefix: row.service.map(|service| service.prefix.to_string()),
         source: row.service.map(|service| service.source.get()),
+        advertised: row.announced.is_some() && row.announced == row.service.map(|service| service.source),
         withdrawn: row
             .withdrawn
             .iter()

@@ -1,0 +1,51 @@
+//! What the commands that ask a running daemon have in common.
+
+use std::{io, path::PathBuf};
+
+use crate::{
+    control::client::{Client, ClientError, encode},
+    error::Failure,
+};
+
+/// Where the daemon is found.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Socket {
+    /// The daemon's control socket
+    #[arg(
+        long,
+        env = "AUTORA_CONTROL_SOCKET",
+        value_name = "PATH",
+        default_value = "/run/autora/control.sock"
+    )]
+    pub socket: PathBuf,
+}
+
+impl Socket {
+    /// A connection to the daemon.
+    pub(super) async fn connect(&self) -> Result<Client, ClientError> {
+        Client::connect(&self.socket).await
+    }
+}
+
+/// Runs what waits for the daemon.
+pub(super) fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build();
+    runtime.map_err(|error| Failure::because(format!("cannot wait for the daemon: {error}")))?.block_on(work)
+}
+
+/// A path with these names, and whatever else, behind its question mark.
+pub(super) fn path_with(path: &str, parts: impl IntoIterator<Item = (&'static str, String)>) -> String {
+    let parts: Vec<_> = parts.into_iter().map(|(key, value)| format!("{key}={}", encode(&value))).collect();
+    if parts.is_empty() { path.to_owned() } else { format!("{path}?{}", parts.join("&")) }
+}
+
+impl From<ClientError> for Failure {
+    fn from(error: ClientError) -> Self {
+        let failure = Self::new(&error);
+        let ClientError::Connect { source, .. } = &error else { return failure };
+        failure.advise(match source.kind() {
+            io::ErrorKind::PermissionDenied => "join the socket's group (--control-group), or be root",
+            _ => "start the daemon (systemctl start autora), or say where its socket is with --socket",
+        })
+    }
+}

@@ -1,0 +1,128 @@
+//! `autora monitor`: what happens, as it happens.
+
+use std::{
+    io::{self, Write},
+    process::ExitCode,
+    time::{Duration, SystemTime},
+};
+
+use anstyle::Style;
+
+use super::{
+    Outcome,
+    client::{Socket, block_on, path_with},
+    screen,
+};
+use crate::{
+    control::model::{Counts, Event, Happening, Reason},
+    error::Failure,
+};
+
+const AFTER_HELP: &str = "\
+Examples:
+  autora monitor                          everything
+  autora monitor 'tap-vm-*'               on some interfaces
+  autora monitor --json | jq -c 'select(.event == \"refused\")'
+
+What was dropped is summed up, about once a second.
+
+Exit codes: 0 nobody reads any more; 2 wrong usage; 1 anything else, such as no daemon, or one that ended.";
+
+/// The arguments of `autora monitor`.
+#[derive(Clone, Debug, clap::Args)]
+#[command(after_help = AFTER_HELP)]
+pub struct Args {
+    /// Interfaces, or patterns like 'vm*'; without any, all that happens
+    #[arg(value_name = "IFACE")]
+    pub interfaces: Vec<String>,
+
+    /// Print JSON, an object a line
+    #[arg(long)]
+    pub json: bool,
+
+    /// Where the daemon is found.
+    #[command(flatten)]
+    pub socket: Socket,
+}
+
+/// Monitors.
+///
+/// # Errors
+///
+/// When there is no daemon, or it ends.
+pub fn run(args: &Args) -> Outcome {
+    block_on(async {
+        let names = args.interfaces.iter().map(|name| ("name", name.clone()));
+        let mut events = args.socket.connect().await?.open(&path_with("/v1/events", names)).await?;
+        while let Some(line) = events.line().await? {
+            let shown =
+                if args.json { Some(String::from_utf8_lossy(&line).into_owned()) } else { render(&line)? };
+            match shown.map_or(Ok(()), |shown| print(&shown)) {
+                Ok(()) => {}
+                // Whoever closes a pipe has seen enough.
+                Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(ExitCode::SUCCESS),
+                Err(error) => {
+                    return Err(Failure::because(format!("cannot write to standard output: {error}")));
+                }
+            }
+        }
+        Err(Failure::because("the daemon has ended"))
+    })
+}
+
+fn print(line: &str) -> io::Result<()> {
+    let mut out = anstream::stdout().lock();
+    writeln!(out, "{line}")?;
+    out.flush()
+}
+
+/// A line for people, if the event is for them.
+fn render(line: &[u8]) -> Result<Option<String>, Failure> {
+    // An event that this version does not know yet.
+    let Ok(event) = serde_json::from_slice::<Event>(line) else { return Ok(None) };
+    let Some((style, text)) = describe(&event.what) else { return Ok(None) };
+    let at = Duration::try_from_secs_f64(event.time).unwrap_or_default();
+    let at = humantime::format_rfc3339_millis(SystemTime::UNIX_EPOCH + at).to_string();
+    let name = event.interface.unwrap_or_else(|| "-".to_owned());
+    let line = format!("{} {name:<15} {}", screen::styled(screen::FAINT, &at), screen::styled(style, &text));
+    Ok(Some(line))
+}
+
+fn describe(what: &Happening) -> Option<(Style, String)> {
+    let plain = Style::new();
+    Some(match what {
+        Happening::Hello { version, .. } => (screen::FAINT, format!("listening to autora {version}")),
+        Happening::Alive => return None,
+        Happening::Serving { source, prefix } => (screen::GOOD, format!("serving {prefix} from {source}")),
+        Happening::Paused { .. } => (screen::ODD, "paused: no carrier".to_owned()),
+        Happening::Refused { reasons } => (screen::BAD, format!("not serving: {}", sentences(reasons))),
+        Happening::NoLongerMatching => (screen::ODD, "no longer matches".to_owned()),
+        Happening::Gone => (screen::ODD, "gone".to_owned()),
+        Happening::RaSent { cause, next_in_s, .. } => {
+            let next = next_in_s.map_or_else(String::new, |next| format!(", next in {next:.1} s"));
+            (plain, format!("RA sent ({cause}){next}"))
+        }
+        Happening::RaFailed { cause, error, in_a_row } => {
+            (screen::BAD, format!("RA not sent ({cause}): {error}, {in_a_row} in a row"))
+        }
+        Happening::RsAccepted { answer_in_s } => (plain, format!("RS, answer in {answer_in_s:.3} s")),
+        Happening::RsDropped { dropped } => (screen::FAINT, format!("dropped {}", counts(dropped))),
+        Happening::OtherRouter { source, router_lifetime_s } => {
+            (screen::ODD, format!("another router advertises: {source}, for {router_lifetime_s:.0} s"))
+        }
+        Happening::Missed { count } => {
+            (screen::ODD, format!("{count} events missed here: too fast for this reader"))
+        }
+        Happening::Stopping => (screen::ODD, "the daemon stops".to_owned()),
+    })
+}
+
+fn sentences(reasons: &[Reason]) -> String {
+    let sentences: Vec<_> =
+        reasons.iter().map(|reason| format!("{} ({})", reason.text, reason.name)).collect();
+    sentences.join(", ")
+}
+
+pub(super) fn counts(counts: &Counts) -> String {
+    counts.iter().map(|(reason, count)| format!("{count} {reason}")).collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,218 @@
+//! `autora status`: what the running daemon does.
+
+mod table;
+mod watch;
+
+use std::{cmp::Ordering, process::ExitCode, time::Duration};
+
+use clap::ValueEnum;
+use serde_json::Value;
+
+use super::{
+    Outcome,
+    client::{Socket, block_on, path_with},
+    screen,
+};
+use crate::{
+    cli::Seconds,
+    control::model::{Interface, Interfaces, State, Status},
+    error::Failure,
+};
+
+const AFTER_HELP: &str = "\
+Examples:
+  autora status                           all interfaces that match
+  autora status 'tap-vm-*' --state refused
+  autora status --sort last-ra --watch    those that have waited longest, refreshed every 2 s
+  autora status --json | jq -r '.interfaces[] | select(.state == \"refused\") | .name'
+
+Exit codes: 0 the daemon answers; 2 wrong usage; 1 anything else, such as no daemon.";
+
+/// The arguments of `autora status`.
+#[derive(Clone, Debug, clap::Args)]
+#[command(after_help = AFTER_HELP)]
+pub struct Args {
+    /// Interfaces, or patterns like 'vm*'; without any, all that match
+    #[arg(value_name = "IFACE")]
+    pub interfaces: Vec<String>,
+
+    /// Only those in this state; may be given more than once
+    #[arg(long, value_name = "STATE")]
+    pub state: Vec<StateArgument>,
+
+    /// In which order
+    #[arg(long, value_name = "COLUMN", default_value = "name")]
+    pub sort: Sort,
+
+    /// Refresh in place, every 2s or as often as is said, until Ctrl-C
+    #[arg(long, value_name = "INTERVAL", num_args = 0..=1, require_equals = true, default_missing_value = "2s")]
+    pub watch: Option<Seconds>,
+
+    /// Print JSON, for scripts
+    #[arg(long, conflicts_with = "watch")]
+    pub json: bool,
+
+    /// Where the daemon is found.
+    #[command(flatten)]
+    pub socket: Socket,
+}
+
+/// A state as an argument.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum StateArgument {
+    /// Served
+    Serving,
+    /// Served, but without a carrier
+    Paused,
+    /// Matching, and not fit
+    Refused,
+    /// Served no longer, with a goodbye on its way
+    Ceasing,
+}
+
+/// In which order interfaces are listed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Sort {
+    /// By name, and vm2 before vm10
+    Name,
+    /// Those that want attention first
+    State,
+    /// The longest ago first
+    LastRa,
+    /// The next first
+    NextRa,
+    /// The most first
+    Dropped,
+    /// By interface index
+    Ifindex,
+}
+
+/// Shows the status.
+///
+/// # Errors
+///
+/// When there is no daemon.
+pub fn run(args: &Args) -> Outcome {
+    block_on(async {
+        match args.watch {
+            _ if args.json => screen::show(&json(args).await?)?,
+            Some(Seconds(interval)) => watch::run(args, interval.max(Duration::from_secs(1))).await?,
+            None => screen::show(&lines(args).await?.join(""))?,
+        }
+        Ok(ExitCode::SUCCESS)
+    })
+}
+
+/// As the daemon says it, also what this version does not know.
+async fn json(args: &Args) -> Result<String, Failure> {
+    let mut client = args.socket.connect().await?;
+    let status: Value = client.get("/v1/status").await?;
+    let mut interfaces: Value = client.get(&args.path()).await?;
+    let all = serde_json::json!({ "status": status, "interfaces": interfaces["interfaces"].take() });
+    Ok(format!("{all:#}\n"))
+}
+
+/// The whole screen, each line with its end.
+async fn lines(args: &Args) -> Result<Vec<String>, Failure> {
+    let mut client = args.socket.connect().await?;
+    let status: Status = client.get("/v1/status").await?;
+    let Interfaces { mut interfaces, .. } = client.get(&args.path()).await?;
+    interfaces.sort_by(|a, b| args.sort.compare(a, b).then_with(|| natural(&a.name, &b.name)));
+    Ok(table::render(&status, &interfaces, screen::width()))
+}
+
+impl Args {
+    fn path(&self) -> String {
+        let names = self.interfaces.iter().map(|name| ("name", name.clone()));
+        let states = self.state.iter().map(|state| ("state", state.name().to_owned()));
+        path_with("/v1/interfaces", names.chain(states))
+    }
+}
+
+impl StateArgument {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Serving => State::Serving,
+            Self::Paused => State::Paused,
+            Self::Refused => State::Refused,
+            Self::Ceasing => State::Ceasing,
+        }
+        .name()
+    }
+}
+
+impl Sort {
+    fn compare(self, a: &Interface, b: &Interface) -> Ordering {
+        match self {
+            Self::Name => Ordering::Equal,
+            Self::State => attention(a).cmp(&attention(b)),
+            Self::LastRa => age(b).total_cmp(&age(a)),
+            Self::NextRa => wait(a).total_cmp(&wait(b)),
+            Self::Dropped => dropped(b).cmp(&dropped(a)),
+            Self::Ifindex => a.ifindex.cmp(&b.ifindex),
+        }
+    }
+}
+
+/// What wants attention has the smallest number.
+fn attention(interface: &Interface) -> (bool, u8) {
+    let rank = match interface.state {
+        State::Refused => 0,
+        State::Ceasing => 1,
+        State::Paused => 2,
+        State::Serving => 3,
+    };
+    (!interface.overdue && interface.send_failures.in_a_row == 0, rank)
+}
+
+/// One that never sent has waited longest.
+fn age(interface: &Interface) -> f64 {
+    interface.last_ra.as_ref().map_or(f64::INFINITY, |last| last.ago_s)
+}
+
+fn wait(interface: &Interface) -> f64 {
+    interface.next_ra_in_s.unwrap_or(f64::INFINITY)
+}
+
+fn dropped(interface: &Interface) -> u64 {
+    interface.rs.as_ref().map_or(0, |rs| rs.dropped.values().sum())
+}
+
+/// By letters, but numbers by their value: vm2 comes before vm10.
+fn natural(a: &str, b: &str) -> Ordering {
+    let (mut a, mut b) = (a.as_bytes(), b.as_bytes());
+    loop {
+        let (a_digits, b_digits) = (digits(a), digits(b));
+        let order = if a_digits > 0 && b_digits > 0 {
+            number(&a[..a_digits]).cmp(&number(&b[..b_digits])).then(a_digits.cmp(&b_digits))
+        } else {
+            a.first().cmp(&b.first())
+        };
+        if order != Ordering::Equal || a.is_empty() {
+            return order;
+        }
+        (a, b) = (&a[a_digits.max(1)..], &b[b_digits.max(1)..]);
+    }
+}
+
+fn digits(text: &[u8]) -> usize {
+    text.iter().take_while(|byte| byte.is_ascii_digit()).count()
+}
+
+/// The digits without zeros before them; more of them are a larger number.
+fn number(digits: &[u8]) -> (usize, &[u8]) {
+    let zeros = digits.iter().take_while(|&&digit| digit == b'0').count();
+    (digits.len() - zeros, &digits[zeros..])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_in_names_count_by_their_value() {
+        let mut names = ["vm10", "vm2", "vm1", "tap9i0", "tap10i0", "tap9i10", "vm02", "vm", "tap9i2"];
+        names.sort_by(|a, b| natural(a, b));
+        assert_eq!(names, ["tap9i0", "tap9i2", "tap9i10", "tap10i0", "vm", "vm1", "vm2", "vm02", "vm10"]);
+    }
+}

@@ -1,0 +1,258 @@
+//! The status as a table that fits the terminal.
+
+use anstyle::Style;
+
+use crate::{
+    commands::{monitor::counts, screen},
+    control::model::{Interface, OtherRouter, State, Status},
+};
+
+/// A column: its title, whether numbers stand in it to the right, and the order in which columns make room; 0 stays.
+struct Column {
+    title: &'static str,
+    right: bool,
+    expendable: u8,
+    cell: fn(&Interface) -> String,
+}
+
+const COLUMNS: [Column; 10] = [
+    Column { title: "interface", right: false, expendable: 0, cell: |one| one.name.clone() },
+    Column { title: "state", right: false, expendable: 0, cell: |one| one.state.name().to_owned() },
+    Column {
+        title: "prefix",
+        right: false,
+        expendable: 0,
+        cell: |one| one.prefix.clone().unwrap_or_default(),
+    },
+    Column { title: "source", right: false, expendable: 6, cell: |one| or_nothing(one.source) },
+    Column {
+        title: "last RA",
+        right: true,
+        expendable: 0,
+        cell: |one| one.last_ra.as_ref().map_or_else(String::new, |last| short(last.ago_s)),
+    },
+    Column {
+        title: "next",
+        right: true,
+        expendable: 1,
+        cell: |one| one.next_ra_in_s.map_or_else(String::new, short),
+    },
+    Column { title: "RAs", right: true, expendable: 5, cell: |one| ras(one).to_string() },
+    Column { title: "answered", right: true, expendable: 3, cell: |one| one.ra_sent.solicited.to_string() },
+    Column {
+        title: "coalesced",
+        right: true,
+        expendable: 4,
+        cell: |one| or_nothing(one.rs.as_ref().map(|rs| rs.coalesced)),
+    },
+    Column {
+        title: "dropped",
+        right: true,
+        expendable: 2,
+        cell: |one| or_nothing(one.rs.as_ref().map(|rs| rs.dropped.values().sum::<u64>())),
+    },
+];
+
+/// The lines, each with its end.
+pub(super) fn render(status: &Status, interfaces: &[Interface], width: usize) -> Vec<String> {
+    let mut lines = head(status, width);
+    if interfaces.is_empty() {
+        lines.push("no interface to show\n".to_owned());
+        return lines;
+    }
+    let columns = fitting(interfaces, width);
+    let title = columns.iter().map(|(column, width)| cell(column, column.title, *width)).collect::<Vec<_>>();
+    lines.push(format!("{}\n", screen::styled(screen::TITLE, title.join("  ").trim_end())));
+    lines.extend(interfaces.iter().flat_map(|one| row(one, &columns, width)));
+    lines
+}
+
+fn head(status: &Status, width: usize) -> Vec<String> {
+    let Status { version, pid, uptime_s, settings, filter, interfaces, .. } = status;
+    let program = filter.program_id.map_or_else(String::new, |id| format!(" (program {id})"));
+    let mut paragraphs = vec![
+        format!(
+            "autora {version}, process {pid}, up {}; filter {}{program}; RAs every {:.0} to {:.0} s through the {} socket",
+            short(*uptime_s),
+            filter.mode,
+            settings.min_ra_interval_s,
+            settings.max_ra_interval_s,
+            settings.send,
+        ),
+        format!(
+            "interfaces matching {}: {} serving, {} paused, {} refused{}",
+            settings.interface_regex,
+            interfaces.serving,
+            interfaces.paused,
+            interfaces.refused,
+            refusals(status),
+        ),
+        format!(
+            "RAs: {} unsolicited, {} solicited, {} final, {} failed; RS: {} coalesced, dropped {}",
+            status.ra_sent.unsolicited,
+            status.ra_sent.solicited,
+            status.ra_sent.finals,
+            status.ra_send_failures,
+            status.rs.coalesced,
+            if status.rs.dropped.is_empty() { "none".to_owned() } else { counts(&status.rs.dropped) },
+        ),
+    ];
+    paragraphs.extend(concerns(status).into_iter().map(|concern| screen::styled(screen::ODD, &concern)));
+    let wrapped = paragraphs.iter().map(|paragraph| format!("{}\n", screen::wrap(paragraph, width, 2)));
+    let lines: String = wrapped.chain(["\n".to_owned()]).collect();
+    lines.split_inclusive('\n').map(str::to_owned).collect()
+}
+
+fn refusals(status: &Status) -> String {
+    if status.refused.is_empty() { String::new() } else { format!(" ({})", counts(&status.refused)) }
+}
+
+/// What somebody should look at.
+fn concerns(status: &Status) -> Vec<String> {
+    let several = |count: u64, what: &str| (count > 0).then(|| format!("{count} {what}"));
+    [
+        several(status.overdue, "served without an RA for longer than the longest interval"),
+        several(status.other_routers.interfaces, "with another router on them"),
+        (filter_is_classic(status)).then(|| {
+            "the classic filter sees no other routers, and floods of solicitations reach the daemon"
+                .to_owned()
+        }),
+        status.socket_drops.and_then(|drops| several(drops, "packets dropped at the receiving socket")),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+fn filter_is_classic(status: &Status) -> bool {
+    status.filter.mode == "classic"
+}
+
+/// The columns that have room, with their widths; those that matter least go first.
+fn fitting(interfaces: &[Interface], width: usize) -> Vec<(&'static Column, usize)> {
+    let width_of = |column: &Column| {
+        // Where it is not served, reasons stand in the place of all columns behind the state.
+        let cells = interfaces
+            .iter()
+            .filter(|one| column.expendable == 0 && column.title != "prefix" || is_served(one));
+        let widest = cells.map(|one| (column.cell)(one).chars().count()).max();
+        widest.unwrap_or(0).max(column.title.len())
+    };
+    let mut columns: Vec<_> = COLUMNS.iter().map(|column| (column, width_of(column))).collect();
+    let total = |columns: &[(&Column, usize)]| columns.iter().map(|(_, width)| width + 2).sum::<usize>() - 2;
+    while total(&columns) > width
+        && let Some(least) =
+            columns.iter().map(|(column, _)| column.expendable).max().filter(|&least| least > 0)
+    {
+        columns.retain(|(column, _)| column.expendable != least);
+    }
+    columns
+}
+
+fn is_served(one: &Interface) -> bool {
+    matches!(one.state, State::Serving | State::Paused)
+}
+
+/// The line of an interface, and a second one where its note does not fit.
+fn row(one: &Interface, columns: &[(&'static Column, usize)], width: usize) -> Vec<String> {
+    let cells: Vec<_> =
+        columns.iter().map(|(column, width)| cell(column, &(column.cell)(one), *width)).collect();
+    let (shown, note) = if is_served(one) { (cells.len(), note(one)) } else { (2, reasons(one)) };
+    let plain = cells[..shown].join("  ");
+    let mut styled = cells;
+    styled[1] = screen::styled(style(one), &styled[1]);
+    let line = styled[..shown].join("  ");
+    let indent = columns[0].1 + 2;
+    if note.is_empty() {
+        vec![format!("{}\n", line.trim_end())]
+    } else if plain.chars().count() + 2 + note.chars().count() <= width {
+        vec![format!("{line}  {}\n", screen::styled(note_style(one), &note))]
+    } else if shown == 2 {
+        // Wrapped beneath itself.
+        let start = plain.chars().count() + 2;
+        vec![format!("{line}  {}\n", screen::wrap(&note, width, start))]
+    } else {
+        let note = screen::styled(note_style(one), &screen::wrap(&note, width, indent));
+        vec![format!("{}\n", line.trim_end()), format!("{:indent$}{note}\n", "")]
+    }
+}
+
+fn cell(column: &Column, text: &str, width: usize) -> String {
+    if column.right { format!("{text:>width$}") } else { format!("{text:<width$}") }
+}
+
+fn style(one: &Interface) -> Style {
+    match one.state {
+        State::Serving if one.overdue || one.send_failures.in_a_row > 0 => screen::BAD,
+        State::Serving => screen::GOOD,
+        State::Paused | State::Ceasing => screen::ODD,
+        State::Refused => screen::BAD,
+    }
+}
+
+fn note_style(one: &Interface) -> Style {
+    if is_served(one) { screen::ODD } else { Style::new() }
+}
+
+fn reasons(one: &Interface) -> String {
+    let names: Vec<_> = one.reasons.iter().map(|reason| reason.name.as_ref()).collect();
+    names.join(", ")
+}
+
+/// What is odd about an interface that is served.
+fn note(one: &Interface) -> String {
+    let failing = (one.send_failures.in_a_row > 0).then(|| {
+        let why = one.send_failures.error.as_deref().unwrap_or("unknown");
+        format!("{} failed in a row: {why}", one.send_failures.in_a_row)
+    });
+    let overdue = one.overdue.then(|| "overdue".to_owned());
+    let other = one
+        .other_router
+        .as_ref()
+        .map(|OtherRouter { source, ago_s, .. }| format!("another router: {source} {} ago", short(*ago_s)));
+    let withdrawn = (!one.withdrawn.is_empty()).then(|| {
+        let prefixes: Vec<_> = one.withdrawn.iter().map(|withdrawn| withdrawn.prefix.as_str()).collect();
+        format!("withdrawn: {}", prefixes.join(" "))
+    });
+    [overdue, failing, other, withdrawn].into_iter().flatten().collect::<Vec<_>>().join("; ")
+}
+
+const fn ras(one: &Interface) -> u64 {
+    one.ra_sent.unsolicited + one.ra_sent.solicited + one.ra_sent.finals
+}
+
+fn or_nothing(value: Option<impl ToString>) -> String {
+    value.map_or_else(String::new, |value| value.to_string())
+}
+
+/// A time in a few characters.
+fn short(seconds: f64) -> String {
+    const UNITS: [(f64, &str, f64); 3] = [(60.0, "s", 1.0), (3_600.0, "m", 60.0), (86_400.0, "h", 3_600.0)];
+    if seconds < 10.0 {
+        return format!("{seconds:.1}s");
+    }
+    let unit = UNITS.into_iter().find(|(below, ..)| seconds < *below);
+    let (unit, length) = unit.map_or(("d", 86_400.0), |(_, unit, length)| (unit, length));
+    format!("{:.0}{unit}", (seconds / length).floor())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_short() {
+        for (seconds, expected) in [
+            (0.04, "0.0s"),
+            (9.94, "9.9s"),
+            (10.2, "10s"),
+            (59.9, "59s"),
+            (60.0, "1m"),
+            (3_599.0, "59m"),
+            (7_200.0, "2h"),
+            (200_000.0, "2d"),
+        ] {
+            assert_eq!(short(seconds), expected);
+        }
+    }
+}

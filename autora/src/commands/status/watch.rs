@@ -1,0 +1,107 @@
+//! The status, refreshed in place.
+
+use std::{
+    io::{self, IsTerminal, Write},
+    time::Duration,
+};
+
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    time::sleep,
+};
+
+use super::{Args, lines};
+use crate::{commands::screen, error::Failure};
+
+/// The alternate screen, without a cursor (`console_codes(4)`, and xterm's).
+const ENTER: &str = "\x1b[?1049h\x1b[?25l";
+const LEAVE: &str = "\x1b[?25h\x1b[?1049l";
+const HOME: &str = "\x1b[H";
+const END_OF_LINE: &str = "\x1b[K";
+const END_OF_SCREEN: &str = "\x1b[J";
+
+/// Refreshes every `interval` until a signal ends it. Without a terminal one status follows the other.
+pub(super) async fn run(args: &Args, interval: Duration) -> Result<(), Failure> {
+    let failed = |error: io::Error| Failure::because(format!("cannot wait for signals: {error}"));
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
+    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
+    let screen = Screen::enter();
+    loop {
+        screen.show(&lines(args).await?)?;
+        tokio::select! {
+            () = sleep(interval) => {}
+            _ = interrupt.recv() => return Ok(()),
+            _ = terminate.recv() => return Ok(()),
+        }
+    }
+}
+
+/// The screen as it was comes back when this is dropped.
+struct Screen {
+    is_terminal: bool,
+}
+
+impl Screen {
+    fn enter() -> Self {
+        let is_terminal = io::stdout().is_terminal();
+        if is_terminal {
+            control(ENTER);
+        }
+        Self { is_terminal }
+    }
+
+    fn show(&self, lines: &[String]) -> Result<(), Failure> {
+        if !self.is_terminal {
+            return screen::show(&format!("{}\n", lines.concat()));
+        }
+        let height =
+            terminal_size::terminal_size_of(io::stdout()).map_or(usize::MAX, |(_, height)| height.0.into());
+        let shown = fitting(lines, height);
+        control(HOME);
+        for (number, line) in shown.iter().enumerate() {
+            let separator = if number > 0 { "\n" } else { "" };
+            screen::show(&format!("{separator}{}", line.trim_end_matches('\n')))?;
+            control(END_OF_LINE);
+        }
+        control(END_OF_SCREEN);
+        Ok(())
+    }
+}
+
+impl Drop for Screen {
+    fn drop(&mut self) {
+        if self.is_terminal {
+            control(LEAVE);
+        }
+    }
+}
+
+/// The lines that have room, and how many have none.
+fn fitting(lines: &[String], height: usize) -> Vec<String> {
+    if lines.len() <= height {
+        return lines.to_vec();
+    }
+    let room = height.saturating_sub(1);
+    let more =
+        format!("... and {} more lines: --state, --sort or a pattern choose others", lines.len() - room);
+    lines.iter().take(room).cloned().chain([more]).collect()
+}
+
+/// Not text, so that nothing takes it away for NO_COLOR. A terminal that is gone needs none of it.
+fn control(sequence: &str) {
+    let mut out = io::stdout().lock();
+    _ = out.write_all(sequence.as_bytes()).and_then(|()| out.flush());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_does_not_fit_is_counted() {
+        let lines: Vec<_> = (1..=5).map(|number| format!("{number}\n")).collect();
+        assert_eq!(fitting(&lines, 5), lines);
+        assert_eq!(fitting(&lines, 3)[..2], lines[..2]);
+        assert!(fitting(&lines, 3)[2].starts_with("... and 3 more lines"));
+    }
+}

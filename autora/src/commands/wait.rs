@@ -1,0 +1,214 @@
+//! `autora wait`: until the first advertisement has left on an interface. It is told, and does not look again and again.
+
+use std::{
+    io::{self, IsTerminal, Write},
+    process::ExitCode,
+    time::Duration,
+};
+
+use tokio::time::{Instant, interval, sleep, timeout_at};
+
+use super::{
+    Outcome,
+    client::{Socket, block_on, path_with},
+};
+use crate::{
+    cli::Seconds,
+    control::{
+        client::{ClientError, Lines, encode},
+        model::{Event, Happening, Interface, Reason, State},
+    },
+    error::Failure,
+};
+
+/// In time it was not fit to be served.
+const EXIT_UNFIT: u8 = 3;
+/// In time there was no such interface, or its name does not match.
+const EXIT_UNKNOWN: u8 = 4;
+
+/// Time to the next try when the daemon has gone away: it may be on its way back.
+const RECONNECT: Duration = Duration::from_millis(200);
+
+const AFTER_HELP: &str = "\
+Examples:
+  autora wait tap-vm-7 --timeout 10s && start-the-guest
+
+It ends at once if guests already have an RA. An interface that does not exist yet, or is not fit yet, is waited for.
+
+Exit codes: 0 an RA has left; 3 not in time, and it says why; 4 there is no such interface, or its name does not match; \
+2 wrong usage; 1 anything else, such as no daemon.";
+
+/// The arguments of `autora wait`.
+#[derive(Clone, Debug, clap::Args)]
+#[command(after_help = AFTER_HELP)]
+pub struct Args {
+    /// The interface
+    #[arg(value_name = "IFACE")]
+    pub interface: String,
+
+    /// How long to wait, or "infinity"
+    #[arg(long, value_name = "DURATION", default_value = "30s")]
+    pub timeout: Seconds,
+
+    /// Where the daemon is found.
+    #[command(flatten)]
+    pub socket: Socket,
+}
+
+/// Waits.
+///
+/// # Errors
+///
+/// When there is no daemon, or it was in vain.
+pub fn run(args: &Args) -> Outcome {
+    block_on(async {
+        let until = Instant::now() + args.timeout.0;
+        // Without a daemon there is nothing to wait for; one that goes away may come back.
+        drop(args.socket.connect().await?);
+        loop {
+            match attempt(args, until).await {
+                Ok(End::Advertised) => return Ok(ExitCode::SUCCESS),
+                Ok(End::TooLate) => return Err(too_late(args).await),
+                Err(ClientError::Broken(_) | ClientError::Connect { .. }) if Instant::now() < until => {
+                    sleep(RECONNECT).await;
+                }
+                Err(error) => return Err(refused(args, error)),
+            }
+        }
+    })
+}
+
+enum End {
+    Advertised,
+    TooLate,
+}
+
+/// Listens first and looks then, so that nothing can happen unnoticed in between.
+async fn attempt(args: &Args, until: Instant) -> Result<End, ClientError> {
+    let mut events = args.socket.connect().await?;
+    let path = path_with("/v1/events", [("name", args.interface.clone())]);
+    let mut events = events.open(&path).await?;
+    // The daemon listens for us from the first line on.
+    _ = events.next::<Event>().await?;
+    let mut waiting = Waiting { args, state: look(args).await?, began: Instant::now() };
+    if waiting.is_advertised() {
+        return Ok(End::Advertised);
+    }
+    let end = timeout_at(until, waiting.advertised(&mut events)).await;
+    waiting.hide();
+    end.map_or(Ok(End::TooLate), |end| end.map(|()| End::Advertised))
+}
+
+/// What the daemon knows of the interface; `None` if it does not know it, and would serve it.
+async fn look(args: &Args) -> Result<Option<Interface>, ClientError> {
+    let path = format!("/v1/interfaces/{}", encode(&args.interface));
+    match args.socket.connect().await?.get(&path).await {
+        Ok(interface) => Ok(Some(interface)),
+        Err(ClientError::Refused(_, error)) if error.matches == Some(true) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+struct Waiting<'a> {
+    args: &'a Args,
+    state: Option<Interface>,
+    began: Instant,
+}
+
+impl Waiting<'_> {
+    fn is_advertised(&self) -> bool {
+        self.state.as_ref().is_some_and(|interface| interface.advertised && interface.state == State::Serving)
+    }
+
+    async fn advertised(&mut self, events: &mut Lines) -> Result<(), ClientError> {
+        let on_terminal = io::stderr().is_terminal();
+        let mut ticks = interval(Duration::from_millis(100));
+        loop {
+            let event = tokio::select! {
+                event = events.next::<Event>() => event?,
+                _ = ticks.tick(), if on_terminal => {
+                    self.show();
+                    continue;
+                }
+            };
+            match event.map(|event| event.what) {
+                Some(Happening::RaSent { cause, .. }) if cause != "final" => return Ok(()),
+                // All that is wanted beside is what to say meanwhile; and what was missed may be what was waited for.
+                Some(Happening::Missed { .. } | Happening::Refused { .. } | Happening::Gone) => {
+                    self.state = look(self.args).await?;
+                    if self.is_advertised() {
+                        return Ok(());
+                    }
+                }
+                Some(_) => {}
+                // The daemon ends: as if the connection broke off.
+                None => _ = self.args.socket.connect().await?,
+            }
+        }
+    }
+
+    /// One line that moves, after a second.
+    fn show(&self) {
+        const FRAMES: [char; 4] = ['|', '/', '-', '\\'];
+        let waited = self.began.elapsed();
+        if waited < Duration::from_secs(1) {
+            return;
+        }
+        let frame = FRAMES[usize::try_from(waited.as_millis() / 100).unwrap_or(0) % FRAMES.len()];
+        let why = self
+            .state
+            .as_ref()
+            .map_or_else(|| "does not exist yet".to_owned(), |found| names(&found.reasons));
+        let name = &self.args.interface;
+        _ = write!(io::stderr(), "\r{frame} waiting for {name}: {why} ({} s)\x1b[K", waited.as_secs());
+    }
+
+    fn hide(&self) {
+        if io::stderr().is_terminal() {
+            _ = write!(io::stderr(), "\r\x1b[K");
+        }
+    }
+}
+
+fn names(reasons: &[Reason]) -> String {
+    let names: Vec<_> = reasons.iter().map(|reason| reason.name.as_ref()).collect();
+    if names.is_empty() { "no RA yet".to_owned() } else { names.join(", ") }
+}
+
+async fn too_late(args: &Args) -> Failure {
+    let (name, waited) = (&args.interface, args.timeout);
+    match look(args).await {
+        Ok(Some(found)) => unfit(name, waited, &found),
+        Ok(None) => Failure::because(format!("no RA on {name} within {waited}: there is no such interface"))
+            .with_code(EXIT_UNKNOWN),
+        Err(error) => refused(args, error),
+    }
+}
+
+fn unfit(name: &str, waited: Seconds, found: &Interface) -> Failure {
+    let reasons: Vec<_> =
+        found.reasons.iter().map(|reason| format!("{} ({})", reason.text, reason.name)).collect();
+    let why = match found.state {
+        State::Refused => reasons.join(", "),
+        State::Paused => "it has no carrier".to_owned(),
+        State::Ceasing => "it is served no longer".to_owned(),
+        State::Serving => match &found.send_failures.error {
+            Some(error) => format!("it could not be sent: {error}"),
+            None => "it is served, and one will leave soon".to_owned(),
+        },
+    };
+    Failure::because(format!("no RA on {name} within {waited}: {why}"))
+        .advise(format!("autora explain {name} says what helps"))
+        .with_code(EXIT_UNFIT)
+}
+
+/// A name that does not match is not worth waiting for.
+fn refused(args: &Args, error: ClientError) -> Failure {
+    match error {
+        ClientError::Refused(_, error) if error.matches == Some(false) => {
+            Failure::because(format!("{} is not served: {}", args.interface, error.message))
+                .with_code(EXIT_UNKNOWN)
+        }
+        error => error.into(),
+    }
+}
