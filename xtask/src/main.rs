@@ -12,6 +12,7 @@ mod build_ebpf;
 mod conformance;
 mod demo;
 mod fuzz;
+mod manual;
 mod neighbours;
 mod object;
 mod outcome;
@@ -43,6 +44,10 @@ enum Task {
     Fuzz(fuzz::Args),
     /// Write CONFORMANCE.md: each rule of the RFCs with the test that shows it
     Conformance(conformance::Args),
+    /// Write the manual pages to target/man
+    Man,
+    /// Write completions for bash, zsh and fish to target/completions
+    Completions,
     /// Show the main job in network namespaces: guests get an address and a route
     Demo,
     /// Measure autora beside the other daemons of this distribution
@@ -58,6 +63,8 @@ fn main() -> ExitCode {
         Task::Test(args) => Ok(test::run(&workspace, &args)),
         Task::Fuzz(args) => fuzz::run(&workspace, &args),
         Task::Conformance(args) => conformance::run(&workspace, &args).map(|()| ExitCode::SUCCESS),
+        Task::Man => manual::man(&workspace).map(|()| ExitCode::SUCCESS),
+        Task::Completions => manual::completions(&workspace).map(|()| ExitCode::SUCCESS),
         Task::Demo => demo::run(&workspace).map(|never| match never {}),
         Task::Bench(args) => bench::run(&workspace, &args).map(|never| match never {}),
     };

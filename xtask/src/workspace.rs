@@ -69,6 +69,21 @@ impl Workspace {
         self.target.join("debug/autora")
     }
 
+    /// Where the manual pages are written.
+    pub(crate) fn manual_pages(&self) -> PathBuf {
+        self.root.join("target/man")
+    }
+
+    /// Where the completions are written.
+    pub(crate) fn completions(&self) -> PathBuf {
+        self.root.join("target/completions")
+    }
+
+    /// Where Prometheus is unpacked.
+    pub(crate) fn monitoring(&self) -> PathBuf {
+        self.tools().join("monitoring")
+    }
+
     /// Output of quiet steps, for when one of them fails.
     pub(crate) fn log(&self, step: &str) -> PathBuf {
         self.root.join("target/xtask").join(step).with_extension("log")

@@ -1,0 +1,49 @@
+//! What is made of the command line's own description: manual pages and completions of shells.
+//!
+//! A program of its own, so that the development tasks compile quickly: they run it (`cargo xtask man`,
+//! `cargo xtask completions`).
+
+mod completions;
+mod page;
+
+use std::{fs, path::PathBuf};
+
+use anyhow::{Context, Result};
+use autora::cli::Cli;
+use clap::{Command, CommandFactory, Parser};
+
+/// Writes manual pages or completions of autora.
+#[derive(Debug, Parser)]
+#[command(name = "manual", disable_help_subcommand = true)]
+enum What {
+    /// autora.8, and a page for each subcommand
+    Man {
+        /// Where to
+        folder: PathBuf,
+    },
+    /// autora.bash, _autora for zsh, autora.fish
+    Completions {
+        /// Where to
+        folder: PathBuf,
+    },
+}
+
+fn main() -> Result<()> {
+    let (folder, files) = match What::parse() {
+        What::Man { folder } => (folder, page::all(&autora())?),
+        What::Completions { folder } => (folder, completions::all(&autora())),
+    };
+    fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    for (name, text) in files {
+        let file = folder.join(name);
+        fs::write(&file, text).with_context(|| format!("cannot write {}", file.display()))?;
+    }
+    Ok(())
+}
+
+/// The command line, complete with what clap adds to it. `autora help COMMAND` has no page of its own.
+fn autora() -> Command {
+    let mut command = Cli::command().disable_help_subcommand(true);
+    command.build();
+    command
+}

@@ -1,0 +1,192 @@
+//! Manual pages. Options come from clap; examples, exit codes and the like from the same text that `--help` ends with, so
+//! that there is one place to write them.
+
+use anyhow::{Context, Result};
+use clap::Command;
+use clap_mangen::{
+    Man,
+    roff::{Roff, bold, italic, roman},
+};
+
+const SECTION: &str = "8";
+
+/// Environment beside the variables of options: who heeds it, its name, what it does.
+const ENVIRONMENT: &[(Who, &str, &str)] = &[
+    (
+        Who::Daemon,
+        "RUNTIME_DIRECTORY",
+        "Where to keep what a restart must know, unless --runtime-directory says it.",
+    ),
+    (Who::Daemon, "NOTIFY_SOCKET", "The service manager's socket: it is told when everything is served."),
+    (
+        Who::Daemon,
+        "AUTORA_BOOT_ID",
+        "The boot id, where /proc does not show it. The unit in contrib sets it.",
+    ),
+];
+
+const FILES: &[(Who, &str, &str)] = &[
+    (Who::Daemon, "/etc/default/autora", "Variables for the service, one a line; the unit reads it."),
+    (Who::Daemon, "/run/autora/state.json", "What a restart must know: the next daemon goes by it."),
+    (Who::Daemon, "/run/autora/lock", "Held while a daemon runs, so that there is one."),
+];
+
+/// Other pages, beside those of autora.
+const SEE_ALSO: &[&str] = &["ip(8)", "sysctl(8)", "systemctl(1)", "rdisc6(8)"];
+
+/// Whom something concerns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Who {
+    /// `autora` itself.
+    Daemon,
+}
+
+/// Every page: its file's name and its text.
+pub(crate) fn all(autora: &Command) -> Result<Vec<(String, String)>> {
+    let names: Vec<_> = commands(autora).map(name).collect();
+    commands(autora)
+        .map(|command| Ok((format!("{}.{SECTION}", name(command)), page(command, &names)?)))
+        .collect()
+}
+
+/// The daemon, and the subcommands.
+fn commands(autora: &Command) -> impl Iterator<Item = &Command> {
+    std::iter::once(autora).chain(autora.get_subcommands())
+}
+
+fn name(command: &Command) -> String {
+    command.get_display_name().unwrap_or(command.get_name()).to_owned()
+}
+
+fn page(command: &Command, names: &[String]) -> Result<String> {
+    let title = name(command);
+    let daemon = command.has_subcommands();
+    // Variables have a section of their own.
+    let man = Man::new(usage(command).mut_args(|argument| argument.hide_env(true)));
+    // No date: the same sources make the same page.
+    let mut text = format!(
+        ".TH {} {SECTION} \"\" \"autora {}\" autora\n",
+        title.to_uppercase(),
+        env!("CARGO_PKG_VERSION")
+    )
+    .into_bytes();
+    summary(command, daemon).to_writer(&mut text)?;
+    man.render_synopsis_section(&mut text)?;
+    man.render_description_section(&mut text)?;
+    if daemon {
+        // Whoever looks for a command should not have to go past all the options.
+        Man::new(command.clone().subcommand_help_heading("COMMANDS"))
+            .section(SECTION)
+            .render_subcommands_section(&mut text)?;
+    }
+    man.render_options_section(&mut text)?;
+    let mut roff = Roff::new();
+    closing_words(&mut roff, command);
+    environment(&mut roff, command, daemon);
+    let files: Vec<_> = FILES.iter().filter(|(who, ..)| *who == Who::Daemon && daemon).collect();
+    list(&mut roff, "FILES", files.iter().map(|(_, path, what)| (*path, *what)));
+    see_also(&mut roff, names.iter().filter(|&other| *other != title));
+    roff.to_writer(&mut text)?;
+    String::from_utf8(text).context("clap writes text")
+}
+
+/// As `--help` has it: a list of all options is what follows anyway.
+fn usage(command: &Command) -> Command {
+    let usage = command.clone().render_usage().to_string();
+    command.clone().override_usage(usage.trim_start_matches("Usage:").trim().to_owned())
+}
+
+/// What `apropos` finds.
+fn summary(command: &Command, daemon: bool) -> Roff {
+    let about = command.get_about().map(ToString::to_string).unwrap_or_default();
+    let what = if daemon { "IPv6 Router Advertisement daemon for hypervisors" } else { about.as_str() };
+    let mut roff = Roff::new();
+    roff.control("SH", ["NAME"]);
+    roff.text([roman(format!("{} - {what}", name(command)))]);
+    roff
+}
+
+/// What stands below the options in `--help`: paragraphs, most of which begin with a title and a colon.
+fn closing_words(roff: &mut Roff, command: &Command) {
+    let Some(words) = command.get_after_long_help().or(command.get_after_help()) else { return };
+    let words = words.to_string();
+    let (titled, notes): (Vec<_>, Vec<_>) =
+        words.split("\n\n").map(|paragraph| title(paragraph).ok_or(paragraph)).partition(Result::is_ok);
+    let notes: Vec<_> = notes.into_iter().filter_map(Result::err).collect();
+    if !notes.is_empty() {
+        roff.control("SH", ["NOTES"]);
+        for note in notes {
+            roff.control("PP", []);
+            roff.text([roman(note)]);
+        }
+    }
+    for (title, text) in titled.into_iter().flatten() {
+        roff.control("SH", [heading(title).as_str()]);
+        let mut lines = text.lines();
+        if let Some(first) = lines.next().map(str::trim).filter(|first| !first.is_empty()) {
+            roff.text([roman(first)]);
+        }
+        lines.for_each(|line| item(roff, line));
+    }
+}
+
+/// The title, one or two words, and what follows it.
+fn title(paragraph: &str) -> Option<(&str, &str)> {
+    let (title, text) = paragraph.split_once(':')?;
+    let is_title = title.starts_with(char::is_uppercase) && title.split(' ').count() <= 2;
+    is_title.then_some((title, text))
+}
+
+/// The names that readers of manual pages know.
+fn heading(title: &str) -> String {
+    match title.trim() {
+        "Exit codes" => "EXIT STATUS".to_owned(),
+        other => other.to_uppercase(),
+    }
+}
+
+/// A line such as `  command   what it does`.
+fn item(roff: &mut Roff, line: &str) {
+    let line = line.trim();
+    let (left, right) = line.split_once("   ").unwrap_or((line, ""));
+    roff.control("TP", []);
+    roff.text([bold(left)]);
+    roff.text([roman(right.trim())]);
+}
+
+fn environment(roff: &mut Roff, command: &Command, daemon: bool) {
+    let options = command.get_arguments().filter_map(|argument| {
+        let variable = argument.get_env()?.to_str()?;
+        Some((variable.to_owned(), format!("The same as --{}.", argument.get_long()?)))
+    });
+    let more = ENVIRONMENT.iter().filter(|(who, ..)| *who == Who::Daemon && daemon);
+    let all: Vec<_> =
+        options.chain(more.map(|(_, name, what)| ((*name).to_owned(), (*what).to_owned()))).collect();
+    if all.is_empty() {
+        return;
+    }
+    roff.control("SH", ["ENVIRONMENT"]);
+    roff.text([roman("An option on the command line wins. An empty variable counts as unset.")]);
+    all.iter().for_each(|(name, what)| pair(roff, name, what));
+}
+
+fn list<'a>(roff: &mut Roff, heading: &str, items: impl Iterator<Item = (&'a str, &'a str)>) {
+    let items: Vec<_> = items.collect();
+    if !items.is_empty() {
+        roff.control("SH", [heading]);
+        items.iter().for_each(|(name, what)| pair(roff, name, what));
+    }
+}
+
+fn pair(roff: &mut Roff, name: &str, what: &str) {
+    roff.control("TP", []);
+    roff.text([italic(name)]);
+    roff.text([roman(what)]);
+}
+
+fn see_also<'a>(roff: &mut Roff, ours: impl Iterator<Item = &'a String>) {
+    roff.control("SH", ["SEE ALSO"]);
+    let ours = ours.map(|name| format!("{name}({SECTION})"));
+    let pages: Vec<_> = ours.chain(SEE_ALSO.iter().map(ToString::to_string)).collect();
+    roff.text([roman(pages.join(", "))]);
+}

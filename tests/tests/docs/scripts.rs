@@ -1,0 +1,40 @@
+//! The shell scripts that people install.
+
+use std::{fs, os::unix::fs::PermissionsExt, process::Command};
+
+use crate::{book, run, says};
+
+#[test]
+fn shellcheck_has_no_complaints() {
+    let folder = book::root().join("contrib/hooks");
+    let mut checked = Vec::new();
+    for entry in fs::read_dir(&folder).expect("there are hooks").flatten() {
+        let text = fs::read_to_string(entry.path()).expect("a hook is text");
+        if text.starts_with("#!/bin/sh\n") {
+            let mode = entry.metadata().expect("it is there").permissions().mode();
+            assert_eq!(mode & 0o111, 0o111, "{} is to be run", entry.path().display());
+            let check =
+                run(Command::new("shellcheck").args(["--shell=sh", "--severity=style"]).arg(entry.path()));
+            assert!(check.status.success(), "{}", says(&check));
+            checked.push(entry.file_name());
+        }
+        assert!(text.contains("install -D -m "), "{} says how it is installed", entry.path().display());
+    }
+    assert!(checked.len() >= 4, "{checked:?}");
+}
+
+/// Each recipe names its hook, and the regular expression of the table.
+#[test]
+fn every_hook_has_its_recipe() {
+    let recipes = book::page("recipes/README.md");
+    let all: String = book::pages().into_iter().map(|page| page.text).collect();
+    for entry in fs::read_dir(book::root().join("contrib/hooks")).expect("there are hooks").flatten() {
+        let hook = format!("contrib/hooks/{}", entry.file_name().display());
+        assert!(recipes.text.contains(&hook), "{hook}");
+        assert!(
+            all.contains(&format!("install -D -m 755 {hook} "))
+                || all.contains(&format!("install -D -m 644 {hook} ")),
+            "{hook}"
+        );
+    }
+}

@@ -1,0 +1,248 @@
+//! The hook scripts of `contrib/hooks`: what each hypervisor would call, on interfaces as it would make them.
+
+use std::{
+    fs::{self, File},
+    path::{Path, PathBuf},
+    process::Command,
+    time::Duration,
+};
+
+use autora_tests::{Capture, Daemon, Interface, Namespace, Tap, Veth};
+use tempfile::TempDir;
+
+use crate::bench::{AT_ONCE, FLOOR, SOON, live, prefix, withdrawn};
+
+/// The guest web1 has two routed interfaces. Disks have targets too, and bridged interfaces are none of our business.
+const DOMAIN: &str = "\
+<domain type='kvm' id='3'>
+  <name>web1</name>
+  <devices>
+    <disk type='file' device='disk'>
+      <target dev='vda' bus='virtio'/>
+    </disk>
+    <interface type='bridge'>
+      <source bridge='br0'/>
+      <target dev='vnet2'/>
+    </interface>
+    <interface type='ethernet'>
+      <mac address='52:54:00:12:34:56'/>
+      <target dev='vnet3'/>
+      <model type='virtio'/>
+    </interface>
+    <interface type='ethernet'>
+      <mac address='52:54:00:12:34:57'/>
+      <target dev='vnet4'/>
+      <model type='virtio'/>
+    </interface>
+  </devices>
+</domain>
+";
+
+#[test]
+fn libvirt() {
+    let scene = Scene::new("web1 2001:db8:0:1::/64\nweb1/1 2001:db8:0:2::/64\n");
+    let [mut first, mut second, bridged] =
+        ["vnet3", "vnet4", "vnet2"].map(|name| Tap::new(&scene.host, name));
+    first.open();
+    second.open();
+    let domain = scene.folder.path().join("web1.xml");
+    fs::write(&domain, DOMAIN).expect("room for a short file");
+    let call = |operation: &str| {
+        let mut hook = scene.hook("libvirt");
+        hook.args(["web1", operation, "begin", "-"]).stdin(File::open(&domain).expect("just written"));
+        // libvirt would take it for XML.
+        assert_eq!(scene.host.run(&mut hook), "");
+    };
+    let daemon = scene.daemon("^vnet[0-9]+$");
+    let mut captures = [&first, &second].map(|tap| Capture::outgoing(&tap.interface));
+    assert_eq!(daemon.wait_refused("vnet3", SOON), ["forwarding-off", "no-prefix"]);
+    call("start");
+    captures.iter_mut().for_each(|capture| capture.expect_silence(AT_ONCE));
+
+    call("started");
+    for (capture, number) in captures.iter_mut().zip(1..) {
+        assert_eq!(live(&capture.expect_advert(AT_ONCE)), [prefix(number)]);
+    }
+    assert_eq!(daemon.served(bridged.interface.name()), 0);
+    scene.again_and_then_another(&mut captures[0], "web1", &|| call("reconnect"));
+}
+
+#[test]
+fn proxmox() {
+    let scene = Scene::new("tap100i0 2001:db8:0:1::/64\n");
+    let bridge = Interface::add(&scene.host, "vmbr0", "bridge");
+    bridge.set("up");
+    // As Proxmox makes them: in a bridge, without IPv6. The other ones are of guest 1000, and not in the table.
+    let taps = ["tap100i0", "tap100i1", "tap1000i0"].map(|name| {
+        let mut tap = Tap::new(&scene.host, name);
+        tap.interface.sysctl("disable_ipv6", 1);
+        tap.interface.set("master vmbr0");
+        tap.open();
+        tap
+    });
+    let call = |phase: &str| drop(scene.host.run(scene.hook("proxmox").args(["100", phase])));
+    let daemon = scene.daemon("^tap[0-9]+i[0-9]+$");
+    let before = ["enslaved", "forwarding-off", "ipv6-disabled", "no-link-local", "no-prefix"];
+    assert_eq!(daemon.wait_refused("tap100i0", SOON), before);
+    let mut capture = Capture::outgoing(&taps[0].interface);
+    call("pre-start");
+    capture.expect_silence(AT_ONCE);
+
+    call("post-start");
+    assert_eq!(live(&capture.expect_advert(AT_ONCE)), [prefix(1)]);
+    for tap in &taps[1..] {
+        assert_eq!(daemon.last_refusal(tap.interface.name()).expect("it is refused"), before);
+    }
+    scene.again_and_then_another(&mut capture, "tap100i0", &|| call("post-start"));
+}
+
+#[test]
+fn qemu_alone() {
+    let scene = Scene::new("tap-vm-1 2001:db8:0:1::/64\n");
+    let mut tap = Tap::new(&scene.host, "tap-vm-1");
+    // As QEMU makes it.
+    tap.interface.set("down");
+    tap.open();
+    let call = || drop(scene.host.run(scene.hook("qemu-ifup").arg("tap-vm-1")));
+    let daemon = scene.daemon("^tap-vm-[0-9]+$");
+    let before = ["down", "forwarding-off", "no-link-local", "no-prefix"];
+    assert_eq!(daemon.wait_refused("tap-vm-1", SOON), before);
+    let mut capture = Capture::outgoing(&tap.interface);
+
+    call();
+    assert_eq!(live(&capture.expect_advert(SOON)), [prefix(1)]);
+    scene.again_and_then_another(&mut capture, "tap-vm-1", &call);
+}
+
+/// What the udev rule runs when an interface appears.
+#[test]
+fn lxd_and_incus() {
+    let scene = Scene::new("ve-web1 2001:db8:0:1::/64\n");
+    let guest = Namespace::quiet();
+    let [link, other] = [("ve-web1", "g1"), ("ve-web2", "g2")]
+        .map(|(host_end, guest_end)| Veth::new((&scene.host, host_end), (&guest, guest_end)));
+    let rule = scene.line("80-autora.rules", "RUN+=\"");
+    let call = |name: &str| {
+        let words = rule.trim_end_matches('"').replace("$name", name);
+        drop(scene.host.run(&mut scene.command(&words)));
+    };
+    let daemon = scene.daemon("^ve-");
+    assert_eq!(daemon.wait_refused("ve-web1", SOON), ["forwarding-off", "no-prefix"]);
+    let mut capture = Capture::on(&link.guest);
+    call(other.host.name());
+    capture.expect_silence(AT_ONCE);
+    assert_eq!(daemon.served("ve-web2"), 0, "an interface without a line is left alone");
+
+    call("ve-web1");
+    assert_eq!(live(&capture.expect_advert(AT_ONCE)), [prefix(1)]);
+    scene.again_and_then_another(&mut capture, "ve-web1", &|| call("ve-web1"));
+}
+
+/// A name too long for an interface becomes its alternative name.
+#[test]
+fn systemd_nspawn() {
+    let scene = Scene::new("a-container-of-that-name 2001:db8:0:1::/64\n");
+    let guest = Namespace::quiet();
+    let link = Veth::new((&scene.host, "ve-a-contaXa1b"), (&guest, "host0"));
+    scene.host.ip("link property add dev ve-a-contaXa1b altname ve-a-container-of-that-name");
+    let drop_in = scene.line("systemd-nspawn.conf", "ExecStartPost=-");
+    let call = || {
+        let words = drop_in.replace("%i", "a-container-of-that-name");
+        drop(scene.host.run(&mut scene.command(&words)));
+    };
+    let daemon = scene.daemon("^ve-");
+    assert_eq!(daemon.wait_refused(link.host.name(), SOON), ["forwarding-off", "no-prefix"]);
+    let mut capture = Capture::on(&link.guest);
+
+    call();
+    assert_eq!(live(&capture.expect_advert(AT_ONCE)), [prefix(1)]);
+    scene.again_and_then_another(&mut capture, "a-container-of-that-name", &call);
+}
+
+/// What cannot be done is said, with an exit code that is not 0, and before anything is touched.
+#[test]
+fn a_table_that_makes_no_sense() {
+    let scene =
+        Scene::new("tap-vm-1 2001:db8:0:1::/56\ntap-vm-2 2001:db8:0:1::/64\ntap-vm-3 2001:db8:0:3::5/64");
+    let [first, _, third] = ["tap-vm-1", "tap-vm-2", "tap-vm-3"].map(|name| Tap::new(&scene.host, name));
+    let call = |name: &str| {
+        let mut hook = scene.hook("qemu-ifup");
+        let done = scene.host.enter(|| hook.arg(name).output()).expect("it can be started");
+        (done.status.code(), String::from_utf8(done.stderr).expect("it writes text"))
+    };
+    let addresses = |tap: &Tap| scene.host.ip(&format!("-br address show dev {}", tap.interface.name()));
+    let (code, says) = call("tap-vm-1");
+    assert_eq!((code, says.contains("2001:db8:0:1::/56 is not a /64")), (Some(1), true), "{says}");
+    assert!(!addresses(&first).contains("2001:db8"));
+    let (code, says) = call("tap-vm-9");
+    assert_eq!((code, says.contains("no line for it")), (Some(0), true), "{says}");
+    first.interface.delete();
+    let (code, says) = call("tap-vm-1");
+    assert_eq!(code, Some(1), "{says}");
+    // The last line has no end, and an address of its own.
+    assert_eq!(call("tap-vm-3"), (Some(0), String::new()));
+    assert!(addresses(&third).contains("2001:db8:0:3::5/64"));
+}
+
+/// A host whose hypervisor has set nothing up, and a table of prefixes.
+struct Scene {
+    host: Namespace,
+    folder: TempDir,
+}
+
+impl Scene {
+    fn new(table: &str) -> Self {
+        let host = Namespace::new("host");
+        host.default_sysctls(&[("accept_dad", 0)]);
+        let folder = TempDir::with_prefix("autora-test-").expect("a temporary directory can be made");
+        fs::write(folder.path().join("prefixes"), table).expect("room for a short file");
+        Self { host, folder }
+    }
+
+    /// Nothing unsolicited but the first three, so that what is seen has a cause in the scenario.
+    fn daemon(&self, regex: &str) -> Daemon {
+        let regex = format!("--interface-regex={regex}");
+        Daemon::start(&self.host, &[&regex, "--min-ra-interval=1000s", "--max-ra-interval=1400s"])
+    }
+
+    fn hook(&self, name: &str) -> Command {
+        let mut command = Command::new(hooks().join(name));
+        command
+            .env("AUTORA_PREFIXES", self.folder.path().join("prefixes"))
+            .env("AUTORA_LINK", hooks().join("autora-link"));
+        command
+    }
+
+    /// A command as a service manager or udev would run it: the hook where it would be installed, and its arguments.
+    fn command(&self, words: &str) -> Command {
+        let arguments = words.strip_prefix("/usr/local/lib/autora/autora-link ").expect("they call the hook");
+        let mut command = self.hook("autora-link");
+        command.args(arguments.split(' '));
+        command
+    }
+
+    /// What stands after `key` in a file of the hooks.
+    fn line(&self, file: &str, key: &str) -> String {
+        let text = fs::read_to_string(hooks().join(file)).expect("a hook can be read");
+        let found = text.lines().filter(|line| !line.starts_with('#')).find_map(|line| line.split_once(key));
+        found.unwrap_or_else(|| panic!("{key} in {file}")).1.to_owned()
+    }
+
+    /// The hook, called again, changes nothing; with another /64 in the table, guests get that one in place of the old.
+    fn again_and_then_another(&self, capture: &mut Capture, name: &str, call: &dyn Fn()) {
+        call();
+        capture.expect_silence(FLOOR);
+        fs::write(self.folder.path().join("prefixes"), format!("{name} 2001:DB8:0:0009::/64 # moved\n"))
+            .expect("room for a short file");
+        call();
+        let mut adverts = capture.adverts_within(FLOOR + AT_ONCE);
+        let last = adverts.pop().expect("an advertisement after the change");
+        assert_eq!((live(&last), withdrawn(&last)), (vec![prefix(9)], vec![prefix(1)]), "{adverts:#?}");
+        call();
+        capture.expect_silence(FLOOR + Duration::from_secs(1));
+    }
+}
+
+fn hooks() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../contrib/hooks")
+}
