@@ -73,3 +73,33 @@ fn warn(index: IfIndex, name: &str, router: &ForeignRouter) {
         "another router advertises here: a guest, or a second RA daemon; this one goes on"
     );
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv6Addr;
+
+    use super::*;
+
+    #[test]
+    fn there_is_no_second_warning_within_an_hour_nor_without_a_new_advertisement() {
+        let at = |seconds| Instant::from_boot(Duration::from_secs(seconds));
+        for (now, known_seen, seen, expected) in [
+            (200, 100, 150, false),
+            (3_699, 100, 3_690, false),
+            (3_700, 100, 3_690, true),
+            (3_700, 100, 101, true),
+            // The one that was told of, and nothing since.
+            (3_700, 100, 100, false),
+            (9_000, 3_690, 3_690, false),
+        ] {
+            let known = Known { seen: at(known_seen), warned: at(100) };
+            let router = ForeignRouter {
+                source: Ipv6Addr::LOCALHOST,
+                router_lifetime: Duration::from_secs(1_800),
+                seen: at(seen),
+            };
+            let deserves = deserves_warning(&known, &router, at(now));
+            assert_eq!(deserves, expected, "seen {known_seen}, then {seen}, at {now}");
+        }
+    }
+}

@@ -1,6 +1,9 @@
 //! Interfaces that come, change and go while the daemon runs.
 
-use std::time::Duration;
+use std::{
+    thread,
+    time::{Duration, SystemTime},
+};
 
 use autora_tests::{Daemon, Namespace};
 
@@ -52,7 +55,7 @@ fn from_its_making_to_its_end(arguments: &[&str]) {
 
 fn many_at_once(arguments: &[&str]) {
     let (host, guest) = (Namespace::host(), Namespace::quiet());
-    let _daemon = Daemon::start(&host, &rarely(arguments));
+    let _daemon = Daemon::start(&host, &rarely(&[&["--forwarding-resync-interval=1h"], arguments].concat()));
     let mut lines = Line::several(&host, &guest, 20);
     for line in &mut lines {
         line.expect_served(SOON);
@@ -67,13 +70,30 @@ fn many_at_once(arguments: &[&str]) {
     }
 }
 
+/// Two links come up with a prefix each, one of them with detection.
 fn a_link_local_address_counts_when_its_detection_is_over(arguments: &[&str]) {
     let (host, guest) = (Namespace::host(), Namespace::quiet());
-    host.default_sysctls(&[("accept_dad", 1)]);
     let daemon = Daemon::start(&host, &rarely(arguments));
-    // Waits for the detection itself, so the daemon has had its chance to be too early.
-    let mut line = Line::without_prefix(&host, &guest, "vm1", 1);
-    line.add_prefix();
-    line.expect_served(AT_ONCE);
-    daemon.wait_for_log(&["not serving", "interface=vm1", "no-link-local"], SOON);
+    let mut lines = Line::several(&host, &guest, 2);
+    lines[0].link.host.sysctl("accept_dad", 1);
+    for line in &mut lines {
+        line.expect_served(SOON);
+        // Which takes all addresses away, and brings only the link-local one back.
+        line.link.host.set("down");
+    }
+    thread::sleep(FLOOR);
+    let [began, _] = [0, 1].map(|at| {
+        let began = SystemTime::now();
+        lines[at].link.host.set("up");
+        lines[at].add_prefix();
+        began
+    });
+    lines[1].expect_served(AT_ONCE / 2);
+    let advert = lines[0].expect_served(SOON);
+    assert!(advert.since(began) >= DETECTION, "{:?}", advert.since(began));
+    let last = daemon.last_refusal(lines[0].name()).expect("it was refused");
+    assert_eq!(last, ["no-link-local"], "that was all there was to wait for");
 }
+
+/// How long at least the kernel waits for somebody else's claim [RFC 4861 10, `RETRANS_TIMER`].
+const DETECTION: Duration = Duration::from_secs(1);

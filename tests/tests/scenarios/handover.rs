@@ -59,7 +59,8 @@ fn expect_preferred(guest: &Guest, link: &Veth) {
 fn the_guests_default_route_moves(arguments: &[&str]) {
     let (link, guest, _daemon) = at_home(arguments);
     link.host.add_address("fe80::1/64");
-    thread::sleep(Duration::from_secs(1));
+    // Long enough for a goodbye to be out of the 3 s.
+    thread::sleep(FLOOR + Duration::from_secs(1));
     guest.wait_for_default_route_to(link.host.link_local(), Duration::ZERO);
 
     link.host.remove_address(&format!("{}/64", link.host.link_local()));

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use autora_tests::{Advert, Capture, Daemon, Interface, Mac, Namespace, Sender, Solicit};
+use nix::sys::signal::Signal;
 
 use crate::bench::{AT_ONCE, FLOOR, Line, MAX_DELAY, SLACK, SOON, live, on_both_paths, rarely};
 
@@ -80,7 +81,15 @@ fn a_hundred_successors_are_served_each_for_itself(arguments: &[&str]) {
     for round in 0..ROUNDS {
         let macs: Vec<_> = places.iter().map(|_| Mac::unique()).collect();
         let lines = places.iter().zip(&macs).flat_map(|(place, mac)| place.succession(&guest, round, *mac));
+        // By turns it sees the one go before the other comes, and finds the other in the first one's place.
+        let sees_only_the_outcome = round % 2 == 1;
+        if sees_only_the_outcome {
+            daemon.signal(Signal::SIGSTOP);
+        }
         host.ip_batch(&lines.collect::<Vec<_>>());
+        if sees_only_the_outcome {
+            daemon.signal(Signal::SIGCONT);
+        }
         let mut tenants: Vec<_> =
             places.iter().zip(&macs).map(|(place, mac)| Tenant::arrive(&guest, place, round, *mac)).collect();
         guest.ip_batch(

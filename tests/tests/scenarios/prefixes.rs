@@ -19,6 +19,9 @@ on_both_paths!(
     the_prefix_went_and_another_came_later,
     a_prefix_that_comes_back_is_simply_current,
     another_suffix_is_no_change,
+    the_old_one_rides_along_as_long_as_it_was_promised,
+    of_many_that_went_eight_ride_along,
+    a_link_that_went_down_takes_nothing_back,
 );
 
 /// What a guest's kernel leaves of a Valid Lifetime that is taken back [RFC 4862 5.5.3 e].
@@ -186,4 +189,78 @@ fn another_suffix_is_no_change(arguments: &[&str]) {
     expect_silence([&mut lines[0]], FLOOR + SLACK);
     assert_eq!(daemon.served("vm1"), 1, "{:#?}", daemon.log());
     assert_eq!(lines[0].expect_answer().prefixes(), first[0].prefixes());
+}
+
+fn the_old_one_rides_along_as_long_as_it_was_promised(arguments: &[&str]) {
+    const PROMISED: Duration = Duration::from_secs(12);
+    let (host, guest) = (Namespace::host(), Namespace::quiet());
+    let mut line = Line::new(&host, &guest, 1);
+    let lifetimes = ["--pio-valid-lifetime=12s", "--pio-preferred-lifetime=6s"];
+    let often = ["--interface-regex=^vm1$", "--min-ra-interval=3s", "--max-ra-interval=4s"];
+    let _daemon = Daemon::start(&host, &[&often[..], &lifetimes, arguments].concat());
+    let mut promised = line.expect_served(SOON).at;
+    line.link.host.add_address("2001:db8:0:2::1/64");
+    line.remove_prefix();
+    let mut rides = 0;
+    loop {
+        let advert = line.capture.expect_advert(SOON);
+        let after = advert.since(promised);
+        match (live(&advert)[..] == [prefix(1)], withdrawn(&advert)[..] == [prefix(1)]) {
+            // A goodbye may say it once more, and promises it like any other.
+            (true, _) => promised = advert.at,
+            (false, true) if advert.is_final() => {}
+            (false, true) => {
+                assert_eq!(live(&advert), [prefix(2)]);
+                assert!(after < PROMISED + SLACK, "still after {after:?}");
+                rides += 1;
+            }
+            (false, false) => {
+                assert_eq!((live(&advert), withdrawn(&advert)), (vec![prefix(2)], vec![]));
+                assert!(after + SLACK > PROMISED, "no more after {after:?}");
+                break;
+            }
+        }
+    }
+    assert!(rides >= 2, "in every one: {rides}");
+}
+
+/// The ninth is one too many, and the oldest makes room.
+fn of_many_that_went_eight_ride_along(arguments: &[&str]) {
+    let (host, guest) = (Namespace::host(), Namespace::quiet());
+    let mut line = Line::new(&host, &guest, 1);
+    let _daemon = Daemon::start(&host, &rarely(arguments));
+    line.expect_served(SOON);
+    for number in 2..=10 {
+        line.link.host.add_address(&format!("{}1/64", prefix(number)));
+        line.link.host.remove_address(&format!("{}1/64", prefix(number - 1)));
+        let advert = std::iter::from_fn(|| Some(next_service(&mut line.capture, SOON)))
+            .find(|advert| live(advert) == [prefix(number)])
+            .expect("there is no end to it");
+        let mut gone = withdrawn(&advert);
+        gone.sort();
+        let expected: Vec<_> = (1..number).rev().take(8).rev().map(prefix).collect();
+        assert_eq!(gone, expected, "behind prefix {number}");
+    }
+}
+
+/// Whoever comes up behind it may be another guest, and knows of nothing.
+fn a_link_that_went_down_takes_nothing_back(arguments: &[&str]) {
+    let (host, guest) = (Namespace::host(), Namespace::quiet());
+    let mut lines = Line::several(&host, &guest, 2);
+    let daemon = Daemon::start(&host, &rarely(arguments));
+    for line in &mut lines {
+        line.expect_served(SOON);
+    }
+    thread::sleep(FLOOR);
+    lines[0].link.host.set("down");
+    daemon.wait_for_log(&["not serving", "interface=vm1"], SOON);
+    lines[0].link.host.set("up");
+    lines[0].link.host.wait_link_local();
+    for line in &lines {
+        line.link.host.add_address(&format!("2001:db8:0:{}::1/64", line.link.host.index() + 100));
+    }
+    lines[1].remove_prefix();
+    let [anew, beside_it] = [0, 1].map(|at| next_service(&mut lines[at].capture, SOON));
+    assert_eq!((live(&anew).len(), withdrawn(&anew)), (1, vec![]), "{anew:?}");
+    assert_eq!((live(&beside_it).len(), withdrawn(&beside_it)), (1, vec![prefix(2)]), "{beside_it:?}");
 }

@@ -36,6 +36,16 @@ fn without_cap_net_raw_but_with_cap_bpf() {
 }
 
 #[test]
+fn without_cap_net_raw_behind_the_classic_filter() {
+    refuses_to_start(&[CLASSIC], &["bpf"], &["CAP_NET_RAW"]);
+}
+
+#[test]
+fn without_cap_net_raw_where_advertisements_are_to_leave_through_the_raw_socket() {
+    refuses_to_start(&["--send=raw"], &["bpf"], &["CAP_NET_RAW"]);
+}
+
+#[test]
 fn without_cap_bpf_where_the_ebpf_filter_is_asked_for() {
     refuses_to_start(&[EBPF], &["net_raw"], &["CAP_BPF"]);
 }
@@ -61,6 +71,11 @@ fn works(arguments: &[&str], capabilities: &[&str]) -> usize {
 #[test]
 fn two_capabilities_are_enough() {
     assert_eq!(works(&[EBPF], &["net_raw", "bpf"]), 0);
+}
+
+#[test]
+fn two_capabilities_are_enough_for_the_raw_socket() {
+    assert_eq!(works(&[EBPF, "--send=raw"], &["net_raw", "bpf"]), 0);
 }
 
 #[test]

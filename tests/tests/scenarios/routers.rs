@@ -9,6 +9,7 @@ use crate::bench::{FLOOR, Line, SOON, on_both_paths, prefix, rarely};
 
 on_both_paths!(
     another_router_is_told_of_once_and_stops_nothing,
+    another_router_is_found_with_the_look_at_everything,
     an_invalid_advertisement_is_none_of_another_router,
     the_classic_filter_does_not_see_other_routers,
 );
@@ -68,6 +69,23 @@ fn another_router_is_told_of_once_and_stops_nothing(arguments: &[&str]) {
     daemon.wait_for_log(&["another router", "interface=vm2"], SOON);
     assert_eq!(counted(&daemon, "foreign-advertisement"), 4);
     assert_eq!(daemon.lines_with(&OTHER_ROUTER).len(), 2, "{:#?}", daemon.log());
+}
+
+/// Without heartbeats, that is.
+fn another_router_is_found_with_the_look_at_everything(arguments: &[&str]) {
+    let (host, guest) = (Namespace::host(), Namespace::quiet());
+    let mut line = Line::new(&host, &guest, 1);
+    let looks = ["--heartbeat-interval=0s", "--forwarding-resync-interval=1s"];
+    let daemon = Daemon::start(&host, &rarely(&[&looks, arguments].concat()));
+    line.expect_served(SOON);
+    // After some looks at our own alone.
+    thread::sleep(FLOOR);
+    assert!(daemon.lines_with(&OTHER_ROUTER).is_empty(), "{:#?}", daemon.log());
+    line.sender.send(&advertisement(&line).frame());
+    let warning = daemon.wait_for_log(&OTHER_ROUTER, SOON);
+    assert!(warning.contains("interface=vm1"), "{warning}");
+    assert!(daemon.lines_with(&["heartbeat"]).is_empty());
+    line.expect_answer();
 }
 
 /// The ways to be invalid [RFC 4861 6.1.2].

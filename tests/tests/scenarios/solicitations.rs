@@ -190,12 +190,15 @@ fn one_within_the_floor_is_answered_after_it() {
     let (host, guest) = (Namespace::host(), Namespace::quiet());
     let mut lines = Line::several(&host, &guest, 4);
     let _daemon = Daemon::start(&host, &rarely(&[]));
-    let first: Vec<SystemTime> = lines.iter_mut().map(|line| line.expect_served(SOON).at).collect();
-    for line in &lines {
-        line.solicit();
-    }
-    for (line, first) in lines.iter_mut().zip(first) {
-        let wait = line.expect_served(SOON).since(first);
-        assert!((FLOOR..=FLOOR + MAX_DELAY + SLACK).contains(&wait), "{}: {wait:?}", line.name());
+    let mut last: Vec<SystemTime> = lines.iter_mut().map(|line| line.expect_served(SOON).at).collect();
+    // Who asks right after an answer is heard like the first.
+    for _ in 0..2 {
+        lines.iter().for_each(Line::solicit);
+        for (line, last) in lines.iter_mut().zip(&mut last) {
+            let answer = line.expect_served(SOON);
+            let wait = answer.since(*last);
+            assert!((FLOOR..=FLOOR + MAX_DELAY + SLACK).contains(&wait), "{}: {wait:?}", line.name());
+            *last = answer.at;
+        }
     }
 }

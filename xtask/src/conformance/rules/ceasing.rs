@@ -53,6 +53,7 @@ pub(super) const CEASING: Section = Section {
 
 const OTHER_ROUTER: &[&str] = &[
     "scenarios/routers::another_router_is_told_of_once_and_stops_nothing",
+    "scenarios/routers::another_router_is_found_with_the_look_at_everything",
     "scenarios/routers::the_classic_filter_does_not_see_other_routers",
     "filter/link::the_good_rows_come_out",
 ];

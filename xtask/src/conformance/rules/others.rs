@@ -99,6 +99,7 @@ pub(super) const RENUMBERING: Section = Section {
             "eight-withdrawn-prefixes",
             &[
                 "engine/advertiser_tests::at_most_eight_withdrawn_prefixes_ride_along",
+                "scenarios/prefixes::of_many_that_went_eight_ride_along",
                 "simulation/main::the_rules_hold_whatever_happens",
             ],
         ),
@@ -107,6 +108,7 @@ pub(super) const RENUMBERING: Section = Section {
                 "engine/advertiser_tests::a_changed_prefix_takes_the_old_one_along_until_its_promise_is_over",
                 "engine/fleet_restart_tests::a_promise_runs_on_through_a_restart",
                 "engine/fleet_restart_tests::what_was_withdrawn_before_stays_withdrawn",
+                "scenarios/prefixes::the_old_one_rides_along_as_long_as_it_was_promised",
                 "simulation/main::the_rules_hold_whatever_happens",
             ],
         ),
