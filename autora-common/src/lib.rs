@@ -10,4 +10,4 @@ mod reason;
 mod validate;
 
 pub use reason::Reason;
-pub use validate::{Advertisement, Message, Packet, validate};
+pub use validate::{Advertisement, Message, Packet, Start, validate};

@@ -82,7 +82,7 @@ fn admit(mark: *mut PendingMark) -> Result<(), Reason> {
 
 fn record(skb: &Skb<'_>, advertisement: Advertisement) {
     if let Some(stats) = INTERFACES.get_ptr_mut(skb.ifindex()) {
-        let Advertisement { source: (source_high, source_low), router_lifetime } = advertisement;
+        let Advertisement { source: [source_high, source_low], router_lifetime } = advertisement;
         // SAFETY: as in `admit`; a mixture of two advertisements is possible and documented.
         unsafe {
             (*stats).foreign = ForeignAdvertisement {
@@ -100,16 +100,23 @@ fn count(skb: &Skb<'_>, reason: Reason) {
         // SAFETY: a value of this CPU, which no other run of the program interrupts.
         unsafe { *total += 1 };
     }
-    if let Some(stats) = INTERFACES.get_ptr_mut(skb.ifindex()) {
-        // Without CAP_PERFMON the verifier wants one bound for the index at the addition below, not a known value for
-        // each path that leads there: so it is made to forget the value.
-        let index = skb.forget_value(reason as u32) as usize;
-        // SAFETY: a pointer into the map value, not read through here.
-        let counters = unsafe { &raw mut (*stats).counters };
-        if index < Reason::COUNT {
-            // SAFETY: within the array.
-            increment(unsafe { counters.cast::<u64>().add(index) });
-        }
+    // One that is not served has no counters of its own: looking for them would be in vain.
+    if reason != Reason::NotServed
+        && let Some(stats) = INTERFACES.get_ptr_mut(skb.ifindex())
+    {
+        count_here(skb, stats, reason);
+    }
+}
+
+fn count_here(skb: &Skb<'_>, stats: *mut InterfaceStats, reason: Reason) {
+    // Without CAP_PERFMON the verifier wants one bound for the index at the addition below, not a known value for
+    // each path that leads there: so it is made to forget the value.
+    let index = skb.forget_value(reason as u32) as usize;
+    // SAFETY: a pointer into the map value, not read through here.
+    let counters = unsafe { &raw mut (*stats).counters };
+    if index < Reason::COUNT {
+        // SAFETY: within the array.
+        increment(unsafe { counters.cast::<u64>().add(index) });
     }
 }
 

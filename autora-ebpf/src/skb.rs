@@ -2,7 +2,7 @@
 
 use core::mem::MaybeUninit;
 
-use autora_common::Packet;
+use autora_common::{Packet, Start};
 use aya_ebpf::{
     bindings::bpf_hdr_start_off::BPF_HDR_START_NET, helpers::generated::bpf_skb_load_bytes_relative,
     programs::sk_buff::SkBuff,
@@ -31,12 +31,12 @@ impl Skb<'_> {
     /// Copies a `T` from offset `at` and says whether all of it was there. If not, the helper has written zeros.
     #[expect(
         clippy::cast_possible_truncation,
-        reason = "offsets into a packet of 64 KiB, and sizes of integers"
+        reason = "offsets into a packet of 64 KiB, and sizes of what is read there"
     )]
     fn load<T>(&self, at: usize) -> (T, bool) {
         let mut value = MaybeUninit::<T>::uninit();
         // SAFETY: the helper writes all bytes of `value` or, on failure, zeros it (`bpf_skb_load_bytes_relative` in net/core/filter.c);
-        // `T` is an integer, for which any bytes do.
+        // `T` is made of integers without a gap, for which any bytes do.
         unsafe {
             let failed = bpf_skb_load_bytes_relative(
                 self.0.skb.cast(),
@@ -51,19 +51,16 @@ impl Skb<'_> {
 }
 
 impl Packet for Skb<'_> {
+    fn start(&self) -> Option<Start> {
+        let (start, complete) = self.load(0);
+        complete.then_some(start)
+    }
+
     fn has(&self, at: usize) -> bool {
         self.load::<u8>(at).1
     }
 
-    fn u8(&self, at: usize) -> u8 {
+    fn pair(&self, at: usize) -> [u8; 2] {
         self.load(at).0
-    }
-
-    fn u16(&self, at: usize) -> u16 {
-        u16::from_be(self.load(at).0)
-    }
-
-    fn u64(&self, at: usize) -> u64 {
-        u64::from_be(self.load(at).0)
     }
 }

@@ -3,9 +3,12 @@
 use autora_common::Reason;
 
 /// The rules once more, with branches, early returns and slices that a verifier would not like: the sign bits of the
-/// validator must mean the same. `packet` holds at least a whole IPv6 header.
+/// validator must mean the same.
 pub(crate) fn read_plainly(packet: &[u8]) -> Reason {
-    let kind = packet.get(40).copied().unwrap_or(0);
+    if packet.len() < 48 {
+        return Reason::TooShort;
+    }
+    let kind = packet[40];
     let fixed_len = match (packet[6], kind) {
         (58, 133) => 8,
         (58, 134) => 16,
