@@ -215,6 +215,9 @@ impl Veth {
         };
         veth.guest.set("up");
         veth.host.set("up");
+        // Ends with the same index, in two namespaces, look to the kernel like one device, whose carrier it deals with at
+        // its leisure: once a second (`linkwatch_urgent_event()`). Whoever asks for a link has it done at once.
+        host.ip(&format!("link show dev {}", veth.host.name));
         veth.host.wait_link_local();
         veth
     }

@@ -1,10 +1,12 @@
 //! Bytes that the kernel, or somebody in its place, puts on a netlink socket.
 
+use std::collections::BTreeSet;
+
 use autora::{
     addr::IfIndex,
     sys::netlink::{
-        Changes,
-        fuzzing::{changes, facts},
+        Change,
+        fuzzing::{Picture, facts},
     },
 };
 use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_ROUTE};
@@ -36,11 +38,8 @@ pub fn prepare() {
 
 /// `datagram` is read as an event and as an answer.
 pub fn check(datagram: &[u8]) {
-    assert_eq!(
-        changes(datagram),
-        plain_changes(datagram),
-        "the first is the daemon's reading, the second the plain one"
-    );
+    check_announcements(datagram);
+    check_listing(datagram);
     let facts = facts(datagram);
     let understood = facts.interfaces.len()
         + facts.addresses.len()
@@ -54,48 +53,76 @@ pub fn check(datagram: &[u8]) {
     }
 }
 
-/// The daemon's reading of an event once more, by hand.
-fn plain_changes(mut datagram: &[u8]) -> Changes {
-    let mut changes = Changes::default();
-    while !datagram.is_empty() {
-        let Some((kind, payload, rest)) = plain_message(datagram) else {
-            changes.overrun = true;
-            break;
+/// Whoever is told of the changes knows what the picture shows, and nobody changes who is not named. Heard again, what
+/// lost nothing loses nothing.
+fn check_announcements(datagram: &[u8]) {
+    let mut picture = Picture::default();
+    picture.list(datagram, true);
+    let mut known: BTreeSet<IfIndex> = BTreeSet::new();
+    follow(&mut picture, &mut known);
+    let before = picture.interfaces();
+    let named = plain_subjects(datagram);
+    let made_sense = picture.hear(datagram);
+    assert!(named.is_some() || !made_sense, "what the plain reading cannot understand is lost");
+    for change in picture.changes() {
+        let index = match &change {
+            Change::Gone(index) => *index,
+            Change::Seen(interface) => interface.index,
+            Change::HostForwarding(_) | Change::Looked { .. } => continue,
         };
-        match kind {
-            RTM_NEWLINK | RTM_DELLINK | RTM_NEWADDR | RTM_DELADDR => plain_link(kind, payload, &mut changes),
-            RTM_NEWNETCONF | RTM_DELNETCONF => plain_netconf(payload, &mut changes),
+        let was = before.iter().find(|interface| interface.index == index);
+        let is_named = named.as_ref().is_none_or(|named| named.contains(&index));
+        assert!(is_named, "{change:?} though nobody named it; it was {was:?}");
+    }
+    assert_eq!(picture.hear(datagram), made_sense, "heard again");
+}
+
+fn follow(picture: &mut Picture, known: &mut BTreeSet<IfIndex>) {
+    for change in picture.changes() {
+        match change {
+            Change::Gone(index) => _ = known.remove(&index),
+            Change::Seen(interface) => _ = known.insert(interface.index),
+            Change::HostForwarding(_) | Change::Looked { .. } => {}
+        }
+    }
+    let shown: BTreeSet<_> = picture.interfaces().into_iter().map(|interface| interface.index).collect();
+    assert!(known.is_subset(&shown), "{known:?} are known, and there are {shown:?}");
+}
+
+/// What was listed once and is listed again changes nothing, and an interrupted listing takes nothing away.
+fn check_listing(datagram: &[u8]) {
+    let mut picture = Picture::default();
+    picture.list(datagram, true);
+    let once = picture.interfaces();
+    picture.list(datagram, true);
+    assert_eq!(picture.interfaces(), once, "listed again");
+    picture.list(&[], false);
+    assert_eq!(picture.interfaces(), once, "nothing was listed, and that not to the end");
+    picture.list(&[], true);
+    assert_eq!(picture.interfaces(), [], "there is nothing");
+}
+
+/// Whom the messages of an event are about, read by hand; `None` if one makes no sense.
+fn plain_subjects(mut datagram: &[u8]) -> Option<BTreeSet<IfIndex>> {
+    let mut subjects = BTreeSet::new();
+    while !datagram.is_empty() {
+        let (kind, payload, rest) = plain_message(datagram)?;
+        match (kind, payload.first()) {
+            (RTM_NEWLINK | RTM_DELLINK | RTM_NEWADDR | RTM_DELADDR, Some(_)) => {
+                let unspecific = payload[0] == 0 && [RTM_NEWLINK, RTM_DELLINK].contains(&kind);
+                if unspecific || payload[0] == AF_INET6 {
+                    subjects.insert(IfIndex::new(plain_number(payload.get(4..8)?))?);
+                }
+            }
+            (RTM_NEWNETCONF | RTM_DELNETCONF, Some(&AF_INET6)) => {
+                let index = plain_attribute(payload.get(4..)?, 1)?.get(..4).map(plain_number)?;
+                subjects.insert(IfIndex::new(index)?);
+            }
             _ => {}
         }
         datagram = rest;
     }
-    changes
-}
-
-fn plain_link(kind: u16, payload: &[u8], changes: &mut Changes) {
-    match payload.get(4..8).map(plain_number).and_then(IfIndex::new) {
-        Some(index) => {
-            changes.dirty.insert(index);
-            changes.deleted.extend((kind == RTM_DELLINK && payload[0] == 0).then_some(index));
-        }
-        None => changes.overrun = true,
-    }
-}
-
-fn plain_netconf(payload: &[u8], changes: &mut Changes) {
-    let [family, _, _, _, attributes @ ..] = payload else {
-        changes.overrun = true;
-        return;
-    };
-    if *family != AF_INET6 {
-        return;
-    }
-    match plain_attribute(attributes, 1).and_then(|value| value.get(..4)).map(plain_number) {
-        Some(0) | None => changes.overrun = true,
-        // conf.all and conf.default.
-        Some(0xffff_ffff | 0xffff_fffe) => changes.host = true,
-        Some(index) => changes.dirty.extend(IfIndex::new(index)),
-    }
+    Some(subjects)
 }
 
 /// Type and payload of the first message, and what follows it.

@@ -2,6 +2,7 @@
 
 use std::{
     fmt, fs,
+    process::{Command, Stdio},
     sync::mpsc,
     thread,
     time::{Duration, Instant},
@@ -10,32 +11,36 @@ use std::{
 use autora::{
     addr::IfIndex,
     engine::interface::Interface,
-    sys::netlink::{Changes, Netlink, Queries},
+    sys::{
+        clock,
+        netlink::{Change, Netlink, Queries},
+    },
 };
 use autora_tests::Namespace;
 use nix::libc;
+use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 
-use crate::watch::{SOON, Watch};
+use crate::watch::{Heard, SOON, Watch};
 
 /// With a buffer that keeps next to nothing of what a thousand links announce.
 #[test]
-fn an_overrun_is_reported_and_the_dump_after_it_is_whole() {
+fn after_an_overrun_the_picture_is_the_kernels_within_two_seconds() {
     const COUNT: usize = 1_000;
     const RECOVERY: Duration = Duration::from_secs(2);
     let host = Namespace::new("netlink");
     host.enter(|| {
-        let mut watch = Watch::open(|| Netlink::open_with_receive_buffer(4096));
+        let mut watch = Watch::open(|| Netlink::open_with_receive_buffer(None, 4096));
         watch.settle();
+        let before = watch.netlink.counts();
         add_links(&host, COUNT);
-        let mut changes = Changes::default();
         let last_change = Instant::now();
-        assert!(watch.take(SOON, 1, &mut changes) && changes.overrun, "{changes:?}");
-        let found = watch.dump().interfaces;
+        watch.settle();
         let took = last_change.elapsed();
         assert!(took <= RECOVERY, "{took:?}");
-        assert_eq!(found.len(), COUNT + 1);
-        let mut queries = Queries::open().expect("netlink needs no privilege");
-        assert_eq!(found, queries.dump().expect("an answer").interfaces, "what another one finds");
+        assert_eq!(watch.known.len(), COUNT + 1);
+        watch.expect_truth(Duration::ZERO);
+        let after = watch.netlink.counts();
+        assert!(after.overruns > before.overruns && after.surveys > before.surveys, "{after:?}");
 
         // What was waiting is gone with the overrun: until then the socket would have been deaf.
         assert!(watch.settle().is_empty());
@@ -50,11 +55,13 @@ fn without_an_overrun_every_interface_is_named() {
     let host = Namespace::new("netlink");
     Watch::within(&host, |watch| {
         watch.settle();
+        let before = watch.netlink.counts();
         add_links(&host, COUNT);
         let changes = watch.settle();
         let there: Vec<_> = watch.dump().interfaces.iter().map(|interface| interface.index).collect();
-        assert!(!changes.overrun);
-        assert_eq!(changes.dirty.into_iter().collect::<Vec<_>>(), there[1..], "all but the loopback");
+        assert_eq!(watch.netlink.counts(), before, "nothing was lost, and nothing had to be asked");
+        assert_eq!(changes.changed.into_iter().collect::<Vec<_>>(), there[1..], "all but the loopback");
+        watch.expect_truth(SOON);
     });
 }
 
@@ -64,14 +71,116 @@ fn a_budget_is_kept_and_the_rest_stays_readable() {
     Watch::within(&host, |watch| {
         watch.settle();
         add_links(&host, 10);
-        let mut changes = Changes::default();
-        assert!(watch.take(SOON, 0, &mut changes) && changes.is_empty());
-        assert!(watch.take(SOON, 1, &mut changes));
-        assert_eq!(changes.dirty.len(), 1, "a datagram is about one interface");
-        while changes.dirty.len() < 10 {
-            assert!(watch.take(SOON, 1, &mut changes), "{changes:?}");
+        let mut heard = Heard::default();
+        assert!(watch.take(SOON, 0, &mut heard) && heard.is_empty());
+        while heard.changed.len() < 10 {
+            let before = heard.changed.len();
+            assert!(watch.take(SOON, 1, &mut heard), "{heard:?}");
+            assert!(heard.changed.len() <= before + 1, "a datagram is about one interface");
         }
     });
+}
+
+/// One interface is deleted and another one made with its index and its name, in one go and before anybody reads.
+#[test]
+fn a_successor_with_the_same_index_is_another_one() {
+    let host = Namespace::new("netlink");
+    host.ip("link add x index 77 address 02:00:00:00:00:01 type veth peer name y");
+    host.ip("address add 2001:db8:1::1/64 dev x nodad");
+    Watch::within(&host, |watch| {
+        watch.settle();
+        let before = watch.netlink.counts();
+        let lines = [
+            "link delete x",
+            "link add x index 77 address 02:00:00:00:00:02 type veth peer name y",
+            "address add 2001:db8:2::1/64 dev x nodad",
+        ];
+        batch(&host, lines.into_iter().map(str::to_owned));
+        let mut order = Vec::new();
+        let index = IfIndex::new(77).expect("not 0");
+        while order.last().is_none_or(|seen| !matches!(seen, Some(address) if *address == "2001:db8:2::1")) {
+            watch.netlink.work(64, clock::now()).expect("the kernel answers");
+            order.extend(std::iter::from_fn(|| watch.netlink.poll_change()).filter_map(
+                |change| match change {
+                    Change::Gone(gone) if gone == index => Some(None),
+                    Change::Seen(seen) if seen.index == index => Some(Some(
+                        seen.addresses.first().map_or_else(String::new, |one| one.address.to_string()),
+                    )),
+                    Change::Gone(_) | Change::Seen(_) | Change::HostForwarding(_) | Change::Looked { .. } => {
+                        None
+                    }
+                },
+            ));
+        }
+        assert_eq!(order, [None, Some("2001:db8:2::1".to_owned())], "all of it was heard at once");
+        assert_eq!(watch.netlink.counts(), before, "nothing had to be asked");
+    });
+}
+
+/// Everything that can be done to links and addresses, at random. The picture is the kernel's after each burst, and
+/// somebody had to be asked about those alone of which the announcements say too little.
+#[test]
+fn after_a_storm_the_picture_is_the_kernels() {
+    const BURSTS: usize = 12;
+    let host = Namespace::new("netlink");
+    host.ip("link add br0 type bridge");
+    let mut storm = Storm::new(1);
+    Watch::within(&host, |watch| {
+        let mut questions = 0;
+        for burst in 0..BURSTS {
+            let silent = burst % 2 == 1;
+            let lines: Vec<_> = (0..60).flat_map(|_| storm.line(silent)).collect();
+            batch_forced(&host, &lines);
+            watch.expect_truth(SOON);
+            let asked = watch.netlink.counts().questions - questions;
+            questions += asked;
+            assert!(silent || asked == 0, "burst {burst}: {asked} questions after {lines:#?}");
+        }
+        assert_eq!(watch.netlink.counts().overruns, 0);
+        // A look at everything finds nothing that was not known, but for what is never announced.
+        let known = watch.announced();
+        for _ in 0..2 {
+            watch.netlink.survey().expect("the kernel can be asked");
+            let heard = watch.settle();
+            assert_eq!((heard.looked, heard.gone.len()), (Some(true), 0), "{heard:?}");
+            assert_eq!(watch.announced(), known);
+        }
+    });
+}
+
+/// Makes up what to do.
+struct Storm(StdRng);
+
+impl Storm {
+    fn new(seed: u64) -> Self {
+        Self(StdRng::seed_from_u64(seed))
+    }
+
+    /// Lines for `ip`, some of which fail. With `silent` ones among them that announcements say too little about.
+    fn line(&mut self, silent: bool) -> Vec<String> {
+        let Self(luck) = self;
+        let name = format!("s{}", luck.random_range(0..6));
+        let (index, suffix) = (luck.random_range(100..106), luck.random_range(1..4));
+        let change = luck.random_range(0..if silent { 16 } else { 13 });
+        let line = match change {
+            0 | 1 => format!("link add {name} index {index} type veth peer name {name}p"),
+            2 => format!("link delete {name}"),
+            3 | 4 => format!("link set {name} up"),
+            5 => format!("link set {name}p up"),
+            6 => format!("link set {name} down"),
+            7 | 8 => format!("address add 2001:db8::{suffix}/64 dev {name} nodad"),
+            9 => format!("address change 2001:db8::{suffix}/64 dev {name} preferred_lft 0"),
+            10 => format!("link set {name} mtu {}", [1300, 1400][luck.random_range(0..2)]),
+            11 => format!("link set {name} multicast {}", ["on", "off"][luck.random_range(0..2)]),
+            12 => format!("link set {name} name s{}", luck.random_range(0..6)),
+            13 => format!("address delete 2001:db8::{suffix}/64 dev {name}"),
+            14 => format!("link set {name} {}", ["master br0", "nomaster"][luck.random_range(0..2)]),
+            _ => {
+                return vec![format!("link set {name} mtu 1279"), format!("link set {name} mtu 1500")];
+            }
+        };
+        vec![line]
+    }
 }
 
 /// Links come and go during the dump, so that the kernel interrupts it: what is said of those that stay is true all the
@@ -120,7 +229,7 @@ fn no_privilege_is_needed() {
         let watching = scope.spawn(|| {
             host.enter(|| {
                 become_nobody();
-                let mut watch = Watch::open(Netlink::open);
+                let mut watch = Watch::open(|| Netlink::open(None));
                 let index = index_of(&mut watch, "d0");
                 watch.settle();
                 ready.send(()).expect("the test waits");
@@ -142,12 +251,12 @@ fn speed() {
         add_links(&host, count);
         add_addresses(&host, count, 1);
         host.enter(|| {
-            let mut watch = Watch::open(Netlink::open);
+            let mut watch = Watch::open(|| Netlink::open(None));
             let index = index_of(&mut watch, "d5");
             let dump = Figures::of(21, || _ = watch.netlink.dump().expect("an answer"));
-            let read = Figures::of(2_001, || _ = watch.netlink.read(index).expect("an answer"));
-            let facts = Figures::of(2_001, || _ = watch.netlink.read_host().expect("an answer"));
-            println!("{count:>5} links: dump {dump}; read {read}; read_host {facts}");
+            let read = Figures::of(2_001, || _ = watch.queries.read(index).expect("an answer"));
+            let facts = Figures::of(2_001, || _ = watch.queries.read_forwarding().expect("an answer"));
+            println!("{count:>5} links: dump {dump}; read {read}; conf.all.forwarding {facts}");
 
             watch.settle();
             let amid = thread::scope(|scope| {
@@ -158,10 +267,11 @@ fn speed() {
                 });
                 Figures::while_running(
                     || !storm.is_finished(),
-                    || _ = watch.netlink.read(index).expect("an answer"),
+                    || _ = watch.queries.read(index).expect("an answer"),
                 )
             });
-            println!("      while 500 links are made: read {amid}; events lost: {}", watch.settle().overrun);
+            watch.settle();
+            println!("      while 500 links are made: read {amid}; {:?}", watch.netlink.counts());
         });
     }
 }
@@ -220,6 +330,16 @@ fn batch(host: &Namespace, lines: impl Iterator<Item = String>) {
     let file = tempfile::NamedTempFile::new().expect("a temporary file");
     fs::write(&file, lines.collect::<Vec<_>>().join("\n") + "\n").expect("a temporary file can be written");
     host.ip(&format!("-batch {}", file.path().display()));
+}
+
+/// The same, going on after a command that fails.
+fn batch_forced(host: &Namespace, lines: &[String]) {
+    let file = tempfile::NamedTempFile::new().expect("a temporary file");
+    fs::write(&file, lines.join("\n") + "\n").expect("a temporary file can be written");
+    let mut ip = Command::new("ip");
+    ip.args(["-force", "-batch"]).arg(file.path()).stderr(Stdio::null()).stdout(Stdio::null());
+    // Some fail, so its exit code says nothing.
+    host.enter(|| ip.status()).expect("ip can be run");
 }
 
 fn index_of(watch: &mut Watch, name: &str) -> IfIndex {

@@ -45,6 +45,7 @@ pub(in crate::sys::netlink) struct Link<'a> {
     master: Option<(IfIndex, Option<Cow<'a, str>>)>,
     pub(in crate::sys::netlink) ipv6: Option<Ipv6Settings>,
     mtu: u32,
+    #[expect(clippy::struct_field_names, reason = "the kernel's link-layer address, as in `Interface`")]
     link_address: Option<[u8; 6]>,
     tun: bool,
 }

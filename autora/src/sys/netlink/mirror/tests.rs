@@ -1,3 +1,5 @@
+use std::collections::HashSet;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -8,6 +10,9 @@ use bytes::{
 };
 
 mod bytes;
+
+/// What an announcement settles, if one does.
+type SettledBy = Option<Vec<u8>>;
 
 const NOW: Instant = Instant::from_boot(Duration::from_secs(100));
 const LINK_LOCAL: &str = "fe80::1";
@@ -168,7 +173,7 @@ fn what_they_do_not_carry_is_asked_for() {
     let back_while_down = NewLink { flags: DOWN, settings: None, ..link(7, "tap7") }.whole();
     let enslaved = NewLink { master: Some((3, "vrf\0")), ..link(7, "tap7") }.whole();
     let off = NewLink { settings: Some([1, 1, 0]), ..link(7, "tap7") };
-    let cases: &[(&str, Vec<Vec<u8>>, Option<Vec<u8>>)] = &[
+    let cases: &[(&str, Vec<Vec<u8>>, SettledBy)] = &[
         ("the last address", vec![address_gone(7, GLOBAL), address_gone(7, LINK_LOCAL)], Some(off.whole())),
         ("a setting untold", vec![settings_untold(7)], Some(off.inet6())),
         ("settings gone for no reason known", vec![settings_gone(7)], Some(forwarding(7, 1))),
@@ -184,7 +189,7 @@ fn what_they_do_not_carry_is_asked_for() {
         let mut scene = Scene::new();
         scene.hear(messages);
         if let Some(settled_by) = settled_by {
-            scene.hear(&[settled_by.clone()]);
+            scene.hear(std::slice::from_ref(settled_by));
             assert_eq!(scene.doubts(), NOBODY, "{what}: settled by an announcement");
         }
         let mut scene = Scene::new();
@@ -410,15 +415,15 @@ proptest! {
         let mut known = HashMap::new();
         for messages in messages.chunks(batch) {
             scene.hear(messages);
-            let mut seen = HashMap::new();
+            let mut seen = HashSet::new();
             for change in scene.changes() {
                 match change {
                     Change::Gone(index) => {
-                        prop_assert!(!seen.contains_key(&index), "never gone after it was seen");
+                        prop_assert!(!seen.contains(&index), "never gone after it was seen");
                         known.remove(&index);
                     }
                     Change::Seen(interface) => {
-                        prop_assert!(seen.insert(interface.index, ()).is_none(), "once in a batch");
+                        prop_assert!(seen.insert(interface.index), "once in a batch");
                         known.insert(interface.index, interface);
                     }
                     Change::HostForwarding(_) | Change::Looked { .. } => {}
