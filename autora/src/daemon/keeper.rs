@@ -87,7 +87,7 @@ impl Keeper {
 
     /// The daemon ends in good order, and has sent its last advertisement.
     pub(super) fn close(&mut self, fleet: &Fleet, now: Instant) {
-        self.save_all(Memory { completeness: Completeness::Clean, ..fleet.memory(now) }, now);
+        self.save_all(fleet.farewell(now), now);
     }
 
     /// What changed is added to what is there, so that an event costs the same among any number of interfaces.

@@ -70,11 +70,13 @@ pub struct Advertiser {
     retry_at: Option<Instant>,
     /// How often the goodbye that is owed could not be said.
     failed_goodbyes: u32,
+    /// How often a promise was made shorter: only a predecessor can have given one for longer than this daemon does.
+    shortened: u32,
     in_flight: Option<Transmission>,
 }
 
-/// The source and the prefix that guests hold, and how many prefixes are withdrawn.
-pub type Footprint = (Option<LinkLocal>, Option<Prefix64>, usize);
+/// The source and the prefix that guests hold, how many prefixes are withdrawn, and how often a promise became shorter.
+pub type Footprint = (Option<LinkLocal>, Option<Prefix64>, usize, u32);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
@@ -167,6 +169,7 @@ impl Advertiser {
             failed_at: None,
             retry_at: None,
             failed_goodbyes: 0,
+            shortened: 0,
             in_flight: None,
         }
     }
@@ -184,13 +187,13 @@ impl Advertiser {
         &self.past
     }
 
-    /// What changes whenever a successor would have to know something else, but for the time that passes: every
-    /// advertisement prolongs the promise that it repeats, and is no news. A prefix is only withdrawn after having been
+    /// What changes whenever a successor would have to know something else, but for the time that passes: an
+    /// advertisement that prolongs the promise that it repeats is no news. A prefix is only withdrawn after having been
     /// promised, so of the withdrawn ones their number is enough.
     #[must_use]
     pub fn footprint(&self) -> Footprint {
         let Past { announced, promised, withdrawn, .. } = &self.past;
-        (*announced, promised.map(|promise| promise.prefix), withdrawn.len())
+        (*announced, promised.map(|promise| promise.prefix), withdrawn.len(), self.shortened)
     }
 
     /// The interface is to be served as `service` says, from `now` on. Nothing happens if it already is; becoming
@@ -316,7 +319,9 @@ impl Advertiser {
         (self.failed_at, self.retry_at, self.failed_goodbyes) = (None, None, 0);
         // A final advertisement promises its prefix like any other.
         if let Some(prefix) = self.prefix() {
-            self.past.promised = Some(Promise { prefix, until: now + parameters.valid_lifetime });
+            let promise = Promise { prefix, until: now + parameters.valid_lifetime };
+            let before = self.past.promised.replace(promise);
+            self.shortened += u32::from(before.is_some_and(|before| before.until > promise.until));
         }
         match (transmission.cause, &mut self.state) {
             (Cause::Final, _) => self.past.announced = None,

@@ -168,6 +168,24 @@ impl Fleet {
         Memory { completeness: Completeness::Unclean { valid_lifetime }, interfaces }
     }
 
+    /// What a successor has to know if this life ends in good order at `now`, with nothing sent any more. The word of one
+    /// that has itself taken over from a crash a moment ago is no better than that: there may be interfaces that it has
+    /// not seen yet and that were sent to within the 3 s.
+    #[must_use]
+    pub fn farewell(&self, now: Instant) -> Memory {
+        let memory = self.memory(now);
+        if self.sent_before_it_could_know(now).is_some() {
+            memory
+        } else {
+            Memory { completeness: Completeness::Clean, ..memory }
+        }
+    }
+
+    /// When a former life that could not say may have sent last on any interface, while that matters.
+    fn sent_before_it_could_know(&self, now: Instant) -> Option<Instant> {
+        self.may_have_sent.filter(|sent| now < *sent + MIN_DELAY_BETWEEN_RAS)
+    }
+
     /// What [`Fleet::memory`] says at `now` of one interface.
     #[must_use]
     pub fn update(&self, index: IfIndex, now: Instant) -> Update {
@@ -227,7 +245,7 @@ impl Fleet {
         if verdict == Verdict::Ignore && past.is_none() && !self.members.contains_key(&index) {
             return;
         }
-        let may_have_sent = self.may_have_sent.filter(|sent| now < *sent + MIN_DELAY_BETWEEN_RAS);
+        let may_have_sent = self.sent_before_it_could_know(now);
         let member = self.members.entry(index).or_insert_with(|| {
             let unknown = Past { last_sent: may_have_sent, ..Past::default() };
             Member::new(interface.clone(), past.unwrap_or(unknown))
@@ -270,6 +288,9 @@ impl Fleet {
     fn heed_while_stopping(&mut self, interface: Rc<Interface>) {
         let index = interface.index;
         if let Some(member) = self.members.get_mut(&index) {
+            if member.seen.name != interface.name {
+                self.news.insert(index);
+            }
             member.seen = interface;
             member.check_goodbye(None);
             self.schedule(index);

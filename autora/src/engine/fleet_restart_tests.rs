@@ -28,10 +28,10 @@ fn restarted(mut first: Bench, end: End, gap: Duration) -> Bench {
         first.fleet.stop();
         first.run_for(secs(3));
     }
-    let mut memory = first.fleet.memory(first.now);
-    if end != End::Killed {
-        memory.completeness = Completeness::Clean;
-    }
+    let memory = match end {
+        End::Silent | End::Withdrawn => first.fleet.farewell(first.now),
+        End::Killed => first.fleet.memory(first.now),
+    };
     let mut second = Bench::new();
     second.now = first.now + gap;
     // The rules of the first life hold in the second.
@@ -97,6 +97,33 @@ fn after_a_crash_first_advertisements_wait_three_seconds_wherever_they_leave() {
     assert_eq!(second.take_events(), ["+1", "RA 1", "+2", "RA 2"]);
     second.see(tap(3));
     assert_eq!(second.take_events(), ["tap3 serving", "+3", "RA 3"], "it came later");
+}
+
+#[test]
+fn a_clean_end_right_after_a_crash_is_not_taken_for_one() {
+    // tap2 was advertised right before the crash, and the second life did not come to see it.
+    for (lived, expected) in
+        [(secs(2), ["tap2 serving"].as_slice()), (secs(3), &["tap2 serving", "+2", "RA 2"])]
+    {
+        let mut second = tap1_restarted(secs(100), End::Killed, Duration::from_millis(10));
+        second.see(tap(1));
+        second.run_for(lived);
+        let mut third = restarted(second, End::Silent, Duration::from_millis(10));
+        third.see(tap(2));
+        assert_eq!(third.take_events(), expected, "after {lived:?}");
+    }
+}
+
+#[test]
+fn a_name_that_changes_during_a_stop_is_news() {
+    let mut bench = Bench::new();
+    bench.see(tap(1));
+    bench.fleet.stop();
+    bench.fleet.take_news();
+    bench.see(tap(1));
+    assert!(bench.fleet.take_news().is_empty(), "the control");
+    bench.see(changed(1, |interface| interface.name = "other".to_owned()));
+    assert_eq!(bench.fleet.take_news(), [index(1)].into());
 }
 
 #[test]
@@ -270,6 +297,19 @@ fn what_is_taken_over_as_it_was_is_no_news() {
     let other_name = || changed(2, |interface| interface.name = "other".to_owned());
     let changes = vec![changed(1, other_prefix), other_name()];
     assert_eq!(second(secs(10), changes), [1, 2, 3].map(index).into(), "changed, another's, gone");
+}
+
+#[test]
+fn a_promise_that_became_shorter_is_news() {
+    for (lifetime, expected) in [(secs(600), vec![index(1)]), (secs(86_400), vec![])] {
+        let mut second = tap1_restarted(secs(10), End::Silent, secs(10));
+        second.fleet.parameters.valid_lifetime = lifetime;
+        second.fleet.parameters.preferred_lifetime = secs(60);
+        second.see_all([tap(1)]);
+        assert_eq!(Vec::from_iter(second.fleet.take_news()), expected, "{lifetime:?}");
+        second.run_for(secs(1_000));
+        assert!(second.fleet.take_news().is_empty(), "and only once");
+    }
 }
 
 #[test]

@@ -23,6 +23,8 @@ pub(crate) enum Event {
     Capacity,
     /// The announcements overflow.
     Overrun,
+    /// The daemon is told to end, or is killed.
+    End,
 }
 
 /// Events to come; of those at one instant the one that was added first comes first.

@@ -6,25 +6,22 @@ use autora::{
     addr::IfIndex,
     engine::{
         Fleet, Instant,
-        eligibility::Policy,
         fleet::{Action, Send},
         interface::Interface,
     },
 };
 use rand::{RngExt, SeedableRng, rngs::StdRng};
-use regex::Regex;
 
 use crate::{
     agenda::{Agenda, Event},
     chance::any_scale,
+    disk::Disk,
+    lives::{Doom, End, first_look_is_incomplete, new_fleet},
     oracle::{Oracle, Violation, bounds::STOP, prefixes},
     scenario::Scenario,
     trace::{Note, Trace},
     world::{Happened, Passage, Reused, World},
 };
-
-/// The names that are served. The oracle has its own idea of them.
-const PATTERN: &str = "^vm[0-9]+$";
 
 /// When everything begins.
 pub(crate) const START: Instant = Instant::from_boot(Duration::from_secs(1_000));
@@ -37,23 +34,29 @@ const RETRY_RESYNC: Duration = Duration::from_secs(1);
 
 /// One run.
 pub(crate) struct Simulation {
-    scenario: Scenario,
-    world: World,
-    agenda: Agenda,
-    fleet: Fleet,
+    pub(crate) scenario: Scenario,
+    pub(crate) world: World,
+    pub(crate) agenda: Agenda,
+    pub(crate) fleet: Fleet,
+    pub(crate) disk: Disk,
     pub(crate) oracle: Oracle,
     pub(crate) trace: Trace,
     /// The world's luck, and the fleet's.
-    luck: StdRng,
+    pub(crate) luck: StdRng,
     fleet_rng: StdRng,
     pub(crate) now: Instant,
-    next_resync: Instant,
-    news: News,
+    pub(crate) next_resync: Instant,
+    /// The daemon has not looked at everything yet.
+    pub(crate) first_look: bool,
+    pub(crate) news: News,
+    /// How the daemon ends once this turn is over, and how it is going to.
+    pub(crate) ending: Option<End>,
+    pub(crate) doom: Option<Doom>,
 }
 
 /// What the daemon will find when it wakes up.
 #[derive(Default)]
-struct News {
+pub(crate) struct News {
     dirty: BTreeSet<IfIndex>,
     deleted: BTreeSet<IfIndex>,
     solicitations: Vec<IfIndex>,
@@ -65,18 +68,24 @@ impl Simulation {
     pub(crate) fn new(seed: u64) -> Self {
         let mut luck = StdRng::seed_from_u64(seed);
         let scenario = Scenario::draw(&mut luck);
-        let policy = Policy { pattern: Regex::new(PATTERN).expect("it is valid") };
+        let fleet = new_fleet(&scenario);
+        let mut disk = Disk::default();
+        disk.begin(&fleet, START);
         Self {
             world: World::new(&scenario),
             agenda: Agenda::default(),
-            fleet: Fleet::new(policy, scenario.parameters),
+            fleet,
+            disk,
             oracle: Oracle::new(scenario.parameters),
             trace: Trace::default(),
             fleet_rng: StdRng::seed_from_u64(luck.random()),
             luck,
             now: START,
             next_resync: START,
+            first_look: true,
             news: News::default(),
+            ending: None,
+            doom: None,
             scenario,
         }
     }
@@ -90,9 +99,14 @@ impl Simulation {
         let end = START + self.scenario.duration;
         while self.now < end {
             self.step(end)?;
+            if let Some(end) = self.ending.take() {
+                self.pass_on(end)?;
+            }
         }
         if self.luck.random_bool(0.8) {
-            self.stop()?;
+            self.doom = None;
+            self.stop(STOP)?;
+            self.live_on_stopped()?;
         }
         self.oracle.check_spreads()
     }
@@ -106,9 +120,10 @@ impl Simulation {
         for event in [Event::Weather, Event::Capacity, Event::Overrun] {
             self.plan_next(event, START);
         }
+        self.plan_end();
     }
 
-    fn plan_next(&mut self, event: Event, now: Instant) {
+    pub(crate) fn plan_next(&mut self, event: Event, now: Instant) {
         let (shortest, longest) = match event {
             Event::Churn(_) => (Duration::from_millis(5), self.scenario.calm),
             Event::Solicit(_) => (Duration::from_millis(1), self.scenario.quiet),
@@ -117,12 +132,13 @@ impl Simulation {
             Event::Weather => (Duration::from_millis(10), Duration::from_secs(7_200)),
             Event::Capacity => (Duration::from_secs(1), Duration::from_secs(1_800)),
             Event::Overrun => (Duration::from_secs(1), Duration::from_secs(14_400)),
+            Event::End => (Duration::from_millis(5), self.scenario.life.unwrap_or(AFTERLIFE)),
         };
         self.agenda.add(now + any_scale(&mut self.luck, shortest, longest), event);
     }
 
-    /// Goodbyes, as long as the daemon gives them; after that nothing leaves, whatever happens.
-    fn stop(&mut self) -> Result<(), Violation> {
+    /// Goodbyes, as long as the daemon is given for them.
+    pub(crate) fn stop(&mut self, patience: Duration) -> Result<(), Violation> {
         self.fleet.stop();
         self.oracle.stop(self.now);
         let known: Vec<_> = self.oracle.known().collect();
@@ -130,14 +146,23 @@ impl Simulation {
             self.trace.note(index, self.now, Note::Stop);
         }
         self.oracle.tally.count("stop with goodbyes");
-        self.scenario.suspends = false;
+        let suspends = mem::take(&mut self.scenario.suspends);
         self.act(self.now)?;
-        self.oracle.check_touched(&self.fleet, self.now)?;
-        let until = self.now + STOP;
-        while self.now < until && self.fleet.owes_goodbyes() {
+        self.end_turn(None)?;
+        let until = self.now + patience;
+        while self.now < until && self.fleet.owes_goodbyes() && self.ending.is_none() {
             self.step(until)?;
         }
-        self.oracle.check_stopped(&self.fleet, self.now)?;
+        self.scenario.suspends = suspends;
+        if patience == STOP && self.ending.is_none() {
+            self.oracle.check_stopped(&self.fleet, self.now)?;
+        }
+        Ok(())
+    }
+
+    /// After a stop nothing leaves, whatever happens.
+    fn live_on_stopped(&mut self) -> Result<(), Violation> {
+        self.scenario.suspends = false;
         let end = self.now + AFTERLIFE;
         while self.now < end {
             self.step(end)?;
@@ -148,8 +173,9 @@ impl Simulation {
     /// Sleeps until something happens, or until `end`, and does what is to do then.
     fn step(&mut self, end: Instant) -> Result<(), Violation> {
         self.oracle.check_next(&self.fleet)?;
-        let wake = [self.agenda.next(), self.fleet.next_deadline(), Some(self.next_resync)];
-        let wake = wake.into_iter().flatten().fold(end, Instant::min);
+        let daemon = [self.fleet.next_deadline(), self.disk.deadline(), Some(self.next_resync)];
+        let wake = [self.agenda.next()].into_iter().chain(daemon);
+        let wake = wake.flatten().fold(end, Instant::min);
         self.now = self.now.max(wake) + self.lateness();
         while let Some((at, event)) = self.agenda.pop(self.now) {
             self.happen(event, at);
@@ -174,7 +200,7 @@ impl Simulation {
     }
 
     /// Something happens in the world; the daemon may hear of it.
-    fn happen(&mut self, event: Event, at: Instant) {
+    pub(crate) fn happen(&mut self, event: Event, at: Instant) {
         match event {
             Event::Churn(slot) => {
                 let happened = self.world.churn(slot, &mut self.luck);
@@ -212,6 +238,8 @@ impl Simulation {
                 self.oracle.tally.count("announcements lost");
                 self.plan_next(event, at);
             }
+            Event::End if !self.oracle.is_stopping() => self.be_told_to_end(),
+            Event::End => {}
         }
     }
 
@@ -268,10 +296,19 @@ impl Simulation {
         let made = self.now;
         self.fleet.on_timeout(made);
         self.act(made)?;
-        if complete {
-            self.oracle.check_all(&self.fleet, made)?;
+        self.end_turn(complete.then_some(made))
+    }
+
+    /// Looks at what the turn has come to, and saves what is to be saved; a daemon that died in it does neither.
+    fn end_turn(&mut self, looked_at_all: Option<Instant>) -> Result<(), Violation> {
+        if self.doom != Some(Doom::Actions(0)) {
+            if let Some(at) = looked_at_all {
+                self.oracle.check_all(&self.fleet, at)?;
+            }
+            self.oracle.check_touched(&self.fleet, self.now)?;
         }
-        self.oracle.check_touched(&self.fleet, self.now)
+        self.save();
+        Ok(())
     }
 
     fn on_links(&mut self, dirty: BTreeSet<IfIndex>, deleted: BTreeSet<IfIndex>) {
@@ -288,7 +325,9 @@ impl Simulation {
 
     fn tell(&mut self, link: Interface) {
         self.note_told(&link);
+        let index = link.index;
         self.fleet.reconcile(link, self.now);
+        self.oracle.reconciled([index], &self.fleet);
     }
 
     fn note_told(&mut self, link: &Interface) {
@@ -318,7 +357,8 @@ impl Simulation {
     /// A look at everything, or at most of it: whether it was complete.
     fn resync(&mut self) -> bool {
         let links = self.world.look_at_all();
-        if self.luck.random_bool(0.03) {
+        let first = mem::take(&mut self.first_look) && self.scenario.life.is_some();
+        if self.luck.random_bool(0.03) || (first && first_look_is_incomplete(&mut self.luck)) {
             self.oracle.tally.count("incomplete dump");
             self.next_resync = self.now + RETRY_RESYNC;
             for link in links {
@@ -340,13 +380,18 @@ impl Simulation {
             }
             self.note_told(link);
         }
+        self.oracle.looked_at_all();
         self.fleet.reconcile_all(links, self.now);
+        self.oracle.reconciled(present, &self.fleet);
         true
     }
 
     /// Carries out what the fleet wants; advertisements among it were made at `made`.
     fn act(&mut self, made: Instant) -> Result<(), Violation> {
         while let Some(action) = self.fleet.poll_action() {
+            if self.dies_now() {
+                return Ok(());
+            }
             match action {
                 Action::Serve(index) => self.serve(index)?,
                 Action::Unserve(index) => {
@@ -385,6 +430,13 @@ impl Simulation {
         self.trace.note(send.index, self.now, Note::Send { left, cause, source, current, withdrawn });
         self.oracle.sending(send, made, self.now)?;
         self.now += self.luck.random_range(Duration::ZERO..=Duration::from_micros(100));
+        if self.dies_after_sending() {
+            if left {
+                self.oracle.tally.count("crash right after an advertisement left");
+                self.oracle.sent(send, self.now, &self.fleet)?;
+            }
+            return Ok(());
+        }
         if left {
             self.fleet.on_sent(send.index, self.now, &mut self.fleet_rng);
             self.oracle.sent(send, self.now, &self.fleet)

@@ -12,7 +12,9 @@
 
 mod agenda;
 mod chance;
+mod disk;
 mod driver;
+mod lives;
 mod options;
 mod oracle;
 mod run;
@@ -63,6 +65,25 @@ const MUST_HAPPEN: &[&str] = &[
     "announcements lost",
     "index given out again",
     "late by more than a second",
+    "restart after a hangup",
+    "restart after a stop",
+    "restart after an impatient stop",
+    "restart after a crash",
+    "restart after a crash in a stop",
+    "crash in the midst of actions",
+    "crash right after an advertisement left",
+    "crash in the midst of a save",
+    "crash before a change was saved",
+    "crash before a first look",
+    "restart with other parameters",
+    "3 s went on over a restart",
+    "first advertisement 3 s after a crash",
+    "source in use kept over a restart",
+    "prefix changed while nobody ran",
+    "goodbye in place of a former life",
+    "index with another name after a restart",
+    "gone while nobody ran",
+    "file written anew",
 ];
 
 #[test]

@@ -28,7 +28,9 @@ impl Tally {
     }
 
     pub(crate) fn add(&mut self, what: &'static str, times: usize) {
-        *self.0.entry(what).or_default() += times;
+        if times > 0 {
+            *self.0.entry(what).or_default() += times;
+        }
     }
 }
 
@@ -95,6 +97,8 @@ fn report(seed: u64, simulation: &Simulation, violation: &Violation, verbose: bo
     let whom = index.map_or("the fleet".to_owned(), |index| format!("interface {index}"));
     _ = writeln!(text, "  on: {whom}\n  rule: {}\n  seen: {}", broken.rule, broken.detail);
     if let Some(index) = index {
+        let known = simulation.fleet.update(*index, simulation.now);
+        _ = writeln!(text, "  the fleet would leave: {known:?}");
         write_events(&mut text, simulation, *index, if verbose { LONG } else { SHORT });
     }
     text + &replay(seed, simulation)

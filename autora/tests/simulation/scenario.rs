@@ -32,6 +32,8 @@ pub(crate) struct Scenario {
     pub(crate) outage: Duration,
     /// Whether the machine is suspended now and then.
     pub(crate) suspends: bool,
+    /// The longest life of one daemon, if it is not to live to the end.
+    pub(crate) life: Option<Duration>,
 }
 
 const fn secs(seconds: u64) -> Duration {
@@ -50,9 +52,10 @@ impl Scenario {
         let parameters = draw_parameters(rng);
         let mean_interval = (parameters.min_interval + parameters.max_interval) / 2;
         let per_link = ADVERTISEMENTS / u32::try_from(links).expect("hundreds");
+        let duration = secs(hours * 3_600).min(mean_interval * per_link);
         Self {
             links,
-            duration: secs(hours * 3_600).min(mean_interval * per_link),
+            duration,
             parameters,
             resync: one_of(rng, &[secs(30), secs(30), secs(300)]),
             calm,
@@ -62,11 +65,12 @@ impl Scenario {
             lossiness: one_of(rng, &[0.0, 0.01, 0.2]),
             outage: one_of(rng, &[secs(2), secs(60), secs(1_200)]),
             suspends: rng.random_bool(0.3),
+            life: one_of(rng, &[None, Some(duration), Some(duration / 4), Some(duration / 16)]),
         }
     }
 }
 
-fn draw_parameters(rng: &mut StdRng) -> Parameters {
+pub(crate) fn draw_parameters(rng: &mut StdRng) -> Parameters {
     let (min, max) = match rng.random_range(0..8) {
         0..3 => (20, 60),
         3 => (3, 4),

@@ -50,6 +50,12 @@ pub(crate) enum Note {
         withdrawn: usize,
     },
     Stop,
+    /// The daemon ended.
+    Ended {
+        clean: bool,
+    },
+    /// Another took over, and knows of the interface.
+    Recalled,
 }
 
 #[derive(Default)]

@@ -34,3 +34,6 @@ pub(crate) const PATIENT_RETRY: Duration = Duration::from_secs(4);
 
 /// How long a stop waits for its goodbyes.
 pub(crate) const STOP: Duration = Duration::from_millis(3_200);
+
+/// Within this time what a successor has to know is in the state file.
+pub(crate) const SAVED: Duration = Duration::from_millis(250);

@@ -1,5 +1,7 @@
 //! What the oracle knows of one interface: what the fleet was told of it, and what guests heard.
 
+use std::time::Duration;
+
 use autora::{
     addr::{LinkLocal, Prefix64},
     engine::{
@@ -33,6 +35,19 @@ pub(super) struct Link {
     /// The source that guests hold as a router.
     router: Option<LinkLocal>,
     pub(super) goodbye: Goodbye,
+    /// A daemon has taken over, and this is its first look.
+    resumed: bool,
+    /// What the fleet knows of its past is not certain.
+    pub(super) murky: bool,
+}
+
+/// What a successor has to know of a link.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Belief {
+    name: String,
+    router: Option<LinkLocal>,
+    prefixes: Vec<(Prefix64, bool)>,
+    shortened: u32,
 }
 
 /// What has to become of it, by the last look.
@@ -63,20 +78,72 @@ pub(super) enum Goodbye {
 
 impl Link {
     /// One that was seen for the first time.
-    pub(super) fn new(seen: &Interface, now: Instant, tally: &mut Tally) -> Self {
+    pub(super) fn new(seen: &Interface, last_sent: Option<Instant>, now: Instant, tally: &mut Tally) -> Self {
         let mut link = Self {
             seen: seen.clone(),
             looks: Looks::of(seen),
             standing: Standing::Stranger,
             full: false,
             stopping: false,
-            schedule: Schedule::new(now),
+            schedule: Schedule::new(last_sent, now),
             promises: Promises::default(),
             router: None,
             goodbye: Goodbye::None,
+            resumed: false,
+            murky: false,
         };
+        if link.schedule.floor().is_some_and(|floor| floor > now) && link.looks.reasons.is_empty() {
+            tally.count("first advertisement 3 s after a crash");
+        }
         link.told(seen, now, tally);
         link
+    }
+
+    /// What guests hold, if they hold anything.
+    pub(super) fn belief(&self) -> Option<Belief> {
+        let prefixes = self.promises.prefixes();
+        let holds = self.router.is_some() || !prefixes.is_empty();
+        let (name, router, shortened) = (self.seen.name.clone(), self.router, self.promises.shortened);
+        holds.then(|| Belief { name, router, prefixes, shortened })
+    }
+
+    /// A daemon has read of it; `valid` is the Valid Lifetime of the former one if that crashed.
+    pub(super) fn recalled(&mut self, valid: Option<Duration>, now: Instant) {
+        self.schedule.recalled(valid.is_some(), now);
+        self.promises.recalled(valid, now);
+        (self.standing, self.goodbye) = (Standing::Stranger, Goodbye::None);
+        (self.full, self.stopping) = (false, false);
+    }
+
+    /// The first look of the daemon that took over.
+    pub(super) fn resume(mut self, seen: &Interface, murky: bool, now: Instant, tally: &mut Tally) -> Self {
+        (self.resumed, self.murky) = (true, self.murky || murky);
+        self.told(seen, now, tally);
+        if self.murky {
+            return self;
+        }
+        if self.schedule.floor().is_some_and(|floor| floor > now) && self.advertising().is_some() {
+            tally.count("3 s went on over a restart");
+        }
+        if self.source().is_some_and(|source| self.looks.sources.first() != Some(&source)) {
+            tally.count("source in use kept over a restart");
+        }
+        if self.promises.are_taken_back(now) {
+            tally.count("prefix changed while nobody ran");
+        }
+        if self.goodbye != Goodbye::None {
+            tally.count("goodbye in place of a former life");
+        }
+        self
+    }
+
+    /// A murky one is served from this source.
+    pub(super) fn adopt(&mut self, of: LinkLocal) {
+        if let Standing::Served { source, .. } = &mut self.standing
+            && self.looks.sources.contains(&of)
+        {
+            *source = of;
+        }
     }
 
     /// Another look at it.
@@ -87,7 +154,7 @@ impl Link {
             self.schedule.unsettle();
         }
         let before = self.advertising();
-        let in_use = self.source();
+        let in_use = if std::mem::take(&mut self.resumed) { self.router } else { self.source() };
         if std::mem::take(&mut self.full) {
             self.schedule.unsettle();
         }
@@ -138,6 +205,7 @@ impl Link {
         self.router = None;
         self.goodbye = Goodbye::None;
         self.promises.forget();
+        self.murky = false;
     }
 
     fn reconsider_goodbye(&mut self, now: Instant, tally: &mut Tally) {
@@ -146,6 +214,9 @@ impl Link {
             && (in_use == Some(source) || self.looks.is_duplicate(source))
         {
             self.goodbye = Goodbye::None;
+        }
+        if self.murky {
+            (self.router, self.goodbye) = (None, Goodbye::None);
         }
         let Some(router) = self.router else { return };
         if in_use == Some(router) {
@@ -217,7 +288,7 @@ impl Link {
 
     /// Whether nothing may be on its schedule.
     pub(super) fn is_silent(&self) -> bool {
-        self.advertising().is_none() && self.goodbye == Goodbye::None
+        self.advertising().is_none() && self.goodbye == Goodbye::None && !self.murky
     }
 
     /// Whether a fleet has no reason to remember it.
@@ -226,6 +297,7 @@ impl Link {
             && self.router.is_none()
             && self.goodbye == Goodbye::None
             && self.promises.all_over(now)
+            && !self.murky
             && self.schedule.put_off(now) == now
     }
 
@@ -246,7 +318,11 @@ impl Link {
             Standing::Served { prefix, .. } if !self.full => Some(prefix),
             Standing::Served { .. } | Standing::Stranger | Standing::Unfit => None,
         };
-        self.promises.check(&send.advert, send.cause == Cause::Final, prefix, by, made)
+        let is_final = send.cause == Cause::Final;
+        if self.murky {
+            return self.promises.check_murky(&send.advert, is_final, prefix, by);
+        }
+        self.promises.check(&send.advert, is_final, prefix, by, made)
     }
 
     fn check_advert(&self, send: &Send) -> Result<(), Broken> {
@@ -255,7 +331,7 @@ impl Link {
             "only a fit interface with a carrier advertises, from its usable source",
             || format!("{:?} from {}", self.standing, send.source),
         )?;
-        let owed = matches!(self.goodbye, Goodbye::Owed { .. });
+        let owed = matches!(self.goodbye, Goodbye::Owed { .. }) && !self.murky;
         rule(!owed, "the former source says goodbye before the new one speaks", || {
             format!("{:?}", self.goodbye)
         })
@@ -266,7 +342,7 @@ impl Link {
             Goodbye::Owed { source, .. } | Goodbye::Allowed(source) => Some(source),
             Goodbye::None => None,
         };
-        rule(from == Some(send.source), "one goodbye where one is owed, and no other", || {
+        rule(from == Some(send.source) || self.murky, "one goodbye where one is owed, and no other", || {
             format!("from {}, but {:?}", send.source, self.goodbye)
         })?;
         rule(
@@ -279,6 +355,10 @@ impl Link {
     /// It has left.
     pub(super) fn sent(&mut self, send: &Send, at: Instant, by: &Parameters, tally: &mut Tally) {
         self.schedule.sent(send.cause, at);
+        if self.murky && send.cause != Cause::Final {
+            self.murky = false;
+            self.promises.take_over(&send.advert, by);
+        }
         self.promises.sent(send, by, at, tally);
         self.goodbye = Goodbye::None;
         self.router = match send.cause {

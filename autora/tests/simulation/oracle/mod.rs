@@ -6,6 +6,7 @@
 
 pub(crate) mod bounds;
 mod broken;
+mod inheritance;
 mod link;
 mod looks;
 mod promises;
@@ -32,6 +33,7 @@ use crate::{run::Tally, trace::Note};
 use bounds::{ANSWER, INITIAL_ADVERTISEMENTS};
 use broken::rule;
 pub(crate) use broken::{Broken, Violation};
+use inheritance::Inheritance;
 use link::{Goodbye, Link};
 use looks::Looks;
 pub(crate) use promises::prefixes;
@@ -53,6 +55,7 @@ pub(crate) struct Oracle {
     delays: Spread,
     delays_after_floor: Spread,
     stopping: bool,
+    inheritance: Inheritance,
     pub(crate) tally: Tally,
 }
 
@@ -70,6 +73,7 @@ impl Oracle {
             delays: Spread::default(),
             delays_after_floor: Spread::default(),
             stopping: false,
+            inheritance: Inheritance::default(),
             tally: Tally::default(),
         }
     }
@@ -81,7 +85,10 @@ impl Oracle {
             Some(link) => link.told(seen, now, &mut self.tally),
             // A fleet that stops takes nobody on.
             None if self.stopping => {}
-            None => _ = self.links.insert(seen.index, Link::new(seen, now, &mut self.tally)),
+            None => {
+                let link = self.inheritance.claim(seen, now, &mut self.tally);
+                self.links.insert(seen.index, link);
+            }
         }
     }
 
@@ -111,6 +118,7 @@ impl Oracle {
     pub(crate) fn gone(&mut self, index: IfIndex) {
         self.touched.insert(index);
         self.links.remove(&index);
+        self.inheritance.gone(index);
     }
 
     /// A solicitation came in that passed the filter, and the fleet was told at `now`.
@@ -148,7 +156,7 @@ impl Oracle {
         if matches!(link.goodbye, Goodbye::Owed { .. }) {
             return Ok(());
         }
-        if link.schedule.has_failed() {
+        if link.schedule.has_failed() || link.murky {
             return Ok(());
         }
         let floor = link.schedule.floor().filter(|floor| *floor > now);
@@ -222,7 +230,10 @@ impl Oracle {
     /// An advertisement that was made at `made` is about to leave at `at`.
     pub(crate) fn sending(&mut self, send: &Send, made: Instant, at: Instant) -> Result<(), Violation> {
         let announced = self.announced.take();
-        self.check_sending(send, announced, made, at).map_err(|broken| broken.on(send.index))
+        let early = self.inheritance.floor(send.index).is_some_and(|floor| at < floor);
+        rule(!early, "no two advertisements within 3 s, of one daemon or of two", String::new)
+            .and_then(|()| self.check_sending(send, announced, made, at))
+            .map_err(|broken| broken.on(send.index))
     }
 
     fn check_sending(
@@ -255,9 +266,10 @@ impl Oracle {
 
     /// It has left at `at`, and the fleet has been told.
     pub(crate) fn sent(&mut self, send: &Send, at: Instant, fleet: &Fleet) -> Result<(), Violation> {
-        let Self { links, parameters, tally, intervals, .. } = self;
+        let Self { links, parameters, tally, intervals, inheritance, .. } = self;
         let Some(link) = links.get_mut(&send.index) else { return Err(unknown(send.index)) };
         self.touched.insert(send.index);
+        inheritance.heard(send.index, at);
         match send.cause {
             Cause::Unsolicited => tally.count("advertisement unsolicited"),
             Cause::Solicited => tally.count("advertisement solicited"),
@@ -286,6 +298,11 @@ impl Oracle {
         let Some(link) = self.links.get_mut(&send.index) else { return Err(unknown(send.index)) };
         let retry = fleet.schedule_of(send.index).and_then(|(_, next)| next);
         link.failed(send, at, retry, &mut self.tally).map_err(|broken| broken.on(send.index))
+    }
+
+    /// Whether the fleet was told to stop.
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.stopping
     }
 
     /// The fleet is told to stop.

@@ -11,14 +11,26 @@ use autora::{
 use super::{
     bounds::WITHDRAWN,
     broken::{Broken, rule},
+    inheritance::whole_micros,
     looks::Looks,
 };
 use crate::run::Tally;
 
-/// All prefixes that guests hold, the one advertised last at the end.
+/// Longer than any promise.
+const FOREVER: Instant = Instant::from_boot(Duration::from_secs(u64::MAX / 2));
+
+/// All prefixes that guests hold.
 #[derive(Debug, Default)]
 pub(super) struct Promises {
     held: Vec<Promise>,
+    /// The one advertised last.
+    last: Option<Prefix64>,
+    /// The one that a daemon, if it crashes, may have advertised once more: that which was the present one last.
+    renewable: Option<Prefix64>,
+    /// How often one became shorter, as it does under a daemon with other parameters.
+    pub(super) shortened: u32,
+    /// Some are known only from an advertisement: what they were worth before nobody can tell.
+    vague: bool,
     /// Whether the prefix advertised last was the only one there, in each look since.
     stood: bool,
     /// Whether the last look showed that the prefix advertised last is not there.
@@ -31,6 +43,8 @@ pub(super) struct Promises {
 struct Promise {
     prefix: Prefix64,
     until: Instant,
+    /// Until when a daemon has to believe that guests hold it: longer, if it cannot know when its predecessor sent last.
+    believed: Instant,
     /// More than eight others are newer: it may have made room, and need not come back.
     may_go: bool,
     withdrawn: bool,
@@ -40,18 +54,56 @@ impl Promises {
     /// Nothing is known of them any more.
     pub(super) fn forget(&mut self) {
         self.held.clear();
+        (self.last, self.renewable, self.vague) = (None, None, false);
     }
 
     pub(super) fn all_over(&self, now: Instant) -> bool {
-        self.held.iter().all(|promise| promise.until <= now)
+        self.held.iter().all(|promise| promise.believed <= now)
+    }
+
+    /// Which there are, and which of them a daemon may renew.
+    pub(super) fn prefixes(&self) -> Vec<(Prefix64, bool)> {
+        let mut all: Vec<_> = self
+            .held
+            .iter()
+            .map(|promise| (promise.prefix, Some(promise.prefix) == self.renewable))
+            .collect();
+        all.sort();
+        all
+    }
+
+    /// Whether the one advertised last is promised and no longer the present one.
+    pub(super) fn are_taken_back(&self, now: Instant) -> bool {
+        let last = self.last_before(|last| last.until <= now);
+        last.is_some() && self.served.is_some() && self.served != last
+    }
+
+    /// Another daemon has read of them; after a crash it has to believe that the last advertisement left just now.
+    pub(super) fn recalled(&mut self, valid: Option<Duration>, now: Instant) {
+        for promise in &mut self.held {
+            promise.until = whole_micros(promise.until);
+            promise.believed = whole_micros(promise.believed);
+            if let Some(valid) = valid
+                && Some(promise.prefix) == self.renewable
+            {
+                promise.believed = promise.believed.max(now + valid);
+            }
+        }
+        self.served = None;
+    }
+
+    fn last_before(&self, over: impl Fn(&Promise) -> bool) -> Option<Prefix64> {
+        let last = self.held.iter().find(|promise| Some(promise.prefix) == self.last);
+        last.filter(|last| !over(last)).map(|last| last.prefix)
     }
 
     /// The interface was looked at; `current` is the prefix that it is served with.
     pub(super) fn told(&mut self, looks: &Looks, current: Option<Prefix64>, now: Instant, tally: &mut Tally) {
-        let last = self.held.last().map(|promise| promise.prefix);
+        let last = self.last;
         self.stood &= looks.prefixes.as_slice() == last.as_slice();
         self.went = last.is_some_and(|last| !looks.prefixes.contains(&last));
         self.served = current.or(self.served);
+        self.renewable = current.or(self.renewable.filter(|prefix| looks.prefixes.contains(prefix)));
         if current.is_some() || self.went {
             self.make_room(current, now, tally);
         }
@@ -64,16 +116,20 @@ impl Promises {
 
     fn make_room(&mut self, current: Option<Prefix64>, now: Instant, tally: &mut Tally) {
         let before = self.held.len();
-        self.held.retain(|promise| promise.until > now);
+        let (last, renewable) = (self.last, self.renewable);
+        let stays = |prefix| prefix == last || prefix == renewable;
+        self.held.retain(|promise| promise.believed > now || stays(Some(promise.prefix)));
         tally.add("promise ran out", before - self.held.len());
-        let mut others: Vec<_> =
-            self.held.iter_mut().filter(|promise| Some(promise.prefix) != current).collect();
-        others.sort_by_key(|promise| promise.until);
+        let running = self.held.iter_mut().filter(|promise| promise.believed > now);
+        let mut others: Vec<_> = running.filter(|promise| Some(promise.prefix) != current).collect();
         let surplus = others.len().saturating_sub(WITHDRAWN);
-        for promise in others.into_iter().take(surplus) {
-            promise.may_go = true;
-            tally.count("withdrawn prefix made room");
-        }
+        let goes = if self.vague && surplus > 0 { others.len() } else { surplus };
+        others.sort_by_key(|promise| promise.believed);
+        others.iter_mut().take(goes).for_each(|promise| promise.may_go = true);
+        // Of those that are believed in for longer than they run, the ones that in truth are older may go as well.
+        others.sort_by_key(|promise| promise.until);
+        others.iter_mut().take(surplus).for_each(|promise| promise.may_go = true);
+        tally.add("withdrawn prefix made room", surplus);
     }
 
     /// Holds the options of an advertisement made at `now` against what guests hold; `current` is the prefix that the
@@ -96,10 +152,11 @@ impl Promises {
         for promise in running().filter(|promise| !promise.may_go) {
             let named = said.withdrawn.contains(&promise.prefix) || said.current == Some(promise.prefix);
             rule(named, "what guests were promised is repeated or taken back [RFC 9096 3.5]", || {
-                format!("nothing is said of {}", promise.prefix)
+                format!("nothing is said of {} in {advert}: {:#?}", promise.prefix, self.held)
             })?;
         }
-        let known = |prefix: &Prefix64| running().any(|promise| promise.prefix == *prefix);
+        let believed = || self.held.iter().filter(|promise| promise.believed > now);
+        let known = |prefix: &Prefix64| believed().any(|promise| promise.prefix == *prefix);
         let unknown = said.withdrawn.iter().find(|prefix| !known(prefix));
         rule(unknown.is_none(), "only a prefix with a promise that still runs is taken back", || {
             format!("{unknown:?} is none")
@@ -109,19 +166,43 @@ impl Promises {
 
     /// A goodbye has the options as last sent, but takes back what is no longer there.
     fn check_final(&self, said: &Said, now: Instant) -> Result<(), Broken> {
-        let last = self.held.last().filter(|last| last.until > now).map(|last| last.prefix);
+        let last = self.last_before(|last| last.until <= now);
+        let believed = self.last_before(|last| last.believed <= now);
         let rule_name = "a goodbye has the prefixes as last sent";
         if let Some(prefix) = said.current {
-            let right = Some(prefix) == last || Some(prefix) == self.served;
+            let right = Some(prefix) == believed || Some(prefix) == self.served;
             rule(right, rule_name, || format!("{prefix} instead of {last:?}"))?;
         }
-        if self.went && last.is_some() {
-            rule(said.current != last, "a goodbye takes back the prefix that went", || {
-                format!("{last:?} is still there")
+        if self.went && believed.is_some() {
+            rule(said.current != believed, "a goodbye takes back the prefix that went", || {
+                format!("{believed:?} is still there")
             })?;
         }
         let right = !self.stood || last.is_none() || said.current == last;
         rule(right, rule_name, || format!("{:?} instead of {last:?}", said.current))
+    }
+
+    /// Where it is not certain what the fleet knows, only the present is held against it.
+    pub(super) fn check_murky(
+        &self,
+        advert: &RouterAdvert,
+        is_final: bool,
+        current: Option<Prefix64>,
+        parameters: &Parameters,
+    ) -> Result<(), Broken> {
+        let said = Said::of(advert, parameters)?;
+        rule(is_final || said.current == current, "an advertisement carries the present prefix", || {
+            format!("{:?} instead of {current:?}", said.current)
+        })
+    }
+
+    /// What the fleet knew in that uncertainty it has said now.
+    pub(super) fn take_over(&mut self, advert: &RouterAdvert, parameters: &Parameters) {
+        let Ok(said) = Said::of(advert, parameters) else { return };
+        let (until, believed) = (Instant::from_boot(Duration::ZERO), FOREVER);
+        let promise = |prefix| Promise { prefix, until, believed, may_go: true, withdrawn: true };
+        self.held = said.withdrawn.into_iter().map(promise).collect();
+        (self.last, self.renewable, self.vague) = (None, None, true);
     }
 
     /// An advertisement has left, and guests have heard it.
@@ -137,13 +218,14 @@ impl Promises {
             tally.count("eight withdrawn prefixes rode along");
         }
         let Some(prefix) = said.current else { return };
-        if let Some(at) = self.held.iter().position(|promise| promise.prefix == prefix)
-            && self.held.remove(at).withdrawn
-        {
-            tally.count("withdrawn prefix came back");
-        }
         let until = now + parameters.valid_lifetime;
-        self.held.push(Promise { prefix, until, may_go: false, withdrawn: false });
+        if let Some(at) = self.held.iter().position(|promise| promise.prefix == prefix) {
+            let before = self.held.remove(at);
+            self.shortened += u32::from(before.believed > until);
+            tally.add("withdrawn prefix came back", usize::from(before.withdrawn));
+        }
+        self.held.push(Promise { prefix, until, believed: until, may_go: false, withdrawn: false });
+        (self.last, self.renewable) = (Some(prefix), Some(prefix));
         (self.stood, self.went) = (true, false);
     }
 }

@@ -13,6 +13,7 @@ use super::{
         SHORTEST_RETRY,
     },
     broken::{Broken, rule},
+    inheritance::whole_micros,
 };
 
 /// The history of one interface, as far as its timers depend on it.
@@ -47,8 +48,15 @@ struct Asked {
 }
 
 impl Schedule {
-    pub(super) fn new(now: Instant) -> Self {
-        Self { last_sent: None, last_advert: None, failure: None, begun: now, sent: 0, asked: None }
+    pub(super) fn new(last_sent: Option<Instant>, now: Instant) -> Self {
+        Self { last_sent, last_advert: None, failure: None, begun: now, sent: 0, asked: None }
+    }
+
+    /// Another daemon takes over: after a crash it has to expect that something left a moment ago.
+    pub(super) fn recalled(&mut self, crashed: bool, now: Instant) {
+        let last_sent =
+            if crashed { Some(now) } else { self.last_sent.map(|sent| whole_micros(sent).min(now)) };
+        *self = Self::new(last_sent, now);
     }
 
     /// It becomes an advertising interface, or another one than before.

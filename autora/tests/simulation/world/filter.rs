@@ -27,6 +27,11 @@ impl Filter {
         Self { marks: BTreeMap::new(), capacity }
     }
 
+    /// A daemon's map goes with it.
+    pub(crate) fn renew(&mut self) {
+        self.marks.clear();
+    }
+
     pub(crate) fn is_full(&self) -> bool {
         self.marks.len() >= self.capacity
     }
