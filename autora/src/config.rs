@@ -176,7 +176,7 @@ pub fn policy(regex: &str) -> Result<(Policy, Vec<Warning>), ConfigError> {
             "is empty; leave the option out to serve nothing, or say what to serve".to_owned(),
         ));
     }
-    let syntax = regex_syntax::parse(regex).map_err(|error| refused(error.to_string()))?;
+    let syntax = regex_syntax::parse(regex).map_err(|error| refused(in_one_line(&error)))?;
     let pattern = Regex::new(regex).map_err(|error| refused(error.to_string()))?;
     let properties = syntax.properties();
     let anchored = properties.look_set_prefix().contains(Look::Start)
@@ -187,6 +187,16 @@ pub fn policy(regex: &str) -> Result<(Policy, Vec<Warning>), ConfigError> {
         (!anchored).then(|| Warning::NotAnchored { regex: regex.to_owned() })
     };
     Ok((Policy { pattern }, warning.into_iter().collect()))
+}
+
+/// What is wrong and where; its own text has four lines, with a drawing.
+fn in_one_line(error: &regex_syntax::Error) -> String {
+    let (kind, at) = match error {
+        regex_syntax::Error::Parse(error) => (error.kind().to_string(), error.span().start.column),
+        regex_syntax::Error::Translate(error) => (error.kind().to_string(), error.span().start.column),
+        other => return other.to_string(),
+    };
+    format!("{kind}, at character {at}; write one like ^tap-vm-[0-9]+$")
 }
 
 /// The bounds of RFC 4861 6.2.1, as RFC 8319 widened them. What is not set follows what is.

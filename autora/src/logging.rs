@@ -50,7 +50,7 @@ pub fn set_up(level: LevelFilter, format: LogFormat) -> Result<(), LogError> {
         LogFormat::Json => lines().json().flatten_event(true).with_current_span(false).boxed(),
         LogFormat::Journald => journal()?,
     };
-    Ok(tracing::subscriber::set_global_default(Registry::default().with(layer.with_filter(level)))?)
+    Ok(tracing::subscriber::set_global_default(Registry::default().with(layer).with(level))?)
 }
 
 type Lines = tracing_subscriber::fmt::Layer<

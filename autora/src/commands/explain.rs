@@ -6,7 +6,7 @@ mod table;
 
 use std::process::ExitCode;
 
-use super::{EXIT_NOT_SERVED, Outcome, screen};
+use super::{EXIT_NOT_SERVED, NETLINK_ADVICE, Outcome, screen};
 use crate::{
     config,
     engine::{
@@ -101,8 +101,8 @@ fn policy(args: &Args) -> Result<Option<Policy>, Failure> {
 }
 
 fn look() -> Result<Snapshot, Failure> {
-    let mut queries = Queries::open().map_err(|error| Failure::new(&error))?;
-    queries.dump().map_err(|error| Failure::new(&error))
+    let mut queries = Queries::open().map_err(|error| Failure::new(&error).advise(NETLINK_ADVICE))?;
+    queries.dump().map_err(|error| Failure::new(&error).advise(NETLINK_ADVICE))
 }
 
 fn examine<'a>(args: &Args, policy: Option<&'a Policy>, snapshot: &Snapshot) -> Findings<'a> {
