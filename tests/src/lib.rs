@@ -20,6 +20,7 @@ pub mod supervise;
 mod tap;
 
 use std::{
+    path::{Path, PathBuf},
     thread,
     time::{Duration, Instant},
 };
@@ -36,6 +37,13 @@ pub use tap::Tap;
 /// Ends the test with a clear message unless it runs as root: a scenario that cannot run must not look like a success.
 pub fn require_root() {
     assert!(nix::unistd::geteuid().is_root(), "scenarios make network namespaces: run them as root");
+}
+
+/// A program of Prometheus: as `cargo xtask setup --tests` has unpacked it, else from the search path.
+pub fn prometheus(program: &str) -> PathBuf {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("it lies in the workspace");
+    let unpacked = root.join("target/tools/monitoring/usr/bin").join(program);
+    if unpacked.is_file() { unpacked } else { PathBuf::from(program) }
 }
 
 /// Looks every 10 ms until `probe` finds something, for state that the kernel announces to nobody who could wait for

@@ -79,6 +79,11 @@ impl Workspace {
         self.root.join("target/completions")
     }
 
+    /// Where Prometheus is unpacked.
+    pub(crate) fn monitoring(&self) -> PathBuf {
+        self.tools().join("monitoring")
+    }
+
     /// Output of quiet steps, for when one of them fails.
     pub(crate) fn log(&self, step: &str) -> PathBuf {
         self.root.join("target/xtask").join(step).with_extension("log")

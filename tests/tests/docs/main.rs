@@ -1,6 +1,7 @@
 //! The handbook of `contrib/docs`, the manual pages and the completions against the program that they tell of: nothing
 //! that it has is missing there, and nothing is told of that it has not.
 
+mod alerts;
 mod book;
 mod completions;
 mod links;

@@ -139,7 +139,7 @@ impl Prometheus {
         );
         let file = folder.path().join("prometheus.yml");
         fs::write(&file, configuration).expect("room for a short file");
-        let mut command = Command::new(program());
+        let mut command = Command::new(autora_tests::prometheus("prometheus"));
         command
             .arg(format!("--config.file={}", file.display()))
             .arg(format!("--storage.tsdb.path={}", folder.path().join("data").display()))
@@ -215,14 +215,6 @@ impl Drop for Prometheus {
 /// For a query of a URL.
 fn encoded(text: &str) -> String {
     text.bytes().map(|byte| format!("%{byte:02X}")).collect()
-}
-
-/// Debian's, unpacked and not installed: as a package it would start as a service.
-fn program() -> PathBuf {
-    let program = std::env::var_os("AUTORA_PROMETHEUS")
-        .map_or_else(|| root().join("target/tools/monitoring/usr/bin/prometheus"), PathBuf::from);
-    assert!(program.is_file(), "no {}: `cargo xtask setup --tests` gets it", program.display());
-    program
 }
 
 fn rules() -> PathBuf {

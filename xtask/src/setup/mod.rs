@@ -8,6 +8,8 @@ pub(crate) mod cargo_fuzz;
 mod compiler;
 mod linker;
 mod needs;
+mod prometheus;
+pub(crate) mod unpacked;
 
 use std::process::{Command, ExitCode};
 
@@ -90,6 +92,7 @@ fn complete(workspace: &Workspace, scope: Scope) -> Result<Survey> {
 fn apply(workspace: &Workspace, missing: &[Remedy]) -> Result<()> {
     let mut packages: Vec<&str> = Vec::new();
     let mut lists = false;
+    let mut unpack_prometheus = false;
     let mut by_hand: Vec<&str> = Vec::new();
     for remedy in missing {
         match remedy {
@@ -99,6 +102,7 @@ fn apply(workspace: &Workspace, missing: &[Remedy]) -> Result<()> {
             Remedy::Nightly => rustup(workspace, compiler::NIGHTLY_INSTALL)?,
             Remedy::Linker(llvm) => linker::install(workspace, llvm)?,
             Remedy::CargoFuzz => cargo_fuzz::install(workspace)?,
+            Remedy::Prometheus => unpack_prometheus = true,
             Remedy::ByHand(what) => by_hand.push(what),
             Remedy::Later => {}
         }
@@ -110,6 +114,9 @@ fn apply(workspace: &Workspace, missing: &[Remedy]) -> Result<()> {
     packages.dedup();
     if !packages.is_empty() {
         apt::install(workspace, &packages)?;
+    }
+    if unpack_prometheus {
+        prometheus::unpack(workspace)?;
     }
     if !by_hand.is_empty() {
         bail!("{}", by_hand.join("\n"));

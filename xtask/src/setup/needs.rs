@@ -11,6 +11,7 @@ use super::apt::{self, Lists};
 use super::cargo_fuzz;
 use super::compiler::{self, Compiler};
 use super::linker::{self, Llvm};
+use super::prometheus;
 use crate::{process, workspace::Workspace};
 
 /// How much is asked for; each includes the one before.
@@ -53,6 +54,8 @@ pub(crate) enum Remedy {
     Linker(Llvm),
     /// Compile cargo-fuzz.
     CargoFuzz,
+    /// Unpack Prometheus.
+    Prometheus,
     /// A person has to; the sentence says what.
     ByHand(String),
     /// What it takes shows when something else is there.
@@ -70,6 +73,7 @@ impl fmt::Display for Remedy {
             Self::Component(name) => write!(f, "rustup component add {name}"),
             Self::Nightly => write!(f, "rustup {}", compiler::NIGHTLY_INSTALL.join(" ")),
             Self::Linker(_) => write!(f, "cargo xtask setup"),
+            Self::Prometheus => write!(f, "cargo xtask setup --tests"),
             Self::CargoFuzz => write!(f, "cargo xtask setup --fuzz"),
             Self::ByHand(what) => f.write_str(what),
             Self::Later => write!(f, "after the others"),
@@ -88,13 +92,15 @@ pub(crate) struct Survey {
 /// A program of the namespace tests: its name, its package, and how it is asked for its version.
 struct Program(&'static str, &'static str, &'static str, Scope);
 
-const PROGRAMS: [Program; 7] = [
+const PROGRAMS: [Program; 9] = [
     Program("ip", "iproute2", "-V", Scope::Namespaces),
     Program("sysctl", "procps", "-V", Scope::Namespaces),
     Program("tcpdump", "tcpdump", "--version", Scope::Tests),
     Program("rdisc6", "ndisc6", "-V", Scope::Tests),
     Program("nft", "nftables", "--version", Scope::Tests),
     Program("setpriv", "util-linux", "--version", Scope::Tests),
+    Program("shellcheck", "shellcheck", "--version", Scope::Tests),
+    Program("groff", "groff-base", "--version", Scope::Tests),
     Program("c++", "g++", "--version", Scope::Fuzz),
 ];
 
@@ -111,6 +117,7 @@ impl Survey {
                 [("rustfmt", "fmt"), ("clippy", "clippy")]
                     .map(|names| component_need(workspace, names, lists)),
             );
+            needs.push(prometheus_need(workspace, lists));
         }
         if scope >= Scope::Fuzz {
             needs.push(cargo_fuzz_need(workspace));
@@ -188,6 +195,14 @@ fn cargo_fuzz_need(workspace: &Workspace) -> Need {
         State::Missing(Remedy::CargoFuzz)
     };
     Need { name: "cargo-fuzz", state }
+}
+
+fn prometheus_need(workspace: &Workspace, lists: Lists) -> Need {
+    let state = match prometheus::find(workspace) {
+        Some(place) => State::Found { version: version(Command::new(&place).arg("--version")), place },
+        None => State::Missing(prometheus::remedy(lists)),
+    };
+    Need { name: "promtool", state }
 }
 
 /// A component of the Rust toolchain in use, which may be rustup's or Debian's.

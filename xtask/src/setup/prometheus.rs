@@ -1,0 +1,32 @@
+//! Prometheus and its promtool, for the tests of alerts, dashboard and metrics: unpacked, as the installed package would
+//! start a service.
+
+use anyhow::Result;
+
+use super::{apt, needs::Remedy, unpacked};
+use crate::{process, workspace::Workspace};
+
+const PACKAGE: &str = "prometheus";
+
+/// Where both are: unpacked, or installed by whoever wanted that.
+pub(crate) fn find(workspace: &Workspace) -> Option<std::path::PathBuf> {
+    let unpacked = workspace.monitoring().join("usr/bin/promtool");
+    if unpacked.is_file() {
+        return Some(unpacked);
+    }
+    process::which("prometheus").and(process::which("promtool"))
+}
+
+/// What brings them.
+pub(crate) fn remedy(lists: apt::Lists) -> Remedy {
+    match apt::offer(PACKAGE, lists) {
+        Some(Remedy::PackageLists) => Remedy::PackageLists,
+        Some(_) => Remedy::Prometheus,
+        None => Remedy::ByHand("install Prometheus, with promtool, on the search path".to_owned()),
+    }
+}
+
+/// Unpacks them.
+pub(crate) fn unpack(workspace: &Workspace) -> Result<()> {
+    unpacked::unpack(workspace, &workspace.monitoring(), &[PACKAGE], "prometheus").map(drop)
+}
