@@ -57,7 +57,9 @@ fn libvirt() {
     let mut captures = [&first, &second].map(|tap| Capture::outgoing(&tap.interface));
     assert_eq!(daemon.wait_refused("vnet3", SOON), ["forwarding-off", "no-prefix"]);
     call("start");
-    captures.iter_mut().for_each(|capture| capture.expect_silence(AT_ONCE));
+    for capture in &mut captures {
+        capture.expect_silence(AT_ONCE);
+    }
 
     call("started");
     for (capture, number) in captures.iter_mut().zip(1..) {
@@ -121,7 +123,7 @@ fn lxd_and_incus() {
     let guest = Namespace::quiet();
     let [link, other] = [("ve-web1", "g1"), ("ve-web2", "g2")]
         .map(|(host_end, guest_end)| Veth::new((&scene.host, host_end), (&guest, guest_end)));
-    let rule = scene.line("80-autora.rules", "RUN+=\"");
+    let rule = line_of("80-autora.rules", "RUN+=\"");
     let call = |name: &str| {
         let words = rule.trim_end_matches('"').replace("$name", name);
         drop(scene.host.run(&mut scene.command(&words)));
@@ -145,7 +147,7 @@ fn systemd_nspawn() {
     let guest = Namespace::quiet();
     let link = Veth::new((&scene.host, "ve-a-contaXa1b"), (&guest, "host0"));
     scene.host.ip("link property add dev ve-a-contaXa1b altname ve-a-container-of-that-name");
-    let drop_in = scene.line("systemd-nspawn.conf", "ExecStartPost=-");
+    let drop_in = line_of("systemd-nspawn.conf", "ExecStartPost=-");
     let call = || {
         let words = drop_in.replace("%i", "a-container-of-that-name");
         drop(scene.host.run(&mut scene.command(&words)));
@@ -221,13 +223,6 @@ impl Scene {
         command
     }
 
-    /// What stands after `key` in a file of the hooks.
-    fn line(&self, file: &str, key: &str) -> String {
-        let text = fs::read_to_string(hooks().join(file)).expect("a hook can be read");
-        let found = text.lines().filter(|line| !line.starts_with('#')).find_map(|line| line.split_once(key));
-        found.unwrap_or_else(|| panic!("{key} in {file}")).1.to_owned()
-    }
-
     /// The hook, called again, changes nothing; with another /64 in the table, guests get that one in place of the old.
     fn again_and_then_another(&self, capture: &mut Capture, name: &str, call: &dyn Fn()) {
         call();
@@ -241,6 +236,13 @@ impl Scene {
         call();
         capture.expect_silence(FLOOR + Duration::from_secs(1));
     }
+}
+
+/// What stands after `key` in a file of the hooks.
+fn line_of(file: &str, key: &str) -> String {
+    let text = fs::read_to_string(hooks().join(file)).expect("a hook can be read");
+    let found = text.lines().filter(|line| !line.starts_with('#')).find_map(|line| line.split_once(key));
+    found.unwrap_or_else(|| panic!("{key} in {file}")).1.to_owned()
 }
 
 fn hooks() -> PathBuf {

@@ -214,7 +214,7 @@ impl Drop for Prometheus {
 
 /// For a query of a URL.
 fn encoded(text: &str) -> String {
-    text.bytes().map(|byte| format!("%{byte:02X}")).collect()
+    text.bytes().fold(String::new(), |encoded, byte| format!("{encoded}%{byte:02X}"))
 }
 
 fn rules() -> PathBuf {

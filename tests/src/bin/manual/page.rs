@@ -167,14 +167,18 @@ fn environment(roff: &mut Roff, command: &Command, daemon: bool) {
     }
     roff.control("SH", ["ENVIRONMENT"]);
     roff.text([roman("An option on the command line wins. An empty variable counts as unset.")]);
-    all.iter().for_each(|(name, what)| pair(roff, name, what));
+    for (name, what) in &all {
+        pair(roff, name, what);
+    }
 }
 
 fn list<'a>(roff: &mut Roff, heading: &str, items: impl Iterator<Item = (&'a str, &'a str)>) {
     let items: Vec<_> = items.collect();
     if !items.is_empty() {
         roff.control("SH", [heading]);
-        items.iter().for_each(|(name, what)| pair(roff, name, what));
+        for (name, what) in items {
+            pair(roff, name, what);
+        }
     }
 }
 
