@@ -163,6 +163,12 @@ impl Fleet {
         Memory { completeness: Completeness::Unclean { valid_lifetime }, interfaces }
     }
 
+    /// Interfaces of a former life that were not seen in this one yet. They concern the fleet even where their names match
+    /// no longer, as they may have to hear a goodbye.
+    pub fn remembered(&self) -> impl Iterator<Item = IfIndex> {
+        self.remembered.keys().copied()
+    }
+
     /// Whether [`Fleet::memory`] has changed since this was last asked, but for the time that passes.
     pub fn take_news(&mut self) -> bool {
         mem::take(&mut self.has_news)
