@@ -183,6 +183,7 @@ impl Daemon {
         if let Outlet::DryRun(dry_run) = &mut self.outlet {
             dry_run.introduce(&self.config, &snapshot.interfaces);
         }
+        self.netlink.follow(self.fleet.remembered());
         self.netlink.adopt(snapshot, clock::now())?;
         self.on_links();
         self.act();

@@ -168,6 +168,12 @@ impl Fleet {
         Memory { completeness: Completeness::Unclean { valid_lifetime }, interfaces }
     }
 
+    /// Interfaces of a former life that were not seen in this one yet. They concern the fleet even where their names match
+    /// no longer, as they may have to hear a goodbye.
+    pub fn remembered(&self) -> impl Iterator<Item = IfIndex> {
+        self.remembered.keys().copied()
+    }
+
     /// What a successor has to know if this life ends in good order at `now`, with nothing sent any more. The word of one
     /// that has itself taken over from a crash a moment ago is no better than that: there may be interfaces that it has
     /// not seen yet and that were sent to within the 3 s.

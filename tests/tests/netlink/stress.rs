@@ -93,7 +93,8 @@ fn a_successor_with_the_same_index_is_another_one() {
         let lines = [
             "link delete x",
             "link add x index 77 address 02:00:00:00:00:02 type veth peer name y",
-            "address add 2001:db8:2::1/64 dev x nodad",
+            // An address that needs no detection would be announced a moment later (`addrconf_dad_work()`).
+            "address add 2001:db8:2::1/64 dev x",
         ];
         batch(&host, lines.into_iter().map(str::to_owned));
         let mut order = Vec::new();

@@ -13,7 +13,7 @@ mod listing;
 mod news;
 
 use std::{
-    collections::{HashMap, VecDeque, hash_map},
+    collections::{HashMap, HashSet, VecDeque, hash_map},
     mem,
     net::Ipv6Addr,
     rc::Rc,
@@ -49,6 +49,8 @@ const MIN_MTU: u32 = 1280;
 pub(super) struct Mirror {
     /// Whose facts are kept: those whose name it matched once. Everybody's, without one.
     pattern: Option<Regex>,
+    /// Whose are kept whatever the name.
+    known: HashSet<IfIndex>,
     entries: HashMap<IfIndex, Entry>,
     news: News,
     /// Interfaces in doubt, and when to ask for each.
@@ -84,6 +86,7 @@ impl Mirror {
     pub(super) fn new(pattern: Option<Regex>) -> Self {
         Self {
             pattern,
+            known: HashSet::new(),
             entries: HashMap::new(),
             news: News::default(),
             doubtful: VecDeque::new(),
@@ -93,11 +96,16 @@ impl Mirror {
         }
     }
 
+    /// Keeps the facts of these interfaces whatever their names.
+    pub(super) fn follow(&mut self, indices: impl Iterator<Item = IfIndex>) {
+        self.known.extend(indices);
+    }
+
     /// Begins with a look at everything.
     pub(super) fn adopt(&mut self, interfaces: Vec<Interface>, complete: bool) {
         for interface in interfaces {
             let index = interface.index;
-            let facts = self.is_followed(&interface.name).then(|| Rc::new(interface));
+            let facts = self.is_followed(interface.index, &interface.name).then(|| Rc::new(interface));
             self.entries.insert(index, Entry::new(facts, Doubts::NONE));
             self.news.changed(index);
         }
@@ -195,7 +203,7 @@ impl Mirror {
             return self.doubt(index, Doubts::NONE, now);
         }
         let Some(found) = found else { return self.remove(index) };
-        let followed = self.is_followed(&found.name);
+        let followed = self.is_followed(index, &found.name);
         let Some(entry) = self.entries.get_mut(&index) else { return };
         let unread = entry.doubts.has(Doubts::NEVER_READ);
         entry.doubts = Doubts::NONE;
@@ -244,14 +252,14 @@ impl Mirror {
     }
 
     fn insert(&mut self, link: &Link<'_>, doubts: Doubts) {
-        let facts = self.is_followed(&link.name).then(|| Rc::new(link.interface()));
+        let facts = self.is_followed(link.index, &link.name).then(|| Rc::new(link.interface()));
         let doubts = if facts.is_some() { doubts } else { Doubts::NONE };
         self.entries.insert(link.index, Entry::new(facts, doubts));
         self.news.changed(link.index);
     }
 
     fn update(&mut self, link: &Link<'_>, now: Instant) {
-        let followed = self.is_followed(&link.name);
+        let followed = self.is_followed(link.index, &link.name);
         let Some(entry) = self.entries.get_mut(&link.index) else { return };
         match &mut entry.facts {
             // Its name matches now, and nobody has kept its addresses.
@@ -381,8 +389,8 @@ impl Mirror {
         self.entries.get_mut(&index)?.facts.as_mut()
     }
 
-    fn is_followed(&self, name: &str) -> bool {
-        self.pattern.as_ref().is_none_or(|pattern| pattern.is_match(name))
+    fn is_followed(&self, index: IfIndex, name: &str) -> bool {
+        self.pattern.as_ref().is_none_or(|pattern| pattern.is_match(name) || self.known.contains(&index))
     }
 
     fn was_named(&self, index: IfIndex) -> Option<Named> {

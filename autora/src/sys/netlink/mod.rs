@@ -121,6 +121,11 @@ impl Netlink {
         })
     }
 
+    /// Keeps the facts of these interfaces as well, whatever their names. Wanted before [`Self::adopt`].
+    pub fn follow(&mut self, indices: impl Iterator<Item = IfIndex>) {
+        self.mirror.follow(indices);
+    }
+
     /// Everything there is, all at once, to begin with. See [`Queries::dump`].
     ///
     /// # Errors

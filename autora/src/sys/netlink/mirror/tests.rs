@@ -264,6 +264,14 @@ fn of_other_names_nothing_is_kept_until_one_matches() {
     assert_eq!(scene.said(), ["seen #5 tap5 with 0"]);
 }
 
+#[test]
+fn who_is_followed_by_index_needs_no_name() {
+    let mut scene = Scene::empty();
+    scene.0.follow([index(5)].into_iter());
+    scene.hear(&[made(5, "eth5"), made(6, "eth6")]);
+    assert_eq!(scene.said(), ["seen #5 eth5 with 0"]);
+}
+
 /// The answer may be older than what was announced before it was read.
 #[test]
 fn an_answer_does_not_stand_against_what_was_announced_meanwhile() {
