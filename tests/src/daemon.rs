@@ -17,7 +17,9 @@ use nix::{
 use tempfile::TempDir;
 
 use crate::{
-    Namespace, eventually,
+    Namespace,
+    control::Control,
+    eventually,
     log::{Log, field, has_words},
 };
 
@@ -128,7 +130,7 @@ impl Launch {
         log.collect(child.stderr.take().expect("stderr is piped"));
         log.collect(child.stdout.take().expect("stdout is piped"));
         let runtime_directory = self.runtime_directory.clone();
-        Daemon { child, log, _namespace: namespace.clone(), _runtime_directory: runtime_directory }
+        Daemon { child, log, _namespace: namespace.clone(), runtime_directory }
     }
 
     /// Runs it to its end in a namespace.
@@ -191,7 +193,7 @@ pub struct Daemon {
     child: Child,
     log: Log,
     _namespace: Namespace,
-    _runtime_directory: RuntimeDirectory,
+    runtime_directory: RuntimeDirectory,
 }
 
 impl Daemon {
@@ -205,6 +207,12 @@ impl Daemon {
     #[must_use]
     pub fn pid(&self) -> u32 {
         self.child.id()
+    }
+
+    /// Its control socket, if it was not told to have it elsewhere.
+    #[must_use]
+    pub fn control(&self) -> Control {
+        Control::at(&self.runtime_directory.path().join("control.sock"))
     }
 
     /// All lines it has written, to standard error and standard output.

@@ -9,6 +9,7 @@
 )]
 
 mod capture;
+mod control;
 mod daemon;
 mod guest;
 mod link;
@@ -26,6 +27,7 @@ use std::{
 };
 
 pub use capture::{Advert, Capture, Direction, Frame};
+pub use control::{Answer, Control};
 pub use daemon::{Daemon, Launch, Output, RuntimeDirectory, binary, binary_without_program};
 pub use guest::{DefaultRoute, Guest, Held};
 pub use link::{Interface, Mac, Veth};

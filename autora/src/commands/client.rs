@@ -43,9 +43,10 @@ impl From<ClientError> for Failure {
     fn from(error: ClientError) -> Self {
         let failure = Self::new(&error);
         let ClientError::Connect { source, .. } = &error else { return failure };
-        failure.advise(match source.kind() {
-            io::ErrorKind::PermissionDenied => "join the socket's group (--control-group), or be root",
-            _ => "start the daemon (systemctl start autora), or say where its socket is with --socket",
+        failure.advise(if source.kind() == io::ErrorKind::PermissionDenied {
+            "join the socket's group (--control-group), or be root"
+        } else {
+            "start the daemon (systemctl start autora), or say where its socket is with --socket"
         })
     }
 }

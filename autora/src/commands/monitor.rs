@@ -56,7 +56,7 @@ pub fn run(args: &Args) -> Outcome {
         let mut events = args.socket.connect().await?.open(&path_with("/v1/events", names)).await?;
         while let Some(line) = events.line().await? {
             let shown =
-                if args.json { Some(String::from_utf8_lossy(&line).into_owned()) } else { render(&line)? };
+                if args.json { Some(String::from_utf8_lossy(&line).into_owned()) } else { render(&line) };
             match shown.map_or(Ok(()), |shown| print(&shown)) {
                 Ok(()) => {}
                 // Whoever closes a pipe has seen enough.
@@ -77,15 +77,14 @@ fn print(line: &str) -> io::Result<()> {
 }
 
 /// A line for people, if the event is for them.
-fn render(line: &[u8]) -> Result<Option<String>, Failure> {
+fn render(line: &[u8]) -> Option<String> {
     // An event that this version does not know yet.
-    let Ok(event) = serde_json::from_slice::<Event>(line) else { return Ok(None) };
-    let Some((style, text)) = describe(&event.what) else { return Ok(None) };
+    let event = serde_json::from_slice::<Event>(line).ok()?;
+    let (style, text) = describe(&event.what)?;
     let at = Duration::try_from_secs_f64(event.time).unwrap_or_default();
     let at = humantime::format_rfc3339_millis(SystemTime::UNIX_EPOCH + at).to_string();
     let name = event.interface.unwrap_or_else(|| "-".to_owned());
-    let line = format!("{} {name:<15} {}", screen::styled(screen::FAINT, &at), screen::styled(style, &text));
-    Ok(Some(line))
+    Some(format!("{} {name:<15} {}", screen::styled(screen::FAINT, &at), screen::styled(style, &text)))
 }
 
 fn describe(what: &Happening) -> Option<(Style, String)> {

@@ -95,7 +95,7 @@ async fn attempt(args: &Args, until: Instant) -> Result<End, ClientError> {
         return Ok(End::Advertised);
     }
     let end = timeout_at(until, waiting.advertised(&mut events)).await;
-    waiting.hide();
+    Waiting::hide();
     end.map_or(Ok(End::TooLate), |end| end.map(|()| End::Advertised))
 }
 
@@ -163,7 +163,7 @@ impl Waiting<'_> {
         _ = write!(io::stderr(), "\r{frame} waiting for {name}: {why} ({} s)\x1b[K", waited.as_secs());
     }
 
-    fn hide(&self) {
+    fn hide() {
         if io::stderr().is_terminal() {
             _ = write!(io::stderr(), "\r\x1b[K");
         }
@@ -204,11 +204,11 @@ fn unfit(name: &str, waited: Seconds, found: &Interface) -> Failure {
 
 /// A name that does not match is not worth waiting for.
 fn refused(args: &Args, error: ClientError) -> Failure {
-    match error {
-        ClientError::Refused(_, error) if error.matches == Some(false) => {
-            Failure::because(format!("{} is not served: {}", args.interface, error.message))
-                .with_code(EXIT_UNKNOWN)
-        }
-        error => error.into(),
+    if let ClientError::Refused(_, refusal) = &error
+        && refusal.matches == Some(false)
+    {
+        let why = format!("{} is not served: {}", args.interface, refusal.message);
+        return Failure::because(why).with_code(EXIT_UNKNOWN);
     }
+    error.into()
 }

@@ -146,7 +146,7 @@ impl Lines {
             }
             match self.piece().await? {
                 Some(piece) if self.buffer.len() + piece.len() <= MAX_ANSWER => {
-                    self.buffer.extend_from_slice(&piece)
+                    self.buffer.extend_from_slice(&piece);
                 }
                 Some(_) => return Err(ClientError::TooLong),
                 None => return Ok(None),
@@ -164,12 +164,9 @@ impl Lines {
 /// `name` as a part of a path or a query: everything but letters, digits and a few signs as `%41` [RFC 3986 2.1].
 #[must_use]
 pub fn encode(name: &str) -> String {
-    name.bytes().fold(String::new(), |mut encoded, byte| {
-        if byte.is_ascii_alphanumeric() || b"-._~*".contains(&byte) {
-            encoded.push(char::from(byte));
-        } else {
-            encoded.push_str(&format!("%{byte:02X}"));
-        }
-        encoded
-    })
+    let part = |byte: u8| {
+        let is_plain = byte.is_ascii_alphanumeric() || b"-._~*".contains(&byte);
+        if is_plain { char::from(byte).to_string() } else { format!("%{byte:02X}") }
+    };
+    name.bytes().map(part).collect()
 }

@@ -27,7 +27,7 @@ const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset
 pub(super) async fn answer(service: &Arc<Service>) -> Result<Answer, NoAnswer> {
     let totals = encode(Totals { status: routes::status(service).await?, process: Process::look() });
     if service.facts.metrics_per_interface {
-        return interfaces::answer(service, totals).await;
+        return Ok(interfaces::answer(service, totals));
     }
     Ok(answer::whole(StatusCode::OK, CONTENT_TYPE, (totals + END).into_bytes()))
 }
@@ -79,9 +79,9 @@ fn about_the_daemon(families: &mut Families<'_>, status: &Status) -> fmt::Result
 }
 
 fn about_interfaces(families: &mut Families<'_>, status: &Status) -> fmt::Result {
-    let mut states = families.gauge("autora_interfaces", "Interfaces that match, by state")?;
+    let mut by_state = families.gauge("autora_interfaces", "Interfaces that match, by state")?;
     for state in State::ALL {
-        states.labelled(&[("state", state.name())], status.interfaces.get(state))?;
+        by_state.labelled(&[("state", state.name())], status.interfaces.get(state))?;
     }
     let mut refused =
         families.gauge("autora_interfaces_refused", "Refused interfaces, by reason; one may have several")?;

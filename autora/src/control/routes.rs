@@ -65,7 +65,7 @@ pub(super) async fn answer(request: &Request<Incoming>, service: &Arc<Service>, 
         }
         (Scope::Everything, "/v1/interfaces") => match wanted(query, &["name", "state"]) {
             Ok(wanted) => stream::interfaces(service, wanted).await,
-            Err(refused) => Ok(refused),
+            Err(why) => Ok(bad_request(why)),
         },
         (Scope::Everything, "/v1/events") => Ok(match wanted(query, &["name"]) {
             Ok(wanted) => {
@@ -73,7 +73,7 @@ pub(super) async fn answer(request: &Request<Incoming>, service: &Arc<Service>, 
                 watcher::wake(service);
                 answer
             }
-            Err(refused) => refused,
+            Err(why) => bad_request(why),
         }),
         (Scope::Everything, path) => match path.strip_prefix("/v1/interfaces/") {
             Some(name) => interface(service, name).await,
@@ -174,22 +174,18 @@ pub(super) async fn status(service: &Service) -> Result<Status, NoAnswer> {
 
 /// Reads the part of a path behind the question mark. What is not understood is refused, so that a slip of the pen does
 /// not go unnoticed.
-fn wanted(query: &str, known: &[&str]) -> Result<Wanted, Answer> {
+fn wanted(query: &str, known: &[&str]) -> Result<Wanted, String> {
     let mut wanted = Wanted::default();
     for part in query.split('&').filter(|part| !part.is_empty()) {
         let (key, value) = part.split_once('=').unwrap_or((part, ""));
-        let Some(value) = decode(value) else { return Err(bad_request("a value is not UTF-8")) };
+        let Some(value) = decode(value) else { return Err("a value is not UTF-8".to_owned()) };
         match key {
             "name" if known.contains(&key) => wanted.names.extend(Glob::from_str(&value)),
             "state" if known.contains(&key) => {
                 let state = State::ALL.into_iter().find(|state| state.name() == value);
-                wanted
-                    .states
-                    .push(state.ok_or_else(|| {
-                        bad_request("state is one of serving, paused, refused and ceasing")
-                    })?);
+                wanted.states.push(state.ok_or("state is one of serving, paused, refused and ceasing")?);
             }
-            _ => return Err(bad_request(format!("what can be asked for here is {}", known.join(" and ")))),
+            _ => return Err(format!("what can be asked for here is {}", known.join(" and "))),
         }
     }
     Ok(wanted)

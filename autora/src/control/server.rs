@@ -159,3 +159,7 @@ fn turn_away(stream: &impl std::os::fd::AsFd) {
         {\"error\":\"busy\",\"message\":\"too many connections; try again\"}\n";
     _ = SockRef::from(stream).send(NO_ROOM);
 }
+
+#[cfg(test)]
+#[path = "server/tests.rs"]
+mod tests;

@@ -8,6 +8,7 @@
 //! down a second time, plainly.
 
 pub mod advert;
+pub mod control;
 pub mod differential;
 pub mod netlink;
 mod seeds;

@@ -25,7 +25,7 @@ use crate::{
 /// What the leak test does in all, and what it asks for in the environment.
 const LEAK_CYCLES: (&str, &str) = ("AUTORA_LEAK_CYCLES", "10000");
 
-/// Five fuzz targets (libFuzzer), the deterministic simulation of the fleet, and the leak test of the real daemon.
+/// Six fuzz targets (libFuzzer), the deterministic simulation of the fleet, and the leak test of the real daemon.
 ///
 /// A fuzz target invents inputs, keeps those that reach new code, and compares what the code says of each with an oracle
 /// written down a second time. What it has found is kept in target/fuzz, so the next run goes on from there; a crasher is

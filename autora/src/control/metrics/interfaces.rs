@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// `totals`, and what is told of each interface. One client at a time: whoever comes meanwhile waits.
-pub(super) async fn answer(service: &Arc<Service>, totals: String) -> Result<Answer, NoAnswer> {
+pub(super) fn answer(service: &Arc<Service>, totals: String) -> Answer {
     let service = Arc::clone(service);
     let (pieces, answer) = answer::pieces(CONTENT_TYPE);
     tokio::spawn(async move {
@@ -39,7 +39,7 @@ pub(super) async fn answer(service: &Arc<Service>, totals: String) -> Result<Ans
             }
         }
     });
-    Ok(answer)
+    answer
 }
 
 /// What the families are made of.

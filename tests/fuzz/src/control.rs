@@ -1,0 +1,233 @@
+//! Clients of the control socket: the daemon's own handler of a connection, over memory, in front of interfaces that never
+//! change. Whatever a client says, what it is answered is HTTP, and not without bounds.
+
+use std::{net::Ipv6Addr, str, time::Duration};
+
+use autora::{
+    addr::{IfIndex, LinkLocal, Prefix64},
+    control::{
+        Facts, Scope, Service,
+        events::Events,
+        model::Filter,
+        query::{Overview, Queries, Query, Row, channel},
+        serve,
+    },
+    engine::{
+        Instant,
+        advertiser::Parameters,
+        eligibility::{Reason, Service as Served},
+        fleet::{Sent, Standing},
+    },
+};
+use regex::Regex;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt, duplex, split},
+    runtime,
+    sync::watch,
+    time::timeout,
+};
+
+use crate::seeds;
+
+/// More than a page of them.
+const INTERFACES: u32 = 70;
+
+/// What a request is answered with at most: all interfaces, or all metrics.
+const MOST_PER_REQUEST: usize = 128 << 10;
+
+/// The shortest request: a method, a path, an end.
+const SHORTEST_REQUEST: usize = 10;
+
+/// Room of the connection in each direction: small, so that both sides have to wait for each other.
+const ROOM: usize = 512;
+
+/// A connection that has heard all that its client has to say ends at once.
+const LIMIT: Duration = Duration::from_secs(10);
+
+/// Each path, and what is odd about some requests.
+pub fn prepare() {
+    let get = |path: &str| format!("\x10GET {path} HTTP/1.1\r\nhost: a\r\n\r\n");
+    let paths = [
+        "/v1/status",
+        "/v1/interfaces?state=refused&name=vm*",
+        "/v1/interfaces/vm%31",
+        "/v1/events?name=vm1",
+        "/metrics",
+        "/healthz",
+    ];
+    let odd = [
+        "\x00HEAD /v1/interfaces HTTP/1.1\r\n\r\n",
+        "\x01POST /v1/status HTTP/1.1\r\ncontent-length: 3\r\n\r\nabcGET / HTTP/1.0\r\n\r\n",
+        "\x7fGET /v1/status HTTP/1.1\r\ntransfer-encoding: chunked\r\nexpect: 100-continue\r\n\r\n1\r\na\r\n0\r\n\r\n",
+        "\x02PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+    ];
+    let requests = paths.iter().map(|path| get(path)).chain(odd.map(str::to_owned));
+    seeds::write(requests.map(String::into_bytes));
+}
+
+/// The first of `bytes` says in how large pieces the others are written, and what may be seen.
+pub fn check(bytes: &[u8]) {
+    let Some((&first, said)) = bytes.split_first() else { return };
+    let scope = if first & 0x80 == 0 { Scope::Everything } else { Scope::Metrics };
+    let piece = usize::from(first & 0x7f) + 1;
+    let runtime = runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
+    let answers = runtime.block_on(async {
+        timeout(LIMIT, converse(said, piece, scope)).await.expect("the connection does not end")
+    });
+    let most = (said.len() / SHORTEST_REQUEST + 1) * MOST_PER_REQUEST;
+    assert!(answers.len() <= most, "{} bytes for {} bytes", answers.len(), said.len());
+    check_answers(&answers);
+}
+
+/// Says it all, and returns all that is answered.
+async fn converse(said: &[u8], piece: usize, scope: Scope) -> Vec<u8> {
+    let (asker, queries) = channel();
+    let (_ending, ends) = watch::channel(false);
+    tokio::spawn(answer(queries));
+    let (ours, theirs) = duplex(ROOM);
+    tokio::spawn(async move {
+        serve(theirs, &Service::new(facts(), asker, Events::default(), ends), scope).await
+    });
+    let (mut reader, mut writer) = split(ours);
+    let said = said.to_owned();
+    let write = tokio::spawn(async move {
+        for piece in said.chunks(piece) {
+            if writer.write_all(piece).await.is_err() {
+                // It has heard enough.
+                return;
+            }
+        }
+        _ = writer.shutdown().await;
+    });
+    let mut answers = Vec::new();
+    _ = reader.read_to_end(&mut answers).await;
+    write.abort();
+    answers
+}
+
+/// In the place of the event loop.
+async fn answer(mut queries: Queries) {
+    let row = |index: IfIndex| (index.get() <= INTERFACES).then(|| row(index));
+    while let Some(query) = queries.recv().await {
+        match query {
+            Query::Overview(reply) => drop(reply.send(Overview::default())),
+            Query::Indices(reply) => drop(reply.send((1..=INTERFACES).filter_map(IfIndex::new).collect())),
+            Query::Rows { indices, reply, .. } => {
+                drop(reply.send(indices.into_iter().filter_map(row).collect()))
+            }
+            Query::Named(name, reply) => {
+                let index = name.strip_prefix("vm").and_then(|number| IfIndex::new(number.parse().ok()?));
+                drop(reply.send(index.and_then(row)));
+            }
+        }
+    }
+}
+
+/// Every third is refused.
+fn row(index: IfIndex) -> Row {
+    let refused = index.get().is_multiple_of(3);
+    let source = LinkLocal::new(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 1)).expect("link-local");
+    let service = Served {
+        source,
+        prefix: Prefix64::containing(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 0)),
+        carrier: true,
+        connected_route: true,
+        force_forwarding: false,
+    };
+    Row {
+        index,
+        name: format!("vm{index}"),
+        standing: if refused { Standing::Refused } else { Standing::Serving },
+        reasons: if refused { vec![Reason::Down, Reason::ForwardingOff] } else { Vec::new() },
+        service: (!refused).then_some(service),
+        announced: (!refused).then_some(source),
+        withdrawn: Vec::new(),
+        last: None,
+        next: None,
+        sent: Sent::default(),
+        failures: 0,
+        error: None,
+        packets: None,
+    }
+}
+
+fn facts() -> Facts {
+    Facts {
+        started: Instant::from_boot(Duration::ZERO),
+        pattern: Regex::new("^vm[0-9]+$").expect("a regex"),
+        parameters: Parameters {
+            min_interval: Duration::from_secs(20),
+            max_interval: Duration::from_secs(60),
+            router_lifetime: Duration::from_secs(180),
+            valid_lifetime: Duration::from_secs(86_400),
+            preferred_lifetime: Duration::from_secs(14_400),
+        },
+        send: "packet".to_owned(),
+        filter: Filter { mode: "ebpf".into(), program_id: Some(7) },
+        metrics_per_interface: true,
+    }
+}
+
+/// One answer after the other [RFC 9112 4]. One that does not end by itself may break off at the end.
+fn check_answers(mut answers: &[u8]) {
+    while !answers.is_empty() {
+        let end =
+            find(answers, b"\r\n\r\n").unwrap_or_else(|| panic!("no end of the head: {}", show(answers)));
+        let head = str::from_utf8(&answers[..end]).unwrap_or_else(|_| panic!("no text: {}", show(answers)));
+        let mut lines = head.split("\r\n");
+        let status = lines.next().expect("a text has a first line");
+        let code = status.strip_prefix("HTTP/1.1 ").or_else(|| status.strip_prefix("HTTP/1.0 "));
+        let code = code.and_then(|code| code.get(..3)).and_then(|code| code.parse::<u16>().ok());
+        assert!(code.is_some_and(|code| (100..600).contains(&code)), "{status}");
+        let headers: Vec<_> = lines
+            .map(|line| line.split_once(": ").unwrap_or_else(|| panic!("no header: {line:?} in {head}")))
+            .collect();
+        answers = behind_body(&headers, &answers[end + 4..]);
+    }
+}
+
+/// What follows the body, which there is none of behind the head of an answer to HEAD.
+fn behind_body<'a>(headers: &[(&str, &str)], body: &'a [u8]) -> &'a [u8] {
+    let header =
+        |name| headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| *value);
+    if body.is_empty() || body.starts_with(b"HTTP/1.") {
+        return body;
+    }
+    match (header("content-length"), header("transfer-encoding")) {
+        (Some(length), None) => {
+            let length = length.parse().expect("a length is a number");
+            body.get(length..).unwrap_or_else(|| panic!("{length} bytes promised: {}", show(body)))
+        }
+        (None, Some("chunked")) => behind_chunks(body),
+        // Until the connection ends, as HTTP/1.0 has it.
+        (None, None) => &[],
+        others => panic!("{others:?}"),
+    }
+}
+
+/// Chunks [RFC 9112 7.1], the last of them may be cut short.
+fn behind_chunks(mut body: &[u8]) -> &[u8] {
+    while let Some(end) = find(body, b"\r\n") {
+        let digits = str::from_utf8(&body[..end]).expect("a length is text");
+        let length =
+            usize::from_str_radix(digits, 16).unwrap_or_else(|_| panic!("no length: {}", show(body)));
+        let Some(rest) = body.get(end + 2 + length..) else { return &[] };
+        let Some(next) = rest.strip_prefix(b"\r\n") else {
+            assert!(rest.len() < 2, "a chunk is longer than it says: {}", show(body));
+            return &[];
+        };
+        if length == 0 {
+            return next;
+        }
+        body = next;
+    }
+    &[]
+}
+
+fn find(bytes: &[u8], wanted: &[u8]) -> Option<usize> {
+    bytes.windows(wanted.len()).position(|window| window == wanted)
+}
+
+fn show(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(&bytes[..bytes.len().min(300)]).into_owned()
+}

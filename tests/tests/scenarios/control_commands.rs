@@ -1,0 +1,183 @@
+//! The commands that ask a running daemon: status, wait, monitor.
+
+use std::{
+    io::{BufRead, BufReader, Read},
+    process::{Output, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+use autora_tests::{Control, Daemon, Namespace};
+use serde_json::Value;
+
+use crate::{
+    bench::{Line, SOON, rarely},
+    control::scene,
+};
+
+fn code(output: &Output) -> (i32, String) {
+    let said = [&output.stdout[..], &output.stderr].concat();
+    (output.status.code().expect("it exits"), String::from_utf8(said).expect("text"))
+}
+
+#[test]
+fn status_shows_what_is_and_why_not() {
+    let (_daemon, control, _lines, _host) = scene(&[]);
+    let (exit, all) = code(&control.run(&["status"]));
+    assert_eq!(exit, 0, "{all}");
+    for expected in ["1 serving", "1 refused (1 no-prefix)", "filter ebpf (program", "2001:db8:0:1::/64"] {
+        assert!(all.contains(expected), "{expected} in {all}");
+    }
+    assert!(!all.contains('\u{1b}'), "no colours where no terminal is");
+    let lines: Vec<_> = all.lines().collect();
+    assert!(
+        lines.iter().any(|line| line.starts_with("vm2") && line.ends_with("refused  no-prefix")),
+        "{all}"
+    );
+
+    let (_, refused) = code(&control.run(&["status", "--state=refused", "vm*"]));
+    assert!(refused.contains("\nvm2 ") && !refused.contains("\nvm1 "), "{refused}");
+    let (_, json) = code(&control.run(&["status", "--json", "vm1"]));
+    let json: Value = serde_json::from_str(&json).expect("JSON");
+    assert_eq!(json["status"]["interfaces"]["serving"], 1);
+    assert_eq!(json["interfaces"][0]["name"], "vm1");
+
+    let (exit, said) = code(&control.run(&["status", "--socket=/nowhere/control.sock"]));
+    assert_eq!(exit, 1);
+    assert!(said.contains("no daemon answers on /nowhere/control.sock") && said.contains("start"), "{said}");
+}
+
+/// Runs `autora wait` to its end; returns how long that took, too.
+fn wait(control: &Control, arguments: &[&str]) -> (i32, String, Duration) {
+    let began = Instant::now();
+    let (exit, said) = code(&control.run(&[&["wait"], arguments].concat()));
+    (exit, said, began.elapsed())
+}
+
+const PATIENCE: Duration = Duration::from_secs(1);
+
+#[test]
+fn wait_ends_when_the_first_advertisement_has_left() {
+    let (host, guest) = (Namespace::host(), Namespace::quiet());
+    let mut served = Line::new(&host, &guest, 1);
+    let unfit = Line::without_prefix(&host, &guest, "vm2", 2);
+    let daemon = Daemon::start(&host, &rarely(&[]));
+    served.expect_served(SOON);
+    let control = daemon.control();
+
+    let (exit, said, took) = wait(&control, &["vm1"]);
+    assert_eq!((exit, said.as_str()), (0, ""));
+    assert!(took < PATIENCE, "it is advertised already: {took:?}");
+
+    // One that is not fit yet, and one that does not exist yet.
+    thread::scope(|scope| {
+        let waits = ["vm2", "vm3"].map(|name| {
+            let control = control.clone();
+            scope.spawn(move || wait(&control, &[name, "--timeout=20s"]))
+        });
+        thread::sleep(PATIENCE);
+        assert!(waits.iter().all(|wait| !wait.is_finished()), "there is nothing yet");
+        unfit.add_prefix();
+        let _late = Line::new(&host, &guest, 3);
+        for wait in waits {
+            let (exit, said, took) = wait.join().expect("it waits");
+            assert_eq!(exit, 0, "{said}");
+            assert!(took < SOON, "{took:?}");
+        }
+    });
+}
+
+#[test]
+fn wait_tells_why_it_was_in_vain() {
+    let (_daemon, control, _lines, _host) = scene(&[]);
+    for (arguments, expected, words) in [
+        (&["vm2", "--timeout=1s"][..], 3, "no usable /64 (no-prefix)"),
+        (&["vm9", "--timeout=1s"], 4, "there is no such interface"),
+        (&["eth0", "--timeout=60s"], 4, "does not match --interface-regex ^vm[0-9]+$"),
+        (&["vm1", "--socket=/nowhere/control.sock"], 1, "no daemon answers"),
+        (&["vm1", "--timeout=soon"], 2, "--timeout"),
+        (&[], 2, "IFACE"),
+    ] {
+        let (exit, said, took) = wait(&control, arguments);
+        assert_eq!(exit, expected, "{arguments:?}: {said}");
+        assert!(said.contains(words), "{arguments:?}: {said}");
+        assert!(took < PATIENCE * 4, "{arguments:?} took {took:?}");
+    }
+}
+
+#[test]
+fn monitor_shows_what_happens() {
+    let (_daemon, control, [line, other], _host) = scene(&[]);
+    let listen = |arguments: &[&str]| {
+        let mut command = control.command(&[&["monitor"], arguments].concat());
+        command.stdout(Stdio::piped()).spawn().expect("the daemon can be run")
+    };
+    let (mut all, mut filtered) = (listen(&[]), listen(&["--json", "vm2"]));
+    let mut all_lines = BufReader::new(all.stdout.take().expect("piped"));
+    let mut filtered_lines = BufReader::new(filtered.stdout.take().expect("piped"));
+    let mut next = |wanted: &str| {
+        let mut text = String::new();
+        while !text.contains(wanted) {
+            text.clear();
+            assert!(all_lines.read_line(&mut text).expect("it writes") > 0, "no {wanted}");
+        }
+        text
+    };
+    next("listening");
+    let mut first = String::new();
+    filtered_lines.read_line(&mut first).expect("it writes");
+
+    line.solicit();
+    assert!(next("RS, answer in").contains(" vm1 "));
+    assert!(next("RA sent (solicited)").contains(" vm1 "));
+    // The filter's counters become a line within a second or two.
+    for _ in 0..5 {
+        line.sender.send(
+            &autora_tests::Solicit { hop_limit: 64, ..autora_tests::Solicit::from(&line.link.guest) }.frame(),
+        );
+    }
+    assert!(next("dropped").contains("5 hop-limit"));
+    line.remove_prefix();
+    assert!(next("not serving").contains("(no-prefix)"));
+    assert!(next("RA sent (final)").contains(" vm1 "));
+    other.add_prefix();
+    next("serving 2001:db8:0:2::/64");
+
+    let mut names = Vec::new();
+    while names.len() < 2 {
+        let mut text = String::new();
+        filtered_lines.read_line(&mut text).expect("it writes");
+        let event: Value = serde_json::from_str(&text).expect("JSON");
+        assert_eq!(event["interface"], "vm2", "{event}");
+        names.push(event["event"].as_str().expect("a name").to_owned());
+    }
+    assert_eq!(names, ["serving", "ra-sent"]);
+
+    // A reader that goes away ends it, quietly, with the next event.
+    drop(filtered_lines);
+    other.solicit();
+    assert!(filtered.wait().expect("it ends").success());
+    drop(all.kill());
+    drop(all.wait());
+}
+
+#[test]
+fn monitor_ends_with_the_daemon() {
+    let (mut daemon, control, [mut line, _], _host) = scene(&[]);
+    let mut monitor =
+        control.command(&["monitor"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("run");
+    let mut lines = BufReader::new(monitor.stdout.take().expect("piped"));
+    lines.read_line(&mut String::new()).expect("it listens");
+    daemon.signal(nix::sys::signal::Signal::SIGTERM);
+    assert_eq!(daemon.wait_exit(SOON), 0);
+    assert!(line.capture.expect_advert(SOON).is_final());
+    let mut rest = String::new();
+    lines.read_to_string(&mut rest).expect("it ends");
+    assert!(
+        rest.contains("the daemon stops") && rest.contains("RA sent (final)"),
+        "the goodbye is seen: {rest}"
+    );
+    let ended = monitor.wait_with_output().expect("it ends");
+    assert_eq!(ended.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&ended.stderr).contains("the daemon has ended"));
+}
