@@ -10,7 +10,7 @@ use clap_mangen::{
 
 const SECTION: &str = "8";
 
-/// Environment beside the variables of options: who heeds it, its name, what it does.
+/// Environment beside the variables of options: whom it concerns, its name, what it does.
 const ENVIRONMENT: &[(Who, &str, &str)] = &[
     (
         Who::Daemon,
@@ -23,12 +23,13 @@ const ENVIRONMENT: &[(Who, &str, &str)] = &[
         "AUTORA_BOOT_ID",
         "The boot id, where /proc does not show it. The unit in contrib sets it.",
     ),
+    (Who::Commands, "NO_COLOR", "If set, nothing is coloured."),
 ];
 
 const FILES: &[(Who, &str, &str)] = &[
     (Who::Daemon, "/etc/default/autora", "Variables for the service, one a line; the unit reads it."),
     (Who::Daemon, "/run/autora/state.json", "What a restart must know: the next daemon goes by it."),
-    (Who::Daemon, "/run/autora/lock", "Held while a daemon runs, so that there is one."),
+    (Who::Everybody, "/run/autora/control.sock", "Where the commands ask the daemon."),
 ];
 
 /// Other pages, beside those of autora.
@@ -39,6 +40,20 @@ const SEE_ALSO: &[&str] = &["ip(8)", "sysctl(8)", "systemctl(1)", "rdisc6(8)"];
 enum Who {
     /// `autora` itself.
     Daemon,
+    /// The subcommands.
+    Commands,
+    /// All of them.
+    Everybody,
+}
+
+impl Who {
+    fn concerns(self, daemon: bool) -> bool {
+        match self {
+            Self::Daemon => daemon,
+            Self::Commands => !daemon,
+            Self::Everybody => true,
+        }
+    }
 }
 
 /// Every page: its file's name and its text.
@@ -83,7 +98,7 @@ fn page(command: &Command, names: &[String]) -> Result<String> {
     let mut roff = Roff::new();
     closing_words(&mut roff, command);
     environment(&mut roff, command, daemon);
-    let files: Vec<_> = FILES.iter().filter(|(who, ..)| *who == Who::Daemon && daemon).collect();
+    let files: Vec<_> = FILES.iter().filter(|(who, ..)| who.concerns(daemon)).collect();
     list(&mut roff, "FILES", files.iter().map(|(_, path, what)| (*path, *what)));
     see_also(&mut roff, names.iter().filter(|&other| *other != title));
     roff.to_writer(&mut text)?;
@@ -159,7 +174,7 @@ fn environment(roff: &mut Roff, command: &Command, daemon: bool) {
         let variable = argument.get_env()?.to_str()?;
         Some((variable.to_owned(), format!("The same as --{}.", argument.get_long()?)))
     });
-    let more = ENVIRONMENT.iter().filter(|(who, ..)| *who == Who::Daemon && daemon);
+    let more = ENVIRONMENT.iter().filter(|(who, ..)| who.concerns(daemon));
     let all: Vec<_> =
         options.chain(more.map(|(_, name, what)| ((*name).to_owned(), (*what).to_owned()))).collect();
     if all.is_empty() {
