@@ -201,7 +201,10 @@ impl Fleet {
         for interface in interfaces {
             self.reconcile(interface, now);
         }
-        self.news.extend(self.remembered.drain().map(|(index, _)| index));
+        // A fleet that stops takes on nobody, so what is there is left to the next one.
+        let stopping = self.stopping;
+        let gone = self.remembered.extract_if(|index, _| !stopping || !present.contains(index));
+        self.news.extend(gone.map(|(index, _)| index));
     }
 
     /// One interface was looked at.
@@ -259,7 +262,8 @@ impl Fleet {
         Some(past)
     }
 
-    /// While goodbyes are on their way only one thing matters: whether each may still be said.
+    /// While goodbyes are on their way two things matter: whether each may still be said, and whether the link went down
+    /// or away, and with it everything that a successor would have to know of it.
     fn heed_while_stopping(&mut self, interface: Interface) {
         let index = interface.index;
         if let Some(member) = self.members.get_mut(&index) {
@@ -267,6 +271,10 @@ impl Fleet {
                 self.news.insert(index);
             }
             member.seen = interface;
+            let how = member.manner_of_ceasing();
+            if how.prefix == PrefixFate::Forgotten {
+                member.advertiser.cease(how);
+            }
             member.check_goodbye(None);
             self.schedule(index);
         }
