@@ -84,7 +84,7 @@ impl Inheritance {
             None => self.beliefs.remove(&index),
         };
         if before != belief {
-            self.unsaved.entry(index).or_default();
+            self.unsaved.insert(index, None);
         }
     }
 }
