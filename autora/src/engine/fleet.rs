@@ -214,7 +214,8 @@ impl Fleet {
     /// Everything there is was looked at: reconciles each interface and forgets those that are not among them.
     pub fn reconcile_all(&mut self, interfaces: Vec<Interface>, now: Instant) {
         let present: BTreeSet<_> = interfaces.iter().map(|interface| interface.index).collect();
-        let gone: Vec<_> = self.members.keys().copied().filter(|index| !present.contains(index)).collect();
+        let known = self.members.keys().chain(self.remembered.keys()).copied();
+        let gone: Vec<_> = known.filter(|index| !present.contains(index)).collect();
         for index in gone {
             self.forget(index);
         }
@@ -227,7 +228,10 @@ impl Fleet {
     /// Everything there is was looked at, and what has changed was told: what a former life left of others concerns
     /// nobody any more, and what stood in the way of an interface without being a part of it may be gone.
     pub fn all_seen(&mut self, now: Instant) {
-        self.news.extend(self.remembered.drain().map(|(index, _)| index));
+        // A fleet that stops takes on nobody, so what is there is left to the next one.
+        if !self.stopping {
+            self.news.extend(self.remembered.drain().map(|(index, _)| index));
+        }
         let waiting = self.members.values().filter(|member| !member.stays_as_it_is());
         for interface in waiting.map(|member| member.seen.clone()).collect::<Vec<_>>() {
             self.reconcile(interface, now);
@@ -290,7 +294,8 @@ impl Fleet {
         Some(past)
     }
 
-    /// While goodbyes are on their way only one thing matters: whether each may still be said.
+    /// While goodbyes are on their way two things matter: whether each may still be said, and whether the link went down
+    /// or away, and with it everything that a successor would have to know of it.
     fn heed_while_stopping(&mut self, interface: Rc<Interface>) {
         let index = interface.index;
         if let Some(member) = self.members.get_mut(&index) {
@@ -298,6 +303,10 @@ impl Fleet {
                 self.news.insert(index);
             }
             member.seen = interface;
+            let how = member.manner_of_ceasing();
+            if how.prefix == PrefixFate::Forgotten {
+                member.advertiser.cease(how);
+            }
             member.check_goodbye(None);
             self.schedule(index);
         }

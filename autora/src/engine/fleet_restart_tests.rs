@@ -127,6 +127,35 @@ fn a_name_that_changes_during_a_stop_is_news() {
 }
 
 #[test]
+fn a_link_that_goes_down_during_a_stop_is_forgotten() {
+    let mut bench = Bench::new();
+    bench.see(tap(1));
+    bench.run_for(secs(1));
+    bench.fleet.stop();
+    bench.see(changed(1, forwarding_off));
+    let remembered = |bench: &Bench| bench.fleet.farewell(bench.now + secs(3)).interfaces.len();
+    assert_eq!(remembered(&bench), 1, "the control");
+    bench.see(changed(1, |interface| interface.flags.up = false));
+    assert_eq!(remembered(&bench), 0);
+}
+
+#[test]
+fn what_a_daemon_that_stops_has_not_seen_yet_is_left_to_the_next() {
+    let mut first = Bench::new();
+    first.see_all([tap(1), tap(2), tap(3)]);
+    first.run_for(secs(10));
+    let mut second = restarted(first, End::Silent, secs(10));
+    // The first listing was interrupted, and the next one comes while it stops.
+    second.see(tap(1));
+    second.fleet.stop();
+    second.see_all([tap(1), tap(2)]);
+    let mut known: Vec<_> =
+        second.fleet.farewell(second.now).interfaces.into_iter().map(|known| known.name).collect();
+    known.sort();
+    assert_eq!(known, ["tap1", "tap2"], "and what is gone is not");
+}
+
+#[test]
 fn without_a_memory_they_leave_at_once() {
     let mut bench = Bench::new();
     bench.see(tap(1));

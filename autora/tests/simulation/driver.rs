@@ -380,7 +380,7 @@ impl Simulation {
             }
             self.note_told(link);
         }
-        self.oracle.looked_at_all();
+        self.oracle.looked_at_all(&present);
         self.fleet.reconcile_all(links, self.now);
         self.oracle.reconciled(present, &self.fleet);
         true

@@ -144,7 +144,7 @@ impl Simulation {
             self.trace.note(index, self.now, Note::Ended { clean });
         }
         let exact = clean && self.oracle.vouches(self.now);
-        self.oracle.ended(clean, self.now);
+        self.oracle.ended(clean);
         (self.doom, self.ending) = (None, None);
         self.be_dead();
         self.be_born(exact);

@@ -1,6 +1,6 @@
 //! The state file: whatever lies there under its name, and what a fleet makes of it.
 
-use std::{net::Ipv6Addr, sync::LazyLock, time::Duration};
+use std::{collections::BTreeMap, net::Ipv6Addr, sync::LazyLock, time::Duration};
 
 use autora::{
     addr::{IfIndex, LinkLocal, Prefix64},
@@ -10,9 +10,9 @@ use autora::{
         eligibility::Policy,
         fleet::Action,
         interface::{Address, AddressFlags, Interface, Ipv6Settings, LinkFlags, Scope},
-        memory::{Completeness, Memory, Past, Promise, Remembered},
+        memory::{Completeness, Memory, Past, Promise, Remembered, Update},
     },
-    sys::state_file::{State, decode, encode},
+    sys::state_file::{State, decode, encode, encode_updates},
     wire::NdOption,
 };
 use libfuzzer_sys::arbitrary::{Result, Unstructured};
@@ -25,7 +25,12 @@ const NOW: Instant = Instant::from_boot(Duration::from_secs(1_000));
 /// The present prefix and at most 8 that are withdrawn.
 const MOST_PREFIXES: usize = 9;
 
-/// A file of each kind, with everything in it and with nothing.
+/// As the first version left it.
+const VERSION_1: &[u8] = br#"{"version":1,"boot_id":"00ff","end":"unclean","valid_lifetime_s":86400,"interfaces":[
+{"ifindex":7,"name":"tap7","source":"fe80::7","prefix":{"network":"2001:db8:7::","valid_until_us":86400000001},
+"withdrawn":[{"network":"2001:db8:6::","valid_until_us":3600000000}],"last_sent_us":1500001}]}"#;
+
+/// A file of each kind, with everything in it and with nothing, added to and not.
 pub fn prepare() {
     let ends = [Completeness::Clean, Completeness::Unclean { valid_lifetime: Duration::from_secs(86_400) }];
     let files = ends.into_iter().flat_map(|completeness| {
@@ -35,8 +40,16 @@ pub fn prepare() {
             },
         )
     });
-    let newer = br#"{"version":2,"boot_id":"00ff"}"#.to_vec();
-    seeds::write(files.chain([newer]));
+    let memory = Memory { completeness: ends[1], interfaces: vec![full(7)] };
+    let updates = [Update::Known(full(8)), Update::Gone(full(7).index), Update::Known(full(7))];
+    let added_to = [
+        encode(&State { boot_id: "00ff".to_owned(), memory }),
+        encode_updates(&updates),
+        b"{\"known\":{\"ifin".to_vec(),
+    ]
+    .concat();
+    let newer = br#"{"version":3,"boot_id":"00ff"}"#.to_vec();
+    seeds::write(files.chain([added_to, VERSION_1.to_vec(), newer]));
 }
 
 /// `bytes` are taken for a file, and then for the material that a state is made of.
@@ -48,11 +61,47 @@ pub fn check(bytes: &[u8]) {
         }
         Err(error) => assert!(!error.to_string().is_empty(), "the log has to say something"),
     }
-    check_state(any_state(&mut Unstructured::new(bytes)).expect("it never runs out: it ends in zeros"));
+    let mut material = Unstructured::new(bytes);
+    check_state(any_state(&mut material).expect("it never runs out: it ends in zeros"));
+    check_updates(&mut material).expect("likewise");
+}
+
+/// A file that was added to, and that may have been cut off, says what the last whole line on each interface says.
+fn check_updates(from: &mut Unstructured<'_>) -> Result<()> {
+    let mut state = any_state(from)?;
+    state.memory.completeness = Completeness::Unclean { valid_lifetime: Duration::from_secs(from.arbitrary()?) };
+    let mut text = encode(&state);
+    let at_once = text.len();
+    let updates = (0..from.int_in_range(0..=9)?).map(|_| any_update(from)).collect::<Result<Vec<_>>>()?;
+    text.extend(encode_updates(&updates));
+    text.truncate(from.int_in_range(0..=text.len())?);
+    let found = decode(&text);
+    if text.len() < at_once {
+        assert!(found.is_err(), "what came into place at once is not all there");
+        return Ok(());
+    }
+    let mut known: BTreeMap<_, _> =
+        state.memory.interfaces.into_iter().map(|known| (known.index, known)).collect();
+    let whole = text[at_once..].iter().filter(|byte| **byte == b'\n').count();
+    for update in updates.into_iter().take(whole) {
+        match update {
+            Update::Known(now) => _ = known.insert(now.index, now),
+            Update::Gone(index) => _ = known.remove(&index),
+        }
+    }
+    let found = found.unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&text)));
+    assert_eq!(found.memory.interfaces, Vec::from_iter(known.into_values()), "the last word on each");
+    Ok(())
+}
+
+fn any_update(from: &mut Unstructured<'_>) -> Result<Update> {
+    let known = any_remembered(from.int_in_range(0..=5)?, from)?;
+    Ok(if from.arbitrary()? { Update::Known(known) } else { Update::Gone(known.index) })
 }
 
 /// What was read or made up is written and read again, and a fleet lives with it.
-fn check_state(state: State) {
+fn check_state(mut state: State) {
+    state.memory.interfaces.sort_by_key(|known| known.index);
     let again = decode(&encode(&state)).unwrap_or_else(|error| panic!("{error}: {state:?}"));
     assert_eq!(again, state, "written and read again");
     take_over(state.memory);

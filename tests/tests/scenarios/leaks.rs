@@ -11,7 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use autora::wire::ROUTER_ADVERTISEMENT;
+use autora::{sys::state_file::decode, wire::ROUTER_ADVERTISEMENT};
 use autora_common::maps::{INTERFACES, SERVED};
 use autora_tests::{Daemon, Namespace, eventually};
 use aya::maps::{HashMap, Map, MapData};
@@ -39,6 +39,9 @@ const WARM_UP: usize = 4;
 /// loses 2 kB a time, and every lost file or map entry.
 const RSS_TOLERANCE: u64 = 512 << 10;
 
+/// The longest state file, in bytes, of a daemon that has never served more than a batch at a time.
+const STATE_LIMIT: u64 = 128 << 10;
+
 /// The group that all links of a batch are in, to be deleted at once.
 const GROUP: u32 = 77;
 
@@ -60,7 +63,8 @@ fn interfaces_that_come_and_go_leave_nothing_behind() {
     println!("{cycles} cycles in {:.1?}\nbefore: {before:?}\nafter:  {after:?}", start.elapsed());
     assert!(after.files <= before.files, "file descriptors leak: {before:?}, {after:?}");
     assert_eq!((after.served, after.interfaces), (0, 0), "map entries leak");
-    assert!(after.state <= before.state, "the state file keeps what is gone: {before:?}, {after:?}");
+    assert_eq!(after.remembered, 0, "the state file keeps what is gone");
+    assert!(after.state <= STATE_LIMIT, "the state file grows: {before:?}, {after:?}");
     let grown = after.rss.saturating_sub(before.rss);
     assert!(grown <= RSS_TOLERANCE, "memory leaks: {grown} bytes in {cycles} cycles, {before:?}, {after:?}");
 }
@@ -73,8 +77,9 @@ struct Held {
     interfaces: usize,
     /// Resident memory, in bytes.
     rss: u64,
-    /// Length of the state file, in bytes.
+    /// Length of the state file, in bytes, and the interfaces in it.
     state: u64,
+    remembered: usize,
 }
 
 /// A daemon, and a namespace that all its guests live in.
@@ -137,14 +142,16 @@ impl Bench {
     fn measure(&self) -> Held {
         // The state file is written a moment after the last change.
         thread::sleep(Duration::from_secs(1));
-        let state = fs::metadata(self.runtime.path().join("state.json")).expect("a state file");
+        let state = fs::read(self.runtime.path().join("state.json")).expect("a state file");
+        let remembered = decode(&state).expect("it is whole").memory.interfaces.len();
         Held {
             // The daemon opens some for a moment, to write the state or to ask for limits: those are not held.
             files: (0..20).map(|_| self.files()).min().expect("some looks"),
             served: self.entries(SERVED),
             interfaces: self.entries(INTERFACES),
             rss: self.rss(),
-            state: state.len(),
+            state: u64::try_from(state.len()).expect("a length has 64 bits at most"),
+            remembered,
         }
     }
 

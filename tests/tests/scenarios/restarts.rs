@@ -1,12 +1,20 @@
 //! One daemon after another on the same host: what the second knows of the first.
 
 use std::{
-    fs, thread,
+    fs,
+    io::Write,
+    panic,
+    process::Command,
+    thread,
     time::{Duration, Instant},
 };
 
+use autora::sys::state_file::decode;
 use autora_tests::{Advert, Daemon, Guest, Launch, Namespace, RuntimeDirectory, Veth};
-use nix::sys::signal::Signal;
+use nix::{
+    sched::{CloneFlags, unshare},
+    sys::signal::Signal,
+};
 
 use crate::bench::{AT_ONCE, FLOOR, Line, SLACK, SOON, expect_silence, live, prefix, rarely};
 
@@ -140,8 +148,8 @@ const SPOILT: &[Spoilt] = &[
     },
     Spoilt {
         what: "newer",
-        spoil: |host| host.edit_state("\"version\":1", "\"version\":2"),
-        says: Some(&["WARN", "starting as if there were none", "version 2"]),
+        spoil: |host| host.edit_state("\"version\":2", "\"version\":3"),
+        says: Some(&["WARN", "starting as if there were none", "version 3"]),
     },
     Spoilt {
         what: "damaged",
@@ -177,6 +185,45 @@ fn a_file_that_is_no_use_means_a_cold_start() {
         // And from here on it is a good one again.
         host.wait_saved("\"vm1\"");
     }
+}
+
+#[test]
+fn what_a_kill_left_unfinished_is_not_missed() {
+    let host = Host::new();
+    let mut lines = host.lines(1);
+    let daemon = host.start();
+    lines[0].expect_served(SOON);
+    host.wait_saved("\"vm1\"");
+    thread::sleep(FLOOR);
+    stop(daemon, Signal::SIGKILL);
+    // As if in the midst of a line.
+    let text = fs::read(host.directory.state_file()).expect("a daemon has left it");
+    fs::write(host.directory.state_file(), [&text[..], b"{\"known\":{\"ifind"].concat()).expect("root may");
+    let next = host.start();
+    next.wait_for_log(&["taking over", "clean=false", "interfaces=1"], SOON);
+    lines[0].expect_served(SOON);
+    assert!(next.lines_with(&["WARN"]).is_empty(), "{:?}", next.log());
+}
+
+#[test]
+fn a_file_of_the_first_version_is_taken_over() {
+    let host = Host::new();
+    let mut lines = host.lines(1);
+    let daemon = host.start();
+    let first = lines[0].expect_served(SOON);
+    stop(daemon, Signal::SIGHUP);
+    // One JSON value in place of its lines, which are the first, and one for the interface.
+    let text = fs::read_to_string(host.directory.state_file()).expect("a daemon has left it");
+    let (header, known) = text.split_once('\n').expect("a first line");
+    let known = known.trim_end().strip_prefix("{\"known\":").and_then(|known| known.strip_suffix('}'));
+    let header = header.replace("\"version\":2", "\"version\":1");
+    let (header, _) = header.split_once(",\"interfaces\"").expect("the number of lines");
+    let whole = format!("{header},\"interfaces\":[{}]}}", known.expect("one interface"));
+    fs::write(host.directory.state_file(), whole).expect("root may write it");
+    let next = host.start();
+    next.wait_for_log(&["taking over", "clean=true", "interfaces=1"], SOON);
+    let distance = lines[0].expect_served(SOON).since(first.at);
+    assert!((FLOOR..FLOOR + SLACK).contains(&distance), "{distance:?}");
 }
 
 #[test]
@@ -257,18 +304,80 @@ fn what_matches_no_longer_after_a_restart_hears_a_goodbye() {
 fn the_file_is_written_for_changes_and_not_for_advertisements() {
     use std::os::unix::fs::MetadataExt;
     let host = Host::new();
-    let lines = host.lines(1);
-    let arguments = ["--interface-regex=^vm1$", "--max-ra-interval=4s"];
+    let mut lines = host.lines(2);
+    let arguments = ["--interface-regex=^vm[12]$", "--max-ra-interval=4s"];
     let daemon = Launch::new(&arguments).runtime_directory(&host.directory).start(&host.namespace);
-    host.wait_saved("2001:db8:0:1::");
+    host.wait_saved("2001:db8:0:2::");
     thread::sleep(Duration::from_secs(1));
-    let inode = || fs::metadata(host.directory.state_file()).expect("it is there").ino();
-    let before = inode();
-    let (_, adverts) = { lines }[0].seen(Duration::from_secs(9));
+    let look = || {
+        let metadata = fs::metadata(host.directory.state_file()).expect("it is there");
+        (metadata.ino(), metadata.len(), metadata.mtime_nsec())
+    };
+    let before = look();
+    let (_, adverts) = lines[0].seen(Duration::from_secs(9));
     assert!(adverts.len() >= 2, "{adverts:?}");
-    assert_eq!(inode(), before, "every write makes a new file");
+    assert_eq!(look(), before, "advertisements leave it alone");
+    // A change is added to it: one line, and not a word of the other interface.
+    lines[0].link.host.add_address("2001:db8:0:7::1/64");
+    lines[0].link.host.remove_address("2001:db8:0:1::1/64");
+    host.wait_saved("2001:db8:0:7::");
+    assert_eq!(look().0, before.0, "it is the same file");
+    let text = fs::read_to_string(host.directory.state_file()).expect("it is there");
+    let added = &text[usize::try_from(before.1).expect("a short file")..];
+    assert!(added.contains("\"vm1\"") && !added.contains("\"vm2\""), "{added}");
     stop(daemon, Signal::SIGHUP);
-    assert_ne!(inode(), before, "the control");
+    assert_ne!(look().0, before.0, "a clean end makes a new file");
+}
+
+/// A full disk cuts a line in two; nothing is added behind it, and once there is room all is saved.
+#[test]
+fn a_full_disk_spoils_nothing() {
+    const GUESTS: u16 = 40;
+    let host = Host::new();
+    let mut lines = host.lines(1);
+    in_own_mounts(|| {
+        let directory = host.directory.path();
+        mount(&["-t", "tmpfs", "-o", "size=32k", "tmpfs", directory.to_str().expect("a plain path")]);
+        let daemon = host.start();
+        lines[0].expect_served(SOON);
+        host.wait_saved("\"vm1\"");
+        let filler = directory.join("filler");
+        let mut file = fs::File::create(&filler).expect("there is room yet");
+        while file.write_all(&[0; 4096]).is_ok() {}
+        drop(file);
+
+        let many: Vec<_> =
+            (2..=GUESTS).map(|number| Line::new(&host.namespace, &host.guest, number)).collect();
+        daemon.wait_for_log(&["WARN", "the state could not be saved"], SOON);
+        let text = fs::read(host.directory.state_file()).expect("it is there");
+        assert!(!text.ends_with(b"\n"), "the control: a line is cut in two");
+        let known = decode(&text).expect("it is no damage").memory.interfaces;
+        assert!((1..usize::from(GUESTS)).contains(&known.len()), "{}", known.len());
+
+        fs::remove_file(&filler).expect("it is there");
+        daemon.wait_for_log(&["the state can be saved again"], Duration::from_secs(30) + SOON);
+        let text = fs::read(host.directory.state_file()).expect("it is there");
+        let known = decode(&text).expect("it is whole").memory.interfaces;
+        assert_eq!(known.len(), usize::from(GUESTS));
+        drop(many);
+    });
+}
+
+/// Does `work` where mounts are nobody else's business. What it spawns belongs there.
+fn in_own_mounts(work: impl FnOnce() + Send) {
+    thread::scope(|scope| {
+        let inside = scope.spawn(|| {
+            unshare(CloneFlags::CLONE_NEWNS).expect("root may have mounts of its own");
+            mount(&["--make-rprivate", "/"]);
+            work();
+        });
+        inside.join().unwrap_or_else(|reason| panic::resume_unwind(reason));
+    });
+}
+
+fn mount(arguments: &[&str]) {
+    let status = Command::new("mount").args(arguments).status().expect("mount is there");
+    assert!(status.success(), "mount {arguments:?}");
 }
 
 #[test]

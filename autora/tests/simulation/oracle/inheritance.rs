@@ -32,8 +32,8 @@ pub(super) struct Inheritance {
     crashed: Option<Instant>,
     /// What guests hold, when it was last looked at.
     beliefs: BTreeMap<IfIndex, Belief>,
-    /// Links whose belief has changed since the file was last written, and when.
-    unsaved: BTreeMap<IfIndex, Instant>,
+    /// Links whose belief has changed since the file was last written, and the first time that it was not written since.
+    unsaved: BTreeMap<IfIndex, Option<Instant>>,
     /// Those of which a crash may have lost the last change.
     murky: BTreeSet<IfIndex>,
     /// When guests heard the last advertisement, whoever sent it.
@@ -77,14 +77,14 @@ impl Inheritance {
     }
 
     /// A link, or none, was touched.
-    pub(super) fn compare(&mut self, index: IfIndex, link: Option<&Link>, now: Instant) {
+    pub(super) fn compare(&mut self, index: IfIndex, link: Option<&Link>) {
         let belief = link.or_else(|| self.past.get(&index)).and_then(Link::belief);
         let before = match &belief {
             Some(belief) => self.beliefs.insert(index, belief.clone()),
             None => self.beliefs.remove(&index),
         };
         if before != belief {
-            self.unsaved.entry(index).or_insert(now);
+            self.unsaved.insert(index, None);
         }
     }
 }
@@ -92,18 +92,19 @@ impl Inheritance {
 impl Oracle {
     /// The daemon has looked at its state file, and written it or not.
     pub(crate) fn attended(&mut self, written: bool, now: Instant) {
-        self.inheritance.unsaved.retain(|_, since| !written && *since + SAVED > now);
+        let lasts = |since: &mut Option<Instant>| *since.get_or_insert(now) + SAVED > now;
+        self.inheritance.unsaved.retain(|_, since| !written && lasts(since));
     }
 
-    /// Everything there is was looked at: what was not seen before this is no more.
-    pub(crate) fn looked_at_all(&mut self) {
-        let gone: Vec<_> = self.inheritance.past.keys().copied().collect();
-        for index in gone {
+    /// Everything there is was looked at: what is not among it is no more.
+    pub(crate) fn looked_at_all(&mut self, present: &BTreeSet<IfIndex>) {
+        let Inheritance { past, murky, .. } = &self.inheritance;
+        let unseen: BTreeSet<_> = past.keys().chain(murky).copied().collect();
+        for index in unseen.difference(present) {
             self.tally.count("gone while nobody ran");
-            self.touched.insert(index);
-            self.inheritance.gone(index);
+            self.touched.insert(*index);
+            self.inheritance.gone(*index);
         }
-        self.inheritance.murky.clear();
     }
 
     /// The fleet has seen these: where the oracle cannot know which source it takes for the one in use, it asks.
@@ -129,13 +130,16 @@ impl Oracle {
     }
 
     /// The daemon is no more.
-    pub(crate) fn ended(&mut self, clean: bool, now: Instant) {
+    pub(crate) fn ended(&mut self, clean: bool) {
         while let Some(index) = self.touched.pop_first() {
-            self.inheritance.compare(index, self.links.get(&index), now);
+            self.inheritance.compare(index, self.links.get(&index));
         }
         let unsaved = mem::take(&mut self.inheritance.unsaved);
         if !clean {
-            self.inheritance.murky.extend(unsaved.into_keys());
+            for index in unsaved.into_keys() {
+                self.inheritance.murky.insert(index);
+                self.inheritance.beliefs.insert(index, Belief::murky());
+            }
         }
         self.inheritance.past.append(&mut self.links);
         self.map.clear();
@@ -149,8 +153,13 @@ impl Oracle {
         let former = mem::replace(&mut self.parameters, parameters);
         let valid = (!exact).then_some(former.valid_lifetime);
         self.inheritance.crashed = valid.map(|_| now);
-        for link in self.inheritance.past.values_mut() {
+        let Inheritance { past, beliefs, murky, .. } = &mut self.inheritance;
+        for (index, link) in past {
             link.recalled(valid, now);
+            // A start writes everything, and nobody holds what has run out meanwhile.
+            if let Some(belief) = link.belief().filter(|_| !murky.contains(index)) {
+                beliefs.insert(*index, belief);
+            }
         }
     }
 }

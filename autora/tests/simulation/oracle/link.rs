@@ -48,6 +48,14 @@ pub(super) struct Belief {
     router: Option<LinkLocal>,
     prefixes: Vec<(Prefix64, bool)>,
     shortened: u32,
+    murky: bool,
+}
+
+impl Belief {
+    /// What a successor knows is either of two things.
+    pub(super) const fn murky() -> Self {
+        Self { name: String::new(), router: None, prefixes: Vec::new(), shortened: 0, murky: true }
+    }
 }
 
 /// What has to become of it, by the last look.
@@ -102,9 +110,9 @@ impl Link {
     /// What guests hold, if they hold anything.
     pub(super) fn belief(&self) -> Option<Belief> {
         let prefixes = self.promises.prefixes();
-        let holds = self.router.is_some() || !prefixes.is_empty();
+        let holds = self.router.is_some() || !prefixes.is_empty() || self.murky;
         let (name, router, shortened) = (self.seen.name.clone(), self.router, self.promises.shortened);
-        holds.then(|| Belief { name, router, prefixes, shortened })
+        holds.then(|| Belief { name, router, prefixes, shortened, murky: self.murky })
     }
 
     /// A daemon has read of it; `valid` is the Valid Lifetime of the former one if that crashed.

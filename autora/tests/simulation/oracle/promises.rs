@@ -89,6 +89,7 @@ impl Promises {
                 promise.believed = promise.believed.max(now + valid);
             }
         }
+        self.held.retain(|promise| promise.believed > now);
         self.served = None;
     }
 
@@ -103,8 +104,9 @@ impl Promises {
         self.stood &= looks.prefixes.as_slice() == last.as_slice();
         self.went = last.is_some_and(|last| !looks.prefixes.contains(&last));
         self.served = current.or(self.served);
-        self.renewable = current.or(self.renewable.filter(|prefix| looks.prefixes.contains(prefix)));
-        if current.is_some() || self.went {
+        let before = self.renewable;
+        self.renewable = current.or(before.filter(|prefix| looks.prefixes.contains(prefix)));
+        if current.is_some() || self.renewable != before {
             self.make_room(current, now, tally);
         }
     }
@@ -170,7 +172,7 @@ impl Promises {
         let believed = self.last_before(|last| last.believed <= now);
         let rule_name = "a goodbye has the prefixes as last sent";
         if let Some(prefix) = said.current {
-            let right = Some(prefix) == believed || Some(prefix) == self.served;
+            let right = [believed, self.served, self.renewable].contains(&Some(prefix));
             rule(right, rule_name, || format!("{prefix} instead of {last:?}"))?;
         }
         if self.went && believed.is_some() {

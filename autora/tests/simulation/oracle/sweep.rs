@@ -23,7 +23,7 @@ impl Oracle {
                 self.duties.remove(&(before, index));
             }
             self.check_one(index, fleet).map_err(|broken| broken.on(index))?;
-            self.inheritance.compare(index, self.links.get(&index), now);
+            self.inheritance.compare(index, self.links.get(&index));
             let duty = self.links.get(&index).and_then(|link| link.duty(&self.parameters));
             if let Some(duty) = duty {
                 self.duty_of.insert(index, duty);
