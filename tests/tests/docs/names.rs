@@ -13,10 +13,11 @@ fn every_option_of_the_daemon_has_a_heading() {
     let cli = cli();
     let options = book::page("reference/options.md");
     let headings: BTreeSet<_> = options.parts(3).iter().map(|part| part.heading.to_owned()).collect();
-    let flags: BTreeSet<_> = own(&cli).map(flag).collect();
+    let flags: BTreeSet<_> = own(&cli).map(|argument| flag(argument).replace("--", "")).collect();
     assert_eq!(headings, flags);
     for argument in own(&cli) {
-        let text = options.part(3, &flag(argument));
+        let text = options.part(3, &flag(argument).replace("--", ""));
+        assert!(text.contains(&format!("`{}`", flag(argument))), "{text}");
         expect_told(&flag(argument), &text, argument);
     }
 }
