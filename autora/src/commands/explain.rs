@@ -1,17 +1,20 @@
-//! `autora explain`: why an interface is served or not, and what helps. It needs neither a daemon nor a privilege.
+//! `autora explain`: why an interface is served or not, and what helps. It needs neither a daemon nor a privilege; a daemon that
+//! runs is asked for what only it knows.
 
+mod daemon;
 mod json;
 mod page;
 mod table;
 
 use std::process::ExitCode;
 
-use super::{EXIT_NOT_SERVED, Outcome, screen};
+use self::daemon::Daemon;
+use super::{EXIT_NOT_SERVED, Outcome, client::Socket, screen};
 use crate::{
     config,
     engine::{
         eligibility::{self, Policy, Verdict},
-        explanation::{self, Context, Explanation, FromDaemon, State},
+        explanation::{self, Context, Explanation, State},
         interface::{Host, Interface},
     },
     error::{self, EXIT_USAGE, Failure},
@@ -55,6 +58,10 @@ pub struct Args {
     /// Print JSON, for scripts
     #[arg(long)]
     pub json: bool,
+
+    /// Where the daemon is found, if one runs: it knows more.
+    #[command(flatten)]
+    pub socket: Socket,
 }
 
 /// All that was found out.
@@ -112,10 +119,11 @@ fn examine<'a>(args: &Args, policy: Option<&'a Policy>, snapshot: &Snapshot) -> 
         None => false,
     };
     let served_raw = (args.send == SendPath::Raw).then(|| interfaces.iter().filter(served).count());
+    let running = Daemon::ask(&args.socket);
     let explain = |interface: &Interface| {
         let master = interface.master.as_ref().map(|master| master.index);
         let master = interfaces.iter().find(|other| Some(other.index) == master);
-        let daemon = from_daemon(interface);
+        let daemon = running.as_ref().map(|running| running.knows(interface));
         let master = master.map(|master| master.name.as_str());
         let context = Context { policy, host, master, served_raw, daemon: daemon.as_ref() };
         explanation::explain(interface, context)
@@ -131,11 +139,6 @@ fn examine<'a>(args: &Args, policy: Option<&'a Policy>, snapshot: &Snapshot) -> 
         }
     }
     findings
-}
-
-/// What a running daemon knows of an interface. None is asked: there is no way to one yet.
-const fn from_daemon(_: &Interface) -> Option<FromDaemon> {
-    None
 }
 
 /// The names most like `name`, the likeliest first.

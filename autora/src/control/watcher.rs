@@ -122,11 +122,8 @@ mod tests {
     #[test]
     fn counters_that_began_anew_count_whole() {
         let counters = |passed, code| {
-            Counters::new(Reason::ALL.map(|reason| match reason {
-                Reason::Passed => passed,
-                Reason::Code => code,
-                _ => 0,
-            }))
+            let of = |reason| if reason == Reason::Passed { passed } else { 0 };
+            Counters::new(Reason::ALL.map(|reason| if reason == Reason::Code { code } else { of(reason) }))
         };
         assert_eq!(since(&counters(5, 2), &counters(3, 2)), counters(2, 0));
         assert_eq!(since(&counters(5, 1), &counters(3, 2)), counters(5, 1));

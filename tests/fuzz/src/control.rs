@@ -24,6 +24,7 @@ use tokio::{
     io::{AsyncReadExt, AsyncWriteExt, duplex, split},
     runtime,
     sync::watch,
+    task::yield_now,
     time::timeout,
 };
 
@@ -40,6 +41,9 @@ const SHORTEST_REQUEST: usize = 10;
 
 /// Room of the connection in each direction: small, so that both sides have to wait for each other.
 const ROOM: usize = 512;
+
+/// All is in memory and on one thread: when so many turns bring nothing, nothing comes any more.
+const QUIET: u32 = 50;
 
 /// A connection that has heard all that its client has to say ends at once.
 const LIMIT: Duration = Duration::from_secs(10);
@@ -94,14 +98,27 @@ async fn converse(said: &[u8], piece: usize, scope: Scope) -> Vec<u8> {
         for piece in said.chunks(piece) {
             if writer.write_all(piece).await.is_err() {
                 // It has heard enough.
-                return;
+                break;
             }
         }
-        _ = writer.shutdown().await;
+        writer
     });
     let mut answers = Vec::new();
+    let mut quiet = 0;
+    while quiet < QUIET {
+        tokio::select! {
+            biased;
+            read = reader.read_buf(&mut answers) => match read {
+                Ok(0) | Err(_) => return answers,
+                Ok(_) => quiet = 0,
+            },
+            () = yield_now() => quiet += u32::from(write.is_finished()),
+        }
+    }
+    // Whoever stops to write is taken to have gone: not before all is answered.
+    let mut writer = write.await.expect("it does not panic");
+    _ = writer.shutdown().await;
     _ = reader.read_to_end(&mut answers).await;
-    write.abort();
     answers
 }
 

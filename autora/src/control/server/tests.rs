@@ -20,7 +20,7 @@ const CONVERSATIONS: [(&str, &[&str]); 12] = [
     ("GET", &[]),
     ("\r\n\r\n\r\n", &[]),
     ("GET /healthz HTTP/9.9\r\n\r\n", &["400"]),
-    ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", &["400"]),
+    ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", &[]),
     ("GET /healthz HTTP/1.1\r\nhost", &[]),
 ];
 
@@ -34,31 +34,44 @@ fn whatever_a_client_says_the_connection_ends_with_it() {
 }
 
 /// All that a connection answers to `said`.
-fn converse(said: &str) -> String {
+fn converse(said: &'static str) -> String {
     let runtime = runtime::Builder::new_current_thread().enable_time().build().unwrap();
     runtime.block_on(async {
         let (asker, mut queries) = query::channel();
         tokio::spawn(async move {
             while let Some(query) = queries.recv().await {
                 if let Query::Overview(reply) = query {
-                    drop(reply.send(Overview::default()));
+                    _ = reply.send(Overview::default());
                 }
             }
         });
         let (_ending, ends) = watch::channel(false);
-        let (mut ours, theirs) = duplex(64);
+        let (ours, theirs) = duplex(64);
         tokio::spawn(async move {
             serve(theirs, &Service::new(facts(), asker, Events::default(), ends), Scope::Everything).await;
         });
-        let (mut reader, mut writer) = tokio::io::split(&mut ours);
-        let write = async {
-            // It may have heard enough before.
+        // It may have heard enough before.
+        let (mut reader, mut writer) = tokio::io::split(ours);
+        let write = tokio::spawn(async move {
             _ = writer.write_all(said.as_bytes()).await;
-            _ = writer.shutdown().await;
-        };
+            writer
+        });
         let mut answers = Vec::new();
-        let ((), read) = tokio::join!(write, reader.read_to_end(&mut answers));
-        read.unwrap();
+        let mut quiet = 0;
+        // All is in memory and on one thread: when so many turns bring nothing, nothing comes any more. Whoever stops to
+        // write is taken to have gone, so that comes last.
+        while quiet < 50 {
+            tokio::select! {
+                biased;
+                read = reader.read_buf(&mut answers) => match read.unwrap() {
+                    0 => break,
+                    _ => quiet = 0,
+                },
+                () = tokio::task::yield_now() => quiet += 1,
+            }
+        }
+        _ = write.await.unwrap().shutdown().await;
+        _ = reader.read_to_end(&mut answers).await;
         String::from_utf8(answers).unwrap()
     })
 }

@@ -1,0 +1,56 @@
+//! What the running daemon knows, where there is one that answers. None is needed, so no failure is worth a word.
+
+use std::{collections::HashMap, time::Duration};
+
+use regex::Regex;
+use tokio::time::timeout;
+
+use crate::{
+    addr::LinkLocal,
+    commands::client::{Socket, block_on},
+    control::{
+        client::ClientError,
+        model::{self, Interfaces, Status},
+    },
+    engine::{explanation::FromDaemon, interface::Interface},
+};
+
+/// How long its answer is worth waiting for.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// What a daemon has answered.
+pub(super) struct Daemon {
+    pattern: Regex,
+    interfaces: HashMap<u32, model::Interface>,
+}
+
+impl Daemon {
+    /// Asks the one behind `socket`.
+    pub(super) fn ask(socket: &Socket) -> Option<Self> {
+        let answers = block_on(async { Ok(timeout(PATIENCE, answers(socket)).await) });
+        let (status, Interfaces { interfaces, .. }) = answers.ok()?.ok()?.ok()?;
+        let pattern = Regex::new(&status.settings.interface_regex).ok()?;
+        let interfaces = interfaces.into_iter().map(|one| (one.ifindex, one)).collect();
+        Some(Self { pattern, interfaces })
+    }
+
+    /// What it knows of `interface`. One of the same index and another name is in another network namespace.
+    pub(super) fn knows(&self, interface: &Interface) -> FromDaemon {
+        let matches = self.pattern.is_match(&interface.name);
+        let known = self.interfaces.get(&interface.index.get()).filter(|known| known.name == interface.name);
+        let Some(known) = known else { return FromDaemon { matches, ..FromDaemon::default() } };
+        let ago = |seconds| Duration::try_from_secs_f64(seconds).unwrap_or_default();
+        FromDaemon {
+            matches,
+            filter_full: known.reasons.iter().any(|reason| reason.name == "filter-full"),
+            source: known.source.and_then(LinkLocal::new),
+            last_sent_ago: known.last_ra.as_ref().map(|last| ago(last.ago_s)),
+            foreign_router: known.other_router.as_ref().map(|other| (other.source, ago(other.ago_s))),
+        }
+    }
+}
+
+async fn answers(socket: &Socket) -> Result<(Status, Interfaces), ClientError> {
+    let mut client = socket.connect().await?;
+    Ok((client.get("/v1/status").await?, client.get("/v1/interfaces").await?))
+}
