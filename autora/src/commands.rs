@@ -21,6 +21,9 @@ use crate::{
 /// It worked, and the answer is no: an interface that was asked for is not served.
 pub const EXIT_NOT_SERVED: u8 = 3;
 
+/// What to do where the kernel's netlink does not answer.
+const NETLINK_ADVICE: &str = "a sandbox must allow AF_NETLINK; if nothing is in the way, try again";
+
 /// How a command ends: with an exit code of its own, or with a [`Failure`], which has one and is said on
 /// standard error.
 pub type Outcome = Result<ExitCode, Failure>;

@@ -14,7 +14,8 @@ use regex_syntax::hir::Look;
 pub use self::control::ControlConfig;
 use crate::{
     cli::{DaemonArgs, LogLevel, OnExit, Seconds},
-    engine::{advertiser::Parameters, eligibility::Policy},
+    engine::{advertiser::Parameters, eligibility::Policy, link_options::LinkOptions},
+    logging::LogFormat,
     sys::{filter::FilterMode, sender::SendPath},
     wire::INFINITE_LIFETIME,
 };
@@ -28,6 +29,8 @@ pub struct Config {
     pub max_interfaces: u32,
     /// What their advertisements say and how often they leave.
     pub parameters: Parameters,
+    /// What they say of their link.
+    pub link_options: LinkOptions,
     /// Time between two full looks at the kernel.
     pub resync_interval: Duration,
     /// Time between two lines of totals in the log, if they are wanted.
@@ -38,6 +41,8 @@ pub struct Config {
     pub control: ControlConfig,
     /// How much to log.
     pub log_level: LogLevel,
+    /// In which form.
+    pub log_format: LogFormat,
     /// Show, and send nothing.
     pub dry_run: bool,
     /// Which filter guards the receiving socket.
@@ -131,11 +136,16 @@ impl TryFrom<&DaemonArgs> for Config {
             policy,
             max_interfaces: args.max_interfaces,
             parameters: parameters(args)?,
+            link_options: LinkOptions {
+                source_link_layer_address: args.source_link_layer_address,
+                mtu: args.mtu,
+            },
             resync_interval,
             heartbeat_interval,
             control: ControlConfig::new(args, &runtime_directory)?,
             runtime_directory,
             log_level: args.log_level,
+            log_format: args.log_format,
             dry_run: args.dry_run,
             filter: args.filter,
             send: args.send,
@@ -166,7 +176,7 @@ pub fn policy(regex: &str) -> Result<(Policy, Vec<Warning>), ConfigError> {
             "is empty; leave the option out to serve nothing, or say what to serve".to_owned(),
         ));
     }
-    let syntax = regex_syntax::parse(regex).map_err(|error| refused(error.to_string()))?;
+    let syntax = regex_syntax::parse(regex).map_err(|error| refused(in_one_line(&error)))?;
     let pattern = Regex::new(regex).map_err(|error| refused(error.to_string()))?;
     let properties = syntax.properties();
     let anchored = properties.look_set_prefix().contains(Look::Start)
@@ -177,6 +187,16 @@ pub fn policy(regex: &str) -> Result<(Policy, Vec<Warning>), ConfigError> {
         (!anchored).then(|| Warning::NotAnchored { regex: regex.to_owned() })
     };
     Ok((Policy { pattern }, warning.into_iter().collect()))
+}
+
+/// What is wrong and where; its own text has four lines, with a drawing.
+fn in_one_line(error: &regex_syntax::Error) -> String {
+    let (kind, at) = match error {
+        regex_syntax::Error::Parse(error) => (error.kind().to_string(), error.span().start.column),
+        regex_syntax::Error::Translate(error) => (error.kind().to_string(), error.span().start.column),
+        other => return other.to_string(),
+    };
+    format!("{kind}, at character {at}; write one like ^tap-vm-[0-9]+$")
 }
 
 /// The bounds of RFC 4861 6.2.1, as RFC 8319 widened them. What is not set follows what is.
@@ -239,10 +259,13 @@ impl fmt::Display for Config {
             ("router-lifetime", Seconds(parameters.router_lifetime).to_string()),
             ("pio-valid-lifetime", Seconds(parameters.valid_lifetime).to_string()),
             ("pio-preferred-lifetime", Seconds(parameters.preferred_lifetime).to_string()),
+            ("source-link-layer-address", self.link_options.source_link_layer_address.to_string()),
+            ("mtu", self.link_options.mtu.to_string()),
             ("forwarding-resync-interval", Seconds(self.resync_interval).to_string()),
             ("heartbeat-interval", Seconds(self.heartbeat_interval.unwrap_or_default()).to_string()),
             ("runtime-directory", self.runtime_directory.display().to_string()),
             ("log-level", name(&self.log_level)),
+            ("log-format", name(&self.log_format)),
             ("dry-run", self.dry_run.to_string()),
             ("filter", name(&self.filter)),
             ("send", name(&self.send)),

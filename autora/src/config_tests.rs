@@ -170,3 +170,14 @@ fn the_runtime_directory_is_the_service_managers_unless_another_is_asked_for() {
     let error = directory(&["--runtime-directory=run"], &[]).unwrap_err();
     assert_eq!(error, "--runtime-directory \"run\": must be an absolute path");
 }
+
+#[test]
+fn a_bad_regex_is_refused_in_one_line_that_says_where() {
+    for (regex, expected) in [
+        ("(", "--interface-regex \"(\": unclosed group, at character 1; write one like ^tap-vm-[0-9]+$"),
+        ("^tap[0-9+$", "--interface-regex \"^tap[0-9+$\": unclosed character class, at character 5; "),
+    ] {
+        let error = config_from(&[&format!("--interface-regex={regex}")], &[]).unwrap_err();
+        assert!(error.starts_with(expected) && error.lines().count() == 1, "{error}");
+    }
+}

@@ -3,6 +3,7 @@
 mod desk;
 mod drops;
 mod foreign;
+mod hush;
 mod keeper;
 mod live;
 mod log;
@@ -15,7 +16,8 @@ use rand::{SeedableRng, rngs::StdRng};
 use tracing::{debug, info, warn};
 
 use self::{
-    desk::Desk, drops::SocketDrops, foreign::ForeignRouters, keeper::Keeper, outlet::Outlet, signals::Signals,
+    desk::Desk, drops::SocketDrops, foreign::ForeignRouters, hush::Hush, keeper::Keeper, outlet::Outlet,
+    signals::Signals,
 };
 use crate::{
     addr::IfIndex,
@@ -25,13 +27,14 @@ use crate::{
     engine::{
         Fleet, Instant,
         advertiser::MIN_DELAY_BETWEEN_RAS,
-        fleet::{Action, Send},
+        fleet::{Action, Report, Send},
     },
     sys::{
         clock::{self, Timer},
         filter, netlink,
         netlink::{Changes, Netlink},
-        receiver, sender, service_manager,
+        receiver, sender,
+        service_manager::{self, Vigil},
     },
 };
 
@@ -112,8 +115,10 @@ struct Daemon {
     foreign: ForeignRouters,
     drops: SocketDrops,
     tally: log::Tally,
+    hush: Hush,
     keeper: Keeper,
     desk: Desk,
+    vigil: Vigil,
     state: State,
 }
 
@@ -146,7 +151,8 @@ enum Event {
 impl Daemon {
     fn new(config: Config, netlink: Netlink, outlet: Outlet) -> Result<Self, StartError> {
         let now = clock::now();
-        let mut fleet = Fleet::new(config.policy.clone(), config.parameters);
+        let mut fleet =
+            Fleet::new(config.policy.clone(), config.parameters).with_link_options(config.link_options);
         let keeper = match &outlet {
             Outlet::Live(_) => Keeper::open(&config.runtime_directory, &mut fleet, now),
             Outlet::DryRun(_) => Keeper::forgetful(),
@@ -164,8 +170,10 @@ impl Daemon {
             foreign: ForeignRouters::default(),
             drops: SocketDrops::default(),
             tally: log::Tally::default(),
+            hush: Hush::default(),
             keeper,
             desk: Desk::closed(),
+            vigil: Vigil::new(now),
             state: State::Running,
             config,
         })
@@ -184,7 +192,7 @@ impl Daemon {
         }
         let counts = log::Counts::of(&self.fleet);
         log::started(&self.config, &self.outlet.filter_name(), counts);
-        service_manager::ready(&counts.to_string());
+        self.vigil.ready(counts.to_string(), clock::now());
         Ok(())
     }
 
@@ -206,6 +214,7 @@ impl Daemon {
         self.on_time();
         self.act();
         self.keeper.attend(&mut self.fleet, clock::now());
+        self.vigil.attend(clock::now(), || log::Counts::of(&self.fleet).to_string());
         if let State::Stopping { until } = self.state
             && (!self.fleet.owes_goodbyes() || until <= clock::now())
         {
@@ -233,7 +242,7 @@ impl Daemon {
             State::Stopping { until } => Some(until),
             State::Running | State::Done => None,
         };
-        [self.fleet.next_deadline(), self.next_heartbeat, self.keeper.deadline(), stop]
+        [self.fleet.next_deadline(), self.next_heartbeat, self.keeper.deadline(), self.vigil.deadline(), stop]
             .into_iter()
             .flatten()
             .fold(self.next_resync, Instant::min)
@@ -285,7 +294,9 @@ impl Daemon {
             }
             Ok(None) => self.fleet.forget(index),
             Err(error) => {
-                warn!(ifindex = index.get(), %error, "an interface could not be read: trying again with all the others");
+                if self.admits_line(index) {
+                    log::unreadable(index, &error);
+                }
                 self.resync_soon();
             }
         }
@@ -293,6 +304,7 @@ impl Daemon {
 
     fn resync(&mut self) {
         self.look_for_foreign_routers();
+        self.hush.sweep(&self.fleet, clock::now());
         if let Some(drops) = self.outlet.socket_drops() {
             self.drops.look(drops, clock::now());
         }
@@ -358,21 +370,51 @@ impl Daemon {
             match action {
                 Action::Serve(index) => {
                     if let Err(error) = self.outlet.serve(index) {
-                        log::serve_failed(index, &error);
+                        if self.admits_line(index) {
+                            log::serve_failed(index, &error);
+                        }
                         self.fleet.on_serve_failed(index);
                     }
                 }
-                Action::Unserve(index) => log::map_write(index, self.outlet.unserve(index)),
-                Action::Answered(index) => log::map_write(index, self.outlet.clear_pending(index)),
+                Action::Unserve(index) => {
+                    let result = self.outlet.unserve(index);
+                    self.map_written(index, result);
+                }
+                Action::Answered(index) => {
+                    let result = self.outlet.clear_pending(index);
+                    self.map_written(index, result);
+                }
                 Action::Send(send) => self.send(&send),
                 Action::Report(report) => {
                     self.desk.changed(&report);
-                    match &mut self.outlet {
-                        Outlet::Live(_) => log::report(&report),
-                        Outlet::DryRun(dry_run) => dry_run.report(&report),
-                    }
+                    self.vigil.touch();
+                    self.report(&report);
                 }
             }
+        }
+    }
+
+    fn report(&mut self, report: &Report) {
+        match &mut self.outlet {
+            Outlet::DryRun(dry_run) => dry_run.report(report),
+            Outlet::Live(_) => {
+                if self.admits_line(report.index) {
+                    log::report(report);
+                }
+            }
+        }
+    }
+
+    /// Whether one more line about the interface may be written. To be asked only when there is one.
+    fn admits_line(&mut self, index: IfIndex) -> bool {
+        self.hush.admits(index, &self.fleet, clock::now())
+    }
+
+    fn map_written(&mut self, index: IfIndex, result: io::Result<()>) {
+        if let Err(error) = result
+            && self.admits_line(index)
+        {
+            log::map_write_failed(index, &error);
         }
     }
 
@@ -388,14 +430,19 @@ impl Daemon {
                 if let Outlet::DryRun(dry_run) = &mut self.outlet {
                     dry_run.show(name, send, next_in);
                 }
-                log::sent(name, send, next_in, failed_before);
+                if failed_before > 0 && self.hush.admits(send.index, &self.fleet, now) {
+                    log::sends_again(name, send, failed_before);
+                }
+                log::sent(name, send, next_in);
                 self.desk.sent(name, send, next_in);
             }
             Err(error) => {
                 self.tally.send_failures += 1;
                 let failures = self.fleet.on_send_failed(send.index, now);
                 let (name, _) = self.fleet.schedule_of(send.index).unwrap_or_default();
-                log::send_failed(name, send, &error, failures);
+                // The first failure of a row is news, the others are not.
+                let is_news = failures == 1 && self.hush.admits(send.index, &self.fleet, now);
+                log::send_failed(name, send, &error, failures, is_news);
                 self.desk.send_failed(name, send, &error, failures);
             }
         }
@@ -410,8 +457,8 @@ impl Daemon {
     fn heartbeat(&mut self) {
         self.look_for_foreign_routers();
         let counts = log::Counts::of(&self.fleet);
-        log::heartbeat(counts, &self.tally, &self.outlet.totals(), self.outlet.socket_drops().unwrap_or(0));
-        service_manager::status(&counts.to_string());
+        let drops = self.outlet.socket_drops().unwrap_or(0);
+        log::heartbeat(counts, &self.tally, &self.outlet.totals(), drops, self.hush.total());
     }
 
     fn is_done(&self) -> bool {

@@ -9,6 +9,10 @@ use std::{
     process::ExitCode,
 };
 
+use tracing::Level;
+
+use crate::logging;
+
 /// `error` and everything that it came from, in one line.
 #[must_use]
 pub fn chain(error: &dyn Error) -> String {
@@ -75,8 +79,10 @@ pub fn warn(what: &dyn Display) {
 }
 
 fn say(kind: &str, what: &dyn Display) {
+    let priority = if kind == "error" { Level::ERROR } else { Level::WARN };
+    let prefix = logging::priority_prefix(priority);
     // With standard error closed there is nobody left to tell.
-    drop(writeln!(io::stderr(), "{kind}: {what}"));
+    drop(writeln!(io::stderr(), "{prefix}{kind}: {what}"));
 }
 
 #[cfg(test)]

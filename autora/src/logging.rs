@@ -1,17 +1,132 @@
-//! Where the log goes.
+//! Where the log goes, and in which form.
 
-use std::io::{self, IsTerminal};
+use std::{
+    env, fmt,
+    io::{self, IsTerminal},
+    os::fd::AsFd,
+};
 
-use tracing::level_filters::LevelFilter;
+use clap::ValueEnum;
+use nix::sys::stat::fstat;
+use tracing::{Event, Level, Subscriber, level_filters::LevelFilter, subscriber::SetGlobalDefaultError};
+use tracing_journald::{Priority, PriorityMappings};
+use tracing_subscriber::{
+    Layer, Registry,
+    fmt::{FmtContext, FormatEvent, FormatFields, format::Writer},
+    layer::SubscriberExt,
+    registry::LookupSpan,
+};
 
-/// From here on events are written to standard error.
-pub fn set_up(level: LevelFilter) {
-    tracing_subscriber::fmt()
-        .with_max_level(level)
-        .with_ansi(io::stderr().is_terminal())
+/// The form of the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// Lines for people, on standard error; where that is the journal, with priorities and without the time
+    Text,
+    /// One JSON object a line, on standard error
+    Json,
+    /// To the journal itself, with each field as one of its own: AUTORA_INTERFACE=tap-vm-7
+    Journald,
+}
+
+/// Why there can be no log.
+#[derive(Debug, thiserror::Error)]
+pub enum LogError {
+    /// Nobody is at the journal's socket.
+    #[error("cannot log to the journal")]
+    Journal(#[source] io::Error),
+    /// A program that sets up its log twice.
+    #[error("cannot set up the log")]
+    Again(#[from] SetGlobalDefaultError),
+}
+
+/// From here on events of `level` and above are written.
+///
+/// # Errors
+///
+/// [`LogError::Journal`] where there is no journal to write to.
+pub fn set_up(level: LevelFilter, format: LogFormat) -> Result<(), LogError> {
+    let layer = match format {
+        LogFormat::Text => text(),
+        LogFormat::Json => lines().json().flatten_event(true).with_current_span(false).boxed(),
+        LogFormat::Journald => journal()?,
+    };
+    Ok(tracing::subscriber::set_global_default(Registry::default().with(layer).with(level))?)
+}
+
+type Lines = tracing_subscriber::fmt::Layer<
+    Registry,
+    tracing_subscriber::fmt::format::DefaultFields,
+    tracing_subscriber::fmt::format::Format,
+    fn() -> io::Stderr,
+>;
+
+fn lines() -> Lines {
+    tracing_subscriber::fmt::layer()
         .with_target(false)
         // Complaining about a log that cannot be written would go to the same place, and panic.
         .log_internal_errors(false)
-        .with_writer(io::stderr)
-        .init();
+        .with_writer(io::stderr as fn() -> io::Stderr)
+}
+
+fn text() -> Box<dyn Layer<Registry> + Send + Sync> {
+    if stderr_is_the_journal() {
+        return lines().with_ansi(false).without_time().map_event_format(WithPriority).boxed();
+    }
+    lines().with_ansi(io::stderr().is_terminal()).boxed()
+}
+
+fn journal() -> Result<Box<dyn Layer<Registry> + Send + Sync>, LogError> {
+    let journal = tracing_journald::layer().map_err(LogError::Journal)?;
+    Ok(journal
+        .with_syslog_identifier("autora".to_owned())
+        .with_field_prefix(Some("AUTORA".to_owned()))
+        .with_priority_mappings(PriorityMappings {
+            info: Priority::Informational,
+            debug: Priority::Debug,
+            ..PriorityMappings::new()
+        })
+        .boxed())
+}
+
+/// What a line on standard error begins with where that is the journal; nothing elsewhere.
+pub(crate) fn priority_prefix(level: Level) -> String {
+    if stderr_is_the_journal() { format!("<{}>", priority(level)) } else { String::new() }
+}
+
+/// Whether the service manager connected standard error to the journal, and nobody redirected it since.
+/// <https://www.freedesktop.org/software/systemd/man/systemd.exec.html>, `$JOURNAL_STREAM`.
+fn stderr_is_the_journal() -> bool {
+    let Ok(named) = env::var("JOURNAL_STREAM") else { return false };
+    let Ok(stat) = fstat(io::stderr().as_fd()) else { return false };
+    named == format!("{}:{}", stat.st_dev, stat.st_ino)
+}
+
+/// A format whose lines begin with their priority, as the journal reads it of a stream: see `sd-daemon(3)`.
+struct WithPriority<F>(F);
+
+impl<S, N, F> FormatEvent<S, N> for WithPriority<F>
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+    F: FormatEvent<S, N>,
+{
+    fn format_event(
+        &self,
+        context: &FmtContext<'_, S, N>,
+        mut writer: Writer<'_>,
+        event: &Event<'_>,
+    ) -> fmt::Result {
+        write!(writer, "<{}>", priority(*event.metadata().level()))?;
+        self.0.format_event(context, writer, event)
+    }
+}
+
+/// The number of `syslog(3)`, the same as the journal gets directly.
+fn priority(level: Level) -> u8 {
+    match level {
+        Level::ERROR => 3,
+        Level::WARN => 4,
+        Level::INFO => 6,
+        Level::DEBUG | Level::TRACE => 7,
+    }
 }

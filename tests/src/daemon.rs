@@ -47,6 +47,7 @@ pub struct Launch {
     arguments: Vec<String>,
     environment: Vec<(String, String)>,
     nobody: Option<Vec<String>>,
+    shell: Option<String>,
     binary: Option<PathBuf>,
     runtime_directory: RuntimeDirectory,
 }
@@ -86,6 +87,7 @@ impl Launch {
             arguments: arguments.iter().map(ToString::to_string).collect(),
             environment: Vec::new(),
             nobody: None,
+            shell: None,
             binary: None,
             runtime_directory: RuntimeDirectory::new(),
         }
@@ -109,6 +111,14 @@ impl Launch {
     #[must_use]
     pub fn env(mut self, name: &str, value: &str) -> Self {
         self.environment.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// As root through a shell, which has its own view of the file system, does `script` first and then becomes the
+    /// daemon.
+    #[must_use]
+    pub fn after(mut self, script: &str) -> Self {
+        self.shell = Some(script.to_owned());
         self
     }
 
@@ -148,7 +158,15 @@ impl Launch {
     fn command(&self) -> Command {
         let binary = self.binary.clone().unwrap_or_else(binary);
         let mut command = match &self.nobody {
-            None => Command::new(&binary),
+            None => match &self.shell {
+                None => Command::new(&binary),
+                Some(script) => {
+                    let mut command = Command::new("unshare");
+                    command.args(["--mount", "--propagation=private", "sh", "-ec"]);
+                    command.arg(format!("{script}\nexec \"$0\" \"$@\"")).arg(&binary);
+                    command
+                }
+            },
             Some(capabilities) => {
                 // From its own folder: the way there may be closed to others, as /root is.
                 let mut command = Command::new("setpriv");

@@ -31,10 +31,11 @@ pub use control::{Answer, Control};
 pub use daemon::{Daemon, Launch, Output, RuntimeDirectory, binary, binary_without_program};
 pub use guest::{DefaultRoute, Guest, Held};
 pub use link::{Interface, Mac, Veth};
+pub use log::field;
 pub use namespace::Namespace;
 pub use packet::Sender;
 pub use solicit::{Checksum, Fragments, Solicit};
-pub use tap::Tap;
+pub use tap::{Tap, open_tun};
 
 /// Ends the test with a clear message unless it runs as root: a scenario that cannot run must not look like a success.
 pub fn require_root() {

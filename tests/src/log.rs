@@ -85,7 +85,8 @@ pub(crate) fn has_words(line: &str, words: &[&str]) -> bool {
 }
 
 /// The value of `name=value` in a line, up to the next space and without quotation marks.
-pub(crate) fn field(line: &str, name: &str) -> Option<String> {
+#[must_use]
+pub fn field(line: &str, name: &str) -> Option<String> {
     let (_, rest) = line.split_once(&format!(" {name}="))?;
     Some(rest.split(' ').next()?.replace('"', ""))
 }

@@ -31,7 +31,7 @@ impl Tap {
     /// Opens the device: it has carrier until [`Tap::close`].
     pub fn open(&mut self) {
         let name = self.interface.name();
-        self.handle = Some(self.interface.namespace().enter(|| attach(name)));
+        self.handle = Some(self.interface.namespace().enter(|| attach(name, libc::IFF_TAP)));
     }
 
     /// Closes it: carrier lost. The device stays.
@@ -46,7 +46,13 @@ impl Tap {
     }
 }
 
-fn attach(name: &str) -> File {
+/// Opens a tun device, which has no link-layer address: it has carrier as long as the file is held.
+#[must_use]
+pub fn open_tun(namespace: &Namespace, name: &str) -> File {
+    namespace.enter(|| attach(name, libc::IFF_TUN))
+}
+
+fn attach(name: &str, mode: i32) -> File {
     let file = OpenOptions::new().read(true).write(true).open("/dev/net/tun").expect("/dev/net/tun is there");
     // SAFETY: `ifreq` is plain data for which all zeroes is a value.
     let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
@@ -54,7 +60,7 @@ fn attach(name: &str) -> File {
         *to = from.cast_signed();
     }
     request.ifr_ifru.ifru_flags =
-        i16::try_from(libc::IFF_TAP | libc::IFF_NO_PI).expect("the flags are a 16-bit field");
+        i16::try_from(mode | libc::IFF_NO_PI).expect("the flags are a 16-bit field");
     // SAFETY: TUNSETIFF reads and writes one `ifreq`, which lives across the call.
     let result = unsafe { libc::ioctl(file.as_raw_fd(), libc::TUNSETIFF, &raw mut request) };
     assert_eq!(result, 0, "opening {name}: {}", std::io::Error::last_os_error());

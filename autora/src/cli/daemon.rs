@@ -9,13 +9,17 @@ use std::{
 use clap::{ValueEnum, builder::BoolishValueParser};
 
 use super::Seconds;
-use crate::sys::{
-    filter::{self, FilterMode},
-    sender::SendPath,
+use crate::{
+    logging::LogFormat,
+    sys::{
+        filter::{self, FilterMode},
+        sender::SendPath,
+    },
 };
 
 /// The daemon's arguments.
 #[derive(Clone, Debug, clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own on the command line")]
 pub struct DaemonArgs {
     /// Serve interfaces whose name this regular expression matches; anchor it with ^ and $
     #[arg(long, env = "AUTORA_INTERFACE_REGEX", value_name = "REGEX", default_value = "^$")]
@@ -51,6 +55,16 @@ pub struct DaemonArgs {
     #[arg(long, env = "AUTORA_PIO_PREFERRED_LIFETIME", value_name = "DURATION")]
     #[arg(help_heading = "What to advertise")]
     pub pio_preferred_lifetime: Option<Seconds>,
+
+    /// Tell guests the link-layer address, on links that have one of six bytes
+    #[arg(long, env = "AUTORA_SOURCE_LINK_LAYER_ADDRESS", value_parser = BoolishValueParser::new())]
+    #[arg(help_heading = "What to advertise")]
+    pub source_link_layer_address: bool,
+
+    /// Tell guests the link's MTU
+    #[arg(long, env = "AUTORA_MTU", value_parser = BoolishValueParser::new())]
+    #[arg(help_heading = "What to advertise")]
+    pub mtu: bool,
 
     /// What to do on SIGTERM and SIGINT
     #[arg(long, env = "AUTORA_ON_EXIT", value_name = "WHAT", default_value = "withdraw")]
@@ -98,10 +112,15 @@ pub struct DaemonArgs {
     #[arg(help_heading = "How to look in")]
     pub metrics_per_interface: bool,
 
-    /// How much to log, to standard error
+    /// How much to log
     #[arg(long, env = "AUTORA_LOG", value_name = "LEVEL", default_value = "info")]
     #[arg(help_heading = "How to run")]
     pub log_level: LogLevel,
+
+    /// The form of the log
+    #[arg(long, env = "AUTORA_LOG_FORMAT", value_name = "FORMAT", default_value = "text")]
+    #[arg(help_heading = "How to run")]
+    pub log_format: LogFormat,
 
     /// Send nothing and need no privilege: show what would be served, why the rest would not, and each RA
     #[arg(long, env = "AUTORA_DRY_RUN", value_parser = BoolishValueParser::new())]

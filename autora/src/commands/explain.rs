@@ -9,7 +9,7 @@ mod table;
 use std::process::ExitCode;
 
 use self::daemon::Daemon;
-use super::{EXIT_NOT_SERVED, Outcome, client::Socket, screen};
+use super::{EXIT_NOT_SERVED, NETLINK_ADVICE, Outcome, client::Socket, screen};
 use crate::{
     config,
     engine::{
@@ -108,8 +108,8 @@ fn policy(args: &Args) -> Result<Option<Policy>, Failure> {
 }
 
 fn look() -> Result<Snapshot, Failure> {
-    let mut queries = Queries::open().map_err(|error| Failure::new(&error))?;
-    queries.dump().map_err(|error| Failure::new(&error))
+    let mut queries = Queries::open().map_err(|error| Failure::new(&error).advise(NETLINK_ADVICE))?;
+    queries.dump().map_err(|error| Failure::new(&error).advise(NETLINK_ADVICE))
 }
 
 fn examine<'a>(args: &Args, policy: Option<&'a Policy>, snapshot: &Snapshot) -> Findings<'a> {

@@ -2,13 +2,18 @@
 
 use std::process::ExitCode;
 
-use super::{Outcome, screen};
+use super::{NETLINK_ADVICE, Outcome, screen};
 use crate::{
     cli::DaemonArgs,
     config::Config,
-    daemon,
+    daemon::{self, StartError},
     error::{self, EXIT_USAGE, Failure},
-    logging,
+    logging::{self, LogError},
+    sys::{
+        filter::LoadError,
+        receiver,
+        sender::{self, SendPath},
+    },
 };
 
 /// Runs the daemon until it is asked to stop, or checks its settings if that is all that is wanted.
@@ -25,15 +30,55 @@ pub fn run(args: &DaemonArgs) -> Outcome {
         screen::show(&config.to_string())?;
         return Ok(ExitCode::SUCCESS);
     }
-    logging::set_up(config.log_level.into());
+    logging::set_up(config.log_level.into(), config.log_format).map_err(|error| no_log(&error))?;
     for warning in &config.warnings {
         tracing::warn!("{warning}");
     }
-    run_daemon(config).map_err(|error| Failure::new(&error))?;
+    run_daemon(config).map_err(|error| no_start(&error))?;
     Ok(ExitCode::SUCCESS)
 }
 
-fn run_daemon(config: Config) -> Result<(), daemon::StartError> {
+fn no_log(error: &LogError) -> Failure {
+    let failure = Failure::new(error);
+    match error {
+        LogError::Journal(_) => failure.advise("start systemd-journald, or choose --log-format text or json"),
+        LogError::Again(_) => failure,
+    }
+}
+
+fn no_start(error: &StartError) -> Failure {
+    let failure = Failure::new(error);
+    match advice(error) {
+        Some(advice) => failure.advise(advice),
+        None => failure,
+    }
+}
+
+/// What to do about it, where the error does not say so itself.
+const fn advice(error: &StartError) -> Option<&'static str> {
+    match error {
+        StartError::Filter(LoadError::Permission)
+        | StartError::Receiver(receiver::OpenError::Permission)
+        | StartError::Sender(sender::OpenError::NotPermitted(_)) => None,
+        StartError::Filter(LoadError::NoProgram | LoadError::Verifier { .. } | LoadError::Unsupported(_)) => {
+            Some("--filter classic needs none")
+        }
+        StartError::Receiver(receiver::OpenError::Socket(_)) => Some(
+            "it takes a kernel with IPv6 (ipv6.disable=1 turns it off), and a sandbox that allows AF_INET6",
+        ),
+        StartError::Sender(sender::OpenError::Failed { path: SendPath::Packet, .. }) => {
+            Some("a sandbox must allow AF_PACKET, and --send raw does without")
+        }
+        StartError::Sender(sender::OpenError::Failed { path: SendPath::Raw, .. }) => {
+            Some("a sandbox must allow AF_INET6")
+        }
+        StartError::Netlink(_) | StartError::Dump(_) => Some(NETLINK_ADVICE),
+        StartError::Privileges(_) => Some("a sandbox must allow capset(2)"),
+        StartError::Io(_) => Some("see the limit of open files (ulimit -n)"),
+    }
+}
+
+fn run_daemon(config: Config) -> Result<(), StartError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
     runtime.block_on(daemon::run(config))
 }

@@ -16,6 +16,7 @@ use crate::{
     },
     sys::{
         filter::{self, Counters, ServeError},
+        netlink::QueryError,
         sender::SendPath,
     },
 };
@@ -195,26 +196,31 @@ pub(super) fn solicited(fleet: &Fleet, index: IfIndex, answer: Option<Answer>) {
     }
 }
 
-pub(super) fn sent(name: &str, send: &Send, next_in: Option<Duration>, failed_before: u32) {
-    let ifindex = send.index.get();
-    if failed_before > 0 {
-        info!(interface = %name, ifindex, failed_before, "sending works again");
-    }
-    let cause = send.cause.name();
+pub(super) fn sends_again(name: &str, send: &Send, failed_before: u32) {
+    info!(interface = %name, ifindex = send.index.get(), failed_before, "sending works again");
+}
+
+pub(super) fn sent(name: &str, send: &Send, next_in: Option<Duration>) {
+    let (ifindex, cause) = (send.index.get(), send.cause.name());
     trace!(interface = %name, ifindex, source = %send.source, cause, ?next_in, "sent an RA");
 }
 
-/// The first failure of a row is news, the others are not.
-pub(super) fn send_failed(name: &str, send: &Send, error: &io::Error, failures: u32) {
+pub(super) fn send_failed(name: &str, send: &Send, error: &io::Error, failures: u32, is_news: bool) {
     let (ifindex, cause) = (send.index.get(), send.cause.name());
-    if failures == 1 {
+    if is_news {
         warn!(interface = %name, ifindex, cause, %error, "an RA could not be sent: trying again until it can");
     } else {
         trace!(interface = %name, ifindex, cause, %error, failures, "an RA could not be sent");
     }
 }
 
-pub(super) fn heartbeat(counts: Counts, tally: &Tally, totals: &Counters, socket_drops: u32) {
+pub(super) fn heartbeat(
+    counts: Counts,
+    tally: &Tally,
+    totals: &Counters,
+    socket_drops: u32,
+    lines_held_back: u64,
+) {
     let Counts { served, without_carrier, refused } = counts;
     let Tally { unsolicited, solicited, finals, send_failures, solicitations, resyncs, .. } = tally;
     info!(
@@ -229,6 +235,7 @@ pub(super) fn heartbeat(counts: Counts, tally: &Tally, totals: &Counters, socket
         packets = %by_reason(totals),
         socket_drops,
         resyncs,
+        lines_held_back,
         "heartbeat"
     );
 }
@@ -246,10 +253,12 @@ fn by_reason(totals: &Counters) -> String {
 }
 
 /// An entry of the filter's map could not be written: it heals itself after 4 s, or there is nothing behind it.
-pub(super) fn map_write(index: IfIndex, result: io::Result<()>) {
-    if let Err(error) = result {
-        warn!(ifindex = index.get(), %error, "the filter's map could not be written");
-    }
+pub(super) fn map_write_failed(index: IfIndex, error: &io::Error) {
+    warn!(ifindex = index.get(), %error, "the filter's map could not be written");
+}
+
+pub(super) fn unreadable(index: IfIndex, error: &QueryError) {
+    warn!(ifindex = index.get(), %error, "an interface could not be read: trying again with all the others");
 }
 
 fn join(separator: &str, items: impl IntoIterator<Item = impl fmt::Display>) -> String {

@@ -21,6 +21,7 @@ use super::{
     },
     eligibility::{self, Policy, Reason, Service, Verdict},
     interface::Interface,
+    link_options::LinkOptions,
     memory::{Completeness, Memory, Past, Remembered},
 };
 use crate::{
@@ -33,6 +34,7 @@ use crate::{
 pub struct Fleet {
     policy: Policy,
     parameters: Parameters,
+    link_options: LinkOptions,
     members: HashMap<IfIndex, Member>,
     deadlines: BTreeSet<(Instant, IfIndex)>,
     actions: VecDeque<Action>,
@@ -129,6 +131,7 @@ impl Fleet {
         Self {
             policy,
             parameters,
+            link_options: LinkOptions::default(),
             members: HashMap::new(),
             deadlines: BTreeSet::new(),
             actions: VecDeque::new(),
@@ -137,6 +140,12 @@ impl Fleet {
             may_have_sent: None,
             has_news: false,
         }
+    }
+
+    /// With these facts of each link in its advertisements.
+    #[must_use]
+    pub fn with_link_options(self, link_options: LinkOptions) -> Self {
+        Self { link_options, ..self }
     }
 
     /// Takes over at `now` from a daemon that ended, before anything is looked at.
@@ -359,6 +368,12 @@ impl Fleet {
             .filter(|(_, verdict)| **verdict != Verdict::Ignore)
     }
 
+    /// One interface, with its verdict, if it matches or did a moment ago.
+    #[must_use]
+    pub fn verdict_of(&self, index: IfIndex) -> Option<(&Interface, &Verdict)> {
+        self.members.get(&index).map(|member| (&member.seen, &member.verdict))
+    }
+
     /// The name under which the interface was last seen, and when the next advertisement is due there.
     #[must_use]
     pub fn schedule_of(&self, index: IfIndex) -> Option<(&str, Option<Instant>)> {
@@ -374,7 +389,8 @@ impl Fleet {
                 if mem::replace(&mut member.in_map, true) { Action::Answered } else { Action::Serve };
             self.actions.push_back(action(index));
         }
-        let advert = member.advertiser.message(transmission, &self.parameters, now);
+        let mut advert = member.advertiser.message(transmission, &self.parameters, now);
+        advert.options.splice(..0, self.link_options.of(&member.seen));
         let Transmission { source, cause } = transmission;
         self.actions.push_back(Action::Send(Send { index, source, cause, advert }));
     }

@@ -8,6 +8,7 @@ pub mod eligibility;
 pub mod explanation;
 pub mod fleet;
 pub mod interface;
+pub mod link_options;
 pub mod memory;
 mod time;
 

@@ -217,6 +217,7 @@ fn the_exit_code_says_whether_all_are_served() {
         (&["vm1"][..], 0, &["vm1 would be served from fe80::", "2001:db8:0:1::/64"][..]),
         (&["vm2"], 3, &["vm2 would not be served: forwarding-off", "FAIL  forwarding"]),
         (&["vm1", "vm2"], 3, &["vm1 would be served", "vm2 would not be"]),
+        (&["vm1", "vm3"], 3, &["vm1 would be served", "vm3 does not exist"]),
         (&["vm3"], 3, &["vm3 does not exist", "similar: vm1, vm2"]),
         (&[], 0, &["INTERFACE", "vm1        yes", "vm2        no      forwarding-off", "lo"]),
         (&["--interface-regex=^vm1$"], 0, &["1 served", "does not match"]),

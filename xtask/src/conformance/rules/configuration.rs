@@ -50,7 +50,7 @@ pub(super) const VARIABLES: Section = Section {
         plain("adv-managed-flag", "AdvManagedFlag: M, FALSE by default.").deviates("fixed-variables", GOLDEN),
         plain("adv-other-config-flag", "AdvOtherConfigFlag: O, FALSE by default.")
             .deviates("fixed-variables", GOLDEN),
-        plain("adv-link-mtu", "AdvLinkMTU: the MTU option, none by default.")
+        plain("adv-link-mtu", "AdvLinkMTU: the MTU option, none by default. (Else the link's own.)")
             .deviates("fixed-variables", GOLDEN),
         must(5, "adv-reachable-time", "AdvReachableTime: at most an hour, 0 (unspecified) by default.")
             .deviates("fixed-variables", GOLDEN),

@@ -25,8 +25,8 @@ pub(crate) const DEVIATIONS: &[Deviation] = &[
     Deviation {
         name: "fixed-variables",
         reason: "Cur Hop Limit, Reachable Time and Retrans Timer are always 0 (unspecified), \
-                 M and O are never set (there is no DHCPv6), there is no MTU option, and the \
-                 prefix has L=0 (guests of one hypervisor are strangers to one another) and \
+                 M and O are never set (there is no DHCPv6), an MTU option has the link's own \
+                 MTU or is left out, and the prefix has L=0 (guests of one hypervisor are strangers to one another) and \
                  A=1 (guests are there to make addresses).",
     },
     Deviation {

@@ -63,8 +63,11 @@ pub(super) const CONTENT: Section = Section {
         plain("cur-hop-limit", "Cur Hop Limit: as configured. (Always 0.)").shown(GOLDEN),
         plain("reachable-time", "Reachable Time: as configured. (Always 0.)").shown(GOLDEN),
         plain("retrans-timer", "Retrans Timer: as configured. (Always 0.)").shown(GOLDEN),
-        may("source-link-layer-address", "The source link-layer address option may be left out. (It is.)")
-            .shown(GOLDEN),
+        may(
+            "source-link-layer-address",
+            "The source link-layer address option may be left out. (It is by default.)",
+        )
+        .shown(GOLDEN),
         plain("mtu", "No MTU option where none is configured.").shown(GOLDEN),
         plain(
             "prefix-information",

@@ -1,0 +1,184 @@
+//! No interface fills the log: a guest that lets its carrier flap, or makes sending fail again and again, gets a handful
+//! of lines, then one every few seconds, and one that says how many there were beside these.
+
+use std::{collections::HashMap, time::Duration};
+
+use tracing::info;
+
+use crate::{
+    addr::IfIndex,
+    engine::{
+        Fleet, Instant,
+        eligibility::{Service, Verdict},
+    },
+};
+
+/// How many lines about one interface may come at once.
+const BURST: u32 = 10;
+
+/// After that, one for each of these.
+const REFILL: Duration = Duration::from_secs(6);
+
+/// A bucket of tokens for each interface that was told of lately; a line costs one. Nothing is due at any time: a bucket
+/// is a point in time, at which it will be full again.
+#[derive(Debug, Default)]
+pub(super) struct Hush {
+    buckets: HashMap<IfIndex, Bucket>,
+    /// All lines that were held back.
+    total: u64,
+}
+
+#[derive(Debug)]
+struct Bucket {
+    full_at: Instant,
+    held: u64,
+}
+
+impl Hush {
+    /// Whether a line about the interface may be written now. If so, and some were held back before it, says that first.
+    pub(super) fn admits(&mut self, index: IfIndex, fleet: &Fleet, now: Instant) -> bool {
+        match self.take(index, now) {
+            Some(0) => true,
+            Some(held) => {
+                say(index, held, fleet);
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// Once in a while: says what was held back where nothing more came, and forgets the buckets that are full.
+    pub(super) fn sweep(&mut self, fleet: &Fleet, now: Instant) {
+        for (index, held) in self.settle(now) {
+            say(index, held, fleet);
+        }
+    }
+
+    /// How many lines were held back in all.
+    pub(super) const fn total(&self) -> u64 {
+        self.total
+    }
+
+    /// Takes a token: how many lines were held back before this one, or `None` if this one is, too.
+    fn take(&mut self, index: IfIndex, now: Instant) -> Option<u64> {
+        let bucket = self.buckets.entry(index).or_insert(Bucket { full_at: now, held: 0 });
+        if bucket.take(now) {
+            return Some(std::mem::take(&mut bucket.held));
+        }
+        bucket.held += 1;
+        self.total += 1;
+        None
+    }
+
+    /// Interfaces whose held lines can be told of now, and how many they are.
+    fn settle(&mut self, now: Instant) -> Vec<(IfIndex, u64)> {
+        self.buckets.retain(|_, bucket| bucket.held > 0 || bucket.full_at > now);
+        let mut told = Vec::new();
+        for (index, bucket) in &mut self.buckets {
+            if bucket.held > 0 && bucket.take(now) {
+                told.push((*index, std::mem::take(&mut bucket.held)));
+            }
+        }
+        told
+    }
+}
+
+impl Bucket {
+    fn take(&mut self, now: Instant) -> bool {
+        let full_at = self.full_at.max(now) + REFILL;
+        let has_one = full_at <= now + REFILL * BURST;
+        if has_one {
+            self.full_at = full_at;
+        }
+        has_one
+    }
+}
+
+/// With what became of the interface: that may have been in a line that nobody saw.
+fn say(index: IfIndex, held_back: u64, fleet: &Fleet) {
+    let (name, state) = match fleet.verdict_of(index) {
+        Some((interface, verdict)) => (interface.name.as_str(), state(verdict)),
+        None => ("", "gone"),
+    };
+    info!(interface = %name, ifindex = index.get(), held_back, now = state, "lines were held back");
+}
+
+const fn state(verdict: &Verdict) -> &'static str {
+    match verdict {
+        Verdict::Serve(Service { carrier: true, .. }) => "serving",
+        Verdict::Serve(Service { carrier: false, .. }) => "paused",
+        Verdict::Refuse(_) => "not serving",
+        Verdict::Ignore => "no longer matching",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: u64) -> Instant {
+        Instant::from_boot(Duration::from_secs(1_000 + seconds))
+    }
+
+    fn interface(index: u32) -> IfIndex {
+        IfIndex::new(index).unwrap()
+    }
+
+    #[test]
+    fn a_burst_then_one_every_few_seconds_which_says_how_many_were_held_back() {
+        let mut hush = Hush::default();
+        for line in 0..10 {
+            assert_eq!(hush.take(interface(1), at(0)), Some(0), "line {line}");
+        }
+        for (seconds, expected) in [
+            (0, None),
+            (0, None),
+            (5, None),
+            (6, Some(3)),
+            (6, None),
+            (11, None),
+            (12, Some(2)),
+            // A quiet minute, and everything is as at the beginning.
+            (80, Some(0)),
+        ] {
+            assert_eq!(hush.take(interface(1), at(seconds)), expected, "at {seconds} s");
+        }
+        for line in 1..10 {
+            assert_eq!(hush.take(interface(1), at(80)), Some(0), "line {line}");
+        }
+        assert_eq!(hush.take(interface(1), at(80)), None);
+        assert_eq!(hush.total(), 6);
+    }
+
+    #[test]
+    fn a_flood_costs_a_bounded_number_of_lines() {
+        let mut hush = Hush::default();
+        let hour = 3_600_u32;
+        // A hundred lines a second, for an hour.
+        let written = (0..hour)
+            .map(|second| (0..100).filter(|_| hush.take(interface(1), at(second.into())).is_some()).count());
+        assert_eq!(written.sum::<usize>(), 10 + 600 - 1);
+    }
+
+    #[test]
+    fn one_interface_hushes_no_other() {
+        let mut hush = Hush::default();
+        let written =
+            |hush: &mut Hush, index| (0..30).filter(|_| hush.take(interface(index), at(0)).is_some()).count();
+        assert_eq!((written(&mut hush, 1), written(&mut hush, 2)), (10, 10));
+    }
+
+    #[test]
+    fn what_was_held_back_is_told_in_time_and_full_buckets_are_forgotten() {
+        let mut hush = Hush::default();
+        for _ in 0..15 {
+            hush.take(interface(1), at(0));
+        }
+        hush.take(interface(2), at(0));
+        assert_eq!(hush.settle(at(5)), [], "still empty");
+        assert_eq!(hush.settle(at(7)), [(interface(1), 5)]);
+        assert_eq!(hush.buckets.len(), 1, "the other was full");
+        assert_eq!(hush.settle(at(80)), []);
+        assert!(hush.buckets.is_empty());
+    }
+}

@@ -1,0 +1,56 @@
+//! A guest that makes the daemon talk: no interface fills the log.
+
+use std::{thread, time::Duration};
+
+use autora_tests::{Daemon, Namespace, Tap, field};
+
+use crate::bench::{Line, SOON, rarely};
+
+/// As many lines about an interface may come at once; then one each 6 s.
+const BURST: usize = 10;
+const REFILL: Duration = Duration::from_secs(6);
+
+const FLAPS: usize = 40;
+
+#[test]
+fn a_flapping_carrier_does_not_fill_the_log() {
+    let (host, guest) = (Namespace::host(), Namespace::quiet());
+    // Of a tap the kernel announces each flap at once, of a veth one a second.
+    let mut flapping = Tap::new(&host, "vm1");
+    flapping.open();
+    flapping.interface.wait_link_local();
+    flapping.interface.add_address("2001:db8:0:1::1/64");
+    let calm = Line::new(&host, &guest, 2);
+    let daemon =
+        Daemon::start(&host, &rarely(&["--forwarding-resync-interval=1s", "--heartbeat-interval=1s"]));
+    daemon.wait_serving("vm1", SOON);
+    daemon.wait_serving("vm2", SOON);
+
+    for _ in 0..FLAPS {
+        flapping.close();
+        thread::sleep(Duration::from_millis(50));
+        flapping.open();
+        thread::sleep(Duration::from_millis(50));
+    }
+    let about = |name: &str| daemon.lines_with(&[&format!("interface={name}")]);
+    let written = about("vm1");
+    // The flaps took a little more than 4 s, and so may the machine.
+    assert!((BURST..=BURST + 2).contains(&written.len()), "{written:#?}");
+    assert_eq!(about("vm2").len(), 1, "the control: as ever");
+    calm.link.guest.set("down");
+    daemon.wait_for_log(&["paused", "interface=vm2"], SOON);
+
+    // Nothing more comes, and still it is told how many there were, and what became of it.
+    thread::sleep(REFILL);
+    let told = daemon.wait_for_log(&["held back", "interface=vm1"], SOON);
+    assert!(told.contains("now=\"serving\""), "{told}");
+    let all: usize = daemon
+        .lines_with(&["held back", "interface=vm1"])
+        .iter()
+        .map(|line| {
+            field(line, "held_back").and_then(|number| number.parse::<usize>().ok()).expect("a number")
+        })
+        .sum();
+    assert!(all > FLAPS, "each flap is two lines: {all} held back, {written:#?}");
+    daemon.wait_for_log(&["heartbeat", &format!("lines_held_back={all}")], SOON);
+}

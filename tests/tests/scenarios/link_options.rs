@@ -1,0 +1,107 @@
+//! What advertisements say of their link when they are asked to, and what a guest's kernel makes of it.
+
+use std::{fs, time::Duration};
+
+use autora::wire::NdOption;
+use autora_tests::{Advert, Capture, Daemon, Guest, Mac, Namespace, Veth, eventually};
+use nix::sys::signal::Signal;
+
+use crate::bench::{FLOOR, MAX_DELAY, SLACK, SOON, on_both_paths};
+
+const BOTH: &[&str] = &["--source-link-layer-address", "--mtu"];
+const OFTEN: &[&str] = &["--interface-regex=^vm[0-9]+$", "--min-ra-interval=3s", "--max-ra-interval=4s"];
+
+on_both_paths!(they_ride_along_follow_the_link_and_reach_the_guest);
+
+/// The options in front of the prefixes.
+fn of_the_link(advert: &Advert) -> Vec<NdOption> {
+    let is_prefix = |option: &&NdOption| matches!(option, NdOption::PrefixInformation(_));
+    let options = &advert.advert.options;
+    let front: Vec<_> = options.iter().take_while(|option| !is_prefix(option)).cloned().collect();
+    assert!(
+        options[front.len()..].iter().all(|option| is_prefix(&option)),
+        "the prefixes come last: {options:?}"
+    );
+    assert_eq!(advert.prefixes().len(), 1);
+    front
+}
+
+fn both(address: Mac, mtu: u32) -> Vec<NdOption> {
+    vec![NdOption::SourceLinkLayerAddress(address.0), NdOption::Mtu(mtu)]
+}
+
+fn they_ride_along_follow_the_link_and_reach_the_guest(arguments: &[&str]) {
+    let (host, guest) = (Namespace::host(), Guest::new());
+    let link = Veth::new((&host, "vm1"), (guest.namespace(), "eth0"));
+    link.host.add_address("2001:db8:0:1::1/64");
+    link.host.set("mtu 1400");
+    let mut capture = Capture::on(&link.guest);
+    let mtu = || {
+        let path = "/proc/sys/net/ipv6/conf/eth0/mtu";
+        let text = guest.namespace().enter(|| fs::read_to_string(path)).expect("the guest has the interface");
+        text.trim().parse::<u32>().expect("a number")
+    };
+    let neighbour = |mac: Mac| {
+        let known = guest.namespace().ip("-6 neighbour show dev eth0");
+        known.contains(&format!("{} lladdr {mac} router", link.host.link_local()))
+    };
+    assert!(mtu() == 1500 && !neighbour(link.host.mac()), "nobody spoke yet");
+
+    let mut daemon = Daemon::start(&host, &[OFTEN, BOTH, arguments].concat());
+    assert_eq!(of_the_link(&capture.expect_advert(SOON)), both(link.host.mac(), 1400));
+    eventually(SOON, "the guest's MTU", || (mtu() == 1400).then_some(()));
+    eventually(SOON, "the guest's neighbour", || neighbour(link.host.mac()).then_some(()));
+
+    // Others from now on: the next advertisement says so, and comes in its own time.
+    let other = Mac::unique();
+    link.host.set("mtu 1300");
+    link.host.set(&format!("address {other}"));
+    let next = capture.expect_advert(Duration::from_secs(4) + SLACK);
+    assert_eq!(of_the_link(&next), both(other, 1300));
+    eventually(SOON, "the guest's other MTU", || (mtu() == 1300).then_some(()));
+    eventually(SOON, "the guest's other neighbour", || neighbour(other).then_some(()));
+
+    daemon.signal(Signal::SIGTERM);
+    assert_eq!(daemon.wait_exit(SOON), 0);
+    let last = capture.adverts_within(Duration::ZERO).pop().expect("a final one");
+    assert!(last.is_final());
+    assert_eq!(of_the_link(&last), both(other, 1300));
+}
+
+#[test]
+fn each_is_asked_for_on_its_own() {
+    let (host, guest) = (Namespace::host(), Namespace::quiet());
+    let link = Veth::new((&host, "vm1"), (&guest, "g1"));
+    link.host.add_address("2001:db8:0:1::1/64");
+    let mac = link.host.mac();
+    for (arguments, expected) in [
+        (&[][..], vec![]),
+        (&["--mtu"], vec![NdOption::Mtu(1500)]),
+        (&["--source-link-layer-address"], vec![NdOption::SourceLinkLayerAddress(mac.0)]),
+    ] {
+        let mut capture = Capture::on(&link.guest);
+        let _daemon = Daemon::start(&host, &[&["--on-exit=keep"], OFTEN, arguments].concat());
+        assert_eq!(of_the_link(&capture.expect_advert(SOON)), expected, "{arguments:?}");
+    }
+}
+
+/// A tunnel's address has four bytes, or none.
+#[test]
+fn a_link_without_an_address_of_six_bytes_says_none() {
+    let host = Namespace::host();
+    host.ip("tuntap add dev vm1 mode tun");
+    host.ip("link set vm1 up");
+    let _device = autora_tests::open_tun(&host, "vm1");
+    host.ip("address add fe80::1/64 dev vm1 nodad");
+    host.ip("address add 2001:db8:0:1::1/64 dev vm1 nodad");
+    let daemon = Daemon::start(&host, &[&["--dry-run"], OFTEN, BOTH].concat());
+    daemon.wait_for_log(&["mtu 1500"], SOON);
+    daemon.wait_for_log(&["prefix 2001:db8:0:1::/64"], FLOOR + MAX_DELAY);
+    assert!(daemon.lines_with(&["source link-layer address"]).is_empty(), "{:#?}", daemon.log());
+
+    // The control: beside it a link that has one.
+    let guest = Namespace::quiet();
+    let link = Veth::new((&host, "vm2"), (&guest, "g2"));
+    link.host.add_address("2001:db8:0:2::1/64");
+    daemon.wait_for_log(&["source link-layer address", &link.host.mac().to_string()], SOON);
+}

@@ -1,0 +1,116 @@
+//! What the service manager is told: when the daemon is ready, how many interfaces it serves, and that it is alive.
+
+use std::{
+    os::unix::net::UnixDatagram,
+    thread,
+    time::{Duration, Instant},
+};
+
+use autora_tests::{Launch, Namespace, RuntimeDirectory, eventually};
+use nix::sys::signal::Signal;
+
+use crate::bench::{Line, SLACK, SOON, rarely};
+
+/// The other end of `sd_notify(3)`.
+struct ServiceManager {
+    socket: UnixDatagram,
+    directory: RuntimeDirectory,
+}
+
+impl ServiceManager {
+    fn new() -> Self {
+        let directory = RuntimeDirectory::new();
+        let socket = UnixDatagram::bind(directory.path().join("notify")).expect("a path that nobody uses");
+        socket.set_nonblocking(true).expect("it is a socket");
+        Self { socket, directory }
+    }
+
+    /// A daemon that it starts.
+    fn launch(&self) -> Launch {
+        let path = self.directory.path().join("notify");
+        Launch::new(&rarely(&["--heartbeat-interval=0s", "--forwarding-resync-interval=1h"]))
+            .env("NOTIFY_SOCKET", path.to_str().expect("a plain path"))
+    }
+
+    /// What it was told since it was last asked.
+    fn told(&self) -> Vec<String> {
+        let mut buffer = [0; 4096];
+        let messages =
+            std::iter::from_fn(|| self.socket.recv(&mut buffer).ok().map(|len| text(&buffer[..len])));
+        messages.collect()
+    }
+
+    fn wait_for(&self, line: &str) {
+        eventually(SOON, line, || {
+            self.told().iter().any(|told| told.lines().any(|one| one == line)).then_some(())
+        });
+    }
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+fn signs(told: &[String]) -> usize {
+    told.iter().filter(|message| message.lines().any(|line| line == "WATCHDOG=1")).count()
+}
+
+#[test]
+fn the_loop_gives_signs_of_life_unless_it_hangs() {
+    let manager = ServiceManager::new();
+    let host = Namespace::host();
+    let daemon = manager.launch().env("WATCHDOG_USEC", "1000000").start(&host);
+    manager.wait_for("READY=1");
+    // Twice a second, and nothing else wakes this daemon.
+    thread::sleep(Duration::from_millis(3_250));
+    let count = signs(&manager.told());
+    assert!((6..=8).contains(&count), "{count} in 3.25 s");
+
+    daemon.signal(Signal::SIGSTOP);
+    thread::sleep(SLACK);
+    manager.told();
+    thread::sleep(Duration::from_secs(2));
+    assert_eq!(manager.told(), [""; 0], "it hangs");
+    daemon.signal(Signal::SIGCONT);
+    manager.wait_for("WATCHDOG=1");
+}
+
+#[test]
+fn without_a_watchdog_there_are_no_signs() {
+    let manager = ServiceManager::new();
+    let host = Namespace::host();
+    let _daemon = manager.launch().start(&host);
+    manager.wait_for("READY=1");
+    // Somebody else's: the variable was inherited.
+    let _other = manager.launch().env("WATCHDOG_USEC", "1000000").env("WATCHDOG_PID", "1").start(&host);
+    manager.wait_for("READY=1");
+    thread::sleep(Duration::from_secs(2));
+    assert_eq!(signs(&manager.told()), 0);
+}
+
+#[test]
+fn the_status_follows_the_counts_and_does_not_flood() {
+    let manager = ServiceManager::new();
+    let (host, guest) = (Namespace::host(), Namespace::quiet());
+    let line = Line::new(&host, &guest, 1);
+    let _daemon = manager.launch().start(&host);
+    manager.wait_for("STATUS=serving 1, without a carrier 0, not serving 0");
+    line.link.host.sysctl("forwarding", 0);
+    manager.wait_for("STATUS=serving 0, without a carrier 0, not serving 1");
+    // A hundred changes within two or three seconds.
+    let began = Instant::now();
+    for _ in 0..50 {
+        line.link.host.sysctl("forwarding", 1);
+        thread::sleep(Duration::from_millis(20));
+        line.link.host.sysctl("forwarding", 0);
+        thread::sleep(Duration::from_millis(20));
+    }
+    line.link.host.sysctl("forwarding", 1);
+    let mut told = manager.told();
+    eventually(SOON, "the last status", || {
+        told.extend(manager.told());
+        told.last().is_some_and(|last| last.contains("STATUS=serving 1,")).then_some(())
+    });
+    let seconds = usize::try_from(began.elapsed().as_secs()).expect("a few");
+    assert!(told.len() <= seconds + 2, "{told:#?} within {seconds} s");
+}
