@@ -20,9 +20,11 @@ address by SLAAC and takes a default route through this host.";
 
 const EXAMPLES: &str = "\
 Examples:
-  autora --interface-regex '^tap-vm-[0-9]+$' --dry-run   see what would be served, and why the rest would not
-  autora --interface-regex '^tap-vm-[0-9]+$'             serve every guest, now and those that come later
-  autora --interface-regex '^vnet[0-9]+$' --check        check the settings and show what follows from them
+  autora --interface-regex '^vm[0-9]+$' --dry-run   what would be served
+  autora --interface-regex '^vm[0-9]+$' --check     the settings, as understood
+  autora --interface-regex '^vm[0-9]+$'             serve them
+  autora explain vm7                                why does vm7 get no RA?
+  autora status                                     what the daemon does
 
 Privileges: CAP_NET_RAW and CAP_BPF, both given up once everything is open. --filter classic does without CAP_BPF; \
 --dry-run and --check need none.
@@ -52,7 +54,7 @@ pub enum Command {
     Explain(commands::explain::Args),
     /// Show what the running daemon does, on which interfaces
     Status(commands::status::Args),
-    /// Wait until an interface is advertised on
+    /// Wait until the first RA has left on an interface
     Wait(commands::wait::Args),
     /// Show what happens, as it happens
     Monitor(commands::monitor::Args),

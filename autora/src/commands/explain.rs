@@ -26,8 +26,8 @@ use crate::{
 
 const AFTER_HELP: &str = "\
 Examples:
-  autora explain tap-vm-7                                every test of one interface, and what helps
-  autora explain --interface-regex '^tap-vm-[0-9]+$'     a line for each interface: served, or why not
+  autora explain tap-vm-7                         every test, and what helps
+  autora explain --interface-regex '^vm[0-9]+$'   a line for each interface
   autora explain --json tap-vm-7 | jq '.interfaces[].reasons[].name'
 
 Without a regular expression names are not tested. A link without a carrier counts as served: serving only pauses.

@@ -21,10 +21,10 @@ use crate::{
 
 const AFTER_HELP: &str = "\
 Examples:
-  autora status                           all interfaces that match
+  autora status                          all interfaces that match
   autora status 'tap-vm-*' --state refused
-  autora status --sort last-ra --watch    those that have waited longest, refreshed every 2 s
-  autora status --json | jq -r '.interfaces[] | select(.state == \"refused\") | .name'
+  autora status --sort last-ra --watch   those that have waited longest, live
+  autora status --json | jq -r '.interfaces[] | select(.overdue) | .name'
 
 Exit codes: 0 the daemon answers; 2 wrong usage; 1 anything else, such as no daemon.";
 

@@ -41,6 +41,21 @@ fn there_is_one_for_each_command_and_groff_has_no_complaints() {
     }
 }
 
+/// Those of `--help`, where clap would break a longer line.
+#[test]
+fn examples_fit_into_80_columns() {
+    let cli = Cli::command();
+    let mut examples = 0;
+    for command in std::iter::once(&cli).chain(cli.get_subcommands()) {
+        let words = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+        for line in words.lines().filter(|line| line.starts_with("  ")) {
+            assert!(line.len() <= 80, "{line}");
+            examples += 1;
+        }
+    }
+    assert!(examples > 8, "{examples}");
+}
+
 /// At 80 columns, without any emphasis.
 fn formatted(page: &Path) -> String {
     let groff = ["-man", "-Tutf8", "-ww", "-rLL=80n", "-P-c", "-P-b", "-P-u"];
