@@ -374,8 +374,10 @@ fn an_interrupted_listing_takes_nothing_away() {
 fn in_a_listing_announcements_know_better() {
     let mut scene = Scene::new();
     scene.0.begin_listing();
-    scene.hear(&[address_gone(7, GLOBAL), made(8, "tap8"), link_gone(8)]);
+    let smaller = NewLink { mtu: 1400, ..link(7, "tap7") };
+    scene.hear(&[smaller.whole(), address_gone(7, GLOBAL), made(8, "tap8"), link_gone(8)]);
     scene.list_on(true, true, &[link(7, "tap7"), link(8, "tap8")], &tap7());
+    assert_eq!(scene.0.interfaces()[0].mtu, 1400);
     assert_eq!(scene.said(), ["seen #7 tap7 with 1", "gone #8"]);
     assert_eq!(scene.doubts(), NOBODY);
 }
