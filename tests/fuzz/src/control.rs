@@ -8,6 +8,7 @@ use autora::{
     control::{
         Facts, Scope, Service,
         events::Events,
+        limits::{ALIVE_INTERVAL, STALL_LIMIT},
         model::Filter,
         query::{Overview, Queries, Query, Row, channel},
         serve,
@@ -24,7 +25,6 @@ use tokio::{
     io::{AsyncReadExt, AsyncWriteExt, duplex, split},
     runtime,
     sync::watch,
-    task::yield_now,
     time::timeout,
 };
 
@@ -42,11 +42,11 @@ const SHORTEST_REQUEST: usize = 10;
 /// Room of the connection in each direction: small, so that both sides have to wait for each other.
 const ROOM: usize = 512;
 
-/// All is in memory and on one thread: when so many turns bring nothing, nothing comes any more.
-const QUIET: u32 = 50;
+/// Time stands still while anything is left to do, so that in this long nothing comes any more.
+const QUIET: Duration = Duration::from_secs(1);
 
-/// A connection that has heard all that its client has to say ends at once.
-const LIMIT: Duration = Duration::from_secs(10);
+/// A connection whose client is gone ends by then: with the next line of events at the latest.
+const NOTICED: Duration = ALIVE_INTERVAL.saturating_add(STALL_LIMIT);
 
 /// Each path, and what is odd about some requests.
 pub fn prepare() {
@@ -74,23 +74,22 @@ pub fn check(bytes: &[u8]) {
     let Some((&first, said)) = bytes.split_first() else { return };
     let scope = if first & 0x80 == 0 { Scope::Everything } else { Scope::Metrics };
     let piece = usize::from(first & 0x7f) + 1;
-    let runtime = runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
-    let answers = runtime.block_on(async {
-        timeout(LIMIT, converse(said, piece, scope)).await.expect("the connection does not end")
-    });
+    let runtime = runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+    let answers = runtime.expect("a runtime").block_on(converse(said, piece, scope));
     let most = (said.len() / SHORTEST_REQUEST + 1) * MOST_PER_REQUEST;
     assert!(answers.len() <= most, "{} bytes for {} bytes", answers.len(), said.len());
     check_answers(&answers);
 }
 
-/// Says it all, and returns all that is answered.
+/// Says it all, and returns all that is answered until nothing comes any more. Then the client is gone, and the connection
+/// has to notice.
 async fn converse(said: &[u8], piece: usize, scope: Scope) -> Vec<u8> {
     let (asker, queries) = channel();
     let (_ending, ends) = watch::channel(false);
     tokio::spawn(answer(queries));
     let (ours, theirs) = duplex(ROOM);
-    tokio::spawn(async move {
-        serve(theirs, &Service::new(facts(), asker, Events::default(), ends), scope).await
+    let connection = tokio::spawn(async move {
+        serve(theirs, &Service::new(facts(), asker, Events::default(), ends), scope).await;
     });
     let (mut reader, mut writer) = split(ours);
     let said = said.to_owned();
@@ -104,21 +103,11 @@ async fn converse(said: &[u8], piece: usize, scope: Scope) -> Vec<u8> {
         writer
     });
     let mut answers = Vec::new();
-    let mut quiet = 0;
-    while quiet < QUIET {
-        tokio::select! {
-            biased;
-            read = reader.read_buf(&mut answers) => match read {
-                Ok(0) | Err(_) => return answers,
-                Ok(_) => quiet = 0,
-            },
-            () = yield_now() => quiet += u32::from(write.is_finished()),
-        }
-    }
-    // Whoever stops to write is taken to have gone: not before all is answered.
-    let mut writer = write.await.expect("it does not panic");
-    _ = writer.shutdown().await;
-    _ = reader.read_to_end(&mut answers).await;
+    while let Ok(Ok(1..)) = timeout(QUIET, reader.read_buf(&mut answers)).await {}
+    write.abort();
+    _ = write.await;
+    drop(reader);
+    timeout(NOTICED, connection).await.expect("the connection ends").expect("and does not panic");
     answers
 }
 

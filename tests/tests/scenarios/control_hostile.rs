@@ -205,7 +205,7 @@ fn a_slow_listener_is_told_what_it_missed() {
     line.expect_answer();
     let mut events = String::new();
     stream.set_read_timeout(Some(Duration::from_secs(2))).expect("a time above 0");
-    let mut bytes = [0; 65_536];
+    let mut bytes = [0; 8_192];
     while let Ok(count) = stream.read(&mut bytes)
         && count > 0
     {

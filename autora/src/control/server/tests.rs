@@ -1,15 +1,19 @@
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt, duplex},
     runtime,
+    time::timeout,
 };
 
 use super::{
-    super::query::{self, Overview, Query},
+    super::{
+        limits::{ALIVE_INTERVAL, STALL_LIMIT},
+        query::{self, Overview, Query},
+    },
     *,
 };
 
 /// What a client says, and the codes of the answers that it gets before the connection ends.
-const CONVERSATIONS: [(&str, &[&str]); 12] = [
+const CONVERSATIONS: [(&str, &[&str]); 14] = [
     ("", &[]),
     ("GET /healthz HTTP/1.1\r\nhost: a\r\n\r\n", &["200"]),
     ("GET /healthz HTTP/1.0\r\n\r\n", &["200"]),
@@ -22,10 +26,13 @@ const CONVERSATIONS: [(&str, &[&str]); 12] = [
     ("GET /healthz HTTP/9.9\r\n\r\n", &["400"]),
     ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", &[]),
     ("GET /healthz HTTP/1.1\r\nhost", &[]),
+    ("GET /v1/events HTTP/1.1\r\n\r\n", &["200"]),
+    // With something left to read, the end of the connection only shows when there is something to write.
+    ("GET /v1/events HTTP/1.1\r\n\r\n\n", &["200"]),
 ];
 
 #[test]
-fn whatever_a_client_says_the_connection_ends_with_it() {
+fn whatever_a_client_says_it_is_answered_and_its_end_noticed() {
     for (said, expected) in CONVERSATIONS {
         let answers = converse(said);
         let codes: Vec<_> = answers.split("HTTP/1.").skip(1).filter_map(|answer| answer.get(2..5)).collect();
@@ -33,9 +40,11 @@ fn whatever_a_client_says_the_connection_ends_with_it() {
     }
 }
 
-/// All that a connection answers to `said`.
+/// All that a connection answers to `said`, until nothing comes any more. Then the client is gone, and the connection has
+/// to notice. Time stands still while anything is left to do.
 fn converse(said: &'static str) -> String {
-    let runtime = runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    const QUIET: Duration = Duration::from_secs(1);
+    let runtime = runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
     runtime.block_on(async {
         let (asker, mut queries) = query::channel();
         tokio::spawn(async move {
@@ -46,32 +55,15 @@ fn converse(said: &'static str) -> String {
             }
         });
         let (_ending, ends) = watch::channel(false);
-        let (ours, theirs) = duplex(64);
-        tokio::spawn(async move {
+        let (mut ours, theirs) = duplex(1_024);
+        let connection = tokio::spawn(async move {
             serve(theirs, &Service::new(facts(), asker, Events::default(), ends), Scope::Everything).await;
         });
-        // It may have heard enough before.
-        let (mut reader, mut writer) = tokio::io::split(ours);
-        let write = tokio::spawn(async move {
-            _ = writer.write_all(said.as_bytes()).await;
-            writer
-        });
+        ours.write_all(said.as_bytes()).await.unwrap();
         let mut answers = Vec::new();
-        let mut quiet = 0;
-        // All is in memory and on one thread: when so many turns bring nothing, nothing comes any more. Whoever stops to
-        // write is taken to have gone, so that comes last.
-        while quiet < 50 {
-            tokio::select! {
-                biased;
-                read = reader.read_buf(&mut answers) => match read.unwrap() {
-                    0 => break,
-                    _ => quiet = 0,
-                },
-                () = tokio::task::yield_now() => quiet += 1,
-            }
-        }
-        _ = write.await.unwrap().shutdown().await;
-        _ = reader.read_to_end(&mut answers).await;
+        while let Ok(Ok(1..)) = timeout(QUIET, ours.read_buf(&mut answers)).await {}
+        drop(ours);
+        timeout(ALIVE_INTERVAL + STALL_LIMIT, connection).await.expect("it ends").unwrap();
         String::from_utf8(answers).unwrap()
     })
 }
