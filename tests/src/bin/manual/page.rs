@@ -20,6 +20,12 @@ const ENVIRONMENT: &[(Who, &str, &str)] = &[
     (Who::Daemon, "NOTIFY_SOCKET", "The service manager's socket: it is told when everything is served."),
     (
         Who::Daemon,
+        "WATCHDOG_USEC",
+        "How often the service manager wants a sign of life; the event loop gives it.",
+    ),
+    (Who::Daemon, "JOURNAL_STREAM", "Tells whether standard error is the journal, which gets priorities."),
+    (
+        Who::Daemon,
         "AUTORA_BOOT_ID",
         "The boot id, where /proc does not show it. The unit in contrib sets it.",
     ),
