@@ -274,11 +274,13 @@ fn a_crash_before_anything_was_seen_loses_nothing() {
     assert_eq!(withdrawn(third.last_advert.as_ref().unwrap()), ["2001:db8:1::/64"]);
 }
 
+type Act<'a> = &'a dyn Fn(&mut Bench);
+
 #[test]
 fn only_what_a_successor_must_know_is_news() {
     let source_99 = |interface: &mut Interface| interface.addresses[1].address = "fe80::99".parse().unwrap();
     let mut bench = Bench::new();
-    let steps: [(&str, &dyn Fn(&mut Bench), &[u32]); 16] = [
+    let steps: &[(&str, Act<'_>, &[u32])] = &[
         ("nothing yet", &|_| (), &[]),
         ("first RAs", &|bench| bench.see_all([tap(1), tap(2), tap(4)]), &[1, 2, 4]),
         ("RAs as they come", &|bench| bench.run_for(secs(1_000)), &[]),
@@ -305,7 +307,7 @@ fn only_what_a_successor_must_know_is_news() {
     for (what, act, expected) in steps {
         act(&mut bench);
         bench.run_for(Duration::ZERO);
-        let expected: BTreeSet<_> = expected.iter().copied().map(index).collect();
+        let expected: BTreeSet<_> = expected.iter().map(|&number| index(number)).collect();
         assert_eq!(bench.fleet.take_news(), expected, "{what}");
     }
 }
@@ -345,7 +347,7 @@ fn a_promise_that_became_shorter_is_news() {
 fn the_news_bring_a_memory_up_to_date() {
     let mut bench = Bench::new();
     let mut kept = BTreeMap::new();
-    let steps: [&dyn Fn(&mut Bench); 6] = [
+    let steps: [Act<'_>; 6] = [
         &|bench| bench.see_all([tap(1), tap(2), tap(3)]),
         &|bench| bench.see(changed(1, other_prefix)),
         &|bench| bench.see(changed(2, forwarding_off)),

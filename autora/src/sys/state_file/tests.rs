@@ -110,7 +110,7 @@ fn unexpected() -> Memory {
 fn read(file: &StateFile) -> Memory {
     match file.read() {
         Found::Memory(memory) => memory,
-        other => panic!("{other:?}"),
+        other @ (Found::Nothing | Found::OtherBoot | Found::Unusable(_)) => panic!("{other:?}"),
     }
 }
 

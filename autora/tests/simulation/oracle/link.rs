@@ -16,7 +16,7 @@ use super::{
     bounds::FINAL_TRIES,
     broken::{Broken, rule},
     looks::Looks,
-    promises::Promises,
+    promises::{Promises, check_murky},
     schedule::Schedule,
 };
 use crate::run::Tally;
@@ -35,8 +35,6 @@ pub(super) struct Link {
     /// The source that guests hold as a router.
     router: Option<LinkLocal>,
     pub(super) goodbye: Goodbye,
-    /// A daemon has taken over, and this is its first look.
-    resumed: bool,
     /// What the fleet knows of its past is not certain.
     pub(super) murky: bool,
 }
@@ -97,7 +95,6 @@ impl Link {
             promises: Promises::default(),
             router: None,
             goodbye: Goodbye::None,
-            resumed: false,
             murky: false,
         };
         if link.schedule.floor().is_some_and(|floor| floor > now) && link.looks.reasons.is_empty() {
@@ -112,7 +109,7 @@ impl Link {
         let prefixes = self.promises.prefixes();
         let holds = self.router.is_some() || !prefixes.is_empty() || self.murky;
         let (name, router, shortened) = (self.seen.name.clone(), self.router, self.promises.shortened);
-        holds.then(|| Belief { name, router, prefixes, shortened, murky: self.murky })
+        holds.then_some(Belief { name, router, prefixes, shortened, murky: self.murky })
     }
 
     /// A daemon has read of it; `valid` is the Valid Lifetime of the former one if that crashed.
@@ -125,8 +122,9 @@ impl Link {
 
     /// The first look of the daemon that took over.
     pub(super) fn resume(mut self, seen: &Interface, murky: bool, now: Instant, tally: &mut Tally) -> Self {
-        (self.resumed, self.murky) = (true, self.murky || murky);
-        self.told(seen, now, tally);
+        self.murky |= murky;
+        let in_use = self.router;
+        self.take_in(seen, in_use, now, tally);
         if self.murky {
             return self;
         }
@@ -156,13 +154,17 @@ impl Link {
 
     /// Another look at it.
     pub(super) fn told(&mut self, seen: &Interface, now: Instant, tally: &mut Tally) {
+        let in_use = self.source();
+        self.take_in(seen, in_use, now, tally);
+    }
+
+    fn take_in(&mut self, seen: &Interface, in_use: Option<LinkLocal>, now: Instant, tally: &mut Tally) {
         if self.seen != *seen {
             self.seen = seen.clone();
             self.looks = Looks::of(seen);
             self.schedule.unsettle();
         }
         let before = self.advertising();
-        let in_use = if std::mem::take(&mut self.resumed) { self.router } else { self.source() };
         if std::mem::take(&mut self.full) {
             self.schedule.unsettle();
         }
@@ -328,7 +330,7 @@ impl Link {
         };
         let is_final = send.cause == Cause::Final;
         if self.murky {
-            return self.promises.check_murky(&send.advert, is_final, prefix, by);
+            return check_murky(&send.advert, is_final, prefix, by);
         }
         self.promises.check(&send.advert, is_final, prefix, by, made)
     }

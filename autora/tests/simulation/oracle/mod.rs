@@ -138,12 +138,11 @@ impl Oracle {
         if link.schedule.has_failed() {
             self.tally.count("solicitation while sends fail");
         }
-        let again = link.schedule.is_asked();
         link.schedule.ask(now, true);
         if after == before {
             return Ok(());
         }
-        rule(!again, "a further solicitation before the answer changes nothing", || {
+        rule(!link.schedule.answer(), "a further solicitation before the answer changes nothing", || {
             format!("{before:?} became {after:?}")
         })
         .map_err(|broken| broken.on(index))?;

@@ -184,20 +184,6 @@ impl Promises {
         rule(right, rule_name, || format!("{:?} instead of {last:?}", said.current))
     }
 
-    /// Where it is not certain what the fleet knows, only the present is held against it.
-    pub(super) fn check_murky(
-        &self,
-        advert: &RouterAdvert,
-        is_final: bool,
-        current: Option<Prefix64>,
-        parameters: &Parameters,
-    ) -> Result<(), Broken> {
-        let said = Said::of(advert, parameters)?;
-        rule(is_final || said.current == current, "an advertisement carries the present prefix", || {
-            format!("{:?} instead of {current:?}", said.current)
-        })
-    }
-
     /// What the fleet knew in that uncertainty it has said now.
     pub(super) fn take_over(&mut self, advert: &RouterAdvert, parameters: &Parameters) {
         let Ok(said) = Said::of(advert, parameters) else { return };
@@ -230,6 +216,19 @@ impl Promises {
         (self.last, self.renewable) = (Some(prefix), Some(prefix));
         (self.stood, self.went) = (true, false);
     }
+}
+
+/// Where it is not certain what the fleet knows, only the present is held against an advertisement.
+pub(super) fn check_murky(
+    advert: &RouterAdvert,
+    is_final: bool,
+    current: Option<Prefix64>,
+    parameters: &Parameters,
+) -> Result<(), Broken> {
+    let said = Said::of(advert, parameters)?;
+    rule(is_final || said.current == current, "an advertisement carries the present prefix", || {
+        format!("{:?} instead of {current:?}", said.current)
+    })
 }
 
 /// What an advertisement says of prefixes.

@@ -1,6 +1,6 @@
 //! When something may leave an interface, and when it must.
 
-use std::time::Duration;
+use std::{mem, time::Duration};
 
 use autora::engine::{
     Instant,
@@ -45,6 +45,8 @@ struct Asked {
     at: Instant,
     /// Whether it passed the filter, and not only hid behind one that did.
     passed: bool,
+    /// Whether an answer was scheduled for it or one after it: not if an advertisement was due sooner anyway.
+    answered: bool,
 }
 
 impl Schedule {
@@ -77,13 +79,18 @@ impl Schedule {
     }
 
     pub(super) fn ask(&mut self, at: Instant, passed: bool) {
-        let first = self.asked.get_or_insert(Asked { at, passed });
+        let first = self.asked.get_or_insert(Asked { at, passed, answered: false });
         first.passed |= passed;
     }
 
     /// Whether a solicitation passed that no advertisement has followed yet.
     pub(super) fn is_asked(&self) -> bool {
         self.asked.is_some_and(|asked| asked.passed)
+    }
+
+    /// An answer is scheduled. Returns whether one was before.
+    pub(super) fn answer(&mut self) -> bool {
+        self.asked.as_mut().is_some_and(|asked| mem::replace(&mut asked.answered, true))
     }
 
     pub(super) fn has_failed(&self) -> bool {
