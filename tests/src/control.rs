@@ -74,6 +74,17 @@ impl Control {
         self.command(arguments).output().expect("the daemon can be run")
     }
 
+    /// One of the daemon's commands, to be run and read from: in the end it ends, so that nobody reads forever.
+    pub fn bounded_command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new("timeout");
+        command
+            .arg(LONGEST.as_secs().to_string())
+            .arg(binary())
+            .args(arguments)
+            .env("AUTORA_CONTROL_SOCKET", &self.0);
+        command
+    }
+
     /// One of the daemon's commands, to be run.
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(binary());

@@ -9,7 +9,7 @@ use std::{
 use hyper::{
     Response, StatusCode,
     body::{Body, Bytes, Frame, SizeHint},
-    header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE},
+    header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderValue},
 };
 use serde::Serialize;
 use tokio::sync::mpsc;
@@ -84,7 +84,13 @@ pub(super) fn unavailable() -> Answer {
 pub(super) fn read_only() -> Answer {
     let mut answer =
         error(StatusCode::METHOD_NOT_ALLOWED, "read-only", "only GET and HEAD, nothing can be changed");
-    answer.headers_mut().insert(ALLOW, hyper::header::HeaderValue::from_static("GET, HEAD"));
+    answer.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+    answer
+}
+
+/// The last one on its connection.
+pub(super) fn and_close(mut answer: Answer) -> Answer {
+    answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     answer
 }
 

@@ -3,7 +3,10 @@
 use std::{str::FromStr, sync::Arc};
 
 use autora_common::Reason as Packet;
-use hyper::{Method, Request, StatusCode, body::Incoming};
+use hyper::{
+    Method, Request, StatusCode,
+    body::{Body, Incoming},
+};
 use tokio::time::timeout;
 
 use super::{
@@ -53,7 +56,11 @@ impl Wanted {
 /// Answers a request.
 pub(super) async fn answer(request: &Request<Incoming>, service: &Arc<Service>, scope: Scope) -> Answer {
     if request.method() != Method::GET && request.method() != Method::HEAD {
-        return answer::read_only();
+        return answer::and_close(answer::read_only());
+    }
+    if !request.body().is_end_stream() {
+        // Nobody reads it, and what comes behind it is not waited for.
+        return answer::and_close(bad_request("a request has no body here"));
     }
     let path = request.uri().path();
     let query = request.uri().query().unwrap_or_default();

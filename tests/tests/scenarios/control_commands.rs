@@ -109,7 +109,7 @@ fn wait_tells_why_it_was_in_vain() {
 fn monitor_shows_what_happens() {
     let (_daemon, control, [line, other], _host) = scene(&[]);
     let listen = |arguments: &[&str]| {
-        let mut command = control.command(&[&["monitor"], arguments].concat());
+        let mut command = control.bounded_command(&[&["monitor"], arguments].concat());
         command.stdout(Stdio::piped()).spawn().expect("the daemon can be run")
     };
     let (mut all, mut filtered) = (listen(&[]), listen(&["--json", "vm2"]));
@@ -146,7 +146,7 @@ fn monitor_shows_what_happens() {
     let mut names = Vec::new();
     while names.len() < 2 {
         let mut text = String::new();
-        filtered_lines.read_line(&mut text).expect("it writes");
+        assert!(filtered_lines.read_line(&mut text).expect("it writes") > 0, "only {names:?}");
         let event: Value = serde_json::from_str(&text).expect("JSON");
         assert_eq!(event["interface"], "vm2", "{event}");
         names.push(event["event"].as_str().expect("a name").to_owned());
@@ -164,8 +164,12 @@ fn monitor_shows_what_happens() {
 #[test]
 fn monitor_ends_with_the_daemon() {
     let (mut daemon, control, [mut line, _], _host) = scene(&[]);
-    let mut monitor =
-        control.command(&["monitor"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("run");
+    let mut monitor = control
+        .bounded_command(&["monitor"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("run");
     let mut lines = BufReader::new(monitor.stdout.take().expect("piped"));
     lines.read_line(&mut String::new()).expect("it listens");
     daemon.signal(nix::sys::signal::Signal::SIGTERM);

@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use autora::control::limits::{MAX_CLIENTS, MAX_HEAD};
+use autora::control::limits::{IDLE_LIMIT, MAX_CLIENTS, MAX_HEAD, STALL_LIMIT};
 use autora_tests::{Answer, Control, Daemon, Namespace, eventually};
 
 use crate::bench::{FLOOR, Line, MAX_DELAY, SLACK, SOON, rarely};
@@ -186,6 +186,27 @@ fn a_head_that_is_too_long_is_refused() {
     };
     assert_eq!(ask(MAX_HEAD / 2), 200);
     assert_eq!(ask(MAX_HEAD + 1), 431);
+}
+
+/// One that does not read loses its place after a while, and so does one that says nothing.
+#[test]
+fn whoever_stands_still_loses_his_place() {
+    let (_daemon, control, _line, _host) = crowd();
+    let clients = || control.json("/v1/status")["control_clients"].as_u64().expect("a number") - 1;
+    let silent = control.connect();
+    let mut stalled = control.connect();
+    stalled.set_nonblocking(true).expect("a socket");
+    _ = stalled.write_all(request("/v1/interfaces").repeat(40).as_bytes());
+    eventually(SOON, "both to be there", || (clients() == 2).then_some(()));
+    let began = Instant::now();
+    for (left, limit) in [(1, STALL_LIMIT), (0, IDLE_LIMIT)] {
+        eventually(limit + Duration::from_secs(5), "one to lose its place", || {
+            (clients() == left).then_some(())
+        });
+        let took = began.elapsed();
+        assert!(took > limit.saturating_sub(Duration::from_secs(1)), "so soon: {took:?}");
+    }
+    drop((silent, stalled));
 }
 
 /// Whoever listens and does not read is told how much was missed once it does.
