@@ -28,7 +28,7 @@ use crate::{
     engine::{
         Fleet, Instant,
         advertiser::MIN_DELAY_BETWEEN_RAS,
-        fleet::{Action, Report, Send},
+        fleet::{Action, Change, Report, Send},
     },
     sys::{
         clock::{self, Timer},
@@ -337,6 +337,10 @@ impl Daemon {
     fn report(&mut self, report: &Report) {
         match &mut self.outlet {
             Outlet::DryRun(dry_run) => dry_run.report(report),
+            Outlet::Live(_) if report.change == Change::Gone => {
+                self.hush.gone(report.index, &self.fleet);
+                log::report(report);
+            }
             Outlet::Live(_) => {
                 if self.admits_line(report.index) {
                     log::report(report);

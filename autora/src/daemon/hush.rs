@@ -54,6 +54,20 @@ impl Hush {
         }
     }
 
+    /// The interface is gone: says what was held back. That it is gone is always written, as no guest can bring it about,
+    /// and whoever gets its index next begins afresh.
+    pub(super) fn gone(&mut self, index: IfIndex, fleet: &Fleet) {
+        match self.forget(index) {
+            0 => {}
+            held => say(index, held, fleet),
+        }
+    }
+
+    /// How many lines were held back.
+    fn forget(&mut self, index: IfIndex) -> u64 {
+        self.buckets.remove(&index).map_or(0, |bucket| bucket.held)
+    }
+
     /// How many lines were held back in all.
     pub(super) const fn total(&self) -> u64 {
         self.total
@@ -166,6 +180,15 @@ mod tests {
         let written =
             |hush: &mut Hush, index| (0..30).filter(|_| hush.take(interface(index), at(0)).is_some()).count();
         assert_eq!((written(&mut hush, 1), written(&mut hush, 2)), (10, 10));
+    }
+
+    #[test]
+    fn who_gets_an_index_next_begins_afresh() {
+        let mut hush = Hush::default();
+        while hush.take(interface(1), at(0)).is_some() {}
+        assert_eq!(hush.take(interface(1), at(0)), None);
+        assert_eq!(hush.forget(interface(1)), 2);
+        assert_eq!(hush.take(interface(1), at(0)), Some(0));
     }
 
     #[test]
