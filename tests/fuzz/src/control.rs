@@ -119,7 +119,7 @@ async fn answer(mut queries: Queries) {
             Query::Overview(reply) => drop(reply.send(Overview::default())),
             Query::Indices(reply) => drop(reply.send((1..=INTERFACES).filter_map(IfIndex::new).collect())),
             Query::Rows { indices, reply, .. } => {
-                drop(reply.send(indices.into_iter().filter_map(row).collect()))
+                drop(reply.send(indices.into_iter().filter_map(row).collect()));
             }
             Query::Named(name, reply) => {
                 let index = name.strip_prefix("vm").and_then(|number| IfIndex::new(number.parse().ok()?));
