@@ -10,12 +10,14 @@ use crate::bench::{Line, SOON, rarely};
 const BURST: usize = 10;
 const REFILL: Duration = Duration::from_secs(6);
 
-const FLAPS: usize = 40;
+const FLAPS: usize = 12;
+
+/// The kernel announces a lost carrier once a second (`linkwatch_event()`), and one that is there at once.
+const LOST: Duration = Duration::from_millis(1200);
 
 #[test]
 fn a_flapping_carrier_does_not_fill_the_log() {
     let (host, guest) = (Namespace::host(), Namespace::quiet());
-    // Of a tap the kernel announces each flap at once, of a veth one a second.
     let mut flapping = Tap::new(&host, "vm1");
     flapping.open();
     flapping.interface.wait_link_local();
@@ -28,14 +30,14 @@ fn a_flapping_carrier_does_not_fill_the_log() {
 
     for _ in 0..FLAPS {
         flapping.close();
-        thread::sleep(Duration::from_millis(50));
+        thread::sleep(LOST);
         flapping.open();
         thread::sleep(Duration::from_millis(50));
     }
     let about = |name: &str| daemon.lines_with(&[&format!("interface={name}")]);
     let written = about("vm1");
-    // The flaps took a little more than 4 s, and so may the machine.
-    assert!((BURST..=BURST + 2).contains(&written.len()), "{written:#?}");
+    // The flaps took 15 s, in which two or three more may be written.
+    assert!((BURST..=BURST + 3).contains(&written.len()), "{written:#?}");
     assert_eq!(about("vm2").len(), 1, "the control: as ever");
     calm.link.guest.set("down");
     daemon.wait_for_log(&["paused", "interface=vm2"], SOON);
@@ -51,6 +53,7 @@ fn a_flapping_carrier_does_not_fill_the_log() {
             field(line, "held_back").and_then(|number| number.parse::<usize>().ok()).expect("a number")
         })
         .sum();
-    assert!(all > FLAPS, "each flap is two lines: {all} held back, {written:#?}");
+    // Each flap is two lines; a busy machine may miss one or the other.
+    assert!(all + written.len() > FLAPS + FLAPS / 2, "{all} held back, {written:#?}");
     daemon.wait_for_log(&["heartbeat", &format!("lines_held_back={all}")], SOON);
 }
