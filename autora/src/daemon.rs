@@ -25,7 +25,7 @@ use crate::{
     },
     sys::{
         clock::{self, Timer},
-        filter, netlink,
+        filter, heap, netlink,
         netlink::{Changes, Netlink},
         receiver, sender, service_manager,
     },
@@ -173,6 +173,7 @@ impl Daemon {
             dry_run.introduced();
         }
         let counts = log::Counts::of(&self.fleet);
+        heap::give_back();
         log::started(&self.config, &self.outlet.filter_name(), counts);
         service_manager::ready(&counts.to_string());
         Ok(())
@@ -289,6 +290,7 @@ impl Daemon {
                 self.resync_soon();
             }
         }
+        heap::give_back();
     }
 
     fn take_in(&mut self, snapshot: netlink::Snapshot) {

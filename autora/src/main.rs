@@ -5,13 +5,14 @@ use std::{
     process::ExitCode,
 };
 
-use autora::{cli, config::Config, daemon, error};
+use autora::{cli, config::Config, daemon, error, sys::heap};
 use tracing::level_filters::LevelFilter;
 
 /// Wrong usage or configuration.
 const EXIT_USAGE: u8 = 2;
 
 fn main() -> ExitCode {
+    heap::set_up();
     let cli = cli::parse();
     let config = match Config::try_from(&cli) {
         Ok(config) => config,

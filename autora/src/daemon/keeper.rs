@@ -10,7 +10,10 @@ use crate::{
         memory::{Completeness, Memory},
     },
     error,
-    sys::state_file::{Found, StateFile},
+    sys::{
+        heap,
+        state_file::{Found, StateFile},
+    },
 };
 
 /// How long changes are gathered before all is written: the file is written whole, so that a thousand interfaces that
@@ -71,6 +74,7 @@ impl Keeper {
         }
         if self.due.is_some_and(|due| due <= now) {
             self.save(fleet.memory(now), now);
+            heap::give_back();
         }
     }
 
