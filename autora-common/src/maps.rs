@@ -7,6 +7,9 @@ use crate::Reason;
 /// Name of the program in the object file, and in the kernel's list of programs.
 pub const PROGRAM: &str = "autora";
 
+/// Name of the same program with a log record for each packet.
+pub const TRACED_PROGRAM: &str = "autora_traced";
+
 /// Hash map, interface index (`u32`) to [`PendingMark`]: the interfaces whose solicitations count.
 ///
 /// The daemon adds and removes entries, the filter writes marks into them in place.

@@ -48,10 +48,27 @@ const DROP: i64 = 0;
 #[socket_filter]
 #[expect(clippy::needless_pass_by_value, reason = "the macro calls it like that")]
 fn autora(ctx: SkBuffContext) -> i64 {
+    keep_or_drop(judge(&Skb(&ctx.skb)))
+}
+
+/// The same, with a log record for each packet: a program of its own, so that the other one carries neither the code nor the
+/// ring buffer, whatever a verifier makes of code behind a log level that never changes.
+#[socket_filter]
+#[expect(clippy::needless_pass_by_value, reason = "as above")]
+fn autora_traced(ctx: SkBuffContext) -> i64 {
     let skb = Skb(&ctx.skb);
-    let reason = try_filter(&skb).err().unwrap_or(Reason::Passed);
-    count(&skb, reason);
+    let reason = judge(&skb);
     trace!(&ctx, "{} {}", skb.ifindex(), reason as u32);
+    keep_or_drop(reason)
+}
+
+fn judge(skb: &Skb<'_>) -> Reason {
+    let reason = try_filter(skb).err().unwrap_or(Reason::Passed);
+    count(skb, reason);
+    reason
+}
+
+fn keep_or_drop(reason: Reason) -> i64 {
     if reason == Reason::Passed { KEEP } else { DROP }
 }
 

@@ -32,7 +32,7 @@ use crate::{
     },
     sys::{
         clock::{self, Timer},
-        filter,
+        filter, heap,
         netlink::{self, Netlink},
         receiver, sender,
         service_manager::{self, Vigil},
@@ -191,6 +191,7 @@ impl Daemon {
             dry_run.introduced();
         }
         let counts = log::Counts::of(&self.fleet);
+        heap::give_back();
         log::started(&self.config, &self.outlet.filter_name(), counts);
         self.vigil.ready(counts.to_string(), clock::now());
         Ok(())

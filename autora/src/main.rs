@@ -2,8 +2,9 @@
 
 use std::process::ExitCode;
 
-use autora::{cli, commands};
+use autora::{cli, commands, sys::heap};
 
 fn main() -> ExitCode {
+    heap::set_up();
     commands::run(cli::parse())
 }

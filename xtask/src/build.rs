@@ -17,11 +17,17 @@ pub(crate) fn run(workspace: &Workspace) -> Result<PathBuf> {
     with(workspace, &toolchain)
 }
 
+/// How the daemon is linked: with its part of the C library in it, which is smaller than what of a shared one would be in its
+/// memory, and with its relocations packed, which are read once and would be in its memory ever after.
+const LINKED: [&str; 4] = ["-C", "target-feature=+crt-static", "-C", "link-arg=-Wl,-z,pack-relative-relocs"];
+
 pub(crate) fn with(workspace: &Workspace, toolchain: &Toolchain) -> Result<PathBuf> {
     ui::heading("eBPF filter");
     build_ebpf::with(workspace, toolchain)?;
     ui::heading("daemon, release");
-    let mut cargo = workspace.cargo(["build", "--release", "--locked", "--package", "autora"]);
+    let mut cargo =
+        workspace.cargo(["rustc", "--release", "--locked", "--package", "autora", "--bin", "autora", "--"]);
+    cargo.args(LINKED);
     // The object that was just built, and no other, is the one to embed.
     process::run(cargo.env_remove("AUTORA_EBPF_OBJECT")).context("the daemon does not compile")?;
     let daemon = workspace.daemon();

@@ -9,7 +9,7 @@ use crate::{
     config::Config,
     engine::{Instant, interface::Host},
     sys::{
-        clock,
+        clock, heap,
         netlink::{self, Change, Netlink},
         sender::SendPath,
     },
@@ -70,6 +70,7 @@ impl Daemon {
         }
         debug!(counts = ?self.netlink.counts(), complete, "looked at everything");
         self.look_at_the_host();
+        heap::give_back();
     }
 
     fn resync_failed(&mut self, error: &netlink::QueryError, now: Instant) {

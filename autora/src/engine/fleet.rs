@@ -30,13 +30,17 @@ use crate::{
     wire::RouterAdvert,
 };
 
+/// Room for actions that is kept from one turn to the next.
+const USUAL_ACTIONS: usize = 128;
+
 /// Every interface that matches, and what has to be done about it.
 #[derive(Debug)]
 pub struct Fleet {
     policy: Policy,
     parameters: Parameters,
     link_options: LinkOptions,
-    members: HashMap<IfIndex, Member>,
+    /// Each in a box: a hash table is up to twice as large as what is in it.
+    members: HashMap<IfIndex, Box<Member>>,
     deadlines: BTreeSet<(Instant, IfIndex)>,
     actions: VecDeque<Action>,
     stopping: bool,
@@ -121,7 +125,8 @@ struct Member {
 /// What people know of a member.
 #[derive(Debug)]
 struct Told {
-    name: String,
+    /// The name that they know, if it is not the present one.
+    name: Option<Box<str>>,
     verdict: Verdict,
 }
 
@@ -258,11 +263,12 @@ impl Fleet {
         let may_have_sent = self.sent_before_it_could_know(now);
         let member = self.members.entry(index).or_insert_with(|| {
             let unknown = Past { last_sent: may_have_sent, ..Past::default() };
-            Member::new(interface.clone(), past.unwrap_or(unknown))
+            Member::new(interface.clone(), past.unwrap_or(unknown)).into()
         });
         let before = mem::replace(&mut member.verdict, verdict);
         if member.seen.name != interface.name {
             self.news.insert(index);
+            member.told.name.get_or_insert_with(|| member.seen.name.as_str().into());
         }
         member.seen = interface;
         match &member.verdict {
@@ -360,7 +366,12 @@ impl Fleet {
 
     /// The next thing to do, if there is one.
     pub fn poll_action(&mut self) -> Option<Action> {
-        self.actions.pop_front()
+        let action = self.actions.pop_front();
+        if action.is_none() {
+            // At the start there were some for each interface.
+            self.actions.shrink_to(USUAL_ACTIONS);
+        }
+        action
     }
 
     /// The filter's map has no room for the interface: it is refused, and nothing leaves on it but the goodbye that it
@@ -491,12 +502,12 @@ impl Fleet {
     /// Tells people of the member's verdict if it is not the one that they were told last.
     fn tell(&mut self, index: IfIndex) {
         let Some(member) = self.members.get_mut(&index) else { return };
-        let Member { seen, verdict, told, .. } = member;
+        let Member { seen, verdict, told, .. } = &mut **member;
         if let Some(change) = change(&told.verdict, verdict) {
-            let now = Told { name: seen.name.clone(), verdict: verdict.clone() };
-            let before = mem::replace(told, now);
+            let before = mem::replace(told, Told { name: None, verdict: verdict.clone() });
             // One that no longer matches is still known by the name under which it did.
-            let name = if change == Change::NoLongerMatching { before.name } else { told.name.clone() };
+            let known = before.name.filter(|_| change == Change::NoLongerMatching);
+            let name = known.map_or_else(|| seen.name.clone(), String::from);
             self.actions.push_back(Action::Report(Report { index, name, change }));
         }
     }
@@ -504,7 +515,7 @@ impl Fleet {
 
 impl Member {
     fn new(seen: Rc<Interface>, past: Past) -> Self {
-        let told = Told { name: seen.name.clone(), verdict: Verdict::Ignore };
+        let told = Told { name: None, verdict: Verdict::Ignore };
         let advertiser = Advertiser::recall(past);
         let footprint = advertiser.footprint();
         Self {

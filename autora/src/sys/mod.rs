@@ -2,6 +2,7 @@
 
 pub mod clock;
 pub mod filter;
+pub mod heap;
 mod icmp6_filter;
 pub mod netlink;
 pub mod privileges;

@@ -104,6 +104,11 @@ fn lengths(mac: Mac) -> Vec<Row> {
         row("a message of 1 byte", Reason::TooShort, cut(1)),
         row("a message of 4 bytes", Reason::TooShort, cut(4)),
         row("a message of 7 bytes", Reason::TooShort, cut(7)),
+        row(
+            "an advertisement of 7 bytes",
+            Reason::TooShort,
+            Solicit { kind: ROUTER_ADVERTISEMENT, truncate: Some(7), ..base.clone() }.frame(),
+        ),
         row("a payload length of 0", Reason::TooShort, claims(0)),
         row("a payload length of 7", Reason::TooShort, claims(7)),
         row("a payload length of one more than there is", Reason::TooShort, claims(17)),

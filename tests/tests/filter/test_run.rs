@@ -41,11 +41,7 @@ impl Program {
         require_root();
         let object =
             embedded().expect("this build carries no eBPF program: run `cargo xtask build-ebpf` first");
-        let mut ebpf = EbpfLoader::new()
-            .btf(None)
-            .override_global("AYA_LOG_LEVEL", &0_u8, true)
-            .load(object)
-            .expect("maps can be made");
+        let mut ebpf = EbpfLoader::new().btf(None).load(object).expect("maps can be made");
         let program: &mut SocketFilter = ebpf.program_mut(PROGRAM).unwrap().try_into().unwrap();
         program.load().expect("the verifier takes it");
         let mut program = Self {

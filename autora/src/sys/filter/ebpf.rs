@@ -9,7 +9,7 @@ use std::{
 
 use autora_common::{
     Reason,
-    maps::{self, INTERFACES, PENDING_HOLD, PROGRAM, PendingMark, SERVED, TOTALS},
+    maps::{self, INTERFACES, PENDING_HOLD, PendingMark, SERVED, TOTALS, TRACED_PROGRAM},
 };
 use aya::{
     EbpfLoader, Pod,
@@ -21,6 +21,7 @@ use nix::{
     setsockopt_impl, sockopt_impl,
     sys::socket::setsockopt,
 };
+use tracing::warn;
 
 use super::{
     Counters, ForeignRouter, InterfaceStats, LoadError, ServeError,
@@ -72,16 +73,18 @@ impl fmt::Debug for Ebpf {
 impl Ebpf {
     pub(super) fn load(capacity: u32) -> Result<Self, LoadError> {
         let object = embedded().ok_or(LoadError::NoProgram)?;
-        let max_entries = [(SERVED, capacity), (INTERFACES, capacity)];
         if kernel_log::wanted() {
-            Self::load_talkative(object, &max_entries)
-        } else {
-            Self::load_silent(object, &max_entries)
+            match Self::load_traced(object, capacity) {
+                Ok(traced) => return Ok(traced),
+                Err(error) => warn!(%error, "no log records from the eBPF filter"),
+            }
         }
+        Self::load_silent(object, capacity)
     }
 
-    fn load_silent(object: &[u8], max_entries: &[(&str, u32)]) -> Result<Self, LoadError> {
-        let Loaded { program, mut maps } = loader::load(object, max_entries, aya_log::LEVEL)?;
+    fn load_silent(object: &[u8], capacity: u32) -> Result<Self, LoadError> {
+        let wanted = [(SERVED, Some(capacity)), (INTERFACES, Some(capacity)), (TOTALS, None)];
+        let Loaded { program, mut maps } = loader::load(object, &wanted)?;
         let mut take = |name, kind: fn(MapData) -> Map| {
             maps.remove(name).map(kind).ok_or_else(|| MapError::InvalidName { name: String::from(name) })
         };
@@ -95,13 +98,12 @@ impl Ebpf {
     }
 
     /// aya's reader of log records wants the object as aya's loader makes it, which takes its time.
-    fn load_talkative(object: &[u8], max_entries: &[(&str, u32)]) -> Result<Self, LoadError> {
-        let mut loader = EbpfLoader::new();
-        let loader = kernel_log::configure(loader.btf(None));
-        for (name, entries) in max_entries {
-            loader.map_max_entries(name, *entries);
-        }
-        let mut ebpf = loader.load(object)?;
+    fn load_traced(object: &[u8], capacity: u32) -> Result<Self, LoadError> {
+        let mut ebpf = EbpfLoader::new()
+            .btf(None)
+            .map_max_entries(SERVED, capacity)
+            .map_max_entries(INTERFACES, capacity)
+            .load(object)?;
         let program = program_mut(&mut ebpf)?;
         program.load().map_err(aya::EbpfError::from)?;
         let program = program.fd().and_then(|fd| Ok(fd.try_clone()?)).map_err(aya::EbpfError::from)?;
@@ -186,7 +188,7 @@ fn foreign_router(record: maps::ForeignAdvertisement) -> Option<ForeignRouter> {
 }
 
 fn program_mut(ebpf: &mut aya::Ebpf) -> Result<&mut SocketFilter, aya::EbpfError> {
-    let program = ebpf.program_mut(PROGRAM).ok_or(ProgramError::UnexpectedProgramType)?;
+    let program = ebpf.program_mut(TRACED_PROGRAM).ok_or(ProgramError::UnexpectedProgramType)?;
     Ok(program.try_into()?)
 }
 

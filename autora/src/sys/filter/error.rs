@@ -19,7 +19,10 @@ pub enum LoadError {
     )]
     Permission,
     /// The kernel's verifier does not like the program.
-    #[error("the kernel's verifier refuses the eBPF filter, please report: {verdict}")]
+    #[error(
+        "the kernel's verifier refuses the eBPF filter, please report (unless this is an older kernel, and CAP_PERFMON is \
+         missing): {verdict}"
+    )]
     Verifier {
         /// The end of what it had to say.
         verdict: String,

@@ -1,12 +1,10 @@
 //! Log records of the filter in the kernel, one per packet, into the daemon's log at level TRACE.
 //!
-//! Below that level the filter's log level is 0, the verifier sees that the statements are never reached
-//! and removes them.
+//! Below that level another program is loaded, which has no such statement.
 
 use std::{fmt, io};
 
 use autora_common::Reason;
-use aya::EbpfLoader;
 use aya_log::EbpfLogger;
 use log::{Log, Metadata, Record};
 use tokio::io::{Interest, unix::AsyncFd};
@@ -24,12 +22,6 @@ pub(crate) struct KernelLogStream(AsyncFd<EbpfLogger<IntoTracing>>);
 /// Whether anybody wants to see them.
 pub(super) fn wanted() -> bool {
     tracing::enabled!(target: TARGET, Level::TRACE)
-}
-
-/// Tells the filter that is about to be loaded to log everything.
-pub(super) fn configure<'a, 'l>(loader: &'l mut EbpfLoader<'a>) -> &'l mut EbpfLoader<'a> {
-    const EVERYTHING: &u8 = &(aya_log::Level::Trace as u8);
-    loader.override_global(aya_log::LEVEL, EVERYTHING, true)
 }
 
 impl KernelLog {

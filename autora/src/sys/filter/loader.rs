@@ -2,20 +2,20 @@
 //!
 //! aya's own loader first reads and parses the types of the whole kernel (33 ms, and 20 MB for a moment), then loads some
 //! twenty probes to learn what the kernel can do. This filter has no use for either: no CO-RE, nothing newer than
-//! Linux 5.8. So aya-obj reads the object and relocates it, aya owns the maps, and the three system calls in between are
-//! made here.
+//! Linux 5.8. So aya-obj reads the object and relocates it, aya makes and owns the maps, and the system call in between
+//! is made here.
 
 use std::{
     collections::{HashMap, HashSet},
     ffi::{CStr, c_char, c_long},
     io,
-    os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd},
+    os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd},
 };
 
 use autora_common::maps::PROGRAM;
-use aya::maps::MapData;
+use aya::maps::{MapData, MapError};
 use aya_obj::{
-    EbpfSectionKind, Object,
+    Object,
     generated::{bpf_attr, bpf_cmd, bpf_insn, bpf_prog_type},
 };
 use nix::{errno::Errno, libc};
@@ -35,34 +35,33 @@ pub(super) struct Loaded {
     pub(super) maps: HashMap<String, MapData>,
 }
 
-/// Loads `object` with `max_entries` for the maps named there, and the byte named `silenced` as 0.
-pub(super) fn load(object: &[u8], max_entries: &[(&str, u32)], silenced: &str) -> Result<Loaded, LoadError> {
+/// Loads the program from `object`, with the maps named there and no others, each with room for as many entries as stand beside
+/// its name, if any do.
+pub(super) fn load(object: &[u8], wanted: &[(&str, Option<u32>)]) -> Result<Loaded, LoadError> {
     let mut object = Object::parse(object).map_err(unusable)?;
-    object.patch_map_data(HashMap::from([(silenced, (&[0][..], true))])).map_err(unusable)?;
     let mut maps = HashMap::new();
     let mut definitions = HashMap::new();
-    for (name, mut definition) in object.maps.drain() {
-        if let Some((_, entries)) = max_entries.iter().find(|(wanted, _)| *wanted == name) {
+    for (name, entries) in wanted {
+        let no_map = || unusable(MapError::InvalidName { name: (*name).to_owned() });
+        let mut definition = object.maps.remove(*name).ok_or_else(no_map)?;
+        if let Some(entries) = entries {
             definition.set_max_entries(*entries);
         }
-        let map = MapData::create(definition.clone(), &name, None).map_err(aya::EbpfError::from)?;
-        fill(map.fd().as_fd(), &mut definition)?;
-        maps.insert(name.clone(), map);
-        definitions.insert(name, definition);
+        let map = MapData::create(definition.clone(), name, None).map_err(aya::EbpfError::from)?;
+        maps.insert((*name).to_owned(), map);
+        definitions.insert((*name).to_owned(), definition);
     }
+    drop_other_programs(&mut object);
     relocate(&mut object, &maps, &definitions)?;
     Ok(Loaded { program: load_program(&object)?, maps })
 }
 
-/// Constants become part of the map, and the map read-only, so that the verifier takes them for constants.
-fn fill(map: BorrowedFd<'_>, definition: &mut aya_obj::Map) -> Result<(), LoadError> {
-    if !definition.data().is_empty() {
-        write_first(map, definition.data_mut()).map_err(LoadError::from)?;
+/// Drops the object's other program, which has a map more. What both of them call is a function, and stays.
+fn drop_other_programs(object: &mut Object) {
+    let Object { programs, functions, .. } = object;
+    for (_, other) in programs.extract_if(|name, _| name != PROGRAM) {
+        functions.remove(&other.function_key());
     }
-    if definition.section_kind() == EbpfSectionKind::Rodata {
-        freeze(map).map_err(LoadError::from)?;
-    }
-    Ok(())
 }
 
 fn relocate(
@@ -133,30 +132,6 @@ fn prog_load(name: &str, instructions: &[bpf_insn], license: &CStr, log: &mut [u
     let fd = i32::try_from(fd).map_err(io::Error::other)?;
     // SAFETY: the call has made a new descriptor that nobody else knows of.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
-}
-
-/// `BPF_MAP_UPDATE_ELEM` of the one entry of an array; `value` is as long as the map says.
-fn write_first(map: BorrowedFd<'_>, value: &mut [u8]) -> io::Result<()> {
-    let mut attributes = no_attributes();
-    let key = 0_u32;
-    {
-        // SAFETY: as above.
-        let element = unsafe { &mut attributes.__bindgen_anon_2 };
-        element.map_fd = map.as_raw_fd().cast_unsigned();
-        element.key = (&raw const key) as u64;
-        element.__bindgen_anon_1.value = value.as_mut_ptr() as u64;
-    }
-    // SAFETY: key and value are there until the call returns, and as long as the map's definition, which both come from.
-    unsafe { bpf(bpf_cmd::BPF_MAP_UPDATE_ELEM, &mut attributes) }.map(drop)
-}
-
-/// `BPF_MAP_FREEZE` (Linux 5.2): nobody can write to the map any more.
-fn freeze(map: BorrowedFd<'_>) -> io::Result<()> {
-    let mut attributes = no_attributes();
-    // SAFETY: as above.
-    unsafe { &mut attributes.__bindgen_anon_2 }.map_fd = map.as_raw_fd().cast_unsigned();
-    // SAFETY: it takes no pointer.
-    unsafe { bpf(bpf_cmd::BPF_MAP_FREEZE, &mut attributes) }.map(drop)
 }
 
 fn no_attributes() -> bpf_attr {

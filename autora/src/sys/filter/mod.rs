@@ -11,7 +11,13 @@ mod error;
 mod kernel_log;
 mod loader;
 
-use std::{collections::HashMap, fmt, io, net::Ipv6Addr, os::fd::AsFd, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    fmt, io,
+    net::Ipv6Addr,
+    os::fd::AsFd,
+    time::Duration,
+};
 
 use clap::ValueEnum;
 
@@ -80,7 +86,9 @@ pub struct ForeignRouter {
 #[derive(Debug)]
 pub struct Filter {
     form: Form,
-    served: HashMap<IfIndex, Served>,
+    served: HashSet<IfIndex>,
+    /// Of those served interfaces that there is something to write down of: with the eBPF form hardly any.
+    books: HashMap<IfIndex, Book>,
     /// What the daemon itself refused or, behind the classic form, let pass.
     counters: Counters,
 }
@@ -96,7 +104,7 @@ enum Form {
 
 /// The daemon's own book about a served interface.
 #[derive(Debug, Default)]
-struct Served {
+struct Book {
     counters: Counters,
     released: Option<Instant>,
 }
@@ -124,7 +132,10 @@ impl Filter {
                 Err(error) => (classic, Some(error)),
             },
         };
-        Ok((Self { form, served: HashMap::new(), counters: Counters::default() }, fallback))
+        Ok((
+            Self { form, served: HashSet::new(), books: HashMap::new(), counters: Counters::default() },
+            fallback,
+        ))
     }
 
     /// Which form is at work.
@@ -156,12 +167,13 @@ impl Filter {
             Form::Ebpf(ebpf) => ebpf.serve(interface)?,
             Form::Classic { capacity } => {
                 let is_full = usize::try_from(*capacity).is_ok_and(|most| self.served.len() >= most);
-                if is_full && !self.served.contains_key(&interface) {
+                if is_full && !self.served.contains(&interface) {
                     return Err(ServeError::Full);
                 }
             }
         }
-        self.served.insert(interface, Served::default());
+        self.served.insert(interface);
+        self.books.remove(&interface);
         Ok(())
     }
 
@@ -172,6 +184,7 @@ impl Filter {
     /// What the kernel says, other than that the entry is gone. Even then nothing of it gets past the receiver.
     pub fn unserve(&mut self, interface: IfIndex) -> io::Result<()> {
         self.served.remove(&interface);
+        self.books.remove(&interface);
         match &mut self.form {
             Form::Ebpf(ebpf) => ebpf.unserve(interface),
             Form::Classic { .. } => Ok(()),
@@ -181,7 +194,7 @@ impl Filter {
     /// Whether `interface` is served.
     #[must_use]
     pub fn is_served(&self, interface: IfIndex) -> bool {
-        self.served.contains_key(&interface)
+        self.served.contains(&interface)
     }
 
     /// Says that an answer is about to leave `interface`: the next solicitation comes through again.
@@ -224,12 +237,15 @@ impl Filter {
     ///
     /// What the kernel says.
     pub fn interface_stats(&self, interface: IfIndex) -> io::Result<Option<InterfaceStats>> {
-        let Some(served) = self.served.get(&interface) else { return Ok(None) };
+        if !self.is_served(interface) {
+            return Ok(None);
+        }
         let in_kernel = match &self.form {
             Form::Ebpf(ebpf) => ebpf.interface_stats(interface)?,
             Form::Classic { .. } => None,
         };
-        let own = InterfaceStats { counters: served.counters, foreign: None };
+        let counters = self.books.get(&interface).map_or_else(Counters::default, |book| book.counters);
+        let own = InterfaceStats { counters, foreign: None };
         Ok(Some(
             in_kernel
                 .map_or(own, |stats| InterfaceStats { counters: own.counters + stats.counters, ..stats }),
@@ -265,22 +281,26 @@ impl Filter {
     /// has spent [RFC 6980], at most ten times a second: sooner than that, the mark is made to expire when it is time.
     pub(crate) fn refused(&mut self, interface: IfIndex, reason: Reason, now: Instant) -> io::Result<()> {
         self.count(interface, reason);
-        let Some(served) = self.served.get_mut(&interface) else { return Ok(()) };
-        let release = match served.released {
+        let Some(book) = self.book(interface) else { return Ok(()) };
+        let release = match book.released {
             // One is on its way: further ones, let through side by side on several CPUs, do not push it out.
             Some(planned) if planned > now => planned,
             Some(last) => now.max(last + RELEASE_INTERVAL),
             None => now,
         };
-        served.released = Some(release);
+        book.released = Some(release);
         self.set_pending_until(interface, release)
     }
 
     fn count(&mut self, interface: IfIndex, reason: Reason) {
         self.counters.add(reason);
-        if let Some(served) = self.served.get_mut(&interface) {
-            served.counters.add(reason);
+        if let Some(book) = self.book(interface) {
+            book.counters.add(reason);
         }
+    }
+
+    fn book(&mut self, interface: IfIndex) -> Option<&mut Book> {
+        self.is_served(interface).then(|| self.books.entry(interface).or_default())
     }
 }
 

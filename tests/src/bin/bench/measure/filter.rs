@@ -117,11 +117,7 @@ fn refused(good: &Solicit) -> Vec<(&'static str, Vec<u8>)> {
 fn load() -> Ebpf {
     let object =
         embedded().expect("this build carries no eBPF program: `cargo xtask bench` makes one that does");
-    let mut ebpf = EbpfLoader::new()
-        .btf(None)
-        .override_global("AYA_LOG_LEVEL", &0_u8, true)
-        .load(object)
-        .expect("maps can be made");
+    let mut ebpf = EbpfLoader::new().btf(None).load(object).expect("maps can be made");
     let program: &mut SocketFilter =
         ebpf.program_mut(PROGRAM).expect("it is there").try_into().expect("it is one");
     program.load().expect("the verifier takes it");
