@@ -78,7 +78,11 @@ impl Inheritance {
 
     /// A link, or none, was touched.
     pub(super) fn compare(&mut self, index: IfIndex, link: Option<&Link>) {
-        let belief = link.or_else(|| self.past.get(&index)).and_then(Link::belief);
+        let belief = match link {
+            Some(link) => link.belief(),
+            None if self.murky.contains(&index) => Some(Belief::murky()),
+            None => self.past.get(&index).and_then(Link::belief),
+        };
         let before = match &belief {
             Some(belief) => self.beliefs.insert(index, belief.clone()),
             None => self.beliefs.remove(&index),

@@ -44,7 +44,7 @@ pub(super) struct Link {
 pub(super) struct Belief {
     name: String,
     router: Option<LinkLocal>,
-    prefixes: Vec<(Prefix64, bool)>,
+    prefixes: Vec<(Prefix64, bool, bool)>,
     shortened: u32,
     murky: bool,
 }

@@ -61,13 +61,11 @@ impl Promises {
         self.held.iter().all(|promise| promise.believed <= now)
     }
 
-    /// Which there are, and which of them a daemon may renew.
-    pub(super) fn prefixes(&self) -> Vec<(Prefix64, bool)> {
-        let mut all: Vec<_> = self
-            .held
-            .iter()
-            .map(|promise| (promise.prefix, Some(promise.prefix) == self.renewable))
-            .collect();
+    /// Which there are, whether a daemon may renew each, and whether it may have been forgotten to make room.
+    pub(super) fn prefixes(&self) -> Vec<(Prefix64, bool, bool)> {
+        let renewable = |promise: &Promise| Some(promise.prefix) == self.renewable;
+        let mut all: Vec<_> =
+            self.held.iter().map(|promise| (promise.prefix, renewable(promise), promise.may_go)).collect();
         all.sort();
         all
     }
