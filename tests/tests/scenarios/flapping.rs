@@ -35,7 +35,8 @@ fn a_flapping_carrier_does_not_fill_the_log() {
         thread::sleep(Duration::from_millis(50));
     }
     let about = |name: &str| daemon.lines_with(&[&format!("interface={name}")]);
-    let written = about("vm1");
+    let mut written = about("vm1");
+    written.retain(|line| !line.contains("held back"));
     // The flaps took 15 s, in which two or three more may be written.
     assert!((BURST..=BURST + 3).contains(&written.len()), "{written:#?}");
     assert_eq!(about("vm2").len(), 1, "the control: as ever");
@@ -44,8 +45,7 @@ fn a_flapping_carrier_does_not_fill_the_log() {
 
     // Nothing more comes, and still it is told how many there were, and what became of it.
     thread::sleep(REFILL);
-    let told = daemon.wait_for_log(&["held back", "interface=vm1"], SOON);
-    assert!(told.contains("now=\"serving\""), "{told}");
+    daemon.wait_for_log(&["held back", "interface=vm1", "now=\"serving\""], SOON);
     let all: usize = daemon
         .lines_with(&["held back", "interface=vm1"])
         .iter()
