@@ -69,7 +69,8 @@ pub fn check(bytes: &[u8]) {
 /// A file that was added to, and that may have been cut off, says what the last whole line on each interface says.
 fn check_updates(from: &mut Unstructured<'_>) -> Result<()> {
     let mut state = any_state(from)?;
-    state.memory.completeness = Completeness::Unclean { valid_lifetime: Duration::from_secs(from.arbitrary()?) };
+    state.memory.completeness =
+        Completeness::Unclean { valid_lifetime: Duration::from_secs(from.arbitrary()?) };
     let mut text = encode(&state);
     let at_once = text.len();
     let updates = (0..from.int_in_range(0..=9)?).map(|_| any_update(from)).collect::<Result<Vec<_>>>()?;
