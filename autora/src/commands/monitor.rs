@@ -15,6 +15,7 @@ use super::{
 };
 use crate::{
     control::model::{Counts, Event, Happening, Reason},
+    engine::explanation::shown,
     error::Failure,
 };
 
@@ -83,7 +84,7 @@ fn render(line: &[u8]) -> Option<String> {
     let (style, text) = describe(&event.what)?;
     let at = Duration::try_from_secs_f64(event.time).unwrap_or_default();
     let at = humantime::format_rfc3339_millis(SystemTime::UNIX_EPOCH + at).to_string();
-    let name = event.interface.unwrap_or_else(|| "-".to_owned());
+    let name = event.interface.map_or_else(|| "-".to_owned(), |name| shown(&name));
     Some(format!("{} {name:<15} {}", screen::styled(screen::FAINT, &at), screen::styled(style, &text)))
 }
 

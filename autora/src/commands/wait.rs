@@ -6,7 +6,8 @@ use std::{
     time::Duration,
 };
 
-use tokio::time::{Instant, interval, sleep, timeout_at};
+use hyper::StatusCode;
+use tokio::time::{Instant, interval, sleep, timeout};
 
 use super::{
     Outcome,
@@ -18,6 +19,7 @@ use crate::{
         client::{ClientError, Lines, encode},
         model::{Event, Happening, Interface, Reason, State},
     },
+    engine::explanation::shown,
     error::Failure,
 };
 
@@ -25,6 +27,9 @@ use crate::{
 const EXIT_UNFIT: u8 = 3;
 /// In time there was no such interface, or its name does not match.
 const EXIT_UNKNOWN: u8 = 4;
+
+/// How long the daemon may take to say why it was in vain.
+const LAST_LOOK: Duration = Duration::from_secs(2);
 
 /// Time to the next try when the daemon has gone away: it may be on its way back.
 const RECONNECT: Duration = Duration::from_millis(200);
@@ -62,29 +67,35 @@ pub struct Args {
 /// When there is no daemon, or it was in vain.
 pub fn run(args: &Args) -> Outcome {
     block_on(async {
-        let until = Instant::now() + args.timeout.0;
         // Without a daemon there is nothing to wait for; one that goes away may come back.
         drop(args.socket.connect().await?);
-        loop {
-            match attempt(args, until).await {
-                Ok(End::Advertised) => return Ok(ExitCode::SUCCESS),
-                Ok(End::TooLate) => return Err(too_late(args).await),
-                Err(ClientError::Broken(_) | ClientError::Connect { .. }) if Instant::now() < until => {
-                    sleep(RECONNECT).await;
-                }
-                Err(error) => return Err(refused(args, error)),
-            }
+        let end = timeout(args.timeout.0, until_advertised(args)).await;
+        Waiting::hide();
+        match end {
+            Ok(Ok(())) => Ok(ExitCode::SUCCESS),
+            Ok(Err(error)) => Err(refused(args, error)),
+            Err(_elapsed) => Err(too_late(args).await),
         }
     })
 }
 
-enum End {
-    Advertised,
-    TooLate,
+/// Tries again where that may help: the daemon is on its way back, or has too many clients at the moment.
+async fn until_advertised(args: &Args) -> Result<(), ClientError> {
+    loop {
+        match attempt(args).await {
+            Err(
+                ClientError::Broken(_)
+                | ClientError::Connect { .. }
+                | ClientError::Ended
+                | ClientError::Refused(StatusCode::SERVICE_UNAVAILABLE, _),
+            ) => sleep(RECONNECT).await,
+            done => return done,
+        }
+    }
 }
 
 /// Listens first and looks then, so that nothing can happen unnoticed in between.
-async fn attempt(args: &Args, until: Instant) -> Result<End, ClientError> {
+async fn attempt(args: &Args) -> Result<(), ClientError> {
     let mut events = args.socket.connect().await?;
     let path = path_with("/v1/events", [("name", args.interface.clone())]);
     let mut events = events.open(&path).await?;
@@ -92,11 +103,9 @@ async fn attempt(args: &Args, until: Instant) -> Result<End, ClientError> {
     _ = events.next::<Event>().await?;
     let mut waiting = Waiting { args, state: look(args).await?, began: Instant::now() };
     if waiting.is_advertised() {
-        return Ok(End::Advertised);
+        return Ok(());
     }
-    let end = timeout_at(until, waiting.advertised(&mut events)).await;
-    Waiting::hide();
-    end.map_or(Ok(End::TooLate), |end| end.map(|()| End::Advertised))
+    waiting.advertised(&mut events).await
 }
 
 /// What the daemon knows of the interface; `None` if it does not know it, and would serve it.
@@ -131,18 +140,21 @@ impl Waiting<'_> {
                     continue;
                 }
             };
-            match event.map(|event| event.what) {
-                Some(Happening::RaSent { cause, .. }) if cause != "final" => return Ok(()),
-                // All that is wanted beside is what to say meanwhile; and what was missed may be what was waited for.
-                Some(Happening::Missed { .. } | Happening::Refused { .. } | Happening::Gone) => {
-                    self.state = look(self.args).await?;
-                    if self.is_advertised() {
-                        return Ok(());
-                    }
+            // The daemon ends: as if the connection broke off.
+            let event = event.ok_or(ClientError::Ended)?;
+            if event.interface.as_deref().is_some_and(|name| name != self.args.interface) {
+                // A name may look like a pattern, and then others match it.
+                continue;
+            }
+            if matches!(&event.what, Happening::RaSent { cause, .. } if cause != "final") {
+                return Ok(());
+            }
+            // All that is wanted beside is what to say meanwhile; and what was missed may be what was waited for.
+            if let Happening::Missed { .. } | Happening::Refused { .. } | Happening::Gone = event.what {
+                self.state = look(self.args).await?;
+                if self.is_advertised() {
+                    return Ok(());
                 }
-                Some(_) => {}
-                // The daemon ends: as if the connection broke off.
-                None => _ = self.args.socket.connect().await?,
             }
         }
     }
@@ -159,7 +171,7 @@ impl Waiting<'_> {
             .state
             .as_ref()
             .map_or_else(|| "does not exist yet".to_owned(), |found| names(&found.reasons));
-        let name = &self.args.interface;
+        let name = shown(&self.args.interface);
         _ = write!(io::stderr(), "\r{frame} waiting for {name}: {why} ({} s)\x1b[K", waited.as_secs());
     }
 
@@ -176,8 +188,9 @@ fn names(reasons: &[Reason]) -> String {
 }
 
 async fn too_late(args: &Args) -> Failure {
-    let (name, waited) = (&args.interface, args.timeout);
-    match look(args).await {
+    let (name, waited) = (&shown(&args.interface), args.timeout);
+    let Ok(looked) = timeout(LAST_LOOK, look(args)).await else { return ClientError::Silent.into() };
+    match looked {
         Ok(Some(found)) => unfit(name, waited, &found),
         Ok(None) => Failure::because(format!("no RA on {name} within {waited}: there is no such interface"))
             .with_code(EXIT_UNKNOWN),

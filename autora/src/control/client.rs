@@ -39,6 +39,9 @@ pub enum ClientError {
     /// The connection broke off.
     #[error("the daemon has gone away")]
     Broken(#[source] hyper::Error),
+    /// It has said all, and ends.
+    #[error("the daemon ends")]
+    Ended,
     /// It took too long.
     #[error("the daemon does not answer")]
     Silent,
@@ -81,7 +84,9 @@ impl Client {
     pub async fn get<T: DeserializeOwned>(&mut self, path: &str) -> Result<T, ClientError> {
         let mut lines = self.open(path).await?;
         let mut bytes = Vec::new();
-        while let Some(piece) = lines.piece().await? {
+        while let Some(piece) =
+            timeout(ANSWER_LIMIT, lines.piece()).await.map_err(|_| ClientError::Silent)??
+        {
             if bytes.len() + piece.len() > MAX_ANSWER {
                 return Err(ClientError::TooLong);
             }

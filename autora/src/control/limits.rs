@@ -43,3 +43,6 @@ pub const FAREWELL: Duration = Duration::from_millis(100);
 
 /// The thread's stack.
 pub(super) const STACK: usize = 256 << 10;
+
+/// All that one scrape with the metrics of each interface may take, the wait for those before it included.
+pub(super) const SCRAPE_LIMIT: Duration = Duration::from_secs(30);

@@ -5,7 +5,7 @@ use std::{
     io,
     net::{SocketAddr, TcpListener},
     os::unix::{
-        fs::{DirBuilderExt, PermissionsExt, chown},
+        fs::{DirBuilderExt, FileTypeExt, PermissionsExt, chown},
         net::UnixListener,
     },
     path::{Path, PathBuf},
@@ -148,8 +148,13 @@ pub(super) struct SocketFile {
 impl SocketFile {
     /// Takes the place of whatever socket is there, unless somebody answers on it.
     fn publish(&mut self) -> Result<(), BindError> {
-        if is_answered(&self.path)? {
-            return Err(BindError::InUse);
+        match fs::symlink_metadata(&self.path) {
+            // Somebody's file, under a name that was not meant for a socket.
+            Ok(found) if !found.file_type().is_socket() => {
+                return Err(io::Error::from(io::ErrorKind::AlreadyExists).into());
+            }
+            Ok(_) if is_answered(&self.path)? => return Err(BindError::InUse),
+            Ok(_) | Err(_) => {}
         }
         fs::rename(&self.present, &self.path)?;
         self.present.clone_from(&self.path);

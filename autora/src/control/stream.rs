@@ -26,8 +26,11 @@ pub(super) async fn interfaces(service: &Arc<Service>, wanted: Wanted) -> Result
     let (pieces, answer) = answer::pieces("application/json");
     let service = Arc::clone(service);
     tokio::spawn(async move {
-        // Whoever went away does not need the rest.
-        _ = write_interfaces(&pieces, pages, &service, &wanted).await;
+        tokio::select! {
+            // Whoever went away does not need the rest.
+            () = pieces.closed() => {}
+            _ = write_interfaces(&pieces, pages, &service, &wanted) => {}
+        }
     });
     Ok(answer)
 }

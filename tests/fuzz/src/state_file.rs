@@ -83,7 +83,7 @@ fn check_updates(from: &mut Unstructured<'_>) -> Result<()> {
     }
     let mut known: BTreeMap<_, _> =
         state.memory.interfaces.into_iter().map(|known| (known.index, known)).collect();
-    let whole = text[at_once..].iter().filter(|byte| **byte == b'\n').count();
+    let whole = text[at_once..].split(|byte| *byte == b'\n').count() - 1;
     for update in updates.into_iter().take(whole) {
         match update {
             Update::Known(now) => _ = known.insert(now.index, now),
@@ -91,7 +91,7 @@ fn check_updates(from: &mut Unstructured<'_>) -> Result<()> {
         }
     }
     let found = found.unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&text)));
-    assert_eq!(found.memory.interfaces, Vec::from_iter(known.into_values()), "the last word on each");
+    assert_eq!(found.memory.interfaces, known.into_values().collect::<Vec<_>>(), "the last word on each");
     Ok(())
 }
 

@@ -5,6 +5,7 @@ use anstyle::Style;
 use crate::{
     commands::{monitor::counts, screen},
     control::model::{Interface, OtherRouter, State, Status},
+    engine::explanation::shown,
 };
 
 /// A column: its title, whether numbers stand in it to the right, and the order in which columns make room; 0 stays.
@@ -16,7 +17,7 @@ struct Column {
 }
 
 const COLUMNS: [Column; 10] = [
-    Column { title: "interface", right: false, expendable: 0, cell: |one| one.name.clone() },
+    Column { title: "interface", right: false, expendable: 0, cell: |one| shown(&one.name) },
     Column { title: "state", right: false, expendable: 0, cell: |one| one.state.name().to_owned() },
     Column {
         title: "prefix",

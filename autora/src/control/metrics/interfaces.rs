@@ -6,11 +6,13 @@ use std::{fmt, sync::Arc};
 use autora_common::Reason;
 use hyper::body::Bytes;
 use prometheus_client::{collector::Collector, encoding::DescriptorEncoder};
+use tokio::time::sleep;
 
 use super::{CONTENT_TYPE, END, Families, Family, encode};
 use crate::{
     control::{
-        answer::{self, Answer},
+        answer::{self, Answer, Pieces},
+        limits::SCRAPE_LIMIT,
         query::{Detail, NoAnswer, Row},
         render,
         server::Service,
@@ -24,22 +26,32 @@ pub(super) fn answer(service: &Arc<Service>, totals: String) -> Answer {
     let service = Arc::clone(service);
     let (pieces, answer) = answer::pieces(CONTENT_TYPE);
     tokio::spawn(async move {
-        let Ok(_room) = service.large_scrapes.acquire().await else { return };
-        let gathered = gather(&service).await.map_err(|NoAnswer| std::io::ErrorKind::Interrupted.into());
-        let series = match gathered {
-            Ok(series) => Arc::new(series),
-            // Whoever went away does not need to know.
-            Err(error) => return drop(pieces.send(Err(error)).await),
-        };
-        let families = FAMILIES.map(|write| FamilyOfAll { series: Arc::clone(&series), write });
-        let texts = families.into_iter().map(encode);
-        for text in std::iter::once(totals).chain(texts).chain([END.to_owned()]) {
-            if pieces.send(Ok(Bytes::from(text))).await.is_err() {
-                return;
-            }
+        tokio::select! {
+            // Whoever has gone away does not need it, and must not keep a place in the row.
+            () = pieces.closed() => {}
+            () = write(&pieces, &service, totals) => {}
+            // A reader that is slow on purpose must not keep everybody else waiting.
+            () = sleep(SCRAPE_LIMIT) => {}
         }
     });
     answer
+}
+
+async fn write(pieces: &Pieces, service: &Service, totals: String) {
+    let Ok(_room) = service.large_scrapes.acquire().await else { return };
+    let gathered = gather(service).await.map_err(|NoAnswer| std::io::ErrorKind::Interrupted.into());
+    let series = match gathered {
+        Ok(series) => Arc::new(series),
+        // Whoever went away does not need to know.
+        Err(error) => return drop(pieces.send(Err(error)).await),
+    };
+    let families = FAMILIES.map(|write| FamilyOfAll { series: Arc::clone(&series), write });
+    let texts = families.into_iter().map(encode);
+    for text in std::iter::once(totals).chain(texts).chain([END.to_owned()]) {
+        if pieces.send(Ok(Bytes::from(text))).await.is_err() {
+            return;
+        }
+    }
 }
 
 /// What the families are made of.

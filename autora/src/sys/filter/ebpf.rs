@@ -144,8 +144,8 @@ impl Ebpf {
     }
 
     pub(super) fn unserve(&mut self, interface: IfIndex) -> io::Result<()> {
-        tolerate_absence(self.served.remove(&interface.get()))?;
-        tolerate_absence(self.interfaces.remove(&interface.get()))
+        let served = tolerate_absence(self.served.remove(&interface.get()));
+        served.and(tolerate_absence(self.interfaces.remove(&interface.get())))
     }
 
     /// Writes a mark that is as old as [`PENDING_HOLD`] at `until`. The time since boot is 0 for a cleared one.

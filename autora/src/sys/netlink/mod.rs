@@ -177,7 +177,10 @@ impl Netlink {
     /// When a question was not answered. What is known stands, and a [`Self::survey`] is wanted after a while.
     pub fn work(&mut self, budget: usize, now: Instant) -> Result<(), QueryError> {
         match self.listen(budget, now)? {
-            Drained::Dry => self.ask_on(now),
+            Drained::Dry => self.ask_on(now).inspect_err(|_| {
+                // Whatever was to be looked at with all the others is asked for alone, until such a look has worked.
+                self.surveyed = Some((now, Completeness::Interrupted));
+            }),
             Drained::InPart | Drained::Overrun => Ok(()),
         }
     }
@@ -253,8 +256,8 @@ impl Netlink {
                 self.surveyed = Some((now, links.and(addresses)));
                 // New ones are announced, so that only a whole look has to find any.
                 self.unknown &= scope == Scope::Inet6 || links == Completeness::Interrupted;
-                self.mirror.looked(!self.unknown);
                 self.mirror.host_forwards(self.queries.read_forwarding()?);
+                self.mirror.looked(!self.unknown);
             }
             Err(error) => {
                 self.mirror.abandon_listing();
@@ -276,12 +279,26 @@ impl Netlink {
                 self.mirror.ask();
             }
             self.counts.questions += 1;
-            answers.push((index, self.queries.read(index)?));
+            match self.queries.read(index) {
+                Ok(found) => answers.push((index, found)),
+                Err(error) => {
+                    // What was answered before it stands.
+                    self.take_later(answers);
+                    return Err(error);
+                }
+            }
         }
-        if !answers.is_empty() {
+        self.take_later(answers);
+        Ok(())
+    }
+
+    /// Answers are taken in once everything that was announced before them was heard.
+    fn take_later(&mut self, answers: Vec<(IfIndex, Option<Interface>)>) {
+        if answers.is_empty() {
+            self.mirror.asked();
+        } else {
             self.asking = Asking::Some(answers);
         }
-        Ok(())
     }
 
     /// Not one after the other, and not if something keeps interrupting them: then each has to be asked for alone.
