@@ -148,13 +148,12 @@ pub(super) struct SocketFile {
 impl SocketFile {
     /// Takes the place of whatever socket is there, unless somebody answers on it.
     fn publish(&mut self) -> Result<(), BindError> {
-        match fs::symlink_metadata(&self.path) {
-            // Somebody's file, under a name that was not meant for a socket.
-            Ok(found) if !found.file_type().is_socket() => {
-                return Err(io::Error::from(io::ErrorKind::AlreadyExists).into());
-            }
-            Ok(_) if is_answered(&self.path)? => return Err(BindError::InUse),
-            Ok(_) | Err(_) => {}
+        if is_answered(&self.path)? {
+            return Err(BindError::InUse);
+        }
+        // Somebody's file, under a name that was not meant for a socket, stays.
+        if fs::symlink_metadata(&self.path).is_ok_and(|found| !found.file_type().is_socket()) {
+            return Err(io::Error::from(io::ErrorKind::AlreadyExists).into());
         }
         fs::rename(&self.present, &self.path)?;
         self.present.clone_from(&self.path);
@@ -221,9 +220,12 @@ mod tests {
         for impossible in [config(&file.join("control.sock")), no_group] {
             assert!(Listeners::open(&impossible).local.is_none(), "{impossible:?}");
         }
-        let mut listeners = Listeners::open(&too_long);
-        listeners.publish();
-        assert!(listeners.local.is_none());
+        for unfit in [too_long, config(&file)] {
+            let mut listeners = Listeners::open(&unfit);
+            listeners.publish();
+            assert!(listeners.local.is_none(), "{unfit:?}");
+        }
+        assert!(fs::symlink_metadata(&file).unwrap().is_file(), "it is as it was");
         let listing = fs::read_dir(directory.path()).unwrap().count();
         assert_eq!(listing, 1, "nothing but the file is left");
     }
