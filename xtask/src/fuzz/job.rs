@@ -29,7 +29,7 @@ pub(crate) const JOBS: &[Job] = &[
         "tests/tests/filter/rows.rs",
     ),
     target("advert", "advertisements: bytes to values to bytes", "autora/src/wire/advert.rs"),
-    target("netlink", "what a netlink socket may bring", "autora/src/sys/netlink/notice/tests.rs"),
+    target("netlink", "what a netlink socket may bring", "autora/src/sys/netlink/mirror/tests.rs"),
     target("control", "clients of the control socket", "autora/src/control/server/tests.rs"),
     target("state_file", "the state file, and a fleet that takes over", "autora/src/sys/state_file/tests.rs"),
     as_root(target("differential", "the eBPF verdict against the Rust one", "tests/tests/filter/rows.rs")),
