@@ -1,6 +1,6 @@
 //! The links' side of the loop: what the kernel announces becomes the fleet's business.
 
-use std::time::Duration;
+use std::{mem, time::Duration};
 
 use tracing::{debug, warn};
 
@@ -37,9 +37,12 @@ impl Daemon {
                     debug!(?interface, "an interface is new or has changed");
                     self.fleet.reconcile(interface, now);
                 }
+                // Writing `conf.all.forwarding` flips every interface, and host and interfaces must be judged together. Its
+                // own announcement comes first, so that is done when all were looked at.
                 Change::HostForwarding(on) => {
-                    self.forwarding = on;
-                    self.look_at_the_host();
+                    if mem::replace(&mut self.forwarding, on) != on {
+                        self.resync(now);
+                    }
                 }
                 Change::Looked { complete } => self.on_looked(complete, now),
             }

@@ -2,7 +2,7 @@
 
 use std::{thread, time::Duration};
 
-use autora_tests::{Daemon, Namespace, Tap, field};
+use autora_tests::{Daemon, Namespace, Tap, eventually, field};
 
 use crate::bench::{Line, SOON, rarely};
 
@@ -45,7 +45,10 @@ fn a_flapping_carrier_does_not_fill_the_log() {
 
     // Nothing more comes, and still it is told how many there were, and what became of it.
     thread::sleep(REFILL);
-    daemon.wait_for_log(&["held back", "interface=vm1", "now=\"serving\""], SOON);
+    eventually(SOON, "the last word on vm1", || {
+        let told = daemon.lines_with(&["held back", "interface=vm1"]);
+        told.last().is_some_and(|line| line.contains("now=\"serving\"")).then_some(())
+    });
     let all: usize = daemon
         .lines_with(&["held back", "interface=vm1"])
         .iter()
