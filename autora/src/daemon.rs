@@ -1,5 +1,6 @@
 //! The event loop: one closed set of events in, the fleet's actions out. The only place where the rooms meet.
 
+mod confinement;
 mod desk;
 mod drops;
 mod foreign;
@@ -34,7 +35,9 @@ use crate::{
         clock::{self, Timer},
         filter, heap,
         netlink::{self, Netlink},
-        receiver, sender,
+        receiver,
+        sandbox::SandboxError,
+        sender,
         service_manager::{self, Vigil},
     },
 };
@@ -67,6 +70,9 @@ pub enum StartError {
     /// The capabilities could not be given up.
     #[error("cannot give up the capabilities")]
     Privileges(#[from] caps::errors::CapsError),
+    /// The kernel can confine the daemon, and does not.
+    #[error(transparent)]
+    Sandbox(#[from] SandboxError),
     /// A file descriptor could not be had.
     #[error("cannot set up the event loop")]
     Io(#[from] io::Error),
@@ -85,7 +91,12 @@ pub async fn run(config: Config) -> Result<(), StartError> {
     let listeners = (!config.dry_run).then(|| Listeners::open(&config.control));
     let outlet = Outlet::open(&config)?;
     let mut daemon = Daemon::new(config, netlink, outlet)?;
-    daemon.desk = Desk::open(listeners, &daemon.config, &mut daemon.outlet);
+    if let Some(listeners) = listeners {
+        let facts = desk::facts(&daemon.config, &mut daemon.outlet);
+        confinement::confine_files(&daemon.config)?;
+        daemon.desk = Desk::open(listeners, facts);
+        confinement::confine_calls()?;
+    }
     daemon.start()?;
     loop {
         daemon.turn(&mut signals).await?;

@@ -17,7 +17,7 @@ use nix::{
 use tempfile::TempDir;
 
 use crate::{
-    Namespace,
+    Namespace, Refusal,
     control::Control,
     eventually,
     log::{Log, field, has_words},
@@ -50,6 +50,7 @@ pub struct Launch {
     shell: Option<String>,
     binary: Option<PathBuf>,
     runtime_directory: RuntimeDirectory,
+    refusal: Option<Refusal>,
 }
 
 /// A directory in which a daemon finds what the one before it left; gone when nobody needs it any more.
@@ -90,6 +91,7 @@ impl Launch {
             shell: None,
             binary: None,
             runtime_directory: RuntimeDirectory::new(),
+            refusal: None,
         }
     }
 
@@ -126,6 +128,13 @@ impl Launch {
     #[must_use]
     pub fn as_nobody(mut self, capabilities: &[&str]) -> Self {
         self.nobody = Some(capabilities.iter().map(ToString::to_string).collect());
+        self
+    }
+
+    /// On a kernel that refuses something.
+    #[must_use]
+    pub const fn refuse(mut self, refusal: Refusal) -> Self {
+        self.refusal = Some(refusal);
         self
     }
 
@@ -190,6 +199,9 @@ impl Launch {
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
+        if let Some(refusal) = self.refusal {
+            refusal.impose(&mut command);
+        }
         command
     }
 }
@@ -225,6 +237,12 @@ impl Daemon {
     #[must_use]
     pub fn pid(&self) -> u32 {
         self.child.id()
+    }
+
+    /// Where it keeps its state.
+    #[must_use]
+    pub const fn runtime_directory(&self) -> &RuntimeDirectory {
+        &self.runtime_directory
     }
 
     /// Its control socket, if it was not told to have it elsewhere.

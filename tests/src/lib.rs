@@ -12,10 +12,13 @@ mod capture;
 mod control;
 mod daemon;
 mod guest;
+#[cfg(target_arch = "x86_64")]
+mod intruder;
 mod link;
 mod log;
 mod namespace;
 mod packet;
+mod refusal;
 mod solicit;
 pub mod supervise;
 mod tap;
@@ -30,12 +33,18 @@ pub use capture::{Advert, Capture, Direction, Frame};
 pub use control::{Answer, Control};
 pub use daemon::{Daemon, Launch, Output, RuntimeDirectory, binary, binary_without_program};
 pub use guest::{DefaultRoute, Guest, Held};
+#[cfg(target_arch = "x86_64")]
+pub use intruder::Intruder;
 pub use link::{Interface, Mac, Veth};
 pub use log::field;
 pub use namespace::Namespace;
 pub use packet::Sender;
+pub use refusal::Refusal;
 pub use solicit::{Checksum, Fragments, Solicit};
 pub use tap::{Tap, open_tun};
+
+/// Long enough for whatever takes no time.
+pub(crate) const SHORTLY: Duration = Duration::from_secs(5);
 
 /// Ends the test with a clear message unless it runs as root: a scenario that cannot run must not look like a success.
 pub fn require_root() {

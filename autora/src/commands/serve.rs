@@ -74,6 +74,10 @@ const fn advice(error: &StartError) -> Option<&'static str> {
         }
         StartError::Netlink(_) | StartError::Dump(_) => Some(NETLINK_ADVICE),
         StartError::Privileges(_) => Some("a sandbox must allow capset(2)"),
+        StartError::Sandbox(_) => Some(
+            "the kernel has the means and refuses them: see what else confines this process (a container's or a unit's \
+             SystemCallFilter= must allow seccomp and the landlock calls)",
+        ),
         StartError::Io(_) => Some("see the limit of open files (ulimit -n)"),
     }
 }

@@ -25,7 +25,8 @@ const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset
 
 /// The totals at once; what is told of each interface follows a family at a time.
 pub(super) async fn answer(service: &Arc<Service>) -> Result<Answer, NoAnswer> {
-    let totals = encode(Totals { status: routes::status(service).await?, process: Process::look() });
+    let totals =
+        encode(Totals { status: routes::status(service).await?, process: service.facts.accounts.look() });
     if service.facts.metrics_per_interface {
         return Ok(interfaces::answer(service, totals));
     }

@@ -25,6 +25,7 @@ mod watcher;
 
 pub use self::{
     glob::Glob,
+    process::Accounts,
     routes::Scope,
     server::{Facts, Service, serve},
     socket::{BindError, Listeners},

@@ -1,12 +1,26 @@
 //! The process as the kernel accounts for it, for `process_*` metrics.
 
-use std::{fs, time::Duration};
+use std::{fs::File, io, os::unix::fs::FileExt, sync::Mutex, time::Duration};
 
-use nix::unistd::{SysconfVar, sysconf};
+use nix::{
+    dir::Dir,
+    fcntl::OFlag,
+    sys::stat::Mode,
+    unistd::{SysconfVar, sysconf},
+};
 
 use crate::sys::clock;
 
-/// What `/proc/self` says; whatever it does not say is left out.
+/// Where the kernel accounts for this process, held open: no file of `/proc` can be opened once the daemon is confined.
+/// Whatever could not be opened is left out.
+#[derive(Debug)]
+pub struct Accounts {
+    stat: Option<File>,
+    limits: Option<File>,
+    fds: Option<Mutex<Dir>>,
+}
+
+/// What the accounts say; whatever they do not say is left out.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Process {
     pub(super) cpu_seconds: Option<f64>,
@@ -18,23 +32,53 @@ pub(super) struct Process {
     pub(super) max_fds: Option<u64>,
 }
 
-impl Process {
+/// More than either file has. They are written anew for each read from their beginning, and one read gets them whole.
+const ROOM: usize = 4_096;
+
+impl Accounts {
+    /// Opens them.
+    #[must_use]
+    pub fn open() -> Self {
+        let fds = Dir::open(
+            "/proc/self/fd",
+            OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC,
+            Mode::empty(),
+        );
+        Self {
+            stat: File::open("/proc/self/stat").ok(),
+            limits: File::open("/proc/self/limits").ok(),
+            fds: fds.ok().map(Mutex::new),
+        }
+    }
+
     /// A look at this process.
-    pub(super) fn look() -> Self {
-        let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
-        let limits = fs::read_to_string("/proc/self/limits").unwrap_or_default();
+    pub(super) fn look(&self) -> Process {
+        let text = |file: &Option<File>| file.as_ref().and_then(|file| read(file).ok()).unwrap_or_default();
         let number =
             |variable| sysconf(variable).ok().flatten().and_then(|number| u64::try_from(number).ok());
         let ticks = number(SysconfVar::CLK_TCK).unwrap_or(100);
         let page = number(SysconfVar::PAGE_SIZE).unwrap_or(4_096);
-        let open_fds = fs::read_dir("/proc/self/fd").ok().and_then(|fds| u64::try_from(fds.count()).ok());
-        Self {
-            open_fds: open_fds.map(|count| count.saturating_sub(1)),
-            max_fds: max_fds(&limits),
-            ..Self::of_stat(&stat, ticks, page).unwrap_or_default()
+        Process {
+            open_fds: self.open_fds(),
+            max_fds: max_fds(&text(&self.limits)),
+            ..Process::of_stat(&text(&self.stat), ticks, page).unwrap_or_default()
         }
     }
 
+    fn open_fds(&self) -> Option<u64> {
+        let mut fds = self.fds.as_ref()?.lock().ok()?;
+        // Beside `.` and `..`; it begins at the beginning each time.
+        u64::try_from(fds.iter().flatten().count()).ok()?.checked_sub(2)
+    }
+}
+
+fn read(file: &File) -> io::Result<String> {
+    let mut bytes = [0; ROOM];
+    let len = file.read_at(&mut bytes, 0)?;
+    Ok(String::from_utf8_lossy(&bytes[..len]).into_owned())
+}
+
+impl Process {
     /// Reads a line of `/proc/pid/stat` (`proc_pid_stat(5)`, whose fields count from 1).
     fn of_stat(stat: &str, ticks: u64, page: u64) -> Option<Self> {
         // The second field is a name in parentheses, which may hold anything.
@@ -74,9 +118,12 @@ mod tests {
 
     #[test]
     fn this_process_has_all_of_it() {
-        let process = Process::look();
+        let accounts = Accounts::open();
+        let open_fds = accounts.look().open_fds.unwrap();
+        let process = accounts.look();
         assert!(process.resident_bytes.unwrap() > 100_000, "{process:?}");
-        assert!(process.open_fds.unwrap() >= 3 && process.max_fds.unwrap() >= process.open_fds.unwrap());
+        // Other tests open and close files meanwhile.
+        assert!(open_fds >= 3 && process.open_fds.unwrap() >= 3 && process.max_fds.unwrap() >= open_fds);
         let age = clock::wall().as_secs_f64() - process.started.unwrap();
         assert!((-1.0..3_600.0).contains(&age), "{age}");
     }

@@ -25,13 +25,14 @@ use super::{
     limits::{IDLE_LIMIT, MAX_BUFFER, MAX_CLIENTS, MAX_HEAD},
     model,
     patience::Patient,
+    process::Accounts,
     query::Asker,
     routes::{self, Scope},
 };
 use crate::engine::{Instant, advertiser::Parameters};
 
 /// What does not change while the daemon runs.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Facts {
     /// When it started.
     pub started: Instant,
@@ -45,6 +46,8 @@ pub struct Facts {
     pub filter: model::Filter,
     /// Whether metrics tell of each interface.
     pub metrics_per_interface: bool,
+    /// Where the kernel accounts for the process.
+    pub accounts: Accounts,
 }
 
 /// All that an answer is made of.

@@ -52,10 +52,11 @@ impl Control {
         let (asker, queries) = query::channel();
         let (ending, ends) = watch::channel(false);
         let (end, ended) = std::sync::mpsc::channel();
+        let (first_word, has_begun) = std::sync::mpsc::channel();
         let events = Events::default();
         let service = Service::new(facts, asker, events.clone(), ends);
         let spawned = thread::Builder::new().name("control".to_owned()).stack_size(STACK).spawn(move || {
-            if let Err(error) = run(local, remote, &service) {
+            if let Err(error) = run(local, remote, &service, &first_word) {
                 warn!(%error, "the control socket does not work");
             }
             // The loop may have given up waiting.
@@ -65,6 +66,8 @@ impl Control {
             warn!(%error, "no control socket: its thread cannot be started");
             return Self::none();
         }
+        // It has everything open: what comes next may take away the calls for that. No answer means that it has ended.
+        _ = has_begun.recv();
         Self { events, queries: Some(queries), ending, ended: Some(ended), file }
     }
 
@@ -101,6 +104,7 @@ fn run(
     local: Option<std::os::unix::net::UnixListener>,
     remote: Option<std::net::TcpListener>,
     service: &Arc<Service>,
+    first_word: &std::sync::mpsc::Sender<()>,
 ) -> io::Result<()> {
     let runtime = runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
     runtime.block_on(async {
@@ -110,6 +114,8 @@ fn run(
         if let Some(listener) = remote {
             tokio::spawn(accept_remote(TcpListener::from_std(listener)?, Arc::clone(service)));
         }
+        // The loop waits for it.
+        _ = first_word.send(());
         service.ended().await;
         let until = Instant::now() + FAREWELL;
         while service.clients() > 0 && timeout_at(until, sleep(FAREWELL / 20)).await.is_ok() {}

@@ -8,7 +8,7 @@ use crate::{
     addr::IfIndex,
     config::Config,
     control::{
-        Control, Facts, Listeners,
+        Accounts, Control, Facts, Listeners,
         events::{Happening, Place},
         query::{Detail, Overview, Query, Row},
     },
@@ -35,16 +35,7 @@ impl Desk {
     }
 
     /// Lets people in, if there is a way.
-    pub(super) fn open(listeners: Option<Listeners>, config: &Config, outlet: &mut Outlet) -> Self {
-        let Some(listeners) = listeners else { return Self::closed() };
-        let facts = Facts {
-            started: clock::now(),
-            pattern: config.policy.pattern.clone(),
-            parameters: config.parameters,
-            send: config.send.to_string(),
-            filter: outlet.filter_model(),
-            metrics_per_interface: config.control.metrics_per_interface,
-        };
+    pub(super) fn open(listeners: Listeners, facts: Facts) -> Self {
         Self { control: Control::start(listeners, facts), ..Self::closed() }
     }
 
@@ -126,6 +117,19 @@ impl Desk {
 
     pub(super) fn close(&mut self) {
         self.control.close();
+    }
+}
+
+/// What whoever looks in is told of this daemon. Opens files.
+pub(super) fn facts(config: &Config, outlet: &mut Outlet) -> Facts {
+    Facts {
+        started: clock::now(),
+        pattern: config.policy.pattern.clone(),
+        parameters: config.parameters,
+        send: config.send.to_string(),
+        filter: outlet.filter_model(),
+        metrics_per_interface: config.control.metrics_per_interface,
+        accounts: Accounts::open(),
     }
 }
 

@@ -27,6 +27,7 @@ pub fn now() -> Instant {
 
 /// The present on people's clocks, as the time since 1970: to show to them, and for nothing else, since it may jump.
 #[must_use]
+#[expect(clippy::disallowed_methods, reason = "this is the daemon's clock")]
 pub fn wall() -> Duration {
     SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()
 }

@@ -7,6 +7,7 @@ mod icmp6_filter;
 pub mod netlink;
 pub mod privileges;
 pub mod receiver;
+pub mod sandbox;
 pub mod sender;
 pub mod service_manager;
 pub mod state_file;

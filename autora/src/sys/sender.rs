@@ -55,7 +55,7 @@ pub enum OpenError {
     /// CAP_NET_RAW is missing.
     #[error(
         "the kernel does not allow a {0} socket: CAP_NET_RAW is missing; grant it with \
-         `setcap cap_net_raw,cap_bpf=ep` on the binary or `AmbientCapabilities=CAP_NET_RAW CAP_BPF` in the unit"
+         `setcap cap_net_raw,cap_bpf,cap_perfmon=ep` on the binary or `AmbientCapabilities=CAP_NET_RAW CAP_BPF CAP_PERFMON` in the unit"
     )]
     NotPermitted(SendPath),
     /// Anything else.

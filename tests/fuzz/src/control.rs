@@ -6,7 +6,7 @@ use std::{net::Ipv6Addr, str, time::Duration};
 use autora::{
     addr::{IfIndex, LinkLocal, Prefix64},
     control::{
-        Facts, Scope, Service,
+        Accounts, Facts, Scope, Service,
         events::Events,
         limits::{ALIVE_INTERVAL, STALL_LIMIT},
         model::Filter,
@@ -171,6 +171,7 @@ fn facts() -> Facts {
         send: "packet".to_owned(),
         filter: Filter { mode: "ebpf".into(), program_id: Some(7) },
         metrics_per_interface: true,
+        accounts: Accounts::open(),
     }
 }
 

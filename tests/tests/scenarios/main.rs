@@ -7,6 +7,8 @@ mod capacity;
 mod ceasing;
 mod changes;
 mod clock;
+#[cfg(target_arch = "x86_64")]
+mod confinement;
 mod conformance;
 mod control;
 mod control_commands;

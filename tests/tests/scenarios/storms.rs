@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use autora_tests::{Daemon, Mac, Namespace, Sender, Solicit};
+use autora_tests::{Daemon, Mac, Namespace, Sender, Solicit, eventually};
 
 use crate::bench::{FLOOR, Line, MAX_DELAY, SLACK, SOON, rarely};
 
@@ -117,7 +117,8 @@ impl Told {
     fn by(daemon: &Daemon) -> Self {
         let lines = |words| daemon.lines_with(&[words, "interface=vm1"]);
         let held = lines("lines were held back");
-        let number = |line: &String| line.split_once("held_back=")?.1.split(' ').next()?.parse::<usize>().ok();
+        let number =
+            |line: &String| line.split_once("held_back=")?.1.split(' ').next()?.parse::<usize>().ok();
         Self {
             begins: lines("could not be sent").len(),
             ends: lines("sending works again").len(),

@@ -89,5 +89,6 @@ fn facts() -> Facts {
         send: "packet".to_owned(),
         filter: model::Filter { mode: "ebpf".into(), program_id: None },
         metrics_per_interface: false,
+        accounts: Accounts::open(),
     }
 }

@@ -41,6 +41,7 @@ pub fn embedded() -> Option<&'static [u8]> {
 /// The loaded program and its maps.
 pub(super) struct Ebpf {
     program: OwnedFd,
+    program_id: Option<u32>,
     served: HashMap<MapData, u32, PendingMark>,
     interfaces: HashMap<MapData, u32, Stats>,
     totals: PerCpuArray<MapData, u64>,
@@ -93,6 +94,7 @@ impl Ebpf {
             interfaces: of_type(take(INTERFACES, Map::HashMap))?,
             totals: of_type(take(TOTALS, Map::PerCpuArray))?,
             log: None,
+            program_id: program_id(&program),
             program,
         })
     }
@@ -114,6 +116,7 @@ impl Ebpf {
             interfaces: of_type(take(INTERFACES))?,
             totals: of_type(take(TOTALS))?,
             log: KernelLog::open(&mut ebpf),
+            program_id: program_id(&program),
             program: program.as_fd().try_clone_to_owned()?,
         })
     }
@@ -122,10 +125,8 @@ impl Ebpf {
         Ok(setsockopt(&socket, AttachBpf, &self.program.as_raw_fd())?)
     }
 
-    /// From where the kernel shows its descriptors: asking `bpf(2)` may want a privilege that is gone.
-    pub(super) fn program_id(&self) -> Option<u32> {
-        let shown = fs::read_to_string(format!("/proc/self/fdinfo/{}", self.program.as_raw_fd())).ok()?;
-        shown.lines().find_map(|line| line.strip_prefix("prog_id:")?.trim().parse().ok())
+    pub(super) const fn program_id(&self) -> Option<u32> {
+        self.program_id
     }
 
     pub(super) fn take_log(&mut self) -> Option<KernelLog> {
@@ -173,6 +174,12 @@ impl Ebpf {
             Err(error) => Err(io_error(error)),
         }
     }
+}
+
+/// From where the kernel shows its descriptors: asking `bpf(2)` for it wants CAP_SYS_ADMIN.
+fn program_id(program: &impl AsFd) -> Option<u32> {
+    let shown = fs::read_to_string(format!("/proc/self/fdinfo/{}", program.as_fd().as_raw_fd())).ok()?;
+    shown.lines().find_map(|line| line.strip_prefix("prog_id:")?.trim().parse().ok())
 }
 
 /// Flag of an update: only if there is such an entry (include/uapi/linux/bpf.h).

@@ -15,7 +15,7 @@ pub enum LoadError {
     /// The kernel wants a capability that the process does not have.
     #[error(
         "the kernel does not allow to load the eBPF filter: CAP_BPF is missing; grant it with \
-         `setcap cap_net_raw,cap_bpf=ep` on the binary or `AmbientCapabilities=CAP_NET_RAW CAP_BPF` in the unit"
+         `setcap cap_net_raw,cap_bpf,cap_perfmon=ep` on the binary or `AmbientCapabilities=CAP_NET_RAW CAP_BPF CAP_PERFMON` in the unit"
     )]
     Permission,
     /// The kernel's verifier does not like the program.

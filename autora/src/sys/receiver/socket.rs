@@ -28,7 +28,7 @@ pub enum OpenError {
     /// The kernel wants a capability that the process does not have.
     #[error(
         "the kernel does not allow a raw socket: CAP_NET_RAW is missing; grant it with \
-         `setcap cap_net_raw,cap_bpf=ep` on the binary or `AmbientCapabilities=CAP_NET_RAW CAP_BPF` in the unit"
+         `setcap cap_net_raw,cap_bpf,cap_perfmon=ep` on the binary or `AmbientCapabilities=CAP_NET_RAW CAP_BPF CAP_PERFMON` in the unit"
     )]
     Permission,
     /// Anything else, for example a kernel without IPv6.
@@ -62,6 +62,8 @@ fn configure(socket: &OwnedFd, filter: &Filter) -> io::Result<()> {
         FilterKind::Classic => pass_only(&[ROUTER_SOLICITATION]),
     };
     setsockopt(socket, Icmp6Filter, &pass)?;
+    // From here on nothing can take the filter away, or put another in its place.
+    setsockopt(socket, LockFilter, &true)?;
     Ok(())
 }
 
@@ -82,6 +84,15 @@ pub(super) fn dropped(socket: &OwnedFd) -> io::Result<u32> {
 
 /// Index into what `SO_MEMINFO` returns (`include/uapi/linux/sock_diag.h`).
 const SK_MEMINFO_DROPS: usize = 8;
+
+sockopt_impl!(
+    /// Keep the attached filter for good (`socket(7)`).
+    LockFilter,
+    Both,
+    libc::SOL_SOCKET,
+    libc::SO_LOCK_FILTER,
+    bool
+);
 
 sockopt_impl!(
     /// Tell the size of the largest fragment with every packet that was fragmented.

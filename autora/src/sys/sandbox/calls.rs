@@ -1,0 +1,146 @@
+//! Seccomp: the system calls of a daemon that has everything open (`seccomp(2)`).
+//!
+//! What is not listed fails with EPERM instead of ending the process: a call that was forgotten here costs what it was made
+//! for, and no guest its router.
+
+use std::{collections::BTreeMap, env::consts::ARCH, ptr};
+
+use nix::libc::{self, c_int, c_long};
+use seccompiler::{
+    BackendError, BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter,
+    SeccompRule, TargetArch, apply_filter_all_threads,
+};
+
+use super::{SandboxError, Support};
+
+/// Allowed whatever their arguments. The kernel remembers that (Linux 5.11) and does not run the filter for them, so those
+/// that are made for each packet are all here but for `bpf`.
+const ANY: &[c_long] = &[
+    // Packets, announcements, answers.
+    libc::SYS_accept4,
+    libc::SYS_bind,
+    libc::SYS_connect,
+    libc::SYS_getpeername,
+    libc::SYS_getsockname,
+    libc::SYS_getsockopt,
+    libc::SYS_recvfrom,
+    libc::SYS_recvmsg,
+    libc::SYS_sendmsg,
+    libc::SYS_sendto,
+    libc::SYS_setsockopt,
+    libc::SYS_shutdown,
+    // The loop.
+    libc::SYS_clock_gettime,
+    libc::SYS_epoll_ctl,
+    libc::SYS_epoll_pwait,
+    libc::SYS_futex,
+    libc::SYS_getrandom,
+    libc::SYS_restart_syscall,
+    libc::SYS_rt_sigaction,
+    libc::SYS_rt_sigprocmask,
+    libc::SYS_rt_sigreturn,
+    libc::SYS_sched_yield,
+    libc::SYS_sigaltstack,
+    libc::SYS_timerfd_settime,
+    // Files: which ones is Landlock's business.
+    libc::SYS_close,
+    libc::SYS_fcntl,
+    libc::SYS_fstat,
+    libc::SYS_getdents64,
+    libc::SYS_lseek,
+    libc::SYS_newfstatat,
+    libc::SYS_openat,
+    libc::SYS_pread64,
+    libc::SYS_pwrite64,
+    libc::SYS_read,
+    libc::SYS_renameat,
+    libc::SYS_statx,
+    libc::SYS_unlinkat,
+    libc::SYS_write,
+    libc::SYS_writev,
+    // Memory, but for the two below.
+    libc::SYS_brk,
+    libc::SYS_madvise,
+    libc::SYS_mremap,
+    libc::SYS_munmap,
+    // The end, be it a sudden one.
+    libc::SYS_exit,
+    libc::SYS_exit_group,
+    libc::SYS_getpid,
+    libc::SYS_gettid,
+];
+
+/// The same, of architectures that have older forms of some.
+#[cfg(target_arch = "x86_64")]
+const OLD: &[c_long] = &[libc::SYS_epoll_wait, libc::SYS_rename, libc::SYS_unlink];
+#[cfg(not(target_arch = "x86_64"))]
+const OLD: &[c_long] = &[];
+
+/// What is done to a map by whoever has it open (`enum bpf_cmd` in include/uapi/linux/bpf.h): nothing that loads a program,
+/// makes a map or opens one.
+const MAP_COMMANDS: [u64; 5] = [1, 2, 3, 4, 24];
+
+/// Leaves every thread the calls above, and these of their arguments: memory that can be executed is never had again, a new
+/// socket is one to the service manager (`sd_notify(3)` opens one each time) or one to ask about links with (where an answer
+/// was lost, the next question takes a new one), and a signal reaches nobody else.
+///
+/// # Errors
+///
+/// A [`SandboxError`] when the kernel knows seccomp and does not do it.
+pub fn confine_calls() -> Result<Support, SandboxError> {
+    let Ok(arch) = TargetArch::try_from(ARCH) else { return Ok(Support::Missing) };
+    if !is_known() {
+        return Ok(Support::Missing);
+    }
+    let program = compile(arch).map_err(seccompiler::Error::from)?;
+    apply_filter_all_threads(&program)?;
+    Ok(Support::Enforced)
+}
+
+/// Whether the kernel has seccomp filters at all: it answers what it can do with a call (Linux 4.14).
+fn is_known() -> bool {
+    let action: u32 = libc::SECCOMP_RET_ERRNO;
+    // SAFETY: the kernel reads four bytes where it is pointed to.
+    let result = unsafe {
+        libc::syscall(libc::SYS_seccomp, libc::SECCOMP_GET_ACTION_AVAIL, 0, ptr::from_ref(&action))
+    };
+    result == 0
+}
+
+fn compile(arch: TargetArch) -> Result<BpfProgram, BackendError> {
+    let mut rules: BTreeMap<i64, Vec<SeccompRule>> =
+        ANY.iter().chain(OLD).map(|&call| (call, Vec::new())).collect();
+    rules.insert(
+        libc::SYS_bpf,
+        MAP_COMMANDS.into_iter().map(|command| equal(0, command)).collect::<Result<_, _>>()?,
+    );
+    let about_links = vec![is(0, number(libc::AF_NETLINK))?, is(2, number(libc::NETLINK_ROUTE))?];
+    rules.insert(libc::SYS_socket, vec![equal(0, number(libc::AF_UNIX))?, SeccompRule::new(about_links)?]);
+    rules.insert(libc::SYS_tgkill, vec![equal(0, std::process::id().into())?]);
+    for call in [libc::SYS_mmap, libc::SYS_mprotect] {
+        rules.insert(call, vec![without(2, libc::PROT_EXEC)?]);
+    }
+    let refuse = SeccompAction::Errno(libc::EPERM.cast_unsigned());
+    SeccompFilter::new(rules, refuse, SeccompAction::Allow, arch)?.try_into()
+}
+
+fn equal(argument: u8, value: u64) -> Result<SeccompRule, BackendError> {
+    SeccompRule::new(vec![is(argument, value)?])
+}
+
+fn without(argument: u8, bits: c_int) -> Result<SeccompRule, BackendError> {
+    SeccompRule::new(vec![condition(argument, SeccompCmpOp::MaskedEq(number(bits)), 0)?])
+}
+
+fn is(argument: u8, value: u64) -> Result<SeccompCondition, BackendError> {
+    condition(argument, SeccompCmpOp::Eq, value)
+}
+
+/// All arguments that are looked at are ints, whose upper half the kernel does not look at either.
+fn condition(argument: u8, operator: SeccompCmpOp, value: u64) -> Result<SeccompCondition, BackendError> {
+    SeccompCondition::new(argument, SeccompCmpArgLen::Dword, operator, value)
+}
+
+fn number(constant: c_int) -> u64 {
+    constant.unsigned_abs().into()
+}

@@ -1,0 +1,226 @@
+//! A daemon that has everything open shuts itself in: what somebody could still do who has taken it over, and what it does
+//! where it cannot.
+
+use std::{fs, time::Duration};
+
+use autora_tests::{Daemon, Intruder, Launch, Namespace, Refusal};
+use nix::{
+    errno::Errno::{self, EACCES, ENOENT, ENOSYS, EPERM},
+    libc,
+};
+
+use crate::bench::{FLOOR, Line, MAX_DELAY, SLACK, SOON, expect_silence, rarely};
+
+/// `AT_FDCWD`, as a register holds it.
+const HERE: u64 = libc::AT_FDCWD as u64;
+
+fn opens(intruder: &Intruder, path: &str, flags: i32) -> Result<(), Errno> {
+    let path = intruder.text(path);
+    intruder.call(libc::SYS_openat, &[HERE, path, flags as u64, 0o600]).map(drop)
+}
+
+fn makes_socket(intruder: &Intruder, family: i32, kind: i32, protocol: i32) -> Result<(), Errno> {
+    intruder.call(libc::SYS_socket, &[family as u64, kind as u64, protocol as u64]).map(drop)
+}
+
+fn maps(intruder: &Intruder, protection: i32) -> Result<u64, Errno> {
+    let flags = (libc::MAP_PRIVATE | libc::MAP_ANONYMOUS) as u64;
+    intruder.call(libc::SYS_mmap, &[0, 4_096, protection as u64, flags, u64::MAX, 0])
+}
+
+/// A daemon that serves, and the guest's end of it.
+struct Scene {
+    line: Line,
+    daemon: Daemon,
+    _namespaces: [Namespace; 2],
+}
+
+impl Scene {
+    fn new() -> Self {
+        let (host, guest) = (Namespace::host(), Namespace::quiet());
+        let mut line = Line::new(&host, &guest, 1);
+        let daemon = Daemon::start(&host, &rarely(&["--filter=ebpf"]));
+        line.expect_served(SOON);
+        Self { line, daemon, _namespaces: [host, guest] }
+    }
+
+    /// Whoever was in there, it goes on.
+    fn still_answers(mut self) {
+        self.line.solicit();
+        self.line.expect_served(FLOOR + MAX_DELAY + SLACK);
+    }
+}
+
+#[test]
+fn every_thread_is_confined() {
+    let scene = Scene::new();
+    let tasks = fs::read_dir(format!("/proc/{}/task", scene.daemon.pid())).expect("it runs");
+    let mut seen = 0;
+    for task in tasks {
+        let status = fs::read_to_string(task.expect("a task").path().join("status")).expect("it runs");
+        for line in ["NoNewPrivs:\t1", "Seccomp:\t2", "Seccomp_filters:\t1"] {
+            assert!(status.lines().any(|one| one == line), "{line}: {status}");
+        }
+        seen += 1;
+    }
+    assert_eq!(seen, 2, "the loop, and the control thread");
+}
+
+#[test]
+fn no_file_but_its_own_is_within_reach() {
+    let scene = Scene::new();
+    let state = scene.daemon.runtime_directory().state_file();
+    let intruder = Intruder::take_over(&scene.daemon);
+    for path in ["/etc/passwd", "/proc/self/maps", "/", "/dev/null"] {
+        assert_eq!(opens(&intruder, path, libc::O_RDONLY), Err(EACCES), "{path}");
+    }
+    assert_eq!(opens(&intruder, "/tmp/autora-was-here", libc::O_WRONLY | libc::O_CREAT), Err(EACCES));
+    // The control.
+    assert_eq!(opens(&intruder, state.to_str().expect("a plain path"), libc::O_RDWR), Ok(()));
+    drop(intruder);
+    scene.still_answers();
+}
+
+#[test]
+fn no_system_call_but_its_own_is_made() {
+    let scene = Scene::new();
+    let intruder = Intruder::take_over(&scene.daemon);
+    let refused = |call, arguments: &[u64]| {
+        assert_eq!(intruder.call(call, arguments), Err(EPERM), "system call {call} with {arguments:?}");
+    };
+    let shell = intruder.text("/bin/sh");
+    refused(libc::SYS_execve, &[shell, 0, 0]);
+    refused(libc::SYS_fork, &[]);
+    refused(libc::SYS_clone, &[libc::SIGCHLD as u64, 0, 0, 0, 0]);
+    refused(libc::SYS_kill, &[1, 0]);
+    refused(libc::SYS_tgkill, &[1, 1, 0]);
+    refused(libc::SYS_ptrace, &[0, 0, 0, 0]);
+    refused(libc::SYS_unshare, &[libc::CLONE_NEWUSER as u64]);
+    refused(libc::SYS_setuid, &[0]);
+    refused(libc::SYS_mount, &[0, 0, 0, 0, 0]);
+    // What makes a map, and what loads a program; then the control, which asks a map for an entry and lacks the question.
+    refused(libc::SYS_bpf, &[0, 0, 0]);
+    refused(libc::SYS_bpf, &[5, 0, 0]);
+    assert_ne!(intruder.call(libc::SYS_bpf, &[1, 0, 0]), Err(EPERM));
+    let pid = u64::from(scene.daemon.pid());
+    assert_eq!(intruder.call(libc::SYS_tgkill, &[pid, pid, 0]), Ok(0), "the control");
+    for (family, kind, protocol) in [
+        (libc::AF_INET, libc::SOCK_STREAM, 0),
+        (libc::AF_INET6, libc::SOCK_DGRAM, 0),
+        (libc::AF_INET6, libc::SOCK_RAW, libc::IPPROTO_ICMPV6),
+        (libc::AF_PACKET, libc::SOCK_RAW, 0),
+        (libc::AF_NETLINK, libc::SOCK_RAW, libc::NETLINK_GENERIC),
+    ] {
+        assert_eq!(makes_socket(&intruder, family, kind, protocol), Err(EPERM), "family {family}");
+    }
+    for (family, kind) in [(libc::AF_UNIX, libc::SOCK_DGRAM), (libc::AF_NETLINK, libc::SOCK_RAW)] {
+        assert_eq!(makes_socket(&intruder, family, kind, 0), Ok(()), "the control: family {family}");
+    }
+    drop(intruder);
+    scene.still_answers();
+}
+
+#[test]
+fn no_memory_becomes_code() {
+    let scene = Scene::new();
+    let intruder = Intruder::take_over(&scene.daemon);
+    let writable = libc::PROT_READ | libc::PROT_WRITE;
+    assert_eq!(maps(&intruder, writable | libc::PROT_EXEC), Err(EPERM));
+    let page = maps(&intruder, writable).expect("the control");
+    let executable = (libc::PROT_READ | libc::PROT_EXEC) as u64;
+    assert_eq!(intruder.call(libc::SYS_mprotect, &[page, 4_096, executable]), Err(EPERM));
+    let readable = libc::PROT_READ as u64;
+    assert_eq!(intruder.call(libc::SYS_mprotect, &[page, 4_096, readable]), Ok(0), "the control");
+    drop(intruder);
+    scene.still_answers();
+}
+
+#[test]
+fn the_filter_stays_in_front_of_the_socket() {
+    let scene = Scene::new();
+    let fds = fs::read_dir(format!("/proc/{}/fd", scene.daemon.pid())).expect("it runs");
+    let sockets = fds.flatten().filter_map(|fd| {
+        let target = fs::read_link(fd.path()).ok()?;
+        let number = fd.file_name().into_string().ok()?.parse::<u64>().ok()?;
+        target.to_string_lossy().starts_with("socket:").then_some(number)
+    });
+    let sockets: Vec<_> = sockets.collect();
+    let intruder = Intruder::take_over(&scene.daemon);
+    let zero = intruder.text("\0\0\0\0");
+    let taken_away = sockets.iter().map(|&fd| {
+        let (level, option) = (libc::SOL_SOCKET as u64, libc::SO_DETACH_FILTER as u64);
+        intruder.call(libc::SYS_setsockopt, &[fd, level, option, zero, 4])
+    });
+    let results: Vec<_> = taken_away.collect();
+    assert_eq!(results.iter().filter(|&&result| result == Err(EPERM)).count(), 1, "{results:?}");
+    // The control: where there is none, that is the reason.
+    assert_eq!(
+        results.iter().filter(|&&result| result == Err(ENOENT)).count(),
+        results.len() - 1,
+        "{results:?}"
+    );
+    drop(intruder);
+    scene.still_answers();
+}
+
+#[test]
+fn the_control_a_dry_run_is_not_confined() {
+    let host = Namespace::host();
+    let dry = Daemon::start(&host, &rarely(&["--dry-run"]));
+    dry.wait_for_log(&["lo", "does not match"], SOON);
+    let intruder = Intruder::take_over(&dry);
+    assert_eq!(opens(&intruder, "/etc/passwd", libc::O_RDONLY), Ok(()));
+    assert_eq!(makes_socket(&intruder, libc::AF_INET, libc::SOCK_STREAM, 0), Ok(()));
+    maps(&intruder, libc::PROT_READ | libc::PROT_EXEC).expect("nothing is in the way");
+}
+
+/// A daemon on a kernel that lacks something, or refuses it.
+fn launch(call: libc::c_long, first_argument: Option<u64>, errno: Errno) -> Launch {
+    Launch::new(&rarely(&[])).refuse(Refusal { call, first_argument, errno })
+}
+
+fn one_warning_and_service(launch: &Launch, words: &[&str]) {
+    let (host, guest) = (Namespace::host(), Namespace::quiet());
+    let mut line = Line::new(&host, &guest, 1);
+    let daemon = launch.start(&host);
+    line.expect_served(SOON);
+    daemon.wait_for_log(&["started"], SOON);
+    assert_eq!(daemon.lines_with(words).len(), 1, "one line with {words:?}");
+    assert_eq!(daemon.lines_with(&["WARN"]).len(), 1);
+}
+
+fn refuses_to_start(launch: &Launch, words: &[&str]) {
+    let (host, guest) = (Namespace::host(), Namespace::quiet());
+    let mut line = Line::new(&host, &guest, 1);
+    let mut daemon = launch.start(&host);
+    assert_eq!(daemon.wait_exit(SOON), 1);
+    assert_eq!(daemon.lines_with(words).len(), 1, "one line with {words:?}");
+    expect_silence([&mut line], Duration::ZERO);
+    // The control.
+    let _daemon = Daemon::start(&host, &rarely(&[]));
+    line.expect_served(SOON);
+}
+
+#[test]
+fn a_kernel_without_landlock_is_worth_one_warning() {
+    one_warning_and_service(&launch(libc::SYS_landlock_create_ruleset, None, ENOSYS), &["WARN", "Landlock"]);
+}
+
+#[test]
+fn a_kernel_without_seccomp_is_worth_one_warning() {
+    one_warning_and_service(&launch(libc::SYS_seccomp, None, ENOSYS), &["WARN", "seccomp"]);
+}
+
+#[test]
+fn a_kernel_that_refuses_landlock_ends_it_before_the_first_packet() {
+    refuses_to_start(&launch(libc::SYS_landlock_restrict_self, None, EPERM), &["Landlock", "cannot confine"]);
+}
+
+#[test]
+fn a_kernel_that_refuses_seccomp_ends_it_before_the_first_packet() {
+    let set_mode_filter = u64::from(libc::SECCOMP_SET_MODE_FILTER);
+    refuses_to_start(
+        &launch(libc::SYS_seccomp, Some(set_mode_filter), EPERM),
+        &["seccomp", "cannot confine"],
+    );
+}
