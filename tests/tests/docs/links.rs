@@ -7,7 +7,8 @@ use crate::book::{self, Page};
 #[test]
 fn every_link_leads_somewhere() {
     let mut checked = 0;
-    let others = ["README.md", "ARCHITECTURE.md"].map(|name| Page::read(book::root().join(name)));
+    let others = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md"]
+        .map(|name| Page::read(book::root().join(name)));
     for page in book::pages().iter().chain(&others) {
         for target in page.prose().flat_map(targets) {
             if !target.contains("://") {

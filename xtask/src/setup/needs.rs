@@ -92,7 +92,7 @@ pub(crate) struct Survey {
 /// A program of the namespace tests: its name, its package, and how it is asked for its version.
 struct Program(&'static str, &'static str, &'static str, Scope);
 
-const PROGRAMS: [Program; 9] = [
+const PROGRAMS: [Program; 10] = [
     Program("ip", "iproute2", "-V", Scope::Namespaces),
     Program("sysctl", "procps", "-V", Scope::Namespaces),
     Program("tcpdump", "tcpdump", "--version", Scope::Tests),
@@ -100,6 +100,7 @@ const PROGRAMS: [Program; 9] = [
     Program("nft", "nftables", "--version", Scope::Tests),
     Program("setpriv", "util-linux", "--version", Scope::Tests),
     Program("shellcheck", "shellcheck", "--version", Scope::Tests),
+    Program("systemd-analyze", "systemd", "--version", Scope::Tests),
     Program("groff", "groff-base", "--version", Scope::Tests),
     Program("c++", "g++", "--version", Scope::Fuzz),
 ];

@@ -1,0 +1,77 @@
+//! The service's confinement, and SECURITY.md against the tests that it names.
+
+use std::{collections::BTreeSet, fs, path::Path, process::Command};
+
+use crate::{book, run, says};
+
+/// In tenths, as `systemd-analyze` takes it.
+const EXPOSURE: &str = "--threshold=17";
+
+#[test]
+fn the_unit_leaves_little_open() {
+    let analyze = |unit: &Path| {
+        run(Command::new("systemd-analyze").args(["security", "--offline=yes", EXPOSURE]).arg(unit))
+    };
+    let unit = book::root().join("contrib/autora.service");
+    let output = analyze(&unit);
+    assert!(output.status.success(), "{}", says(&output));
+    // The control: without one of its lines it is above.
+    let folder = tempfile::tempdir().expect("a folder");
+    let looser = folder.path().join("autora.service");
+    let text = fs::read_to_string(&unit).expect("the unit");
+    fs::write(&looser, text.replace("RestrictNamespaces=yes\n", "")).expect("a copy of it");
+    let output = analyze(&looser);
+    assert!(!output.status.success(), "{}", says(&output));
+}
+
+/// What the daemon and its filter cannot work under, however secure it looks.
+#[test]
+fn the_unit_keeps_off_what_would_break_it() {
+    let unit = fs::read_to_string(book::root().join("contrib/autora.service")).expect("the unit");
+    let settings: Vec<_> = unit.lines().filter(|line| !line.starts_with('#')).collect();
+    let has = |start: &str| settings.iter().any(|line| line.starts_with(start));
+    // It drops solicitations before the socket; it voids the capabilities; it hides the socket; a reload would end it.
+    for harmful in ["IPAddressDeny=", "PrivateUsers=", "DynamicUser=", "ExecReload=", "PrivateNetwork="] {
+        assert!(!has(harmful), "{harmful}");
+    }
+    for needed in [
+        "RestartKillSignal=SIGHUP",
+        "Restart=always",
+        "StartLimitIntervalSec=0",
+        "WatchdogSec=",
+        "User=autora",
+        "AmbientCapabilities=CAP_NET_RAW CAP_BPF CAP_PERFMON",
+        "CapabilityBoundingSet=CAP_NET_RAW CAP_BPF CAP_PERFMON",
+    ] {
+        assert!(has(needed), "{needed}");
+    }
+}
+
+#[test]
+fn every_test_that_the_threat_model_names_is_there() {
+    let text = fs::read_to_string(book::root().join("SECURITY.md")).expect("the threat model");
+    let named: BTreeSet<_> = text.split('`').skip(1).step_by(2).filter(|word| is_test_name(word)).collect();
+    assert!(named.len() > 30, "{named:?}");
+    let mut sources = String::new();
+    for folder in ["tests/tests", "autora/src", "autora/tests"] {
+        read_sources(&book::root().join(folder), &mut sources);
+    }
+    let missing: Vec<_> = named.iter().filter(|name| !sources.contains(&format!("fn {name}("))).collect();
+    assert!(missing.is_empty(), "{missing:?}");
+}
+
+fn is_test_name(word: &str) -> bool {
+    word == "garbage"
+        || word.matches('_').count() >= 2 && word.chars().all(|c| c == '_' || c.is_ascii_lowercase())
+}
+
+fn read_sources(folder: &Path, sources: &mut String) {
+    for entry in fs::read_dir(folder).expect("a folder of sources").flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            read_sources(&path, sources);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            sources.push_str(&fs::read_to_string(path).expect("a source"));
+        }
+    }
+}
