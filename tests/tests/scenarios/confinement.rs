@@ -11,21 +11,23 @@ use nix::{
 
 use crate::bench::{FLOOR, Line, MAX_DELAY, SLACK, SOON, expect_silence, rarely};
 
-/// `AT_FDCWD`, as a register holds it.
-const HERE: u64 = libc::AT_FDCWD as u64;
+/// An int as a register holds it.
+fn int(value: i32) -> u64 {
+    i64::from(value).cast_unsigned()
+}
 
 fn opens(intruder: &Intruder, path: &str, flags: i32) -> Result<(), Errno> {
     let path = intruder.text(path);
-    intruder.call(libc::SYS_openat, &[HERE, path, flags as u64, 0o600]).map(drop)
+    intruder.call(libc::SYS_openat, &[int(libc::AT_FDCWD), path, int(flags), 0o600]).map(drop)
 }
 
 fn makes_socket(intruder: &Intruder, family: i32, kind: i32, protocol: i32) -> Result<(), Errno> {
-    intruder.call(libc::SYS_socket, &[family as u64, kind as u64, protocol as u64]).map(drop)
+    intruder.call(libc::SYS_socket, &[int(family), int(kind), int(protocol)]).map(drop)
 }
 
 fn maps(intruder: &Intruder, protection: i32) -> Result<u64, Errno> {
-    let flags = (libc::MAP_PRIVATE | libc::MAP_ANONYMOUS) as u64;
-    intruder.call(libc::SYS_mmap, &[0, 4_096, protection as u64, flags, u64::MAX, 0])
+    let flags = int(libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
+    intruder.call(libc::SYS_mmap, &[0, 4_096, int(protection), flags, u64::MAX, 0])
 }
 
 /// A daemon that serves, and the guest's end of it.
@@ -91,11 +93,11 @@ fn no_system_call_but_its_own_is_made() {
     let shell = intruder.text("/bin/sh");
     refused(libc::SYS_execve, &[shell, 0, 0]);
     refused(libc::SYS_fork, &[]);
-    refused(libc::SYS_clone, &[libc::SIGCHLD as u64, 0, 0, 0, 0]);
+    refused(libc::SYS_clone, &[int(libc::SIGCHLD), 0, 0, 0, 0]);
     refused(libc::SYS_kill, &[1, 0]);
     refused(libc::SYS_tgkill, &[1, 1, 0]);
     refused(libc::SYS_ptrace, &[0, 0, 0, 0]);
-    refused(libc::SYS_unshare, &[libc::CLONE_NEWUSER as u64]);
+    refused(libc::SYS_unshare, &[int(libc::CLONE_NEWUSER)]);
     refused(libc::SYS_setuid, &[0]);
     refused(libc::SYS_mount, &[0, 0, 0, 0, 0]);
     // What makes a map, and what loads a program; then the control, which asks a map for an entry and lacks the question.
@@ -127,9 +129,9 @@ fn no_memory_becomes_code() {
     let writable = libc::PROT_READ | libc::PROT_WRITE;
     assert_eq!(maps(&intruder, writable | libc::PROT_EXEC), Err(EPERM));
     let page = maps(&intruder, writable).expect("the control");
-    let executable = (libc::PROT_READ | libc::PROT_EXEC) as u64;
+    let executable = int(libc::PROT_READ | libc::PROT_EXEC);
     assert_eq!(intruder.call(libc::SYS_mprotect, &[page, 4_096, executable]), Err(EPERM));
-    let readable = libc::PROT_READ as u64;
+    let readable = int(libc::PROT_READ);
     assert_eq!(intruder.call(libc::SYS_mprotect, &[page, 4_096, readable]), Ok(0), "the control");
     drop(intruder);
     scene.still_answers();
@@ -148,7 +150,7 @@ fn the_filter_stays_in_front_of_the_socket() {
     let intruder = Intruder::take_over(&scene.daemon);
     let zero = intruder.text("\0\0\0\0");
     let taken_away = sockets.iter().map(|&fd| {
-        let (level, option) = (libc::SOL_SOCKET as u64, libc::SO_DETACH_FILTER as u64);
+        let (level, option) = (int(libc::SOL_SOCKET), int(libc::SO_DETACH_FILTER));
         intruder.call(libc::SYS_setsockopt, &[fd, level, option, zero, 4])
     });
     let results: Vec<_> = taken_away.collect();
