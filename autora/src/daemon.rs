@@ -34,7 +34,7 @@ use crate::{
         clock::{self, Timer},
         filter, heap,
         netlink::{self, Netlink},
-        receiver, sender,
+        program, receiver, sender,
         service_manager::{self, Vigil},
     },
 };
@@ -190,8 +190,10 @@ impl Daemon {
         if let Outlet::DryRun(dry_run) = &mut self.outlet {
             dry_run.introduced();
         }
+        self.hush.begin();
         let counts = log::Counts::of(&self.fleet);
         heap::give_back();
+        program::forget_start();
         log::started(&self.config, &self.outlet.filter_name(), counts);
         self.vigil.ready(counts.to_string(), clock::now());
         Ok(())

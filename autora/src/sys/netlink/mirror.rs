@@ -284,7 +284,7 @@ impl Mirror {
                 if link.agrees_with(known) {
                     return;
                 }
-                let moved = link.whole && !link.has_master(known.master.as_ref());
+                let moved = link.whole && !link.has_master(known.master.as_deref());
                 let known = Rc::make_mut(known);
                 if known.flags.up && !link.flags.up {
                     // `addrconf_ifdown()`: the addresses that stay (`keep_addr_on_down`) have to be detected again, and
@@ -316,7 +316,11 @@ impl Mirror {
         match known.addresses.iter().position(|one| one.address == address.address) {
             Some(place) if known.addresses[place] == address => return,
             Some(place) => Rc::make_mut(known).addresses[place] = address,
-            None => Rc::make_mut(known).addresses.push(address),
+            None => {
+                let addresses = &mut Rc::make_mut(known).addresses;
+                addresses.reserve_exact(1);
+                addresses.push(address);
+            }
         }
         Rc::make_mut(known).addresses.sort_unstable();
         self.news.changed(index);
