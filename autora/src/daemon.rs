@@ -17,7 +17,12 @@ use rand::{SeedableRng, rngs::StdRng};
 use tracing::info;
 
 use self::{
-    desk::Desk, drops::SocketDrops, foreign::ForeignRouters, hush::Hush, keeper::Keeper, outlet::Outlet,
+    desk::{Counted, Desk},
+    drops::SocketDrops,
+    foreign::ForeignRouters,
+    hush::Hush,
+    keeper::Keeper,
+    outlet::Outlet,
     signals::Signals,
 };
 use crate::{
@@ -206,8 +211,12 @@ impl Daemon {
             Event::Solicitations => self.on_solicitations(),
             Event::Deadline => {}
             Event::Query(query) => {
-                let netlink = self.netlink.counts();
-                self.desk.answer(query, &self.fleet, &self.outlet, &self.tally, netlink);
+                let counted = Counted {
+                    tally: &self.tally,
+                    netlink: self.netlink.counts(),
+                    state_save_failures: self.keeper.failures(),
+                };
+                self.desk.answer(query, &self.fleet, &self.outlet, &counted);
             }
             Event::Stop => self.on_stop(),
             Event::Restart => {
