@@ -11,7 +11,7 @@ use std::{
 use regex::Regex;
 use regex_syntax::hir::Look;
 
-pub use self::control::ControlConfig;
+pub use self::control::{ControlConfig, NO_SOCKET};
 use crate::{
     cli::{DaemonArgs, LogLevel, OnExit, Seconds},
     engine::{advertiser::Parameters, eligibility::Policy, link_options::LinkOptions},

@@ -18,7 +18,12 @@ use rand::{SeedableRng, rngs::StdRng};
 use tracing::info;
 
 use self::{
-    desk::Desk, drops::SocketDrops, foreign::ForeignRouters, hush::Hush, keeper::Keeper, outlet::Outlet,
+    desk::{Counted, Desk},
+    drops::SocketDrops,
+    foreign::ForeignRouters,
+    hush::Hush,
+    keeper::Keeper,
+    outlet::Outlet,
     signals::Signals,
 };
 use crate::{
@@ -35,7 +40,7 @@ use crate::{
         clock::{self, Timer},
         filter, heap,
         netlink::{self, Netlink},
-        receiver,
+        program, receiver,
         sandbox::SandboxError,
         sender,
         service_manager::{self, Vigil},
@@ -201,8 +206,10 @@ impl Daemon {
         if let Outlet::DryRun(dry_run) = &mut self.outlet {
             dry_run.introduced();
         }
+        self.hush.begin();
         let counts = log::Counts::of(&self.fleet);
         heap::give_back();
+        program::forget_start();
         log::started(&self.config, &self.outlet.filter_name(), counts);
         self.vigil.ready(counts.to_string(), clock::now());
         Ok(())
@@ -215,8 +222,12 @@ impl Daemon {
             Event::Solicitations => self.on_solicitations(),
             Event::Deadline => {}
             Event::Query(query) => {
-                let netlink = self.netlink.counts();
-                self.desk.answer(query, &self.fleet, &self.outlet, &self.tally, netlink);
+                let counted = Counted {
+                    tally: &self.tally,
+                    netlink: self.netlink.counts(),
+                    state_save_failures: self.keeper.failures(),
+                };
+                self.desk.answer(query, &self.fleet, &self.outlet, &counted);
             }
             Event::Stop => self.on_stop(),
             Event::Restart => {

@@ -17,7 +17,12 @@ use crate::logging;
 #[must_use]
 pub fn chain(error: &dyn Error) -> String {
     iter::successors(error.source(), |&cause| cause.source())
-        .fold(error.to_string(), |line, cause| format!("{line}: {cause}"))
+        .fold(error.to_string(), |line, cause| format!("{line}: {}", in_words(&cause.to_string())))
+}
+
+/// The kernel's word for an error, without the number that the standard library puts behind it.
+fn in_words(cause: &str) -> &str {
+    cause.split_once(" (os error ").map_or(cause, |(words, _)| words)
 }
 
 /// The exit code of what failed for a reason that has no code of its own.
@@ -97,6 +102,8 @@ mod tests {
 
         let failure = Failure::new(&Unreachable(io::Error::other("no such file")));
         assert_eq!(failure.to_string(), "cannot reach the daemon: no such file");
+        let kernels = Failure::new(&Unreachable(io::Error::from_raw_os_error(2)));
+        assert_eq!(kernels.to_string(), "cannot reach the daemon: No such file or directory");
         assert_eq!(failure.advise("start it").to_string(), "cannot reach the daemon: no such file; start it");
     }
 }

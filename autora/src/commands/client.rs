@@ -1,8 +1,12 @@
 //! What the commands that ask a running daemon have in common.
 
-use std::{io, path::PathBuf};
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
 
 use crate::{
+    config::NO_SOCKET,
     control::client::{Client, ClientError, encode},
     error::Failure,
 };
@@ -21,8 +25,11 @@ pub struct Socket {
 }
 
 impl Socket {
-    /// A connection to the daemon.
+    /// A connection to the daemon. What the daemon's own option may say, an environment for both may say here.
     pub(super) async fn connect(&self) -> Result<Client, ClientError> {
+        if self.socket == Path::new(NO_SOCKET) {
+            return Err(ClientError::Off);
+        }
         Client::connect(&self.socket).await
     }
 }
@@ -42,6 +49,9 @@ pub(super) fn path_with(path: &str, parts: impl IntoIterator<Item = (&'static st
 impl From<ClientError> for Failure {
     fn from(error: ClientError) -> Self {
         let failure = Self::new(&error);
+        if let ClientError::Off = error {
+            return failure.advise("unset AUTORA_CONTROL_SOCKET, or say where it is with --socket");
+        }
         let ClientError::Connect { source, .. } = &error else { return failure };
         failure.advise(if source.kind() == io::ErrorKind::PermissionDenied {
             "join the socket's group (--control-group), or be root"

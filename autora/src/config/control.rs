@@ -11,6 +11,9 @@ use crate::cli::DaemonArgs;
 /// The socket's name in the runtime directory.
 const SOCKET: &str = "control.sock";
 
+/// In the place of a path: no socket.
+pub const NO_SOCKET: &str = "none";
+
 /// How people may look in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ControlConfig {
@@ -28,7 +31,7 @@ impl ControlConfig {
     pub(super) fn new(args: &DaemonArgs, runtime_directory: &Path) -> Result<Self, ConfigError> {
         let socket = match args.control_socket.as_deref() {
             None => Some(runtime_directory.join(SOCKET)),
-            Some(path) if path == Path::new("none") => None,
+            Some(path) if path == Path::new(NO_SOCKET) => None,
             Some(path) if path.is_absolute() => Some(path.to_owned()),
             Some(path) => return Err(ConfigError::ControlSocket(path.to_owned())),
         };
@@ -43,7 +46,7 @@ impl ControlConfig {
     /// Its settings as understood.
     pub(super) fn settings(&self) -> [(&'static str, String); 4] {
         let socket =
-            self.socket.as_ref().map_or_else(|| "none".to_owned(), |path| path.display().to_string());
+            self.socket.as_ref().map_or_else(|| NO_SOCKET.to_owned(), |path| path.display().to_string());
         let listen = self.metrics_listen.map_or_else(|| "none".to_owned(), |address| address.to_string());
         [
             ("control-socket", socket),

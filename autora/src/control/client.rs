@@ -36,6 +36,9 @@ pub enum ClientError {
         /// What the kernel said.
         source: io::Error,
     },
+    /// There is none to connect to.
+    #[error("the control socket is switched off (none), so that no daemon can be asked")]
+    Off,
     /// The connection broke off.
     #[error("the daemon has gone away")]
     Broken(#[source] hyper::Error),

@@ -1,6 +1,9 @@
 //! What happens, for whoever listens. While nobody does, no event is made.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use tokio::sync::broadcast;
 
@@ -71,38 +74,36 @@ pub enum Happening {
     Stopping,
 }
 
-/// Where events go.
-#[derive(Clone, Debug)]
-pub struct Events(broadcast::Sender<Arc<Event>>);
+/// Where events go. The ring for them is only made when somebody listens for the first time.
+#[derive(Clone, Debug, Default)]
+pub struct Events(Arc<OnceLock<broadcast::Sender<Arc<Event>>>>);
 
 /// Where they come out.
 pub type Listener = broadcast::Receiver<Arc<Event>>;
-
-impl Default for Events {
-    fn default() -> Self {
-        Self(broadcast::Sender::new(BACKLOG))
-    }
-}
 
 impl Events {
     /// Listens to everything that happens from now on.
     #[must_use]
     pub fn listen(&self) -> Listener {
-        self.0.subscribe()
+        self.0.get_or_init(|| broadcast::Sender::new(BACKLOG)).subscribe()
     }
 
     /// Whether anybody listens.
     #[must_use]
     pub fn are_wanted(&self) -> bool {
-        self.0.receiver_count() > 0
+        self.listened_to().is_some()
+    }
+
+    fn listened_to(&self) -> Option<&broadcast::Sender<Arc<Event>>> {
+        self.0.get().filter(|events| events.receiver_count() > 0)
     }
 
     /// Tells whoever listens; makes the event only if somebody does.
     pub fn tell(&self, event: impl FnOnce() -> (Option<Place>, Happening)) {
-        if self.are_wanted() {
+        if let Some(events) = self.listened_to() {
             let (place, what) = event();
             // The last listener may have gone this moment.
-            drop(self.0.send(Arc::new(Event { at: clock::wall(), place, what })));
+            drop(events.send(Arc::new(Event { at: clock::wall(), place, what })));
         }
     }
 

@@ -76,7 +76,10 @@ fn about_the_daemon(families: &mut Families<'_>, status: &Status) -> fmt::Result
         .value(status.netlink.resyncs)?;
     families
         .counter("autora_netlink_overruns", "Times that the kernel's announcements overflowed")?
-        .value(status.netlink.overruns)
+        .value(status.netlink.overruns)?;
+    families
+        .counter("autora_state_save_failures", "Times that what a restart must know could not be saved")?
+        .value(status.state_save_failures)
 }
 
 fn about_interfaces(families: &mut Families<'_>, status: &Status) -> fmt::Result {

@@ -50,6 +50,9 @@ pub struct Status {
     pub other_routers: OtherRouters,
     /// The kernel's announcements.
     pub netlink: Netlink,
+    /// Times that what a restart must know could not be saved.
+    #[serde(default)]
+    pub state_save_failures: u64,
     /// Connections on the control socket and the metrics address, this one included.
     pub control_clients: u64,
 }

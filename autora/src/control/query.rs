@@ -65,6 +65,8 @@ pub struct Overview {
     pub resyncs: u64,
     /// Times that the kernel's announcements overflowed.
     pub overruns: u64,
+    /// Tries to save the state that failed.
+    pub state_save_failures: u64,
     /// What became of packets.
     pub packets: Counters,
     /// Packets that the receiving socket dropped, where the kernel says.

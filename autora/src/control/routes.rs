@@ -175,6 +175,7 @@ pub(super) async fn status(service: &Service) -> Result<Status, NoAnswer> {
             interfaces: other_routers,
         },
         netlink: Netlink { resyncs: overview.resyncs, overruns: overview.overruns },
+        state_save_failures: overview.state_save_failures,
         control_clients: u64::try_from(service.clients()).unwrap_or(u64::MAX),
     })
 }

@@ -20,6 +20,14 @@ use crate::{
     sys::{clock, netlink},
 };
 
+/// What the loop's other parts have counted.
+#[derive(Debug)]
+pub(super) struct Counted<'a> {
+    pub(super) tally: &'a Tally,
+    pub(super) netlink: netlink::Counts,
+    pub(super) state_save_failures: u64,
+}
+
 /// The loop's end of the control socket, and what it has to remember for it alone.
 #[derive(Debug)]
 pub(super) struct Desk {
@@ -44,16 +52,9 @@ impl Desk {
     }
 
     /// Answers; whoever has stopped waiting misses nothing.
-    pub(super) fn answer(
-        &self,
-        query: Query,
-        fleet: &Fleet,
-        outlet: &Outlet,
-        tally: &Tally,
-        netlink: netlink::Counts,
-    ) {
+    pub(super) fn answer(&self, query: Query, fleet: &Fleet, outlet: &Outlet, counted: &Counted<'_>) {
         match query {
-            Query::Overview(reply) => drop(reply.send(overview(outlet, tally, netlink))),
+            Query::Overview(reply) => drop(reply.send(overview(outlet, counted))),
             Query::Indices(reply) => drop(reply.send(fleet.indices().collect())),
             Query::Rows { indices, detail, reply } => {
                 let views = indices.into_iter().filter_map(|index| fleet.view(index));
@@ -133,7 +134,8 @@ pub(super) fn facts(config: &Config, outlet: &mut Outlet) -> Facts {
     }
 }
 
-fn overview(outlet: &Outlet, tally: &Tally, netlink: netlink::Counts) -> Overview {
+fn overview(outlet: &Outlet, counted: &Counted<'_>) -> Overview {
+    let Counted { tally, netlink, state_save_failures } = *counted;
     Overview {
         unsolicited: tally.unsolicited,
         solicited: tally.solicited,
@@ -141,6 +143,7 @@ fn overview(outlet: &Outlet, tally: &Tally, netlink: netlink::Counts) -> Overvie
         send_failures: tally.send_failures,
         resyncs: netlink.surveys.into(),
         overruns: netlink.overruns,
+        state_save_failures,
         packets: outlet.totals(),
         socket_drops: outlet.socket_drops(),
     }

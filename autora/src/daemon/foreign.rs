@@ -32,7 +32,7 @@ struct Known {
 }
 
 impl ForeignRouters {
-    /// Looks at what the filter recorded. The interfaces are only gone through where the total says that there is news.
+    /// Looks at what the filter recorded, but only where the total says that there is news.
     pub(super) fn look(&mut self, live: &Live, fleet: &Fleet, now: Instant) {
         let counted = live.totals().get(Reason::ForeignAdvertisement);
         if counted == self.counted {
@@ -40,21 +40,16 @@ impl ForeignRouters {
         }
         self.counted = counted;
         let mut before = std::mem::take(&mut self.known);
-        for (interface, verdict) in fleet.verdicts() {
-            let index = interface.index;
-            let served = matches!(verdict, Verdict::Serve(_));
-            let router = served.then(|| live.foreign_router(index)).flatten();
-            let known = match (before.remove(&index), router) {
-                (known, None) => known,
-                (Some(known), Some(router)) if !deserves_warning(&known, &router, now) => {
-                    Some(Known { seen: router.seen, ..known })
-                }
-                (_, Some(router)) => {
+        for (index, router) in live.foreign_routers() {
+            let Some((interface, Verdict::Serve(_))) = fleet.verdict_of(index) else { continue };
+            let warned = match before.remove(&index) {
+                Some(known) if !deserves_warning(&known, &router, now) => known.warned,
+                Some(_) | None => {
                     warn(index, &interface.name, &router);
-                    Some(Known { seen: router.seen, warned: now })
+                    now
                 }
             };
-            self.known.extend(known.map(|known| (index, known)));
+            self.known.insert(index, Known { seen: router.seen, warned });
         }
     }
 }

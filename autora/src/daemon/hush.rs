@@ -47,6 +47,11 @@ impl Hush {
         }
     }
 
+    /// The lines of the start are as many as there are interfaces, and count for nothing.
+    pub(super) fn begin(&mut self) {
+        *self = Self::default();
+    }
+
     /// Once in a while: says what was held back where nothing more came, and forgets the buckets that are full.
     pub(super) fn sweep(&mut self, fleet: &Fleet, now: Instant) {
         for (index, held) in self.settle(now) {
@@ -87,6 +92,7 @@ impl Hush {
     /// Interfaces whose held lines can be told of now, and how many they are.
     fn settle(&mut self, now: Instant) -> Vec<(IfIndex, u64)> {
         self.buckets.retain(|_, bucket| bucket.held > 0 || bucket.full_at > now);
+        self.buckets.shrink_to_fit();
         let mut told = Vec::new();
         for (index, bucket) in &mut self.buckets {
             if bucket.held > 0 && bucket.take(now) {

@@ -31,12 +31,14 @@ pub(super) struct Keeper {
     changed: BTreeSet<IfIndex>,
     due: Option<Instant>,
     failing: bool,
+    /// How often it could not be saved.
+    failures: u64,
 }
 
 impl Keeper {
     /// One that keeps nothing.
     pub(super) const fn forgetful() -> Self {
-        Self { file: None, changed: BTreeSet::new(), due: None, failing: false }
+        Self { file: None, changed: BTreeSet::new(), due: None, failing: false, failures: 0 }
     }
 
     /// Hands the memory of a former daemon to `fleet`. From here on it counts as unclean, also if this daemon dies
@@ -50,7 +52,7 @@ impl Keeper {
                     "nothing will survive a restart: RAs may then come within 3 s of the last, and a prefix that \
                      changes meanwhile is not taken back; see --runtime-directory"
                 );
-                return Self::forgetful();
+                return Self { failures: 1, ..Self::forgetful() };
             }
         };
         recall(&file, fleet, now);
@@ -85,6 +87,11 @@ impl Keeper {
         self.due
     }
 
+    /// How often the memory could not be saved; once and for all, where there is no place for it.
+    pub(super) const fn failures(&self) -> u64 {
+        self.failures
+    }
+
     /// The daemon ends in good order, and has sent its last advertisement.
     pub(super) fn close(&mut self, fleet: &Fleet, now: Instant) {
         self.save_all(fleet.farewell(now), now);
@@ -105,6 +112,7 @@ impl Keeper {
     fn save(&mut self, write: impl FnOnce(&mut StateFile) -> io::Result<()>, now: Instant) {
         let Some(file) = &mut self.file else { return };
         let result = write(file);
+        self.failures += u64::from(result.is_err());
         self.due = result.is_err().then(|| now + RETRY);
         let failed_before = mem::replace(&mut self.failing, result.is_err());
         match result {

@@ -80,9 +80,12 @@ impl Live {
         self.receiver.dropped().ok()
     }
 
-    /// The other router heard last on the interface, if the filter saw one.
-    pub(super) fn foreign_router(&self, index: IfIndex) -> Option<ForeignRouter> {
-        self.stats(index).and_then(|stats| stats.foreign)
+    /// The other routers that the filter saw; none, and a warning, if the kernel does not tell.
+    pub(super) fn foreign_routers(&self) -> Vec<(IfIndex, ForeignRouter)> {
+        self.receiver.filter().foreign_routers().unwrap_or_else(|error| {
+            warn!(%error, "what the filter saw of other routers cannot be read");
+            Vec::new()
+        })
     }
 
     /// What the filter counted on the interface, if it is served.

@@ -5,7 +5,10 @@
 //! [`Advertiser::poll`] hands out what has to leave, and the outcome comes back through [`Advertiser::on_sent`] or
 //! [`Advertiser::on_send_failed`]: only what really left counts for the 3 s floor, the burst and the timers.
 
-use std::time::Duration;
+use std::{
+    hash::{DefaultHasher, Hash, Hasher},
+    time::Duration,
+};
 
 use rand::{Rng, RngExt};
 
@@ -64,19 +67,28 @@ pub struct Advertiser {
     state: State,
     /// What guests were told, when last: the beginning of the 3 s floor.
     past: Past,
-    /// Tries to send that failed in a row, and when the last of them did.
-    failures: u32,
-    failed_at: Option<Instant>,
-    retry_at: Option<Instant>,
-    /// How often the goodbye that is owed could not be said.
-    failed_goodbyes: u32,
+    /// While sending fails; in a box, as that is rare.
+    failing: Option<Box<Failing>>,
     /// How often a promise was made shorter: only a predecessor can have given one for longer than this daemon does.
     shortened: u32,
     in_flight: Option<Transmission>,
 }
 
-/// The source and the prefix that guests hold, how many prefixes are withdrawn, and how often a promise became shorter.
-pub type Footprint = (Option<LinkLocal>, Option<Prefix64>, usize, u32);
+/// Tries to send that failed in a row.
+#[derive(Clone, Debug)]
+struct Failing {
+    tries: u32,
+    /// When the last of them failed.
+    last: Instant,
+    retry_at: Instant,
+    /// How often the goodbye that is owed could not be said.
+    goodbyes: u32,
+}
+
+/// The source and the prefix that guests hold, how many prefixes are withdrawn, and how often a promise became shorter: a
+/// hash of that, as it is kept of every interface, and only ever compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Footprint(u64);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
@@ -165,10 +177,7 @@ impl Advertiser {
         Self {
             state: State::Ceased,
             past: Past { announced: None, promised: None, withdrawn: Vec::new(), last_sent: None },
-            failures: 0,
-            failed_at: None,
-            retry_at: None,
-            failed_goodbyes: 0,
+            failing: None,
             shortened: 0,
             in_flight: None,
         }
@@ -193,7 +202,10 @@ impl Advertiser {
     #[must_use]
     pub fn footprint(&self) -> Footprint {
         let Past { announced, promised, withdrawn, .. } = &self.past;
-        (*announced, promised.map(|promise| promise.prefix), withdrawn.len(), self.shortened)
+        let promised = promised.map(|promise| promise.prefix);
+        let mut hasher = DefaultHasher::new();
+        (announced, promised, withdrawn.len(), self.shortened).hash(&mut hasher);
+        Footprint(hasher.finish())
     }
 
     /// The interface is to be served as `service` says, from `now` on. Nothing happens if it already is; becoming
@@ -215,7 +227,7 @@ impl Advertiser {
         }
         // A goodbye that is not owed any more took its failures along: the next one has all its tries.
         if self.goodbye().is_none() {
-            self.failed_goodbyes = 0;
+            self.forget_failed_goodbyes();
         }
     }
 
@@ -316,7 +328,7 @@ impl Advertiser {
     pub fn on_sent(&mut self, parameters: &Parameters, now: Instant, rng: &mut impl Rng) -> u32 {
         let Some(transmission) = self.in_flight.take() else { return 0 };
         self.past.last_sent = Some(now);
-        (self.failed_at, self.retry_at, self.failed_goodbyes) = (None, None, 0);
+        let failed_before = self.failing.take().map_or(0, |failing| failing.tries);
         // A final advertisement promises its prefix like any other.
         if let Some(prefix) = self.prefix() {
             let promise = Promise { prefix, until: now + parameters.valid_lifetime };
@@ -336,30 +348,33 @@ impl Advertiser {
             }
             (Cause::Unsolicited | Cause::Solicited, State::Paused | State::Ceased) => {}
         }
-        std::mem::take(&mut self.failures)
+        failed_before
     }
 
     /// What was handed out did not leave. The schedule stands, the burst is not consumed, and the next try waits.
     /// Returns how many tries in a row have failed now.
     pub fn on_send_failed(&mut self, now: Instant) -> u32 {
-        let Some(transmission) = self.in_flight.take() else { return self.failures };
-        self.failures = self.failures.saturating_add(1);
-        let doublings = (self.failures - 1).min(3);
-        self.failed_at = Some(now);
-        self.retry_at = Some(now + (MIN_RETRY_DELAY * (1 << doublings)).min(MAX_RETRY_DELAY));
+        let Some(transmission) = self.in_flight.take() else { return self.failures() };
+        let failing = self
+            .failing
+            .get_or_insert_with(|| Failing { tries: 0, last: now, retry_at: now, goodbyes: 0 }.into());
+        let doublings = failing.tries.min(3);
+        failing.tries = failing.tries.saturating_add(1);
+        failing.last = now;
+        failing.retry_at = now + (MIN_RETRY_DELAY * (1 << doublings)).min(MAX_RETRY_DELAY);
         if transmission.cause == Cause::Final {
-            self.failed_goodbyes += 1;
-            if self.failed_goodbyes >= MAX_FINAL_ATTEMPTS {
+            failing.goodbyes += 1;
+            if failing.goodbyes >= MAX_FINAL_ATTEMPTS {
                 self.forgo_goodbye();
             }
         }
-        self.failures
+        self.failures()
     }
 
     /// The goodbye that may be owed must not be said: its source has become somebody else's, or nobody would hear it.
     pub fn forgo_goodbye(&mut self) {
         self.past.announced = None;
-        self.failed_goodbyes = 0;
+        self.forget_failed_goodbyes();
     }
 
     /// What was handed out must not leave after all: the interface ceases instead.
@@ -390,13 +405,21 @@ impl Advertiser {
 
     /// How many tries to send have failed in a row.
     #[must_use]
-    pub const fn failures(&self) -> u32 {
-        self.failures
+    pub fn failures(&self) -> u32 {
+        self.failing.as_ref().map_or(0, |failing| failing.tries)
     }
 
     /// Something has changed, so the next try is worth more than the last: it need not wait longer than the shortest time.
     fn retry_soon(&mut self) {
-        self.retry_at = self.failed_at.map(|failed| failed + MIN_RETRY_DELAY);
+        if let Some(failing) = &mut self.failing {
+            failing.retry_at = failing.last + MIN_RETRY_DELAY;
+        }
+    }
+
+    fn forget_failed_goodbyes(&mut self) {
+        if let Some(failing) = &mut self.failing {
+            failing.goodbyes = 0;
+        }
     }
 
     /// The source that a final advertisement is owed from: one that guests know and that is no longer in use.
@@ -411,7 +434,8 @@ impl Advertiser {
 
     /// Before when nothing may leave: 3 s after the last advertisement, and not before a retry is due.
     fn floor(&self) -> Option<Instant> {
-        self.past.last_sent.map(|sent| sent + MIN_DELAY_BETWEEN_RAS).max(self.retry_at)
+        let retry_at = self.failing.as_ref().map(|failing| failing.retry_at);
+        self.past.last_sent.map(|sent| sent + MIN_DELAY_BETWEEN_RAS).max(retry_at)
     }
 
     /// The prefix that advertisements carry as current one: also in a final one, where it is the one sent last.

@@ -102,7 +102,7 @@ fn a_port_is_enslaved_unless_the_master_is_a_vrf() {
         (Some("vrf"), &[]),
     ] {
         let index = IfIndex::new(3).unwrap();
-        check(expected, |i| i.master = Some(Master { index, kind: kind.map(str::to_owned) }));
+        check(expected, |i| i.master = Some(Master { index, kind: kind.map(str::to_owned) }.into()));
     }
 }
 

@@ -101,7 +101,7 @@ fn every_reason_comes_with_what_helps() {
         &["serve br0 instead; or, if it should be no port:", "$ ip link set dev vm1 nomaster"],
         |i| {
             let index = IfIndex::new(3).unwrap();
-            i.master = Some(Master { index, kind: Some("bridge".to_owned()) });
+            i.master = Some(Master { index, kind: Some("bridge".to_owned()) }.into());
         },
     );
     check("forwarding-off", &["$ sysctl -w net.ipv6.conf.vm1.forwarding=1"], |i| {

@@ -111,7 +111,8 @@ pub enum Change {
 struct Member {
     seen: Rc<Interface>,
     verdict: Verdict,
-    told: Told,
+    /// What people know, while that is not what there is.
+    told: Option<Box<Told>>,
     advertiser: Advertiser,
     /// Whether the filter's map has an entry.
     in_map: bool,
@@ -125,8 +126,7 @@ struct Member {
 /// What people know of a member.
 #[derive(Debug)]
 struct Told {
-    /// The name that they know, if it is not the present one.
-    name: Option<Box<str>>,
+    name: String,
     verdict: Verdict,
 }
 
@@ -265,11 +265,13 @@ impl Fleet {
             let unknown = Past { last_sent: may_have_sent, ..Past::default() };
             Member::new(interface.clone(), past.unwrap_or(unknown)).into()
         });
-        let before = mem::replace(&mut member.verdict, verdict);
         if member.seen.name != interface.name {
             self.news.insert(index);
-            member.told.name.get_or_insert_with(|| member.seen.name.as_str().into());
         }
+        if member.seen.name != interface.name || member.verdict != verdict {
+            member.keep_told();
+        }
+        let before = mem::replace(&mut member.verdict, verdict);
         member.seen = interface;
         match &member.verdict {
             Verdict::Serve(service) => {
@@ -332,7 +334,7 @@ impl Fleet {
         if let Some(deadline) = member.deadline {
             self.deadlines.remove(&(deadline, index));
         }
-        if member.told.verdict != Verdict::Ignore {
+        if *member.told().1 != Verdict::Ignore {
             let report = Report { index, name: member.seen.name.clone(), change: Change::Gone };
             self.actions.push_back(Action::Report(report));
         }
@@ -381,6 +383,7 @@ impl Fleet {
         // The advertisement comes right behind its entry.
         self.actions.pop_front_if(|action| action.sends_on(index));
         member.in_map = false;
+        member.keep_told();
         member.verdict = Verdict::Refuse(vec![Reason::FilterFull]);
         member.advertiser.abandon(member.manner_of_ceasing());
         self.tell(index);
@@ -502,32 +505,45 @@ impl Fleet {
     /// Tells people of the member's verdict if it is not the one that they were told last.
     fn tell(&mut self, index: IfIndex) {
         let Some(member) = self.members.get_mut(&index) else { return };
-        let Member { seen, verdict, told, .. } = &mut **member;
-        if let Some(change) = change(&told.verdict, verdict) {
-            let before = mem::replace(told, Told { name: None, verdict: verdict.clone() });
+        let (known, before) = member.told();
+        if let Some(change) = change(before, &member.verdict) {
             // One that no longer matches is still known by the name under which it did.
-            let known = before.name.filter(|_| change == Change::NoLongerMatching);
-            let name = known.map_or_else(|| seen.name.clone(), String::from);
+            let gone = change == Change::NoLongerMatching;
+            let name = if gone { known } else { member.seen.name.as_str() }.to_owned();
+            member.told = None;
             self.actions.push_back(Action::Report(Report { index, name, change }));
+        } else if known == member.seen.name {
+            member.told = None;
         }
     }
 }
 
 impl Member {
     fn new(seen: Rc<Interface>, past: Past) -> Self {
-        let told = Told { name: None, verdict: Verdict::Ignore };
         let advertiser = Advertiser::recall(past);
         let footprint = advertiser.footprint();
         Self {
             seen,
             verdict: Verdict::Ignore,
-            told,
+            told: None,
             advertiser,
             in_map: false,
             deadline: None,
             footprint,
             sent: Sent::default(),
         }
+    }
+
+    /// The name and the verdict that people know.
+    fn told(&self) -> (&str, &Verdict) {
+        let present = (self.seen.name.as_str(), &self.verdict);
+        self.told.as_ref().map_or(present, |told| (&told.name, &told.verdict))
+    }
+
+    /// Name or verdict change now, and people do not know it yet.
+    fn keep_told(&mut self) {
+        let Self { seen, verdict, .. } = self;
+        self.told.get_or_insert_with(|| Told { name: seen.name.clone(), verdict: verdict.clone() }.into());
     }
 
     /// The source in use, if the interface is served.

@@ -5,6 +5,7 @@ use rand::{SeedableRng, rngs::StdRng};
 use regex::Regex;
 
 use super::*;
+
 use crate::{
     addr::Prefix64,
     engine::{

@@ -17,8 +17,9 @@ pub struct Interface {
     pub name: String,
     /// The link's flags.
     pub flags: LinkFlags,
-    /// What kind of device has this one as a port, if one has (`IFLA_INFO_SLAVE_KIND`; e.g. `bridge`, `vrf`).
-    pub master: Option<Master>,
+    /// What kind of device has this one as a port, if one has (`IFLA_INFO_SLAVE_KIND`; e.g. `bridge`, `vrf`); in a
+    /// box, as it rarely is one.
+    pub master: Option<Box<Master>>,
     /// Its IPv6 part, or `None` where the link has none at all: an MTU below 1280 removes it.
     pub ipv6: Option<Ipv6Settings>,
     /// The link's MTU in bytes.

@@ -13,6 +13,8 @@ pub fn set_up() {
     unsafe {
         nix::libc::mallopt(nix::libc::M_MMAP_THRESHOLD, LARGE);
         nix::libc::mallopt(nix::libc::M_TRIM_THRESHOLD, LARGE);
+        // One heap for both threads: the other one asks for little, and rarely.
+        nix::libc::mallopt(nix::libc::M_ARENA_MAX, 1);
     }
 }
 

@@ -6,6 +6,7 @@ pub mod heap;
 mod icmp6_filter;
 pub mod netlink;
 pub mod privileges;
+pub mod program;
 pub mod receiver;
 pub mod sandbox;
 pub mod sender;

@@ -7,9 +7,12 @@ use std::{
     time::Duration,
 };
 
-use autora::sys::{
-    filter::{CAPACITY, Filter, FilterMode},
-    receiver::Receiver,
+use autora::{
+    addr::IfIndex,
+    sys::{
+        filter::{CAPACITY, Filter, FilterMode},
+        receiver::Receiver,
+    },
 };
 use autora_common::Reason;
 use autora_tests::{Fragments, Sender, Solicit};
@@ -40,6 +43,17 @@ fn the_good_rows_come_out() {
         let foreign = stats.foreign.expect("rows had another router");
         assert_eq!((foreign.source, foreign.router_lifetime), (OTHER_ROUTER, Duration::ZERO), "the last one");
         assert!(foreign.seen <= now());
+
+        // The same where all interfaces are asked for at once, in whichever part of the answer it is.
+        for others in [0, 1_000] {
+            for other in 0..others {
+                link.receiver.filter_mut().serve(IfIndex::new(1_000_000 + other).unwrap()).unwrap();
+            }
+            let found = link.receiver.filter().foreign_routers().unwrap();
+            assert_eq!(found, [(link.index, foreign)], "among {others} others");
+        }
+        link.receiver.filter_mut().unserve(link.index).unwrap();
+        assert_eq!(link.receiver.filter().foreign_routers().unwrap(), [], "it is served no longer");
     });
 }
 

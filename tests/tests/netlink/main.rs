@@ -307,7 +307,7 @@ fn ports_of_a_bridge_and_of_a_vrf() {
         Watch::within(host, |watch| {
             let master = autora_tests::Interface::existing(host, "master0").index();
             let master = Master { index: IfIndex::new(master).expect("never 0"), kind: Some(kind.into()) };
-            let enslaved = |interface: &Interface| interface.master.as_ref() == Some(&master);
+            let enslaved = |interface: &Interface| interface.master.as_deref() == Some(&master);
             watch.after_unasked(kind, index, || _ = host.ip("link set v0 master master0"), enslaved);
             watch.after_unasked(
                 kind,

@@ -45,6 +45,13 @@ fn status_shows_what_is_and_why_not() {
     let (exit, said) = code(&control.run(&["status", "--socket=/nowhere/control.sock"]));
     assert_eq!(exit, 1);
     assert!(said.contains("no daemon answers on /nowhere/control.sock") && said.contains("start"), "{said}");
+    assert!(said.contains("No such file or directory;"), "in words, and without a number: {said}");
+    // As the daemon's own option may say in an environment that both have.
+    let mut off = control.command(&["status"]);
+    let (exit, said) =
+        code(&off.env("AUTORA_CONTROL_SOCKET", "none").output().expect("the daemon can be run"));
+    assert_eq!(exit, 1);
+    assert!(said.contains("the control socket is switched off"), "{said}");
 }
 
 /// Runs `autora wait` to its end; returns how long that took, too.

@@ -341,6 +341,7 @@ fn a_full_disk_spoils_nothing() {
         let daemon = host.start();
         lines[0].expect_served(SOON);
         host.wait_saved("\"vm1\"");
+        assert_eq!(save_failures(&daemon), 0);
         let filler = directory.join("filler");
         let mut file = fs::File::create(&filler).expect("there is room yet");
         while file.write_all(&[0; 4096]).is_ok() {}
@@ -353,14 +354,26 @@ fn a_full_disk_spoils_nothing() {
         assert!(!text.ends_with(b"\n"), "the control: a line is cut in two");
         let known = decode(&text).expect("it is no damage").memory.interfaces;
         assert!((1..usize::from(GUESTS)).contains(&known.len()), "{}", known.len());
+        assert!(save_failures(&daemon) >= 1);
+        // Nobody else notices.
+        lines[0].expect_answer();
 
         fs::remove_file(&filler).expect("it is there");
+        let failed = save_failures(&daemon);
         daemon.wait_for_log(&["the state can be saved again"], Duration::from_secs(30) + SOON);
+        assert_eq!(save_failures(&daemon), failed, "it works again");
         let text = fs::read(host.directory.state_file()).expect("it is there");
         let known = decode(&text).expect("it is whole").memory.interfaces;
         assert_eq!(known.len(), usize::from(GUESTS));
         drop(many);
     });
+}
+
+/// What the metrics say of it.
+fn save_failures(daemon: &Daemon) -> u64 {
+    let metrics = daemon.control().get("/metrics").body;
+    let value = metrics.lines().find_map(|line| line.strip_prefix("autora_state_save_failures_total "));
+    value.unwrap_or_else(|| panic!("not in {metrics}")).parse().expect("a number")
 }
 
 /// Does `work` where mounts are nobody else's business. What it spawns belongs there.

@@ -8,7 +8,7 @@ use super::{Findings, Missing};
 use crate::{
     commands::screen::{BAD, FAINT, GOOD, ODD, TITLE, styled, wrap},
     engine::{
-        eligibility::Service,
+        eligibility::{Reason, Service},
         explanation::{Explanation, Remedy, State, shown},
     },
 };
@@ -37,7 +37,9 @@ fn interface(found: &Explanation, width: usize) -> String {
     if let Some(ago) = found.last_sent_ago {
         line(&mut page, ("    ", FAINT), "last RA", &format!("{} s ago", ago.as_secs()), width);
     }
-    for failure in found.failures() {
+    // What else the loopback device fails follows from what it is.
+    let is_loopback = found.failures().any(|failure| failure.reason == Reason::Loopback.name());
+    for failure in found.failures().filter(|one| !is_loopback || one.reason == Reason::Loopback.name()) {
         paragraph(&mut page, BAD, failure.reason, &failure.sentence, &failure.remedies, width);
     }
     for (warning, remedies) in &found.warnings {

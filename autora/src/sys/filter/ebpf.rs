@@ -1,6 +1,7 @@
 //! The eBPF form: the embedded program, its maps, and nothing of aya beyond this file and its neighbours.
 
 use std::{
+    collections::HashSet,
     fmt, fs, io,
     net::Ipv6Addr,
     os::fd::{AsFd, AsRawFd, OwnedFd},
@@ -24,7 +25,7 @@ use nix::{
 use tracing::warn;
 
 use super::{
-    Counters, ForeignRouter, InterfaceStats, LoadError, ServeError,
+    Counters, ForeignRouter, InterfaceStats, LoadError, ServeError, batch,
     error::{errno_of, io_error},
     kernel_log::{self, KernelLog},
     loader::{self, Loaded},
@@ -44,6 +45,8 @@ pub(super) struct Ebpf {
     program_id: Option<u32>,
     served: HashMap<MapData, u32, PendingMark>,
     interfaces: HashMap<MapData, u32, Stats>,
+    /// The same map's descriptor, for what aya has no call for.
+    all_interfaces: OwnedFd,
     totals: PerCpuArray<MapData, u64>,
     log: Option<KernelLog>,
 }
@@ -89,9 +92,11 @@ impl Ebpf {
         let mut take = |name, kind: fn(MapData) -> Map| {
             maps.remove(name).map(kind).ok_or_else(|| MapError::InvalidName { name: String::from(name) })
         };
+        let interfaces = take(INTERFACES, Map::HashMap).map_err(aya::EbpfError::from)?;
         Ok(Self {
             served: of_type(take(SERVED, Map::HashMap))?,
-            interfaces: of_type(take(INTERFACES, Map::HashMap))?,
+            all_interfaces: descriptor(&interfaces)?,
+            interfaces: of_type(Ok(interfaces))?,
             totals: of_type(take(TOTALS, Map::PerCpuArray))?,
             log: None,
             program_id: program_id(&program),
@@ -111,9 +116,11 @@ impl Ebpf {
         let program = program.fd().and_then(|fd| Ok(fd.try_clone()?)).map_err(aya::EbpfError::from)?;
         let mut take =
             |name| ebpf.take_map(name).ok_or_else(|| MapError::InvalidName { name: String::from(name) });
+        let interfaces = take(INTERFACES).map_err(aya::EbpfError::from)?;
         Ok(Self {
             served: of_type(take(SERVED))?,
-            interfaces: of_type(take(INTERFACES))?,
+            all_interfaces: descriptor(&interfaces)?,
+            interfaces: of_type(Ok(interfaces))?,
             totals: of_type(take(TOTALS))?,
             log: KernelLog::open(&mut ebpf),
             program_id: program_id(&program),
@@ -174,6 +181,27 @@ impl Ebpf {
             Err(error) => Err(io_error(error)),
         }
     }
+
+    /// Of the whole map at once where the kernel can do that, so that thousands of interfaces cost tens of system calls.
+    pub(super) fn foreign_routers(
+        &self,
+        served: &HashSet<IfIndex>,
+    ) -> io::Result<Vec<(IfIndex, ForeignRouter)>> {
+        let mut found = Vec::new();
+        let read = batch::each_entry(self.all_interfaces.as_fd(), |index, Stats(stats)| {
+            let router = IfIndex::new(index).zip(foreign_router(stats.foreign));
+            found.extend(router.filter(|(index, _)| served.contains(index)));
+        });
+        if read.is_ok() {
+            return Ok(found);
+        }
+        let mut found = Vec::new();
+        for &index in served {
+            let router = self.interface_stats(index)?.and_then(|stats| stats.foreign);
+            found.extend(router.map(|router| (index, router)));
+        }
+        Ok(found)
+    }
 }
 
 /// From where the kernel shows its descriptors: asking `bpf(2)` for it wants CAP_SYS_ADMIN.
@@ -197,6 +225,15 @@ fn foreign_router(record: maps::ForeignAdvertisement) -> Option<ForeignRouter> {
 fn program_mut(ebpf: &mut aya::Ebpf) -> Result<&mut SocketFilter, aya::EbpfError> {
     let program = ebpf.program_mut(TRACED_PROGRAM).ok_or(ProgramError::UnexpectedProgramType)?;
     Ok(program.try_into()?)
+}
+
+/// The descriptor of a hash map, once more.
+fn descriptor(map: &Map) -> Result<OwnedFd, aya::EbpfError> {
+    let Map::HashMap(data) = map else {
+        return Err(MapError::IoError(io::ErrorKind::InvalidInput.into()).into());
+    };
+    let copied = data.fd().as_fd().try_clone_to_owned();
+    copied.map_err(|source| MapError::IoError(source).into())
 }
 
 /// A map, checked against the key and value that it is wanted with.

@@ -134,7 +134,7 @@ fn prog_load(name: &str, instructions: &[bpf_insn], license: &CStr, log: &mut [u
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
-fn no_attributes() -> bpf_attr {
+pub(super) fn no_attributes() -> bpf_attr {
     // SAFETY: a union of plain data, for which zeros are valid, and which the kernel wants where nothing is said.
     unsafe { std::mem::zeroed() }
 }
@@ -144,7 +144,7 @@ fn no_attributes() -> bpf_attr {
 /// # Safety
 ///
 /// Every pointer in `attributes` that `command` reads must be valid until it returns.
-unsafe fn bpf(command: bpf_cmd, attributes: &mut bpf_attr) -> io::Result<c_long> {
+pub(super) unsafe fn bpf(command: bpf_cmd, attributes: &mut bpf_attr) -> io::Result<c_long> {
     // SAFETY: the attributes are as long as we say; the rest is the caller's promise.
     let result = unsafe {
         libc::syscall(libc::SYS_bpf, command as c_long, std::ptr::from_mut(attributes), size_of::<bpf_attr>())

@@ -4,6 +4,7 @@
 //! interface while an answer is pending. The classic form stops what a few instructions can tell, and the rest wakes the
 //! daemon: for hosts where eBPF cannot be had.
 
+mod batch;
 mod classic;
 mod counters;
 mod ebpf;
@@ -250,6 +251,18 @@ impl Filter {
             in_kernel
                 .map_or(own, |stats| InterfaceStats { counters: own.counters + stats.counters, ..stats }),
         ))
+    }
+
+    /// The other routers that were heard on served interfaces, each the last one of its own; in no order.
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says.
+    pub fn foreign_routers(&self) -> io::Result<Vec<(IfIndex, ForeignRouter)>> {
+        match &self.form {
+            Form::Ebpf(ebpf) => ebpf.foreign_routers(&self.served),
+            Form::Classic { .. } => Ok(Vec::new()),
+        }
     }
 
     /// Puts the filter in front of `socket`.

@@ -23,7 +23,11 @@ use std::{
 use regex::Regex;
 
 pub use self::news::Change;
-use self::{doubts::Doubts, listing::Listed, news::News};
+use self::{
+    doubts::Doubts,
+    listing::{Listed, Unread},
+    news::News,
+};
 use super::{
     announcement::Announcement,
     decode::Link,
@@ -60,6 +64,8 @@ pub(super) struct Mirror {
     /// While an answer is on its way: who was named since the question.
     named: Option<HashMap<IfIndex, Named>>,
     listed: Listed,
+    /// After a listing: whom it left unread.
+    unread: Option<Unread>,
 }
 
 /// One interface.
@@ -93,6 +99,7 @@ impl Mirror {
             lost: false,
             named: None,
             listed: Listed::default(),
+            unread: None,
         }
     }
 
@@ -195,6 +202,7 @@ impl Mirror {
     /// All answers of [`Self::ask`] were taken in.
     pub(super) fn asked(&mut self) {
         self.named = None;
+        self.tell_looked();
     }
 
     /// What was found when the interface was asked for alone; `None` if there is none.
@@ -268,14 +276,15 @@ impl Mirror {
                 let kind = if link.whole { Doubts::NONE } else { Doubts::LINK };
                 self.doubt(link.index, Doubts::NEVER_READ.and(kind), now);
             }
-            None => {}
+            // Whatever was in doubt, it is nobody's business.
+            None => entry.doubts = Doubts::NONE,
             Some(known) => {
                 let doubts = &mut entry.doubts;
                 doubts.settle(if link.whole { Doubts::LINK.and(Doubts::SETTINGS) } else { Doubts::SETTINGS });
                 if link.agrees_with(known) {
                     return;
                 }
-                let moved = link.whole && !link.has_master(known.master.as_ref());
+                let moved = link.whole && !link.has_master(known.master.as_deref());
                 let known = Rc::make_mut(known);
                 if known.flags.up && !link.flags.up {
                     // `addrconf_ifdown()`: the addresses that stay (`keep_addr_on_down`) have to be detected again, and
@@ -307,7 +316,11 @@ impl Mirror {
         match known.addresses.iter().position(|one| one.address == address.address) {
             Some(place) if known.addresses[place] == address => return,
             Some(place) => Rc::make_mut(known).addresses[place] = address,
-            None => Rc::make_mut(known).addresses.push(address),
+            None => {
+                let addresses = &mut Rc::make_mut(known).addresses;
+                addresses.reserve_exact(1);
+                addresses.push(address);
+            }
         }
         Rc::make_mut(known).addresses.sort_unstable();
         self.news.changed(index);
@@ -401,6 +414,12 @@ impl Mirror {
 impl Entry {
     fn new(facts: Option<Rc<Interface>>, doubts: Doubts) -> Self {
         Self { facts, doubts, queued: false, link_listed: false, addresses_listed: false }
+    }
+
+    /// Whether it was never shown, though it may turn out to be wanted: its addresses, or even its name, are still to be
+    /// asked for.
+    fn is_unread(&self) -> bool {
+        self.doubts.has(Doubts::NEVER_READ) || (self.facts.is_none() && self.doubts.any())
     }
 }
 

@@ -122,6 +122,7 @@ impl Queries {
             }
         }
         interface.addresses.sort_unstable();
+        interface.addresses.shrink_to_fit();
         Ok(Some(interface))
     }
 
@@ -198,6 +199,8 @@ impl Queries {
         })?;
         for interface in &mut interfaces {
             interface.addresses.sort_unstable();
+            // They are kept, and most interfaces have two.
+            interface.addresses.shrink_to_fit();
         }
         Ok(Dump { interfaces, links, addresses })
     }

@@ -92,15 +92,16 @@ impl Link<'_> {
         let Self { index, ref name, flags, ref master, ipv6, mtu, link_address, tun, made: _, whole: _ } =
             *self;
         let kind = |kind: &Cow<'_, str>| kind.clone().into_owned();
-        let master =
-            master.as_ref().map(|(index, name)| Master { index: *index, kind: name.as_ref().map(kind) });
+        let master = master
+            .as_ref()
+            .map(|(index, name)| Master { index: *index, kind: name.as_ref().map(kind) }.into());
         let name = name.clone().into_owned();
         Interface { index, name, flags, master, ipv6, mtu, link_address, tun, addresses: Vec::new() }
     }
 
     /// Whether what it says is known already.
     pub(in crate::sys::netlink) fn agrees_with(&self, known: &Interface) -> bool {
-        let rest = !self.whole || (self.has_master(known.master.as_ref()) && self.tun == known.tun);
+        let rest = !self.whole || (self.has_master(known.master.as_deref()) && self.tun == known.tun);
         rest && self.name == known.name
             && self.flags == known.flags
             && self.ipv6 == known.ipv6

@@ -70,7 +70,7 @@ fn a_link_with_everything() {
     ];
     let expected = Interface {
         flags: LinkFlags { up: true, multicast: true, loopback: false, carrier: true },
-        master: Some(Master { index: IfIndex::new(9).unwrap(), kind: Some("bridge".into()) }),
+        master: Some(Master { index: IfIndex::new(9).unwrap(), kind: Some("bridge".into()) }.into()),
         ipv6: Some(Ipv6Settings { disabled: false, forwarding: true, force_forwarding: true }),
         link_address: Some([2, 0, 0, 0, 0, 1]),
         tun: true,
@@ -108,7 +108,7 @@ fn what_a_link_may_lack() {
         (
             "its master's kind",
             vec![attribute(IFLA_MASTER, &9_u32.to_ne_bytes())],
-            Interface { master: Some(Master { index: nine, kind: None }), ..expected() },
+            Interface { master: Some(Master { index: nine, kind: None }.into()), ..expected() },
         ),
         ("an Ethernet address", vec![attribute(IFLA_ADDRESS, &[10, 0, 0, 1])], expected()),
         ("an attribute's end", vec![vec![9, 0, 10, 0, 1, 0, 0, 0]], expected()),

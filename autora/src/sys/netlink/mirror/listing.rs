@@ -23,6 +23,14 @@ pub(super) struct Listed {
     addresses: Vec<Address>,
 }
 
+/// A look that is over, but for those whom its listing left unread: each is asked for alone, and until that is done nobody
+/// may take it for one that does not exist.
+#[derive(Debug)]
+pub(super) struct Unread {
+    interfaces: Vec<IfIndex>,
+    complete: bool,
+}
+
 impl Mirror {
     /// Everything is asked for now.
     pub(in crate::sys::netlink) fn begin_listing(&mut self) {
@@ -100,9 +108,20 @@ impl Mirror {
         }
     }
 
-    /// What came of all that.
+    /// What came of all that. It is told when everybody was read.
     pub(in crate::sys::netlink) fn looked(&mut self, complete: bool) {
-        self.news.looked(complete);
+        let unread = self.entries.iter().filter(|(_, entry)| entry.is_unread());
+        self.unread = Some(Unread { interfaces: unread.map(|(&index, _)| index).collect(), complete });
+        self.tell_looked();
+    }
+
+    pub(super) fn tell_looked(&mut self) {
+        let Some(unread) = &mut self.unread else { return };
+        unread.interfaces.retain(|index| self.entries.get(index).is_some_and(Entry::is_unread));
+        if unread.interfaces.is_empty() {
+            self.news.looked(unread.complete);
+            self.unread = None;
+        }
     }
 
     /// Whom the listing did not come to, though nothing was announced of them.

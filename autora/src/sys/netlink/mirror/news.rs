@@ -24,6 +24,9 @@ pub enum Change {
     },
 }
 
+/// Room for changes that is kept from one turn of the loop to the next.
+const USUAL: usize = 64;
+
 #[derive(Debug, Default)]
 pub(super) struct News {
     order: VecDeque<IfIndex>,
@@ -73,6 +76,9 @@ impl News {
                 return Some(Change::Seen(interface));
             }
         }
+        // At the start there were some of each interface.
+        self.order.shrink_to(USUAL);
+        self.changes.shrink_to(USUAL);
         let host = self.host.take().map(Change::HostForwarding);
         host.or_else(|| self.looked.take().map(|complete| Change::Looked { complete }))
     }

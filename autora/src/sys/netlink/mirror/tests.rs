@@ -370,6 +370,66 @@ fn an_interrupted_listing_takes_nothing_away() {
     assert_eq!(scene.said(), ["seen #7 tap7 with 1"]);
 }
 
+/// Its addresses left out, an interface is there all the same, and a look that ended without it would say that it is not.
+#[test]
+fn a_look_is_over_when_everybody_was_read() {
+    let found = || {
+        let [one, other] = [0, 1].map(|place| decode::address(payload(&tap7()[place])).unwrap().unwrap().1);
+        let found = decode::interface(payload(&link(7, "tap7").whole())).unwrap();
+        Interface { addresses: vec![other, one], ..found }
+    };
+    let looked = || {
+        let mut scene = Scene::empty();
+        scene.0.begin_listing();
+        for link in [link(5, "eth5"), link(7, "tap7")] {
+            scene.0.list_link(&decode::link(payload(&link.whole())).unwrap(), NOW);
+        }
+        scene.0.end_links(true, true, NOW);
+        scene.0.end_listing(false, NOW);
+        scene.0.looked(true);
+        assert_eq!(scene.said(), [""; 0]);
+        assert!(!scene.0.has_news(), "there is nothing to do but to ask");
+        assert_eq!(scene.doubts(), [7]);
+        scene.0.ask();
+        scene
+    };
+    let mut scene = looked();
+    scene.0.answer(index(7), Some(found()), NOW);
+    assert_eq!(scene.said(), ["seen #7 tap7 with 2"]);
+    scene.0.asked();
+    assert_eq!(scene.said(), ["looked true"]);
+
+    let mut scene = looked();
+    scene.hear(&[address(7, LINK_LOCAL, 0)]);
+    scene.0.answer(index(7), Some(found()), NOW);
+    scene.0.asked();
+    assert_eq!(scene.said(), [""; 0], "what was found may be older than what was announced");
+    assert_eq!(scene.doubts(), [7]);
+
+    let mut scene = looked();
+    scene.hear(&[link_gone(7)]);
+    scene.0.answer(index(7), None, NOW);
+    scene.0.asked();
+    assert_eq!(scene.said(), ["gone #7", "looked true"]);
+
+    // Of one that nobody understands not even the name is known: it is listed, or asked for.
+    for listed in [true, false] {
+        let mut scene = Scene::new();
+        scene.0.unclear(index(6), NOW);
+        let links = [link(7, "tap7"), link(6, "eth6")];
+        scene.list(true, false, &links[..if listed { 2 } else { 1 }], &tap7());
+        scene.0.looked(false);
+        if !listed {
+            assert_eq!((scene.said(), scene.doubts()), (vec![], vec![6]));
+            scene.0.ask();
+            let found = Interface { index: index(6), name: "eth6".to_owned(), ..found() };
+            scene.0.answer(index(6), Some(found), NOW);
+            scene.0.asked();
+        }
+        assert_eq!((scene.said(), scene.doubts()), (vec!["looked false".to_owned()], vec![]), "{listed}");
+    }
+}
+
 #[test]
 fn in_a_listing_announcements_know_better() {
     let mut scene = Scene::new();

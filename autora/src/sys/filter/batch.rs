@@ -1,0 +1,56 @@
+//! All entries of a hash map, many to a system call.
+
+use std::{
+    io,
+    os::fd::{AsRawFd, BorrowedFd},
+};
+
+use aya::Pod;
+use aya_obj::generated::bpf_cmd;
+use nix::libc;
+
+use super::loader::{bpf, no_attributes};
+
+/// Entries that are read at a time.
+const BATCH: usize = 128;
+
+/// Hands every entry of `map` to `each`; one that comes or goes meanwhile may be among them.
+///
+/// # Errors
+///
+/// What the kernel says. One below 5.6 knows no such thing; `each` may have had some entries by then.
+pub(super) fn each_entry<V: Pod + Default>(
+    map: BorrowedFd<'_>,
+    mut each: impl FnMut(u32, &V),
+) -> io::Result<()> {
+    let mut keys = [0_u32; BATCH];
+    let mut values = vec![V::default(); BATCH];
+    // Where the kernel goes on: the number of a bucket, 0 at first.
+    let mut place = 0_u32;
+    let mut begun = false;
+    loop {
+        let mut attributes = no_attributes();
+        attributes.batch.map_fd = u32::try_from(map.as_raw_fd()).map_err(io::Error::other)?;
+        // SAFETY: every field of the union is plain data, and all of it is initialized.
+        let batch = unsafe { &mut attributes.batch };
+        batch.in_batch = if begun { &raw const place as u64 } else { 0 };
+        batch.out_batch = &raw mut place as u64;
+        batch.keys = keys.as_mut_ptr() as u64;
+        batch.values = values.as_mut_ptr() as u64;
+        batch.count = u32::try_from(BATCH).map_err(io::Error::other)?;
+        // SAFETY: the pointers lead to as many keys and values as is said, of the sizes that the map has, and to a number.
+        let done = unsafe { bpf(bpf_cmd::BPF_MAP_LOOKUP_BATCH, &mut attributes) };
+        let is_over = match done {
+            Ok(_) => false,
+            Err(error) if error.raw_os_error() == Some(libc::ENOENT) => true,
+            Err(error) => return Err(error),
+        };
+        // SAFETY: the kernel has put the number of entries there, in both cases.
+        let count = usize::try_from(unsafe { attributes.batch.count }).map_err(io::Error::other)?;
+        keys.iter().zip(&values).take(count).for_each(|(key, value)| each(*key, value));
+        if is_over {
+            return Ok(());
+        }
+        begun = true;
+    }
+}
