@@ -20,6 +20,7 @@ mod process;
 mod setup;
 mod test;
 mod ui;
+mod vm;
 mod workspace;
 
 use std::process::ExitCode;
@@ -50,6 +51,10 @@ enum Task {
     Completions,
     /// Show the main job in network namespaces: guests get an address and a route
     Demo,
+    /// Boot virtual machines as guests: address and route, a reboot, a neighbour that floods, the withdrawal
+    VmTest(vm::GuestArgs),
+    /// Boot Debian's kernels as hosts: what of autora works on which
+    Kernels(vm::KernelArgs),
     /// Measure autora beside the other daemons of this distribution
     Bench(bench::Args),
 }
@@ -66,6 +71,8 @@ fn main() -> ExitCode {
         Task::Man => manual::man(&workspace).map(|()| ExitCode::SUCCESS),
         Task::Completions => manual::completions(&workspace).map(|()| ExitCode::SUCCESS),
         Task::Demo => demo::run(&workspace).map(|never| match never {}),
+        Task::VmTest(args) => vm::guest(&workspace, &args),
+        Task::Kernels(args) => vm::kernels(&workspace, &args),
         Task::Bench(args) => bench::run(&workspace, &args).map(|never| match never {}),
     };
     done.unwrap_or_else(|error| {

@@ -84,6 +84,11 @@ impl Workspace {
         self.tools().join("monitoring")
     }
 
+    /// Kernels and whatever else virtual machines want.
+    pub(crate) fn vm(&self) -> PathBuf {
+        self.root.join("target/vm")
+    }
+
     /// Output of quiet steps, for when one of them fails.
     pub(crate) fn log(&self, step: &str) -> PathBuf {
         self.root.join("target/xtask").join(step).with_extension("log")

@@ -1,0 +1,180 @@
+//! Virtual machines behind taps, served by the real daemon.
+
+use std::{net::Ipv6Addr, path::Path, process::ExitCode, time::Duration};
+
+use anyhow::{Result, anyhow, ensure};
+use autora_tests::{Daemon, Interface, Launch, Mac, Namespace, Tap};
+use nix::sys::signal::Signal;
+
+use crate::{
+    CAPABILITIES,
+    machine::{Machine, Plan, Tools},
+    screen::Screen,
+};
+
+/// An emulated machine boots in about 7 s on an idle machine; others may be compiling.
+const BOOT: Duration = Duration::from_secs(120);
+
+/// For duplicate address detection, up to 1 s before the first solicitation, and its answer: about 4 s, times emulation.
+const CONFIGURED: Duration = Duration::from_secs(60);
+
+/// The daemon has 3.2 s for its goodbyes.
+const GOODBYE: Duration = Duration::from_secs(20);
+
+const SOON: Duration = Duration::from_secs(10);
+
+/// MiB
+const MEMORY: u32 = 256;
+
+/// A tap, and who is behind it.
+struct Place {
+    tap: Tap,
+    mac: Mac,
+    prefix: Ipv6Addr,
+}
+
+/// Both taps, and the daemon that serves them.
+struct Site<'a> {
+    tools: &'a Tools,
+    kernel: &'a Path,
+    host: Namespace,
+    screen: Screen,
+}
+
+pub(crate) fn run(tools: &Tools, kernel: &Path, boot_only: bool) -> ExitCode {
+    let mut site = Site { tools, kernel, host: Namespace::host(), screen: Screen::new() };
+    let done = site.story(boot_only);
+    site.screen.verdict(&done);
+    if done.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+impl Site<'_> {
+    fn story(&mut self, boot_only: bool) -> Result<()> {
+        let (first, second) = (Place::new(&self.host, 1), Place::new(&self.host, 2));
+        // Few unsolicited RAs: what a guest gets is the answer to what it asked, but for the first three.
+        let arguments = [
+            "--interface-regex=^tap-vm-[0-9]+$",
+            "--filter=ebpf",
+            "--min-ra-interval=1000s",
+            "--max-ra-interval=1400s",
+        ];
+        let mut daemon = Launch::new(&arguments).as_nobody(&CAPABILITIES).start(&self.host);
+        daemon.wait_for_log(&["started"], SOON);
+
+        self.screen.section("a guest boots");
+        let mut machine = self.boot(&first, "guest")?;
+        self.is_up(&mut machine)?;
+        self.is_configured(&mut machine, &first)?;
+        if !boot_only {
+            self.screen.section("it is rebooted: the tap and its carrier stay, the guest asks again");
+            self.reboot(&daemon, &mut machine, &first)?;
+            self.beside_a_flood(&daemon, &mut machine, (&first, &second))?;
+        }
+        self.screen.section("autora is stopped");
+        self.withdrawal(&mut daemon, &mut machine)
+    }
+
+    fn boot(&self, place: &Place, role: &str) -> Result<Machine> {
+        let plan = Plan {
+            name: place.tap.interface.name(),
+            kernel: self.kernel,
+            role,
+            memory: MEMORY,
+            namespace: &self.host,
+            card: Some(place.mac),
+            reboots: true,
+        };
+        Machine::start(self.tools, &plan)
+    }
+
+    fn is_up(&mut self, machine: &mut Machine) -> Result<()> {
+        let up = machine.console.expect("boot", BOOT);
+        self.screen.check("its kernel is up: Linux ", up, Clone::clone).map(drop)
+    }
+
+    /// The address that its link-layer address and the prefix make, and the route through the host's link-local one.
+    fn is_configured(&mut self, machine: &mut Machine, place: &Place) -> Result<()> {
+        let router = place.tap.interface.link_local();
+        let route = format!("route {router} eth0");
+        let address = format!("address {}/64", place.mac.address_in(place.prefix));
+        // The route comes with the RA, the address once it is known to be the only one.
+        let found = machine.console.expect(&route, CONFIGURED);
+        self.screen.check(&format!("default {route}"), found, String::clone)?;
+        let found = machine.console.expect(&address, CONFIGURED);
+        self.screen.check(&address, found, String::clone).map(drop)
+    }
+
+    fn reboot(&mut self, daemon: &Daemon, machine: &mut Machine, place: &Place) -> Result<()> {
+        // Not how many were answered as such: an RA that is due anyway answers as well.
+        let heard = || {
+            let heard = |fate| solicitations(daemon, &place.tap.interface, fate);
+            heard("passed") + heard("coalesced")
+        };
+        let before = heard();
+        machine.say("reboot")?;
+        self.is_up(machine)?;
+        self.is_configured(machine, place)?;
+        let asked = match heard() - before {
+            0 => Err(anyhow!("it has a route without having asked for one")),
+            some => Ok(some),
+        };
+        self.screen.check("its solicitations: ", asked, u64::to_string).map(drop)
+    }
+
+    fn beside_a_flood(
+        &mut self,
+        daemon: &Daemon,
+        machine: &mut Machine,
+        (first, second): (&Place, &Place),
+    ) -> Result<()> {
+        self.screen.section("another guest floods, the first one is rebooted again");
+        let mut flooder = self.boot(second, "flood")?;
+        self.is_up(&mut flooder)?;
+        let flooding = flooder.console.expect("flooding", CONFIGURED);
+        self.screen.check("it floods with solicitations", flooding, |_| String::new())?;
+        let dropped = || solicitations(daemon, &second.tap.interface, "coalesced");
+        let before = dropped();
+        self.reboot(daemon, machine, first)?;
+        let enough = ensure_flood(dropped() - before);
+        self.screen
+            .check(
+                "solicitations of the other one, dropped in the kernel meanwhile: ",
+                enough,
+                u64::to_string,
+            )
+            .map(drop)
+    }
+
+    fn withdrawal(&mut self, daemon: &mut Daemon, machine: &mut Machine) -> Result<()> {
+        daemon.signal(Signal::SIGTERM);
+        let code = daemon.wait_exit(GOODBYE);
+        let ended = match code {
+            0 => Ok(()),
+            other => Err(anyhow!("autora ended with exit code {other}")),
+        };
+        self.screen.check("it has said its goodbyes", ended, |()| String::new())?;
+        let gone = machine.console.expect("route none", GOODBYE);
+        self.screen.check("the guest has no default route any more", gone, |_| String::new()).map(drop)
+    }
+}
+
+impl Place {
+    fn new(host: &Namespace, number: u16) -> Self {
+        let tap = Tap::new(host, &format!("tap-vm-{number}"));
+        let prefix = Ipv6Addr::new(0x2001, 0xdb8, number, 0, 0, 0, 0, 0);
+        tap.interface.add_address(&format!("2001:db8:{number:x}::1/64"));
+        Self { tap, mac: Mac::unique(), prefix }
+    }
+}
+
+/// What became of solicitations from there: `passed`, or `coalesced`, as the answer to another was still to come.
+fn solicitations(daemon: &Daemon, interface: &Interface, fate: &str) -> u64 {
+    let shown = daemon.control().json(&format!("/v1/interfaces/{}", interface.name()));
+    shown["rs"][fate].as_u64().unwrap_or_else(|| panic!("no count in {shown}"))
+}
+
+/// An emulated machine manages thousands a second.
+fn ensure_flood(coalesced: u64) -> Result<u64> {
+    ensure!(coalesced >= 1000, "no flood: {coalesced} in all that time");
+    Ok(coalesced)
+}

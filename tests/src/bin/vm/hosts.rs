@@ -1,0 +1,171 @@
+//! Kernels as hosts: each boots, runs the daemon on a link of its own, and is switched off.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    process::ExitCode,
+    time::{Duration, Instant},
+};
+
+use anyhow::Result;
+use autora_tests::Namespace;
+
+use crate::{
+    machine::{Machine, Plan, Tools},
+    screen::Screen,
+};
+
+/// Boot and scene take about 40 s when emulated; others may be compiling.
+const LONGEST: Duration = Duration::from_secs(240);
+
+/// MiB: all of a root in memory, which newer kernels unpack beside it.
+const MEMORY: u32 = 512;
+
+const HEADER: [&str; 11] = [
+    "Linux",
+    "2 caps",
+    "3 caps",
+    "64 KiB",
+    "answers",
+    "spoilt one",
+    "caps left",
+    "goodbye",
+    "Landlock",
+    "seccomp",
+    "verdict",
+];
+
+const LEGEND: &str = "   2 caps      the filter with CAP_NET_RAW and CAP_BPF alone (--filter auto)
+   3 caps      the same with CAP_PERFMON, as the unit has it; everything to the right of it, too
+   64 KiB      the filter with three and no more than 64 KiB of locked memory
+   spoilt one  a solicitation with hop limit 64: dropped, while the good one after it was answered
+   caps left   the effective capabilities of the daemon when it serves";
+
+/// What one kernel came to.
+struct Outcome {
+    marks: BTreeMap<String, String>,
+    warnings: Vec<String>,
+    tail: String,
+}
+
+pub(crate) fn run(tools: &Tools, kernels: &[PathBuf]) -> ExitCode {
+    let screen = Screen::new();
+    let mut rows = vec![HEADER.map(str::to_owned)];
+    let mut outcomes = Vec::new();
+    for kernel in kernels {
+        match boot(tools, kernel) {
+            Ok(outcome) => {
+                println!("   {} {}", outcome.mark("boot"), outcome.verdict());
+                rows.push(outcome.row());
+                outcomes.push(outcome);
+            }
+            Err(error) => {
+                println!("   {}", screen.bad(format!("{}: {error:#}", kernel.display())));
+                return ExitCode::FAILURE;
+            }
+        }
+    }
+    screen.section("the daemon on each kernel");
+    print_table(&rows);
+    println!("\n{LEGEND}");
+    for outcome in &outcomes {
+        outcome.explain();
+    }
+    let passed = outcomes.iter().filter(|outcome| outcome.passed()).count();
+    if passed == outcomes.len() {
+        println!("\n{}", screen.good(format!("it does its job on all {passed}")));
+        return ExitCode::SUCCESS;
+    }
+    println!("\n{}", screen.bad(format!("it failed on {} of {}", outcomes.len() - passed, outcomes.len())));
+    ExitCode::FAILURE
+}
+
+fn boot(tools: &Tools, kernel: &Path) -> Result<Outcome> {
+    // The machine has no card. The namespace is there so that nothing of it outlives us.
+    let namespace = Namespace::new("kernels");
+    let name = kernel.file_name().unwrap_or_default().to_string_lossy();
+    let plan = Plan {
+        name: &name,
+        kernel,
+        role: "host",
+        memory: MEMORY,
+        namespace: &namespace,
+        card: None,
+        reboots: false,
+    };
+    let mut machine = Machine::start(tools, &plan)?;
+    let deadline = Instant::now() + LONGEST;
+    let (mut marks, mut warnings) = (BTreeMap::new(), Vec::new());
+    while let Some(mark) = machine.console.next_mark(deadline) {
+        let (key, value) = mark.split_once(' ').unwrap_or((&mark, ""));
+        match key {
+            "end" => break,
+            "warning" => warnings.push(value.to_owned()),
+            _ => drop(marks.insert(key.to_owned(), value.to_owned())),
+        }
+    }
+    Ok(Outcome { marks, warnings, tail: machine.console.tail() })
+}
+
+impl Outcome {
+    /// What was said of it, or a dash where it did not come to that.
+    fn mark(&self, key: &str) -> &str {
+        self.marks.get(key).map_or("-", String::as_str)
+    }
+
+    fn passed(&self) -> bool {
+        ["answered", "dropped", "withdrawn"].iter().all(|key| self.mark(key) == "yes")
+    }
+
+    fn verdict(&self) -> &str {
+        match (self.passed(), self.mark("three")) {
+            (true, "ebpf") => "passed",
+            (true, _) => "passed, without eBPF",
+            (false, _) => "FAILED",
+        }
+    }
+
+    fn row(&self) -> [String; 11] {
+        let landlock = match self.marks.get("lsm") {
+            Some(modules) if modules.split(',').any(|one| one == "landlock") => "yes",
+            Some(_) => "no",
+            None => "-",
+        };
+        [
+            self.mark("boot"),
+            self.mark("two"),
+            self.mark("three"),
+            self.mark("memlock"),
+            self.mark("answered"),
+            if self.mark("dropped") == "yes" { "dropped" } else { "-" },
+            self.mark("capabilities"),
+            self.mark("withdrawn"),
+            landlock,
+            self.mark("seccomp"),
+            self.verdict(),
+        ]
+        .map(str::to_owned)
+    }
+
+    /// The daemon's own words where something was not as it should be.
+    fn explain(&self) {
+        if !self.warnings.is_empty() || !self.passed() {
+            println!("\n   Linux {}", self.mark("boot"));
+        }
+        for warning in &self.warnings {
+            println!("   {warning}");
+        }
+        if !self.passed() {
+            println!("   {}", self.tail);
+        }
+    }
+}
+
+fn print_table(rows: &[[String; 11]]) {
+    let widths: [usize; 11] =
+        std::array::from_fn(|column| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0));
+    for row in rows {
+        let cells = row.iter().zip(widths).map(|(cell, width)| format!("{cell:<width$}"));
+        println!("   {}", cells.collect::<Vec<_>>().join("  ").trim_end());
+    }
+}

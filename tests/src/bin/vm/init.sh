@@ -1,0 +1,69 @@
+#!/bin/busybox sh
+# shellcheck shell=dash
+# The first process of a virtual machine. The kernel's argument role= says which one it is. Lines that begin with @@ are
+# for whoever runs it.
+
+mark() { echo "@@ $*"; }
+
+# Shows address and default route whenever they are others than before; a line on the console reboots.
+guest() {
+    watch &
+    ip link set eth0 up || mark failed "no eth0"
+    while read -r line; do
+        [ "$line" != reboot ] || reboot -f
+    done
+}
+
+watch() {
+    address=
+    route=
+    while :; do
+        look=$(ip -6 address show dev eth0 scope global | awk '/inet6/ && !/tentative/ { print $2 }')
+        [ "$look" = "$address" ] || mark address "${look:-none}"
+        address=$look
+        look=$(ip -6 route show default | awk '{ print $3, $5; exit }')
+        [ "$look" = "$route" ] || mark route "${look:-none}"
+        route=$look
+        usleep 100000
+    done
+}
+
+flood() {
+    ip link set eth0 up || mark failed "no eth0"
+    vm flood
+}
+
+# The daemon on this kernel. What the unit allows to be locked in memory is 64 MiB (LimitMEMLOCK=); systemd's own default was
+# 64 KiB once.
+host() {
+    ip link set lo up
+    mark lsm "$(cat /sys/kernel/security/lsm)"
+    [ -e /proc/sys/kernel/seccomp/actions_avail ] && mark seccomp yes
+    (ulimit -l 65536 && vm probe two net_raw bpf)
+    (ulimit -l 65536 && vm probe three net_raw bpf perfmon)
+    (ulimit -l 64 && vm probe memlock net_raw bpf perfmon)
+    (ulimit -l 65536 && vm scene)
+    mark end
+    poweroff -f
+}
+
+/bin/busybox mkdir -p /dev /proc /run /sys /tmp /usr/sbin /var
+/bin/busybox --install -s /bin
+export PATH=/usr/bin:/bin AUTORA_BIN=/usr/bin/autora
+mount -t devtmpfs dev /dev
+exec </dev/ttyS0 >/dev/ttyS0 2>&1
+stty -echo
+mount -t proc proc /proc
+mount -t sysfs sys /sys
+mount -t securityfs security /sys/kernel/security
+mount -t tmpfs run /run
+mount -t tmpfs tmp /tmp
+chmod 1777 /tmp
+for module in /modules/*; do
+    insmod "$module" || mark failed "$module"
+done
+mark boot "$(uname -r)"
+# shellcheck disable=SC2154 # The kernel passes it.
+"$role"
+mark failed "nothing more to do"
+sleep 600

@@ -1,0 +1,131 @@
+//! A root file system in memory, as the kernel wants it: an archive in cpio's format "newc"
+//! (Documentation/driver-api/early-userspace/buffer-format.rst).
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use anyhow::{Context, Result};
+
+const DIRECTORY: u32 = 0o040_755;
+const REGULAR: u32 = 0o100_000;
+
+/// Name of the record that ends an archive.
+const TRAILER: &str = "TRAILER!!!";
+
+/// An archive in the making.
+#[derive(Debug, Default)]
+pub(crate) struct Initramfs {
+    bytes: Vec<u8>,
+    /// What is in it, folders included.
+    there: BTreeSet<PathBuf>,
+}
+
+impl Initramfs {
+    /// Adds a file under an absolute path, and the folders on the way there.
+    pub(crate) fn file(&mut self, path: &Path, mode: u32, contents: &[u8]) {
+        let inside = path.strip_prefix("/").expect("paths of a root are absolute");
+        let folders: Vec<_> =
+            inside.ancestors().skip(1).filter(|folder| !folder.as_os_str().is_empty()).collect();
+        for folder in folders.into_iter().rev() {
+            if self.there.insert(folder.to_owned()) {
+                self.record(folder, DIRECTORY, &[]);
+            }
+        }
+        if self.there.insert(inside.to_owned()) {
+            self.record(inside, REGULAR | mode, contents);
+        }
+    }
+
+    /// Adds one of this machine's files.
+    pub(crate) fn copy(&mut self, from: &Path, to: &Path) -> Result<()> {
+        let contents = fs::read(from).with_context(|| format!("cannot read {}", from.display()))?;
+        let mode = fs::metadata(from)?.permissions().mode() & 0o777;
+        self.file(to, mode, &contents);
+        Ok(())
+    }
+
+    /// Adds one of this machine's programs, with the libraries that it wants.
+    pub(crate) fn program(&mut self, from: &Path, to: &Path) -> Result<()> {
+        self.copy(from, to)?;
+        let output = Command::new("ldd").arg(from).env("LC_ALL", "C").output().context("cannot run ldd")?;
+        for library in libraries(&String::from_utf8_lossy(&output.stdout)) {
+            self.copy(library, library)?;
+        }
+        Ok(())
+    }
+
+    /// The whole archive.
+    pub(crate) fn finish(mut self) -> Vec<u8> {
+        self.record(Path::new(TRAILER), 0, &[]);
+        self.bytes
+    }
+
+    /// A header of fields in hex, the name, the contents; both are padded to four bytes.
+    fn record(&mut self, name: &Path, mode: u32, contents: &[u8]) {
+        let name = name.to_str().expect("names of files are plain here");
+        let inode = self.there.len();
+        let (size, name_size) = (contents.len(), name.len() + 1);
+        let (user, group, links, modified, major, minor, check) = (0, 0, 1, 0, 0, 0, 0);
+        let header = format!(
+            "070701{inode:08x}{mode:08x}{user:08x}{group:08x}{links:08x}{modified:08x}{size:08x}\
+             {major:08x}{minor:08x}{major:08x}{minor:08x}{name_size:08x}{check:08x}{name}\0"
+        );
+        for part in [header.as_bytes(), contents] {
+            self.bytes.extend(part);
+            self.bytes.resize(self.bytes.len().next_multiple_of(4), 0);
+        }
+    }
+}
+
+/// A program of this machine, wherever it is.
+pub(crate) fn find(program: &str) -> Result<PathBuf> {
+    let folders = ["/usr/sbin", "/usr/bin", "/sbin", "/bin"];
+    let found = folders.iter().map(|folder| Path::new(folder).join(program)).find(|file| file.is_file());
+    found.with_context(|| format!("{program} is not on this machine"))
+}
+
+/// The files in what ldd says: `libc.so.6 => /lib/x86_64-linux-gnu/libc.so.6 (0x...)`, or without a name.
+fn libraries(said: &str) -> impl Iterator<Item = &Path> {
+    said.lines()
+        .filter_map(|line| line.split_whitespace().find(|word| word.starts_with('/')))
+        .filter(|word| !word.ends_with(':'))
+        .map(Path::new)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_archive_holds_folders_once_and_before_what_is_in_them() {
+        let mut archive = Initramfs::default();
+        archive.file(Path::new("/usr/bin/one"), 0o755, b"12345");
+        archive.file(Path::new("/usr/bin/two"), 0o644, b"");
+        let bytes = archive.finish();
+        assert_eq!(bytes.len() % 4, 0);
+        let text = String::from_utf8(bytes).unwrap();
+        let at = |name: &str| text.find(&format!("{name}\0")).unwrap();
+        assert!(
+            at("usr") < at("usr/bin") && at("usr/bin") < at("usr/bin/one") && at("usr/bin/two") < at(TRAILER)
+        );
+        assert_eq!(text.matches("070701").count(), 5);
+        assert!(text.contains("000081ed"), "mode of a program");
+    }
+
+    #[test]
+    fn libraries_are_found_in_what_ldd_says() {
+        let said = "\tlinux-vdso.so.1 (0x00007ffc)\n\tlibc.so.6 => /lib/x86_64-linux-gnu/libc.so.6 (0x7f)\n\
+                    \t/lib64/ld-linux-x86-64.so.2 (0x7f)\n";
+        let found: Vec<_> = libraries(said).collect();
+        assert_eq!(
+            found,
+            [Path::new("/lib/x86_64-linux-gnu/libc.so.6"), Path::new("/lib64/ld-linux-x86-64.so.2")]
+        );
+        assert_eq!(libraries("\tstatically linked\n").count(), 0);
+    }
+}

@@ -1,0 +1,126 @@
+//! A virtual machine: a kernel, a root in memory, a serial console and, for a guest, a network card on a tap.
+
+use std::{
+    fs,
+    io::Write,
+    path::{Path, PathBuf},
+    process::{Child, ChildStdin, Command, Stdio},
+};
+
+use anyhow::{Context, Result};
+use autora_tests::{Mac, Namespace, binary};
+use tempfile::NamedTempFile;
+
+use crate::{
+    console::Console,
+    initramfs::{Initramfs, find},
+};
+
+/// What runs as the first process of every machine.
+const INIT: &[u8] = include_bytes!("init.sh");
+
+/// What of this machine goes into the others.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Tools {
+    /// The emulator
+    #[arg(long)]
+    qemu: PathBuf,
+    /// A busybox that needs no library
+    #[arg(long)]
+    busybox: PathBuf,
+}
+
+/// What a machine is to be.
+#[derive(Debug)]
+pub(crate) struct Plan<'a> {
+    /// For those who read of it.
+    pub(crate) name: &'a str,
+    /// Folder with vmlinuz and modules.
+    pub(crate) kernel: &'a Path,
+    /// Which function of `init.sh` it is there for.
+    pub(crate) role: &'a str,
+    /// MiB
+    pub(crate) memory: u32,
+    /// The network it is in: its tap is called like it is.
+    pub(crate) namespace: &'a Namespace,
+    /// Its card's address, if it has one.
+    pub(crate) card: Option<Mac>,
+    /// Whether a reboot is one, or the end.
+    pub(crate) reboots: bool,
+}
+
+/// A machine that runs; switched off when dropped.
+#[derive(Debug)]
+pub(crate) struct Machine {
+    child: Child,
+    input: ChildStdin,
+    /// What it writes.
+    pub(crate) console: Console,
+    /// As long as it runs, it may boot.
+    _root: NamedTempFile,
+}
+
+impl Machine {
+    /// Switches it on.
+    pub(crate) fn start(tools: &Tools, plan: &Plan<'_>) -> Result<Self> {
+        let mut root = NamedTempFile::with_prefix("autora-vm-")?;
+        root.write_all(&initramfs(tools, plan)?)?;
+        let mut command = plan.command(tools, root.path());
+        let mut child =
+            plan.namespace.enter(|| command.spawn()).with_context(|| format!("cannot run {command:?}"))?;
+        let output = child.stdout.take().expect("its streams are piped");
+        let errors = child.stderr.take().expect("its streams are piped");
+        let input = child.stdin.take().expect("its streams are piped");
+        Ok(Self { child, input, console: Console::of(plan.name, output, errors), _root: root })
+    }
+
+    /// Types a line on its console.
+    pub(crate) fn say(&mut self, line: &str) -> Result<()> {
+        writeln!(self.input, "{line}").context("nobody reads the console")
+    }
+}
+
+impl Drop for Machine {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+impl Plan<'_> {
+    fn command(&self, tools: &Tools, root: &Path) -> Command {
+        let mut command = Command::new(&tools.qemu);
+        // Emulated, which works everywhere: the hardware's help is not always as good as /dev/kvm promises.
+        command.args(["-machine", "pc,accel=tcg", "-cpu", "max", "-m", &self.memory.to_string()]);
+        command.args(["-nodefaults", "-no-user-config", "-display", "none", "-serial", "stdio"]);
+        command.arg("-kernel").arg(self.kernel.join("vmlinuz")).arg("-initrd").arg(root);
+        command.args(["-append", &format!("console=ttyS0 quiet panic=-1 role={}", self.role)]);
+        if let Some(mac) = self.card {
+            let tap = format!("tap,id=card,ifname={},script=no,downscript=no", self.name);
+            command.args(["-netdev", &tap]);
+            command.args(["-device", &format!("virtio-net-pci,netdev=card,mac={mac},romfile=")]);
+        }
+        if !self.reboots {
+            command.arg("-no-reboot");
+        }
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+    }
+}
+
+fn initramfs(tools: &Tools, plan: &Plan<'_>) -> Result<Vec<u8>> {
+    let mut root = Initramfs::default();
+    root.file(Path::new("/init"), 0o755, INIT);
+    root.copy(&tools.busybox, Path::new("/bin/busybox"))?;
+    root.copy(&binary(), Path::new("/usr/bin/autora"))?;
+    let ourselves = std::env::current_exe().context("a process knows its program")?;
+    root.program(&ourselves, Path::new("/usr/bin/vm"))?;
+    for program in ["ip", "setpriv"] {
+        root.program(&find(program)?, &Path::new("/usr/bin").join(program))?;
+    }
+    for module in fs::read_dir(plan.kernel.join("modules"))? {
+        let module = module?;
+        root.copy(&module.path(), &Path::new("/modules").join(module.file_name()))?;
+    }
+    Ok(root.finish())
+}
