@@ -8,6 +8,7 @@ mod links;
 mod names;
 mod pages;
 mod scripts;
+mod settings;
 
 use std::process::{Command, Output};
 
