@@ -10,13 +10,17 @@ mod bench;
 mod build;
 mod build_ebpf;
 mod conformance;
+mod crates;
 mod demo;
 mod fuzz;
 mod manual;
 mod neighbours;
+mod notices;
 mod object;
 mod outcome;
+mod package;
 mod process;
+mod release_version;
 mod setup;
 mod test;
 mod ui;
@@ -48,6 +52,12 @@ enum Task {
     Man,
     /// Write completions for bash, zsh and fish to target/completions
     Completions,
+    /// Write the licences of what is linked into the daemon to target/notices
+    Notices,
+    /// Build the Debian package to target/package, and ask lintian
+    Package,
+    /// Print the version that a tag stands for, and give it to crates and package
+    ReleaseVersion(release_version::Args),
     /// Show the main job in network namespaces: guests get an address and a route
     Demo,
     /// Measure autora beside the other daemons of this distribution
@@ -65,6 +75,9 @@ fn main() -> ExitCode {
         Task::Conformance(args) => conformance::run(&workspace, &args).map(|()| ExitCode::SUCCESS),
         Task::Man => manual::man(&workspace).map(|()| ExitCode::SUCCESS),
         Task::Completions => manual::completions(&workspace).map(|()| ExitCode::SUCCESS),
+        Task::Notices => notices::run(&workspace).map(|()| ExitCode::SUCCESS),
+        Task::Package => package::build(&workspace).map(|_| ExitCode::SUCCESS),
+        Task::ReleaseVersion(args) => release_version::run(&workspace, &args).map(|()| ExitCode::SUCCESS),
         Task::Demo => demo::run(&workspace).map(|never| match never {}),
         Task::Bench(args) => bench::run(&workspace, &args).map(|never| match never {}),
     };
