@@ -12,6 +12,7 @@ mod build_ebpf;
 mod conformance;
 mod crates;
 mod demo;
+mod dist;
 mod fuzz;
 mod manual;
 mod neighbours;
@@ -21,6 +22,7 @@ mod outcome;
 mod package;
 mod process;
 mod release_version;
+mod sbom;
 mod setup;
 mod test;
 mod ui;
@@ -56,6 +58,8 @@ enum Task {
     Notices,
     /// Build the Debian package to target/package, and ask lintian
     Package,
+    /// Make a release in target/dist: package, tarball, bill of materials, checksums
+    Dist,
     /// Print the version that a tag stands for, and give it to crates and package
     ReleaseVersion(release_version::Args),
     /// Show the main job in network namespaces: guests get an address and a route
@@ -77,6 +81,7 @@ fn main() -> ExitCode {
         Task::Completions => manual::completions(&workspace).map(|()| ExitCode::SUCCESS),
         Task::Notices => notices::run(&workspace).map(|()| ExitCode::SUCCESS),
         Task::Package => package::build(&workspace).map(|_| ExitCode::SUCCESS),
+        Task::Dist => dist::run(&workspace).map(|()| ExitCode::SUCCESS),
         Task::ReleaseVersion(args) => release_version::run(&workspace, &args).map(|()| ExitCode::SUCCESS),
         Task::Demo => demo::run(&workspace).map(|never| match never {}),
         Task::Bench(args) => bench::run(&workspace, &args).map(|never| match never {}),
