@@ -12,6 +12,7 @@ mod build_ebpf;
 mod conformance;
 mod crates;
 mod demo;
+mod deny;
 mod dist;
 mod fuzz;
 mod manual;
@@ -62,6 +63,8 @@ enum Task {
     Dist,
     /// Print the version that a tag stands for, and give it to crates and package
     ReleaseVersion(release_version::Args),
+    /// Check licences, versions and origins of all crates, and advisories about them
+    Deny(deny::Args),
     /// Show the main job in network namespaces: guests get an address and a route
     Demo,
     /// Measure autora beside the other daemons of this distribution
@@ -83,6 +86,7 @@ fn main() -> ExitCode {
         Task::Package => package::build(&workspace).map(|_| ExitCode::SUCCESS),
         Task::Dist => dist::run(&workspace).map(|()| ExitCode::SUCCESS),
         Task::ReleaseVersion(args) => release_version::run(&workspace, &args).map(|()| ExitCode::SUCCESS),
+        Task::Deny(args) => deny::run(&workspace, &args).map(|()| ExitCode::SUCCESS),
         Task::Demo => demo::run(&workspace).map(|never| match never {}),
         Task::Bench(args) => bench::run(&workspace, &args).map(|never| match never {}),
     };

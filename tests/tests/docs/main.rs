@@ -9,6 +9,7 @@ mod names;
 mod pages;
 mod scripts;
 mod settings;
+mod supply_chain;
 
 use std::process::{Command, Output};
 
