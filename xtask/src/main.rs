@@ -24,6 +24,7 @@ mod package;
 mod process;
 mod release_version;
 mod sbom;
+mod service_test;
 mod setup;
 mod test;
 mod ui;
@@ -59,6 +60,8 @@ enum Task {
     Notices,
     /// Build the Debian package to target/package, and ask lintian
     Package,
+    /// Install, run, restart, hang, upgrade and purge the package under a systemd of its own
+    ServiceTest,
     /// Make a release in target/dist: package, tarball, bill of materials, checksums
     Dist,
     /// Print the version that a tag stands for, and give it to crates and package
@@ -84,6 +87,7 @@ fn main() -> ExitCode {
         Task::Completions => manual::completions(&workspace).map(|()| ExitCode::SUCCESS),
         Task::Notices => notices::run(&workspace).map(|()| ExitCode::SUCCESS),
         Task::Package => package::build(&workspace).map(|_| ExitCode::SUCCESS),
+        Task::ServiceTest => service_test::run(&workspace).map(|()| ExitCode::SUCCESS),
         Task::Dist => dist::run(&workspace).map(|()| ExitCode::SUCCESS),
         Task::ReleaseVersion(args) => release_version::run(&workspace, &args).map(|()| ExitCode::SUCCESS),
         Task::Deny(args) => deny::run(&workspace, &args).map(|()| ExitCode::SUCCESS),
