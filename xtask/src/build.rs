@@ -1,6 +1,11 @@
 //! `cargo xtask build`: the release daemon, which is only good with the filter in it.
 
-use std::{path::PathBuf, process::Command};
+use std::{
+    env,
+    ffi::{OsStr, OsString},
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use anyhow::{Context, Result, ensure};
 
@@ -28,6 +33,7 @@ pub(crate) fn with(workspace: &Workspace, toolchain: &Toolchain) -> Result<PathB
     let mut cargo =
         workspace.cargo(["rustc", "--release", "--locked", "--package", "autora", "--bin", "autora", "--"]);
     cargo.args(LINKED);
+    cargo.env("CARGO_ENCODED_RUSTFLAGS", flags(|name| env::var_os(name))).env_remove("RUSTFLAGS");
     // The object that was just built, and no other, is the one to embed.
     process::run(cargo.env_remove("AUTORA_EBPF_OBJECT")).context("the daemon does not compile")?;
     let daemon = workspace.daemon();
@@ -41,6 +47,26 @@ pub(crate) fn with(workspace: &Workspace, toolchain: &Toolchain) -> Result<PathB
     );
     ui::note(&format!("{}: {}", workspace.display(&daemon), version.trim().replace('\n', ", ")));
     Ok(daemon)
+}
+
+/// For all crates: the daemon does not tell where whoever compiled it keeps them. (The checkout it does not tell either: cargo
+/// compiles its members by relative paths, and `cargo xtask dist` sees to it.) Flags that somebody has set are kept.
+fn flags(variable: impl Fn(&str) -> Option<OsString>) -> OsString {
+    let set = |name| variable(name).filter(|value| !value.is_empty());
+    let words =
+        |flags: OsString| flags.to_string_lossy().split_whitespace().map(OsString::from).collect::<Vec<_>>();
+    let theirs = match set("CARGO_ENCODED_RUSTFLAGS") {
+        Some(flags) => vec![flags],
+        None => set("RUSTFLAGS").map(words).unwrap_or_default(),
+    };
+    let home = set("CARGO_HOME").map(PathBuf::from).or_else(|| Some(Path::new(&set("HOME")?).join(".cargo")));
+    let ours = home.map(|home| {
+        let mut flag = OsString::from("--remap-path-prefix=");
+        flag.push(home);
+        flag.push("=/cargo");
+        flag
+    });
+    theirs.into_iter().chain(ours).collect::<Vec<_>>().join(OsStr::new("\x1f"))
 }
 
 /// Reads what `autora --version` says of its filter.
@@ -57,5 +83,22 @@ mod tests {
         assert!(carries_filter("autora 0.1.0 (with the eBPF filter)"));
         assert!(!carries_filter("autora 0.1.0 (without an eBPF filter: built without it)"));
         assert!(!carries_filter("autora 0.1.0"));
+    }
+    #[test]
+    fn no_folder_of_this_machine_is_named() {
+        let flags = |variables: &[(&str, &str)]| {
+            let value = |name: &str| {
+                variables.iter().find(|(known, _)| *known == name).map(|(_, value)| value.into())
+            };
+            flags(value).into_string().expect("text")
+        };
+        let ours = "--remap-path-prefix=/home/x/.cargo=/cargo";
+        assert_eq!(flags(&[("HOME", "/home/x")]), ours);
+        assert_eq!(flags(&[("HOME", "/home/y"), ("CARGO_HOME", "/home/x/.cargo")]), ours);
+        let plain = [("HOME", "/home/x"), ("RUSTFLAGS", " -C target-cpu=native ")];
+        assert_eq!(flags(&plain), format!("-C\x1ftarget-cpu=native\x1f{ours}"));
+        let encoded = [("HOME", "/home/x"), ("RUSTFLAGS", "-x"), ("CARGO_ENCODED_RUSTFLAGS", "-C\x1fa b")];
+        assert_eq!(flags(&encoded), format!("-C\x1fa b\x1f{ours}"));
+        assert_eq!(flags(&[]), "");
     }
 }

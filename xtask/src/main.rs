@@ -10,13 +10,21 @@ mod bench;
 mod build;
 mod build_ebpf;
 mod conformance;
+mod crates;
 mod demo;
+mod deny;
+mod dist;
 mod fuzz;
 mod manual;
 mod neighbours;
+mod notices;
 mod object;
 mod outcome;
+mod package;
 mod process;
+mod release_version;
+mod sbom;
+mod service_test;
 mod setup;
 mod test;
 mod ui;
@@ -49,6 +57,18 @@ enum Task {
     Man,
     /// Write completions for bash, zsh and fish to target/completions
     Completions,
+    /// Write the licences of what is linked into the daemon to target/notices
+    Notices,
+    /// Build the Debian package to target/package, and ask lintian
+    Package,
+    /// Install, run, restart, hang, upgrade and purge the package under a systemd of its own
+    ServiceTest,
+    /// Make a release in target/dist: package, tarball, bill of materials, checksums
+    Dist,
+    /// Print the version that a tag stands for, and give it to crates and package
+    ReleaseVersion(release_version::Args),
+    /// Check licences, versions and origins of all crates, and advisories about them
+    Deny(deny::Args),
     /// Show the main job in network namespaces: guests get an address and a route
     Demo,
     /// Boot virtual machines as guests: address and route, a reboot, a neighbour that floods, the withdrawal
@@ -70,6 +90,12 @@ fn main() -> ExitCode {
         Task::Conformance(args) => conformance::run(&workspace, &args).map(|()| ExitCode::SUCCESS),
         Task::Man => manual::man(&workspace).map(|()| ExitCode::SUCCESS),
         Task::Completions => manual::completions(&workspace).map(|()| ExitCode::SUCCESS),
+        Task::Notices => notices::run(&workspace).map(|()| ExitCode::SUCCESS),
+        Task::Package => package::build(&workspace).map(|_| ExitCode::SUCCESS),
+        Task::ServiceTest => service_test::run(&workspace).map(|()| ExitCode::SUCCESS),
+        Task::Dist => dist::run(&workspace).map(|()| ExitCode::SUCCESS),
+        Task::ReleaseVersion(args) => release_version::run(&workspace, &args).map(|()| ExitCode::SUCCESS),
+        Task::Deny(args) => deny::run(&workspace, &args).map(|()| ExitCode::SUCCESS),
         Task::Demo => demo::run(&workspace).map(|never| match never {}),
         Task::VmTest(args) => vm::guest(&workspace, &args),
         Task::Kernels(args) => vm::kernels(&workspace, &args),

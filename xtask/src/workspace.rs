@@ -79,6 +79,21 @@ impl Workspace {
         self.root.join("target/completions")
     }
 
+    /// The licences of what is linked into the daemon.
+    pub(crate) fn notices(&self) -> PathBuf {
+        self.root.join("target/notices/THIRD-PARTY-NOTICES")
+    }
+
+    /// Where the Debian package is put.
+    pub(crate) fn package(&self) -> PathBuf {
+        self.root.join("target/package")
+    }
+
+    /// Where a release is put.
+    pub(crate) fn dist(&self) -> PathBuf {
+        self.root.join("target/dist")
+    }
+
     /// Where Prometheus is unpacked.
     pub(crate) fn monitoring(&self) -> PathBuf {
         self.tools().join("monitoring")

@@ -9,6 +9,8 @@ mod names;
 mod pages;
 mod scripts;
 mod security;
+mod settings;
+mod supply_chain;
 
 use std::process::{Command, Output};
 

@@ -4,6 +4,7 @@
 //! again. What a step brings (a compiler, say) decides what the next look asks for (the LLVM it was built with).
 
 pub(crate) mod apt;
+pub(crate) mod cargo_deny;
 pub(crate) mod cargo_fuzz;
 mod compiler;
 mod linker;

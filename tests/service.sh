@@ -1,0 +1,296 @@
+#!/bin/sh
+# The installed package under a systemd of its own: installed, enabled, restarted, stopped, killed, hung, upgraded, removed and
+# purged, with a guest that has a route or has none.
+# Usage, as root: service.sh ROOT PACKAGE NEWER
+#   ROOT     a Debian with systemd, iproute2 and tcpdump, as mmdebstrap makes one; it is not changed
+#   PACKAGE  the package to test
+#   NEWER    the same with a higher version, to upgrade to
+# systemd runs as the first process of namespaces of its own, on a copy of ROOT in memory; all of it is gone afterwards.
+# Exit code: 0 if all of it holds, 1 if not, 2 if it could not be tried.
+set -u
+
+prefix=2001:db8:6:1
+address=$prefix:0:ff:fe00:601
+router=fe80::ff:fe00:600
+work=
+boot=
+init=
+
+main() {
+    if [ "${1-}" = --boot ]; then
+        boot "$2" "$3"
+    fi
+    prepare "$@"
+    start_systemd "$1"
+    a_guest
+    installed "$2"
+    nothing_before_it_is_edited
+    enabled
+    restarted
+    refused_settings
+    killed
+    hung
+    upgraded "$3"
+    stopped
+    removed
+    purged
+    say "all of it holds"
+}
+
+installed() {
+    say "install: neither enabled nor started"
+    inside sh -c 'find / -xdev -path /proc -prune -o -path /sys -prune -o -print | sort' >"$work/before"
+    inside sh -c 'cat >/root/autora.deb' <"$1"
+    inside dpkg --install /root/autora.deb >"$work/dpkg" 2>&1 || fail "dpkg: $(cat "$work/dpkg")"
+    is "disabled" inside systemctl is-enabled autora
+    is "inactive" inside systemctl is-active autora
+    inside getent passwd autora >/dev/null || fail "there is no user autora"
+    inside test -f /etc/default/autora || fail "there is no file of settings"
+    inside autora --version | grep -q 'with the eBPF filter' || fail "no filter: $(inside autora --version)"
+}
+
+nothing_before_it_is_edited() {
+    say "started as it came: it runs, serves nothing, and says so"
+    inside systemctl start autora || fail "it does not start: $(journal)"
+    is "active" inside systemctl is-active autora
+    sleep 4
+    [ "$(advertisements)" -eq 0 ] || fail "the guest heard an advertisement: $(cat "$work/wire")"
+    journal | grep -q 'nothing will be served' || fail "not a word: $(journal)"
+    inside systemctl stop autora
+    inside sh -c "echo 'AUTORA_INTERFACE_REGEX=^tap-vm-[0-9]+\$' >>/etc/default/autora"
+}
+
+enabled() {
+    say "enable --now: the guest gets its address and its route"
+    inside systemctl enable --quiet --now autora || fail "it does not start: $(journal)"
+    wait_until 10 "the guest's route" guest_has_route
+    wait_until 10 "the guest's address" guest_has_address
+    wait_until 10 "a line in the journal" journal_has 'serving.*tap-vm-1'
+    inside systemctl status autora | grep -q 'Status: .*1' || fail "no status: $(inside systemctl status autora)"
+    is "autora" inside stat --format=%U /run/autora/control.sock
+    # shellcheck disable=SC2016
+    is "0000000000000000" inside awk '$1 == "CapEff:" { print $2 }' "/proc/$(pid)/status"
+    inside autora status >"$work/status" || fail "autora status: $(cat "$work/status")"
+    grep -q 'tap-vm-1 *serving' "$work/status" || fail "autora status: $(cat "$work/status")"
+}
+
+restarted() {
+    say "restart: another process, no withdrawal"
+    another_process_without_withdrawal inside systemctl restart autora
+}
+
+refused_settings() {
+    say "settings that are refused: it ends once, and the journal says why"
+    inside sh -c "echo AUTORA_MTU=perhaps >>/etc/default/autora"
+    inside systemctl restart autora 2>/dev/null && fail "it started all the same"
+    sleep 3
+    is "failed" inside systemctl is-active autora
+    is "2" inside systemctl show --property=ExecMainStatus --value autora
+    journal | grep -q 'AUTORA_MTU\|--mtu' || fail "not a word: $(journal)"
+    inside sed -i '/AUTORA_MTU=perhaps/d' /etc/default/autora
+    inside systemctl start autora || fail "it does not start again: $(journal)"
+    guest_has_route || fail "the guest has lost its route"
+}
+
+killed() {
+    say "kill -9: started again, no withdrawal"
+    another_process_without_withdrawal inside kill -KILL "$(pid)"
+}
+
+hung() {
+    say "stopped in its tracks: the watchdog ends it and it starts again, within 50 s"
+    another_process_without_withdrawal inside kill -STOP "$(pid)"
+    journal | grep -q 'Watchdog timeout' || fail "no watchdog: $(journal)"
+}
+
+upgraded() {
+    say "upgrade: the new program, no withdrawal"
+    inside sh -c 'cat >/root/newer.deb' <"$1"
+    another_process_without_withdrawal inside dpkg --install /root/newer.deb
+    is "enabled" inside systemctl is-enabled autora
+    inside grep -q '^AUTORA_INTERFACE_REGEX=.*tap' /etc/default/autora || fail "the settings are gone"
+}
+
+stopped() {
+    say "stop: a withdrawal, and the route is gone"
+    withdrawn inside systemctl stop autora
+    is "0" inside systemctl show --property=ExecMainStatus --value autora
+    inside systemctl start autora || fail "it does not start: $(journal)"
+    wait_until 10 "the guest's route" guest_has_route
+}
+
+removed() {
+    say "remove: a withdrawal, too"
+    withdrawn inside dpkg --remove autora
+    inside test -f /etc/default/autora || fail "the settings went with it"
+    inside test ! -e /usr/bin/autora || fail "the program is still there"
+}
+
+purged() {
+    say "purge: nothing is left"
+    inside dpkg --purge autora >"$work/dpkg" 2>&1 || fail "dpkg: $(cat "$work/dpkg")"
+    inside getent passwd autora && fail "the user is still there"
+    inside getent group autora && fail "the group is still there"
+    inside sh -c 'find / -xdev -path /proc -prune -o -path /sys -prune -o -print | sort' >"$work/after"
+    left=$(comm -13 "$work/before" "$work/after" | grep -v '^/root/\|^/var/log/\|^/tmp/\|^/var/tmp/' | grep 'autora')
+    [ -z "$left" ] || fail "left behind: $left"
+    inside systemctl list-unit-files 'autora*' --no-legend | grep . && fail "systemd still knows it"
+    is "running" inside systemctl is-system-running
+}
+
+# another_process_without_withdrawal COMMAND...
+another_process_without_withdrawal() {
+    old=$(pid)
+    goodbyes=$(goodbyes)
+    "$@" >"$work/command" 2>&1 || fail "$*: $(cat "$work/command")"
+    wait_until 50 "another process" has_another_process "$old"
+    # It serves again: among the first three advertisements of a process no two are further apart than 16 s.
+    heard=$(advertisements)
+    wait_until 20 "an advertisement of the new process" heard_more_than "$heard"
+    [ "$(goodbyes)" -eq "$goodbyes" ] || fail "a withdrawal: $(cat "$work/wire")"
+    guest_has_route || fail "the guest has lost its route"
+}
+
+# withdrawn COMMAND...
+withdrawn() {
+    goodbyes=$(goodbyes)
+    "$@" >"$work/command" 2>&1 || fail "$*: $(cat "$work/command")"
+    wait_until 5 "the end of the route" guest_has_no_route
+    wait_until 5 "a withdrawal on the wire" said_more_than "$goodbyes"
+    is "inactive" inside systemctl is-active autora
+}
+
+prepare() {
+    [ "$(id -u)" -eq 0 ] || give_up "namespaces need root"
+    [ $# -eq 3 ] || give_up "it takes a root, a package and a newer one"
+    [ -x "$1/lib/systemd/systemd" ] || give_up "no systemd in $1"
+    [ -f "$2" ] || give_up "no package at $2"
+    [ -f "$3" ] || give_up "no package at $3"
+    work=$(mktemp -d) || give_up "no folder for temporary files"
+    trap clean_up EXIT
+    trap 'exit 2' HUP INT PIPE TERM
+}
+
+start_systemd() {
+    # The hierarchy of control groups that systemd takes for the whole is a branch of this machine's.
+    mkdir "$work/cgroup"
+    mount -t cgroup2 cgroup2 "$work/cgroup" || give_up "no control groups (version 2)"
+    mkdir "$work/cgroup/autora-$$" || give_up "no control group can be made"
+    sh -c "echo \$\$ >'$work/cgroup/autora-$$/cgroup.procs' && exec unshare --mount --pid --net --uts --ipc --cgroup \
+        --fork --kill-child sh '$0' --boot '$1' '$work'" >"$work/console" 2>&1 &
+    boot=$!
+    wait_until 10 "the first process" first_process
+    wait_until 30 "systemd" has_booted
+}
+
+# As the first process of the namespaces: becomes systemd.
+boot() {
+    mount --make-rprivate / &&
+        mkdir "$2/memory" && mount -t tmpfs -o mode=755 tmpfs "$2/memory" &&
+        mkdir "$2/memory/upper" "$2/memory/work" "$2/memory/root" &&
+        mount -t overlay -o "lowerdir=$1,upperdir=$2/memory/upper,workdir=$2/memory/work" overlay "$2/memory/root" &&
+        cd "$2/memory/root" || exit
+    mount -t proc proc proc && mount -t sysfs sysfs sys && mount -t cgroup2 cgroup2 sys/fs/cgroup &&
+        mount -t tmpfs -o mode=755 tmpfs run && mount -t tmpfs -o mode=755 tmpfs dev || exit
+    for device in null zero full random urandom tty; do
+        : >"dev/$device" && mount --bind "/dev/$device" "dev/$device" || exit
+    done
+    mkdir dev/pts dev/shm old && mount -t tmpfs tmpfs dev/shm &&
+        mount -t devpts -o newinstance,ptmxmode=0666,mode=620 devpts dev/pts &&
+        ln -s pts/ptmx dev/ptmx && ln -s /proc/self/fd dev/fd &&
+        pivot_root . old && umount -l old && rmdir old || exit
+    exec /usr/bin/env -i container=autora-test PATH=/usr/sbin:/usr/bin:/sbin:/bin \
+        /lib/systemd/systemd --show-status=no
+}
+
+# A guest behind a veth that its kernel configures, and tcpdump there.
+a_guest() {
+    inside sh -e <<END || give_up "no guest can be made"
+ip netns add guest
+for setting in all default; do
+    echo 0 >/proc/sys/net/ipv6/conf/\$setting/accept_dad
+    ip netns exec guest sh -c "echo 0 >/proc/sys/net/ipv6/conf/\$setting/accept_dad"
+done
+echo 1 >/proc/sys/net/ipv6/conf/all/forwarding
+ip netns exec guest sh -c 'echo 1 >/proc/sys/net/ipv6/conf/default/accept_ra'
+ip netns exec guest sh -c 'echo 0 >/proc/sys/net/ipv6/conf/default/use_tempaddr'
+ip link add tap-vm-1 address 02:00:00:00:06:00 type veth peer name eth0 address 02:00:00:00:06:01 netns guest
+ip address add $prefix::1/64 dev tap-vm-1 nodad
+ip link set tap-vm-1 up
+ip -n guest link set eth0 up
+END
+    inside ip netns exec guest tcpdump -lnvv -i eth0 'icmp6 and ip6[40] == 134' >"$work/wire" 2>"$work/tcpdump" &
+    wait_until 10 "tcpdump to listen" grep -q 'listening on' "$work/tcpdump"
+}
+
+# inside COMMAND...: in the namespaces of the systemd.
+inside() { nsenter --target "$init" --all /usr/bin/env -i --chdir=/ PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C "$@"; }
+
+first_process() {
+    init=$(cat "/proc/$boot/task/$boot/children" 2>/dev/null)
+    init=${init%% *}
+    [ -n "$init" ] && [ "$(cat "/proc/$init/comm" 2>/dev/null)" = systemd ]
+}
+
+has_booted() { [ "$(inside systemctl is-system-running 2>/dev/null)" = running ]; }
+journal() { inside journalctl --unit=autora --no-pager --output=cat; }
+journal_has() { journal | grep -q "$1"; }
+pid() { inside systemctl show --property=MainPID --value autora; }
+has_another_process() { now=$(pid) && [ "$now" -ne 0 ] && [ "$now" -ne "$1" ] && [ "$(inside systemctl is-active autora)" = active ]; }
+advertisements() { grep -c 'router advertisement' "$work/wire"; }
+goodbyes() { grep -c 'router lifetime 0s' "$work/wire"; }
+heard_more_than() { [ "$(advertisements)" -gt "$1" ]; }
+said_more_than() { [ "$(goodbyes)" -gt "$1" ]; }
+guest_has_address() { inside ip -n guest -6 -o address show dev eth0 | grep -q " $address/64 "; }
+guest_has_route() { inside ip -n guest -6 route show default | grep -q "via $router "; }
+guest_has_no_route() { [ -z "$(inside ip -n guest -6 route show default)" ]; }
+
+# is EXPECTED COMMAND...
+is() {
+    expected=$1
+    shift
+    said=$("$@" 2>&1)
+    [ "$said" = "$expected" ] || fail "$*: $said, not $expected"
+}
+
+# wait_until SECONDS WHAT COMMAND...: looks ten times a second.
+wait_until() {
+    left=$(($1 * 10))
+    what=$2
+    shift 2
+    until "$@"; do
+        left=$((left - 1))
+        [ "$left" -gt 0 ] || fail "waited in vain for $what"
+        sleep 0.1
+    done
+}
+
+say() { printf '%s\n' "$*"; }
+
+fail() {
+    printf 'FAILED: %s\n' "$*" >&2
+    [ -z "$init" ] || journal 2>/dev/null | tail -n 30 | sed 's/^/  journal: /' >&2
+    [ ! -s "$work/console" ] || sed 's/^/  console: /' "$work/console" >&2
+    exit 1
+}
+
+give_up() {
+    printf 'not tried: %s\n' "$*" >&2
+    exit 2
+}
+
+# With the first process everything in its namespaces ends, its file systems included.
+clean_up() {
+    if [ -n "$boot" ]; then
+        kill -KILL "$boot" 2>/dev/null
+        wait "$boot" 2>/dev/null
+        sleep 1
+    fi
+    if [ -d "$work/cgroup/autora-$$" ]; then
+        find "$work/cgroup/autora-$$" -depth -type d -exec rmdir {} +
+    fi
+    umount "$work/cgroup" 2>/dev/null
+    rm -rf --one-file-system "$work"
+}
+
+main "$@"

@@ -1,0 +1,70 @@
+//! The file of settings that the package brings: every variable, commented out, with the default that the daemon has.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use autora::{
+    cli::{self, Cli},
+    config::Config,
+};
+use clap::{Arg, CommandFactory};
+
+use crate::book;
+
+#[test]
+fn every_variable_is_in_the_file_of_settings_and_none_besides() {
+    let cli = Cli::command();
+    let variables: BTreeSet<String> = cli.get_arguments().filter_map(variable).collect();
+    assert_eq!(defaults().into_keys().collect::<BTreeSet<_>>(), variables);
+}
+
+/// What is uncommented as it stands changes nothing. Switches are off, and options that are empty unset.
+#[test]
+fn the_values_in_the_file_are_the_defaults() {
+    let defaults = defaults();
+    let untouched = understood(&[]);
+    let cli = Cli::command();
+    for argument in cli.get_arguments() {
+        let Some(value) = variable(argument).map(|name| &defaults[&name]) else { continue };
+        let flag = argument.get_long().expect("an option has a name");
+        if !argument.get_action().takes_values() {
+            assert_eq!(value, "false", "--{flag}");
+        } else if value.is_empty() {
+            assert!(argument.get_default_values().is_empty(), "--{flag} has a default");
+        } else {
+            assert_eq!(understood(&[format!("--{flag}={value}")]), untouched, "--{flag}");
+        }
+    }
+    assert_ne!(understood(&["--mtu".to_owned()]), untouched, "a setting shows");
+}
+
+/// It serves nothing until somebody edits it.
+#[test]
+fn no_line_of_the_file_sets_anything() {
+    let file = file();
+    let set: Vec<_> = file.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).collect();
+    assert_eq!(set, [""; 0]);
+    assert!(file.contains("#AUTORA_INTERFACE_REGEX=^tap-vm-[0-9]+$\n"), "the example of a hypervisor");
+}
+
+/// Lines that are settings without their `#`. Where there are two of a name, the first one is an example.
+fn defaults() -> BTreeMap<String, String> {
+    let file = file();
+    let settings = file.lines().filter_map(|line| line.strip_prefix("#AUTORA_")?.split_once('='));
+    settings.map(|(name, value)| (format!("AUTORA_{name}"), value.to_owned())).collect()
+}
+
+fn file() -> String {
+    std::fs::read_to_string(book::root().join("contrib/autora.default"))
+        .expect("the file of settings is there")
+}
+
+fn variable(argument: &Arg) -> Option<String> {
+    Some(argument.get_env()?.to_str().expect("variables are text").to_owned())
+}
+
+/// The settings as the daemon understands these flags.
+fn understood(flags: &[String]) -> String {
+    let arguments = std::iter::once("autora").chain(flags.iter().map(String::as_str));
+    let cli = cli::parse_from(arguments, |_| None).unwrap_or_else(|error| panic!("{flags:?}: {error}"));
+    format!("{:?}", Config::try_from(&cli.daemon).unwrap_or_else(|error| panic!("{flags:?}: {error}")))
+}

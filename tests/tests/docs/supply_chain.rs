@@ -1,0 +1,67 @@
+//! The table of direct dependencies against the manifests: nothing comes in without a reason, no reason outlives its crate.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+};
+
+use crate::book;
+
+/// Manifests, and what the table calls those whose they are: of the program, and of its tests where that differs.
+const MANIFESTS: [(&str, &str, &str); 5] = [
+    ("autora", "daemon", "daemon's tests"),
+    ("autora-common", "common", "common's tests"),
+    ("autora-ebpf", "filter", "filter's tests"),
+    ("tests", "tests", "tests"),
+    ("xtask", "xtask", "xtask"),
+];
+
+#[test]
+fn every_direct_dependency_has_its_reason() {
+    let mut used: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for (folder, name, tests) in MANIFESTS {
+        let manifest = fs::read_to_string(book::root().join(folder).join("Cargo.toml")).expect("a manifest");
+        let normal = dependencies(&manifest, "[dependencies]");
+        for (section, name) in
+            [("[dependencies]", name), ("[build-dependencies]", name), ("[dev-dependencies]", tests)]
+        {
+            // What the program has, its tests may use.
+            for krate in dependencies(&manifest, section) {
+                if section != "[dev-dependencies]" || !normal.contains(&krate) {
+                    used.entry(krate).or_default().insert(name.to_owned());
+                }
+            }
+        }
+    }
+    assert!(used["tokio"].contains("daemon") && used["criterion"].contains("daemon's tests"), "{used:?}");
+    assert_eq!(told(), used);
+}
+
+/// The rows: crate, and by whom it is used. Each has a reason.
+fn told() -> BTreeMap<String, BTreeSet<String>> {
+    let text = book::page("supply-chain.md").part(2, "Direct dependencies");
+    let rows: Vec<Vec<&str>> = text
+        .lines()
+        .filter(|line| line.starts_with("| `"))
+        .map(|line| line.trim_matches('|').split('|').map(str::trim).collect())
+        .collect();
+    let names: Vec<&str> = rows.iter().map(|row| row[0]).collect();
+    assert_eq!(names.iter().collect::<BTreeSet<_>>().len(), names.len(), "a row for each");
+    rows.iter()
+        .map(|row| {
+            assert!(row.len() == 3 && row[2].len() > 5, "a reason: {row:?}");
+            (row[0].trim_matches('`').to_owned(), row[1].split(", ").map(str::to_owned).collect())
+        })
+        .collect()
+}
+
+/// The names in a section of a manifest.
+fn dependencies(manifest: &str, section: &str) -> BTreeSet<String> {
+    let lines = manifest.lines().skip_while(|line| *line != section).skip(1);
+    lines
+        .take_while(|line| !line.starts_with('['))
+        .filter(|line| line.starts_with(|first: char| first.is_ascii_alphanumeric()))
+        .filter_map(|line| line.split(['.', ' ', '=']).next())
+        .map(str::to_owned)
+        .collect()
+}
