@@ -13,6 +13,11 @@ pub(crate) struct Args {
     advisories: bool,
 }
 
+/// As a step of the tests: what can be had is checked.
+pub(crate) fn crates(workspace: &Workspace) -> Result<()> {
+    run(workspace, &Args { advisories: false })
+}
+
 pub(crate) fn run(workspace: &Workspace, args: &Args) -> Result<()> {
     if !cargo_deny::is_here(workspace) {
         cargo_deny::install(workspace)?;

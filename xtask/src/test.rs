@@ -10,12 +10,12 @@ use anyhow::{Context, Result};
 use clap::ValueEnum;
 
 use crate::{
-    build, conformance,
+    build, conformance, deny,
     neighbours::Room,
     outcome::{self, Outcome},
-    process,
+    package, process, service_test,
     setup::{self, Scope, Toolchain},
-    ui,
+    ui, vm,
     workspace::Workspace,
 };
 
@@ -30,10 +30,16 @@ const MAY_SET_CLOCK: &str = "AUTORA_TEST_MAY_SET_CLOCK";
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
+    /// What comes out for others to install: package, exposure, boot (3 minutes, more where nothing was built before)
+    #[arg(long)]
+    ship: bool,
+    /// All there is, virtual machines and a systemd of its own included (25 minutes)
+    #[arg(long, conflicts_with = "ship")]
+    all: bool,
     /// Only these steps
-    #[arg(long, value_name = "STEP", value_delimiter = ',')]
+    #[arg(long, value_name = "STEP", value_delimiter = ',', conflicts_with_all = ["ship", "all"])]
     only: Vec<Step>,
-    /// All but these steps
+    /// Leave out these steps
     #[arg(long, value_name = "STEP", value_delimiter = ',', conflicts_with = "only")]
     skip: Vec<Step>,
 }
@@ -59,6 +65,31 @@ enum Step {
     Kernel,
     /// The two basic cases again, as a shell script
     Smoke,
+    /// With --ship: the Debian package, and lintian's opinion of it
+    Package,
+    /// With --ship: how much `systemd-analyze security` finds open in the unit
+    Exposure,
+    /// With --ship: a virtual machine gets its address and route
+    Boot,
+    /// With --all: virtual machines that boot again, flood, and lose their route (1 minute)
+    Guests,
+    /// With --all: Debian's kernels as hosts (2 minutes)
+    Kernels,
+    /// With --all: the package under a systemd of its own (1 minute)
+    Service,
+    /// With --all: licences, versions and origins of all crates
+    Deny,
+}
+
+/// When a step runs without being named.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Part {
+    /// For every change.
+    Usual,
+    /// Before others get it.
+    Ship,
+    /// Now and then.
+    Rare,
 }
 
 struct Run<'a> {
@@ -81,8 +112,13 @@ pub(crate) fn run(workspace: &Workspace, args: &Args) -> ExitCode {
 
 /// In their fixed order, each once.
 fn select(args: &Args) -> Vec<Step> {
+    let part = if args.ship { Part::Ship } else { Part::Usual };
     let wanted = |step: &Step| {
-        if args.only.is_empty() { !args.skip.contains(step) } else { args.only.contains(step) }
+        if args.only.is_empty() {
+            (args.all || step.part() == part) && !args.skip.contains(step)
+        } else {
+            args.only.contains(step)
+        }
     };
     Step::value_variants().iter().copied().filter(wanted).collect()
 }
@@ -138,6 +174,13 @@ impl Run<'_> {
                     .arg("tests/ns-smoke.sh")
                     .arg(workspace.daemon()),
             ),
+            Step::Package => package::build(workspace).map(drop),
+            Step::Exposure => exposure(workspace),
+            Step::Boot => vm::boot(workspace),
+            Step::Guests => vm::guests(workspace),
+            Step::Kernels => vm::all_kernels(workspace),
+            Step::Service => service_test::run(workspace),
+            Step::Deny => deny::crates(workspace),
         }
     }
 
@@ -183,21 +226,64 @@ impl Step {
             Self::Build => "build: filter and release daemon",
             Self::Kernel => "kernel: tests of the filter and the daemon against the real kernel",
             Self::Smoke => "smoke: tests/ns-smoke.sh",
+            Self::Package => "package: dpkg-buildpackage and lintian",
+            Self::Exposure => "exposure: systemd-analyze security",
+            Self::Boot => "boot: a virtual machine as a guest",
+            Self::Guests => "guests: virtual machines",
+            Self::Kernels => "kernels: Debian's, as hosts",
+            Self::Service => "service: the package under systemd",
+            Self::Deny => "deny: every crate's licence, version and origin",
         }
     }
 
     /// Whether it is in vain where `setup` failed.
     fn needs_toolchain(self) -> bool {
         match self {
-            Self::Build | Self::Kernel | Self::Smoke => true,
-            Self::Setup | Self::Format | Self::Conformance | Self::Lint | Self::Unit => false,
+            Self::Build
+            | Self::Kernel
+            | Self::Smoke
+            | Self::Package
+            | Self::Boot
+            | Self::Guests
+            | Self::Kernels
+            | Self::Service => true,
+            Self::Setup
+            | Self::Format
+            | Self::Conformance
+            | Self::Lint
+            | Self::Unit
+            | Self::Exposure
+            | Self::Deny => false,
         }
     }
 
     fn needs_root(self) -> bool {
         match self {
-            Self::Kernel | Self::Smoke => true,
-            Self::Setup | Self::Format | Self::Conformance | Self::Lint | Self::Unit | Self::Build => false,
+            Self::Kernel | Self::Smoke | Self::Boot | Self::Guests | Self::Kernels | Self::Service => true,
+            Self::Setup
+            | Self::Format
+            | Self::Conformance
+            | Self::Lint
+            | Self::Unit
+            | Self::Build
+            | Self::Package
+            | Self::Exposure
+            | Self::Deny => false,
+        }
+    }
+
+    const fn part(self) -> Part {
+        match self {
+            Self::Setup
+            | Self::Format
+            | Self::Conformance
+            | Self::Lint
+            | Self::Unit
+            | Self::Build
+            | Self::Kernel
+            | Self::Smoke => Part::Usual,
+            Self::Package | Self::Exposure | Self::Boot => Part::Ship,
+            Self::Guests | Self::Kernels | Self::Service | Self::Deny => Part::Rare,
         }
     }
 }
@@ -228,6 +314,14 @@ fn unit(workspace: &Workspace) -> Result<()> {
     let everything =
         ["test", "--locked", "--workspace", "--exclude", "autora-ebpf", "--exclude", "autora-tests"];
     process::run(&mut workspace.cargo(everything)).context("a unit test failed")
+}
+
+/// Those of the handbook's tests that concern the unit. They are among the kernel's step as well.
+fn exposure(workspace: &Workspace) -> Result<()> {
+    setup::ensure(workspace, Scope::Tests)?;
+    let test =
+        ["test", "--locked", "--package", "autora-tests", "--test", "docs", "--", "security::the_unit"];
+    process::run(&mut workspace.cargo(test)).context("the unit leaves too much open")
 }
 
 /// Enough for scenarios that run side by side.
@@ -283,12 +377,15 @@ mod tests {
     use super::*;
 
     fn steps(only: &[Step], skip: &[Step]) -> Vec<Step> {
-        select(&Args { only: only.to_vec(), skip: skip.to_vec() })
+        select(&Args { ship: false, all: false, only: only.to_vec(), skip: skip.to_vec() })
     }
 
     #[test]
     fn steps_keep_their_order_whatever_is_asked_for() {
-        assert_eq!(steps(&[], &[]), Step::value_variants());
+        let select = |ship, all| select(&Args { ship, all, only: Vec::new(), skip: Vec::new() });
+        assert_eq!(select(false, true), Step::value_variants());
+        assert_eq!(select(true, false), [Step::Package, Step::Exposure, Step::Boot]);
+        assert_eq!(select(false, false).last(), Some(&Step::Smoke));
         assert_eq!(steps(&[Step::Unit, Step::Format, Step::Unit], &[]), [Step::Format, Step::Unit]);
         assert_eq!(
             steps(&[], &[Step::Setup, Step::Kernel, Step::Smoke]),

@@ -78,9 +78,20 @@ pub(crate) fn guest(workspace: &Workspace, args: &GuestArgs) -> Result<ExitCode>
 }
 
 /// One boot of a guest, for `cargo xtask test --ship`: about 20 s.
-#[expect(dead_code, reason = "the step of the tests that calls it comes with --ship")]
 pub(crate) fn boot(workspace: &Workspace) -> Result<()> {
     guest(workspace, &GuestArgs { only: Some(Part::Boot) }).map(drop)
+}
+
+/// All that guests do.
+pub(crate) fn guests(workspace: &Workspace) -> Result<()> {
+    guest(workspace, &GuestArgs { only: None }).map(drop)
+}
+
+/// Every kernel there is; one that cannot be had is a failure.
+pub(crate) fn all_kernels(workspace: &Workspace) -> Result<()> {
+    let outcome = kernels(workspace, &KernelArgs { only: Vec::new() })?;
+    ensure!(outcome == ExitCode::SUCCESS, "not every kernel ran");
+    Ok(())
 }
 
 /// `cargo xtask kernels`.
