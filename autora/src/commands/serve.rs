@@ -60,9 +60,12 @@ const fn advice(error: &StartError) -> Option<&'static str> {
         StartError::Filter(LoadError::Permission)
         | StartError::Receiver(receiver::OpenError::Permission)
         | StartError::Sender(sender::OpenError::NotPermitted(_)) => None,
-        StartError::Filter(LoadError::NoProgram | LoadError::Verifier { .. } | LoadError::Unsupported(_)) => {
-            Some("--filter classic needs none")
-        }
+        StartError::Filter(
+            LoadError::NoProgram
+            | LoadError::Limited
+            | LoadError::Verifier { .. }
+            | LoadError::Unsupported(_),
+        ) => Some("--filter classic needs none"),
         StartError::Receiver(receiver::OpenError::Socket(_)) => Some(
             "it takes a kernel with IPv6 (ipv6.disable=1 turns it off), and a sandbox that allows AF_INET6",
         ),

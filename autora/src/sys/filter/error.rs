@@ -3,6 +3,9 @@
 use std::{error::Error, io};
 
 use aya::{EbpfError, maps::MapError, programs::ProgramError};
+use caps::Capability;
+
+use crate::sys::privileges;
 
 /// Why there is no eBPF filter. The text says what to do.
 #[derive(Debug, thiserror::Error)]
@@ -18,6 +21,13 @@ pub enum LoadError {
          `setcap cap_net_raw,cap_bpf,cap_perfmon=ep` on the binary or `AmbientCapabilities=CAP_NET_RAW CAP_BPF CAP_PERFMON` in the unit"
     )]
     Permission,
+    /// It refuses though the capability is there.
+    #[error(
+        "the kernel does not allow to load the eBPF filter although CAP_BPF is there: CAP_PERFMON is missing (Linux 6.1 and 6.12 \
+         want it, too), or, before Linux 5.11, the limit of locked memory is too low for its maps (`ulimit -l`, LimitMEMLOCK= in \
+         the unit)"
+    )]
+    Limited,
     /// The kernel's verifier does not like the program.
     #[error(
         "the kernel's verifier refuses the eBPF filter, please report (unless this is an older kernel, and CAP_PERFMON is \
@@ -46,10 +56,17 @@ pub enum ServeError {
     Map(#[from] io::Error),
 }
 
+impl LoadError {
+    /// What EPERM means.
+    pub(super) fn not_permitted() -> Self {
+        if privileges::has(Capability::CAP_BPF) { Self::Limited } else { Self::Permission }
+    }
+}
+
 impl From<EbpfError> for LoadError {
     fn from(error: EbpfError) -> Self {
         if errno_of(&error) == Some(nix::libc::EPERM) {
-            return Self::Permission;
+            return Self::not_permitted();
         }
         if let EbpfError::ProgramError(ProgramError::LoadError { io_error, verifier_log }) = error {
             return Self::Verifier { verdict: last_words(&verifier_log.to_string()), source: io_error };
@@ -61,7 +78,7 @@ impl From<EbpfError> for LoadError {
 impl From<io::Error> for LoadError {
     fn from(error: io::Error) -> Self {
         match error.raw_os_error() {
-            Some(nix::libc::EPERM) => Self::Permission,
+            Some(nix::libc::EPERM) => Self::not_permitted(),
             Some(_) | None => Self::Unsupported(error.into()),
         }
     }
@@ -110,7 +127,9 @@ mod tests {
             name: "SERVED".to_owned(),
             io_error: io::Error::from_raw_os_error(nix::libc::EPERM),
         });
-        assert!(matches!(LoadError::from(refused), LoadError::Permission));
+        let error = LoadError::from(refused);
+        assert!(matches!(error, LoadError::Permission | LoadError::Limited), "{error:?}");
+        assert_eq!(matches!(error, LoadError::Limited), privileges::has(Capability::CAP_BPF));
         assert!(matches!(LoadError::from(EbpfError::NoBTF), LoadError::Unsupported(_)));
     }
 }

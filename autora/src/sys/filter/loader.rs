@@ -85,7 +85,7 @@ fn load_program(object: &Object) -> Result<OwnedFd, LoadError> {
     let load = |log: &mut [u8]| prog_load(PROGRAM, instructions, &object.license, log);
     load(&mut []).or_else(|source| {
         if source.raw_os_error() == Some(libc::EPERM) {
-            return Err(LoadError::Permission);
+            return Err(LoadError::not_permitted());
         }
         let mut log = Vec::new();
         for size in VERIFIER_LOGS {
