@@ -26,6 +26,7 @@ main() {
     installed "$2"
     nothing_before_it_is_edited
     enabled
+    answered
     restarted
     refused_settings
     killed
@@ -74,9 +75,25 @@ enabled() {
     grep -q 'tap-vm-1 *serving' "$work/status" || fail "autora status: $(cat "$work/status")"
 }
 
+answered() {
+    say "under the whole unit, confined: a solicitation is answered, and nothing is warned of"
+    answers=$(answers)
+    # The guest's kernel begins anew, and asks.
+    inside ip netns exec guest sh -c 'for off in 1 0; do echo $off >/proc/sys/net/ipv6/conf/eth0/disable_ipv6; done'
+    wait_until 15 "an answer" answered_more_than "$answers"
+    wait_until 10 "the guest's route" guest_has_route
+    # shellcheck disable=SC2016
+    is "2" inside awk '$1 == "Seccomp:" { print $2 }' "/proc/$(pid)/status"
+    warnings=$(inside journalctl _SYSTEMD_INVOCATION_ID="$(inside systemctl show --property=InvocationID --value autora)" \
+        --priority=warning --no-pager --output=cat)
+    [ -z "$warnings" ] || fail "warnings: $warnings"
+    inside systemd-analyze security --threshold=17 autora.service >"$work/exposure" 2>&1 || fail "$(tail -n 1 "$work/exposure")"
+}
+
 restarted() {
-    say "restart: another process, no withdrawal"
+    say "restart and try-restart: another process each time, no withdrawal"
     another_process_without_withdrawal inside systemctl restart autora
+    another_process_without_withdrawal inside systemctl try-restart autora
 }
 
 refused_settings() {
@@ -239,6 +256,8 @@ pid() { inside systemctl show --property=MainPID --value autora; }
 has_another_process() { now=$(pid) && [ "$now" -ne 0 ] && [ "$now" -ne "$1" ] && [ "$(inside systemctl is-active autora)" = active ]; }
 advertisements() { grep -c 'router advertisement' "$work/wire"; }
 goodbyes() { grep -c 'router lifetime 0s' "$work/wire"; }
+answers() { inside autora status --json | tr -d ' \n' | sed 's/.*"solicited":\([0-9]*\).*/\1/'; }
+answered_more_than() { [ "$(answers)" -gt "$1" ]; }
 heard_more_than() { [ "$(advertisements)" -gt "$1" ]; }
 said_more_than() { [ "$(goodbyes)" -gt "$1" ]; }
 guest_has_address() { inside ip -n guest -6 -o address show dev eth0 | grep -q " $address/64 "; }
