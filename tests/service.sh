@@ -79,6 +79,7 @@ answered() {
     say "under the whole unit, confined: a solicitation is answered, and nothing is warned of"
     answers=$(answers)
     # The guest's kernel begins anew, and asks.
+    # shellcheck disable=SC2016
     inside ip netns exec guest sh -c 'for off in 1 0; do echo $off >/proc/sys/net/ipv6/conf/eth0/disable_ipv6; done'
     wait_until 15 "an answer" answered_more_than "$answers"
     wait_until 10 "the guest's route" guest_has_route
