@@ -5,7 +5,6 @@ use rand::{SeedableRng, rngs::StdRng};
 use regex::Regex;
 
 use super::*;
-
 use crate::{
     addr::Prefix64,
     engine::{
