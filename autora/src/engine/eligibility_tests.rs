@@ -1,34 +1,11 @@
-use std::net::Ipv6Addr;
-
 use super::*;
 use crate::{
     addr::IfIndex,
-    engine::interface::{AddressFlags, Ipv6Settings, LinkFlags, Master},
+    engine::interface::{AddressFlags, Master, address, fit},
 };
 
 fn policy() -> Policy {
     Policy { pattern: Regex::new("^tap[0-9]+$").unwrap() }
-}
-
-fn address(text: &str, prefix_len: u8) -> Address {
-    let address: Ipv6Addr = text.parse().unwrap();
-    let scope = if address.is_unicast_link_local() { Scope::Link } else { Scope::Global };
-    Address { address, prefix_len, scope, flags: AddressFlags::default() }
-}
-
-/// An interface that passes every test: the positive control of each row below is this, unchanged.
-fn fit() -> Interface {
-    Interface {
-        index: IfIndex::new(7).unwrap(),
-        name: "tap1".to_owned(),
-        flags: LinkFlags { up: true, multicast: true, loopback: false, carrier: true },
-        master: None,
-        ipv6: Some(Ipv6Settings { disabled: false, forwarding: true, force_forwarding: false }),
-        mtu: 1500,
-        link_address: Some([2, 0, 0, 0, 0, 1]),
-        tun: true,
-        addresses: vec![address("2001:db8:1::1", 64), address("fe80::1", 64)],
-    }
 }
 
 fn service() -> Service {

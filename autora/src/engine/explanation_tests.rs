@@ -7,7 +7,7 @@ use crate::{
     addr::IfIndex,
     engine::{
         eligibility::{Verdict, decide},
-        interface::{Address, AddressFlags, Ipv6Settings, LinkFlags, Master, Scope},
+        interface::{self, AddressFlags, Master, address},
     },
 };
 
@@ -16,25 +16,9 @@ const HOST: Host = Host { forwarding: true, neighbour_limit: Some(1024) };
 const PLAIN: Context<'_> =
     Context { policy: None, host: &HOST, master: None, served_raw: None, daemon: None };
 
-fn address(text: &str, prefix_len: u8) -> Address {
-    let address: Ipv6Addr = text.parse().unwrap();
-    let scope = if address.is_unicast_link_local() { Scope::Link } else { Scope::Global };
-    Address { address, prefix_len, scope, flags: AddressFlags::default() }
-}
-
 /// One that is served: the control of each row below.
 fn fit() -> Interface {
-    Interface {
-        index: IfIndex::new(7).unwrap(),
-        name: "vm1".to_owned(),
-        flags: LinkFlags { up: true, multicast: true, loopback: false, carrier: true },
-        master: None,
-        ipv6: Some(Ipv6Settings { disabled: false, forwarding: true, force_forwarding: false }),
-        mtu: 1500,
-        link_address: Some([2, 0, 0, 0, 0, 1]),
-        tun: false,
-        addresses: vec![address("2001:db8:1::1", 64), address("fe80::1", 64)],
-    }
+    Interface { name: "vm1".to_owned(), tun: false, ..interface::fit() }
 }
 
 fn explained(change: impl FnOnce(&mut Interface), context: Context<'_>) -> Explanation {

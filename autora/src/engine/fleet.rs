@@ -3,6 +3,7 @@
 //! Level-triggered: [`Fleet::reconcile`] takes a fresh look at an interface, compares it with the last one, and acts on
 //! the difference. Work grows with events, never with the number of interfaces.
 
+mod legacy;
 mod view;
 
 use std::{
@@ -16,14 +17,11 @@ use rand::Rng;
 pub use self::view::{Sent, Standing, View};
 use super::{
     Instant,
-    advertiser::{
-        Advertiser, Answer, Cause, Cease, Footprint, MIN_DELAY_BETWEEN_RAS, Parameters, PrefixFate,
-        Transmission,
-    },
+    advertiser::{Advertiser, Answer, Cause, Cease, Footprint, Parameters, PrefixFate, Transmission},
     eligibility::{self, Policy, Reason, Service, Verdict},
     interface::Interface,
     link_options::LinkOptions,
-    memory::{Completeness, Memory, Past, Remembered, Update},
+    memory::Past,
 };
 use crate::{
     addr::{IfIndex, LinkLocal},
@@ -152,68 +150,6 @@ impl Fleet {
     #[must_use]
     pub fn with_link_options(self, link_options: LinkOptions) -> Self {
         Self { link_options, ..self }
-    }
-
-    /// Takes over at `now` from a daemon that ended, before anything is looked at.
-    pub fn recall(&mut self, memory: Memory, now: Instant) {
-        self.may_have_sent = match memory.completeness {
-            Completeness::Clean => None,
-            Completeness::Unclean { .. } => Some(now),
-        };
-        let interfaces = memory.at(now).interfaces.into_iter();
-        self.remembered = interfaces.map(|known| (known.index, (known.name, known.past))).collect();
-    }
-
-    /// What a successor has to know if this life ends without a word after `now`.
-    #[must_use]
-    pub fn memory(&self, now: Instant) -> Memory {
-        let indices = self.remembered.keys().chain(self.members.keys());
-        let interfaces = indices.filter_map(|index| self.known_of(*index, now)).collect();
-        let valid_lifetime = self.parameters.valid_lifetime;
-        Memory { completeness: Completeness::Unclean { valid_lifetime }, interfaces }
-    }
-
-    /// Interfaces of a former life that were not seen in this one yet. They concern the fleet even where their names match
-    /// no longer, as they may have to hear a goodbye.
-    pub fn remembered(&self) -> impl Iterator<Item = IfIndex> {
-        self.remembered.keys().copied()
-    }
-
-    /// What a successor has to know if this life ends in good order at `now`, with nothing sent any more. The word of one
-    /// that has itself taken over from a crash a moment ago is no better than that: there may be interfaces that it has
-    /// not seen yet and that were sent to within the 3 s.
-    #[must_use]
-    pub fn farewell(&self, now: Instant) -> Memory {
-        let memory = self.memory(now);
-        if self.sent_before_it_could_know(now).is_some() {
-            memory
-        } else {
-            Memory { completeness: Completeness::Clean, ..memory }
-        }
-    }
-
-    /// When a former life that could not say may have sent last on any interface, while that matters.
-    fn sent_before_it_could_know(&self, now: Instant) -> Option<Instant> {
-        self.may_have_sent.filter(|sent| now < *sent + MIN_DELAY_BETWEEN_RAS)
-    }
-
-    /// What [`Fleet::memory`] says at `now` of one interface.
-    #[must_use]
-    pub fn update(&self, index: IfIndex, now: Instant) -> Update {
-        self.known_of(index, now).map_or(Update::Gone(index), Update::Known)
-    }
-
-    /// The interfaces of which [`Fleet::memory`] has something new to say since this was last asked, or since
-    /// [`Fleet::recall`]. That time passes, and promises with it, is no news.
-    pub fn take_news(&mut self) -> BTreeSet<IfIndex> {
-        mem::take(&mut self.news)
-    }
-
-    fn known_of(&self, index: IfIndex, now: Instant) -> Option<Remembered> {
-        let seen = self.members.get(&index).map(|member| (&member.seen.name, member.advertiser.past()));
-        let unseen = || self.remembered.get(&index).map(|(name, past)| (name, past));
-        let (name, past) = seen.or_else(unseen)?;
-        past.matters(now).then(|| Remembered { index, name: name.clone(), past: past.clone() })
     }
 
     /// Everything there is was looked at: reconciles each interface and forgets those that are not among them.

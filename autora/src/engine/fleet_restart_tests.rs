@@ -7,7 +7,10 @@ use super::{
     *,
 };
 use crate::{
-    engine::memory::Promise,
+    engine::{
+        advertiser::MIN_DELAY_BETWEEN_RAS,
+        memory::{Completeness, Memory, Promise, Remembered, Update},
+    },
     wire::{NdOption, RouterAdvert},
 };
 

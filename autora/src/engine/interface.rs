@@ -125,3 +125,27 @@ pub struct Host {
     /// says.
     pub neighbour_limit: Option<u32>,
 }
+
+/// An address, for tests.
+#[cfg(test)]
+pub(crate) fn address(text: &str, prefix_len: u8) -> Address {
+    let address: Ipv6Addr = text.parse().expect("an address");
+    let scope = if address.is_unicast_link_local() { Scope::Link } else { Scope::Global };
+    Address { address, prefix_len, scope, flags: AddressFlags::default() }
+}
+
+/// An interface that passes every test: the positive control of those in which one is not as it should be.
+#[cfg(test)]
+pub(crate) fn fit() -> Interface {
+    Interface {
+        index: IfIndex::new(7).expect("not 0"),
+        name: "tap1".to_owned(),
+        flags: LinkFlags { up: true, multicast: true, loopback: false, carrier: true },
+        master: None,
+        ipv6: Some(Ipv6Settings { disabled: false, forwarding: true, force_forwarding: false }),
+        mtu: 1500,
+        link_address: Some([2, 0, 0, 0, 0, 1]),
+        tun: true,
+        addresses: vec![address("2001:db8:1::1", 64), address("fe80::1", 64)],
+    }
+}

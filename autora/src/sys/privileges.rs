@@ -2,6 +2,10 @@
 
 use caps::{CapSet, Capability, errors::CapsError};
 
+/// How a program gets what it needs to start, for the errors of whoever lacks it.
+pub const HOW_TO_GRANT: &str = "grant it with `setcap cap_net_raw,cap_bpf,cap_perfmon=ep` on the binary or \
+                                `AmbientCapabilities=CAP_NET_RAW CAP_BPF CAP_PERFMON` in the unit";
+
 /// Whether this thread may use `capability` now.
 #[must_use]
 pub fn has(capability: Capability) -> bool {

@@ -15,7 +15,10 @@ use nix::{
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 use tracing::debug;
 
-use super::icmp6_filter::{BLOCK_ALL, Icmp6Filter};
+use super::{
+    icmp6_filter::{BLOCK_ALL, Icmp6Filter},
+    privileges::HOW_TO_GRANT,
+};
 use crate::{
     addr::{IfIndex, LinkLocal},
     engine::advertiser::Cause,
@@ -54,8 +57,8 @@ pub struct Sender {
 pub enum OpenError {
     /// CAP_NET_RAW is missing.
     #[error(
-        "the kernel does not allow a {0} socket: CAP_NET_RAW is missing; grant it with \
-         `setcap cap_net_raw,cap_bpf,cap_perfmon=ep` on the binary or `AmbientCapabilities=CAP_NET_RAW CAP_BPF CAP_PERFMON` in the unit"
+        "the kernel does not allow a {0} socket: CAP_NET_RAW is missing; {hint}",
+        hint = HOW_TO_GRANT
     )]
     NotPermitted(SendPath),
     /// Anything else.

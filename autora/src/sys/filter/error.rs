@@ -5,7 +5,7 @@ use std::{error::Error, io};
 use aya::{EbpfError, maps::MapError, programs::ProgramError};
 use caps::Capability;
 
-use crate::sys::privileges;
+use crate::sys::privileges::{self, HOW_TO_GRANT};
 
 /// Why there is no eBPF filter. The text says what to do.
 #[derive(Debug, thiserror::Error)]
@@ -16,10 +16,7 @@ pub enum LoadError {
     )]
     NoProgram,
     /// The kernel wants a capability that the process does not have.
-    #[error(
-        "the kernel does not allow to load the eBPF filter: CAP_BPF is missing; grant it with \
-         `setcap cap_net_raw,cap_bpf,cap_perfmon=ep` on the binary or `AmbientCapabilities=CAP_NET_RAW CAP_BPF CAP_PERFMON` in the unit"
-    )]
+    #[error("the kernel does not allow to load the eBPF filter: CAP_BPF is missing; {}", HOW_TO_GRANT)]
     Permission,
     /// It refuses though the capability is there.
     #[error(

@@ -18,6 +18,7 @@ use crate::{
     sys::{
         filter::{Filter, FilterKind},
         icmp6_filter::{BLOCK_ALL, Icmp6Filter, pass_only},
+        privileges::HOW_TO_GRANT,
     },
     wire::{ROUTER_ADVERTISEMENT, ROUTER_SOLICITATION},
 };
@@ -26,10 +27,7 @@ use crate::{
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// The kernel wants a capability that the process does not have.
-    #[error(
-        "the kernel does not allow a raw socket: CAP_NET_RAW is missing; grant it with \
-         `setcap cap_net_raw,cap_bpf,cap_perfmon=ep` on the binary or `AmbientCapabilities=CAP_NET_RAW CAP_BPF CAP_PERFMON` in the unit"
-    )]
+    #[error("the kernel does not allow a raw socket: CAP_NET_RAW is missing; {}", HOW_TO_GRANT)]
     Permission,
     /// Anything else, for example a kernel without IPv6.
     #[error("cannot open the raw ICMPv6 socket")]
