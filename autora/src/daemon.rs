@@ -207,11 +207,11 @@ impl Daemon {
             dry_run.introduced();
         }
         self.hush.begin();
-        let counts = log::Counts::of(&self.fleet);
+        let census = self.fleet.census();
         heap::give_back();
         program::forget_start();
-        log::started(&self.config, &self.outlet.filter_name(), counts);
-        self.vigil.ready(counts.to_string(), clock::now());
+        log::started(&self.config, &self.outlet.filter_name(), census);
+        self.vigil.ready(census.to_string(), clock::now());
         Ok(())
     }
 
@@ -240,7 +240,7 @@ impl Daemon {
         self.on_time();
         self.act();
         self.keeper.attend(&mut self.fleet, clock::now());
-        self.vigil.attend(clock::now(), || log::Counts::of(&self.fleet).to_string());
+        self.vigil.attend(clock::now(), || self.fleet.census().to_string());
         if let State::Stopping { until } = self.state
             && (!self.fleet.owes_goodbyes() || until <= clock::now())
         {
@@ -423,9 +423,8 @@ impl Daemon {
 
     fn heartbeat(&mut self) {
         self.look_for_foreign_routers();
-        let counts = log::Counts::of(&self.fleet);
         let (netlink, drops) = (self.netlink.counts(), self.outlet.socket_drops().unwrap_or(0));
-        log::heartbeat(counts, &self.tally, netlink, &self.outlet.totals(), drops, self.hush.total());
+        log::heartbeat(self.fleet.census(), &self.tally, netlink, &self.outlet.totals(), drops, self.hush.total());
     }
 
     fn is_done(&self) -> bool {

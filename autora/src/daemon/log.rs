@@ -11,7 +11,7 @@ use crate::{
         Fleet,
         advertiser::{Answer, Cause},
         eligibility::{self, Service, Verdict},
-        fleet::{Change, Report, Send},
+        fleet::{Census, Change, Report, Send},
         interface::Host,
     },
     sys::{
@@ -43,37 +43,6 @@ impl Tally {
             Cause::Solicited => self.solicited += 1,
             Cause::Final => self.finals += 1,
         }
-    }
-}
-
-/// How many interfaces there are of each kind.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Counts {
-    served: usize,
-    without_carrier: usize,
-    refused: usize,
-}
-
-impl Counts {
-    pub(super) fn of(fleet: &Fleet) -> Self {
-        let mut counts = Self::default();
-        for (_, verdict) in fleet.verdicts() {
-            match verdict {
-                Verdict::Serve(Service { carrier: true, .. }) => counts.served += 1,
-                Verdict::Serve(Service { carrier: false, .. }) => counts.without_carrier += 1,
-                Verdict::Refuse(_) => counts.refused += 1,
-                Verdict::Ignore => {}
-            }
-        }
-        counts
-    }
-}
-
-/// For `systemctl status`.
-impl fmt::Display for Counts {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { served, without_carrier, refused } = self;
-        write!(f, "serving {served}, without a carrier {without_carrier}, not serving {refused}")
     }
 }
 
@@ -117,11 +86,11 @@ fn begins(noted: &mut bool, holds: bool) -> bool {
     !std::mem::replace(noted, holds) && holds
 }
 
-pub(super) fn started(config: &Config, filter: &str, counts: Counts) {
+pub(super) fn started(config: &Config, filter: &str, census: Census) {
     if filter::embedded().is_none() {
         info!("this build carries no eBPF program: `cargo xtask build` makes one that does");
     }
-    let Counts { served, without_carrier, refused } = counts;
+    let Census { served, without_carrier, refused } = census;
     info!(
         version = %env!("CARGO_PKG_VERSION"),
         %filter,
@@ -210,14 +179,14 @@ pub(super) fn send_failed(name: &str, send: &Send, error: &io::Error, failures: 
 }
 
 pub(super) fn heartbeat(
-    counts: Counts,
+    census: Census,
     tally: &Tally,
     netlink: netlink::Counts,
     totals: &Counters,
     socket_drops: u32,
     lines_held_back: u64,
 ) {
-    let Counts { served, without_carrier, refused } = counts;
+    let Census { served, without_carrier, refused } = census;
     let Tally { unsolicited, solicited, finals, send_failures, solicitations } = tally;
     let netlink::Counts { surveys, questions, overruns } = netlink;
     info!(

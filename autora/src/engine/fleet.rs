@@ -3,6 +3,7 @@
 //! Level-triggered: [`Fleet::reconcile`] takes a fresh look at an interface, compares it with the last one, and acts on
 //! the difference. Work grows with events, never with the number of interfaces.
 
+mod census;
 mod legacy;
 mod view;
 
@@ -14,7 +15,10 @@ use std::{
 
 use rand::Rng;
 
-pub use self::view::{Sent, Standing, View};
+pub use self::{
+    census::Census,
+    view::{Sent, Standing, View},
+};
 use super::{
     Instant,
     advertiser::{Advertiser, Answer, Cause, Cease, Footprint, Parameters, PrefixFate, Transmission},
@@ -39,6 +43,7 @@ pub struct Fleet {
     link_options: LinkOptions,
     /// Each in a box: a hash table is up to twice as large as what is in it.
     members: HashMap<IfIndex, Box<Member>>,
+    census: Census,
     deadlines: BTreeSet<(Instant, IfIndex)>,
     actions: VecDeque<Action>,
     stopping: bool,
@@ -137,6 +142,7 @@ impl Fleet {
             parameters,
             link_options: LinkOptions::default(),
             members: HashMap::new(),
+            census: Census::default(),
             deadlines: BTreeSet::new(),
             actions: VecDeque::new(),
             stopping: false,
@@ -207,7 +213,7 @@ impl Fleet {
         if member.seen.name != interface.name || member.verdict != verdict {
             member.keep_told();
         }
-        let before = mem::replace(&mut member.verdict, verdict);
+        let before = member.judge(verdict, &mut self.census);
         member.seen = interface;
         match &member.verdict {
             Verdict::Serve(service) => {
@@ -262,6 +268,7 @@ impl Fleet {
             self.news.insert(index);
         }
         let Some(member) = self.members.remove(&index) else { return };
+        self.census.leave(&member.verdict);
         self.news.insert(index);
         self.actions.retain(|action| !action.sends_on(index));
         if member.in_map {
@@ -320,7 +327,7 @@ impl Fleet {
         self.actions.pop_front_if(|action| action.sends_on(index));
         member.in_map = false;
         member.keep_told();
-        member.verdict = Verdict::Refuse(vec![Reason::FilterFull]);
+        member.judge(Verdict::Refuse(vec![Reason::FilterFull]), &mut self.census);
         member.advertiser.abandon(member.manner_of_ceasing());
         self.tell(index);
         self.schedule(index);
@@ -377,6 +384,12 @@ impl Fleet {
             .values()
             .map(|member| (&*member.seen, &member.verdict))
             .filter(|(_, verdict)| **verdict != Verdict::Ignore)
+    }
+
+    /// How many there are of each kind.
+    #[must_use]
+    pub const fn census(&self) -> Census {
+        self.census
     }
 
     /// One interface, with its verdict, if it matches or did a moment ago.
@@ -468,6 +481,13 @@ impl Member {
             footprint,
             sent: Sent::default(),
         }
+    }
+
+    /// Takes on a verdict, in the census too. Returns the one before.
+    fn judge(&mut self, verdict: Verdict, census: &mut Census) -> Verdict {
+        census.leave(&self.verdict);
+        census.enter(&verdict);
+        mem::replace(&mut self.verdict, verdict)
     }
 
     /// The name and the verdict that people know.

@@ -148,6 +148,7 @@ impl Bench {
             };
             self.events.push(event);
         }
+        assert_eq!(self.fleet.census(), counted(&self.fleet), "the census is what there is");
     }
 
     fn send(&mut self, send: &Send) -> String {
@@ -166,6 +167,20 @@ impl Bench {
     pub(super) fn take_events(&mut self) -> Vec<String> {
         mem::take(&mut self.events)
     }
+}
+
+/// The census, by going through all of them.
+fn counted(fleet: &Fleet) -> Census {
+    let mut counted = Census::default();
+    for (_, verdict) in fleet.verdicts() {
+        match verdict {
+            Verdict::Serve(service) if service.carrier => counted.served += 1,
+            Verdict::Serve(_) => counted.without_carrier += 1,
+            Verdict::Refuse(_) => counted.refused += 1,
+            Verdict::Ignore => unreachable!("these do not match"),
+        }
+    }
+    counted
 }
 
 #[test]

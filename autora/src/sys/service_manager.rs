@@ -7,7 +7,7 @@ use tracing::debug;
 
 use crate::engine::Instant;
 
-/// How close on each other the status may be worked out and told: a hypervisor that boots has thousands of changes.
+/// How close on each other the status may be told: a hypervisor that boots has thousands of changes.
 const STATUS_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The status as the service manager knows it, and the proofs of life that it asked for. Both have deadlines among those
@@ -66,7 +66,7 @@ impl Vigil {
         if !self.is_stale || now < self.looked_at + STATUS_INTERVAL {
             return None;
         }
-        // Whether or not it is another: working it out goes through all interfaces, which no single change is worth.
+        // Whether or not it is another: so many changes are not worth a look each.
         (self.is_stale, self.looked_at) = (false, now);
         let status = status();
         if status == self.told {
@@ -139,7 +139,7 @@ mod tests {
         assert_eq!(vigil.deadline(), Some(at(4_100)));
     }
 
-    /// It goes through all interfaces: thousands of changes that leave it as it is must not cost that each.
+    /// Thousands of changes that leave it as it is must not cost a look each.
     #[test]
     fn a_status_is_worked_out_once_a_second_at_most() {
         let mut vigil = Vigil::every(None, at(0));

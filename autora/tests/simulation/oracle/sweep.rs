@@ -5,6 +5,7 @@ use autora::{
     engine::{
         Fleet, Instant,
         eligibility::{Reason, Verdict},
+        fleet::Census,
         interface::Interface,
     },
 };
@@ -103,6 +104,11 @@ impl Oracle {
         let expected = self.links.values().filter(|link| link.looks.matches).count();
         rule(matching == expected, "every interface that matches has a verdict, and no other", || {
             format!("{matching} verdicts, {expected} interfaces")
+        })
+        .map_err(Broken::anywhere)?;
+        let Census { served, without_carrier, refused } = fleet.census();
+        rule(served + without_carrier + refused == matching, "the census counts all that match", || {
+            format!("{:?}, {matching} verdicts", fleet.census())
         })
         .map_err(Broken::anywhere)
     }
