@@ -424,7 +424,14 @@ impl Daemon {
     fn heartbeat(&mut self) {
         self.look_for_foreign_routers();
         let (netlink, drops) = (self.netlink.counts(), self.outlet.socket_drops().unwrap_or(0));
-        log::heartbeat(self.fleet.census(), &self.tally, netlink, &self.outlet.totals(), drops, self.hush.total());
+        log::heartbeat(
+            self.fleet.census(),
+            &self.tally,
+            netlink,
+            &self.outlet.totals(),
+            drops,
+            self.hush.total(),
+        );
     }
 
     fn is_done(&self) -> bool {

@@ -60,7 +60,8 @@ fn become_it(workspace: &Workspace, program: PathBuf, args: &Args) -> Result<std
     command
         .args(&args.words)
         .env("AUTORA_BIN", workspace.daemon())
-        .env("AUTORA_PEERS", peers::root(workspace));
+        .env("AUTORA_PEERS", peers::root(workspace))
+        .env("AUTORA_VALGRIND", peers::callgrind(workspace));
     // For what cargo itself measures.
     let target = workspace.daemon().ancestors().nth(2).map(PathBuf::from);
     command.envs(target.map(|target| ("CARGO_TARGET_DIR", target)));

@@ -75,7 +75,7 @@ pub(crate) enum Benchmark {
     Filter,
     /// CPU for each event, RA, answer and resync at 10 to 4,000 interfaces (autora)
     Scale,
-    /// The pure code, with criterion (autora)
+    /// The pure code: time with criterion, instructions with callgrind (autora)
     Micro,
 }
 

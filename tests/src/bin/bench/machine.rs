@@ -28,6 +28,11 @@ pub(crate) fn pin_load() -> bool {
     several
 }
 
+/// The load's core as the kernel writes sets of cores: in hexadecimal.
+pub(crate) fn load_mask() -> String {
+    format!("{:x}", 1_u32 << LOAD_CORE)
+}
+
 /// Moves this thread, and what it starts, to the daemon's core.
 pub(crate) fn pin_daemon() {
     pin(DAEMON_CORE);

@@ -31,6 +31,7 @@ mod settings;
 mod site;
 mod subject;
 mod table;
+mod workers;
 
 use std::process::ExitCode;
 
@@ -43,6 +44,7 @@ use crate::{
     neighbours::Room,
     scratch::Scratch,
     subject::Subject,
+    workers::Workers,
 };
 
 /// Room for several entries on each of some thousand links.
@@ -54,7 +56,11 @@ fn main() -> ExitCode {
         println!("{}", args::list());
         return ExitCode::SUCCESS;
     }
-    supervise::supervised("autora-bench", || (Room::make(NEIGHBOURS), Scratch::make()), || play(&args))
+    supervise::supervised(
+        "autora-bench",
+        || (Room::make(NEIGHBOURS), Workers::note(), Scratch::make()),
+        || play(&args),
+    )
 }
 
 fn play(args: &Args) -> ExitCode {

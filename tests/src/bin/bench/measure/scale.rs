@@ -9,15 +9,18 @@ use std::{
 use crate::{
     bench::Bench,
     load::Sender,
+    machine,
     results::{Metric, Sample},
     running::{Launch, Running},
     site::Site,
     subject::Subject,
+    workers::Workers,
 };
 
 const SIZES: [u32; 4] = [10, 100, 1_000, 4_000];
 
 const EVENT: Metric = Metric { label: "CPU for a new interface", unit: "us", targets: &[] };
+const EVENT_WAKES: Metric = Metric { label: "wake-ups for a new interface", unit: "", targets: &[] };
 const ANSWER: Metric = Metric { label: "CPU for an RS answered", unit: "us", targets: &[] };
 const RA: Metric = Metric { label: "CPU for an RA", unit: "us", targets: &[] };
 /// The target is one for 4,000 interfaces.
@@ -25,6 +28,8 @@ const RESYNC: Metric = Metric { label: "CPU for a resync", unit: "ms", targets: 
 
 /// Links that appear, one after the other.
 const LINKS: u32 = 50;
+/// So long after each other at any size: a daemon that has slept for longer finds less of its own in the caches.
+const PACE: Duration = Duration::from_millis(60);
 /// How many ask at most.
 const ASKING: u32 = 200;
 /// All second RAs are due 16 s after the first, as the shortest interval is longer than that: a little before.
@@ -35,6 +40,7 @@ const FLOOR: Duration = Duration::from_millis(3600);
 const RESYNCS: u32 = 8;
 
 pub(crate) fn scale(bench: &mut Bench) {
+    let _workers = Workers::beside_the_load();
     for size in bench.sizes(&SIZES) {
         bench.own_rounds(size, bench.runs(1), |bench, site| {
             each(bench, site);
@@ -49,15 +55,20 @@ fn each(bench: &mut Bench, site: &Site) {
     let links = site.reborn(site.more(LINKS));
     site.plug(&links);
     let mut running = start(bench, site, "3600s");
-    let begun = Instant::now();
+    let (begun, pid) = (Instant::now(), running.pid());
     thread::sleep(Duration::from_secs(1));
+    let woken = || machine::sleeps(pid).expect("autora runs");
+    let before = woken();
     let event = cpu_during(&mut running, || {
-        for link in &links {
+        let first = Instant::now();
+        for (turn, link) in (1..).zip(&links) {
             site.finish(&[*link]);
+            thread::sleep((PACE * turn).saturating_sub(first.elapsed()));
         }
         thread::sleep(Duration::from_millis(200));
     });
     say(bench, &EVENT, site, microseconds(event) / f64::from(LINKS));
+    say(bench, &EVENT_WAKES, site, (woken() - before) as f64 / f64::from(LINKS));
 
     thread::sleep(FLOOR.saturating_sub(begun.elapsed()));
     site.ears.clear();
