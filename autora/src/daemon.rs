@@ -296,7 +296,6 @@ impl Daemon {
             self.heartbeat();
             self.next_heartbeat = self.config.heartbeat_interval.map(|interval| now + interval);
         }
-        self.fleet.on_timeout(clock::now());
     }
 
     fn on_solicitations(&mut self) {
@@ -327,8 +326,17 @@ impl Daemon {
         };
     }
 
-    /// Carries out what the fleet wants, and tells it how that went.
+    /// Whatever is due for guests.
     fn act(&mut self) {
+        self.carry_out();
+        let now = clock::now();
+        while self.fleet.on_timeout(now) {
+            self.carry_out();
+        }
+    }
+
+    /// Does what the fleet wants, and tells it how that went.
+    fn carry_out(&mut self) {
         while let Some(action) = self.fleet.poll_action() {
             match action {
                 Action::Serve(index) => {

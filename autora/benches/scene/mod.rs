@@ -65,10 +65,14 @@ impl Scene {
 
     /// Carries out all that is due.
     fn act(&mut self, now: Instant) {
-        self.fleet.on_timeout(now);
-        while let Some(action) = self.fleet.poll_action() {
-            if let Action::Send(send) = black_box(action) {
-                self.fleet.on_sent(send.index, now, &mut self.rng);
+        loop {
+            while let Some(action) = self.fleet.poll_action() {
+                if let Action::Send(send) = black_box(action) {
+                    self.fleet.on_sent(send.index, now, &mut self.rng);
+                }
+            }
+            if !self.fleet.on_timeout(now) {
+                return;
             }
         }
     }

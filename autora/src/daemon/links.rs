@@ -46,6 +46,7 @@ impl Daemon {
                 }
                 Change::Looked { complete } => self.on_looked(complete, now),
             }
+            self.carry_out();
         }
     }
 

@@ -296,24 +296,24 @@ impl Fleet {
         self.deadlines.first().map(|&(deadline, _)| deadline)
     }
 
-    /// Time has passed: everything that is due becomes an action, the longest due first.
-    pub fn on_timeout(&mut self, now: Instant) {
-        while let Some(&(deadline, index)) = self.deadlines.first()
-            && deadline <= now
-        {
-            let member = self.members.get_mut(&index).expect("a deadline belongs to a member");
-            if let Some(transmission) = member.advertiser.poll(now) {
-                self.emit(index, transmission, now);
-            }
-            self.schedule(index);
+    /// Time has passed: what has been due the longest becomes actions. Whether something was due: carry out the actions,
+    /// then call this again with the same `now`. So thousands that are due together never stand in the queue together.
+    pub fn on_timeout(&mut self, now: Instant) -> bool {
+        let due = self.deadlines.first().filter(|(deadline, _)| *deadline <= now);
+        let Some(&(_, index)) = due else { return false };
+        let member = self.members.get_mut(&index).expect("a deadline belongs to a member");
+        if let Some(transmission) = member.advertiser.poll(now) {
+            self.emit(index, transmission, now);
         }
+        self.schedule(index);
+        true
     }
 
     /// The next thing to do, if there is one.
     pub fn poll_action(&mut self) -> Option<Action> {
         let action = self.actions.pop_front();
         if action.is_none() {
-            // At the start there were some for each interface.
+            // A stop has some for each interface.
             self.actions.shrink_to(USUAL_ACTIONS);
         }
         action

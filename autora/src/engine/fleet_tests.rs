@@ -107,7 +107,7 @@ impl Bench {
             match self.fleet.next_deadline() {
                 Some(deadline) if deadline <= end => {
                     self.now = self.now.max(deadline);
-                    self.fleet.on_timeout(self.now);
+                    assert!(self.fleet.on_timeout(self.now), "the deadline has come");
                 }
                 Some(_) | None => break,
             }

@@ -294,8 +294,10 @@ impl Simulation {
         let resync = self.next_resync <= self.now;
         let complete = resync && self.resync();
         let made = self.now;
-        self.fleet.on_timeout(made);
         self.act(made)?;
+        while self.doom != Some(Doom::Actions(0)) && self.fleet.on_timeout(made) {
+            self.act(made)?;
+        }
         self.end_turn(complete.then_some(made))
     }
 

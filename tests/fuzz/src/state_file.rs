@@ -117,8 +117,10 @@ fn take_over(memory: Memory) {
     fleet.reconcile_all(found, NOW);
     let later = NOW + Duration::from_secs(4);
     for now in [NOW, later] {
-        fleet.on_timeout(now);
         carry_out(&mut fleet);
+        while fleet.on_timeout(now) {
+            carry_out(&mut fleet);
+        }
     }
     let State { memory, .. } =
         decode(&encode(&State { boot_id: String::new(), memory: fleet.memory(later) }))

@@ -191,7 +191,10 @@ impl Queries {
             Ok(Some((owner, address))) => {
                 // An interface that came between the two has its event waiting.
                 if let Ok(place) = interfaces.binary_search_by_key(&owner, |interface| interface.index) {
-                    interfaces[place].addresses.push(address);
+                    let addresses = &mut interfaces[place].addresses;
+                    // They are kept, and most interfaces have two.
+                    addresses.reserve_exact(if addresses.is_empty() { 2 } else { 1 });
+                    addresses.push(address);
                 }
             }
             Ok(None) => {}
@@ -199,7 +202,6 @@ impl Queries {
         })?;
         for interface in &mut interfaces {
             interface.addresses.sort_unstable();
-            // They are kept, and most interfaces have two.
             interface.addresses.shrink_to_fit();
         }
         Ok(Dump { interfaces, links, addresses })
