@@ -193,7 +193,7 @@ impl Daemon {
         })
     }
 
-    /// The first look at everything; what is due at once leaves at once.
+    /// The first look at everything. What is due at once leaves in the first turn.
     fn start(&mut self) -> Result<(), StartError> {
         let snapshot = self.netlink.dump()?;
         if let Outlet::DryRun(dry_run) = &mut self.outlet {
@@ -202,7 +202,6 @@ impl Daemon {
         self.netlink.follow(self.fleet.remembered());
         self.netlink.adopt(snapshot, clock::now())?;
         self.on_links();
-        self.act();
         if let Outlet::DryRun(dry_run) = &mut self.outlet {
             dry_run.introduced();
         }
