@@ -10,7 +10,10 @@ use std::hint::black_box;
 use autora_common::validate;
 use criterion::{BatchSize, BenchmarkId, Criterion, criterion_group, criterion_main};
 
-use crate::scene::{SIZES, START, Scene, advert, interface, solicitation};
+use crate::scene::{START, Scene, advert, interface, solicitation};
+
+/// Numbers of interfaces at which a step of the fleet is measured.
+const SIZES: [u32; 4] = [10, 100, 1_000, 4_000];
 
 fn encode(c: &mut Criterion) {
     let advert = advert();

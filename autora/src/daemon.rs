@@ -280,7 +280,7 @@ impl Daemon {
         .fold(self.next_resync, Instant::min)
     }
 
-    /// Whatever is due by the clock, in every turn: no source can keep it waiting.
+    /// Whatever else is due by the clock, in every turn: no source can keep it waiting.
     fn on_time(&mut self) {
         let now = clock::now();
         if self.next_resync <= now {
@@ -325,7 +325,7 @@ impl Daemon {
         };
     }
 
-    /// Whatever is due for guests.
+    /// What the fleet wants by now, and then, in every turn, whatever is due for guests.
     fn act(&mut self) {
         self.carry_out();
         let now = clock::now();

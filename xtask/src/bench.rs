@@ -2,6 +2,7 @@
 //!
 //! The measuring itself is the program `bench` of the tests, and so are its options.
 
+mod callgrind;
 mod peers;
 
 use std::{ffi::OsString, os::unix::process::CommandExt, path::PathBuf, process::Command};
@@ -41,6 +42,7 @@ pub(crate) fn run(workspace: &Workspace, args: &Args) -> Result<std::convert::In
     if !args.asks(&["--no-peers"]) {
         ui::heading("the other daemons");
         peers::fetch(workspace);
+        callgrind::fetch(workspace);
     }
     ui::heading("benchmarks");
     let program = compile(workspace)?;
@@ -61,7 +63,7 @@ fn become_it(workspace: &Workspace, program: PathBuf, args: &Args) -> Result<std
         .args(&args.words)
         .env("AUTORA_BIN", workspace.daemon())
         .env("AUTORA_PEERS", peers::root(workspace))
-        .env("AUTORA_VALGRIND", peers::callgrind(workspace));
+        .env("AUTORA_VALGRIND", callgrind::root(workspace));
     // For what cargo itself measures.
     let target = workspace.daemon().ancestors().nth(2).map(PathBuf::from);
     command.envs(target.map(|target| ("CARGO_TARGET_DIR", target)));

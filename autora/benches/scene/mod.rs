@@ -16,13 +16,10 @@ use autora::{
 use rand::{SeedableRng, rngs::StdRng};
 use regex::Regex;
 
-/// Numbers of interfaces at which a step of the fleet is measured.
-pub(crate) const SIZES: [u32; 4] = [10, 100, 1_000, 4_000];
-
 /// When everything begins.
 pub(crate) const START: Instant = Instant::from_boot(Duration::from_secs(1_000));
 
-/// Past the 3 s between two RAs, before the second ones are due at 16 s.
+/// Past the 3 s between two RAs, and the longest delay.
 const LATER: Duration = Duration::from_secs(4);
 
 /// A fleet whose actions all succeed.
@@ -30,48 +27,54 @@ pub(crate) struct Scene {
     pub(crate) fleet: Fleet,
     rng: StdRng,
     now: Instant,
+    size: u32,
+    /// Who asked last.
+    asking: u32,
 }
 
 impl Scene {
     pub(crate) fn empty() -> Self {
         let policy = Policy { pattern: Regex::new("^vm[0-9]+$").expect("a regular expression") };
-        // So long that nothing but answers is due in these benchmarks.
-        let long = Duration::from_secs(1 << 40);
+        // So long that nothing but answers is due in these benchmarks, and each interface at a time of its own.
         let parameters = Parameters {
-            min_interval: long,
-            max_interval: long,
+            min_interval: Duration::from_secs(1 << 29),
+            max_interval: Duration::from_secs(1 << 30),
             router_lifetime: Duration::from_secs(180),
             valid_lifetime: Duration::from_secs(86_400),
             preferred_lifetime: Duration::from_secs(14_400),
         };
-        Self { fleet: Fleet::new(policy, parameters), rng: StdRng::seed_from_u64(1), now: START }
+        let fleet = Fleet::new(policy, parameters);
+        Self { fleet, rng: StdRng::seed_from_u64(1), now: START, size: 0, asking: 0 }
     }
 
     /// Served, with their first RAs sent.
     pub(crate) fn with(mut self, interfaces: Vec<Interface>) -> Self {
-        self.fleet.reconcile_all(interfaces, START);
-        self.act(START);
+        self.size = u32::try_from(interfaces.len()).expect("thousands");
+        self.fleet.reconcile_all(interfaces, self.now);
+        self.act();
         self
     }
 
     /// So many served, with their initial burst behind them.
     pub(crate) fn of(size: u32) -> Self {
         let mut scene = Self::empty().with((1..=size).map(interface).collect());
-        for step in 1..=3 {
-            scene.act(START + Duration::from_secs(20) * step);
+        for _ in 0..3 {
+            scene.now += Duration::from_secs(20);
+            scene.act();
         }
         scene
     }
 
     /// Carries out all that is due.
-    fn act(&mut self, now: Instant) {
+    fn act(&mut self) {
         loop {
             while let Some(action) = self.fleet.poll_action() {
                 if let Action::Send(send) = black_box(action) {
-                    self.fleet.on_sent(send.index, now, &mut self.rng);
+                    self.fleet.on_sent(send.index, self.now, &mut self.rng);
                 }
             }
-            if !self.fleet.on_timeout(now) {
+            if !self.fleet.on_timeout(self.now) {
+                black_box(self.fleet.take_news());
                 return;
             }
         }
@@ -79,18 +82,20 @@ impl Scene {
 
     /// An interface that was not there before is served, and goes.
     pub(crate) fn one_comes_and_goes(&mut self, new: &Interface) {
-        self.fleet.reconcile(new.clone(), START);
-        self.act(START);
+        self.fleet.reconcile(new.clone(), self.now);
+        self.act();
         self.fleet.forget(new.index);
-        self.act(START);
+        self.act();
     }
 
-    /// A guest asks, and has its answer.
+    /// A guest asks, another one each time, and has its answer.
     pub(crate) fn one_asks_and_is_answered(&mut self) {
+        // A prime number of steps leads everywhere.
+        self.asking = (self.asking + 7_919) % self.size;
+        let index = IfIndex::new(self.asking + 1).expect("not 0");
+        assert!(self.fleet.on_solicit(index, self.now, &mut self.rng).is_some(), "it is to be answered");
         self.now += LATER;
-        let index = IfIndex::new(1).expect("not 0");
-        self.fleet.on_solicit(index, self.now, &mut self.rng);
-        self.act(self.now + Duration::from_millis(500));
+        self.act();
     }
 }
 

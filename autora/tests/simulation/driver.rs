@@ -280,7 +280,7 @@ impl Simulation {
         let News { dirty, deleted, solicitations, coalesced } = mem::take(&mut self.news);
         let links_first = self.luck.random_bool(0.5);
         if links_first {
-            self.on_links(dirty.clone(), deleted.clone());
+            self.on_links(dirty.clone(), deleted.clone())?;
         }
         for index in solicitations {
             self.on_solicit(index)?;
@@ -289,7 +289,7 @@ impl Simulation {
             self.oracle.coalesced(index, self.now);
         }
         if !links_first {
-            self.on_links(dirty, deleted);
+            self.on_links(dirty, deleted)?;
         }
         let resync = self.next_resync <= self.now;
         let complete = resync && self.resync();
@@ -313,16 +313,20 @@ impl Simulation {
         Ok(())
     }
 
-    fn on_links(&mut self, dirty: BTreeSet<IfIndex>, deleted: BTreeSet<IfIndex>) {
+    /// After each change the daemon carries out what follows from it.
+    fn on_links(&mut self, dirty: BTreeSet<IfIndex>, deleted: BTreeSet<IfIndex>) -> Result<(), Violation> {
         for index in deleted {
             self.forget(index);
+            self.act(self.now)?;
         }
         for index in dirty {
             match self.world.look(index) {
                 Some(link) => self.tell(link),
                 None => self.forget(index),
             }
+            self.act(self.now)?;
         }
+        Ok(())
     }
 
     fn tell(&mut self, link: Interface) {

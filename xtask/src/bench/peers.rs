@@ -11,18 +11,11 @@ use crate::{
 /// systemd-networkd is part of Debian's systemd; where that is installed, it is there already.
 const PACKAGES: [&str; 4] = ["radvd", "bird2", "frr", "dnsmasq-base"];
 
-const CALLGRIND: &str = "valgrind";
-
 const NETWORKD: (&str, &str) = ("/lib/systemd/systemd-networkd", "systemd");
 
 /// Where they are unpacked.
 pub(crate) fn root(workspace: &Workspace) -> PathBuf {
     workspace.tools().join("peers")
-}
-
-/// Where what counts instructions is unpacked, if it is not installed.
-pub(crate) fn callgrind(workspace: &Workspace) -> PathBuf {
-    workspace.tools().join(CALLGRIND)
 }
 
 /// Brings them about as far as that can be done. What is missing then is not measured, which is said, and no failure.
@@ -31,9 +24,6 @@ pub(crate) fn fetch(workspace: &Workspace) {
     if !apt::is_here() {
         ui::note("no apt-get here: only those that are installed are measured");
         return;
-    }
-    if let Err(error) = unpacked::unpack(workspace, &callgrind(workspace), &[CALLGRIND], CALLGRIND) {
-        ui::note(&ui::paint(ui::Paint::Bad, &format!("INSTRUCTIONS WILL NOT BE COUNTED: {error:#}")));
     }
     match unpacked::unpack(workspace, &root, &wanted(), "peers") {
         Ok(packages) => ui::note(&format!("{}: {packages}", workspace.display(&root))),

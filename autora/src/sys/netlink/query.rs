@@ -192,8 +192,10 @@ impl Queries {
                 // An interface that came between the two has its event waiting.
                 if let Ok(place) = interfaces.binary_search_by_key(&owner, |interface| interface.index) {
                     let addresses = &mut interfaces[place].addresses;
-                    // They are kept, and most interfaces have two.
-                    addresses.reserve_exact(if addresses.is_empty() { 2 } else { 1 });
+                    if addresses.is_empty() {
+                        // They are kept, and most interfaces have two: shrinking would leave holes.
+                        addresses.reserve_exact(2);
+                    }
                     addresses.push(address);
                 }
             }

@@ -96,9 +96,14 @@ impl Oracle {
     }
 
     fn check_verdicts(&self, fleet: &Fleet) -> Result<(), Violation> {
-        let mut matching = 0;
+        let (mut matching, mut counted) = (0, Census::default());
         for (seen, verdict) in fleet.verdicts() {
             matching += 1;
+            match verdict {
+                Verdict::Serve(service) if service.carrier => counted.served += 1,
+                Verdict::Serve(_) => counted.without_carrier += 1,
+                Verdict::Refuse(_) | Verdict::Ignore => counted.refused += 1,
+            }
             self.check_verdict(seen, verdict).map_err(|broken| broken.on(seen.index))?;
         }
         let expected = self.links.values().filter(|link| link.looks.matches).count();
@@ -106,9 +111,8 @@ impl Oracle {
             format!("{matching} verdicts, {expected} interfaces")
         })
         .map_err(Broken::anywhere)?;
-        let Census { served, without_carrier, refused } = fleet.census();
-        rule(served + without_carrier + refused == matching, "the census counts all that match", || {
-            format!("{:?}, {matching} verdicts", fleet.census())
+        rule(fleet.census() == counted, "the census counts all that match", || {
+            format!("{:?}, but {counted:?}", fleet.census())
         })
         .map_err(Broken::anywhere)
     }

@@ -47,7 +47,7 @@ pub(crate) struct Args {
     #[arg(long)]
     pub(crate) list: bool,
 
-    /// Fetch no other daemon: measure those that are here
+    /// Fetch no other daemon and no tool: measure those that are here, with what is here
     #[arg(long)]
     pub(crate) no_peers: bool,
 }

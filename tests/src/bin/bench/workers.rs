@@ -11,6 +11,9 @@ use crate::machine;
 /// Of the workers that are bound to no core; the others stay where their work came up.
 const MASK: &str = "/sys/devices/virtual/workqueue/cpumask";
 
+/// What stands beside a figure when they could be on the daemon's core.
+pub(crate) const ANYWHERE: &str = "kernel workers on its core";
+
 /// Once this is gone, the workers may be where they were before.
 #[derive(Debug)]
 pub(crate) struct Workers {
@@ -23,13 +26,18 @@ impl Workers {
         Self { before: fs::read_to_string(MASK).ok() }
     }
 
-    /// Keeps them on the load's core.
-    pub(crate) fn beside_the_load() -> Self {
+    /// Keeps them on the load's core, if that can be done.
+    pub(crate) fn beside_the_load() -> Option<Self> {
         let workers = Self::note();
-        if let Err(error) = fs::write(MASK, machine::load_mask()) {
-            eprintln!("the kernel's workers stay where they are ({MASK}: {error}): figures will vary");
+        match fs::write(MASK, machine::load_mask()) {
+            Ok(()) => Some(workers),
+            Err(error) => {
+                eprintln!(
+                    "the kernel's workers stay where they are ({MASK}: {error}), also on the daemon's core"
+                );
+                None
+            }
         }
-        workers
     }
 }
 

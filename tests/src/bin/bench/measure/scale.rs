@@ -14,7 +14,7 @@ use crate::{
     running::{Launch, Running},
     site::Site,
     subject::Subject,
-    workers::Workers,
+    workers::{self, Workers},
 };
 
 const SIZES: [u32; 4] = [10, 100, 1_000, 4_000];
@@ -28,8 +28,8 @@ const RESYNC: Metric = Metric { label: "CPU for a resync", unit: "ms", targets: 
 
 /// Links that appear, one after the other.
 const LINKS: u32 = 50;
-/// So long after each other at any size: a daemon that has slept for longer finds less of its own in the caches.
-const PACE: Duration = Duration::from_millis(60);
+/// After each of them, at any size: a daemon that has slept for longer finds less of its own in the caches.
+const PAUSE: Duration = Duration::from_millis(60);
 /// How many ask at most.
 const ASKING: u32 = 200;
 /// All second RAs are due 16 s after the first, as the shortest interval is longer than that: a little before.
@@ -40,17 +40,21 @@ const FLOOR: Duration = Duration::from_millis(3600);
 const RESYNCS: u32 = 8;
 
 pub(crate) fn scale(bench: &mut Bench) {
-    let _workers = Workers::beside_the_load();
+    let workers = Workers::beside_the_load();
+    let detail = if workers.is_some() { "" } else { workers::ANYWHERE };
     for size in bench.sizes(&SIZES) {
         bench.own_rounds(size, bench.runs(1), |bench, site| {
-            each(bench, site);
-            resync(bench, site);
+            each(bench, site, detail);
+            resync(bench, site, detail);
         });
     }
 }
 
 /// One daemon, with a resync so rare that none falls into this.
-fn each(bench: &mut Bench, site: &Site) {
+fn each(bench: &mut Bench, site: &Site, detail: &str) {
+    let say = |bench: &mut Bench, metric, value| {
+        bench.record_detail(metric, site.size(), detail, Subject::Autora, Sample::Is(value));
+    };
     // Made before it starts: among thousands of others that takes seconds, and its second RAs are not to fall into this.
     let links = site.reborn(site.more(LINKS));
     site.plug(&links);
@@ -60,15 +64,14 @@ fn each(bench: &mut Bench, site: &Site) {
     let woken = || machine::sleeps(pid).expect("autora runs");
     let before = woken();
     let event = cpu_during(&mut running, || {
-        let first = Instant::now();
-        for (turn, link) in (1..).zip(&links) {
+        for link in &links {
             site.finish(&[*link]);
-            thread::sleep((PACE * turn).saturating_sub(first.elapsed()));
+            thread::sleep(PAUSE);
         }
         thread::sleep(Duration::from_millis(200));
     });
-    say(bench, &EVENT, site, microseconds(event) / f64::from(LINKS));
-    say(bench, &EVENT_WAKES, site, (woken() - before) as f64 / f64::from(LINKS));
+    say(bench, &EVENT, microseconds(event) / f64::from(LINKS));
+    say(bench, &EVENT_WAKES, (woken() - before) as f64 / f64::from(LINKS));
 
     thread::sleep(FLOOR.saturating_sub(begun.elapsed()));
     site.ears.clear();
@@ -81,7 +84,7 @@ fn each(bench: &mut Bench, site: &Site) {
         }
         answers = site.ears.during(Duration::from_secs(1)).len();
     });
-    say(bench, &ANSWER, site, microseconds(answer) / answers.max(1) as f64);
+    say(bench, &ANSWER, microseconds(answer) / answers.max(1) as f64);
 
     // Those that were asked have their next RA later; the others have it now.
     thread::sleep(SECOND_RA.saturating_sub(begun.elapsed()));
@@ -89,18 +92,19 @@ fn each(bench: &mut Bench, site: &Site) {
     let mut ras = 0;
     let time = cpu_during(&mut running, || ras = site.ears.during(Duration::from_secs(7)).len());
     if ras > 0 {
-        say(bench, &RA, site, microseconds(time) / ras as f64);
+        say(bench, &RA, microseconds(time) / ras as f64);
     }
     drop(running);
     site.delete(site.more(LINKS));
 }
 
 /// One that has nothing to do but look at everything, once a second.
-fn resync(bench: &mut Bench, site: &Site) {
+fn resync(bench: &mut Bench, site: &Site, detail: &str) {
     let mut running = start(bench, site, "1s");
     thread::sleep(Duration::from_millis(1500));
     let time = cpu_during(&mut running, || thread::sleep(Duration::from_secs(u64::from(RESYNCS))));
-    say(bench, &RESYNC, site, microseconds(time) / 1000.0 / f64::from(RESYNCS));
+    let value = Sample::Is(microseconds(time) / 1000.0 / f64::from(RESYNCS));
+    bench.record_detail(&RESYNC, site.size(), detail, Subject::Autora, value);
 }
 
 fn start(bench: &Bench, site: &Site, resync: &str) -> Running {
@@ -113,10 +117,6 @@ fn cpu_during(running: &mut Running, work: impl FnOnce()) -> Duration {
     let before = running.cpu().expect("autora runs");
     work();
     running.cpu().expect("autora runs").saturating_sub(before)
-}
-
-fn say(bench: &mut Bench, metric: &'static Metric, site: &Site, value: f64) {
-    bench.record(metric, site.size(), Subject::Autora, Sample::Is(value));
 }
 
 fn microseconds(time: Duration) -> f64 {
