@@ -25,6 +25,7 @@ mod tap;
 
 use std::{
     path::{Path, PathBuf},
+    process::Command,
     thread,
     time::{Duration, Instant},
 };
@@ -56,6 +57,14 @@ pub fn prometheus(program: &str) -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("it lies in the workspace");
     let unpacked = root.join("target/tools/monitoring/usr/bin").join(program);
     if unpacked.is_file() { unpacked } else { PathBuf::from(program) }
+}
+
+/// Copies a program that is to be run, in a process of its own: were the copy open for writing in this one, a child that
+/// another test starts at the same time would hold it open too, and the kernel runs nothing that may be written to
+/// (ETXTBSY).
+pub fn copy_program(from: &Path, to: &Path) {
+    let copied = Command::new("cp").arg(from).arg(to).status();
+    assert!(copied.expect("cp is everywhere").success(), "{} cannot be copied", from.display());
 }
 
 /// Looks every 10 ms until `probe` finds something, for state that the kernel announces to nobody who could wait for

@@ -10,7 +10,7 @@ use autora::{
         receiver::{OpenError, Receiver},
     },
 };
-use autora_tests::require_root;
+use autora_tests::{copy_program, require_root};
 use caps::CapSet;
 use nix::unistd::geteuid;
 
@@ -100,7 +100,7 @@ fn as_nobody(name: &str, capabilities: &str, work: impl FnOnce()) {
     let folder = tempfile::tempdir().unwrap();
     fs::set_permissions(folder.path(), PermissionsExt::from_mode(0o755)).unwrap();
     let copy = folder.path().join("test");
-    fs::copy(env::current_exe().unwrap(), &copy).unwrap();
+    copy_program(&env::current_exe().unwrap(), &copy);
 
     let output = Command::new("setpriv")
         .args(["--reuid=65534", "--regid=65534", "--clear-groups", "--no-new-privs"])

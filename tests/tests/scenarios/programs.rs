@@ -7,7 +7,7 @@ use std::{
 };
 
 use autora::sys::filter::embedded;
-use autora_tests::{Launch, Namespace, binary, binary_without_program};
+use autora_tests::{Launch, Namespace, binary, binary_without_program, copy_program};
 use nix::sys::signal::Signal;
 use tempfile::TempDir;
 
@@ -83,7 +83,9 @@ fn damaged(damage: impl FnOnce(&mut [u8])) -> (TempDir, PathBuf) {
     let folder = tempfile::tempdir().expect("a temporary folder");
     fs::set_permissions(folder.path(), PermissionsExt::from_mode(0o755)).expect("it is ours");
     let copy = folder.path().join("autora");
-    fs::write(&copy, daemon).expect("it can be written");
+    let bytes = folder.path().join("bytes");
+    fs::write(&bytes, daemon).expect("it can be written");
+    copy_program(&bytes, &copy);
     fs::set_permissions(&copy, PermissionsExt::from_mode(0o755)).expect("it is ours");
     (folder, copy)
 }
