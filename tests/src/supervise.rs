@@ -37,7 +37,11 @@ pub fn supervised<T>(name: &str, around: impl FnOnce() -> T, play: impl FnOnce()
     unsafe {
         signal(Signal::SIGINT, SigHandler::Handler(outlive)).expect("SIGINT can be handled");
         signal(Signal::SIGTERM, SigHandler::Handler(pass_on)).expect("SIGTERM can be handled");
-        signal(Signal::SIGHUP, SigHandler::Handler(pass_on)).expect("SIGHUP can be handled");
+        let before = signal(Signal::SIGHUP, SigHandler::Handler(pass_on)).expect("SIGHUP can be handled");
+        if matches!(before, SigHandler::SigIgn) {
+            // As `nohup` wants it.
+            signal(Signal::SIGHUP, before).expect("SIGHUP can be ignored");
+        }
     }
     let surroundings = around();
     let mut child = command(name).spawn().expect("this program can be started again");

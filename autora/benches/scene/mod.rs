@@ -1,9 +1,9 @@
 //! What is measured: a fleet whose actions all succeed, and messages.
 
-use std::{hint::black_box, net::Ipv6Addr, time::Duration};
+use std::{hint::black_box, time::Duration};
 
 use autora::{
-    addr::{IfIndex, Prefix64},
+    addr::IfIndex,
     engine::{
         Fleet, Instant,
         advertiser::Parameters,
@@ -11,7 +11,7 @@ use autora::{
         fleet::Action,
         interface::{Address, AddressFlags, Interface, Ipv6Settings, LinkFlags, Scope},
     },
-    wire::{NdOption, PrefixInformation, RouterAdvert},
+    wire::RouterAdvert,
 };
 use rand::{SeedableRng, rngs::StdRng};
 use regex::Regex;
@@ -122,21 +122,15 @@ pub(crate) fn interface(number: u32) -> Interface {
     }
 }
 
+/// The one that the fleet sends first.
 pub(crate) fn advert() -> RouterAdvert {
-    RouterAdvert {
-        cur_hop_limit: 0,
-        flags: 0,
-        router_lifetime: Duration::from_secs(180),
-        reachable_time: Duration::ZERO,
-        retrans_timer: Duration::ZERO,
-        options: vec![NdOption::PrefixInformation(PrefixInformation {
-            prefix: Prefix64::containing(Ipv6Addr::new(0x2001, 0xdb8, 1, 0, 0, 0, 0, 0)),
-            on_link: false,
-            autonomous: true,
-            valid: Duration::from_secs(86_400),
-            preferred: Duration::from_secs(14_400),
-        })],
-    }
+    let mut fleet = Scene::empty().fleet;
+    fleet.reconcile(interface(1), START);
+    assert!(fleet.on_timeout(START), "it is due at once");
+    let mut actions = std::iter::from_fn(|| fleet.poll_action());
+    let advert =
+        actions.find_map(|action| if let Action::Send(send) = action { Some(send.advert) } else { None });
+    advert.expect("it is served")
 }
 
 /// An IPv6 packet with a good solicitation in it, with so many options of 8 bytes.

@@ -9,7 +9,7 @@ use crate::{
     addr::Prefix64,
     engine::{
         advertiser::MIN_DELAY_BETWEEN_RAS,
-        interface::{Address, AddressFlags, Ipv6Settings, LinkFlags, Scope},
+        interface::{address, fit},
     },
 };
 
@@ -23,25 +23,12 @@ pub(super) fn index(n: u32) -> IfIndex {
 
 /// A fit interface: tapN with fe80::N and 2001:db8:N::1/64.
 pub(super) fn tap(n: u32) -> Interface {
-    let address = |text: String, scope| Address {
-        address: text.parse().unwrap(),
-        prefix_len: 64,
-        scope,
-        flags: AddressFlags::default(),
-    };
     Interface {
         index: index(n),
         name: format!("tap{n}"),
-        flags: LinkFlags { up: true, multicast: true, loopback: false, carrier: true },
-        master: None,
-        ipv6: Some(Ipv6Settings { disabled: false, forwarding: true, force_forwarding: false }),
-        mtu: 1500,
         link_address: None,
-        tun: true,
-        addresses: vec![
-            address(format!("2001:db8:{n}::1"), Scope::Global),
-            address(format!("fe80::{n}"), Scope::Link),
-        ],
+        addresses: vec![address(&format!("2001:db8:{n}::1"), 64), address(&format!("fe80::{n}"), 64)],
+        ..fit()
     }
 }
 

@@ -1,6 +1,6 @@
 //! Debian's and Ubuntu's package manager: what it offers, and installing from it.
 
-use std::{env, fs, os::unix::process::CommandExt, process::Command};
+use std::{fs, os::unix::process::CommandExt, process::Command};
 
 use anyhow::{Result, bail};
 
@@ -103,9 +103,8 @@ pub(crate) fn by_hand(packages: &[&str]) -> String {
 fn install_command(packages: &[&str]) -> Command {
     let mut command = apt_get();
     command.args(["install", "-y", "--no-install-recommends"]).args(packages);
-    // Nobody's packages go for these tests, but on a machine of their own: a newer qemu-utils of the backports, say, stands
-    // in the way of the release's QEMU.
-    if env::var_os("CI").is_none_or(|ci| ci != "true") {
+    // A newer qemu-utils of the backports, say, stands in the way of the release's QEMU.
+    if !process::has_machine_of_its_own() {
         command.arg("--no-remove");
     }
     command
