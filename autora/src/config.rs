@@ -1,6 +1,8 @@
 //! The settings as understood: a `Config` that exists is valid.
 
+mod args;
 mod control;
+mod seconds;
 
 use std::{
     fmt,
@@ -11,12 +13,15 @@ use std::{
 use regex::Regex;
 use regex_syntax::hir::Look;
 
-pub use self::control::{ControlConfig, NO_SOCKET};
+pub(crate) use self::args::without_empty_variables;
+pub use self::{
+    args::DaemonArgs,
+    control::{ControlConfig, NO_SOCKET},
+    seconds::Seconds,
+};
 use crate::{
-    cli::{DaemonArgs, LogLevel, OnExit, Seconds},
     engine::{advertiser::Parameters, eligibility::Policy, link_options::LinkOptions},
-    logging::LogFormat,
-    sys::{filter::FilterMode, sender::SendPath},
+    settings::{FilterMode, LogFormat, LogLevel, OnExit, SendPath},
     wire::INFINITE_LIFETIME,
 };
 
@@ -283,5 +288,4 @@ fn name(value: &impl clap::ValueEnum) -> String {
 }
 
 #[cfg(test)]
-#[path = "config_tests.rs"]
 mod tests;

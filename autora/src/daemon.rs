@@ -28,7 +28,6 @@ use self::{
 };
 use crate::{
     addr::IfIndex,
-    cli::OnExit,
     config::Config,
     control::{Listeners, query::Query},
     engine::{
@@ -36,6 +35,7 @@ use crate::{
         advertiser::MIN_DELAY_BETWEEN_RAS,
         fleet::{Action, Change, Report, Send},
     },
+    settings::OnExit,
     sys::{
         clock::{self, Timer},
         filter, heap,

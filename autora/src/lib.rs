@@ -4,7 +4,6 @@
 //! [`daemon`] is the event loop between them, and [`control`] lets people look in.
 
 pub mod addr;
-pub mod cli;
 pub mod commands;
 pub mod config;
 pub mod control;
@@ -13,5 +12,6 @@ pub mod dry_run;
 pub mod engine;
 pub mod error;
 pub mod logging;
+pub mod settings;
 pub mod sys;
 pub mod wire;

@@ -6,7 +6,6 @@ use std::{
     os::fd::AsFd,
 };
 
-use clap::ValueEnum;
 use nix::sys::stat::fstat;
 use tracing::{Event, Level, Subscriber, level_filters::LevelFilter, subscriber::SetGlobalDefaultError};
 use tracing_journald::{Priority, PriorityMappings};
@@ -17,16 +16,7 @@ use tracing_subscriber::{
     registry::LookupSpan,
 };
 
-/// The form of the log.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum LogFormat {
-    /// Lines for people, on standard error; where that is the journal, with priorities and without the time
-    Text,
-    /// One JSON object a line, on standard error
-    Json,
-    /// To the journal itself, with each field as one of its own: AUTORA_INTERFACE=tap-vm-7
-    Journald,
-}
+use crate::settings::{LogFormat, LogLevel};
 
 /// Why there can be no log.
 #[derive(Debug, thiserror::Error)]
@@ -44,13 +34,15 @@ pub enum LogError {
 /// # Errors
 ///
 /// [`LogError::Journal`] where there is no journal to write to.
-pub fn set_up(level: LevelFilter, format: LogFormat) -> Result<(), LogError> {
+pub fn set_up(level: LogLevel, format: LogFormat) -> Result<(), LogError> {
     let layer = match format {
         LogFormat::Text => text(),
         LogFormat::Json => lines().json().flatten_event(true).with_current_span(false).boxed(),
         LogFormat::Journald => journal()?,
     };
-    Ok(tracing::subscriber::set_global_default(Registry::default().with(layer).with(level))?)
+    Ok(tracing::subscriber::set_global_default(
+        Registry::default().with(layer).with(LevelFilter::from(level)),
+    )?)
 }
 
 type Lines = tracing_subscriber::fmt::Layer<
@@ -128,5 +120,17 @@ fn priority(level: Level) -> u8 {
         Level::WARN => 4,
         Level::INFO => 6,
         Level::DEBUG | Level::TRACE => 7,
+    }
+}
+
+impl From<LogLevel> for LevelFilter {
+    fn from(level: LogLevel) -> Self {
+        match level {
+            LogLevel::Error => Self::ERROR,
+            LogLevel::Warn => Self::WARN,
+            LogLevel::Info => Self::INFO,
+            LogLevel::Debug => Self::DEBUG,
+            LogLevel::Trace => Self::TRACE,
+        }
     }
 }

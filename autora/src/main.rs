@@ -2,9 +2,9 @@
 
 use std::process::ExitCode;
 
-use autora::{cli, commands, sys::heap};
+use autora::{commands, sys::heap};
 
 fn main() -> ExitCode {
     heap::set_up();
-    commands::run(cli::parse())
+    commands::run(commands::parse())
 }

@@ -13,7 +13,7 @@ use crate::{
 
 /// Where the daemon is found.
 #[derive(Clone, Debug, clap::Args)]
-pub struct Socket {
+pub struct ControlSocketArg {
     /// The daemon's control socket
     #[arg(
         long,
@@ -24,7 +24,7 @@ pub struct Socket {
     pub socket: PathBuf,
 }
 
-impl Socket {
+impl ControlSocketArg {
     /// A connection to the daemon. What the daemon's own option may say, an environment for both may say here.
     pub(super) async fn connect(&self) -> Result<Client, ClientError> {
         if self.socket == Path::new(NO_SOCKET) {

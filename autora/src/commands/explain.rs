@@ -9,7 +9,7 @@ mod table;
 use std::process::ExitCode;
 
 use self::daemon::Daemon;
-use super::{EXIT_NOT_SERVED, NETLINK_ADVICE, Outcome, client::Socket, screen};
+use super::{CommandResult, EXIT_NOT_SERVED, NETLINK_ADVICE, client::ControlSocketArg, screen};
 use crate::{
     config,
     engine::{
@@ -18,10 +18,8 @@ use crate::{
         interface::{Host, Interface},
     },
     error::{self, EXIT_USAGE, Failure},
-    sys::{
-        netlink::{self, Queries, Snapshot},
-        sender::SendPath,
-    },
+    settings::SendPath,
+    sys::netlink::{self, Queries, Snapshot},
 };
 
 const AFTER_HELP: &str = "\
@@ -42,7 +40,7 @@ Exit codes: 0 every interface that was asked for, or that matches, is or would b
 /// The arguments of `autora explain`.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = AFTER_HELP)]
-pub struct Args {
+pub struct ExplainArgs {
     /// Interfaces to explain; without any, a table of all
     #[arg(value_name = "IFACE")]
     pub interfaces: Vec<String>,
@@ -61,7 +59,7 @@ pub struct Args {
 
     /// Where the daemon is found, if one runs: it knows more.
     #[command(flatten)]
-    pub socket: Socket,
+    pub socket: ControlSocketArg,
 }
 
 /// All that was found out.
@@ -84,7 +82,7 @@ struct Missing {
 /// # Errors
 ///
 /// When the regular expression is none, and when the kernel does not tell its interfaces.
-pub fn run(args: &Args) -> Outcome {
+pub fn run(args: &ExplainArgs) -> CommandResult {
     let policy = policy(args)?;
     let snapshot = look()?;
     let findings = examine(args, policy.as_ref(), &snapshot);
@@ -97,7 +95,7 @@ pub fn run(args: &Args) -> Outcome {
     Ok(if findings.all_served(args) { ExitCode::SUCCESS } else { ExitCode::from(EXIT_NOT_SERVED) })
 }
 
-fn policy(args: &Args) -> Result<Option<Policy>, Failure> {
+fn policy(args: &ExplainArgs) -> Result<Option<Policy>, Failure> {
     let Some(regex) = args.interface_regex.as_deref() else { return Ok(None) };
     let (policy, warnings) =
         config::policy(regex).map_err(|error| Failure::new(&error).with_code(EXIT_USAGE))?;
@@ -112,7 +110,7 @@ fn look() -> Result<Snapshot, Failure> {
     queries.dump().map_err(|error| Failure::new(&error).advise(NETLINK_ADVICE))
 }
 
-fn examine<'a>(args: &Args, policy: Option<&'a Policy>, snapshot: &Snapshot) -> Findings<'a> {
+fn examine<'a>(args: &ExplainArgs, policy: Option<&'a Policy>, snapshot: &Snapshot) -> Findings<'a> {
     let Snapshot { forwarding, interfaces, .. } = snapshot;
     let host = Host { forwarding: *forwarding, neighbour_limit: netlink::neighbour_limit() };
     let served = |interface: &&Interface| match policy {
@@ -156,7 +154,7 @@ fn similar(name: &str, interfaces: &[Interface]) -> Vec<String> {
 
 impl Findings<'_> {
     /// Whether the answer is yes. Nobody asks a mere list of everything for one.
-    fn all_served(&self, args: &Args) -> bool {
+    fn all_served(&self, args: &ExplainArgs) -> bool {
         let asked = !args.interfaces.is_empty();
         let mut wanted =
             self.interfaces.iter().filter(|found| asked || found.state != State::Ignored).peekable();

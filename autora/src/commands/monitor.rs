@@ -9,8 +9,8 @@ use std::{
 use anstyle::Style;
 
 use super::{
-    Outcome,
-    client::{Socket, block_on, path_with},
+    CommandResult,
+    client::{ControlSocketArg, block_on, path_with},
     screen,
 };
 use crate::{
@@ -32,7 +32,7 @@ Exit codes: 0 nobody reads any more; 2 wrong usage; 1 anything else, such as no 
 /// The arguments of `autora monitor`.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = AFTER_HELP)]
-pub struct Args {
+pub struct MonitorArgs {
     /// Interfaces, or patterns like 'vm*'; without any, all that happens
     #[arg(value_name = "IFACE")]
     pub interfaces: Vec<String>,
@@ -43,7 +43,7 @@ pub struct Args {
 
     /// Where the daemon is found.
     #[command(flatten)]
-    pub socket: Socket,
+    pub socket: ControlSocketArg,
 }
 
 /// Monitors.
@@ -51,7 +51,7 @@ pub struct Args {
 /// # Errors
 ///
 /// When there is no daemon, or it ends.
-pub fn run(args: &Args) -> Outcome {
+pub fn run(args: &MonitorArgs) -> CommandResult {
     block_on(async {
         let names = args.interfaces.iter().map(|name| ("name", name.clone()));
         let mut events = args.socket.connect().await?.open(&path_with("/v1/events", names)).await?;

@@ -2,18 +2,14 @@
 
 use std::process::ExitCode;
 
-use super::{NETLINK_ADVICE, Outcome, screen};
+use super::{CommandResult, NETLINK_ADVICE, screen};
 use crate::{
-    cli::DaemonArgs,
-    config::Config,
+    config::{Config, DaemonArgs},
     daemon::{self, StartError},
     error::{self, EXIT_USAGE, Failure},
     logging::{self, LogError},
-    sys::{
-        filter::LoadError,
-        receiver,
-        sender::{self, SendPath},
-    },
+    settings::SendPath,
+    sys::{filter::LoadError, receiver, sender},
 };
 
 /// Runs the daemon until it is asked to stop, or checks its settings if that is all that is wanted.
@@ -21,7 +17,7 @@ use crate::{
 /// # Errors
 ///
 /// When the settings are refused, and when the daemon cannot start.
-pub fn run(args: &DaemonArgs) -> Outcome {
+pub fn run(args: &DaemonArgs) -> CommandResult {
     let config = Config::try_from(args).map_err(|error| Failure::new(&error).with_code(EXIT_USAGE))?;
     if args.check {
         for warning in &config.warnings {
@@ -30,7 +26,7 @@ pub fn run(args: &DaemonArgs) -> Outcome {
         screen::show(&config.to_string())?;
         return Ok(ExitCode::SUCCESS);
     }
-    logging::set_up(config.log_level.into(), config.log_format).map_err(|error| no_log(&error))?;
+    logging::set_up(config.log_level, config.log_format).map_err(|error| no_log(&error))?;
     for warning in &config.warnings {
         tracing::warn!("{warning}");
     }

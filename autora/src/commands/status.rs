@@ -9,12 +9,12 @@ use clap::ValueEnum;
 use serde_json::Value;
 
 use super::{
-    Outcome,
-    client::{Socket, block_on, path_with},
+    CommandResult,
+    client::{ControlSocketArg, block_on, path_with},
     screen,
 };
 use crate::{
-    cli::Seconds,
+    config::Seconds,
     control::model::{Interface, Interfaces, State, Status},
     error::Failure,
 };
@@ -31,7 +31,7 @@ Exit codes: 0 the daemon answers; 2 wrong usage; 1 anything else, such as no dae
 /// The arguments of `autora status`.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = AFTER_HELP)]
-pub struct Args {
+pub struct StatusArgs {
     /// Interfaces, or patterns like 'vm*'; without any, all that match
     #[arg(value_name = "IFACE")]
     pub interfaces: Vec<String>,
@@ -54,7 +54,7 @@ pub struct Args {
 
     /// Where the daemon is found.
     #[command(flatten)]
-    pub socket: Socket,
+    pub socket: ControlSocketArg,
 }
 
 /// A state as an argument.
@@ -92,7 +92,7 @@ pub enum Sort {
 /// # Errors
 ///
 /// When there is no daemon.
-pub fn run(args: &Args) -> Outcome {
+pub fn run(args: &StatusArgs) -> CommandResult {
     block_on(async {
         match args.watch {
             _ if args.json => screen::show(&json(args).await?)?,
@@ -104,7 +104,7 @@ pub fn run(args: &Args) -> Outcome {
 }
 
 /// As the daemon says it, also what this version does not know.
-async fn json(args: &Args) -> Result<String, Failure> {
+async fn json(args: &StatusArgs) -> Result<String, Failure> {
     let mut client = args.socket.connect().await?;
     let status: Value = client.get("/v1/status").await?;
     let mut interfaces: Value = client.get(&args.path()).await?;
@@ -113,7 +113,7 @@ async fn json(args: &Args) -> Result<String, Failure> {
 }
 
 /// The whole screen, each line with its end.
-async fn lines(args: &Args) -> Result<Vec<String>, Failure> {
+async fn lines(args: &StatusArgs) -> Result<Vec<String>, Failure> {
     let mut client = args.socket.connect().await?;
     let status: Status = client.get("/v1/status").await?;
     let Interfaces { mut interfaces, .. } = client.get(&args.path()).await?;
@@ -121,7 +121,7 @@ async fn lines(args: &Args) -> Result<Vec<String>, Failure> {
     Ok(table::render(&status, &interfaces, screen::width()))
 }
 
-impl Args {
+impl StatusArgs {
     fn path(&self) -> String {
         let names = self.interfaces.iter().map(|name| ("name", name.clone()));
         let states = self.state.iter().map(|state| ("state", state.name().to_owned()));

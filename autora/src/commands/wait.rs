@@ -10,11 +10,11 @@ use hyper::StatusCode;
 use tokio::time::{Instant, interval, sleep, timeout};
 
 use super::{
-    Outcome,
-    client::{Socket, block_on, path_with},
+    CommandResult,
+    client::{ControlSocketArg, block_on, path_with},
 };
 use crate::{
-    cli::Seconds,
+    config::Seconds,
     control::{
         client::{ClientError, Lines, encode},
         model::{Event, Happening, Interface, Reason, State},
@@ -46,7 +46,7 @@ Exit codes: 0 an RA has left; 3 not in time, and it says why; 4 there is no such
 /// The arguments of `autora wait`.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = AFTER_HELP)]
-pub struct Args {
+pub struct WaitArgs {
     /// The interface
     #[arg(value_name = "IFACE")]
     pub interface: String,
@@ -57,7 +57,7 @@ pub struct Args {
 
     /// Where the daemon is found.
     #[command(flatten)]
-    pub socket: Socket,
+    pub socket: ControlSocketArg,
 }
 
 /// Waits.
@@ -65,7 +65,7 @@ pub struct Args {
 /// # Errors
 ///
 /// When there is no daemon, or it was in vain.
-pub fn run(args: &Args) -> Outcome {
+pub fn run(args: &WaitArgs) -> CommandResult {
     block_on(async {
         // Without a daemon there is nothing to wait for; one that goes away may come back.
         drop(args.socket.connect().await?);
@@ -80,7 +80,7 @@ pub fn run(args: &Args) -> Outcome {
 }
 
 /// Tries again where that may help: the daemon is on its way back, or has too many clients at the moment.
-async fn until_advertised(args: &Args) -> Result<(), ClientError> {
+async fn until_advertised(args: &WaitArgs) -> Result<(), ClientError> {
     loop {
         match attempt(args).await {
             Err(
@@ -95,7 +95,7 @@ async fn until_advertised(args: &Args) -> Result<(), ClientError> {
 }
 
 /// Listens first and looks then, so that nothing can happen unnoticed in between.
-async fn attempt(args: &Args) -> Result<(), ClientError> {
+async fn attempt(args: &WaitArgs) -> Result<(), ClientError> {
     let mut events = args.socket.connect().await?;
     let path = path_with("/v1/events", [("name", args.interface.clone())]);
     let mut events = events.open(&path).await?;
@@ -109,7 +109,7 @@ async fn attempt(args: &Args) -> Result<(), ClientError> {
 }
 
 /// What the daemon knows of the interface; `None` if it does not know it, and would serve it.
-async fn look(args: &Args) -> Result<Option<Interface>, ClientError> {
+async fn look(args: &WaitArgs) -> Result<Option<Interface>, ClientError> {
     let path = format!("/v1/interfaces/{}", encode(&args.interface));
     match args.socket.connect().await?.get(&path).await {
         Ok(interface) => Ok(Some(interface)),
@@ -119,7 +119,7 @@ async fn look(args: &Args) -> Result<Option<Interface>, ClientError> {
 }
 
 struct Waiting<'a> {
-    args: &'a Args,
+    args: &'a WaitArgs,
     state: Option<Interface>,
     began: Instant,
 }
@@ -187,7 +187,7 @@ fn names(reasons: &[Reason]) -> String {
     if names.is_empty() { "no RA yet".to_owned() } else { names.join(", ") }
 }
 
-async fn too_late(args: &Args) -> Failure {
+async fn too_late(args: &WaitArgs) -> Failure {
     let (name, waited) = (&shown(&args.interface), args.timeout);
     let Ok(looked) = timeout(LAST_LOOK, look(args)).await else { return ClientError::Silent.into() };
     match looked {
@@ -216,7 +216,7 @@ fn unfit(name: &str, waited: Seconds, found: &Interface) -> Failure {
 }
 
 /// A name that does not match is not worth waiting for.
-fn refused(args: &Args, error: ClientError) -> Failure {
+fn refused(args: &WaitArgs, error: ClientError) -> Failure {
     if let ClientError::Refused(_, refusal) = &error
         && refusal.matches == Some(false)
     {

@@ -5,8 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::ConfigError;
-use crate::cli::DaemonArgs;
+use super::{ConfigError, DaemonArgs};
 
 /// The socket's name in the runtime directory.
 const SOCKET: &str = "control.sock";

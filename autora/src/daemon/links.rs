@@ -8,10 +8,10 @@ use super::{BUDGET, Daemon};
 use crate::{
     config::Config,
     engine::{Instant, interface::Host},
+    settings::SendPath,
     sys::{
         clock, heap,
         netlink::{self, Change, Netlink},
-        sender::SendPath,
     },
 };
 

@@ -1,13 +1,12 @@
 //! Advertisements out: the packet socket, or the raw ICMPv6 socket where the operator asked for it.
 
 use std::{
-    fmt, io,
+    io,
     mem::size_of,
     net::{Ipv6Addr, SocketAddrV6},
     os::fd::AsRawFd,
 };
 
-use clap::ValueEnum;
 use nix::{
     libc,
     sys::socket::{ControlMessage, MsgFlags, SockaddrIn6, sendmsg, setsockopt, sockopt},
@@ -22,26 +21,9 @@ use super::{
 use crate::{
     addr::{IfIndex, LinkLocal},
     engine::advertiser::Cause,
+    settings::SendPath,
     wire::{ALL_NODES, ND_HOP_LIMIT, RouterAdvert, ipv6},
 };
-
-/// Which socket advertisements leave through.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum SendPath {
-    /// A packet socket: as fast with thousands of interfaces as with one, but past nftables output rules
-    Packet,
-    /// A raw ICMPv6 socket: through routing, the neighbour table, and nftables output rules
-    Raw,
-}
-
-impl fmt::Display for SendPath {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Packet => "packet",
-            Self::Raw => "raw",
-        })
-    }
-}
 
 /// The socket that advertisements leave through.
 #[derive(Debug)]

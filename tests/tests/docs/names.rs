@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use autora::{cli::Cli, engine::eligibility::Reason};
+use autora::{commands::Cli, engine::eligibility::Reason};
 use autora_common::Reason as Packet;
 use clap::{Arg, Command, CommandFactory};
 

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, fs, path::Path, process::Command};
 
-use autora::cli::Cli;
+use autora::commands::Cli;
 use clap::CommandFactory;
 use tempfile::TempDir;
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use autora::{
-    cli::{self, Cli},
+    commands::{self, Cli},
     config::Config,
 };
 use clap::{Arg, CommandFactory};
@@ -65,6 +65,6 @@ fn variable(argument: &Arg) -> Option<String> {
 /// The settings as the daemon understands these flags.
 fn understood(flags: &[String]) -> String {
     let arguments = std::iter::once("autora").chain(flags.iter().map(String::as_str));
-    let cli = cli::parse_from(arguments, |_| None).unwrap_or_else(|error| panic!("{flags:?}: {error}"));
+    let cli = commands::parse_from(arguments, |_| None).unwrap_or_else(|error| panic!("{flags:?}: {error}"));
     format!("{:?}", Config::try_from(&cli.daemon).unwrap_or_else(|error| panic!("{flags:?}: {error}")))
 }

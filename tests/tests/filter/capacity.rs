@@ -2,7 +2,8 @@
 
 use autora::{
     addr::IfIndex,
-    sys::filter::{Counters, Filter, FilterKind, FilterMode, ServeError, embedded},
+    settings::FilterMode,
+    sys::filter::{Counters, Filter, FilterKind, ServeError, embedded},
 };
 use autora_tests::require_root;
 

@@ -9,8 +9,9 @@ use std::{
 
 use autora::{
     addr::IfIndex,
+    settings::FilterMode,
     sys::{
-        filter::{CAPACITY, Filter, FilterMode},
+        filter::{CAPACITY, Filter},
         receiver::Receiver,
     },
 };

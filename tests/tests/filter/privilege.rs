@@ -5,8 +5,9 @@ use std::{env, fs, os::unix::fs::PermissionsExt, process::Command};
 
 use autora::{
     addr::IfIndex,
+    settings::FilterMode,
     sys::{
-        filter::{CAPACITY, Filter, FilterKind, FilterMode, LoadError},
+        filter::{CAPACITY, Filter, FilterKind, LoadError},
         receiver::{OpenError, Receiver},
     },
 };

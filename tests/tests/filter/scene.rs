@@ -5,8 +5,9 @@ use std::{collections::BTreeSet, net::Ipv6Addr, time::Duration};
 use autora::{
     addr::IfIndex,
     engine::Instant,
+    settings::FilterMode,
     sys::{
-        filter::{CAPACITY, Filter, FilterMode},
+        filter::{CAPACITY, Filter},
         receiver::{Receiver, Solicitation},
     },
 };

@@ -7,7 +7,7 @@ use tokio::time::timeout;
 
 use crate::{
     addr::LinkLocal,
-    commands::client::{Socket, block_on},
+    commands::client::{ControlSocketArg, block_on},
     control::{
         client::ClientError,
         model::{self, Interfaces, Status},
@@ -26,7 +26,7 @@ pub(super) struct Daemon {
 
 impl Daemon {
     /// Asks the one behind `socket`.
-    pub(super) fn ask(socket: &Socket) -> Option<Self> {
+    pub(super) fn ask(socket: &ControlSocketArg) -> Option<Self> {
         let answers = block_on(async { Ok(timeout(PATIENCE, answers(socket)).await) });
         let (status, Interfaces { interfaces, .. }) = answers.ok()?.ok()?.ok()?;
         let pattern = Regex::new(&status.settings.interface_regex).ok()?;
@@ -50,7 +50,7 @@ impl Daemon {
     }
 }
 
-async fn answers(socket: &Socket) -> Result<(Status, Interfaces), ClientError> {
+async fn answers(socket: &ControlSocketArg) -> Result<(Status, Interfaces), ClientError> {
     let mut client = socket.connect().await?;
     Ok((client.get("/v1/status").await?, client.get("/v1/interfaces").await?))
 }

@@ -10,7 +10,7 @@ use tokio::{
     time::sleep,
 };
 
-use super::{Args, lines};
+use super::{StatusArgs, lines};
 use crate::{commands::screen, error::Failure};
 
 /// The alternate screen, without a cursor (`console_codes(4)`, and xterm's).
@@ -21,7 +21,7 @@ const END_OF_LINE: &str = "\x1b[K";
 const END_OF_SCREEN: &str = "\x1b[J";
 
 /// Refreshes every `interval` until a signal ends it. Without a terminal one status follows the other.
-pub(super) async fn run(args: &Args, interval: Duration) -> Result<(), Failure> {
+pub(super) async fn run(args: &StatusArgs, interval: Duration) -> Result<(), Failure> {
     let failed = |error: io::Error| Failure::because(format!("cannot wait for signals: {error}"));
     let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;

@@ -20,8 +20,6 @@ use std::{
     time::Duration,
 };
 
-use clap::ValueEnum;
-
 pub use autora_common::{Reason, maps::CAPACITY};
 
 use self::ebpf::Ebpf;
@@ -31,18 +29,7 @@ pub use self::{
     ebpf::embedded,
     error::{LoadError, ServeError},
 };
-use crate::{addr::IfIndex, engine::Instant};
-
-/// Which form of the filter the operator wants.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum FilterMode {
-    /// The eBPF filter, or with a warning the classic one where that cannot be had
-    Auto,
-    /// The eBPF filter; refuse to start without it
-    Ebpf,
-    /// A classic BPF filter, which leaves most of the work to the daemon
-    Classic,
-}
+use crate::{addr::IfIndex, engine::Instant, settings::FilterMode};
 
 /// Which form of the filter is at work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

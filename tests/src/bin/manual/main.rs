@@ -9,7 +9,7 @@ mod page;
 use std::{fs, path::PathBuf};
 
 use anyhow::{Context, Result};
-use autora::cli::Cli;
+use autora::commands::Cli;
 use clap::{Command, CommandFactory, Parser};
 
 /// Writes manual pages or completions of autora.

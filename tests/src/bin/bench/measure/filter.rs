@@ -9,8 +9,9 @@ use std::{
 
 use autora::{
     addr::IfIndex,
+    settings::FilterMode,
     sys::{
-        filter::{CAPACITY, Filter, FilterMode, embedded},
+        filter::{CAPACITY, Filter, embedded},
         receiver::Receiver,
     },
 };

@@ -6,16 +6,11 @@ use std::{
     path::PathBuf,
 };
 
-use clap::{ValueEnum, builder::BoolishValueParser};
+use autora_common::maps::CAPACITY;
+use clap::builder::{BoolishValueParser, Resettable};
 
 use super::Seconds;
-use crate::{
-    logging::LogFormat,
-    sys::{
-        filter::{self, FilterMode},
-        sender::SendPath,
-    },
-};
+use crate::settings::{FilterMode, LogFormat, LogLevel, OnExit, SendPath};
 
 /// The daemon's arguments.
 #[derive(Clone, Debug, clap::Args)]
@@ -27,7 +22,7 @@ pub struct DaemonArgs {
     pub interface_regex: String,
 
     /// Serve so many interfaces at most, 1 to 65536; those beyond wait until one goes
-    #[arg(long, env = "AUTORA_MAX_INTERFACES", value_name = "NUMBER", default_value_t = filter::CAPACITY)]
+    #[arg(long, env = "AUTORA_MAX_INTERFACES", value_name = "NUMBER", default_value_t = CAPACITY)]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=65_536), help_heading = "What to serve")]
     pub max_interfaces: u32,
 
@@ -132,52 +127,31 @@ pub struct DaemonArgs {
     pub check: bool,
 }
 
-/// What a stop does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum OnExit {
-    /// One final RA on every interface, so that guests drop their default route at once
-    Withdraw,
-    /// Nothing: guests keep their default route until its lifetime is over
-    Keep,
-}
-
-/// How much to log.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum LogLevel {
-    /// What stopped the daemon
-    Error,
-    /// What somebody should look at
-    Warn,
-    /// Changes of state
-    Info,
-    /// Every look at an interface, and every answer as it is scheduled
-    Debug,
-    /// Every packet; for a short look, not for production
-    Trace,
-}
-
 impl DaemonArgs {
-    /// What depends on more than one variable of the environment.
-    pub(super) fn complete(&mut self, variable: impl Fn(&str) -> Option<OsString>) {
+    /// Adds what depends on more than one variable of the environment.
+    pub(crate) fn complete(&mut self, variable: impl Fn(&str) -> Option<OsString>) {
         if self.runtime_directory.is_none() {
             self.runtime_directory = variable("RUNTIME_DIRECTORY").as_deref().and_then(first_path);
         }
     }
 }
 
-/// The first of the directories that a service manager made, separated by colons.
+/// Returns the first of the directories that a service manager made, separated by colons.
 fn first_path(directories: &OsStr) -> Option<PathBuf> {
     std::env::split_paths(directories).find(|path| !path.as_os_str().is_empty())
 }
 
-impl From<LogLevel> for tracing::level_filters::LevelFilter {
-    fn from(level: LogLevel) -> Self {
-        match level {
-            LogLevel::Error => Self::ERROR,
-            LogLevel::Warn => Self::WARN,
-            LogLevel::Info => Self::INFO,
-            LogLevel::Debug => Self::DEBUG,
-            LogLevel::Trace => Self::TRACE,
-        }
-    }
+/// Leaves a setting at its default where its variable is empty, as `VARIABLE=` in a file of settings means it; for every
+/// subcommand likewise.
+pub(crate) fn without_empty_variables(
+    command: clap::Command,
+    variable: &dyn Fn(&str) -> Option<OsString>,
+) -> clap::Command {
+    let is_empty = |name: &OsStr| name.to_str().and_then(variable).is_some_and(|value| value.is_empty());
+    command
+        .mut_args(|argument| match argument.get_env() {
+            Some(name) if is_empty(name) => argument.env(Resettable::Reset),
+            Some(_) | None => argument,
+        })
+        .mut_subcommands(|subcommand| without_empty_variables(subcommand, variable))
 }

@@ -1,16 +1,21 @@
 use std::{collections::HashMap, ffi::OsString};
 
+use clap::{Args as _, FromArgMatches as _};
+
 use super::*;
-use crate::cli;
 
 const REGEX: &str = "--interface-regex=^tap[0-9]+$";
 
 fn config_from(arguments: &[&str], environment: &[(&str, &str)]) -> Result<Config, String> {
     let environment: HashMap<_, _> = environment.iter().copied().collect();
     let arguments = ["autora"].iter().chain(arguments).map(OsString::from);
-    let cli = cli::parse_from(arguments, |name| environment.get(name).map(OsString::from))
-        .map_err(|error| error.to_string())?;
-    Config::try_from(&cli.daemon).map_err(|error| error.to_string())
+    let variable = |name: &str| environment.get(name).map(OsString::from);
+    let command = DaemonArgs::augment_args(clap::Command::new("autora"));
+    let matches = without_empty_variables(command, &variable).try_get_matches_from(arguments);
+    let mut args =
+        matches.and_then(|matches| DaemonArgs::from_arg_matches(&matches)).map_err(|e| e.to_string())?;
+    args.complete(variable);
+    Config::try_from(&args).map_err(|error| error.to_string())
 }
 
 fn parameters_of(arguments: &[&str]) -> [u64; 5] {
