@@ -28,8 +28,8 @@ use self::{
 };
 use crate::{
     addr::IfIndex,
-    config::Config,
-    control::{Listeners, query::Query},
+    config::{Config, ControlConfig},
+    control::query::Query,
     engine::{
         Fleet, Instant,
         advertiser::MIN_DELAY_BETWEEN_RAS,
@@ -38,6 +38,7 @@ use crate::{
     settings::OnExit,
     sys::{
         clock::{self, Timer},
+        control_socket::Listeners,
         filter, heap,
         netlink::{self, Netlink},
         program, receiver,
@@ -93,13 +94,16 @@ pub async fn run(config: Config) -> Result<(), StartError> {
     let mut signals = Signals::new()?;
     // Before the capabilities are given up: CAP_NET_ADMIN, where it is there, makes room for more announcements.
     let netlink = links::open(&config)?;
-    let listeners = (!config.dry_run).then(|| Listeners::open(&config.control));
+    let listeners = (!config.dry_run).then(|| {
+        let ControlConfig { socket, group, metrics_listen, .. } = &config.control;
+        Listeners::open(socket.as_deref(), group.as_deref(), *metrics_listen)
+    });
     let outlet = Outlet::open(&config)?;
     let mut daemon = Daemon::new(config, netlink, outlet)?;
     if let Some(listeners) = listeners {
-        let facts = desk::facts(&daemon.config, &mut daemon.outlet);
+        let info = desk::info(&daemon.config, &mut daemon.outlet);
         confinement::confine_files(&daemon.config)?;
-        daemon.desk = Desk::open(listeners, facts);
+        daemon.desk = Desk::open(listeners, info);
         confinement::confine_calls()?;
     }
     daemon.start()?;

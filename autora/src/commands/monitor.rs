@@ -14,7 +14,7 @@ use super::{
     screen,
 };
 use crate::{
-    control::model::{Counts, Event, Happening, Reason},
+    control::model::{Counts, EventDetail, EventLine, Reason},
     engine::explanation::shown,
     error::Failure,
 };
@@ -80,7 +80,7 @@ fn print(line: &str) -> io::Result<()> {
 /// A line for people, if the event is for them.
 fn render(line: &[u8]) -> Option<String> {
     // An event that this version does not know yet.
-    let event = serde_json::from_slice::<Event>(line).ok()?;
+    let event = serde_json::from_slice::<EventLine>(line).ok()?;
     let (style, text) = describe(&event.what)?;
     let at = Duration::try_from_secs_f64(event.time).unwrap_or_default();
     let at = humantime::format_rfc3339_millis(SystemTime::UNIX_EPOCH + at).to_string();
@@ -88,32 +88,32 @@ fn render(line: &[u8]) -> Option<String> {
     Some(format!("{} {name:<15} {}", screen::styled(screen::FAINT, &at), screen::styled(style, &text)))
 }
 
-fn describe(what: &Happening) -> Option<(Style, String)> {
+fn describe(what: &EventDetail) -> Option<(Style, String)> {
     let plain = Style::new();
     Some(match what {
-        Happening::Hello { version, .. } => (screen::FAINT, format!("listening to autora {version}")),
-        Happening::Alive => return None,
-        Happening::Serving { source, prefix } => (screen::GOOD, format!("serving {prefix} from {source}")),
-        Happening::Paused { .. } => (screen::ODD, "paused: no carrier".to_owned()),
-        Happening::Refused { reasons } => (screen::BAD, format!("not serving: {}", sentences(reasons))),
-        Happening::NoLongerMatching => (screen::ODD, "no longer matches".to_owned()),
-        Happening::Gone => (screen::ODD, "gone".to_owned()),
-        Happening::RaSent { cause, next_in_s, .. } => {
+        EventDetail::Hello { version, .. } => (screen::FAINT, format!("listening to autora {version}")),
+        EventDetail::Alive => return None,
+        EventDetail::Serving { source, prefix } => (screen::GOOD, format!("serving {prefix} from {source}")),
+        EventDetail::Paused { .. } => (screen::ODD, "paused: no carrier".to_owned()),
+        EventDetail::Refused { reasons } => (screen::BAD, format!("not serving: {}", sentences(reasons))),
+        EventDetail::NoLongerMatching => (screen::ODD, "no longer matches".to_owned()),
+        EventDetail::Gone => (screen::ODD, "gone".to_owned()),
+        EventDetail::RaSent { cause, next_in_s, .. } => {
             let next = next_in_s.map_or_else(String::new, |next| format!(", next in {next:.1} s"));
             (plain, format!("RA sent ({cause}){next}"))
         }
-        Happening::RaFailed { cause, error, in_a_row } => {
+        EventDetail::RaFailed { cause, error, in_a_row } => {
             (screen::BAD, format!("RA not sent ({cause}): {error}, {in_a_row} in a row"))
         }
-        Happening::RsAccepted { answer_in_s } => (plain, format!("RS, answer in {answer_in_s:.3} s")),
-        Happening::RsDropped { dropped } => (screen::FAINT, format!("dropped {}", counts(dropped))),
-        Happening::OtherRouter { source, router_lifetime_s } => {
+        EventDetail::RsAccepted { answer_in_s } => (plain, format!("RS, answer in {answer_in_s:.3} s")),
+        EventDetail::RsDropped { dropped } => (screen::FAINT, format!("dropped {}", counts(dropped))),
+        EventDetail::OtherRouter { source, router_lifetime_s } => {
             (screen::ODD, format!("another router advertises: {source}, for {router_lifetime_s:.0} s"))
         }
-        Happening::Missed { count } => {
+        EventDetail::Missed { count } => {
             (screen::ODD, format!("{count} events missed here: too fast for this reader"))
         }
-        Happening::Stopping => (screen::ODD, "the daemon stops".to_owned()),
+        EventDetail::Stopping => (screen::ODD, "the daemon stops".to_owned()),
     })
 }
 

@@ -17,7 +17,7 @@ use crate::{
     config::Seconds,
     control::{
         client::{ClientError, Lines, encode},
-        model::{Event, Happening, Interface, Reason, State},
+        model::{EventDetail, EventLine, Interface, Reason, State},
     },
     engine::explanation::shown,
     error::Failure,
@@ -100,7 +100,7 @@ async fn attempt(args: &WaitArgs) -> Result<(), ClientError> {
     let path = path_with("/v1/events", [("name", args.interface.clone())]);
     let mut events = events.open(&path).await?;
     // The daemon listens for us from the first line on.
-    _ = events.next::<Event>().await?;
+    _ = events.next::<EventLine>().await?;
     let mut waiting = Waiting { args, state: look(args).await?, began: Instant::now() };
     if waiting.is_advertised() {
         return Ok(());
@@ -134,7 +134,7 @@ impl Waiting<'_> {
         let mut ticks = interval(Duration::from_millis(100));
         loop {
             let event = tokio::select! {
-                event = events.next::<Event>() => event?,
+                event = events.next::<EventLine>() => event?,
                 _ = ticks.tick(), if on_terminal => {
                     self.show();
                     continue;
@@ -146,11 +146,11 @@ impl Waiting<'_> {
                 // A name may look like a pattern, and then others match it.
                 continue;
             }
-            if matches!(&event.what, Happening::RaSent { cause, .. } if cause != "final") {
+            if matches!(&event.what, EventDetail::RaSent { cause, .. } if cause != "final") {
                 return Ok(());
             }
             // All that is wanted beside is what to say meanwhile; and what was missed may be what was waited for.
-            if let Happening::Missed { .. } | Happening::Refused { .. } | Happening::Gone = event.what {
+            if let EventDetail::Missed { .. } | EventDetail::Refused { .. } | EventDetail::Gone = event.what {
                 self.state = look(self.args).await?;
                 if self.is_advertised() {
                     return Ok(());

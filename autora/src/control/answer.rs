@@ -6,9 +6,10 @@ use std::{
     task::{Context, Poll},
 };
 
+use http_body_util::{Either, Full};
 use hyper::{
     Response, StatusCode,
-    body::{Body, Bytes, Frame, SizeHint},
+    body::{Body, Bytes, Frame},
     header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderValue},
 };
 use serde::Serialize;
@@ -16,48 +17,25 @@ use tokio::sync::mpsc;
 
 use super::model;
 
-/// What an answer consists of.
-#[derive(Debug)]
-pub(super) enum Content {
-    /// All of it.
-    Whole(Option<Bytes>),
-    /// Piece by piece; an error breaks the connection off, so that nobody takes a part for the whole.
-    Pieces(mpsc::Receiver<io::Result<Bytes>>),
-}
-
-/// Where the pieces of an answer go. It waits for whoever reads them.
-pub(super) type Pieces = mpsc::Sender<io::Result<Bytes>>;
+/// The content of an answer: all of it, or piece by piece.
+pub(super) type Content = Either<Full<Bytes>, Pieces>;
 
 pub(super) type Answer = Response<Content>;
 
-impl Body for Content {
+/// Where the pieces of an answer go. It waits for the client to read them; an error breaks the connection off, so that no
+/// client takes a part for the whole.
+pub(super) type PieceSender = mpsc::Sender<io::Result<Bytes>>;
+
+/// The other end of a [`PieceSender`].
+#[derive(Debug)]
+pub(super) struct Pieces(mpsc::Receiver<io::Result<Bytes>>);
+
+impl Body for Pieces {
     type Data = Bytes;
     type Error = io::Error;
 
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
-        match self.get_mut() {
-            Self::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
-            Self::Pieces(pieces) => {
-                pieces.poll_recv(cx).map(|piece| piece.map(|piece| piece.map(Frame::data)))
-            }
-        }
-    }
-
-    fn is_end_stream(&self) -> bool {
-        matches!(self, Self::Whole(None))
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        match self {
-            Self::Whole(bytes) => {
-                let len = bytes.as_ref().map_or(0, Bytes::len);
-                SizeHint::with_exact(u64::try_from(len).unwrap_or(u64::MAX))
-            }
-            Self::Pieces(_) => SizeHint::default(),
-        }
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        self.0.poll_recv(cx).map(|piece| piece.map(|piece| piece.map(Frame::data)))
     }
 }
 
@@ -69,7 +47,7 @@ pub(super) fn json(status: StatusCode, value: &impl Serialize) -> Answer {
 }
 
 pub(super) fn whole(status: StatusCode, kind: &'static str, bytes: Vec<u8>) -> Answer {
-    answer(status, kind, Content::Whole(Some(bytes.into())))
+    answer(status, kind, Either::Left(Full::from(bytes)))
 }
 
 pub(super) fn error(status: StatusCode, name: &'static str, message: impl Into<String>) -> Answer {
@@ -95,9 +73,9 @@ pub(super) fn and_close(mut answer: Answer) -> Answer {
 }
 
 /// One that is written as it is made, and the place where its pieces go.
-pub(super) fn pieces(kind: &'static str) -> (Pieces, Answer) {
+pub(super) fn pieces(kind: &'static str) -> (PieceSender, Answer) {
     let (pieces, content) = mpsc::channel(1);
-    (pieces, answer(StatusCode::OK, kind, Content::Pieces(content)))
+    (pieces, answer(StatusCode::OK, kind, Either::Right(Pieces(content))))
 }
 
 fn answer(status: StatusCode, kind: &'static str, content: Content) -> Answer {

@@ -3,17 +3,18 @@
 use std::{
     io,
     path::{Path, PathBuf},
-    pin::Pin,
     time::Duration,
 };
 
+use http_body_util::BodyExt;
 use hyper::{
     Request, Response, StatusCode,
-    body::{Body, Bytes, Incoming},
+    body::{Bytes, Incoming},
     client::conn::http1::{self, SendRequest},
     header::HOST,
 };
 use hyper_util::rt::TokioIo;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::de::DeserializeOwned;
 use tokio::{net::UnixStream, time::timeout};
 
@@ -163,18 +164,16 @@ impl Lines {
     }
 
     async fn piece(&mut self) -> Result<Option<Bytes>, ClientError> {
-        let frame = std::future::poll_fn(|cx| Pin::new(&mut self.body).poll_frame(cx)).await;
-        let frame = frame.transpose().map_err(ClientError::Broken)?;
+        let frame = self.body.frame().await.transpose().map_err(ClientError::Broken)?;
         Ok(frame.map(|frame| frame.into_data().unwrap_or_default()))
     }
 }
 
-/// `name` as a part of a path or a query: everything but letters, digits and a few signs as `%41` [RFC 3986 2.1].
+/// Everything but the unreserved characters of RFC 3986 2.3, and the `*` of patterns.
+const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'*');
+
+/// Returns `name` as a part of a path or a query: everything but letters, digits and a few signs as `%41` [RFC 3986 2.1].
 #[must_use]
 pub fn encode(name: &str) -> String {
-    let part = |byte: u8| {
-        let is_plain = byte.is_ascii_alphanumeric() || b"-._~*".contains(&byte);
-        if is_plain { char::from(byte).to_string() } else { format!("%{byte:02X}") }
-    };
-    name.bytes().map(part).collect()
+    utf8_percent_encode(name, ESCAPED).to_string()
 }

@@ -26,14 +26,14 @@ pub struct Event {
     /// When, as the time since 1970.
     pub at: Duration,
     /// Where; nowhere in particular if it concerns the whole daemon.
-    pub place: Option<Place>,
+    pub place: Option<InterfaceRef>,
     /// What.
-    pub what: Happening,
+    pub what: EventKind,
 }
 
 /// An interface.
 #[derive(Clone, Debug)]
-pub struct Place {
+pub struct InterfaceRef {
     /// Its index.
     pub index: IfIndex,
     /// Its name.
@@ -42,7 +42,7 @@ pub struct Place {
 
 /// What happened.
 #[derive(Clone, Debug)]
-pub enum Happening {
+pub enum EventKind {
     /// A change of state.
     Changed(Change),
     /// An advertisement left.
@@ -99,7 +99,7 @@ impl Events {
     }
 
     /// Tells whoever listens; makes the event only if somebody does.
-    pub fn tell(&self, event: impl FnOnce() -> (Option<Place>, Happening)) {
+    pub fn tell(&self, event: impl FnOnce() -> (Option<InterfaceRef>, EventKind)) {
         if let Some(events) = self.listened_to() {
             let (place, what) = event();
             // The last listener may have gone this moment.
@@ -111,7 +111,7 @@ impl Events {
     pub fn changed(&self, report: &Report) {
         self.tell(|| {
             let Report { index, name, change } = report.clone();
-            (Some(Place { index, name }), Happening::Changed(change))
+            (Some(InterfaceRef { index, name }), EventKind::Changed(change))
         });
     }
 }

@@ -1,26 +1,16 @@
 //! Names as a shell matches them.
 
-use std::{convert::Infallible, str::FromStr};
-
 /// A pattern for whole names: `*` stands for any characters, `?` for one, everything else for itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Glob(String);
 
-impl FromStr for Glob {
-    type Err = Infallible;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Ok(Self(text.to_owned()))
+impl From<String> for Glob {
+    fn from(pattern: String) -> Self {
+        Self(pattern)
     }
 }
 
 impl Glob {
-    /// The pattern as it was written.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
     /// Whether `name` matches. Takes at most the product of both lengths.
     #[must_use]
     pub fn matches(&self, name: &str) -> bool {

@@ -3,50 +3,35 @@
 use std::{fmt, sync::Arc};
 
 use hyper::StatusCode;
-use prometheus_client::{
-    collector::Collector,
-    encoding::{DescriptorEncoder, MetricEncoder, NoLabelSet, text},
-    metrics::MetricType,
-    registry::Registry,
-};
+use prometheus_client::{collector::Collector, encoding::DescriptorEncoder};
 
+use self::families::{CONTENT_TYPE, END, Families, encode};
 use super::{
     answer::{self, Answer},
+    context::ControlContext,
     model::{State, Status},
-    process::Process,
     query::NoAnswer,
-    routes,
-    server::Service,
+    status::status,
 };
+use crate::sys::process_stats::ProcessUsage;
 
+mod families;
 mod interfaces;
 
-const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-
 /// The totals at once; what is told of each interface follows a family at a time.
-pub(super) async fn answer(service: &Arc<Service>) -> Result<Answer, NoAnswer> {
+pub(super) async fn answer(context: &Arc<ControlContext>) -> Result<Answer, NoAnswer> {
     let totals =
-        encode(Totals { status: routes::status(service).await?, process: service.facts.accounts.look() });
-    if service.facts.metrics_per_interface {
-        return Ok(interfaces::answer(service, totals));
+        encode(Totals { status: status(context).await?, process: context.info.process_stats.read() });
+    if context.info.metrics_per_interface {
+        return Ok(interfaces::answer(context, totals));
     }
     Ok(answer::whole(StatusCode::OK, CONTENT_TYPE, (totals + END).into_bytes()))
-}
-
-const END: &str = "# EOF\n";
-
-fn encode(collector: impl Collector) -> String {
-    let mut registry = Registry::default();
-    registry.register_collector(Box::new(collector));
-    let mut text = String::new();
-    text::encode_registry(&mut text, &registry).expect("writing to a string does not fail");
-    text
 }
 
 #[derive(Debug)]
 struct Totals {
     status: Status,
-    process: Process,
+    process: ProcessUsage,
 }
 
 impl Collector for Totals {
@@ -140,7 +125,7 @@ fn about_packets(families: &mut Families<'_>, status: &Status) -> fmt::Result {
     invalid.value(status.other_routers.invalid)
 }
 
-fn about_the_process(families: &mut Families<'_>, process: &Process) -> fmt::Result {
+fn about_the_process(families: &mut Families<'_>, process: &ProcessUsage) -> fmt::Result {
     if let Some(seconds) = process.cpu_seconds {
         families.counter("process_cpu_seconds", "CPU time, of user and system")?.value(seconds)?;
     }
@@ -158,70 +143,4 @@ fn about_the_process(families: &mut Families<'_>, process: &Process) -> fmt::Res
         families.gauge("process_start_time_seconds", "Start, in seconds since 1970")?.value(started)?;
     }
     Ok(())
-}
-
-/// Writes families of metrics; the names of counters get their `_total`, those of infos their `_info`, on the way.
-struct Families<'a>(DescriptorEncoder<'a>);
-
-impl Families<'_> {
-    fn counter(&mut self, name: &'static str, help: &str) -> Result<Family<'_>, fmt::Error> {
-        let encoder = self.0.encode_descriptor(name, help, None, MetricType::Counter)?;
-        Ok(Family { encoder, is_counter: true })
-    }
-
-    fn gauge(&mut self, name: &'static str, help: &str) -> Result<Family<'_>, fmt::Error> {
-        let encoder = self.0.encode_descriptor(name, help, None, MetricType::Gauge)?;
-        Ok(Family { encoder, is_counter: false })
-    }
-
-    fn info(&mut self, name: &'static str, help: &str, labels: &[(&str, &str)]) -> fmt::Result {
-        self.0.encode_descriptor(name, help, None, MetricType::Info)?.encode_info(&labels)
-    }
-}
-
-/// Writes the series of one.
-struct Family<'a> {
-    encoder: MetricEncoder<'a>,
-    is_counter: bool,
-}
-
-impl Family<'_> {
-    /// The only one.
-    fn value(&mut self, value: impl Into<Value>) -> fmt::Result {
-        value.into().encode(&mut self.encoder, self.is_counter)
-    }
-
-    /// One of several.
-    fn labelled(&mut self, labels: &[(&str, &str)], value: impl Into<Value>) -> fmt::Result {
-        value.into().encode(&mut self.encoder.encode_family(&labels)?, self.is_counter)
-    }
-}
-
-/// A number of either kind.
-enum Value {
-    Whole(u64),
-    Real(f64),
-}
-
-impl Value {
-    fn encode(self, encoder: &mut MetricEncoder<'_>, is_counter: bool) -> fmt::Result {
-        match (self, is_counter) {
-            (Self::Whole(value), true) => encoder.encode_counter::<NoLabelSet, _, u64>(&value, None),
-            (Self::Real(value), true) => encoder.encode_counter::<NoLabelSet, _, u64>(&value, None),
-            (Self::Whole(value), false) => encoder.encode_gauge(&value),
-            (Self::Real(value), false) => encoder.encode_gauge(&value),
-        }
-    }
-}
-
-impl From<u64> for Value {
-    fn from(value: u64) -> Self {
-        Self::Whole(value)
-    }
-}
-
-impl From<f64> for Value {
-    fn from(value: f64) -> Self {
-        Self::Real(value)
-    }
 }

@@ -7,27 +7,27 @@
 
 mod answer;
 pub mod client;
+mod context;
 pub mod events;
 mod glob;
 pub mod limits;
 mod metrics;
 pub mod model;
-mod patience;
-mod process;
 pub mod query;
 mod render;
 mod routes;
+mod selection;
 mod server;
-mod socket;
+mod status;
 mod stream;
 mod thread;
 mod watcher;
+mod write_timeout;
 
 pub use self::{
+    context::{ControlContext, DaemonInfo},
     glob::Glob,
-    process::Accounts,
-    routes::Scope,
-    server::{Facts, Service, serve},
-    socket::{BindError, Listeners},
+    routes::Access,
+    server::serve,
     thread::Control,
 };

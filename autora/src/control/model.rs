@@ -250,7 +250,7 @@ pub struct OtherRouter {
 
 /// A line of `/v1/events`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Event {
+pub struct EventLine {
     /// When it happened.
     pub time: f64,
     /// Where; absent if it concerns the whole daemon.
@@ -261,13 +261,13 @@ pub struct Event {
     pub ifindex: Option<u32>,
     /// What happened.
     #[serde(flatten)]
-    pub what: Happening,
+    pub what: EventDetail,
 }
 
 /// What happened.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "kebab-case")]
-pub enum Happening {
+pub enum EventDetail {
     /// The first line: everything that happens from now on follows.
     Hello {
         /// Of this format.

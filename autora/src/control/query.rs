@@ -149,19 +149,19 @@ pub struct NoAnswer;
 
 /// Where questions are asked.
 #[derive(Clone, Debug)]
-pub struct Asker(mpsc::Sender<Query>);
+pub struct QueryClient(mpsc::Sender<Query>);
 
 /// Where they arrive.
 pub type Queries = mpsc::Receiver<Query>;
 
 /// Both ends.
 #[must_use]
-pub fn channel() -> (Asker, Queries) {
-    let (asker, queries) = mpsc::channel(QUERIES);
-    (Asker(asker), queries)
+pub fn channel() -> (QueryClient, Queries) {
+    let (event_loop, queries) = mpsc::channel(QUERIES);
+    (QueryClient(event_loop), queries)
 }
 
-impl Asker {
+impl QueryClient {
     /// What the daemon has counted.
     ///
     /// # Errors
@@ -179,7 +179,7 @@ impl Asker {
     pub async fn pages(&self, detail: Detail) -> Result<Pages, NoAnswer> {
         let mut indices = self.ask(Query::Indices).await?;
         indices.sort_unstable();
-        Ok(Pages { asker: self.clone(), indices, at: 0, detail })
+        Ok(Pages { event_loop: self.clone(), indices, at: 0, detail })
     }
 
     /// The interface of this name.
@@ -204,7 +204,7 @@ impl Asker {
 /// All interfaces, a page at a time.
 #[derive(Debug)]
 pub struct Pages {
-    asker: Asker,
+    event_loop: QueryClient,
     indices: Vec<IfIndex>,
     at: usize,
     detail: Detail,
@@ -224,6 +224,6 @@ impl Pages {
         }
         self.at = end;
         let detail = self.detail;
-        self.asker.ask(|reply| Query::Rows { indices, detail, reply }).await.map(Some)
+        self.event_loop.ask(|reply| Query::Rows { indices, detail, reply }).await.map(Some)
     }
 }

@@ -5,10 +5,10 @@ use std::{io, time::Duration};
 use autora_common::Reason as Packet;
 
 use super::{
-    events::{self, Place},
+    events::{self, InterfaceRef},
     model::{
-        Adverts, Event, Happening, Interface, LastAdvert, OtherRouter, Reason, SendFailures, Solicitations,
-        State, Withdrawn, seconds,
+        Adverts, EventDetail, EventLine, Interface, LastAdvert, OtherRouter, Reason, SendFailures,
+        Solicitations, State, Withdrawn, seconds,
     },
     query::Row,
 };
@@ -108,57 +108,57 @@ fn reasons(reasons: &[eligibility::Reason]) -> Vec<Reason> {
     reasons.iter().map(|reason| Reason { name: reason.name().into(), text: reason.to_string() }).collect()
 }
 
-pub(super) fn event(event: &events::Event) -> Event {
+pub(super) fn event(event: &events::Event) -> EventLine {
     let (interface, ifindex) = match &event.place {
-        Some(Place { index, name }) => (Some(name.clone()), Some(index.get())),
+        Some(InterfaceRef { index, name }) => (Some(name.clone()), Some(index.get())),
         None => (None, None),
     };
-    Event { time: seconds(event.at), interface, ifindex, what: happening(&event.what) }
+    EventLine { time: seconds(event.at), interface, ifindex, what: happening(&event.what) }
 }
 
-fn happening(what: &events::Happening) -> Happening {
+fn happening(what: &events::EventKind) -> EventDetail {
     match what {
-        events::Happening::Changed(change) => changed(change),
-        events::Happening::Sent { send, next_in } => Happening::RaSent {
+        events::EventKind::Changed(change) => changed(change),
+        events::EventKind::Sent { send, next_in } => EventDetail::RaSent {
             cause: send.cause.name().into(),
             source: send.source.get(),
             next_in_s: next_in.map(seconds),
         },
-        events::Happening::SendFailed { cause, error, failures } => Happening::RaFailed {
+        events::EventKind::SendFailed { cause, error, failures } => EventDetail::RaFailed {
             cause: cause.name().into(),
             error: error.clone(),
             in_a_row: (*failures).into(),
         },
-        events::Happening::Solicited { answer_in } => {
-            Happening::RsAccepted { answer_in_s: seconds(*answer_in) }
+        events::EventKind::Solicited { answer_in } => {
+            EventDetail::RsAccepted { answer_in_s: seconds(*answer_in) }
         }
-        events::Happening::Dropped(counters) => Happening::RsDropped {
+        events::EventKind::Dropped(counters) => EventDetail::RsDropped {
             dropped: counters
                 .iter()
                 .filter(|&(reason, count)| (is_drop(reason) || reason == Packet::Coalesced) && count > 0)
                 .map(|(reason, count)| (reason.name().into(), count))
                 .collect(),
         },
-        events::Happening::ForeignRouter(router) => Happening::OtherRouter {
+        events::EventKind::ForeignRouter(router) => EventDetail::OtherRouter {
             source: router.source,
             router_lifetime_s: seconds(router.router_lifetime),
         },
-        events::Happening::Stopping => Happening::Stopping,
+        events::EventKind::Stopping => EventDetail::Stopping,
     }
 }
 
-fn changed(change: &Change) -> Happening {
+fn changed(change: &Change) -> EventDetail {
     match change {
         Change::Serving(service) | Change::Carrier(service) => {
             let (source, prefix) = (service.source.get(), service.prefix.to_string());
             if service.carrier {
-                Happening::Serving { source, prefix }
+                EventDetail::Serving { source, prefix }
             } else {
-                Happening::Paused { source, prefix }
+                EventDetail::Paused { source, prefix }
             }
         }
-        Change::NotServing(why) => Happening::Refused { reasons: reasons(why) },
-        Change::NoLongerMatching => Happening::NoLongerMatching,
-        Change::Gone => Happening::Gone,
+        Change::NotServing(why) => EventDetail::Refused { reasons: reasons(why) },
+        Change::NoLongerMatching => EventDetail::NoLongerMatching,
+        Change::Gone => EventDetail::Gone,
     }
 }

@@ -11,12 +11,13 @@ use tokio::{
 use tracing::warn;
 
 use super::{
-    events::{Events, Happening},
+    context::{ControlContext, DaemonInfo},
+    events::{EventKind, Events},
     limits::{FAREWELL, STACK},
     query::{self, Queries, Query},
-    server::{Facts, Service, accept_local, accept_remote},
-    socket::{Listeners, SocketFile},
+    server::{accept_local, accept_remote},
 };
+use crate::sys::control_socket::{Listeners, SocketFile};
 
 /// The event loop's end.
 #[derive(Debug)]
@@ -42,21 +43,21 @@ impl Control {
     ///
     /// After the capabilities were given up: a thread has those of the one that starts it.
     #[must_use]
-    pub fn start(mut listeners: Listeners, facts: Facts) -> Self {
+    pub fn start(mut listeners: Listeners, info: DaemonInfo) -> Self {
         listeners.publish();
         let Listeners { local, remote } = listeners;
         let (local, file) = local.unzip();
         if local.is_none() && remote.is_none() {
             return Self::none();
         }
-        let (asker, queries) = query::channel();
+        let (event_loop, queries) = query::channel();
         let (ending, ends) = watch::channel(false);
         let (end, ended) = std::sync::mpsc::channel();
         let (first_word, has_begun) = std::sync::mpsc::channel();
         let events = Events::default();
-        let service = Service::new(facts, asker, events.clone(), ends);
+        let context = ControlContext::new(info, event_loop, events.clone(), ends);
         let spawned = thread::Builder::new().name("control".to_owned()).stack_size(STACK).spawn(move || {
-            if let Err(error) = run(local, remote, &service, &first_word) {
+            if let Err(error) = run(local, remote, &context, &first_word) {
                 warn!(%error, "the control socket does not work");
             }
             // The loop may have given up waiting.
@@ -84,7 +85,7 @@ impl Control {
 
     /// Tells whoever listens that the daemon has begun to stop.
     pub fn stopping(&self) {
-        self.events.tell(|| (None, Happening::Stopping));
+        self.events.tell(|| (None, EventKind::Stopping));
     }
 
     /// The daemon ends: the socket goes, and who listens gets the last lines, if that does not take long.
@@ -103,22 +104,22 @@ impl Control {
 fn run(
     local: Option<std::os::unix::net::UnixListener>,
     remote: Option<std::net::TcpListener>,
-    service: &Arc<Service>,
+    context: &Arc<ControlContext>,
     first_word: &std::sync::mpsc::Sender<()>,
 ) -> io::Result<()> {
     let runtime = runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
     runtime.block_on(async {
         if let Some(listener) = local {
-            tokio::spawn(accept_local(UnixListener::from_std(listener)?, Arc::clone(service)));
+            tokio::spawn(accept_local(UnixListener::from_std(listener)?, Arc::clone(context)));
         }
         if let Some(listener) = remote {
-            tokio::spawn(accept_remote(TcpListener::from_std(listener)?, Arc::clone(service)));
+            tokio::spawn(accept_remote(TcpListener::from_std(listener)?, Arc::clone(context)));
         }
         // The loop waits for it.
         _ = first_word.send(());
-        service.ended().await;
+        context.ended().await;
         let until = Instant::now() + FAREWELL;
-        while service.clients() > 0 && timeout_at(until, sleep(FAREWELL / 20)).await.is_ok() {}
+        while context.clients() > 0 && timeout_at(until, sleep(FAREWELL / 20)).await.is_ok() {}
         Ok(())
     })
 }

@@ -9,11 +9,11 @@ use autora_common::Reason;
 use tokio::time::sleep;
 
 use super::{
-    events::{Happening, Place},
+    context::ControlContext,
+    events::{EventKind, InterfaceRef},
     limits::WATCH_INTERVAL,
     query::{Detail, NoAnswer, Row},
     render,
-    server::Service,
 };
 use crate::{
     addr::IfIndex,
@@ -22,21 +22,21 @@ use crate::{
 };
 
 /// Sees to it that somebody watches, as long as somebody listens.
-pub(super) fn wake(service: &Arc<Service>) {
-    if !service.watched.swap(true, Ordering::SeqCst) {
-        tokio::spawn(watch(Arc::clone(service)));
+pub(super) fn wake(context: &Arc<ControlContext>) {
+    if !context.watched.swap(true, Ordering::SeqCst) {
+        tokio::spawn(watch(Arc::clone(context)));
     }
 }
 
-async fn watch(service: Arc<Service>) {
+async fn watch(context: Arc<ControlContext>) {
     let mut watcher = Watcher::default();
-    while service.events.are_wanted() {
+    while context.events.are_wanted() {
         // A loop that does not answer now may do so in a second.
-        _ = watcher.look(&service).await;
+        _ = watcher.look(&context).await;
         sleep(WATCH_INTERVAL).await;
     }
     // All of this happens on one thread, so nobody can have begun to listen since the last look.
-    service.watched.store(false, Ordering::SeqCst);
+    context.watched.store(false, Ordering::SeqCst);
 }
 
 /// What was seen last.
@@ -48,26 +48,26 @@ struct Watcher {
 
 impl Watcher {
     /// The interfaces are only gone through where the total says that there is news.
-    async fn look(&mut self, service: &Service) -> Result<(), NoAnswer> {
-        let totals = service.asker.overview().await?.packets;
+    async fn look(&mut self, context: &ControlContext) -> Result<(), NoAnswer> {
+        let totals = context.event_loop.overview().await?.packets;
         if self.totals == Some(totals) {
             return Ok(());
         }
-        let mut pages = service.asker.pages(Detail::Full).await?;
+        let mut pages = context.event_loop.pages(Detail::Full).await?;
         let before = std::mem::take(&mut self.interfaces);
         let is_first = self.totals.is_none();
         while let Some(rows) = pages.next().await? {
             for row in rows {
                 let Some(packets) = row.packets else { continue };
                 if !is_first {
-                    tell(service, &row, &packets, before.get(&row.index));
+                    tell(context, &row, &packets, before.get(&row.index));
                 }
                 let seen = packets.foreign.map(|router| router.seen);
                 self.interfaces.insert(row.index, (packets.counters, seen));
             }
         }
         if let Some(before) = self.totals.replace(totals) {
-            tell_of_others(service, &totals, &before);
+            tell_of_others(context, &totals, &before);
         }
         Ok(())
     }
@@ -75,31 +75,31 @@ impl Watcher {
 
 /// Tells what has come on one interface.
 fn tell(
-    service: &Service,
+    context: &ControlContext,
     row: &Row,
     packets: &InterfaceStats,
     before: Option<&(Counters, Option<Instant>)>,
 ) {
-    let place = || Some(Place { index: row.index, name: row.name.clone() });
+    let place = || Some(InterfaceRef { index: row.index, name: row.name.clone() });
     let (counted, seen) = before.copied().unwrap_or_default();
     let dropped = only(&since(&packets.counters, &counted), |reason| {
         render::is_drop(reason) || reason == Reason::Coalesced
     });
     if dropped != Counters::default() {
-        service.events.tell(|| (place(), Happening::Dropped(dropped)));
+        context.events.tell(|| (place(), EventKind::Dropped(dropped)));
     }
     if let Some(router) = packets.foreign
         && Some(router.seen) != seen
     {
-        service.events.tell(|| (place(), Happening::ForeignRouter(router)));
+        context.events.tell(|| (place(), EventKind::ForeignRouter(router)));
     }
 }
 
 /// Tells what has come elsewhere, on interfaces that are not served.
-fn tell_of_others(service: &Service, totals: &Counters, before: &Counters) {
+fn tell_of_others(context: &ControlContext, totals: &Counters, before: &Counters) {
     let dropped = only(&since(totals, before), |reason| reason == Reason::NotServed);
     if dropped != Counters::default() {
-        service.events.tell(|| (None, Happening::Dropped(dropped)));
+        context.events.tell(|| (None, EventKind::Dropped(dropped)));
     }
 }
 

@@ -8,8 +8,8 @@ use crate::{
     addr::IfIndex,
     config::Config,
     control::{
-        Accounts, Control, Facts, Listeners,
-        events::{Happening, Place},
+        Control, DaemonInfo,
+        events::{EventKind, InterfaceRef},
         query::{Detail, Overview, Query, Row},
     },
     engine::{
@@ -17,7 +17,7 @@ use crate::{
         advertiser::Answer,
         fleet::{Report, Send, View},
     },
-    sys::{clock, netlink},
+    sys::{clock, control_socket::Listeners, netlink, process_stats::ProcessStats},
 };
 
 /// What the loop's other parts have counted.
@@ -43,8 +43,8 @@ impl Desk {
     }
 
     /// Lets people in, if there is a way.
-    pub(super) fn open(listeners: Listeners, facts: Facts) -> Self {
-        Self { control: Control::start(listeners, facts), ..Self::closed() }
+    pub(super) fn open(listeners: Listeners, info: DaemonInfo) -> Self {
+        Self { control: Control::start(listeners, info), ..Self::closed() }
     }
 
     pub(super) async fn next_query(&mut self) -> Query {
@@ -83,8 +83,8 @@ impl Desk {
     pub(super) fn sent(&mut self, name: &str, send: &Send, next_in: Option<Duration>) {
         self.errors.remove(&send.index);
         self.control.events.tell(|| {
-            let what = Happening::Sent { send: Box::new(send.clone()), next_in };
-            (Some(Place { index: send.index, name: name.to_owned() }), what)
+            let what = EventKind::Sent { send: Box::new(send.clone()), next_in };
+            (Some(InterfaceRef { index: send.index, name: name.to_owned() }), what)
         });
     }
 
@@ -93,8 +93,8 @@ impl Desk {
             self.errors.insert(send.index, code);
         }
         self.control.events.tell(|| {
-            let what = Happening::SendFailed { cause: send.cause, error: error.to_string(), failures };
-            (Some(Place { index: send.index, name: name.to_owned() }), what)
+            let what = EventKind::SendFailed { cause: send.cause, error: error.to_string(), failures };
+            (Some(InterfaceRef { index: send.index, name: name.to_owned() }), what)
         });
     }
 
@@ -103,7 +103,7 @@ impl Desk {
         self.control.events.tell(|| {
             let (name, _) = fleet.schedule_of(index).unwrap_or_default();
             let answer_in = due.saturating_since(clock::now());
-            (Some(Place { index, name: name.to_owned() }), Happening::Solicited { answer_in })
+            (Some(InterfaceRef { index, name: name.to_owned() }), EventKind::Solicited { answer_in })
         });
     }
 
@@ -122,15 +122,15 @@ impl Desk {
 }
 
 /// What whoever looks in is told of this daemon. Opens files.
-pub(super) fn facts(config: &Config, outlet: &mut Outlet) -> Facts {
-    Facts {
+pub(super) fn info(config: &Config, outlet: &mut Outlet) -> DaemonInfo {
+    DaemonInfo {
         started: clock::now(),
         pattern: config.policy.pattern.clone(),
         parameters: config.parameters,
         send: config.send.to_string(),
         filter: outlet.filter_model(),
         metrics_per_interface: config.control.metrics_per_interface,
-        accounts: Accounts::open(),
+        process_stats: ProcessStats::open(),
     }
 }
 

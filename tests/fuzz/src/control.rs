@@ -6,7 +6,7 @@ use std::{net::Ipv6Addr, str, time::Duration};
 use autora::{
     addr::{IfIndex, LinkLocal, Prefix64},
     control::{
-        Accounts, Facts, Scope, Service,
+        Access, ControlContext, DaemonInfo,
         events::Events,
         limits::{ALIVE_INTERVAL, STALL_LIMIT},
         model::Filter,
@@ -19,6 +19,7 @@ use autora::{
         eligibility::{Reason, Service as Served},
         fleet::{Sent, Standing},
     },
+    sys::process_stats::ProcessStats,
 };
 use regex::Regex;
 use tokio::{
@@ -72,10 +73,10 @@ pub fn prepare() {
 /// The first of `bytes` says in how large pieces the others are written, and what may be seen.
 pub fn check(bytes: &[u8]) {
     let Some((&first, said)) = bytes.split_first() else { return };
-    let scope = if first & 0x80 == 0 { Scope::Everything } else { Scope::Metrics };
+    let access = if first & 0x80 == 0 { Access::Everything } else { Access::Metrics };
     let piece = usize::from(first & 0x7f) + 1;
     let runtime = runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
-    let answers = runtime.expect("a runtime").block_on(converse(said, piece, scope));
+    let answers = runtime.expect("a runtime").block_on(converse(said, piece, access));
     let most = (said.len() / SHORTEST_REQUEST + 1) * MOST_PER_REQUEST;
     assert!(answers.len() <= most, "{} bytes for {} bytes", answers.len(), said.len());
     check_answers(&answers);
@@ -83,13 +84,13 @@ pub fn check(bytes: &[u8]) {
 
 /// Says it all, and returns all that is answered until nothing comes any more. Then the client is gone, and the connection
 /// has to notice.
-async fn converse(said: &[u8], piece: usize, scope: Scope) -> Vec<u8> {
-    let (asker, queries) = channel();
+async fn converse(said: &[u8], piece: usize, access: Access) -> Vec<u8> {
+    let (event_loop, queries) = channel();
     let (_ending, ends) = watch::channel(false);
     tokio::spawn(answer(queries));
     let (ours, theirs) = duplex(ROOM);
     let connection = tokio::spawn(async move {
-        serve(theirs, &Service::new(facts(), asker, Events::default(), ends), scope).await;
+        serve(theirs, &ControlContext::new(info(), event_loop, Events::default(), ends), access).await;
     });
     let (mut reader, mut writer) = split(ours);
     let said = said.to_owned();
@@ -157,8 +158,8 @@ fn row(index: IfIndex) -> Row {
     }
 }
 
-fn facts() -> Facts {
-    Facts {
+fn info() -> DaemonInfo {
+    DaemonInfo {
         started: Instant::from_boot(Duration::ZERO),
         pattern: Regex::new("^vm[0-9]+$").expect("a regex"),
         parameters: Parameters {
@@ -171,7 +172,7 @@ fn facts() -> Facts {
         send: "packet".to_owned(),
         filter: Filter { mode: "ebpf".into(), program_id: Some(7) },
         metrics_per_interface: true,
-        accounts: Accounts::open(),
+        process_stats: ProcessStats::open(),
     }
 }
 

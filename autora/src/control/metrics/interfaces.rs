@@ -8,28 +8,28 @@ use hyper::body::Bytes;
 use prometheus_client::{collector::Collector, encoding::DescriptorEncoder};
 use tokio::time::sleep;
 
-use super::{CONTENT_TYPE, END, Families, Family, encode};
+use super::families::{CONTENT_TYPE, END, Families, Family, Value, encode};
 use crate::{
     control::{
-        answer::{self, Answer, Pieces},
+        answer::{self, Answer, PieceSender},
+        context::ControlContext,
         limits::SCRAPE_LIMIT,
         query::{Detail, NoAnswer, Row},
         render,
-        server::Service,
     },
     engine::{Instant, fleet::Sent},
     sys::{clock, filter::Counters},
 };
 
 /// `totals`, and what is told of each interface. One client at a time: whoever comes meanwhile waits.
-pub(super) fn answer(service: &Arc<Service>, totals: String) -> Answer {
-    let service = Arc::clone(service);
+pub(super) fn answer(context: &Arc<ControlContext>, totals: String) -> Answer {
+    let context = Arc::clone(context);
     let (pieces, answer) = answer::pieces(CONTENT_TYPE);
     tokio::spawn(async move {
         tokio::select! {
             // Whoever has gone away does not need it, and must not keep a place in the row.
             () = pieces.closed() => {}
-            () = write(&pieces, &service, totals) => {}
+            () = write(&pieces, &context, totals) => {}
             // A reader that is slow on purpose must not keep everybody else waiting.
             () = sleep(SCRAPE_LIMIT) => {}
         }
@@ -37,9 +37,9 @@ pub(super) fn answer(service: &Arc<Service>, totals: String) -> Answer {
     answer
 }
 
-async fn write(pieces: &Pieces, service: &Service, totals: String) {
-    let Ok(_room) = service.large_scrapes.acquire().await else { return };
-    let gathered = gather(service).await.map_err(|NoAnswer| std::io::ErrorKind::Interrupted.into());
+async fn write(pieces: &PieceSender, context: &ControlContext, totals: String) {
+    let Ok(_room) = context.large_scrapes.acquire().await else { return };
+    let gathered = gather(context).await.map_err(|NoAnswer| std::io::ErrorKind::Interrupted.into());
     let series = match gathered {
         Ok(series) => Arc::new(series),
         // Whoever went away does not need to know.
@@ -64,8 +64,8 @@ struct Series {
     packets: Option<Counters>,
 }
 
-async fn gather(service: &Service) -> Result<Vec<Series>, NoAnswer> {
-    let mut pages = service.asker.pages(Detail::Full).await?;
+async fn gather(context: &ControlContext) -> Result<Vec<Series>, NoAnswer> {
+    let mut pages = context.event_loop.pages(Detail::Full).await?;
     let mut series = Vec::new();
     while let Some(rows) = pages.next().await? {
         series.extend(rows.into_iter().map(Series::from));
@@ -165,7 +165,7 @@ impl Series {
 }
 
 impl Family<'_> {
-    fn of(&mut self, series: &Series, value: impl Into<super::Value>) -> fmt::Result {
+    fn of(&mut self, series: &Series, value: impl Into<Value>) -> fmt::Result {
         self.labelled(&[("interface", series.name.as_str())], value)
     }
 }

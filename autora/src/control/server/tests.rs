@@ -1,15 +1,22 @@
+use regex::Regex;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt, duplex},
     runtime,
+    sync::watch,
     time::timeout,
 };
 
-use super::{
-    super::{
+use super::*;
+use crate::{
+    control::{
+        DaemonInfo,
+        events::Events,
         limits::{ALIVE_INTERVAL, STALL_LIMIT},
+        model,
         query::{self, Overview, Query},
     },
-    *,
+    engine::{Instant, advertiser::Parameters},
+    sys::process_stats::ProcessStats,
 };
 
 /// What a client says, and the codes of the answers that it gets before the connection ends.
@@ -52,7 +59,7 @@ fn converse(said: &'static str) -> String {
     const QUIET: Duration = Duration::from_secs(1);
     let runtime = runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
     runtime.block_on(async {
-        let (asker, mut queries) = query::channel();
+        let (event_loop, mut queries) = query::channel();
         tokio::spawn(async move {
             while let Some(query) = queries.recv().await {
                 if let Query::Overview(reply) = query {
@@ -63,7 +70,12 @@ fn converse(said: &'static str) -> String {
         let (_ending, ends) = watch::channel(false);
         let (mut ours, theirs) = duplex(1_024);
         let connection = tokio::spawn(async move {
-            serve(theirs, &Service::new(facts(), asker, Events::default(), ends), Scope::Everything).await;
+            serve(
+                theirs,
+                &ControlContext::new(info(), event_loop, Events::default(), ends),
+                Access::Everything,
+            )
+            .await;
         });
         ours.write_all(said.as_bytes()).await.unwrap();
         let mut answers = Vec::new();
@@ -74,9 +86,9 @@ fn converse(said: &'static str) -> String {
     })
 }
 
-fn facts() -> Facts {
+fn info() -> DaemonInfo {
     let second = Duration::from_secs(1);
-    Facts {
+    DaemonInfo {
         started: Instant::from_boot(Duration::ZERO),
         pattern: Regex::new("^vm").unwrap(),
         parameters: Parameters {
@@ -89,6 +101,6 @@ fn facts() -> Facts {
         send: "packet".to_owned(),
         filter: model::Filter { mode: "ebpf".into(), program_id: None },
         metrics_per_interface: false,
-        accounts: Accounts::open(),
+        process_stats: ProcessStats::open(),
     }
 }

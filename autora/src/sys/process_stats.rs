@@ -9,34 +9,39 @@ use nix::{
     unistd::{SysconfVar, sysconf},
 };
 
-use crate::sys::clock;
+use super::clock;
 
-/// Where the kernel accounts for this process, held open: no file of `/proc` can be opened once the daemon is confined.
-/// Whatever could not be opened is left out.
+/// The files of `/proc` that account for this process, held open: none can be opened once the daemon is confined. What
+/// could not be opened is left out.
 #[derive(Debug)]
-pub struct Accounts {
+pub struct ProcessStats {
     stat: Option<File>,
     limits: Option<File>,
     fds: Option<Mutex<Dir>>,
 }
 
-/// What the accounts say; whatever they do not say is left out.
+/// What the process has used so far; `None` where the kernel does not say.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(super) struct Process {
-    pub(super) cpu_seconds: Option<f64>,
-    pub(super) resident_bytes: Option<u64>,
-    pub(super) virtual_bytes: Option<u64>,
-    /// As the time since 1970.
-    pub(super) started: Option<f64>,
-    pub(super) open_fds: Option<u64>,
-    pub(super) max_fds: Option<u64>,
+pub struct ProcessUsage {
+    /// CPU time of user and system.
+    pub cpu_seconds: Option<f64>,
+    /// Resident memory.
+    pub resident_bytes: Option<u64>,
+    /// Virtual memory.
+    pub virtual_bytes: Option<u64>,
+    /// Start, in seconds since 1970.
+    pub started: Option<f64>,
+    /// Open file descriptors.
+    pub open_fds: Option<u64>,
+    /// File descriptors that may be open.
+    pub max_fds: Option<u64>,
 }
 
 /// More than either file has. They are written anew for each read from their beginning, and one read gets them whole.
 const ROOM: usize = 4_096;
 
-impl Accounts {
-    /// Opens them.
+impl ProcessStats {
+    /// Opens the files.
     #[must_use]
     pub fn open() -> Self {
         let fds = Dir::open(
@@ -51,17 +56,19 @@ impl Accounts {
         }
     }
 
-    /// A look at this process.
-    pub(super) fn look(&self) -> Process {
-        let text = |file: &Option<File>| file.as_ref().and_then(|file| read(file).ok()).unwrap_or_default();
+    /// Returns the usage as it is now.
+    #[must_use]
+    pub fn read(&self) -> ProcessUsage {
+        let text =
+            |file: &Option<File>| file.as_ref().and_then(|file| text_of(file).ok()).unwrap_or_default();
         let number =
             |variable| sysconf(variable).ok().flatten().and_then(|number| u64::try_from(number).ok());
         let ticks = number(SysconfVar::CLK_TCK).unwrap_or(100);
         let page = number(SysconfVar::PAGE_SIZE).unwrap_or(4_096);
-        Process {
+        ProcessUsage {
             open_fds: self.open_fds(),
             max_fds: max_fds(&text(&self.limits)),
-            ..Process::of_stat(&text(&self.stat), ticks, page).unwrap_or_default()
+            ..ProcessUsage::of_stat(&text(&self.stat), ticks, page).unwrap_or_default()
         }
     }
 
@@ -72,13 +79,13 @@ impl Accounts {
     }
 }
 
-fn read(file: &File) -> io::Result<String> {
+fn text_of(file: &File) -> io::Result<String> {
     let mut bytes = [0; ROOM];
     let len = file.read_at(&mut bytes, 0)?;
     Ok(String::from_utf8_lossy(&bytes[..len]).into_owned())
 }
 
-impl Process {
+impl ProcessUsage {
     /// Reads a line of `/proc/pid/stat` (`proc_pid_stat(5)`, whose fields count from 1).
     fn of_stat(stat: &str, ticks: u64, page: u64) -> Option<Self> {
         // The second field is a name in parentheses, which may hold anything.
@@ -110,17 +117,17 @@ mod tests {
     fn a_name_may_hold_anything() {
         let fields: Vec<_> = (3..=52).map(|number| number.to_string()).collect();
         let stat = format!("7 (a) b (c) {}", fields.join(" "));
-        let process = Process::of_stat(&stat, 100, 4_096).unwrap();
+        let process = ProcessUsage::of_stat(&stat, 100, 4_096).unwrap();
         assert_eq!(process.cpu_seconds, Some(0.29));
         assert_eq!((process.virtual_bytes, process.resident_bytes), (Some(23), Some(24 * 4_096)));
-        assert_eq!(Process::of_stat("7 (a", 100, 4_096), None);
+        assert_eq!(ProcessUsage::of_stat("7 (a", 100, 4_096), None);
     }
 
     #[test]
     fn this_process_has_all_of_it() {
-        let accounts = Accounts::open();
-        let open_fds = accounts.look().open_fds.unwrap();
-        let process = accounts.look();
+        let stats = ProcessStats::open();
+        let open_fds = stats.read().open_fds.unwrap();
+        let process = stats.read();
         assert!(process.resident_bytes.unwrap() > 100_000, "{process:?}");
         // Other tests open and close files meanwhile.
         assert!(open_fds >= 3 && process.open_fds.unwrap() >= 3 && process.max_fds.unwrap() >= open_fds);

@@ -1,4 +1,4 @@
-//! The listening sockets: the Unix socket with its permissions, and the address for metrics.
+//! The listening sockets of the control API: the Unix socket with its permissions, and the address for metrics.
 
 use std::{
     fs::{self, DirBuilder, Permissions},
@@ -15,7 +15,7 @@ use nix::unistd::Group;
 use socket2::{Domain, SockAddr, Socket, Type};
 use tracing::warn;
 
-use crate::{config::ControlConfig, error};
+use crate::error;
 
 /// Whoever owns the socket and its group may connect: that takes write permission (`unix(7)`).
 const MODE: u32 = 0o660;
@@ -26,8 +26,8 @@ const DIRECTORY_MODE: u32 = 0o755;
 /// What the control thread listens on.
 #[derive(Debug)]
 pub struct Listeners {
-    pub(super) local: Option<(UnixListener, SocketFile)>,
-    pub(super) remote: Option<TcpListener>,
+    pub(crate) local: Option<(UnixListener, SocketFile)>,
+    pub(crate) remote: Option<TcpListener>,
 }
 
 /// Why there is no socket.
@@ -48,13 +48,14 @@ pub enum BindError {
 }
 
 impl Listeners {
-    /// Opens what `config` asks for. What cannot be had is worth one warning: advertisements matter more.
+    /// Opens the Unix socket `socket`, given to `group` if one is named, and a TCP socket for metrics at `metrics`. What
+    /// cannot be had is worth one warning: advertisements matter more.
     ///
     /// Before capabilities are given up: root's include those to give the socket to a group, and to take a low port.
     #[must_use]
-    pub fn open(config: &ControlConfig) -> Self {
-        let local = config.socket.as_deref().and_then(|path| {
-            bind(path, config.group.as_deref())
+    pub fn open(socket: Option<&Path>, group: Option<&str>, metrics: Option<SocketAddr>) -> Self {
+        let local = socket.and_then(|path| {
+            bind(path, group)
                 .inspect_err(|error| {
                     warn!(
                         socket = %path.display(),
@@ -64,7 +65,7 @@ impl Listeners {
                 })
                 .ok()
         });
-        let remote = config.metrics_listen.and_then(|address| {
+        let remote = metrics.and_then(|address| {
             listen(address)
                 .inspect_err(|error| warn!(%address, %error, "no metrics there: see --metrics-listen"))
                 .ok()
@@ -73,7 +74,7 @@ impl Listeners {
     }
 
     /// Puts the socket under its name. Only whoever has the runtime directory to himself may do that.
-    pub(super) fn publish(&mut self) {
+    pub(crate) fn publish(&mut self) {
         if let Some((_, file)) = &mut self.local
             && let Err(error) = file.publish()
         {
@@ -102,10 +103,9 @@ fn bind(path: &Path, group: Option<&str>) -> Result<(UnixListener, SocketFile), 
     let listener = UnixListener::bind(&file.present)?;
     fs::set_permissions(&file.present, Permissions::from_mode(MODE))?;
     if let Some(name) = group {
-        let group = Group::from_name(name).map_err(io::Error::from)?;
-        let group = group.ok_or_else(|| BindError::NoGroup(name.to_owned()))?;
-        chown(&file.present, None, Some(group.gid.as_raw()))
-            .map_err(|error| BindError::Group(name.to_owned(), error))?;
+        let gid = Group::from_name(name).map_err(io::Error::from)?;
+        let gid = gid.ok_or_else(|| BindError::NoGroup(name.to_owned()))?.gid.as_raw();
+        chown(&file.present, None, Some(gid)).map_err(|error| BindError::Group(name.to_owned(), error))?;
     }
     listener.set_nonblocking(true)?;
     Ok((listener, file))
@@ -139,7 +139,7 @@ fn is_answered(path: &Path) -> io::Result<bool> {
 
 /// The socket's place in the file system; gone when this is dropped.
 #[derive(Debug)]
-pub(super) struct SocketFile {
+pub(crate) struct SocketFile {
     path: PathBuf,
     /// Where it is now: under its name, or not yet.
     present: PathBuf,
@@ -174,26 +174,21 @@ mod tests {
 
     use super::*;
 
-    fn config(socket: &Path) -> ControlConfig {
-        ControlConfig {
-            socket: Some(socket.to_owned()),
-            group: None,
-            metrics_listen: None,
-            metrics_per_interface: false,
-        }
+    fn open(socket: &Path) -> Listeners {
+        Listeners::open(Some(socket), None, None)
     }
 
     #[test]
     fn a_socket_takes_the_place_of_a_stale_one_and_not_of_one_in_use() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("made/control.sock");
-        let mut first = Listeners::open(&config(&path));
+        let mut first = open(&path);
         assert!(!path.exists(), "not before the directory is known to be ours");
         first.publish();
         assert_eq!(fs::metadata(&path).unwrap().mode() & 0o7777, MODE);
         assert_eq!(fs::metadata(path.parent().unwrap()).unwrap().mode() & 0o7777, DIRECTORY_MODE);
 
-        let mut second = Listeners::open(&config(&path));
+        let mut second = open(&path);
         second.publish();
         assert!(second.local.is_none() && UnixStream::connect(&path).is_ok(), "it is in use");
 
@@ -202,7 +197,7 @@ mod tests {
         drop(listener);
         std::mem::forget(file);
         assert!(UnixStream::connect(&path).is_err());
-        let mut third = Listeners::open(&config(&path));
+        let mut third = open(&path);
         third.publish();
         assert!(third.local.is_some() && UnixStream::connect(&path).is_ok());
         drop(third);
@@ -214,14 +209,11 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("file");
         fs::write(&file, "").unwrap();
-        let no_group =
-            ControlConfig { group: Some("no such group".to_owned()), ..config(&file.with_file_name("s")) };
-        let too_long = config(&directory.path().join("x".repeat(200)));
-        for impossible in [config(&file.join("control.sock")), no_group] {
-            assert!(Listeners::open(&impossible).local.is_none(), "{impossible:?}");
-        }
-        for unfit in [too_long, config(&file)] {
-            let mut listeners = Listeners::open(&unfit);
+        let socket = file.with_file_name("s");
+        assert!(open(&file.join("control.sock")).local.is_none());
+        assert!(Listeners::open(Some(&socket), Some("no such group"), None).local.is_none());
+        for unfit in [directory.path().join("x".repeat(200)), file.clone()] {
+            let mut listeners = open(&unfit);
             listeners.publish();
             assert!(listeners.local.is_none(), "{unfit:?}");
         }

@@ -15,13 +15,13 @@ use super::limits::STALL_LIMIT;
 
 /// A connection whose writes fail when nothing of them has gone for [`STALL_LIMIT`].
 #[derive(Debug)]
-pub(super) struct Patient<Io> {
+pub(super) struct WriteTimeout<Io> {
     io: Io,
     /// Runs while a write waits.
     limit: Option<Pin<Box<Sleep>>>,
 }
 
-impl<Io> Patient<Io> {
+impl<Io> WriteTimeout<Io> {
     pub(super) const fn new(io: Io) -> Self {
         Self { io, limit: None }
     }
@@ -37,7 +37,7 @@ impl<Io> Patient<Io> {
     }
 }
 
-impl<Io: AsyncRead + Unpin> AsyncRead for Patient<Io> {
+impl<Io: AsyncRead + Unpin> AsyncRead for WriteTimeout<Io> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -47,7 +47,7 @@ impl<Io: AsyncRead + Unpin> AsyncRead for Patient<Io> {
     }
 }
 
-impl<Io: AsyncWrite + Unpin> AsyncWrite for Patient<Io> {
+impl<Io: AsyncWrite + Unpin> AsyncWrite for WriteTimeout<Io> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let done = Pin::new(&mut self.io).poll_write(cx, bytes);
         self.bounded(done, cx)

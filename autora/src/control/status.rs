@@ -1,0 +1,67 @@
+//! `/v1/status`: the daemon as a whole.
+
+use autora_common::Reason as Packet;
+
+use super::{
+    context::ControlContext,
+    model::{self, Adverts, Netlink, OtherRouters, Settings, States, Status, seconds},
+    query::{Detail, NoAnswer},
+    render,
+};
+use crate::sys::clock;
+
+/// The daemon as a whole. The interfaces are counted here, and not where it would hold up the event loop.
+pub(super) async fn status(context: &ControlContext) -> Result<Status, NoAnswer> {
+    let overview = context.event_loop.overview().await?;
+    let info = &context.info;
+    let max_interval = info.parameters.max_interval;
+    let heard_others = overview.packets.get(Packet::ForeignAdvertisement) > 0;
+    let mut pages = context.event_loop.pages(if heard_others { Detail::Full } else { Detail::Brief }).await?;
+    let (mut interfaces, mut refused, mut overdue, mut other_routers) =
+        (States::default(), model::Counts::new(), 0, 0);
+    while let Some(rows) = pages.next().await? {
+        let now = clock::now();
+        for row in rows {
+            interfaces.add(render::state(row.standing));
+            for reason in &row.reasons {
+                *refused.entry(reason.name().into()).or_default() += 1;
+            }
+            overdue += u64::from(row.is_overdue(max_interval, now));
+            let router = row.packets.and_then(|packets| packets.foreign);
+            other_routers += u64::from(router.is_some_and(|router| render::is_present(&router, now)));
+        }
+    }
+    Ok(Status {
+        version: env!("CARGO_PKG_VERSION").into(),
+        pid: std::process::id(),
+        time: seconds(clock::wall()),
+        uptime_s: seconds(clock::now().saturating_since(info.started)),
+        settings: Settings {
+            interface_regex: info.pattern.to_string(),
+            min_ra_interval_s: seconds(info.parameters.min_interval),
+            max_ra_interval_s: seconds(max_interval),
+            router_lifetime_s: seconds(info.parameters.router_lifetime),
+            send: info.send.clone(),
+        },
+        filter: info.filter.clone(),
+        interfaces,
+        refused,
+        overdue,
+        ra_sent: Adverts {
+            unsolicited: overview.unsolicited,
+            solicited: overview.solicited,
+            finals: overview.finals,
+        },
+        ra_send_failures: overview.send_failures,
+        rs: render::solicitations(overview.solicited, &overview.packets),
+        socket_drops: overview.socket_drops.map(u64::from),
+        other_routers: OtherRouters {
+            advertisements: overview.packets.get(Packet::ForeignAdvertisement),
+            invalid: overview.packets.get(Packet::InvalidAdvertisement),
+            interfaces: other_routers,
+        },
+        netlink: Netlink { resyncs: overview.resyncs, overruns: overview.overruns },
+        state_save_failures: overview.state_save_failures,
+        control_clients: u64::try_from(context.clients()).unwrap_or(u64::MAX),
+    })
+}
