@@ -11,10 +11,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use nix::unistd::Group;
 use socket2::{Domain, SockAddr, Socket, Type};
 use tracing::warn;
 
+use super::group;
 use crate::error;
 
 /// Whoever owns the socket and its group may connect: that takes write permission (`unix(7)`).
@@ -37,7 +37,7 @@ pub enum BindError {
     #[error("another daemon listens there")]
     InUse,
     /// There is no such group.
-    #[error("there is no group {0}")]
+    #[error("there is no group {0} in /etc/group; one from elsewhere can be given by its number")]
     NoGroup(String),
     /// It could not be given to the group.
     #[error("it cannot be given to the group {0}: run as a member of it (SupplementaryGroups= in a unit)")]
@@ -103,8 +103,7 @@ fn bind(path: &Path, group: Option<&str>) -> Result<(UnixListener, SocketFile), 
     let listener = UnixListener::bind(&file.present)?;
     fs::set_permissions(&file.present, Permissions::from_mode(MODE))?;
     if let Some(name) = group {
-        let gid = Group::from_name(name).map_err(io::Error::from)?;
-        let gid = gid.ok_or_else(|| BindError::NoGroup(name.to_owned()))?.gid.as_raw();
+        let gid = group::id_of(name)?.ok_or_else(|| BindError::NoGroup(name.to_owned()))?;
         chown(&file.present, None, Some(gid)).map_err(|error| BindError::Group(name.to_owned(), error))?;
     }
     listener.set_nonblocking(true)?;

@@ -3,6 +3,7 @@
 pub mod clock;
 pub mod control_socket;
 pub mod filter;
+pub mod group;
 pub mod heap;
 mod icmp6_filter;
 pub mod netlink;

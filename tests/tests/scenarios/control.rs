@@ -188,6 +188,21 @@ fn the_group_may_look_in_and_nobody_else() {
     assert!(daemon.lines_with(&["no control socket"]).is_empty());
 }
 
+/// The file `/etc/group` is what counts: a statically linked daemon can ask no other source of groups.
+#[test]
+fn the_group_may_be_a_number_and_an_unknown_one_costs_nothing_but_the_socket() {
+    let (_daemon, control, _lines, host) = scene(&["--control-group=60"]);
+    assert_eq!(fs::metadata(control.path()).expect("it is there").gid(), 60);
+
+    let mut daemon = Daemon::start(&host, &rarely(&["--control-group=nosuchgroup"]));
+    daemon.wait_serving("vm1", SOON);
+    let warnings = daemon.lines_with(&["no control socket"]);
+    assert!(warnings.len() == 1 && warnings[0].contains("there is no group nosuchgroup"), "{warnings:?}");
+    assert!(!daemon.control().path().exists());
+    daemon.signal(Signal::SIGTERM);
+    assert_eq!(daemon.wait_exit(SOON), 0);
+}
+
 #[test]
 fn the_socket_goes_with_its_daemon_and_a_stale_one_is_replaced() {
     let host = Namespace::host();
