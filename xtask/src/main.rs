@@ -3,39 +3,45 @@
 //! Each task brings about what it needs by itself (`demo` and `test` set the machine up, build the filter, build
 //! the daemon), so that any of them may be the first command ever run on a machine. A task that finds everything in
 //! place is quick and says little.
+//!
+//! The rooms, top to bottom; each imports only what stands below it:
+//!
+//! ```text
+//! check      what a change must pass: `test` and its steps, `conformance`
+//! lab        what shows, measures and tries the daemon: `demo`, `bench`, `fuzz`, `vm-test`, `kernels`, `service-test`
+//! release    what others get: `package`, `dist`, `man`, `completions`, `notices`, `release-version`, `deny`
+//! build      what is compiled: `build-ebpf`, `build` (as it is shipped), and the tests (not optimised)
+//! setup      what the machine has to have: `setup`; apt, LLVM, tools that cargo compiles
+//! workspace, process, ui, outcome, neighbours      the ground: folders, programs, the terminal, results, a kernel's limit
+//! ```
+//!
+//! Two ways of compiling: `build`, `package`, `dist`, `bench` and the virtual machines take the release profile (fat LTO, linked
+//! statically), `test` and `demo` the one of `cargo build`, and each crate is compiled once in either.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command-line tool speaks on its terminal")]
 
-mod bench;
 mod build;
-mod build_ebpf;
-mod conformance;
-mod crates;
-mod demo;
-mod deny;
-mod dist;
-mod fuzz;
-mod manual;
+mod check;
+mod lab;
 mod neighbours;
-mod notices;
-mod object;
 mod outcome;
-mod package;
 mod process;
-mod release_version;
-mod sbom;
-mod service_test;
+mod release;
 mod setup;
-mod test;
 mod ui;
-mod vm;
 mod workspace;
 
 use std::process::ExitCode;
 
 use clap::Parser;
 
-use crate::workspace::Workspace;
+use crate::{
+    build::{daemon, filter},
+    check::conformance,
+    lab::{bench, demo, fuzz, service, vm},
+    release::{deny, dist, manual, notices, package, version},
+    workspace::Workspace,
+};
 
 /// Development tasks of autora.
 #[derive(Debug, Parser)]
@@ -47,12 +53,12 @@ enum Task {
     BuildEbpf,
     /// Build the release daemon with the filter in it
     Build,
-    /// Format, clippy, unit tests, release build, tests against the real kernel
-    Test(test::Args),
+    /// Format, clippy, unit tests, tests against the real kernel
+    Test(check::Args),
     /// Fuzz targets, the simulation and the leak test, for long
     Fuzz(fuzz::Args),
-    /// Write CONFORMANCE.md: each rule of the RFCs with the test that shows it
-    Conformance(conformance::Args),
+    /// Check CONFORMANCE.md: each rule of the RFCs has the test that shows it, or a reason
+    Conformance,
     /// Write the manual pages to target/man
     Man,
     /// Write completions for bash, zsh and fish to target/completions
@@ -66,7 +72,7 @@ enum Task {
     /// Make a release in target/dist: package, tarball, bill of materials, checksums
     Dist,
     /// Print the version that a tag stands for, and give it to crates and package
-    ReleaseVersion(release_version::Args),
+    ReleaseVersion(version::Args),
     /// Check licences, versions and origins of all crates, and advisories about them
     Deny(deny::Args),
     /// Show the main job in network namespaces: guests get an address and a route
@@ -83,18 +89,18 @@ fn main() -> ExitCode {
     let workspace = Workspace::locate();
     let done = match Task::parse() {
         Task::Setup(args) => setup::run(&workspace, &args),
-        Task::BuildEbpf => build_ebpf::run(&workspace).map(|()| ExitCode::SUCCESS),
-        Task::Build => build::run(&workspace).map(|_| ExitCode::SUCCESS),
-        Task::Test(args) => Ok(test::run(&workspace, &args)),
+        Task::BuildEbpf => filter::run(&workspace).map(|()| ExitCode::SUCCESS),
+        Task::Build => daemon::run(&workspace).map(|_| ExitCode::SUCCESS),
+        Task::Test(args) => Ok(check::run(&workspace, &args)),
         Task::Fuzz(args) => fuzz::run(&workspace, &args),
-        Task::Conformance(args) => conformance::run(&workspace, &args).map(|()| ExitCode::SUCCESS),
+        Task::Conformance => conformance::run(&workspace).map(|()| ExitCode::SUCCESS),
         Task::Man => manual::man(&workspace).map(|()| ExitCode::SUCCESS),
         Task::Completions => manual::completions(&workspace).map(|()| ExitCode::SUCCESS),
         Task::Notices => notices::run(&workspace).map(|()| ExitCode::SUCCESS),
         Task::Package => package::build(&workspace).map(|_| ExitCode::SUCCESS),
-        Task::ServiceTest => service_test::run(&workspace).map(|()| ExitCode::SUCCESS),
+        Task::ServiceTest => service::run(&workspace).map(|()| ExitCode::SUCCESS),
         Task::Dist => dist::run(&workspace).map(|()| ExitCode::SUCCESS),
-        Task::ReleaseVersion(args) => release_version::run(&workspace, &args).map(|()| ExitCode::SUCCESS),
+        Task::ReleaseVersion(args) => version::run(&workspace, &args).map(|()| ExitCode::SUCCESS),
         Task::Deny(args) => deny::run(&workspace, &args).map(|()| ExitCode::SUCCESS),
         Task::Demo => demo::run(&workspace).map(|never| match never {}),
         Task::VmTest(args) => vm::guest(&workspace, &args),

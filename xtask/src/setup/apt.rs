@@ -4,7 +4,6 @@ use std::{fs, os::unix::process::CommandExt, process::Command};
 
 use anyhow::{Result, bail};
 
-use super::needs::Remedy;
 use crate::{process, workspace::Workspace};
 
 /// What is known of the package lists of this machine.
@@ -27,18 +26,6 @@ impl Lists {
             entries.flatten().any(|entry| entry.file_name().to_string_lossy().contains("_Packages"))
         });
         if any { Self::Fresh } else { Self::AsTheyAre }
-    }
-}
-
-/// How to get a package here; `None` if not from this distribution.
-pub(crate) fn offer(package: &str, lists: Lists) -> Option<Remedy> {
-    if !is_here() {
-        return None;
-    }
-    match (candidate(package), lists) {
-        (Some(_), _) => Some(Remedy::Packages(vec![package.to_owned()])),
-        (None, Lists::AsTheyAre) => Some(Remedy::PackageLists),
-        (None, Lists::Fresh) => None,
     }
 }
 

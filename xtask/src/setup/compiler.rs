@@ -11,8 +11,8 @@ use std::{
 };
 
 use super::apt::{self, Lists};
-use super::linker;
-use super::needs::Remedy;
+use super::llvm;
+use super::remedy::Remedy;
 use crate::process;
 
 /// Rustup's name of the compiler. One of a certain day, as later ones come with an LLVM that neither bpf-linker nor
@@ -20,7 +20,7 @@ use crate::process;
 const NIGHTLY: &str = "nightly-2026-05-20";
 
 /// How rustup installs it.
-pub(crate) const NIGHTLY_INSTALL: &[&str] =
+const NIGHTLY_INSTALL: &[&str] =
     &["toolchain", "install", NIGHTLY, "--profile", "minimal", "--component", "rust-src"];
 
 const TARGET: &str = "bpfel-unknown-none";
@@ -32,6 +32,13 @@ const DEBIAN: [[&str; 2]; 2] = [["rustc-web", "libstd-rust-web-dev-bpf"], ["rust
 pub(crate) struct Compiler {
     pub(crate) kind: Kind,
     pub(crate) about: About,
+}
+
+/// What compiles the filter.
+#[derive(Debug)]
+pub(crate) struct Toolchain {
+    pub(crate) compiler: Compiler,
+    pub(crate) linker: PathBuf,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -97,7 +104,7 @@ fn system() -> Option<Compiler> {
                 && name.extension().is_some_and(|ext| ext == "rlib")
         })
     });
-    (has_core && is_new_enough(&about.release) && linker::reads(about.llvm))
+    (has_core && is_new_enough(&about.release) && llvm::reads(about.llvm))
         .then_some(Compiler { kind: Kind::System(rustc), about })
 }
 
@@ -111,7 +118,7 @@ fn nightly() -> Option<Compiler> {
     let about = ask(&mut run(&["-vV"]))?;
     let sysroot = process::query(&mut run(&["--print", "sysroot"]))?;
     let sources = Path::new(sysroot.trim()).join("lib/rustlib/src/rust/library");
-    (sources.join("core").is_dir() && is_new_enough(&about.release) && linker::reads(about.llvm))
+    (sources.join("core").is_dir() && is_new_enough(&about.release) && llvm::reads(about.llvm))
         .then_some(Compiler { kind: Kind::Nightly(sources), about })
 }
 
@@ -147,7 +154,7 @@ pub(crate) fn remedy(lists: Lists) -> Remedy {
         }
     }
     if process::which("rustup").is_some() {
-        return Remedy::Nightly;
+        return Remedy::Rustup(NIGHTLY_INSTALL);
     }
     Remedy::ByHand(format!(
         "no Rust compiler for {TARGET}: neither does this distribution package one of at least {} with its core \
@@ -162,8 +169,8 @@ fn debian_packages([rustc, core]: [&str; 2]) -> Option<Vec<String>> {
     if apt::candidate(rustc)? != version || !is_new_enough(&version) {
         return None;
     }
-    let llvm = apt::llvm_behind(&[rustc, core]).filter(|&llvm| linker::reads(llvm))?;
-    let headers = linker::llvm_package(llvm);
+    let major = apt::llvm_behind(&[rustc, core]).filter(|&major| llvm::reads(major))?;
+    let headers = llvm::package(major);
     apt::candidate(&headers)?;
     Some(vec![rustc.to_owned(), core.to_owned(), headers])
 }

@@ -1,17 +1,17 @@
 //! What is needed, whether it is here, and what helps if it is not.
 
 use std::{
-    fmt,
     path::PathBuf,
     process::{Command, Stdio},
 };
 
-use super::Toolchain;
 use super::apt::{self, Lists};
-use super::cargo_fuzz;
-use super::compiler::{self, Compiler};
-use super::linker::{self, Llvm};
+use super::cargo_tool::{BPF_LINKER, CARGO_FUZZ, CargoTool};
+use super::compiler::{self, Compiler, Toolchain};
+use super::linker;
+use super::llvm::{self, Llvm};
 use super::prometheus;
+use super::remedy::Remedy;
 use crate::{process, workspace::Workspace};
 
 /// How much is asked for; each includes the one before.
@@ -39,48 +39,6 @@ pub(crate) enum State {
     Missing(Remedy),
 }
 
-/// What to do about something missing.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Remedy {
-    /// Fetch the package lists: what they offer is not known.
-    PackageLists,
-    /// Install these packages.
-    Packages(Vec<String>),
-    /// Add this component to the toolchain in use.
-    Component(&'static str),
-    /// Install rustup's nightly with the sources of `core`.
-    Nightly,
-    /// Compile bpf-linker against this LLVM.
-    Linker(Llvm),
-    /// Compile cargo-fuzz.
-    CargoFuzz,
-    /// Unpack Prometheus.
-    Prometheus,
-    /// A person has to; the sentence says what.
-    ByHand(String),
-    /// What it takes shows when something else is there.
-    Later,
-}
-
-impl fmt::Display for Remedy {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::PackageLists => write!(f, "sudo apt-get update, then look again"),
-            Self::Packages(names) => {
-                let names: Vec<&str> = names.iter().map(String::as_str).collect();
-                f.write_str(&apt::by_hand(&names))
-            }
-            Self::Component(name) => write!(f, "rustup component add {name}"),
-            Self::Nightly => write!(f, "rustup {}", compiler::NIGHTLY_INSTALL.join(" ")),
-            Self::Linker(_) => write!(f, "cargo xtask setup"),
-            Self::Prometheus => write!(f, "cargo xtask setup --tests"),
-            Self::CargoFuzz => write!(f, "cargo xtask setup --fuzz"),
-            Self::ByHand(what) => f.write_str(what),
-            Self::Later => write!(f, "after the others"),
-        }
-    }
-}
-
 /// A look at the machine.
 #[derive(Debug)]
 pub(crate) struct Survey {
@@ -105,6 +63,18 @@ const PROGRAMS: [Program; 10] = [
     Program("c++", "g++", "--version", Scope::Fuzz),
 ];
 
+/// A component of the Rust toolchain, the subcommand of cargo that it brings, and how rustup adds it.
+struct Component {
+    name: &'static str,
+    subcommand: &'static str,
+    add: &'static [&'static str],
+}
+
+const COMPONENTS: [Component; 2] = [
+    Component { name: "rustfmt", subcommand: "fmt", add: &["component", "add", "rustfmt"] },
+    Component { name: "clippy", subcommand: "clippy", add: &["component", "add", "clippy"] },
+];
+
 impl Survey {
     pub(crate) fn take(workspace: &Workspace, scope: Scope, lists: Lists) -> Self {
         let compiler = Compiler::find();
@@ -114,16 +84,17 @@ impl Survey {
             PROGRAMS.iter().filter(|program| program.3 <= scope).map(|program| program_need(program, lists)),
         );
         if scope >= Scope::Tests {
-            needs.extend(
-                [("rustfmt", "fmt"), ("clippy", "clippy")]
-                    .map(|names| component_need(workspace, names, lists)),
-            );
+            needs.extend(COMPONENTS.iter().map(|component| component_need(workspace, component, lists)));
             needs.push(prometheus_need(workspace, lists));
         }
         if scope >= Scope::Fuzz {
-            needs.push(cargo_fuzz_need(workspace));
+            needs.push(if CARGO_FUZZ.is_here(workspace) {
+                Need::of(&CARGO_FUZZ, workspace)
+            } else {
+                Need { name: CARGO_FUZZ.name, state: State::Missing(Remedy::CargoFuzz) }
+            });
         }
-        let toolchain = compiler.map(|compiler| Toolchain { compiler, linker: linker::path(workspace) });
+        let toolchain = compiler.map(|compiler| Toolchain { compiler, linker: BPF_LINKER.path(workspace) });
         Self { needs, toolchain }
     }
 
@@ -137,6 +108,12 @@ impl Survey {
 }
 
 impl Need {
+    /// A tool that is there.
+    fn of(tool: &CargoTool, workspace: &Workspace) -> Self {
+        let state = State::Found { version: tool.version.to_owned(), place: tool.path(workspace) };
+        Self { name: tool.name, state }
+    }
+
     pub(crate) fn is_found(&self) -> bool {
         self.remedy().is_none()
     }
@@ -161,7 +138,7 @@ fn compiler_need(compiler: Option<&Compiler>, lists: Lists) -> Need {
 fn linker_needs(workspace: &Workspace, compiler: Option<&Compiler>, lists: Lists) -> Vec<Need> {
     let missing = |name, remedy| Need { name, state: State::Missing(remedy) };
     let Some(major) = compiler.map(|compiler| compiler.about.llvm) else {
-        return vec![missing("bpf-linker", Remedy::Later)];
+        return vec![missing(BPF_LINKER.name, Remedy::Later)];
     };
     let llvm = Llvm::find(major);
     let have_llvm = llvm.as_ref().map(|llvm| Need {
@@ -169,33 +146,32 @@ fn linker_needs(workspace: &Workspace, compiler: Option<&Compiler>, lists: Lists
         state: State::Found { version: llvm.version(), place: llvm.prefix.clone() },
     });
     if linker::is_here(workspace, major) {
-        let version = linker::VERSION.to_owned();
-        let linker =
-            Need { name: "bpf-linker", state: State::Found { version, place: linker::path(workspace) } };
-        return have_llvm.into_iter().chain([linker]).collect();
+        return have_llvm.into_iter().chain([Need::of(&BPF_LINKER, workspace)]).collect();
     }
     let remedy = llvm.map_or(Remedy::Later, Remedy::Linker);
-    let llvm = have_llvm.unwrap_or_else(|| missing("LLVM", linker::llvm_remedy(major, lists)));
-    vec![llvm, missing("bpf-linker", remedy)]
+    let llvm = have_llvm.unwrap_or_else(|| missing("LLVM", llvm_remedy(major, lists)));
+    vec![llvm, missing(BPF_LINKER.name, remedy)]
 }
 
 fn program_need(&Program(name, package, version_flag, _): &Program, lists: Lists) -> Need {
     let state = match process::which(name) {
         Some(place) => State::Found { version: version(Command::new(&place).arg(version_flag)), place },
-        None => State::Missing(apt::offer(package, lists).unwrap_or_else(|| {
+        None => State::Missing(Remedy::package(package, lists).unwrap_or_else(|| {
             Remedy::ByHand(format!("install the program {name} (Debian has it in the package {package})"))
         })),
     };
     Need { name, state }
 }
 
-fn cargo_fuzz_need(workspace: &Workspace) -> Need {
-    let state = if cargo_fuzz::is_here(workspace) {
-        State::Found { version: cargo_fuzz::VERSION.to_owned(), place: cargo_fuzz::path(workspace) }
-    } else {
-        State::Missing(Remedy::CargoFuzz)
-    };
-    Need { name: "cargo-fuzz", state }
+/// What to do when LLVM is not there.
+fn llvm_remedy(major: u32, lists: Lists) -> Remedy {
+    Remedy::package(&llvm::package(major), lists).unwrap_or_else(|| {
+        Remedy::ByHand(format!(
+            "LLVM {major} (the compiler's own major version) is not here, nor does a package manager known to this \
+             program offer it. Install it with llvm-config and libLLVM.so, and set LLVM_PREFIX to the folder above \
+             its bin and lib"
+        ))
+    })
 }
 
 fn prometheus_need(workspace: &Workspace, lists: Lists) -> Need {
@@ -207,17 +183,15 @@ fn prometheus_need(workspace: &Workspace, lists: Lists) -> Need {
 }
 
 /// A component of the Rust toolchain in use, which may be rustup's or Debian's.
-fn component_need(workspace: &Workspace, (name, subcommand): (&'static str, &str), lists: Lists) -> Need {
+fn component_need(workspace: &Workspace, component: &Component, lists: Lists) -> Need {
+    let &Component { name, subcommand, add } = component;
     let mut ask = workspace.cargo([subcommand, "--version"]);
     if process::query(&mut ask).is_some() {
         let place = process::which(&format!("cargo-{subcommand}")).unwrap_or_default();
         return Need { name, state: State::Found { version: version(&mut ask), place } };
     }
-    let remedy = if process::which("rustup").is_some() {
-        Remedy::Component(name)
-    } else {
-        debian_component(name, lists)
-    };
+    let remedy =
+        if process::which("rustup").is_some() { Remedy::Rustup(add) } else { debian_component(name, lists) };
     Need { name, state: State::Missing(remedy) }
 }
 
@@ -229,7 +203,7 @@ fn debian_component(name: &'static str, lists: Lists) -> Remedy {
         ("clippy", false) => "rust-clippy",
         (other, _) => other,
     };
-    apt::offer(package, lists).unwrap_or_else(|| {
+    Remedy::package(package, lists).unwrap_or_else(|| {
         Remedy::ByHand(format!("install {name} for the Rust toolchain that cargo belongs to"))
     })
 }
@@ -261,12 +235,5 @@ mod tests {
             Some("1.0.5")
         );
         assert_eq!(version_in("no version... at all 7"), None);
-    }
-
-    #[test]
-    fn a_remedy_says_what_to_type() {
-        let packages = Remedy::Packages(vec!["a".to_owned(), "b".to_owned()]);
-        assert_eq!(packages.to_string(), "sudo apt-get install -y --no-install-recommends a b");
-        assert_eq!(Remedy::Component("clippy").to_string(), "rustup component add clippy");
     }
 }

@@ -3,7 +3,7 @@
 
 use anyhow::Result;
 
-use super::{apt, needs::Remedy, unpacked};
+use super::{apt, packages, remedy::Remedy};
 use crate::{process, workspace::Workspace};
 
 const PACKAGE: &str = "prometheus";
@@ -19,7 +19,7 @@ pub(crate) fn find(workspace: &Workspace) -> Option<std::path::PathBuf> {
 
 /// What brings them.
 pub(crate) fn remedy(lists: apt::Lists) -> Remedy {
-    match apt::offer(PACKAGE, lists) {
+    match Remedy::package(PACKAGE, lists) {
         Some(Remedy::PackageLists) => Remedy::PackageLists,
         Some(_) => Remedy::Prometheus,
         None => Remedy::ByHand("install Prometheus, with promtool, on the search path".to_owned()),
@@ -28,5 +28,5 @@ pub(crate) fn remedy(lists: apt::Lists) -> Remedy {
 
 /// Unpacks them.
 pub(crate) fn unpack(workspace: &Workspace) -> Result<()> {
-    unpacked::unpack(workspace, &workspace.monitoring(), &[PACKAGE], "prometheus").map(drop)
+    packages::unpack_once(workspace, &[PACKAGE], &workspace.monitoring()).map(drop)
 }

@@ -1,0 +1,223 @@
+//! `cargo xtask test`: everything that must hold, in the order in which it fails soonest.
+
+pub(crate) mod conformance;
+mod kernel;
+mod lint;
+mod step;
+
+use std::{
+    process::{Command, ExitCode},
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result};
+use clap::ValueEnum;
+
+use self::step::{Part, Step};
+use crate::{
+    build::{daemon, dev},
+    lab::{service, vm},
+    outcome::{self, Outcome},
+    process,
+    release::{deny, package},
+    setup::{self, Scope, Toolchain},
+    ui,
+    workspace::Workspace,
+};
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// What comes out for others to install: package, exposure, boot (3 minutes, more where nothing was built before)
+    #[arg(long)]
+    ship: bool,
+    /// All there is, virtual machines and a systemd of its own included (25 minutes)
+    #[arg(long, conflicts_with = "ship")]
+    all: bool,
+    /// Only these steps
+    #[arg(long, value_name = "STEP", value_delimiter = ',', conflicts_with_all = ["ship", "all"])]
+    only: Vec<Step>,
+    /// Leave out these steps
+    #[arg(long, value_name = "STEP", value_delimiter = ',', conflicts_with = "only")]
+    skip: Vec<Step>,
+}
+
+struct Run<'a> {
+    workspace: &'a Workspace,
+    /// There once `setup` went well.
+    toolchain: Option<Toolchain>,
+    /// Why there is none.
+    setup_failed: Option<String>,
+    outcomes: Vec<(Step, Outcome)>,
+}
+
+pub(crate) fn run(workspace: &Workspace, args: &Args) -> ExitCode {
+    let mut run = Run { workspace, toolchain: None, setup_failed: None, outcomes: Vec::new() };
+    for step in select(args) {
+        run.step(step);
+    }
+    run.summary();
+    if run.all_passed() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// In their fixed order, each once.
+fn select(args: &Args) -> Vec<Step> {
+    let part = if args.ship { Part::Ship } else { Part::Usual };
+    let wanted = |step: &Step| {
+        if args.only.is_empty() {
+            (args.all || step.about().part == part) && !args.skip.contains(step)
+        } else {
+            args.only.contains(step)
+        }
+    };
+    Step::value_variants().iter().copied().filter(wanted).collect()
+}
+
+impl Run<'_> {
+    fn step(&mut self, step: Step) {
+        let obstacle = self.obstacle(step);
+        let outcome = obstacle.map_or_else(|| self.attempt(step), Outcome::NotRun);
+        self.outcomes.push((step, outcome));
+    }
+
+    fn attempt(&mut self, step: Step) -> Outcome {
+        ui::heading(step.about().title);
+        let started = Instant::now();
+        let done = self.execute(step);
+        self.judge(step, done, started.elapsed())
+    }
+
+    /// Why a step cannot run, if so.
+    fn obstacle(&self, step: Step) -> Option<String> {
+        if let Some((failed, _)) =
+            self.outcomes.iter().find(|(_, outcome)| matches!(outcome, Outcome::Failed(_)))
+        {
+            return Some(format!("{} failed", failed.name()));
+        }
+        if step.about().needs_toolchain
+            && let Some(why) = &self.setup_failed
+        {
+            return Some(why.clone());
+        }
+        (step.about().needs_root && !process::is_root())
+            .then(|| "needs root, for network namespaces".to_owned())
+    }
+
+    fn execute(&mut self, step: Step) -> Result<()> {
+        let workspace = self.workspace;
+        match step {
+            Step::Setup => setup::ensure(workspace, Scope::Tests).map(|found| self.toolchain = Some(found)),
+            Step::Format => lint::format(workspace),
+            Step::Lint => lint::clippy(workspace),
+            Step::Build => self.compile(),
+            Step::Unit => process::run(dev::cargo_test(workspace).args(dev::UNPRIVILEGED))
+                .context("a test without privilege failed"),
+            Step::Conformance => conformance::run(workspace),
+            Step::Kernel => {
+                self.compile()?;
+                kernel::run(workspace, &workspace.debug_daemon())
+            }
+            Step::Package => package::build(workspace).map(drop),
+            Step::Smoke => self.smoke(),
+            Step::Exposure => exposure(workspace),
+            Step::Boot => vm::boot(workspace),
+            Step::Guests => vm::guests(workspace),
+            Step::Kernels => vm::all_kernels(workspace),
+            Step::Service => service::run(workspace),
+            Step::Deny => deny::crates(workspace),
+        }
+    }
+
+    /// Compiles what the steps after it run; quick where that is there.
+    fn compile(&mut self) -> Result<()> {
+        dev::compile(self.workspace, self.toolchain()?)
+    }
+
+    fn smoke(&mut self) -> Result<()> {
+        let daemon = daemon::with(self.workspace, self.toolchain()?)?;
+        let script = self.workspace.root().join("tests/ns-smoke.sh");
+        process::run(Command::new("sh").arg(script).arg(daemon))
+    }
+
+    /// That of `setup`, or found now where that step was left out.
+    fn toolchain(&mut self) -> Result<&Toolchain> {
+        let found = match self.toolchain.take() {
+            Some(found) => found,
+            None => setup::ensure(self.workspace, Scope::Tests)?,
+        };
+        Ok(self.toolchain.insert(found))
+    }
+
+    /// Without root a machine cannot be set up, which must not keep the other steps from running.
+    fn judge(&mut self, step: Step, done: Result<()>, took: Duration) -> Outcome {
+        match done {
+            Ok(()) => Outcome::Passed(took),
+            Err(error) => {
+                ui::error(&error);
+                if step == Step::Setup && !process::is_root() {
+                    let why = "setup is incomplete, see above".to_owned();
+                    self.setup_failed = Some(why.clone());
+                    Outcome::NotRun(why)
+                } else {
+                    Outcome::Failed(took)
+                }
+            }
+        }
+    }
+
+    fn all_passed(&self) -> bool {
+        self.outcomes.iter().all(|(_, outcome)| outcome.passed())
+    }
+
+    fn summary(&self) {
+        let rows: Vec<_> = self.outcomes.iter().map(|(step, outcome)| (step.name(), outcome)).collect();
+        outcome::summary("steps", &rows);
+    }
+}
+
+/// Those of the handbook's tests that concern the unit. They are among the kernel's step as well.
+fn exposure(workspace: &Workspace) -> Result<()> {
+    setup::ensure(workspace, Scope::Tests)?;
+    let test = ["--test", "docs", "--", "security::the_unit"];
+    process::run(dev::cargo_test(workspace).args(test)).context("the unit leaves too much open")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn steps(only: &[Step], skip: &[Step]) -> Vec<Step> {
+        select(&Args { ship: false, all: false, only: only.to_vec(), skip: skip.to_vec() })
+    }
+
+    #[test]
+    fn steps_keep_their_order_whatever_is_asked_for() {
+        let select = |ship, all| select(&Args { ship, all, only: Vec::new(), skip: Vec::new() });
+        assert_eq!(select(false, true), Step::value_variants());
+        assert_eq!(select(true, false), [Step::Package, Step::Smoke, Step::Exposure, Step::Boot]);
+        assert_eq!(select(false, false).last(), Some(&Step::Kernel));
+        assert_eq!(steps(&[Step::Unit, Step::Format, Step::Unit], &[]), [Step::Format, Step::Unit]);
+        assert_eq!(
+            steps(&[], &[Step::Setup, Step::Kernel]),
+            [Step::Format, Step::Lint, Step::Build, Step::Unit, Step::Conformance]
+        );
+    }
+
+    #[test]
+    fn a_step_that_did_not_run_is_no_success() {
+        let workspace = Workspace::locate();
+        let mut run =
+            Run { workspace: &workspace, toolchain: None, setup_failed: None, outcomes: Vec::new() };
+        run.outcomes.push((Step::Format, Outcome::Passed(Duration::ZERO)));
+        assert!(run.all_passed());
+        run.outcomes.push((Step::Kernel, Outcome::NotRun("no root".to_owned())));
+        assert!(!run.all_passed());
+    }
+
+    #[test]
+    fn nothing_runs_after_a_failure() {
+        let workspace = Workspace::locate();
+        let outcomes = vec![(Step::Lint, Outcome::Failed(Duration::ZERO))];
+        let run = Run { workspace: &workspace, toolchain: None, setup_failed: None, outcomes };
+        assert_eq!(run.obstacle(Step::Build).as_deref(), Some("lint failed"));
+    }
+}

@@ -1,0 +1,251 @@
+//! `cargo xtask conformance`: whether the tables of CONFORMANCE.md are sound.
+//!
+//! The page is written by hand. It has every rule of the RFCs that a sender of Router Advertisements has to keep, with the test
+//! that shows it, or the deviation and its reason. This holds it against the texts (each MUST and SHOULD of a section has a
+//! rule), against itself (deviations, names), and against the tests that there are, which `cargo test` lists.
+
+mod listed;
+mod page;
+
+use std::{collections::BTreeSet, fmt::Display, fs};
+
+use anyhow::{Context, Result, ensure};
+
+use self::listed::Tests;
+use self::page::{Level, Met, Page, Rule, Section};
+use crate::{ui, workspace::Workspace};
+
+const PAGE: &str = "CONFORMANCE.md";
+
+/// The sections that must be there, and how often their text says MUST (or MUST NOT) and SHOULD.
+const REQUIRED: &[(&str, u8, u8)] = &[
+    ("RFC 4861 6.1.1", 4, 0),
+    ("RFC 4861 6.1.2", 3, 0),
+    ("RFC 4861 6.2.1", 8, 1),
+    ("RFC 4861 6.2.2", 2, 0),
+    ("RFC 4861 6.2.3", 0, 1),
+    ("RFC 4861 6.2.4", 1, 1),
+    ("RFC 4861 6.2.5", 2, 2),
+    ("RFC 4861 6.2.6", 7, 1),
+    ("RFC 4861 6.2.7", 0, 5),
+    ("RFC 4861 6.2.8", 0, 2),
+    ("RFC 6980 5", 2, 3),
+    ("RFC 8319 4", 2, 0),
+    ("RFC 9096 3.5", 5, 2),
+    ("v6LC 2.2.4", 0, 0),
+    ("v6LC 2.2.5", 0, 0),
+    ("v6LC 2.2.6", 0, 0),
+    ("v6LC 2.2.7", 0, 0),
+    ("v6LC 2.2.8", 0, 0),
+    ("v6LC 2.2.9", 0, 0),
+];
+
+pub(crate) fn run(workspace: &Workspace) -> Result<()> {
+    let text =
+        fs::read_to_string(workspace.root().join(PAGE)).with_context(|| format!("cannot read {PAGE}"))?;
+    let page = Page::read(&text);
+    let problems = problems(&page, REQUIRED, &Tests::list(workspace)?);
+    ensure!(problems.is_empty(), "{PAGE} is not sound:\n  {}", problems.join("\n  "));
+    ui::note(&format!("{PAGE}: {}", summary(&page.sections)));
+    Ok(())
+}
+
+/// Everything that is wrong with the page, in sentences.
+fn problems(page: &Page<'_>, required: &[(&str, u8, u8)], tests: &Tests) -> Vec<String> {
+    let names: BTreeSet<_> = page.sections.iter().map(|section| section.name).collect();
+    let missing = required.iter().filter(|(name, ..)| !names.contains(name));
+    let mut problems: Vec<_> = missing.map(|(name, ..)| format!("{name} is missing")).collect();
+    problems.extend(repeated("section", page.sections.iter().map(|section| section.name)));
+    problems.extend(unsound_deviations(page));
+    for section in &page.sections {
+        problems.extend(
+            unsound_section(section, required, page, tests).map(|why| format!("{}: {why}", section.name)),
+        );
+    }
+    let summary = format!("In short: {}.", summary(&page.sections));
+    if page.summary != Some(&summary) {
+        problems.push(format!("the page should say: {summary}"));
+    }
+    problems
+}
+
+fn unsound_deviations(page: &Page<'_>) -> Vec<String> {
+    let rules = page.sections.iter().flat_map(|section| &section.rules);
+    let used: BTreeSet<_> = rules.flat_map(Rule::deviations).collect();
+    let unused = page.deviations.iter().filter(|(name, _)| !used.contains(name));
+    let mute = page.deviations.iter().filter(|(_, reason)| reason.is_empty());
+    unused
+        .map(|(name, _)| format!("no rule has the deviation {name}"))
+        .chain(mute.map(|(name, _)| format!("the deviation {name} has no reason")))
+        .chain(repeated("deviation", page.deviations.iter().map(|(name, _)| *name)))
+        .collect()
+}
+
+fn unsound_section<'a>(
+    section: &'a Section<'_>,
+    required: &[(&str, u8, u8)],
+    page: &'a Page<'_>,
+    tests: &'a Tests,
+) -> impl Iterator<Item = String> + use<'a> {
+    let counts = required.iter().find(|(name, ..)| *name == section.name);
+    let uncovered = match counts {
+        Some(&(_, musts, shoulds)) => uncovered(section, musts, shoulds),
+        None => vec!["it is none of those whose MUSTs and SHOULDs are counted".to_owned()],
+    };
+    let rules = section.rules.iter();
+    let unmet = rules.flat_map(move |rule| {
+        unmet(rule, page, tests).into_iter().map(move |why| format!("{}: {why}", rule.id))
+    });
+    let repeated = repeated("rule", section.rules.iter().map(|rule| rule.id));
+    repeated.into_iter().chain(uncovered).chain(unmet)
+}
+
+/// The MUSTs and SHOULDs of a section that no rule has, or that the section has not.
+fn uncovered(section: &Section<'_>, musts: u8, shoulds: u8) -> Vec<String> {
+    let has = |level| section.rules.iter().any(|rule| rule.level == level);
+    let fault = |word: &str, number: u8, count: u8, has: bool| match ((1..=count).contains(&number), has) {
+        (true, false) => Some(format!("{word} {number} of {count} has no rule")),
+        (false, true) => Some(format!("{word} {number} of {count} does not exist")),
+        (true, true) | (false, false) => None,
+    };
+    let all = 0..=u8::MAX;
+    let of_musts = all.clone().filter_map(|number| fault("MUST", number, musts, has(Level::Must(number))));
+    let of_shoulds = all.filter_map(|number| fault("SHOULD", number, shoulds, has(Level::Should(number))));
+    of_musts.chain(of_shoulds).collect()
+}
+
+/// Why a rule is not accounted for.
+fn unmet(rule: &Rule<'_>, page: &Page<'_>, tests: &Tests) -> Vec<String> {
+    let mut problems = repeated("test", rule.tests());
+    if rule.met.is_empty() {
+        problems.push("neither a test nor a reason".to_owned());
+    }
+    for met in &rule.met {
+        problems.extend(match *met {
+            Met::Test { test, file } => tests.fault(test, file),
+            Met::Deviation(name) => (!page.deviations.iter().any(|(known, _)| *known == name))
+                .then(|| format!("there is no deviation {name}")),
+            Met::NotOurs("") => Some("no reason".to_owned()),
+            Met::NotOurs(_) => None,
+            Met::Unknown(text) => Some(format!("neither a test nor a deviation nor a reason: {text}")),
+        });
+    }
+    problems
+}
+
+/// How many rules there are, of which kind.
+fn summary(sections: &[Section<'_>]) -> String {
+    let rules = || sections.iter().flat_map(|section| &section.rules);
+    let deviate = rules().filter(|rule| rule.deviations().next().is_some()).count();
+    let not_ours = rules().filter(|rule| matches!(rule.met[..], [Met::NotOurs(_)])).count();
+    let count = rules().count();
+    format!(
+        "{count} rules, of which tests show {}, {deviate} deviate, and {not_ours} ask nothing of this daemon",
+        count - deviate - not_ours
+    )
+}
+
+/// Names that come more than once.
+fn repeated<T: Ord + Display>(what: &str, names: impl Iterator<Item = T>) -> Vec<String> {
+    let mut seen = BTreeSet::new();
+    let mut twice = Vec::new();
+    for name in names {
+        let told = format!("the {what} {name} comes twice");
+        if !seen.insert(name) {
+            twice.push(told);
+        }
+    }
+    twice
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEST: &str = "[`check/conformance::each_fault_is_found`](xtask/src/check/conformance.rs)";
+
+    fn tests() -> Tests {
+        Tests::of(Workspace::locate().root(), &["each_fault_is_found", "slow"], &["slow"])
+    }
+
+    /// What is found on a page whose one section, which has a MUST, has these rows below a sound one.
+    fn found(deviations: &str, rows: &str) -> Vec<String> {
+        let text = format!(
+            "In short: S.\n| deviation | why |\n|---|---|\n{deviations}\n## RFC 1 2: A title\n\n\
+             | rule | it asks | how it is met |\n|---|---|---|\n| sound (MUST 1) | this \\| that | {TEST} |\n{rows}"
+        );
+        let short = format!("In short: {}.", summary(&Page::read(&text).sections));
+        let text = text.replace("In short: S.", &short);
+        problems(&Page::read(&text), &[("RFC 1 2", 1, 0)], &tests())
+    }
+
+    #[test]
+    fn a_sound_page_has_no_problems() {
+        let deviations = "| <a id=\"known\"></a>known | because |\n";
+        let rows = format!(
+            "| a (MAY) | x | deviation: [known](#known)<br>{TEST} |\n| b | x | not ours: it is for others |\n"
+        );
+        assert_eq!(found(deviations, &rows), [""; 0]);
+    }
+
+    #[test]
+    fn each_fault_is_found() {
+        let row = |met: &str| format!("| a | x | {met} |\n");
+        let linked =
+            |name: &str| row(&format!("[`check/conformance::{name}`](xtask/src/check/conformance.rs)"));
+        for (rows, expected) in [
+            (row(""), "a: neither a test nor a reason"),
+            (row("of course"), "a: neither a test nor a deviation nor a reason: of course"),
+            (row("not ours:"), "a: no reason"),
+            (row("deviation: [other](#other)"), "a: there is no deviation other"),
+            (
+                row("deviation: [other](#another)"),
+                "a: neither a test nor a deviation nor a reason: deviation: [other](#another)",
+            ),
+            (
+                row(&format!("{TEST}<br>{TEST}")),
+                "a: the test check/conformance::each_fault_is_found comes twice",
+            ),
+            (row(TEST) + &row(TEST), "the rule a comes twice"),
+            (format!("| a (MUST 2) | x | {TEST} |\n"), "MUST 2 of 1 does not exist"),
+            (format!("| a (SHOULD 1) | x | {TEST} |\n"), "SHOULD 1 of 0 does not exist"),
+            (
+                row("[`check/step::each_fault_is_found`](xtask/src/check/step.rs)"),
+                "a: the test check/step::each_fault_is_found is not in its file",
+            ),
+            (linked("linked"), "a: the test check/conformance::linked is in its file, but none that runs"),
+            (
+                linked("slow"),
+                "a: the test check/conformance::slow is ignored, and `cargo xtask test` does not ask for it",
+            ),
+            (
+                row("[`check/other::each_fault_is_found`](xtask/src/check/conformance.rs)"),
+                "a: the test check/other::each_fault_is_found is linked to another file",
+            ),
+        ] {
+            assert_eq!(found("", &rows), [format!("RFC 1 2: {expected}")]);
+        }
+        let deviation = |reason: &str| format!("| <a id=\"d\"></a>d | {reason} |\n");
+        let rows = row("deviation: [d](#d)");
+        assert_eq!(found(&deviation("because"), ""), ["no rule has the deviation d"]);
+        assert_eq!(found(&deviation(""), &rows), ["the deviation d has no reason"]);
+        assert_eq!(found(&deviation("because").repeat(2), &rows), ["the deviation d comes twice"]);
+    }
+
+    #[test]
+    fn sections_and_the_summary_are_held_against_what_must_be_there() {
+        let page = Page::read("In short: 5 rules.\n## RFC 1 2: A\n## RFC 1 2: B\n## RFC 1 3: C\n");
+        let required = [("RFC 1 2", 0, 1), ("RFC 1 4", 0, 0)];
+        assert_eq!(
+            problems(&page, &required, &tests()),
+            [
+                "RFC 1 4 is missing",
+                "the section RFC 1 2 comes twice",
+                "RFC 1 2: SHOULD 1 of 1 has no rule",
+                "RFC 1 2: SHOULD 1 of 1 has no rule",
+                "RFC 1 3: it is none of those whose MUSTs and SHOULDs are counted",
+                "the page should say: In short: 0 rules, of which tests show 0, 0 deviate, and 0 ask nothing of this daemon.",
+            ]
+        );
+    }
+}

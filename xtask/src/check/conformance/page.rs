@@ -1,0 +1,121 @@
+//! What stands in the tables of CONFORMANCE.md.
+
+/// The page.
+#[derive(Debug, Default)]
+pub(super) struct Page<'a> {
+    /// The line that begins with "In short: ".
+    pub(super) summary: Option<&'a str>,
+    /// Name and reason.
+    pub(super) deviations: Vec<(&'a str, &'a str)>,
+    pub(super) sections: Vec<Section<'a>>,
+}
+
+/// A section of a document, and the rules in it.
+#[derive(Debug)]
+pub(super) struct Section<'a> {
+    /// Document and number: `RFC 4861 6.1.1`.
+    pub(super) name: &'a str,
+    pub(super) rules: Vec<Rule<'a>>,
+}
+
+/// One thing that a document asks for, in words of our own.
+#[derive(Debug)]
+pub(super) struct Rule<'a> {
+    /// Unique in its section.
+    pub(super) id: &'a str,
+    pub(super) level: Level,
+    pub(super) met: Vec<Met<'a>>,
+}
+
+/// How strongly it is asked for. Each MUST and SHOULD of a section has its number, in the order of the text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Level {
+    Must(u8),
+    Should(u8),
+    /// A MAY, or said without such a word.
+    Other,
+}
+
+/// How it is met; several stand in one cell.
+#[derive(Debug)]
+pub(super) enum Met<'a> {
+    /// By this test, `folder/file::name`, in this file.
+    Test { test: &'a str, file: &'a str },
+    /// Not to the letter: the name of the deviation.
+    Deviation(&'a str),
+    /// It asks nothing of this daemon: why not.
+    NotOurs(&'a str),
+    /// Something else.
+    Unknown(&'a str),
+}
+
+impl<'a> Page<'a> {
+    pub(super) fn read(text: &'a str) -> Self {
+        let mut page = Self::default();
+        for line in text.lines() {
+            if let Some(name) = line.strip_prefix("## ").and_then(|title| title.split_once(": ")) {
+                page.sections.push(Section { name: name.0, rules: Vec::new() });
+            } else if line.starts_with("In short: ") {
+                page.summary = Some(line);
+            } else if let Some(row) = line.strip_prefix("| ").and_then(|row| row.strip_suffix(" |")) {
+                // A bar inside of a cell has a backslash before it, so no space.
+                page.row(&row.split(" | ").map(str::trim).collect::<Vec<_>>());
+            }
+        }
+        page
+    }
+
+    fn row(&mut self, cells: &[&'a str]) {
+        match (cells, self.sections.last_mut()) {
+            (["rule" | "deviation", ..], _) => {}
+            (&[name, reason], None) => {
+                self.deviations.push((name.rsplit_once('>').map_or(name, |(_, name)| name), reason));
+            }
+            (&[name, _, met], Some(section)) => section.rules.push(Rule::read(name, met)),
+            (cells, _) => self.deviations.push((cells.first().copied().unwrap_or_default(), "")),
+        }
+    }
+}
+
+impl<'a> Rule<'a> {
+    fn read(name: &'a str, met: &'a str) -> Self {
+        let (id, level) = name.strip_suffix(')').and_then(|name| name.split_once(" (")).unwrap_or((name, ""));
+        let number = |word| level.strip_prefix(word).and_then(|number| number.parse().ok());
+        let level = (number("MUST ").map(Level::Must)).or_else(|| number("SHOULD ").map(Level::Should));
+        let met = met.split("<br>").filter(|one| !one.is_empty()).map(Met::read).collect();
+        Self { id, level: level.unwrap_or(Level::Other), met }
+    }
+
+    pub(super) fn tests(&self) -> impl Iterator<Item = &'a str> {
+        self.met.iter().filter_map(|met| match *met {
+            Met::Test { test, .. } => Some(test),
+            Met::Deviation(_) | Met::NotOurs(_) | Met::Unknown(_) => None,
+        })
+    }
+
+    pub(super) fn deviations(&self) -> impl Iterator<Item = &'a str> {
+        self.met.iter().filter_map(|met| match *met {
+            Met::Deviation(name) => Some(name),
+            Met::Test { .. } | Met::NotOurs(_) | Met::Unknown(_) => None,
+        })
+    }
+}
+
+impl<'a> Met<'a> {
+    fn read(text: &'a str) -> Self {
+        let link = |text: &'a str| text.strip_prefix('[')?.strip_suffix(')')?.split_once("](");
+        if let Some(reason) = text.strip_prefix("not ours:") {
+            return Self::NotOurs(reason.trim());
+        }
+        let deviation = text.strip_prefix("deviation: ").and_then(link);
+        if let Some((name, anchor)) = deviation
+            && anchor.strip_prefix('#') == Some(name)
+        {
+            return Self::Deviation(name);
+        }
+        match link(text) {
+            Some((name, file)) if deviation.is_none() => Self::Test { test: name.trim_matches('`'), file },
+            Some(_) | None => Self::Unknown(text),
+        }
+    }
+}

@@ -1,0 +1,41 @@
+//! The tests that want the real kernel.
+
+use std::{env, path::Path};
+
+use anyhow::Result;
+
+use crate::{
+    build::dev::{PRIVILEGED, scenarios},
+    process, ui,
+    workspace::Workspace,
+};
+
+/// Scenarios that are ignored, because they need the machine for themselves, and run on their own in the end. The first
+/// fills a table that all namespaces share, the second sets the clock.
+pub(super) const ALONE: [&str; 2] = ["a_neighbour_table_full_of_strangers", WALL_CLOCK];
+
+const WALL_CLOCK: &str = "jumps_of_the_wall_clock";
+
+/// The clock of a machine that is not there for tests alone is not set without being asked for.
+const MAY_SET_CLOCK: &str = "AUTORA_TEST_MAY_SET_CLOCK";
+
+pub(super) fn run(workspace: &Workspace, daemon: &Path) -> Result<()> {
+    scenarios(workspace, daemon, |cargo| {
+        cargo.arg("--no-fail-fast").args(PRIVILEGED).args(["--", "--test-threads=8"]);
+    })?;
+    ALONE.iter().try_for_each(|&name| {
+        if name == WALL_CLOCK && !may_set_clock() {
+            let why =
+                format!("{name} DID NOT RUN: it sets the machine's clock; {MAY_SET_CLOCK}=1 allows that");
+            ui::note(&ui::paint(ui::Paint::Notice, &why));
+            return Ok(());
+        }
+        scenarios(workspace, daemon, |cargo| {
+            cargo.args(["--test", "scenarios", "--", "--ignored", name]);
+        })
+    })
+}
+
+fn may_set_clock() -> bool {
+    process::has_machine_of_its_own() || env::var_os(MAY_SET_CLOCK).is_some_and(|may| may == "1")
+}

@@ -1,0 +1,177 @@
+//! `cargo xtask vm-test` and `cargo xtask kernels`: virtual machines as guests of autora, and as hosts that it runs on.
+//!
+//! What happens in them is the program `vm` of the tests, which has namespaces, taps and captures at hand. This one
+//! brings about what it wants: QEMU is installed, kernels and busybox are packages of Debian taken apart below the target
+//! folder. No hardware virtualisation is needed; where there is none everything takes some seconds longer.
+
+mod kernel;
+mod modules;
+
+use std::{
+    ffi::OsString,
+    path::{Path, PathBuf},
+    process::{Command, ExitCode},
+};
+
+use anyhow::{Context, Result, bail, ensure};
+use clap::ValueEnum;
+
+use crate::{
+    build, process,
+    setup::{self, Scope, apt, packages::Archive},
+    ui,
+    workspace::Workspace,
+};
+
+const QEMU: &str = "qemu-system-x86_64";
+
+/// The release that this machine runs, whatever that is.
+const OWN: &str = "own";
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct GuestArgs {
+    /// Only this part
+    #[arg(long, value_name = "PART")]
+    only: Option<Part>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Part {
+    /// One guest boots, gets its address and route, and loses the route when autora stops
+    Boot,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct KernelArgs {
+    /// Only these releases of Debian
+    #[arg(long, value_name = "RELEASE", value_delimiter = ',')]
+    only: Vec<Release>,
+}
+
+/// Releases of Debian, for their kernels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Release {
+    /// Linux 5.10
+    Bullseye,
+    /// Linux 6.1
+    Bookworm,
+    /// Linux 6.12
+    Trixie,
+    /// The newest that Debian has
+    Sid,
+}
+
+/// `cargo xtask vm-test`.
+pub(crate) fn guest(workspace: &Workspace, args: &GuestArgs) -> Result<ExitCode> {
+    let machines = Machines::ready(workspace)?;
+    let kernel = kernel::prepare(workspace, OWN, || Archive::own(workspace))?;
+    ui::heading("virtual machines as guests");
+    let mut command = machines.command("guest");
+    command.arg("--kernel").arg(kernel);
+    if args.only == Some(Part::Boot) {
+        command.arg("--boot-only");
+    }
+    process::run(&mut command)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// One boot of a guest, for `cargo xtask test --ship`: about 20 s.
+pub(crate) fn boot(workspace: &Workspace) -> Result<()> {
+    guest(workspace, &GuestArgs { only: Some(Part::Boot) }).map(drop)
+}
+
+/// All that guests do.
+pub(crate) fn guests(workspace: &Workspace) -> Result<()> {
+    guest(workspace, &GuestArgs { only: None }).map(drop)
+}
+
+/// Every kernel there is; one that cannot be had is a failure.
+pub(crate) fn all_kernels(workspace: &Workspace) -> Result<()> {
+    let outcome = kernels(workspace, &KernelArgs { only: Vec::new() })?;
+    ensure!(outcome == ExitCode::SUCCESS, "not every kernel ran");
+    Ok(())
+}
+
+/// `cargo xtask kernels`.
+pub(crate) fn kernels(workspace: &Workspace, args: &KernelArgs) -> Result<ExitCode> {
+    let machines = Machines::ready(workspace)?;
+    let wanted = |release: &&Release| args.only.is_empty() || args.only.contains(release);
+    let (mut folders, mut missing) = (Vec::new(), Vec::new());
+    for name in Release::value_variants().iter().filter(wanted).map(|release| release.name()) {
+        match kernel::prepare(workspace, &name, || Archive::of(workspace, &name)) {
+            Ok(folder) => folders.push(folder),
+            Err(error) => missing.push(format!("{name} DID NOT RUN: {error:#}")),
+        }
+    }
+    if !folders.is_empty() {
+        ui::heading("virtual machines as hosts");
+        process::run(machines.command("hosts").args(folders))?;
+    }
+    // What did not run is no success.
+    for line in &missing {
+        ui::note(&ui::paint(ui::Paint::Bad, line));
+    }
+    Ok(if missing.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+impl Release {
+    /// As Debian calls it.
+    fn name(self) -> String {
+        self.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
+    }
+}
+
+/// What every virtual machine needs.
+struct Machines {
+    program: PathBuf,
+    daemon: PathBuf,
+    qemu: PathBuf,
+    busybox: PathBuf,
+}
+
+impl Machines {
+    fn ready(workspace: &Workspace) -> Result<Self> {
+        if !process::is_root() {
+            bail!(
+                "virtual machines get network namespaces, which only root may make: run this as root (in a root shell, \
+                 as `sudo -s` gives one, so that cargo is found)"
+            );
+        }
+        ensure!(cfg!(target_arch = "x86_64"), "this is made for machines of the kind x86-64");
+        let toolchain = setup::ensure(workspace, Scope::Namespaces)?;
+        let daemon = build::daemon::with(workspace, &toolchain)?;
+        ui::heading("what virtual machines need");
+        let qemu = qemu(workspace)?;
+        let busybox = busybox(workspace)?;
+        let program = build::daemon::test_program(workspace, "vm")?;
+        Ok(Self { program, daemon, qemu, busybox })
+    }
+
+    fn command(&self, what: &str) -> Command {
+        let mut command = Command::new(&self.program);
+        let option = |name: &str, place: &Path| [OsString::from(name), place.as_os_str().to_owned()];
+        command.arg(what).args(option("--qemu", &self.qemu)).args(option("--busybox", &self.busybox));
+        command.env("AUTORA_BIN", &self.daemon);
+        command
+    }
+}
+
+fn qemu(workspace: &Workspace) -> Result<PathBuf> {
+    if let Some(found) = process::which(QEMU) {
+        return Ok(found);
+    }
+    apt::install(workspace, &["qemu-system-x86"])?;
+    process::which(QEMU).with_context(|| format!("the package qemu-system-x86 brought no {QEMU}"))
+}
+
+/// One that needs no library. Unpacked, as the package would take the place of the machine's own busybox.
+fn busybox(workspace: &Workspace) -> Result<PathBuf> {
+    let root = workspace.vm().join("busybox");
+    let places = ["bin/busybox", "usr/bin/busybox"].map(|place| root.join(place));
+    let find = || places.iter().find(|place| place.is_file()).cloned();
+    if let Some(found) = find() {
+        return Ok(found);
+    }
+    Archive::own(workspace)?.unpack(&["busybox-static".to_owned()], &root)?;
+    find().context("the package busybox-static holds no busybox")
+}

@@ -1,0 +1,163 @@
+//! Debian's kernels, taken apart: the kernel itself, and the few modules that the machines need.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use anyhow::{Context, Result, bail, ensure};
+
+use super::modules;
+use crate::{process, setup::packages::Archive, ui, workspace::Workspace};
+
+/// Debian's name for whatever its present kernel is.
+const NEWEST: &str = "linux-image-amd64";
+
+/// Of what a kernel package depends on, these are the kernel; the rest is for installing it.
+const PARTS: [&str; 3] = ["linux-image-", "linux-binary-", "linux-modules-"];
+
+/// A network card for guests, and cables for hosts.
+const MODULES: [&str; 3] = ["virtio_pci", "virtio_net", "veth"];
+
+/// A kernel as the machines boot it: a folder with `vmlinuz`, and `modules` with names in the order of loading.
+///
+/// It is made once. To have a newer one, delete the folder.
+pub(crate) fn prepare<'a>(
+    workspace: &Workspace,
+    name: &str,
+    archive: impl FnOnce() -> Result<Archive<'a>>,
+) -> Result<PathBuf> {
+    let folder = workspace.vm().join("kernels").join(name);
+    if !folder.join("vmlinuz").is_file() {
+        take_apart(&archive()?, &folder).with_context(|| format!("no kernel of {name}"))?;
+    }
+    let version = fs::read_to_string(folder.join("version"))?;
+    ui::note(&format!("{}: Linux {version}", workspace.display(&folder)));
+    Ok(folder)
+}
+
+fn take_apart(archive: &Archive<'_>, folder: &Path) -> Result<()> {
+    let packages = parts(&[NEWEST.to_owned()], |package| archive.show(package));
+    ensure!(packages.len() > 1, "the archive has no {NEWEST}");
+    // All that is made here are plain files, and nothing is ever mounted on them.
+    let scratch = folder.join("unpacked");
+    for stale in [&scratch, folder] {
+        if stale.exists() {
+            fs::remove_dir_all(stale)?;
+        }
+    }
+    archive.unpack(&packages, &scratch)?;
+    let tree = modules_folder(&scratch)?;
+    write_modules(&tree, &folder.join("modules"))?;
+    let version = tree.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    fs::write(folder.join("version"), &version)?;
+    // Last, as it stands for all of it.
+    let image = [scratch.join(format!("boot/vmlinuz-{version}")), tree.join("vmlinuz")];
+    let image = image.iter().find(|file| file.is_file()).context("the packages hold no vmlinuz")?;
+    fs::rename(image, folder.join("vmlinuz"))?;
+    Ok(fs::remove_dir_all(scratch)?)
+}
+
+/// The packages that a kernel consists of, found by following what they depend on.
+fn parts(names: &[String], show: impl Fn(&str) -> Option<String>) -> Vec<String> {
+    let mut found: Vec<String> = names.to_vec();
+    let mut next = 0;
+    while let Some(package) = found.get(next) {
+        for part in kernel_dependencies(&show(package).unwrap_or_default()) {
+            if !found.contains(&part) {
+                found.push(part);
+            }
+        }
+        next += 1;
+    }
+    found
+}
+
+fn kernel_dependencies(shown: &str) -> Vec<String> {
+    let depends = shown.lines().find_map(|line| line.strip_prefix("Depends: ")).unwrap_or_default();
+    let names = depends.split([',', '|']).filter_map(|one| one.split_whitespace().next());
+    names.filter(|name| PARTS.iter().any(|part| name.starts_with(part))).map(str::to_owned).collect()
+}
+
+/// The one folder below `lib/modules`, which newer releases have below `usr`.
+fn modules_folder(root: &Path) -> Result<PathBuf> {
+    let roots = ["lib/modules", "usr/lib/modules"].map(|place| root.join(place));
+    let folders: Vec<_> =
+        roots.iter().filter_map(|place| fs::read_dir(place).ok()).flatten().flatten().collect();
+    match &folders[..] {
+        [one] => Ok(one.path()),
+        others => bail!("the packages hold the modules of {} kernels", others.len()),
+    }
+}
+
+fn write_modules(tree: &Path, folder: &Path) -> Result<()> {
+    fs::create_dir_all(folder)?;
+    let files = files_below(&tree.join("kernel"))?;
+    let read = |name: &str| {
+        let file = files.iter().find(|file| modules::name_of(file).as_deref() == Some(name));
+        file.map(|file| contents(file)).transpose()
+    };
+    for (number, module) in modules::in_order(&MODULES, read)?.iter().enumerate() {
+        fs::write(folder.join(format!("{number:02}-{}.ko", module.name)), &module.bytes)?;
+    }
+    Ok(())
+}
+
+fn files_below(folder: &Path) -> Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            files.extend(files_below(&entry.path())?);
+        } else {
+            files.push(entry.path());
+        }
+    }
+    Ok(files)
+}
+
+/// A module's bytes; newer releases compress them.
+fn contents(file: &Path) -> Result<Vec<u8>> {
+    let unpacker = match file.extension().and_then(|extension| extension.to_str()) {
+        Some("xz") => "xz",
+        Some("zst") => "zstd",
+        Some(_) | None => return Ok(fs::read(file)?),
+    };
+    let mut command = Command::new(unpacker);
+    command.args(["--decompress", "--stdout"]).arg(file);
+    let output = command.output().with_context(|| format!("cannot run {unpacker}"))?;
+    ensure!(output.status.success(), "{} failed", process::line(&command));
+    Ok(output.stdout)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kernel_in_one_package_or_in_several() {
+        let one = |package: &str| match package {
+            "linux-image-amd64" => {
+                Some("Version: 1\nDepends: linux-image-6.1.0-9-amd64 (= 6.1.9-1)\n".to_owned())
+            }
+            "linux-image-6.1.0-9-amd64" => Some("Depends: kmod, initramfs-tools | dracut\n".to_owned()),
+            _ => None,
+        };
+        assert_eq!(parts(&[NEWEST.to_owned()], one), [NEWEST, "linux-image-6.1.0-9-amd64"]);
+        let several = |package: &str| match package {
+            "linux-image-amd64" => {
+                Some("Depends: linux-base-amd64 (= 7), linux-image-7-amd64 (= 7)\n".to_owned())
+            }
+            "linux-image-7-amd64" => Some(
+                "Depends: dracut | x, linux-base-7 (= 7), linux-binary-7 (= 7), linux-modules-7 (= 7)\n"
+                    .to_owned(),
+            ),
+            _ => None,
+        };
+        assert_eq!(
+            parts(&[NEWEST.to_owned()], several),
+            [NEWEST, "linux-image-7-amd64", "linux-binary-7", "linux-modules-7"]
+        );
+    }
+}

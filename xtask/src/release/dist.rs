@@ -1,0 +1,126 @@
+//! `cargo xtask dist`: what a release consists of, in target/dist. The same commit makes the same bytes, wherever it lies.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use anyhow::{Context, Result, ensure};
+
+use super::{package, sbom, version::Version};
+use crate::{process, ui, workspace::Workspace};
+
+/// What the tarball holds, and what it is called there; folders are taken whole.
+const CONTENT: [(&str, &str); 13] = [
+    ("target/release/autora", "autora"),
+    ("contrib/autora.service", "autora.service"),
+    ("contrib/autora.sysusers", "autora.sysusers"),
+    ("contrib/autora.default", "autora.default"),
+    ("contrib/hooks", "hooks"),
+    ("target/man", "man"),
+    ("target/completions", "completions"),
+    ("README.md", "README.md"),
+    ("CHANGELOG.md", "CHANGELOG.md"),
+    ("LICENSE", "LICENSE"),
+    ("LICENSE-APACHE", "LICENSE-APACHE"),
+    ("LICENSE-MIT", "LICENSE-MIT"),
+    ("target/notices/THIRD-PARTY-NOTICES", "THIRD-PARTY-NOTICES"),
+];
+
+const CHECKSUMS: &str = "SHA256SUMS";
+
+pub(crate) fn run(workspace: &Workspace) -> Result<()> {
+    let epoch = package::epoch(workspace)
+        .context("no time to go by: neither is this a git checkout, nor is SOURCE_DATE_EPOCH set")?;
+    // It builds everything else, too.
+    let package = package::build(workspace)?;
+    ui::heading("release");
+    ensure!(
+        !names(&fs::read(workspace.daemon())?, workspace.root()),
+        "the daemon tells where this checkout lies, so no other could make the same"
+    );
+    let folder = workspace.dist();
+    if folder.exists() {
+        fs::remove_dir_all(&folder).with_context(|| format!("cannot empty {}", folder.display()))?;
+    }
+    fs::create_dir_all(&folder)?;
+    let name = format!("autora-{}-x86_64-linux", Version::current());
+    fs::copy(&package, folder.join(package.file_name().context("a package has a name")?))?;
+    tarball(workspace, &folder, &name, &epoch)?;
+    let sbom = format!("autora-{}.cdx.json", Version::current());
+    fs::write(folder.join(sbom), sbom::make(workspace, &timestamp(&epoch)?)?)?;
+    let sums = checksums(&folder)?;
+    fs::write(folder.join(CHECKSUMS), &sums)?;
+    sums.lines().for_each(ui::note);
+    ui::note(&format!("written to {}", workspace.display(&folder)));
+    if is_changed(workspace) {
+        ui::note(&ui::paint(
+            ui::Paint::Notice,
+            "with changes that are not committed: no other checkout makes these",
+        ));
+    }
+    Ok(())
+}
+
+/// Whether a program has a path in it.
+fn names(program: &[u8], path: &Path) -> bool {
+    let path = path.as_os_str().as_encoded_bytes();
+    program.windows(path.len()).any(|window| window == path)
+}
+
+/// Names in order, one time, no owner, modes that depend on no umask.
+fn tarball(workspace: &Workspace, folder: &Path, name: &str, epoch: &str) -> Result<()> {
+    let staged = workspace.target().join("dist-content");
+    if staged.exists() {
+        fs::remove_dir_all(&staged)?;
+    }
+    let content = staged.join(name);
+    fs::create_dir_all(&content)?;
+    for (from, to) in CONTENT {
+        let from = workspace.root().join(from);
+        process::run(Command::new("cp").arg("--recursive").arg(from).arg(content.join(to)))?;
+    }
+    let mut tar = Command::new("tar");
+    tar.env("LC_ALL", "C").args(["--sort=name", "--owner=0", "--group=0", "--numeric-owner", "--format=gnu"]);
+    tar.args(["--mode=u=rwX,go=rX", "--use-compress-program=gzip --no-name --best"]);
+    tar.arg(format!("--mtime=@{epoch}")).arg("--directory").arg(&staged);
+    tar.arg("--create").arg("--file").arg(folder.join(format!("{name}.tar.gz"))).arg(name);
+    process::run(&mut tar).context("no tarball could be made")?;
+    fs::remove_dir_all(&staged)?;
+    Ok(())
+}
+
+/// As `sha256sum --check` reads them.
+fn checksums(folder: &Path) -> Result<String> {
+    let mut names: Vec<PathBuf> =
+        fs::read_dir(folder)?.map(|entry| Ok(entry?.file_name().into())).collect::<Result<_>>()?;
+    names.sort();
+    ensure!(names.len() == 3, "package, tarball and bill of materials are three, not {names:?}");
+    process::query(Command::new("sha256sum").current_dir(folder).args(names)).context("sha256sum failed")
+}
+
+/// Seconds since 1970 as RFC 3339 writes them.
+fn timestamp(epoch: &str) -> Result<String> {
+    let mut date = Command::new("date");
+    date.args(["--utc", &format!("--date=@{epoch}"), "+%Y-%m-%dT%H:%M:%SZ"]);
+    Ok(process::query(&mut date).with_context(|| format!("{epoch:?} is no time"))?.trim().to_owned())
+}
+
+fn is_changed(workspace: &Workspace) -> bool {
+    let mut git = Command::new("git");
+    git.current_dir(workspace.root()).args(["status", "--porcelain"]);
+    process::query(&mut git).is_some_and(|changes| !changes.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_in_a_program_is_found() {
+        assert!(names(b"\x7fELF...panicked at /src/autora/main.rs", Path::new("/src/autora")));
+        assert!(!names(b"\x7fELF...panicked at autora/main.rs", Path::new("/src/autora")));
+        assert!(!names(b"", Path::new("/src/autora")));
+    }
+}

@@ -1,0 +1,148 @@
+//! `cargo xtask setup`: what the builds and the tests need, found or installed.
+//!
+//! Level-triggered: look at the machine, install everything that is missing as far as it is known by now, look
+//! again. What a step brings (a compiler, say) decides what the next look asks for (the LLVM it was built with).
+
+pub(crate) mod apt;
+pub(crate) mod cargo_tool;
+mod compiler;
+mod linker;
+mod llvm;
+mod needs;
+pub(crate) mod packages;
+mod prometheus;
+mod remedy;
+
+use std::process::{Command, ExitCode};
+
+use anyhow::{Context, Result, bail};
+
+pub(crate) use self::compiler::Toolchain;
+pub(crate) use self::needs::Scope;
+
+use self::cargo_tool::CARGO_FUZZ;
+use self::needs::{Need, State, Survey};
+use self::remedy::Remedy;
+use crate::workspace::Workspace;
+use crate::{process, ui};
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Also what the namespace tests, the demo and the lints need at run time
+    #[arg(long)]
+    tests: bool,
+    /// Also what the fuzz targets need: a C++ compiler and cargo-fuzz
+    #[arg(long)]
+    fuzz: bool,
+    /// Install nothing, only report; exit code 1 if something is missing
+    #[arg(long)]
+    check: bool,
+}
+
+pub(crate) fn run(workspace: &Workspace, args: &Args) -> Result<ExitCode> {
+    let scope = match args {
+        Args { fuzz: true, .. } => Scope::Fuzz,
+        Args { tests: true, .. } => Scope::Tests,
+        Args { .. } => Scope::Build,
+    };
+    if !args.check {
+        let survey = complete(workspace, scope)?;
+        report(workspace, &survey);
+        return Ok(ExitCode::SUCCESS);
+    }
+    let survey = Survey::take(workspace, scope, apt::Lists::unchanged());
+    report(workspace, &survey);
+    Ok(if survey.is_complete() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Brings about what `scope` needs. Silent when all of it is there.
+pub(crate) fn ensure(workspace: &Workspace, scope: Scope) -> Result<Toolchain> {
+    complete(workspace, scope)?.toolchain.context("everything is there, but no compiler for the filter")
+}
+
+fn complete(workspace: &Workspace, scope: Scope) -> Result<Survey> {
+    // Root can fetch the lists, and does before it believes that a package does not exist.
+    let mut lists = if process::is_root() { apt::Lists::AsTheyAre } else { apt::Lists::unchanged() };
+    let mut before: Vec<Remedy> = Vec::new();
+    loop {
+        let survey = Survey::take(workspace, scope, lists);
+        let missing = survey.remedies();
+        if missing.is_empty() {
+            return Ok(survey);
+        }
+        if missing == before {
+            report(workspace, &survey);
+            bail!("installed what was missing, but it is still not found");
+        }
+        if before.is_empty() {
+            ui::note("not everything is here yet:");
+        }
+        if missing.contains(&Remedy::PackageLists) {
+            lists = apt::Lists::Fresh;
+        }
+        apply(workspace, &missing)?;
+        before = missing;
+    }
+}
+
+/// Installs all it can; what only root or a person can do comes last, as the error.
+fn apply(workspace: &Workspace, missing: &[Remedy]) -> Result<()> {
+    let mut packages: Vec<&str> = Vec::new();
+    let mut lists = false;
+    let mut unpack_prometheus = false;
+    let mut by_hand: Vec<&str> = Vec::new();
+    for remedy in missing {
+        match remedy {
+            Remedy::PackageLists => lists = true,
+            Remedy::Packages(names) => packages.extend(names.iter().map(String::as_str)),
+            Remedy::Rustup(words) => rustup(workspace, words)?,
+            Remedy::Linker(llvm) => linker::install(workspace, llvm)?,
+            Remedy::CargoFuzz => CARGO_FUZZ.install(workspace)?,
+            Remedy::Prometheus => unpack_prometheus = true,
+            Remedy::ByHand(what) => by_hand.push(what),
+            Remedy::Later => {}
+        }
+    }
+    if lists {
+        apt::update(workspace)?;
+    }
+    packages.sort_unstable();
+    packages.dedup();
+    if !packages.is_empty() {
+        apt::install(workspace, &packages)?;
+    }
+    if unpack_prometheus {
+        prometheus::unpack(workspace)?;
+    }
+    if !by_hand.is_empty() {
+        bail!("{}", by_hand.join("\n"));
+    }
+    Ok(())
+}
+
+fn rustup(workspace: &Workspace, args: &[&str]) -> Result<()> {
+    let label = format!("rustup {}", args.join(" "));
+    process::run_logged(&label, Command::new("rustup").args(args), &workspace.log("rustup"))
+        .context("rustup could not fetch it (is the network there?)")
+}
+
+fn report(workspace: &Workspace, survey: &Survey) {
+    let rows: Vec<[String; 3]> = survey.needs.iter().map(|need| row(workspace, need)).collect();
+    println!();
+    for (need, line) in survey.needs.iter().zip(ui::columns(&rows)) {
+        let mark = if need.is_found() {
+            ui::paint(ui::Paint::Good, "✓")
+        } else {
+            ui::paint(ui::Paint::Bad, "✗")
+        };
+        println!("  {mark} {line}");
+    }
+    println!();
+}
+
+fn row(workspace: &Workspace, need: &Need) -> [String; 3] {
+    match &need.state {
+        State::Found { version, place } => [need.name.to_owned(), version.clone(), workspace.display(place)],
+        State::Missing(remedy) => [need.name.to_owned(), "missing".to_owned(), remedy.to_string()],
+    }
+}

@@ -1,0 +1,172 @@
+//! Debian's packages, unpacked into the target folder and not installed: those of this machine's release or of another.
+//!
+//! So nothing of the machine changes: no user is made, no service is enabled or started, no file of /etc is written.
+
+use std::{
+    ffi::OsString,
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use anyhow::{Context, Result, bail, ensure};
+
+use super::apt;
+use crate::{process, workspace::Workspace};
+
+/// What signs all of Debian's releases.
+const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
+
+/// Packages to be had without installing them.
+#[derive(Debug)]
+pub(crate) struct Archive<'a> {
+    workspace: &'a Workspace,
+    name: &'a str,
+    /// What makes apt look at another release than the machine's.
+    options: Vec<OsString>,
+}
+
+/// Unpacks `packages` below `root`, once, with those that they need and the machine lacks. Returns the names of all that is
+/// there.
+pub(crate) fn unpack_once(workspace: &Workspace, packages: &[&str], root: &Path) -> Result<String> {
+    let record = root.join("packages");
+    if let Ok(names) = fs::read_to_string(&record) {
+        return Ok(names);
+    }
+    let archive = Archive::own(workspace)?;
+    let missing = archive.missing(packages).or_else(|_| {
+        apt::update(workspace)?;
+        archive.missing(packages)
+    })?;
+    archive.unpack(&missing, root)?;
+    let names = missing.join(" ");
+    fs::write(record, &names)?;
+    Ok(names)
+}
+
+impl<'a> Archive<'a> {
+    /// As this machine is set up.
+    pub(crate) fn own(workspace: &'a Workspace) -> Result<Self> {
+        ensure!(apt::is_here(), "no apt-get here: packages of Debian can only be had on Debian");
+        if process::is_root() && apt::Lists::unchanged() == apt::Lists::AsTheyAre {
+            apt::update(workspace)?;
+        }
+        Ok(Self { workspace, name: "own", options: Vec::new() })
+    }
+
+    /// Another release of Debian, from the mirror that this machine uses, with lists of its own.
+    pub(crate) fn of(workspace: &'a Workspace, suite: &'a str) -> Result<Self> {
+        let own = Self::own(workspace)?;
+        let mirror = own.mirror()?;
+        let folder = workspace.vm().join("apt").join(suite);
+        for inner in ["lists/partial", "cache/archives/partial"] {
+            fs::create_dir_all(folder.join(inner))?;
+        }
+        let [sources, status] = ["sources.list", "status"].map(|name| folder.join(name));
+        fs::write(&sources, format!("deb [signed-by={KEYRING}] {mirror} {suite} main\n"))?;
+        fs::write(&status, "")?;
+        let archive = Self { workspace, name: suite, options: options(&folder, &sources, &status) };
+        let log = workspace.log(&format!("apt-{suite}"));
+        process::run_logged(
+            &format!("package lists of {suite}"),
+            archive.command("apt-get").args(["-q", "update", "--error-on=any"]),
+            &log,
+        )?;
+        Ok(archive)
+    }
+
+    /// Downloads these packages and unpacks them below `root`.
+    pub(crate) fn unpack(&self, packages: &[String], root: &Path) -> Result<()> {
+        let folder = root.join("archive");
+        fs::create_dir_all(&folder)?;
+        let log = self.workspace.log(&format!("download-{}", self.name));
+        let mut download = self.command("apt-get");
+        download.current_dir(&folder).args(["-q", "download"]).args(packages);
+        process::run_logged(&format!("download {}", packages.join(" ")), &mut download, &log)?;
+        for package in fs::read_dir(&folder)?.flatten() {
+            process::run(Command::new("dpkg-deb").arg("--extract").arg(package.path()).arg(root))?;
+        }
+        fs::remove_dir_all(&folder).context("the packages cannot be removed once they are unpacked")
+    }
+
+    /// Returns what apt knows of the newest version of a package; `None` if there is none of that name.
+    pub(crate) fn show(&self, package: &str) -> Option<String> {
+        process::query(self.command("apt-cache").args(["--no-all-versions", "show", package]))
+    }
+
+    /// These packages and those that they need, as far as they are not installed.
+    fn missing(&self, packages: &[&str]) -> Result<Vec<String>> {
+        let mut simulate = self.command("apt-get");
+        simulate.args(["--simulate", "--no-install-recommends", "install"]).args(packages);
+        let says = process::query(&mut simulate).context("apt-get cannot tell what they need")?;
+        Ok(to_install(&says))
+    }
+
+    /// Where this machine gets Debian from.
+    fn mirror(&self) -> Result<String> {
+        let format = ["--format", "$(LABEL) $(REPO_URI)", "Created-By: Packages"];
+        let targets = process::query(self.command("apt-get").arg("indextargets").args(format));
+        let Some(mirror) = targets.as_deref().and_then(mirror) else {
+            bail!("apt's sources name no mirror of Debian (or its lists are missing: `apt-get update`)");
+        };
+        Ok(mirror.to_owned())
+    }
+
+    fn command(&self, program: &str) -> Command {
+        let mut command = Command::new(program);
+        // As root, whose folder this may be, rather than as apt's own user.
+        command.env("LC_ALL", "C").args(["-o", "APT::Sandbox::User=root"]).args(&self.options);
+        command
+    }
+}
+
+fn to_install(says: &str) -> Vec<String> {
+    let names = says.lines().filter_map(|line| line.strip_prefix("Inst ")?.split_whitespace().next());
+    names.map(str::to_owned).collect()
+}
+
+/// Security updates carry a label of their own, so the first one is of the archive itself.
+fn mirror(targets: &str) -> Option<&str> {
+    targets.lines().find_map(|line| line.strip_prefix("Debian "))
+}
+
+/// Nothing of the machine's but how its network is reached.
+fn options(folder: &Path, sources: &Path, status: &Path) -> Vec<OsString> {
+    let places = [
+        ("Dir::Etc::SourceList", sources.to_owned()),
+        ("Dir::Etc::SourceParts", PathBuf::from("-")),
+        ("Dir::State", folder.to_owned()),
+        ("Dir::State::Lists", folder.join("lists")),
+        ("Dir::State::Status", status.to_owned()),
+        ("Dir::Cache", folder.join("cache")),
+        ("Acquire::Languages", PathBuf::from("none")),
+        ("Acquire::IndexTargets::deb::DEP-11::DefaultEnabled", PathBuf::from("false")),
+    ];
+    let option = |(name, place): (&str, PathBuf)| {
+        let mut setting = OsString::from(format!("{name}="));
+        setting.push(place);
+        [OsString::from("-o"), setting]
+    };
+    places.into_iter().flat_map(option).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_would_be_installed_is_read() {
+        let says = "Reading package lists...\nInst libyang2 (2.1.30-2 Debian [amd64])\nInst frr (8.4.4 Debian)\n\
+                    Conf libyang2 (2.1.30-2 Debian [amd64])\n";
+        assert_eq!(to_install(says), ["libyang2", "frr"]);
+        assert_eq!(to_install(""), [""; 0]);
+    }
+
+    #[test]
+    fn the_mirror_is_that_of_debian_itself() {
+        let targets = "Some Vendor http://vendor.example/apt/\nDebian-Security http://mirror.example/security/\n\
+                       Debian http://mirror.example/debian/\nDebian http://other.example/debian/\n";
+        assert_eq!(mirror(targets), Some("http://mirror.example/debian/"));
+        assert_eq!(mirror("Ubuntu http://mirror.example/ubuntu/\n"), None);
+    }
+}
