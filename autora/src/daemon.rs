@@ -44,7 +44,7 @@ use crate::{
         program, receiver,
         sandbox::SandboxError,
         sender,
-        service_manager::{self, Vigil},
+        service_manager::ServiceNotifier,
     },
 };
 
@@ -54,6 +54,10 @@ const BUDGET: usize = 32;
 
 /// How much longer than the 3 s floor a stop waits for its final advertisements.
 const STOP_SLACK: Duration = Duration::from_millis(200);
+
+/// `AsyncFd::readable` registers nothing, so it makes no system call that could fail: its one error is that the runtime's I/O
+/// driver has shut down ([`Registration::readiness`](https://docs.rs/tokio/1.54.1/src/tokio/runtime/io/registration.rs.html)).
+const RUNTIME_LIVES: &str = "the runtime outlives the future that it blocks on";
 
 /// Why the daemon could not start.
 #[derive(Debug, thiserror::Error)]
@@ -107,15 +111,8 @@ pub async fn run(config: Config) -> Result<(), StartError> {
         confinement::confine_calls()?;
     }
     daemon.start()?;
-    loop {
-        daemon.turn(&mut signals).await?;
-        if daemon.is_done() {
-            daemon.finish();
-            return Ok(());
-        }
-        // A source that is always ready must not keep the runtime from looking at the others.
-        tokio::task::yield_now().await;
-    }
+    daemon.run(&mut signals).await;
+    Ok(())
 }
 
 struct Daemon {
@@ -136,7 +133,7 @@ struct Daemon {
     hush: Hush,
     keeper: Keeper,
     desk: Desk,
-    vigil: Vigil,
+    notifier: ServiceNotifier,
     state: State,
 }
 
@@ -191,7 +188,7 @@ impl Daemon {
             hush: Hush::default(),
             keeper,
             desk: Desk::closed(),
-            vigil: Vigil::new(now),
+            notifier: ServiceNotifier::open(now),
             state: State::Running,
             config,
         })
@@ -214,13 +211,23 @@ impl Daemon {
         heap::give_back();
         program::forget_start();
         log::started(&self.config, &self.outlet.filter_name(), census);
-        self.vigil.ready(census.to_string(), clock::now());
+        self.notifier.ready(census.to_string(), clock::now());
         Ok(())
     }
 
-    async fn turn(&mut self, signals: &mut Signals) -> io::Result<()> {
-        self.timer.arm(self.next_deadline())?;
-        match self.next_event(signals).await? {
+    /// Runs until a signal ends it, and nothing else does.
+    async fn run(&mut self, signals: &mut Signals) {
+        while !self.is_done() {
+            self.turn(signals).await;
+            // A source that is always ready must not keep the runtime from looking at the others.
+            tokio::task::yield_now().await;
+        }
+        self.finish();
+    }
+
+    async fn turn(&mut self, signals: &mut Signals) {
+        self.timer.arm(self.next_deadline());
+        match self.next_event(signals).await {
             Event::Links => self.on_links(),
             Event::Solicitations => self.on_solicitations(),
             Event::Deadline => {}
@@ -235,7 +242,7 @@ impl Daemon {
             Event::Stop => self.on_stop(),
             Event::Restart => {
                 info!("asked to restart: stopping without a withdrawal");
-                service_manager::stopping();
+                self.notifier.stopping();
                 self.desk.stopping();
                 self.state = State::Done;
             }
@@ -243,26 +250,26 @@ impl Daemon {
         self.on_time();
         self.act();
         self.keeper.attend(&mut self.fleet, clock::now());
-        self.vigil.attend(clock::now(), || self.fleet.census().to_string());
+        self.notifier.attend(clock::now(), || self.fleet.census().to_string());
         if let State::Stopping { until } = self.state
             && (!self.fleet.owes_goodbyes() || until <= clock::now())
         {
             self.state = State::Done;
         }
-        Ok(())
     }
 
-    async fn next_event(&mut self, signals: &mut Signals) -> io::Result<Event> {
+    async fn next_event(&mut self, signals: &mut Signals) -> Event {
         let busy = self.netlink.is_busy();
         tokio::select! {
-            Some(()) = signals.terminate.recv() => Ok(Event::Stop),
-            Some(()) = signals.interrupt.recv() => Ok(Event::Stop),
-            Some(()) = signals.hangup.recv() => Ok(Event::Restart),
-            result = self.timer.fired() => result.map(|()| Event::Deadline),
-            result = self.outlet.readable() => result.map(|()| Event::Solicitations),
-            result = self.netlink.readable() => result.map(|()| Event::Links),
-            query = self.desk.next_query() => Ok(Event::Query(query)),
-            () = tokio::task::yield_now(), if busy => Ok(Event::Links),
+            // tokio documents that `recv` never returns None.
+            Some(()) = signals.terminate.recv() => Event::Stop,
+            Some(()) = signals.interrupt.recv() => Event::Stop,
+            Some(()) = signals.hangup.recv() => Event::Restart,
+            result = self.timer.fired() => result.map(|()| Event::Deadline).expect(RUNTIME_LIVES),
+            result = self.outlet.readable() => result.map(|()| Event::Solicitations).expect(RUNTIME_LIVES),
+            result = self.netlink.readable() => result.map(|()| Event::Links).expect(RUNTIME_LIVES),
+            query = self.desk.next_query() => Event::Query(query),
+            () = tokio::task::yield_now(), if busy => Event::Links,
         }
     }
 
@@ -276,7 +283,7 @@ impl Daemon {
             self.next_heartbeat,
             self.keeper.deadline(),
             self.netlink.deadline(),
-            self.vigil.deadline(),
+            self.notifier.deadline(),
             stop,
         ]
         .into_iter()
@@ -313,7 +320,7 @@ impl Daemon {
     }
 
     fn on_stop(&mut self) {
-        service_manager::stopping();
+        self.notifier.stopping();
         self.desk.stopping();
         let withdraw = self.config.on_exit == OnExit::Withdraw && !self.config.dry_run;
         self.state = match self.state {
@@ -361,7 +368,7 @@ impl Daemon {
                 Action::Send(send) => self.send(&send),
                 Action::Report(report) => {
                     self.desk.changed(&report);
-                    self.vigil.touch();
+                    self.notifier.touch();
                     self.report(&report);
                 }
             }
@@ -442,6 +449,7 @@ impl Daemon {
             &self.outlet.totals(),
             drops,
             self.hush.total(),
+            self.notifier.dropped(),
         );
     }
 

@@ -185,6 +185,7 @@ pub(super) fn heartbeat(
     totals: &Counters,
     socket_drops: u32,
     lines_held_back: u64,
+    notifications_dropped: u64,
 ) {
     let Census { served, without_carrier, refused } = census;
     let Tally { unsolicited, solicited, finals, send_failures, solicitations } = tally;
@@ -204,6 +205,7 @@ pub(super) fn heartbeat(
         single_reads = questions,
         overruns,
         lines_held_back,
+        notifications_dropped,
         "heartbeat"
     );
 }

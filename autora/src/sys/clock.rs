@@ -50,40 +50,36 @@ impl AsRawFd for Fd {
 }
 
 impl Timer {
-    /// A timer that is not armed.
+    /// A timer that is not armed, though it was once to show that it can be.
     ///
     /// # Errors
     ///
-    /// When the process or the system is out of file descriptors.
+    /// When the process or the system is out of file descriptors, and where a filter of system calls refuses
+    /// `timerfd_settime(2)`.
     pub fn new() -> io::Result<Self> {
         let flags = TimerFlags::TFD_NONBLOCK | TimerFlags::TFD_CLOEXEC;
         let fd = TimerFd::new(ClockId::CLOCK_BOOTTIME, flags)?;
+        set(&fd, now())?;
+        fd.unset()?;
         // SAFETY: `TimerFd` owns its descriptor and keeps it open, the same one, until the `AsyncFd` drops it.
         let fd = unsafe { AsyncFd::register_with_interest(Fd(fd), Interest::READABLE) }?;
         Ok(Self { fd, armed: None })
     }
 
     /// Arms the timer for `deadline`; one that has passed fires at once. Costs a system call only where that is news.
-    ///
-    /// # Errors
-    ///
-    /// None that `timerfd_settime(2)` documents can happen here.
-    pub fn arm(&mut self, deadline: Instant) -> io::Result<()> {
+    pub fn arm(&mut self, deadline: Instant) {
         if self.armed == Some(deadline) {
-            return Ok(());
+            return;
         }
-        // Zero would disarm the timer.
-        let at = TimeSpec::from_duration(deadline.since_boot().max(Duration::from_nanos(1)));
-        self.fd.get_ref().0.set(Expiration::OneShot(at), TimerSetTimeFlags::TFD_TIMER_ABSTIME)?;
+        set(&self.fd.get_ref().0, deadline).expect(SETTING_WORKS);
         self.armed = Some(deadline);
-        Ok(())
     }
 
     /// Waits until the armed deadline has come.
     ///
     /// # Errors
     ///
-    /// Those of the event loop's own file descriptor.
+    /// When the runtime is shutting down.
     pub async fn fired(&mut self) -> io::Result<()> {
         let mut guard = self.fd.readable().await?;
         // The kernel's readiness is taken off by the next `arm`, Tokio's here. A timer that was armed anew in
@@ -92,6 +88,18 @@ impl Timer {
         self.armed = None;
         Ok(())
     }
+}
+
+/// `do_timerfd_settime` in [fs/timerfd.c](https://elixir.bootlin.com/linux/v6.12/source/fs/timerfd.c#L425) fails with EINVAL
+/// (other flags than the two there are, a time below 0 or with 10^9 nanoseconds or more, a descriptor of another kind),
+/// EBADF and EFAULT; EPERM and ECANCELED are for alarms and for TFD_TIMER_CANCEL_ON_SET alone. A filter of system calls that
+/// refuses it cannot come from outside later than the process begins, and shows in [`Timer::new`].
+const SETTING_WORKS: &str = "a timerfd that is open, and was set before, can be set to any time";
+
+fn set(fd: &TimerFd, deadline: Instant) -> nix::Result<()> {
+    // Zero would disarm the timer.
+    let at = TimeSpec::from_duration(deadline.since_boot().max(Duration::from_nanos(1)));
+    fd.set(Expiration::OneShot(at), TimerSetTimeFlags::TFD_TIMER_ABSTIME)
 }
 
 #[cfg(test)]
@@ -108,7 +116,7 @@ mod tests {
             let mut timer = Timer::new().unwrap();
             for wait in [Duration::from_millis(20), Duration::from_millis(5), Duration::ZERO] {
                 let deadline = now() + wait;
-                timer.arm(deadline).unwrap();
+                timer.arm(deadline);
                 timer.fired().await.unwrap();
                 assert!(now() >= deadline);
             }
@@ -116,13 +124,24 @@ mod tests {
     }
 
     #[test]
+    fn every_instant_can_be_armed() {
+        run(async {
+            let mut timer = Timer::new().unwrap();
+            for since_boot in [Duration::MAX, Duration::from_nanos(999_999_999), Duration::ZERO] {
+                timer.arm(Instant::from_boot(since_boot));
+            }
+            timer.fired().await.unwrap();
+        });
+    }
+
+    #[test]
     fn a_deadline_in_the_past_fires_at_once() {
         run(async {
             let mut timer = Timer::new().unwrap();
-            timer.arm(Instant::from_boot(Duration::ZERO)).unwrap();
+            timer.arm(Instant::from_boot(Duration::ZERO));
             timer.fired().await.unwrap();
-            timer.arm(now() + Duration::from_secs(3_600)).unwrap();
-            timer.arm(now()).unwrap();
+            timer.arm(now() + Duration::from_secs(3_600));
+            timer.arm(now());
             timer.fired().await.unwrap();
         });
     }

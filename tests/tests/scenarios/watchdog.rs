@@ -6,10 +6,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use autora_tests::{Launch, Namespace, RuntimeDirectory, eventually};
+use autora_tests::{Launch, Namespace, RuntimeDirectory, eventually, field};
 use nix::sys::signal::Signal;
 
-use crate::bench::{Line, SLACK, SOON, rarely};
+use crate::bench::{FLOOR, Line, SLACK, SOON, rarely};
 
 /// The other end of `sd_notify(3)`.
 struct ServiceManager {
@@ -38,6 +38,13 @@ impl ServiceManager {
         let messages =
             std::iter::from_fn(|| self.socket.recv(&mut buffer).ok().map(|len| text(&buffer[..len])));
         messages.collect()
+    }
+
+    /// Leaves no room for another message.
+    fn fill(&self) {
+        let sender = UnixDatagram::unbound().expect("a socket");
+        sender.set_nonblocking(true).expect("it is a socket");
+        while sender.send_to(b"filler", self.directory.path().join("notify")).is_ok() {}
     }
 
     fn wait_for(&self, line: &str) {
@@ -113,4 +120,30 @@ fn the_status_follows_the_counts_and_does_not_flood() {
     });
     let seconds = usize::try_from(began.elapsed().as_secs()).expect("a few");
     assert!(told.len() <= seconds + 2, "{told:#?} within {seconds} s");
+}
+
+#[test]
+fn a_service_manager_that_does_not_read_is_not_waited_for() {
+    let manager = ServiceManager::new();
+    manager.fill();
+    let (host, guest) = (Namespace::host(), Namespace::quiet());
+    let mut line = Line::new(&host, &guest, 1);
+    let path = manager.directory.path().join("notify");
+    let mut daemon = Launch::new(&rarely(&["--heartbeat-interval=1s"]))
+        .env("NOTIFY_SOCKET", path.to_str().expect("a plain path"))
+        .start(&host);
+    line.expect_served(SOON);
+    line.solicit();
+    line.expect_served(FLOOR + SLACK);
+    eventually(SOON, "a count of what was dropped", || {
+        let counts = |line: &String| field(line, "notifications_dropped").is_some_and(|count| count != "0");
+        daemon.lines_with(&["heartbeat"]).iter().any(counts).then_some(())
+    });
+    // The control: it is told once it reads.
+    manager.wait_for("READY=1");
+
+    manager.fill();
+    daemon.signal(Signal::SIGTERM);
+    assert_eq!(daemon.wait_exit(FLOOR + SLACK), 0);
+    assert!(line.capture.expect_advert(Duration::ZERO).is_final());
 }

@@ -81,8 +81,8 @@ const OLD: &[c_long] = &[];
 const MAP_COMMANDS: [u64; 5] = [1, 2, 3, 4, 24];
 
 /// Leaves every thread the calls above, and these of their arguments: memory that can be executed is never had again, a new
-/// socket is one to the service manager (`sd_notify(3)` opens one each time) or one to ask about links with (where an answer
-/// was lost, the next question takes a new one), and a signal reaches nobody else.
+/// socket is a Unix one or one to ask about links with (where an answer was lost, the next question takes a new one), and a
+/// signal reaches no other process.
 ///
 /// # Errors
 ///
