@@ -6,6 +6,8 @@
 # Exit code: 0 if all of it holds, 1 if not, 2 if it could not be tried. Everything happens in two network namespaces of
 # its own, which are gone afterwards.
 set -u
+# shellcheck source=tests/common.sh
+. "$(dirname "$0")/common.sh"
 
 host=autora-$$-0-smoke-host
 guest=autora-$$-1-smoke-guest
@@ -127,31 +129,12 @@ guest_has_address() { guest_address | grep -qx "$address/64"; }
 guest_has_route() { guest_route | grep -q "via $router "; }
 guest_has_no_route() { [ -z "$(guest_route)" ]; }
 
-# wait_until SECONDS WHAT COMMAND...: looks ten times a second.
-wait_until() {
-    left=$(($1 * 10))
-    what=$2
-    shift 2
-    until "$@"; do
-        left=$((left - 1))
-        [ "$left" -gt 0 ] || fail "waited in vain for $what"
-        sleep 0.1
-    done
-}
-
-say() { printf '%s\n' "$*"; }
-
 fail() {
     printf 'FAILED: %s\n' "$*" >&2
     if [ -s "$work/log" ]; then
         sed 's/^/  autora: /' "$work/log" >&2
     fi
     exit 1
-}
-
-give_up() {
-    printf 'not tried: %s\n' "$*" >&2
-    exit 2
 }
 
 clean_up() {

@@ -8,6 +8,8 @@
 # systemd runs as the first process of namespaces of its own, on a copy of ROOT in memory; all of it is gone afterwards.
 # Exit code: 0 if all of it holds, 1 if not, 2 if it could not be tried.
 set -u
+# shellcheck source=tests/common.sh
+. "$(dirname "$0")/common.sh"
 
 prefix=2001:db8:6:1
 address=$prefix:0:ff:fe00:601
@@ -273,30 +275,11 @@ is() {
     [ "$said" = "$expected" ] || fail "$*: $said, not $expected"
 }
 
-# wait_until SECONDS WHAT COMMAND...: looks ten times a second.
-wait_until() {
-    left=$(($1 * 10))
-    what=$2
-    shift 2
-    until "$@"; do
-        left=$((left - 1))
-        [ "$left" -gt 0 ] || fail "waited in vain for $what"
-        sleep 0.1
-    done
-}
-
-say() { printf '%s\n' "$*"; }
-
 fail() {
     printf 'FAILED: %s\n' "$*" >&2
     [ -z "$init" ] || journal 2>/dev/null | tail -n 30 | sed 's/^/  journal: /' >&2
     [ ! -s "$work/console" ] || sed 's/^/  console: /' "$work/console" >&2
     exit 1
-}
-
-give_up() {
-    printf 'not tried: %s\n' "$*" >&2
-    exit 2
 }
 
 # With the first process everything in its namespaces ends, its file systems included.

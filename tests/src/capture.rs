@@ -1,26 +1,18 @@
 //! What is on the wire of one interface, with the kernel's timestamps.
 
 use std::{
-    io::IoSliceMut,
     net::Ipv6Addr,
-    os::fd::{AsFd, AsRawFd, OwnedFd},
+    os::fd::OwnedFd,
     time::{Duration, Instant, SystemTime},
 };
 
 use autora::wire::{
     ALL_NODES, NdOption, PrefixInformation, ROUTER_ADVERTISEMENT, ROUTER_SOLICITATION, RouterAdvert, ipv6,
 };
-use nix::{
-    cmsg_space, libc,
-    poll::{PollFd, PollFlags, PollTimeout, poll},
-    sys::{
-        socket::{ControlMessageOwned, LinkAddr, MsgFlags, recvmsg},
-        time::TimeSpec,
-    },
-};
+use nix::libc;
 
 use crate::{
-    Interface, Mac,
+    link::{Interface, Mac},
     packet::{self, LARGEST_FRAME},
 };
 
@@ -82,7 +74,7 @@ impl Capture {
 
     fn of(interface: &Interface, adverts: Direction) -> Self {
         // Frames that leave are only shown to sockets of ETH_P_ALL.
-        let socket = packet::open(interface, libc::ETH_P_ALL);
+        let socket = packet::open_on(interface, libc::ETH_P_ALL);
         Self { socket, interface: interface.clone(), adverts }
     }
 
@@ -129,48 +121,16 @@ impl Capture {
 
     fn frame_until(&mut self, deadline: Instant) -> Option<Frame> {
         loop {
-            let left = deadline.saturating_duration_since(Instant::now());
-            // A millisecond more, as `poll` counts no fractions and must not come back early.
-            let timeout = PollTimeout::try_from(left.as_millis() + u128::from(!left.is_zero()))
-                .expect("a wait of a test is short");
-            let mut fds = [PollFd::new(self.socket.as_fd(), PollFlags::POLLIN)];
-            if poll(&mut fds, timeout).expect("poll on a packet socket") == 0 {
+            let mut bytes = vec![0; LARGEST_FRAME];
+            if let Some(received) = packet::receive(&self.socket, &mut bytes) {
+                bytes.truncate(received.len);
+                let direction = if received.is_outgoing { Direction::Outgoing } else { Direction::Incoming };
+                return Some(Frame { at: SystemTime::UNIX_EPOCH + received.at, direction, bytes });
+            }
+            if !packet::wait(&self.socket, deadline) {
                 return None;
             }
-            if let Some(frame) = self.receive() {
-                return Some(frame);
-            }
         }
-    }
-
-    /// Takes what `poll` announced: a frame, or the news that the interface went down or away.
-    fn receive(&mut self) -> Option<Frame> {
-        let mut bytes = vec![0; LARGEST_FRAME];
-        let mut space = cmsg_space!(TimeSpec);
-        let mut buffers = [IoSliceMut::new(&mut bytes)];
-        let received = recvmsg::<LinkAddr>(
-            self.socket.as_raw_fd(),
-            &mut buffers,
-            Some(&mut space),
-            MsgFlags::MSG_DONTWAIT,
-        );
-        let received = match received {
-            Ok(received) => received,
-            Err(nix::Error::ENETDOWN) => return None,
-            Err(error) => panic!("capture on {}: {error}", self.interface.name()),
-        };
-        let outgoing = received.address.map(|address| address.pkttype()) == Some(libc::PACKET_OUTGOING);
-        let at = received
-            .cmsgs()
-            .expect("the control buffer is large enough")
-            .find_map(|message| timestamp(&message));
-        let len = received.bytes;
-        bytes.truncate(len);
-        Some(Frame {
-            at: at.expect("SO_TIMESTAMPNS is on"),
-            direction: if outgoing { Direction::Outgoing } else { Direction::Incoming },
-            bytes,
-        })
     }
 }
 
@@ -245,13 +205,5 @@ impl Advert {
     #[must_use]
     pub fn since(&self, earlier: SystemTime) -> Duration {
         self.at.duration_since(earlier).expect("the later of two packets is seen later")
-    }
-}
-
-fn timestamp(message: &ControlMessageOwned) -> Option<SystemTime> {
-    if let ControlMessageOwned::ScmTimestampns(time) = message {
-        Some(SystemTime::UNIX_EPOCH + Duration::from(*time))
-    } else {
-        None
     }
 }

@@ -10,7 +10,7 @@ use std::{
 
 use serde_json::Value;
 
-use crate::{daemon::binary, eventually};
+use crate::{program::binary, wait::eventually};
 
 /// Longer than any answer takes.
 const LONGEST: Duration = Duration::from_secs(20);

@@ -17,29 +17,13 @@ use nix::{
 use tempfile::TempDir;
 
 use crate::{
-    Namespace, Refusal,
     control::Control,
-    eventually,
     log::{Log, field, has_words},
+    namespace::Namespace,
+    program::binary,
+    refusal::Refusal,
+    wait::eventually,
 };
-
-/// The daemon under test: `$AUTORA_BIN`, else the release build beside the running test.
-#[must_use]
-pub fn binary() -> PathBuf {
-    let path = std::env::var_os("AUTORA_BIN").map_or_else(beside_this_test, PathBuf::from);
-    assert!(path.is_file(), "no daemon at {}: `cargo xtask build` makes it", path.display());
-    path.canonicalize().expect("it is there")
-}
-
-/// A daemon that was built without an eBPF program: `$AUTORA_BIN_WITHOUT_EBPF`, else the one that `cargo xtask test` has
-/// built.
-#[must_use]
-pub fn binary_without_program() -> PathBuf {
-    let path = std::env::var_os("AUTORA_BIN_WITHOUT_EBPF")
-        .map_or_else(|| target().join("without-ebpf/autora"), PathBuf::from);
-    assert!(path.is_file(), "no daemon at {}: `cargo xtask test --only kernel` makes it", path.display());
-    path.canonicalize().expect("it is there")
-}
 
 /// How to start the daemon.
 #[derive(Clone, Debug)]
@@ -340,15 +324,4 @@ fn reasons(line: &str) -> Vec<String> {
     let mut names: Vec<_> = reasons.split(',').map(str::to_owned).collect();
     names.sort();
     names
-}
-
-/// `<target>/release/autora`.
-fn beside_this_test() -> PathBuf {
-    target().join("release/autora")
-}
-
-/// `<target>` for a test that runs as `<target>/<profile>/deps/<name>`.
-fn target() -> PathBuf {
-    let test = std::env::current_exe().expect("a process knows its program");
-    test.ancestors().nth(3).expect("a test is three folders deep in the target folder").to_owned()
 }

@@ -4,7 +4,7 @@ use std::{net::Ipv6Addr, time::Duration};
 
 use serde_json::Value;
 
-use crate::{Namespace, eventually};
+use crate::{namespace::Namespace, wait::eventually};
 
 /// A namespace with the kernel's own SLAAC on, which solicits as soon as an interface comes up.
 #[derive(Clone, Debug)]

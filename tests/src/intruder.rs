@@ -12,7 +12,10 @@ use nix::{
     unistd::Pid,
 };
 
-use crate::{Daemon, SHORTLY, eventually};
+use crate::{
+    daemon::Daemon,
+    wait::{SHORTLY, eventually},
+};
 
 /// Lets the daemon's main thread make system calls, under all that confines it, as code would that an attacker runs there.
 /// The thread goes on as if nothing had been when this is dropped.

@@ -1,7 +1,33 @@
-//! Harness for scenarios against the real kernel: network namespaces, links, guests, packets, and the daemon itself.
+//! Harness for scenarios against the real kernel: network namespaces, links, guests, packets, the daemon.
 //!
-//! Whatever goes wrong in here panics with the reason: a scenario has nothing to recover from. What a scenario makes
-//! (namespaces, processes) is gone when the value that stands for it is dropped, a failed test included.
+//! Whatever goes wrong in here panics with the reason: a scenario has nothing to recover from. What a
+//! scenario makes (namespaces, processes) is gone when the value that stands for it is dropped, a failed test
+//! included.
+//!
+//! A file imports only what stands below it:
+//!
+//! | file | what it is for |
+//! |---|---|
+//! | `intruder` | system calls from inside the running daemon, as code of an attacker would make them |
+//! | `supervise` | cleans up behind a program of `src/bin`, however it ends |
+//! | `daemon` | starts the daemon as any user, on any kernel; reads its log, waits for its end |
+//! | `control` | a client of the control socket that can misbehave; the daemon's own commands |
+//! | `log` | the daemon's lines as they come in, and the words in them |
+//! | `refusal` | a kernel without a system call (seccomp) |
+//! | `capture` | every frame on one interface, and the Router Advertisements among them |
+//! | `solicit` | Router Solicitations with every field open to be spoilt |
+//! | `packet` | packet sockets |
+//! | `guest` | a namespace whose kernel configures itself: its addresses and routes |
+//! | `tap` | taps, whose other end is an open file |
+//! | `link` | interfaces and veths, link-layer addresses |
+//! | `namespace` | network namespaces: settings, `ip`, threads inside; deletes what killed runs left |
+//! | `schema` | holds JSON against a JSON Schema |
+//! | `terminal` | sections, tables, checks and a verdict for the programs of `src/bin` |
+//! | `program` | where the programs under test are, and how one is run |
+//! | `wait` | looks again until there is something to see |
+//!
+//! The programs (`src/bin`): `demo` shows the main job, `bench` measures autora beside other daemons, `vm` boots
+//! virtual machines as guests and as hosts, `manual` writes manual pages and completions.
 #![expect(clippy::missing_panics_doc, reason = "a harness reports every failure by panicking")]
 #![expect(
     clippy::must_use_candidate,
@@ -17,65 +43,28 @@ mod intruder;
 mod link;
 mod log;
 mod namespace;
-mod packet;
+pub mod packet;
+mod program;
 mod refusal;
+pub mod schema;
 mod solicit;
 pub mod supervise;
 mod tap;
-
-use std::{
-    path::{Path, PathBuf},
-    process::Command,
-    thread,
-    time::{Duration, Instant},
-};
+pub mod terminal;
+mod wait;
 
 pub use capture::{Advert, Capture, Direction, Frame};
 pub use control::{Answer, Control};
-pub use daemon::{Daemon, Launch, Output, RuntimeDirectory, binary, binary_without_program};
+pub use daemon::{Daemon, Launch, Output, RuntimeDirectory};
 pub use guest::{DefaultRoute, Guest, Held};
 #[cfg(target_arch = "x86_64")]
 pub use intruder::Intruder;
 pub use link::{Interface, Mac, Veth};
 pub use log::field;
-pub use namespace::Namespace;
+pub use namespace::{Namespace, namespaces_of, require_root};
 pub use packet::Sender;
+pub use program::{binary, binary_without_program, copy_program, prometheus, workspace};
 pub use refusal::Refusal;
 pub use solicit::{Checksum, Fragments, Solicit};
 pub use tap::{Tap, open_tun};
-
-/// Long enough for whatever takes no time.
-pub(crate) const SHORTLY: Duration = Duration::from_secs(5);
-
-/// Ends the test with a clear message unless it runs as root: a scenario that cannot run must not look like a success.
-pub fn require_root() {
-    assert!(nix::unistd::geteuid().is_root(), "scenarios make network namespaces: run them as root");
-}
-
-/// A program of Prometheus: as `cargo xtask setup --tests` has unpacked it, else from the search path.
-pub fn prometheus(program: &str) -> PathBuf {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("it lies in the workspace");
-    let unpacked = root.join("target/tools/monitoring/usr/bin").join(program);
-    if unpacked.is_file() { unpacked } else { PathBuf::from(program) }
-}
-
-/// Copies a program that is to be run, in a process of its own: were the copy open for writing in this one, a child that
-/// another test starts at the same time would hold it open too, and the kernel runs nothing that may be written to
-/// (ETXTBSY).
-pub fn copy_program(from: &Path, to: &Path) {
-    let copied = Command::new("cp").arg(from).arg(to).status();
-    assert!(copied.expect("cp is everywhere").success(), "{} cannot be copied", from.display());
-}
-
-/// Looks every 10 ms until `probe` finds something, for state that the kernel announces to nobody who could wait for
-/// it. Panics with `what` when `timeout` is over.
-pub fn eventually<T>(timeout: Duration, what: &str, mut probe: impl FnMut() -> Option<T>) -> T {
-    let deadline = Instant::now() + timeout;
-    loop {
-        if let Some(found) = probe() {
-            return found;
-        }
-        assert!(Instant::now() < deadline, "waited {timeout:?} in vain for {what}");
-        thread::sleep(Duration::from_millis(10));
-    }
-}
+pub use wait::{eventually, within};

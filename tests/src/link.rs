@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use crate::{Namespace, eventually};
+use crate::{namespace::Namespace, wait::eventually};
 
 /// Long enough for the kernel to find a carrier and, where a test asked for it, to detect duplicates.
 const LINK_LOCAL_TIMEOUT: Duration = Duration::from_secs(15);

@@ -5,7 +5,7 @@ use std::{
     fs::{self, File},
     io::Write,
     panic,
-    process::Command,
+    process::{Command, Stdio},
     sync::{
         Arc, Once,
         atomic::{AtomicU32, Ordering},
@@ -17,11 +17,30 @@ use nix::{
     errno::Errno,
     sched::{CloneFlags, setns},
     sys::signal::kill,
-    unistd::Pid,
+    unistd::{Pid, geteuid},
 };
+
+use crate::program;
 
 const PREFIX: &str = "autora-";
 const DIRECTORY: &str = "/run/netns";
+
+/// Ends the test with a clear message unless it runs as root: a scenario that cannot run must not look like a success.
+pub fn require_root() {
+    assert!(geteuid().is_root(), "scenarios make network namespaces: run them as root");
+}
+
+/// Names of the namespaces that process `pid` has made.
+pub fn namespaces_of(pid: u32) -> Vec<String> {
+    let ours = format!("{PREFIX}{pid}-");
+    names().filter(|name| name.starts_with(&ours)).collect()
+}
+
+/// Without the directory no namespace was ever named on this machine.
+fn names() -> impl Iterator<Item = String> {
+    let entries = fs::read_dir(DIRECTORY).into_iter().flatten();
+    entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+}
 
 /// A network namespace with its loopback up, deleted with its last clone.
 ///
@@ -43,11 +62,11 @@ impl Namespace {
         static SWEEP: Once = Once::new();
         static NUMBER: AtomicU32 = AtomicU32::new(0);
 
-        crate::require_root();
+        require_root();
         SWEEP.call_once(delete_leftovers);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let name = format!("{PREFIX}{}-{number}-{label}", std::process::id());
-        output(Command::new("ip").args(["netns", "add", &name]));
+        program::run(Command::new("ip").args(["netns", "add", &name]));
         let handle = File::open(format!("{DIRECTORY}/{name}")).expect("a namespace just made can be opened");
         let namespace = Self(Arc::new(Named { name, handle }));
         namespace.ip("link set lo up");
@@ -91,19 +110,24 @@ impl Namespace {
 
     /// Runs `ip` in the namespace with the words of `arguments`; returns what it printed.
     pub fn ip(&self, arguments: &str) -> String {
-        output(Command::new("ip").args(["-n", self.name()]).args(arguments.split_whitespace()))
+        program::run(Command::new("ip").args(["-n", self.name()]).args(arguments.split_whitespace()))
     }
 
     /// Runs lines of `ip` one right after the other, in one process.
     pub fn ip_batch(&self, lines: &[String]) {
-        let mut file = tempfile::NamedTempFile::new().expect("room for a short file");
-        file.write_all(lines.join("\n").as_bytes()).expect("room for a short file");
-        output(Command::new("ip").args(["-n", self.name(), "-batch"]).arg(file.path()));
+        let mut ip = Command::new("ip");
+        ip.args(["-n", self.name(), "-batch", "-"]).stdin(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = ip.spawn().expect("ip can be started");
+        let written = child.stdin.take().expect("stdin is piped").write_all(lines.join("\n").as_bytes());
+        let output = child.wait_with_output().expect("it is a child of this process");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "ip -batch: {}: {said}", output.status);
+        written.expect("ip reads all of its commands");
     }
 
     /// Runs a command in the namespace to its end; returns what it printed.
     pub fn run(&self, command: &mut Command) -> String {
-        self.enter(|| output(command))
+        self.enter(|| program::run(command))
     }
 
     /// Sets `net/<key>`, separated by slashes, as an interface's name may hold dots: `ipv6/conf/tap1/forwarding`.
@@ -132,18 +156,8 @@ impl Drop for Named {
     }
 }
 
-/// Runs a command to its end; returns its standard output.
-fn output(command: &mut Command) -> String {
-    let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    assert!(output.status.success(), "{command:?}: {}: {}", output.status, text(&output.stderr));
-    text(&output.stdout)
-}
-
 fn delete_leftovers() {
-    // Without the directory no namespace was ever named on this machine.
-    let Ok(entries) = fs::read_dir(DIRECTORY) else { return };
-    for name in entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()) {
+    for name in names() {
         if owner(&name).is_some_and(|pid| kill(pid, None) == Err(Errno::ESRCH)) {
             delete(&name);
         }
@@ -158,6 +172,6 @@ fn owner(name: &str) -> Option<Pid> {
 
 /// Deletes a namespace, perhaps for the second time: another test run may sweep the same leftovers, and a drop during
 /// a panic must not panic.
-fn delete(name: &str) {
+pub(crate) fn delete(name: &str) {
     drop(Command::new("ip").args(["netns", "delete", name]).output());
 }

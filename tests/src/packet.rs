@@ -1,19 +1,26 @@
-//! Packet sockets (`packet(7)`): whole frames in and out of one interface.
+//! Packet sockets (`packet(7)`): whole frames in and out of one interface, or of all of a namespace.
 
 use std::{
-    io::IoSlice,
-    os::fd::{AsRawFd, OwnedFd},
+    io::{IoSlice, IoSliceMut},
+    os::fd::{AsFd, AsRawFd, OwnedFd},
+    time::{Duration, Instant},
 };
 
 use nix::{
+    cmsg_space,
+    errno::Errno,
     libc,
-    sys::socket::{
-        AddressFamily, LinkAddr, MsgFlags, SockFlag, SockType, SockaddrLike, bind, sendmsg, setsockopt,
-        socket, sockopt,
+    poll::{PollFd, PollFlags, PollTimeout, poll},
+    sys::{
+        socket::{
+            AddressFamily, ControlMessageOwned, LinkAddr, MsgFlags, SockFlag, SockType, SockaddrLike, bind,
+            recvmsg, sendmsg, setsockopt, socket, sockopt,
+        },
+        time::TimeSpec,
     },
 };
 
-use crate::Interface;
+use crate::{link::Interface, namespace::Namespace};
 
 /// Room for the largest frame of these tests.
 pub(crate) const LARGEST_FRAME: usize = 65_536;
@@ -28,7 +35,7 @@ impl Sender {
     /// A sender on `interface`.
     #[must_use]
     pub fn on(interface: &Interface) -> Self {
-        Self(open(interface, 0))
+        Self(open_on(interface, 0))
     }
 
     /// Sends one frame.
@@ -46,20 +53,82 @@ impl Sender {
     }
 }
 
-/// Opens a packet socket on one interface that receives frames of `protocol`; of none at all if that is 0.
-pub(crate) fn open(interface: &Interface, protocol: i32) -> OwnedFd {
-    interface.namespace().enter(|| {
-        // Without a protocol it receives nothing until it is bound, so nothing of another interface either.
-        let socket = socket(AddressFamily::Packet, SockType::Raw, SockFlag::SOCK_CLOEXEC, None)
-            .expect("root may open a packet socket");
-        setsockopt(&socket, sockopt::RcvBufForce, &BUFFER).expect("root may set any buffer size");
-        setsockopt(&socket, sockopt::ReceiveTimestampns, &true).expect("every socket has timestamps");
-        bind(socket.as_raw_fd(), &link_address(interface.index(), protocol)).expect("the interface exists");
-        socket
-    })
+/// What stands beside the bytes of a frame that was received.
+#[derive(Clone, Copy, Debug)]
+pub struct Received {
+    /// How many bytes there are.
+    pub len: usize,
+    /// The interface's index.
+    pub index: u32,
+    /// Whether the frame left by that interface.
+    pub is_outgoing: bool,
+    /// When the kernel saw it, on `CLOCK_REALTIME` since the epoch.
+    pub at: Duration,
 }
 
-fn link_address(index: u32, protocol: i32) -> LinkAddr {
+/// Opens a packet socket in a namespace. It has no protocol, so it receives nothing until [`listen`].
+#[must_use]
+pub fn open(namespace: &Namespace, buffer: usize) -> OwnedFd {
+    let open = || socket(AddressFamily::Packet, SockType::Raw, SockFlag::SOCK_CLOEXEC, None);
+    let socket = namespace.enter(open).expect("root may open a packet socket");
+    setsockopt(&socket, sockopt::RcvBufForce, &buffer).expect("root may set any buffer size");
+    setsockopt(&socket, sockopt::ReceiveTimestampns, &true).expect("every socket has timestamps");
+    socket
+}
+
+/// Opens a packet socket on one interface that receives frames of `protocol`; of none at all if that is 0.
+pub(crate) fn open_on(interface: &Interface, protocol: i32) -> OwnedFd {
+    let socket = open(interface.namespace(), BUFFER);
+    listen(&socket, interface.index(), protocol);
+    socket
+}
+
+/// Begins to receive frames of `protocol` on the interface with this index; on every one if that is 0.
+pub fn listen(socket: &OwnedFd, index: u32, protocol: i32) {
+    bind(socket.as_raw_fd(), &address(index, protocol)).expect("the interface exists");
+}
+
+/// Takes a frame that is there, as far as `buffer` has room for it.
+pub fn receive(socket: &OwnedFd, buffer: &mut [u8]) -> Option<Received> {
+    let (mut space, flags) = (cmsg_space!(TimeSpec), MsgFlags::MSG_DONTWAIT);
+    loop {
+        let mut buffers = [IoSliceMut::new(buffer)];
+        let received = match recvmsg::<LinkAddr>(socket.as_raw_fd(), &mut buffers, Some(&mut space), flags) {
+            Ok(received) => received,
+            // An interface went down or away; what it received before may still be there.
+            Err(Errno::ENETDOWN) => continue,
+            Err(Errno::EAGAIN) => return None,
+            Err(error) => panic!("receiving on a packet socket: {error}"),
+        };
+        let address = received.address.expect("a packet socket names the interface");
+        let at = received.cmsgs().expect("the control buffer is large enough").find_map(|message| {
+            if let ControlMessageOwned::ScmTimestampns(time) = message { Some(time.into()) } else { None }
+        });
+        return Some(Received {
+            len: received.bytes,
+            index: u32::try_from(address.ifindex()).expect("an index is not negative"),
+            is_outgoing: address.pkttype() == libc::PACKET_OUTGOING,
+            at: at.expect("SO_TIMESTAMPNS is on"),
+        });
+    }
+}
+
+/// Waits until there is something to receive, or until `deadline`; returns whether there is.
+pub fn wait(socket: &OwnedFd, deadline: Instant) -> bool {
+    let left = deadline.saturating_duration_since(Instant::now());
+    // A millisecond more, as `poll` counts no fractions and must not come back early.
+    let timeout = PollTimeout::try_from(left.as_millis() + u128::from(!left.is_zero()))
+        .expect("a wait of a test is short");
+    match poll(&mut [PollFd::new(socket.as_fd(), PollFlags::POLLIN)], timeout) {
+        Ok(ready) => ready > 0,
+        Err(Errno::EINTR) => true,
+        Err(error) => panic!("poll on a packet socket: {error}"),
+    }
+}
+
+/// An interface as `packet(7)` addresses it.
+#[must_use]
+pub fn address(index: u32, protocol: i32) -> LinkAddr {
     let protocol = u16::try_from(protocol).expect("an EtherType has 16 bits");
     let raw = libc::sockaddr_ll {
         sll_family: libc::AF_PACKET.cast_unsigned().try_into().expect("an address family has 16 bits"),

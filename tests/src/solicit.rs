@@ -7,7 +7,7 @@ use autora::wire::{
     ipv6::{self, ICMPV6},
 };
 
-use crate::{Interface, Mac};
+use crate::link::{Interface, Mac};
 
 const FRAGMENT_HEADER: u8 = 44;
 const SOURCE_LINK_LAYER_ADDRESS: u8 = 1;

@@ -5,7 +5,7 @@
 #![expect(clippy::print_stderr, reason = "it supervises programs for a terminal")]
 
 use std::{
-    env, fs,
+    env,
     os::unix::process::CommandExt,
     process::{Child, Command, ExitCode},
     sync::atomic::{AtomicI32, Ordering},
@@ -16,6 +16,8 @@ use nix::{
     sys::signal::{SigHandler, Signal, signal},
     unistd::geteuid,
 };
+
+use crate::namespace::{self, namespaces_of};
 
 /// Tells the child that it is the child.
 const PLAY: &str = "AUTORA_PLAY";
@@ -55,14 +57,6 @@ pub fn supervised<T>(name: &str, around: impl FnOnce() -> T, play: impl FnOnce()
     status.code().and_then(|code| u8::try_from(code).ok()).map_or(ExitCode::FAILURE, ExitCode::from)
 }
 
-/// Names of the namespaces that process `pid` has made.
-pub fn namespaces(pid: u32) -> Vec<String> {
-    let ours = format!("autora-{pid}-");
-    let entries = fs::read_dir("/run/netns").into_iter().flatten().flatten();
-    let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
-    names.filter(|name| name.starts_with(&ours)).collect()
-}
-
 /// Ctrl-C reaches the child by itself, as the terminal sends it to both.
 extern "C" fn outlive(_: i32) {}
 
@@ -85,17 +79,13 @@ fn command(name: &str) -> Command {
 }
 
 fn clean_up(child: &Child) {
-    for namespace in namespaces(child.id()) {
-        let inside = ip(&["netns", "pids", &namespace]);
-        let daemons: Vec<&str> = inside.split_whitespace().collect();
-        if !daemons.is_empty() {
-            drop(Command::new("kill").arg("-KILL").args(daemons).status());
+    for namespace in namespaces_of(child.id()) {
+        let inside = Command::new("ip").args(["netns", "pids", &namespace]).output();
+        let inside = inside.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
+        let daemons = inside.unwrap_or_default();
+        if !daemons.trim().is_empty() {
+            drop(Command::new("kill").arg("-KILL").args(daemons.split_whitespace()).status());
         }
-        ip(&["netns", "delete", &namespace]);
+        namespace::delete(&namespace);
     }
-}
-
-fn ip(arguments: &[&str]) -> String {
-    let output = Command::new("ip").args(arguments).output();
-    output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default()
 }

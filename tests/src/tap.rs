@@ -8,7 +8,7 @@ use std::{
 
 use nix::libc;
 
-use crate::{Interface, Namespace};
+use crate::{link::Interface, namespace::Namespace};
 
 /// A tap device; without carrier until [`Tap::open`].
 #[derive(Debug)]

@@ -1,9 +1,8 @@
 //! The handbook's pages, cut at their headings.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::{fs, path::PathBuf};
+
+use autora_tests::workspace;
 
 /// A page, or any other text with headings.
 #[derive(Debug)]
@@ -19,14 +18,9 @@ pub(crate) struct Part<'a> {
     pub(crate) text: String,
 }
 
-/// The checkout.
-pub(crate) fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("it lies in the workspace").to_owned()
-}
-
 /// Where the pages are.
 pub(crate) fn source() -> PathBuf {
-    root().join("contrib/docs/src")
+    workspace().join("contrib/docs/src")
 }
 
 /// A page by its path below the book's source.

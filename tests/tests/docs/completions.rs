@@ -6,7 +6,7 @@ use autora::commands::Cli;
 use clap::CommandFactory;
 use tempfile::TempDir;
 
-use crate::{run, says};
+use crate::command::{run, says};
 
 /// What bash offers after some words, the last of which is not complete.
 const ASK: &str = r#"

@@ -2,13 +2,15 @@
 
 use std::{collections::BTreeSet, fs, path::Path};
 
+use autora_tests::workspace;
+
 use crate::book::{self, Page};
 
 #[test]
 fn every_link_leads_somewhere() {
     let mut checked = 0;
     let others = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md"]
-        .map(|name| Page::read(book::root().join(name)));
+        .map(|name| Page::read(workspace().join(name)));
     for page in book::pages().iter().chain(&others) {
         for target in page.prose().flat_map(targets) {
             if !target.contains("://") {

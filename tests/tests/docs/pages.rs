@@ -6,7 +6,7 @@ use autora::commands::Cli;
 use clap::CommandFactory;
 use tempfile::TempDir;
 
-use crate::{run, says};
+use crate::command::{run, says};
 
 #[test]
 fn there_is_one_for_each_command_and_groff_has_no_complaints() {

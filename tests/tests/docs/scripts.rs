@@ -2,11 +2,16 @@
 
 use std::{fs, os::unix::fs::PermissionsExt, process::Command};
 
-use crate::{book, run, says};
+use autora_tests::workspace;
+
+use crate::{
+    book,
+    command::{run, says},
+};
 
 #[test]
 fn shellcheck_has_no_complaints() {
-    let folder = book::root().join("contrib/hooks");
+    let folder = workspace().join("contrib/hooks");
     let mut checked = Vec::new();
     for entry in fs::read_dir(&folder).expect("there are hooks").flatten() {
         let text = fs::read_to_string(entry.path()).expect("a hook is text");
@@ -28,7 +33,7 @@ fn shellcheck_has_no_complaints() {
 fn every_hook_has_its_recipe() {
     let recipes = book::page("recipes/README.md");
     let all: String = book::pages().into_iter().map(|page| page.text).collect();
-    for entry in fs::read_dir(book::root().join("contrib/hooks")).expect("there are hooks").flatten() {
+    for entry in fs::read_dir(workspace().join("contrib/hooks")).expect("there are hooks").flatten() {
         let hook = format!("contrib/hooks/{}", entry.file_name().display());
         assert!(recipes.text.contains(&hook), "{hook}");
         assert!(

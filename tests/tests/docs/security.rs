@@ -2,7 +2,9 @@
 
 use std::{collections::BTreeSet, fs, path::Path, process::Command};
 
-use crate::{book, run, says};
+use autora_tests::workspace;
+
+use crate::command::{run, says};
 
 /// In tenths, as `systemd-analyze` takes it.
 const EXPOSURE: &str = "--threshold=17";
@@ -12,7 +14,7 @@ fn the_unit_leaves_little_open() {
     let analyze = |unit: &Path| {
         run(Command::new("systemd-analyze").args(["security", "--offline=yes", EXPOSURE]).arg(unit))
     };
-    let unit = book::root().join("contrib/autora.service");
+    let unit = workspace().join("contrib/autora.service");
     let output = analyze(&unit);
     assert!(output.status.success(), "{}", says(&output));
     // The control: without one of its lines it is above.
@@ -27,7 +29,7 @@ fn the_unit_leaves_little_open() {
 /// What the daemon and its filter cannot work under, however secure it looks.
 #[test]
 fn the_unit_keeps_off_what_would_break_it() {
-    let unit = fs::read_to_string(book::root().join("contrib/autora.service")).expect("the unit");
+    let unit = fs::read_to_string(workspace().join("contrib/autora.service")).expect("the unit");
     let settings: Vec<_> = unit.lines().filter(|line| !line.starts_with('#')).collect();
     let has = |start: &str| settings.iter().any(|line| line.starts_with(start));
     // It drops solicitations before the socket; it voids the capabilities; it hides the socket; a reload would end it.
@@ -49,12 +51,12 @@ fn the_unit_keeps_off_what_would_break_it() {
 
 #[test]
 fn every_test_that_the_threat_model_names_is_there() {
-    let text = fs::read_to_string(book::root().join("SECURITY.md")).expect("the threat model");
+    let text = fs::read_to_string(workspace().join("SECURITY.md")).expect("the threat model");
     let named: BTreeSet<_> = text.split('`').skip(1).step_by(2).filter(|word| is_test_name(word)).collect();
     assert!(named.len() > 30, "{named:?}");
     let mut sources = String::new();
     for folder in ["tests/tests", "autora/src", "autora/tests"] {
-        read_sources(&book::root().join(folder), &mut sources);
+        read_sources(&workspace().join(folder), &mut sources);
     }
     let missing: Vec<_> = named.iter().filter(|name| !sources.contains(&format!("fn {name}("))).collect();
     assert!(missing.is_empty(), "{missing:?}");

@@ -6,9 +6,8 @@ use autora::{
     commands::{self, Cli},
     config::Config,
 };
+use autora_tests::workspace;
 use clap::{Arg, CommandFactory};
-
-use crate::book;
 
 #[test]
 fn every_variable_is_in_the_file_of_settings_and_none_besides() {
@@ -54,7 +53,7 @@ fn defaults() -> BTreeMap<String, String> {
 }
 
 fn file() -> String {
-    std::fs::read_to_string(book::root().join("contrib/autora.default"))
+    std::fs::read_to_string(workspace().join("contrib/autora.default"))
         .expect("the file of settings is there")
 }
 

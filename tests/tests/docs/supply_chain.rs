@@ -5,6 +5,8 @@ use std::{
     fs,
 };
 
+use autora_tests::workspace;
+
 use crate::book;
 
 /// Manifests, and what the table calls those whose they are: of the program, and of its tests where that differs.
@@ -20,7 +22,7 @@ const MANIFESTS: [(&str, &str, &str); 5] = [
 fn every_direct_dependency_has_its_reason() {
     let mut used: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for (folder, name, tests) in MANIFESTS {
-        let manifest = fs::read_to_string(book::root().join(folder).join("Cargo.toml")).expect("a manifest");
+        let manifest = fs::read_to_string(workspace().join(folder).join("Cargo.toml")).expect("a manifest");
         let normal = dependencies(&manifest, "[dependencies]");
         for (section, name) in
             [("[dependencies]", name), ("[build-dependencies]", name), ("[dev-dependencies]", tests)]

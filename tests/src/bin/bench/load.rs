@@ -7,13 +7,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use autora_tests::Namespace;
-use nix::{
-    libc,
-    sys::socket::{AddressFamily, SockFlag, SockType, socket},
-};
+use autora_tests::{Namespace, packet};
+use nix::{libc, sys::socket::SockaddrLike};
 
-use crate::site::Link;
+use crate::link::Link;
 
 /// How many frames one system call sends.
 const BATCH: usize = 64;
@@ -46,9 +43,8 @@ impl Sent {
 
 impl Sender {
     pub(crate) fn open(namespace: &Namespace) -> Self {
-        // Of no protocol, so that it receives nothing.
-        let open = || socket(AddressFamily::Packet, SockType::Raw, SockFlag::SOCK_CLOEXEC, None);
-        Self(namespace.enter(open).expect("root may open a packet socket"))
+        // It never listens, so it needs no room for what it hears.
+        Self(packet::open(namespace, 0))
     }
 
     /// Sends one frame.
@@ -76,12 +72,12 @@ impl Sender {
 
     /// Sends a frame up to `count` times; returns how often the kernel took it.
     fn send_batch(&self, link: Link, frame: &[u8], count: usize) -> u64 {
-        let mut address = address(link);
+        let address = packet::address(link.guest_index(), libc::ETH_P_IPV6);
         let mut vector = libc::iovec { iov_base: frame.as_ptr().cast_mut().cast(), iov_len: frame.len() };
         // SAFETY: `mmsghdr` is plain data for which all zeroes is a value.
         let mut message: libc::mmsghdr = unsafe { std::mem::zeroed() };
-        message.msg_hdr.msg_name = (&raw mut address).cast();
-        message.msg_hdr.msg_namelen = u32::try_from(size_of_val(&address)).expect("small");
+        message.msg_hdr.msg_name = address.as_ptr().cast_mut().cast();
+        message.msg_hdr.msg_namelen = address.len();
         message.msg_hdr.msg_iov = &raw mut vector;
         message.msg_hdr.msg_iovlen = 1;
         let mut messages = [message; BATCH];
@@ -91,13 +87,4 @@ impl Sender {
         // A full queue is no error of a flood: the next try finds room.
         u64::try_from(sent).unwrap_or(0)
     }
-}
-
-fn address(link: Link) -> libc::sockaddr_ll {
-    // SAFETY: `sockaddr_ll` is plain data for which all zeroes is a value.
-    let mut address: libc::sockaddr_ll = unsafe { std::mem::zeroed() };
-    address.sll_family = u16::try_from(libc::AF_PACKET).expect("an address family has 16 bits");
-    address.sll_protocol = u16::try_from(libc::ETH_P_IPV6).expect("an EtherType has 16 bits").to_be();
-    address.sll_ifindex = link.guest_index().cast_signed();
-    address
 }

@@ -97,20 +97,8 @@ pub(crate) fn describe() -> String {
     let model = cpuinfo.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
     let model = model.map_or("unknown CPU", |(_, name)| name);
     let cores = cpuinfo.lines().filter(|line| line.starts_with("processor")).count();
-    let days =
-        SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs() / 86_400;
+    let now = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
+    let (day, _) = now.split_once('T').expect("a day comes before the time of it");
     let release = kernel.trim().split('-').next().unwrap_or_default();
-    format!("Linux {release}, {cores} cores of {model}, {}", date(days))
-}
-
-/// A day since the epoch as year, month and day (the algorithm of the proleptic Gregorian calendar by 400-year eras).
-fn date(days: u64) -> String {
-    let shifted = days + 719_468;
-    let (era, day) = (shifted / 146_097, shifted % 146_097);
-    let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
-    let day = day - (365 * year + year / 4 - year / 100);
-    let month = (5 * day + 2) / 153;
-    let day = day - (153 * month + 2) / 5 + 1;
-    let (month, carry) = if month < 10 { (month + 3, 0) } else { (month - 9, 1) };
-    format!("{:04}-{month:02}-{day:02}", era * 400 + year + carry)
+    format!("Linux {release}, {cores} cores of {model}, {day}")
 }

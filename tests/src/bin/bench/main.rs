@@ -19,6 +19,7 @@ mod args;
 mod bench;
 mod chart;
 mod ears;
+mod link;
 mod load;
 mod machine;
 mod measure;

@@ -15,12 +15,7 @@ use nix::{
     sched::{CloneFlags, unshare},
 };
 
-use crate::{
-    machine,
-    scratch::Scratch,
-    site::{Link, Site},
-    subject::Subject,
-};
+use crate::{link::Link, machine, scratch::Scratch, site::Site, subject::Subject};
 
 /// How long any daemon has for its first RA on all interfaces.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(45);

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::site::prefix;
+use crate::link::prefix;
 
 /// One stanza for each interface, as it knows no wildcards.
 pub(crate) fn radvd(numbers: &[u32]) -> String {

@@ -1,5 +1,7 @@
 //! The result as a table: autora, the target, the best of the others as a ratio, and each of them.
 
+use autora_tests::terminal::columns;
+
 use crate::{
     results::{Results, Row, Summary},
     subject::Subject,
@@ -26,7 +28,7 @@ fn part(rows: &[&Row], peers: &[Subject], versions: &[(Subject, String)]) -> Str
         let again = before.replace(row.benchmark) == Some(row.benchmark);
         lines.push(line(if again { String::new() } else { row.benchmark.name() }, row, peers));
     }
-    columns(&lines)
+    columns(&lines).join("\n")
 }
 
 fn header(peers: &[Subject], versions: &[(Subject, String)]) -> Vec<String> {
@@ -99,16 +101,4 @@ pub(crate) fn number(value: f64) -> String {
         grouped.push(digit);
     }
     rest.map_or(grouped.clone(), |rest| format!("{grouped}.{rest}"))
-}
-
-fn columns(rows: &[Vec<String>]) -> String {
-    let count = rows.iter().map(Vec::len).max().unwrap_or(0);
-    let width =
-        |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max();
-    let widths: Vec<usize> = (0..count).map(|column| width(column).unwrap_or(0)).collect();
-    let lines = rows.iter().map(|row| {
-        let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}"));
-        cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
-    });
-    lines.collect::<Vec<_>>().join("\n")
 }

@@ -3,18 +3,16 @@
 //! A host with four guests (and two interfaces that must be left alone), the real daemon as a user that is not root
 //! with the eBPF filter, and what the guests' own kernels make of it. Every claim is a check; the exit code says whether
 //! all of them held.
-#![expect(clippy::print_stdout, reason = "showing something on a terminal is what this is for")]
 
 mod acts;
 mod probe;
-mod screen;
 mod stage;
 
 use std::{process::ExitCode, thread, time::Duration};
 
-use autora_tests::{Launch, supervise};
+use autora_tests::{Launch, namespaces_of, supervise, terminal::Screen};
 
-use crate::{probe::Start, screen::Screen, stage::Stage};
+use crate::{probe::Start, stage::Stage};
 
 /// What the daemon is told. A heartbeat each second, as that is where the filter's counters are read from.
 const ARGUMENTS: [&str; 6] =
@@ -45,6 +43,6 @@ fn play() -> ExitCode {
     acts::withdrawal(&mut screen, &mut stage, &mut daemon);
     screen.explain_failures(&daemon.log());
     drop((daemon, stage));
-    screen.check(supervise::namespaces(std::process::id()).is_empty(), "nothing is left of the namespaces");
-    screen.verdict(start.instant.elapsed())
+    screen.check(namespaces_of(std::process::id()).is_empty(), "nothing is left of the namespaces");
+    screen.verdict()
 }

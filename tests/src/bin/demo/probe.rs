@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use autora_tests::Daemon;
+use autora_tests::{Daemon, field, within};
 
 use crate::stage::{Member, Stage};
 
@@ -55,7 +55,7 @@ impl Totals {
     }
 
     fn parse(heartbeat: &str) -> Self {
-        let packets = heartbeat.split_whitespace().find_map(|word| word.strip_prefix("packets="));
+        let packets = field(heartbeat, "packets");
         let counter = |counter: &str| {
             let (name, count) = counter.split_once(':')?;
             Some((name.to_owned(), count.parse().ok()?))
@@ -64,16 +64,9 @@ impl Totals {
     }
 }
 
-/// Looks each millisecond until `probe` finds something or `timeout` is over.
-pub(crate) fn within<T>(timeout: Duration, mut probe: impl FnMut() -> Option<T>) -> Option<T> {
-    let deadline = Instant::now() + timeout;
-    loop {
-        let found = probe();
-        if found.is_some() || Instant::now() >= deadline {
-            return found;
-        }
-        thread::sleep(Duration::from_millis(1));
-    }
+/// `12 ms`, or a dash for what never came.
+pub(crate) fn milliseconds(time: Option<Duration>) -> String {
+    time.map_or_else(|| "-".to_owned(), |time| format!("{} ms", time.as_millis()))
 }
 
 /// Watches all guests while `action` makes something happen: guests in the order of [`Stage::members`].

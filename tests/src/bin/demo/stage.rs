@@ -5,7 +5,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use autora_tests::{Advert, Capture, Guest, Interface, Mac, Namespace, Tap, Veth};
+use autora_tests::{Advert, Capture, Guest, Interface, Mac, Namespace, Tap, Veth, within};
 
 /// Which interfaces the daemon is to serve, if they are fit.
 pub(crate) const REGEX: &str = "^vm[0-9]+$";
@@ -103,9 +103,7 @@ impl Watch {
         timeout: Duration,
         wanted: fn(&Advert) -> bool,
     ) -> Option<Advert> {
-        crate::probe::within(timeout, || {
-            self.adverts().iter().find(|advert| advert.at >= since && wanted(advert)).cloned()
-        })
+        within(timeout, || self.adverts().iter().find(|advert| advert.at >= since && wanted(advert)).cloned())
     }
 }
 

@@ -1,16 +1,17 @@
 //! Virtual machines behind taps, served by the real daemon.
 
-use std::{net::Ipv6Addr, path::Path, process::ExitCode, time::Duration};
+use std::{
+    net::Ipv6Addr,
+    path::Path,
+    process::ExitCode,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Result, anyhow, ensure};
-use autora_tests::{Daemon, Interface, Launch, Mac, Namespace, Tap};
+use autora_tests::{Daemon, Interface, Launch, Mac, Namespace, Tap, terminal::Screen};
 use nix::sys::signal::Signal;
 
-use crate::{
-    CAPABILITIES,
-    machine::{Machine, Plan, Tools},
-    screen::Screen,
-};
+use crate::machine::{CAPABILITIES, Machine, Plan, Tools};
 
 /// An emulated machine boots in about 7 s on an idle machine; others may be compiling.
 const BOOT: Duration = Duration::from_secs(120);
@@ -39,13 +40,16 @@ struct Site<'a> {
     kernel: &'a Path,
     host: Namespace,
     screen: Screen,
+    started: Instant,
 }
 
 pub(crate) fn run(tools: &Tools, kernel: &Path, boot_only: bool) -> ExitCode {
-    let mut site = Site { tools, kernel, host: Namespace::host(), screen: Screen::new() };
-    let done = site.story(boot_only);
-    site.screen.verdict(&done);
-    if done.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    let (host, screen, started) = (Namespace::host(), Screen::new(), Instant::now());
+    let mut site = Site { tools, kernel, host, screen, started };
+    if let Err(error) = site.story(boot_only) {
+        site.screen.line(&format!("{error:#}"));
+    }
+    site.screen.verdict()
 }
 
 impl Site<'_> {
@@ -74,6 +78,14 @@ impl Site<'_> {
         self.withdrawal(&mut daemon, &mut machine)
     }
 
+    /// Shows something that was waited for, or checked: when, what it is called, and what came of it.
+    fn check<T>(&mut self, claim: &str, found: Result<T>, tell: impl FnOnce(&T) -> String) -> Result<()> {
+        let told = found.as_ref().map(tell).unwrap_or_default();
+        let at = self.started.elapsed().as_secs_f64();
+        self.screen.check(found.is_ok(), &format!("{at:5.1} s  {claim}{told}"));
+        found.map(drop)
+    }
+
     fn boot(&self, place: &Place, role: &str) -> Result<Machine> {
         let plan = Plan {
             name: place.tap.interface.name(),
@@ -89,7 +101,7 @@ impl Site<'_> {
 
     fn is_up(&mut self, machine: &mut Machine) -> Result<()> {
         let up = machine.console.expect("boot", BOOT);
-        self.screen.check("its kernel is up: Linux ", up, Clone::clone).map(drop)
+        self.check("its kernel is up: Linux ", up, Clone::clone)
     }
 
     /// The address that its link-layer address and the prefix make, and the route through the host's link-local one.
@@ -99,9 +111,9 @@ impl Site<'_> {
         let address = format!("address {}/64", place.mac.address_in(place.prefix));
         // The route comes with the RA, the address once it is known to be the only one.
         let found = machine.console.expect(&route, CONFIGURED);
-        self.screen.check(&format!("default {route}"), found, String::clone)?;
+        self.check(&format!("default {route}"), found, String::clone)?;
         let found = machine.console.expect(&address, CONFIGURED);
-        self.screen.check(&address, found, String::clone).map(drop)
+        self.check(&address, found, String::clone)
     }
 
     fn reboot(&mut self, daemon: &Daemon, machine: &mut Machine, place: &Place) -> Result<()> {
@@ -118,7 +130,7 @@ impl Site<'_> {
             0 => Err(anyhow!("it has a route without having asked for one")),
             some => Ok(some),
         };
-        self.screen.check("its solicitations: ", asked, u64::to_string).map(drop)
+        self.check("its solicitations: ", asked, u64::to_string)
     }
 
     fn beside_a_flood(
@@ -131,18 +143,13 @@ impl Site<'_> {
         let mut flooder = self.boot(second, "flood")?;
         self.is_up(&mut flooder)?;
         let flooding = flooder.console.expect("flooding", CONFIGURED);
-        self.screen.check("it floods with solicitations", flooding, |_| String::new())?;
+        self.check("it floods with solicitations", flooding, |_| String::new())?;
         let dropped = || solicitations(daemon, &second.tap.interface, "coalesced");
         let before = dropped();
         self.reboot(daemon, machine, first)?;
         let enough = ensure_flood(dropped() - before);
-        self.screen
-            .check(
-                "solicitations of the other one, dropped in the kernel meanwhile: ",
-                enough,
-                u64::to_string,
-            )
-            .map(drop)
+        let claim = "solicitations of the other one, dropped in the kernel meanwhile: ";
+        self.check(claim, enough, u64::to_string)
     }
 
     fn withdrawal(&mut self, daemon: &mut Daemon, machine: &mut Machine) -> Result<()> {
@@ -152,9 +159,9 @@ impl Site<'_> {
             0 => Ok(()),
             other => Err(anyhow!("autora ended with exit code {other}")),
         };
-        self.screen.check("it has said its goodbyes", ended, |()| String::new())?;
+        self.check("it has said its goodbyes", ended, |()| String::new())?;
         let gone = machine.console.expect("route none", GOODBYE);
-        self.screen.check("the guest has no default route any more", gone, |_| String::new()).map(drop)
+        self.check("the guest has no default route any more", gone, |_| String::new())
     }
 }
 

@@ -8,12 +8,9 @@ use std::{
 };
 
 use anyhow::Result;
-use autora_tests::Namespace;
+use autora_tests::{Namespace, terminal::Screen};
 
-use crate::{
-    machine::{Machine, Plan, Tools},
-    screen::Screen,
-};
+use crate::machine::{Machine, Plan, Tools};
 
 /// Boot and scene take about 40 s when emulated; others may be compiling.
 const LONGEST: Duration = Duration::from_secs(240);
@@ -49,35 +46,27 @@ struct Outcome {
 }
 
 pub(crate) fn run(tools: &Tools, kernels: &[PathBuf]) -> ExitCode {
-    let screen = Screen::new();
-    let mut rows = vec![HEADER.map(str::to_owned)];
+    let mut screen = Screen::new();
+    screen.section("the daemon does its job on each kernel");
     let mut outcomes = Vec::new();
     for kernel in kernels {
         match boot(tools, kernel) {
             Ok(outcome) => {
-                println!("   {} {}", outcome.mark("boot"), outcome.verdict());
-                rows.push(outcome.row());
+                let claim = format!("Linux {} {}", outcome.mark("boot"), outcome.verdict());
+                screen.check(outcome.passed(), &claim);
                 outcomes.push(outcome);
             }
             Err(error) => {
-                println!("   {}", screen.bad(format!("{}: {error:#}", kernel.display())));
+                screen.check(false, &format!("{}: {error:#}", kernel.display()));
                 return ExitCode::FAILURE;
             }
         }
     }
-    screen.section("the daemon on each kernel");
-    print_table(&rows);
+    screen.section("what each came to");
+    screen.table(HEADER, outcomes.iter().map(Outcome::row));
     println!("\n{LEGEND}");
-    for outcome in &outcomes {
-        outcome.explain();
-    }
-    let passed = outcomes.iter().filter(|outcome| outcome.passed()).count();
-    if passed == outcomes.len() {
-        println!("\n{}", screen.good(format!("it does its job on all {passed}")));
-        return ExitCode::SUCCESS;
-    }
-    println!("\n{}", screen.bad(format!("it failed on {} of {}", outcomes.len() - passed, outcomes.len())));
-    ExitCode::FAILURE
+    outcomes.iter().for_each(Outcome::explain);
+    screen.verdict()
 }
 
 fn boot(tools: &Tools, kernel: &Path) -> Result<Outcome> {
@@ -158,14 +147,5 @@ impl Outcome {
         if !self.passed() {
             println!("   {}", self.tail);
         }
-    }
-}
-
-fn print_table(rows: &[[String; 11]]) {
-    let widths: [usize; 11] =
-        std::array::from_fn(|column| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0));
-    for row in rows {
-        let cells = row.iter().zip(widths).map(|(cell, width)| format!("{cell:<width$}"));
-        println!("   {}", cells.collect::<Vec<_>>().join("  ").trim_end());
     }
 }

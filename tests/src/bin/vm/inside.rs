@@ -2,6 +2,7 @@
 //! its mark is missing.
 
 use std::{
+    collections::BTreeSet,
     fs,
     net::SocketAddrV6,
     os::fd::AsRawFd,
@@ -11,6 +12,7 @@ use std::{
 
 use autora::wire::{ALL_ROUTERS, ND_HOP_LIMIT, ROUTER_SOLICITATION};
 use autora_tests::{Capture, Daemon, Launch, Namespace, Sender, Solicit, Veth, field};
+use caps::CapSet;
 use nix::{
     net::if_::if_nametoindex,
     sys::{
@@ -22,7 +24,7 @@ use nix::{
     },
 };
 
-use crate::CAPABILITIES;
+use crate::machine::CAPABILITIES;
 
 /// Emulated machines take their time.
 const SOON: Duration = Duration::from_secs(30);
@@ -109,36 +111,15 @@ fn tell_warnings(mark: &str, daemon: &Daemon) {
     }
 }
 
-/// The effective capabilities of all its threads, by name where this program has one for it.
+/// The effective capabilities of all its threads, by name.
 fn capabilities(pid: u32) -> String {
-    let held = fs::read_dir(format!("/proc/{pid}/task")).expect("it runs").map(|task| {
-        let status = fs::read_to_string(task.expect("a task").path().join("status")).expect("it runs");
-        let set = status.lines().find_map(|line| line.strip_prefix("CapEff:")).expect("the kernel tells");
-        u64::from_str_radix(set.trim(), 16).expect("a mask in hex")
-    });
-    names(held.fold(0, |all, set| all | set))
-}
-
-/// Numbers of linux/capability.h.
-fn names(set: u64) -> String {
-    let name = |bit: u32| match bit {
-        13 => "net_raw".to_owned(),
-        38 => "perfmon".to_owned(),
-        39 => "bpf".to_owned(),
-        other => other.to_string(),
-    };
-    let names: Vec<String> = (0..u64::BITS).filter(|bit| set >> bit & 1 == 1).map(name).collect();
-    if names.is_empty() { "none".to_owned() } else { names.join("+") }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn capabilities_have_names() {
-        assert_eq!(names(0), "none");
-        assert_eq!(names(1 << 39 | 1 << 13), "net_raw+bpf");
-        assert_eq!(names(1 << 12), "12");
-    }
+    let tasks = fs::read_dir(format!("/proc/{pid}/task")).expect("it runs");
+    let held: BTreeSet<String> = tasks
+        .flat_map(|task| {
+            let name = task.expect("it runs").file_name().into_string().expect("a number");
+            caps::read(Some(name.parse().expect("a number")), CapSet::Effective).expect("the kernel tells")
+        })
+        .map(|capability| capability.to_string().trim_start_matches("CAP_").to_lowercase())
+        .collect();
+    if held.is_empty() { "none".to_owned() } else { Vec::from_iter(held).join("+") }
 }

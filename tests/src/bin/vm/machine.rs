@@ -16,6 +16,9 @@ use crate::{
     initramfs::{Initramfs, find},
 };
 
+/// All that the daemon needs, as its unit has it. CAP_PERFMON is for verifiers of older kernels.
+pub(crate) const CAPABILITIES: [&str; 3] = ["net_raw", "bpf", "perfmon"];
+
 /// What runs as the first process of every machine.
 const INIT: &[u8] = include_bytes!("init.sh");
 

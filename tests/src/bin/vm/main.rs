@@ -10,7 +10,6 @@ mod hosts;
 mod initramfs;
 mod inside;
 mod machine;
-mod screen;
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -18,9 +17,6 @@ use autora_tests::supervise;
 use clap::Parser;
 
 use crate::machine::Tools;
-
-/// All that the daemon needs, as its unit has it. CAP_PERFMON is for verifiers of older kernels.
-const CAPABILITIES: [&str; 3] = ["net_raw", "bpf", "perfmon"];
 
 #[derive(Debug, Parser)]
 #[command(name = "vm", disable_help_subcommand = true)]

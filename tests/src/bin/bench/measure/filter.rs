@@ -25,10 +25,11 @@ use nix::{
 
 use crate::{
     bench::Bench,
+    link::Link,
     load::{Rate, Sender},
     machine,
     results::{Metric, Sample, quantile},
-    site::{Link, Site},
+    site::Site,
     subject::Subject,
 };
 

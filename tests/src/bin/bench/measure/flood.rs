@@ -11,11 +11,12 @@ use autora_tests::Solicit;
 use crate::{
     bench::Bench,
     ears::Ra,
+    link::Link,
     load::{Rate, Sender, Sent},
     machine,
     results::{Metric, Sample},
     running::Launch,
-    site::{Link, Site},
+    site::Site,
     subject::Subject,
 };
 

@@ -19,10 +19,11 @@ use nix::{
 
 use crate::{
     bench::Bench,
+    link::Link,
     machine,
     results::{Metric, Sample, quantile},
     running::Launch,
-    site::{Link, Site},
+    site::Site,
     subject::Subject,
 };
 

@@ -21,11 +21,12 @@ use std::{
 use crate::{
     bench::Bench,
     ears::Ra,
+    link::Link,
     load::{Rate, Sender},
     machine,
     results::{Metric, Sample, quantile},
     running::Launch,
-    site::{Link, MORE, Site},
+    site::{MORE, Site},
     subject::Subject,
     workers::{self, Workers},
 };

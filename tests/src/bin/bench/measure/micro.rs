@@ -7,6 +7,8 @@ use std::{
     process::Command,
 };
 
+use autora_tests::workspace;
+
 use crate::{
     bench::Bench,
     results::{Metric, Sample},
@@ -90,7 +92,7 @@ fn instructions(step: &str, size: u32, times: u64) -> Result<u64, String> {
 /// `cargo bench` of one of the crate's programs, with what comes after `--` to be added.
 fn cargo_bench(program: &str, runner: Option<&str>) -> Command {
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.current_dir(root()).env("CARGO_TARGET_DIR", target());
+    cargo.current_dir(workspace()).env("CARGO_TARGET_DIR", target());
     cargo.args(["bench", "--locked", "--package", "autora", "--bench", program]);
     if let Some(runner) = runner {
         cargo.args(["--config", &format!("target.'cfg(all())'.runner = {runner:?}")]);
@@ -99,12 +101,8 @@ fn cargo_bench(program: &str, runner: Option<&str>) -> Command {
     cargo
 }
 
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("this package lies in the workspace")
-}
-
 fn target() -> PathBuf {
-    env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
+    env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace().join("target"), PathBuf::from)
 }
 
 /// Every benchmark below a folder: its name, its size if its name tells one, and tenths of a nanosecond.

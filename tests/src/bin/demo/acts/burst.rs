@@ -6,11 +6,10 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use autora_tests::{Daemon, Sender, Solicit};
+use autora_tests::{Daemon, Sender, Solicit, terminal::Screen};
 
 use crate::{
-    probe::{self, Totals},
-    screen::{Screen, milliseconds},
+    probe::{self, Totals, milliseconds},
     stage::{Member, Stage},
 };
 
@@ -78,8 +77,8 @@ impl Outcome {
             self.passed().to_string(),
         ];
         let asked = [format!("meanwhile one from {quiet}"), "1".to_owned(), "-".to_owned(), "1".to_owned()];
-        let rows: Vec<_> = spoilt.chain([valid, asked]).collect();
-        screen.table(["solicitations", "sent", "dropped as", "let through"], &rows);
+        let rows = spoilt.chain([valid, asked]);
+        screen.table(["solicitations", "sent", "dropped as", "let through"], rows);
     }
 
     fn judge(&self, screen: &mut Screen, kinds: &[Spoilt]) {

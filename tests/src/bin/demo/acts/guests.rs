@@ -2,11 +2,10 @@
 
 use std::time::Duration;
 
-use autora_tests::Daemon;
+use autora_tests::{Daemon, field, terminal::Screen, within};
 
 use crate::{
-    probe::{self, Arrival, Start},
-    screen::{Screen, milliseconds},
+    probe::{self, Arrival, Start, milliseconds},
     stage::{self, Member, Stage},
 };
 
@@ -26,14 +25,12 @@ pub(crate) fn scene(screen: &mut Screen, stage: &Stage, daemon: &Daemon) {
     rows.push((tap.interface.name(), "tap", format!("{}/64", stage::prefix(4)), "an open file"));
     rows.push((stage.unfit.name, "veth", "-".to_owned(), guest));
     rows.push((stage.unmatched.name, "veth", prefix(&stage.unmatched), guest));
-    probe::within(FIRST_WORDS, || (!daemon.lines_with(&["started"]).is_empty()).then_some(()));
-    let rows: Vec<[String; 5]> = rows
-        .into_iter()
-        .map(|(name, kind, prefix, behind)| {
-            [name.to_owned(), kind.to_owned(), prefix, behind.to_owned(), says(daemon, name)]
-        })
-        .collect();
-    screen.table(["interface", "kind", "prefix", "behind it", "the daemon"], &rows);
+    within(FIRST_WORDS, || (!daemon.lines_with(&["started"]).is_empty()).then_some(()));
+    let rows = rows.into_iter().map(|(name, kind, prefix, behind)| {
+        [name.to_owned(), kind.to_owned(), prefix, behind.to_owned(), says(daemon, name)]
+    });
+    let rows: Vec<_> = rows.collect();
+    screen.table(["interface", "kind", "prefix", "behind it", "the daemon"], rows.clone());
     let as_expected =
         ["serving", "serving", "serving", "serving", "not serving: forwarding-off, no-prefix", "ignores it"];
     screen.check(
@@ -54,8 +51,7 @@ pub(crate) fn scene(screen: &mut Screen, stage: &Stage, daemon: &Daemon) {
 fn says(daemon: &Daemon, name: &str) -> String {
     let lines = daemon.lines_with(&[&format!("interface={name}")]);
     let Some(line) = lines.last() else { return "ignores it".to_owned() };
-    let reasons = line.split_whitespace().find_map(|word| word.strip_prefix("reasons="));
-    match reasons {
+    match field(line, "reasons") {
         Some(reasons) => format!("not serving: {}", reasons.replace(',', ", ")),
         None if line.contains("INFO serving") => "serving".to_owned(),
         None => line.clone(),
@@ -70,9 +66,9 @@ fn prefix(member: &Member) -> String {
 pub(crate) fn arrivals(screen: &mut Screen, stage: &mut Stage, arrivals: &[Arrival], start: Start) {
     screen
         .section("The guests: what their own kernels made of the first RA, counted from the daemon's start");
-    let rows: Vec<_> =
-        stage.members().zip(arrivals).map(|(member, arrival)| row(member, *arrival, start)).collect();
-    screen.table(["behind", "address", "after", "default route via", "after", "route to the /64"], &rows);
+    let header = ["behind", "address", "after", "default route via", "after", "route to the /64"];
+    let rows = stage.members().zip(arrivals).map(|(member, arrival)| row(member, *arrival, start));
+    screen.table(header, rows);
     let served = stage.guests.iter().zip(arrivals);
     screen.check(
         served.clone().all(|(member, arrival)| {

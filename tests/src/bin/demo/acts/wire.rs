@@ -2,9 +2,9 @@
 
 use std::ops::Range;
 
-use autora_tests::Advert;
+use autora_tests::{Advert, terminal::Screen};
 
-use crate::{screen::Screen, stage::Stage};
+use crate::stage::Stage;
 
 /// Ethernet, IPv6, the fixed part of the message, one Prefix Information option.
 const EXPECTED_LEN: usize = 14 + 40 + 16 + 32;
@@ -17,13 +17,10 @@ pub(crate) fn advertisement(screen: &mut Screen, stage: &mut Stage) {
     let Some(advert) = member.watch.adverts().first() else {
         return screen.check(false, "an RA was captured");
     };
-    let rows: Vec<_> = fields(advert)
-        .into_iter()
-        .map(|(range, meaning)| {
-            [format!("{:>3}", range.start), hex(advert.frame.get(range).unwrap_or_default()), meaning]
-        })
-        .collect();
-    screen.table([" at", "bytes", "meaning"], &rows);
+    let rows = fields(advert).into_iter().map(|(range, meaning)| {
+        [format!("{:>3}", range.start), hex(advert.frame.get(range).unwrap_or_default()), meaning]
+    });
+    screen.table([" at", "bytes", "meaning"], rows);
     screen.check(advert.source == router, "it comes from the host's link-local address, with hop limit 255");
     screen.check(
         advert.frame.len() == EXPECTED_LEN && is_default(advert, member.prefix),

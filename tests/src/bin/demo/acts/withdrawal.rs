@@ -5,12 +5,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use autora_tests::{Advert, Daemon};
+use autora_tests::{Advert, Daemon, terminal::Screen, within};
 use nix::sys::signal::Signal;
 
 use crate::{
-    probe::{self, Start},
-    screen::{Screen, milliseconds},
+    probe::{self, Start, milliseconds},
     stage::Stage,
 };
 
@@ -36,19 +35,16 @@ pub(crate) fn withdrawal(screen: &mut Screen, stage: &mut Stage, daemon: &mut Da
     let after = |at: Option<Instant>| milliseconds(at.map(|at| at.duration_since(stop.instant)));
     // The tap has nobody behind it.
     let routes = gone.iter().map(|at| after(*at)).chain([String::new()]);
-    let rows: Vec<_> = finals
-        .iter()
-        .zip(routes)
-        .map(|((name, advert), gone)| row(name, advert.as_ref(), gone, stop))
-        .collect();
-    screen
-        .table(["interface", "final RA after", "Router Lifetime", "guest's default route gone after"], &rows);
+    let header = ["interface", "final RA after", "Router Lifetime", "guest's default route gone after"];
+    let rows = finals.iter().zip(routes);
+    let rows = rows.map(|((name, advert), gone)| row(name, advert.as_ref(), gone, stop));
+    screen.table(header, rows);
     screen.check(
         finals.iter().all(|(_, advert)| advert.is_some()),
         "a final RA, Router Lifetime 0, on every served interface",
     );
     screen.check(gone.iter().all(Option::is_some), "every guest's kernel has dropped its default route");
-    let code = probe::within(PATIENCE, || (!daemon.is_running()).then_some(()))
+    let code = within(PATIENCE, || (!daemon.is_running()).then_some(()))
         .map(|()| daemon.wait_exit(Duration::from_secs(1)));
     screen.check(code == Some(0), "the daemon has exited with code 0");
     let spaced = stage.served().all(|(_, watch)| {
