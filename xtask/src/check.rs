@@ -182,42 +182,5 @@ fn exposure(workspace: &Workspace) -> Result<()> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn steps(only: &[Step], skip: &[Step]) -> Vec<Step> {
-        select(&Args { ship: false, all: false, only: only.to_vec(), skip: skip.to_vec() })
-    }
-
-    #[test]
-    fn steps_keep_their_order_whatever_is_asked_for() {
-        let select = |ship, all| select(&Args { ship, all, only: Vec::new(), skip: Vec::new() });
-        assert_eq!(select(false, true), Step::value_variants());
-        assert_eq!(select(true, false), [Step::Package, Step::Smoke, Step::Exposure, Step::Boot]);
-        assert_eq!(select(false, false).last(), Some(&Step::Kernel));
-        assert_eq!(steps(&[Step::Unit, Step::Format, Step::Unit], &[]), [Step::Format, Step::Unit]);
-        assert_eq!(
-            steps(&[], &[Step::Setup, Step::Kernel]),
-            [Step::Format, Step::Lint, Step::Build, Step::Unit, Step::Conformance]
-        );
-    }
-
-    #[test]
-    fn a_step_that_did_not_run_is_no_success() {
-        let workspace = Workspace::locate();
-        let mut run =
-            Run { workspace: &workspace, toolchain: None, setup_failed: None, outcomes: Vec::new() };
-        run.outcomes.push((Step::Format, Outcome::Passed(Duration::ZERO)));
-        assert!(run.all_passed());
-        run.outcomes.push((Step::Kernel, Outcome::NotRun("no root".to_owned())));
-        assert!(!run.all_passed());
-    }
-
-    #[test]
-    fn nothing_runs_after_a_failure() {
-        let workspace = Workspace::locate();
-        let outcomes = vec![(Step::Lint, Outcome::Failed(Duration::ZERO))];
-        let run = Run { workspace: &workspace, toolchain: None, setup_failed: None, outcomes };
-        assert_eq!(run.obstacle(Step::Build).as_deref(), Some("lint failed"));
-    }
-}
+#[path = "check/tests.rs"]
+mod tests;

@@ -95,3 +95,25 @@ fn without_filter(workspace: &Workspace) -> Result<()> {
         .context("cannot put the daemon without the filter aside")?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    /// Tests in a file or folder that neither list names would not run.
+    #[test]
+    fn every_folder_of_tests_is_a_target() {
+        let workspace = Workspace::locate();
+        let mut there = BTreeSet::new();
+        for folder in ["autora/tests", "tests/tests"] {
+            for entry in fs::read_dir(workspace.root().join(folder)).expect("there are tests").flatten() {
+                there.insert(entry.path().file_stem().expect("a name").to_string_lossy().into_owned());
+            }
+        }
+        let named =
+            [&UNPRIVILEGED[..], &PRIVILEGED].concat().into_iter().filter(|word| !word.starts_with("--"));
+        assert_eq!(named.map(str::to_owned).collect::<BTreeSet<_>>(), there);
+    }
+}

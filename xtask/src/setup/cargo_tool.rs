@@ -6,6 +6,14 @@ use anyhow::{Context, Result};
 
 use crate::{process, workspace::Workspace};
 
+/// It runs for seconds and is compiled for minutes: with none of what its own release profile asks for.
+const QUICKLY: [(&str, &str); 4] = [
+    ("CARGO_PROFILE_RELEASE_OPT_LEVEL", "0"),
+    ("CARGO_PROFILE_RELEASE_DEBUG", "false"),
+    ("CARGO_PROFILE_RELEASE_LTO", "off"),
+    ("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16"),
+];
+
 /// A program, of one version.
 #[derive(Debug)]
 pub(crate) struct CargoTool {
@@ -51,6 +59,7 @@ impl CargoTool {
         let mut command = workspace.cargo(["install", name, "--version", version, "--locked", "--force"]);
         // A target directory of its own, gone afterwards: shared with ours, it would stay for good.
         command.arg("--root").arg(workspace.tools()).env_remove("CARGO_TARGET_DIR");
+        command.envs(QUICKLY);
         adjust(&mut command);
         process::run_logged(&format!("cargo install {name} {version}"), &mut command, &workspace.log(name))
             .with_context(|| format!("{name} could not be compiled"))
