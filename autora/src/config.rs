@@ -20,7 +20,7 @@ pub use self::{
     seconds::Seconds,
 };
 use crate::{
-    engine::{advertiser::Parameters, eligibility::Policy, link_options::LinkOptions},
+    engine::{content::LinkOptions, eligibility::Policy, parameters::Parameters},
     settings::{FilterMode, LogFormat, LogLevel, OnExit, SendPath},
     wire::INFINITE_LIFETIME,
 };

@@ -32,8 +32,8 @@ use crate::{
     control::query::Query,
     engine::{
         Fleet, Instant,
-        advertiser::MIN_DELAY_BETWEEN_RAS,
-        fleet::{Action, Change, Report, Send},
+        action::{Action, Report, StateChange, Transmission},
+        rfc4861::MIN_DELAY_BETWEEN_RAS,
     },
     settings::OnExit,
     sys::{
@@ -200,18 +200,18 @@ impl Daemon {
         if let Outlet::DryRun(dry_run) = &mut self.outlet {
             dry_run.introduce(&self.config, &snapshot.interfaces);
         }
-        self.netlink.follow(self.fleet.remembered());
+        self.netlink.follow(self.fleet.unseen());
         self.netlink.adopt(snapshot, clock::now())?;
         self.on_links();
         if let Outlet::DryRun(dry_run) = &mut self.outlet {
             dry_run.introduced();
         }
         self.hush.begin();
-        let census = self.fleet.census();
+        let counts = self.fleet.counts();
         heap::give_back();
         program::forget_start();
-        log::started(&self.config, &self.outlet.filter_name(), census);
-        self.notifier.ready(census.to_string(), clock::now());
+        log::started(&self.config, &self.outlet.filter_name(), counts);
+        self.notifier.ready(counts.to_string(), clock::now());
         Ok(())
     }
 
@@ -250,9 +250,9 @@ impl Daemon {
         self.on_time();
         self.act();
         self.keeper.attend(&mut self.fleet, clock::now());
-        self.notifier.attend(clock::now(), || self.fleet.census().to_string());
+        self.notifier.attend(clock::now(), || self.fleet.counts().to_string());
         if let State::Stopping { until } = self.state
-            && (!self.fleet.owes_goodbyes() || until <= clock::now())
+            && (!self.fleet.owes_final_ras() || until <= clock::now())
         {
             self.state = State::Done;
         }
@@ -361,11 +361,12 @@ impl Daemon {
                     let result = self.outlet.unserve(index);
                     self.map_written(index, result);
                 }
-                Action::Answered(index) => {
+                Action::ClearPending(index) => {
                     let result = self.outlet.clear_pending(index);
                     self.map_written(index, result);
                 }
                 Action::Send(send) => self.send(&send),
+                Action::Fault(fault) => log::fault(fault),
                 Action::Report(report) => {
                     self.desk.changed(&report);
                     self.notifier.touch();
@@ -378,7 +379,7 @@ impl Daemon {
     fn report(&mut self, report: &Report) {
         match &mut self.outlet {
             Outlet::DryRun(dry_run) => dry_run.report(report),
-            Outlet::Live(_) if report.change == Change::Gone => {
+            Outlet::Live(_) if report.change == StateChange::Gone => {
                 self.hush.gone(report.index, &self.fleet);
                 log::report(report);
             }
@@ -403,7 +404,7 @@ impl Daemon {
         }
     }
 
-    fn send(&mut self, send: &Send) {
+    fn send(&mut self, send: &Transmission) {
         let result = self.outlet.send(send);
         let now = clock::now();
         match result {
@@ -443,7 +444,7 @@ impl Daemon {
         self.look_for_foreign_routers();
         let (netlink, drops) = (self.netlink.counts(), self.outlet.socket_drops().unwrap_or(0));
         log::heartbeat(
-            self.fleet.census(),
+            self.fleet.counts(),
             &self.tally,
             netlink,
             &self.outlet.totals(),

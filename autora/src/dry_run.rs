@@ -10,8 +10,8 @@ use std::{
 use crate::{
     config::Config,
     engine::{
+        action::{Report, StateChange, Transmission},
         eligibility::{self, Service, Verdict},
-        fleet::{Change, Report, Send},
         interface::Interface,
     },
     wire::{ALL_NODES, Hex, ipv6},
@@ -61,18 +61,18 @@ impl DryRun {
             return;
         }
         let what = match &report.change {
-            Change::Serving(service) | Change::Carrier(service) => sentence(service),
-            Change::NotServing(reasons) => {
+            StateChange::Serving(service) | StateChange::Carrier(service) => sentence(service),
+            StateChange::NotServing(reasons) => {
                 format!("would not be served: {}", join(reasons.iter().map(ToString::to_string)))
             }
-            Change::NoLongerMatching => "no longer matches".to_owned(),
-            Change::Gone => "is gone".to_owned(),
+            StateChange::NoLongerMatching => "no longer matches".to_owned(),
+            StateChange::Gone => "is gone".to_owned(),
         };
         self.write(&format!("{} {what}\n", report.name));
     }
 
     /// An advertisement that would leave now, decoded and in hex, and when the next one is due.
-    pub fn show(&mut self, name: &str, send: &Send, next_in: Option<Duration>) {
+    pub fn show(&mut self, name: &str, send: &Transmission, next_in: Option<Duration>) {
         ipv6::encode(&mut self.packet, send.source.get(), ALL_NODES, |out| send.advert.encode(out));
         let next = next_in.map_or_else(String::new, |next| format!(", next in {:.1} s", next.as_secs_f32()));
         let text = format!(

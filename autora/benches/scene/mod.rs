@@ -6,10 +6,10 @@ use autora::{
     addr::IfIndex,
     engine::{
         Fleet, Instant,
-        advertiser::Parameters,
+        action::Action,
         eligibility::Policy,
-        fleet::Action,
         interface::{Address, AddressFlags, Interface, Ipv6Settings, LinkFlags, Scope},
+        parameters::Parameters,
     },
     wire::RouterAdvert,
 };
@@ -74,7 +74,7 @@ impl Scene {
                 }
             }
             if !self.fleet.on_timeout(self.now) {
-                black_box(self.fleet.take_news());
+                black_box(self.fleet.take_unsaved());
                 return;
             }
         }

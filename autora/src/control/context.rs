@@ -7,7 +7,7 @@ use tokio::sync::{Semaphore, watch};
 
 use super::{events::Events, limits::MAX_CLIENTS, model, query::QueryClient};
 use crate::{
-    engine::{Instant, advertiser::Parameters},
+    engine::{Instant, parameters::Parameters},
     sys::process_stats::ProcessStats,
 };
 

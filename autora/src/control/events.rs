@@ -10,10 +10,7 @@ use tokio::sync::broadcast;
 use super::limits::BACKLOG;
 use crate::{
     addr::IfIndex,
-    engine::{
-        advertiser::Cause,
-        fleet::{Change, Report, Send},
-    },
+    engine::action::{Cause, Report, StateChange, Transmission},
     sys::{
         clock,
         filter::{Counters, ForeignRouter},
@@ -44,11 +41,11 @@ pub struct InterfaceRef {
 #[derive(Clone, Debug)]
 pub enum EventKind {
     /// A change of state.
-    Changed(Change),
+    Changed(StateChange),
     /// An advertisement left.
     Sent {
         /// Why, and what.
-        send: Box<Send>,
+        send: Box<Transmission>,
         /// When the next one is due.
         next_in: Option<Duration>,
     },

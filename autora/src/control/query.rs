@@ -14,9 +14,11 @@ use crate::{
     addr::{IfIndex, LinkLocal},
     engine::{
         Instant,
+        action::Cause,
+        counts::RaCounts,
         eligibility::{Reason, Service, Verdict},
-        fleet::{Sent, Standing, View},
-        memory::Promise,
+        fleet::{ServiceState, View},
+        handover::AdvertisedPrefix,
     },
     sys::filter::{Counters, InterfaceStats},
 };
@@ -81,21 +83,23 @@ pub struct Row {
     /// Its name.
     pub name: String,
     /// What becomes of it.
-    pub standing: Standing,
+    pub state: ServiceState,
     /// Why it is not served; empty if it is.
     pub reasons: Vec<Reason>,
     /// How it is served, if it is.
     pub service: Option<Service>,
     /// The source that its guests hold as a router.
-    pub announced: Option<LinkLocal>,
-    /// Prefixes that its guests are told to use no longer.
-    pub withdrawn: Vec<Promise>,
+    pub router: Option<LinkLocal>,
+    /// Prefixes that its hosts are told to use no longer.
+    pub retired: Vec<AdvertisedPrefix>,
     /// When the last advertisement left.
     pub last: Option<Instant>,
     /// When something is due next.
     pub next: Option<Instant>,
     /// What was sent.
-    pub sent: Sent,
+    pub sent: RaCounts,
+    /// Why the last one left, if this process sent it.
+    pub last_cause: Option<Cause>,
     /// Tries to send that failed in a row, up to now.
     pub failures: u32,
     /// The error of the last one, while they fail.
@@ -116,14 +120,15 @@ impl Row {
         Self {
             index: view.interface.index,
             name: view.interface.name.clone(),
-            standing: view.standing,
+            state: view.state,
             reasons,
             service,
-            announced: view.past.announced,
-            withdrawn: view.past.withdrawn.clone(),
-            last: view.past.last_sent,
+            router: view.advertised.router,
+            retired: view.advertised.retired.clone(),
+            last: view.advertised.last_sent,
             next: view.next,
             sent: view.sent,
+            last_cause: view.last_cause,
             failures: view.failures,
             error: None,
             packets: None,
@@ -135,7 +140,7 @@ impl Row {
     #[must_use]
     pub fn is_overdue(&self, max_interval: Duration, now: Instant) -> bool {
         let is_late = |last| now.saturating_since(last) > max_interval + OVERDUE_SLACK;
-        self.standing == Standing::Serving && self.last.map_or(self.failures > 0, is_late)
+        self.state == ServiceState::Serving && self.last.map_or(self.failures > 0, is_late)
     }
 }
 

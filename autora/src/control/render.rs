@@ -13,22 +13,19 @@ use super::{
     query::Row,
 };
 use crate::{
-    engine::{
-        Instant, eligibility,
-        fleet::{Change, Standing},
-    },
+    engine::{Instant, action::StateChange, eligibility, fleet::ServiceState},
     sys::filter::{Counters, ForeignRouter, InterfaceStats},
 };
 
 /// How long another router counts as present that gives itself no lifetime.
 const FOREIGN_MEMORY: Duration = Duration::from_secs(1_800);
 
-pub(super) fn state(standing: Standing) -> State {
-    match standing {
-        Standing::Serving => State::Serving,
-        Standing::Paused => State::Paused,
-        Standing::Refused => State::Refused,
-        Standing::Ceasing => State::Ceasing,
+pub(super) fn state(state: ServiceState) -> State {
+    match state {
+        ServiceState::Serving => State::Serving,
+        ServiceState::Paused => State::Paused,
+        ServiceState::NotServed => State::Refused,
+        ServiceState::Withdrawing => State::Ceasing,
     }
 }
 
@@ -36,35 +33,31 @@ pub(super) fn state(standing: Standing) -> State {
 pub(super) fn interface(row: &Row, max_interval: Duration, now: Instant) -> Interface {
     let in_s = |instant: Instant| seconds(instant.saturating_since(now));
     let ago_s = |instant| seconds(now.saturating_since(instant));
-    let answered = u64::from(row.sent.solicited);
+    let answered = row.sent.solicited;
     let foreign = row.packets.and_then(|packets| Some((packets.foreign?, packets.counters)));
     Interface {
         name: row.name.clone(),
         ifindex: row.index.get(),
-        state: state(row.standing),
+        state: state(row.state),
         reasons: reasons(&row.reasons),
         prefix: row.service.map(|service| service.prefix.to_string()),
         source: row.service.map(|service| service.source.get()),
-        advertised: row.announced.is_some() && row.announced == row.service.map(|service| service.source),
+        advertised: row.router.is_some() && row.router == row.service.map(|service| service.source),
         withdrawn: row
-            .withdrawn
+            .retired
             .iter()
-            .filter(|promise| promise.until > now)
-            .map(|promise| Withdrawn { prefix: promise.prefix.to_string(), for_s: in_s(promise.until) })
+            .filter(|retired| retired.is_valid(now))
+            .map(|retired| Withdrawn { prefix: retired.prefix.to_string(), for_s: in_s(retired.valid_until) })
             .collect(),
         last_ra: row.last.map(|last| LastAdvert {
             ago_s: ago_s(last),
-            cause: row.sent.last.map(|cause| cause.name().into()),
+            cause: row.last_cause.map(|cause| cause.name().into()),
         }),
         next_ra_in_s: row.next.map(in_s),
         overdue: row.is_overdue(max_interval, now),
-        ra_sent: Adverts {
-            unsolicited: row.sent.unsolicited.into(),
-            solicited: answered,
-            finals: row.sent.finals.into(),
-        },
+        ra_sent: Adverts { unsolicited: row.sent.unsolicited, solicited: answered, finals: row.sent.finals },
         send_failures: SendFailures {
-            total: row.sent.failures.into(),
+            total: row.sent.failures,
             in_a_row: row.failures.into(),
             error: row.error.map(|code| io::Error::from_raw_os_error(code).to_string()),
         },
@@ -147,9 +140,9 @@ fn happening(what: &events::EventKind) -> EventDetail {
     }
 }
 
-fn changed(change: &Change) -> EventDetail {
+fn changed(change: &StateChange) -> EventDetail {
     match change {
-        Change::Serving(service) | Change::Carrier(service) => {
+        StateChange::Serving(service) | StateChange::Carrier(service) => {
             let (source, prefix) = (service.source.get(), service.prefix.to_string());
             if service.carrier {
                 EventDetail::Serving { source, prefix }
@@ -157,8 +150,8 @@ fn changed(change: &Change) -> EventDetail {
                 EventDetail::Paused { source, prefix }
             }
         }
-        Change::NotServing(why) => EventDetail::Refused { reasons: reasons(why) },
-        Change::NoLongerMatching => EventDetail::NoLongerMatching,
-        Change::Gone => EventDetail::Gone,
+        StateChange::NotServing(why) => EventDetail::Refused { reasons: reasons(why) },
+        StateChange::NoLongerMatching => EventDetail::NoLongerMatching,
+        StateChange::Gone => EventDetail::Gone,
     }
 }

@@ -22,7 +22,7 @@ pub(super) async fn status(context: &ControlContext) -> Result<Status, NoAnswer>
     while let Some(rows) = pages.next().await? {
         let now = clock::now();
         for row in rows {
-            interfaces.add(render::state(row.standing));
+            interfaces.add(render::state(row.state));
             for reason in &row.reasons {
                 *refused.entry(reason.name().into()).or_default() += 1;
             }

@@ -64,7 +64,7 @@ fn page(rows: &[Row], context: &ControlContext, selection: &Selection, separator
     let (max_interval, now) = (context.info.parameters.max_interval, clock::now());
     let mut page = Vec::new();
     for row in rows {
-        if selection.has_name(&row.name) && selection.has_state(render::state(row.standing)) {
+        if selection.has_name(&row.name) && selection.has_state(render::state(row.state)) {
             page.extend_from_slice(separator);
             serde_json::to_writer(&mut page, &render::interface(row, max_interval, now))
                 .expect("the model has nothing that is not JSON");

@@ -14,8 +14,9 @@ use crate::{
     },
     engine::{
         Fleet,
-        advertiser::Answer,
-        fleet::{Report, Send, View},
+        action::{Report, Transmission},
+        advertiser::SolicitedRa,
+        fleet::View,
     },
     sys::{clock, control_socket::Listeners, netlink, process_stats::ProcessStats},
 };
@@ -80,7 +81,7 @@ impl Desk {
         self.control.events.changed(report);
     }
 
-    pub(super) fn sent(&mut self, name: &str, send: &Send, next_in: Option<Duration>) {
+    pub(super) fn sent(&mut self, name: &str, send: &Transmission, next_in: Option<Duration>) {
         self.errors.remove(&send.index);
         self.control.events.tell(|| {
             let what = EventKind::Sent { send: Box::new(send.clone()), next_in };
@@ -88,7 +89,7 @@ impl Desk {
         });
     }
 
-    pub(super) fn send_failed(&mut self, name: &str, send: &Send, error: &io::Error, failures: u32) {
+    pub(super) fn send_failed(&mut self, name: &str, send: &Transmission, error: &io::Error, failures: u32) {
         if let Some(code) = error.raw_os_error() {
             self.errors.insert(send.index, code);
         }
@@ -98,8 +99,8 @@ impl Desk {
         });
     }
 
-    pub(super) fn solicited(&self, fleet: &Fleet, index: IfIndex, answer: Option<Answer>) {
-        let Some(Answer { due, .. }) = answer else { return };
+    pub(super) fn solicited(&self, fleet: &Fleet, index: IfIndex, answer: Option<SolicitedRa>) {
+        let Some(SolicitedRa { due, .. }) = answer else { return };
         self.control.events.tell(|| {
             let (name, _) = fleet.schedule_of(index).unwrap_or_default();
             let answer_in = due.saturating_since(clock::now());

@@ -8,7 +8,7 @@ use crate::{
     addr::IfIndex,
     engine::{
         Fleet, Instant,
-        memory::{Completeness, Memory},
+        handover::{Ending, SavedState},
     },
     error,
     sys::state_file::{Found, StateFile},
@@ -55,9 +55,9 @@ impl Keeper {
                 return Self { failures: 1, ..Self::forgetful() };
             }
         };
-        recall(&file, fleet, now);
+        restore(&file, fleet, now);
         let mut keeper = Self { file: Some(file), ..Self::forgetful() };
-        keeper.save_all(fleet.memory(now), now);
+        keeper.save_all(fleet.saved_state(now), now);
         if keeper.failing
             && let Some(file) = &mut keeper.file
         {
@@ -69,12 +69,12 @@ impl Keeper {
 
     /// Notes whether there is something to save, and saves what is due.
     pub(super) fn attend(&mut self, fleet: &mut Fleet, now: Instant) {
-        let news = fleet.take_news();
+        let unsaved = fleet.take_unsaved();
         if self.file.is_none() {
             return;
         }
-        if !news.is_empty() {
-            self.changed.extend(news);
+        if !unsaved.is_empty() {
+            self.changed.extend(unsaved);
             self.due.get_or_insert(now + GATHER);
         }
         if self.due.is_some_and(|due| due <= now) {
@@ -94,19 +94,19 @@ impl Keeper {
 
     /// The daemon ends in good order, and has sent its last advertisement.
     pub(super) fn close(&mut self, fleet: &Fleet, now: Instant) {
-        self.save_all(fleet.farewell(now), now);
+        self.save_all(fleet.final_state(now), now);
     }
 
     /// What changed is added to what is there, so that an event costs the same among any number of interfaces.
     fn save_changes(&mut self, fleet: &Fleet, now: Instant) {
         let changed = mem::take(&mut self.changed);
-        let updates: Vec<_> = changed.into_iter().map(|index| fleet.update(index, now)).collect();
-        self.save(|file| file.update(&updates, || fleet.memory(now)), now);
+        let updates: Vec<_> = changed.into_iter().map(|index| fleet.saved_update(index, now)).collect();
+        self.save(|file| file.update(&updates, || fleet.saved_state(now)), now);
     }
 
-    fn save_all(&mut self, memory: Memory, now: Instant) {
+    fn save_all(&mut self, saved: SavedState, now: Instant) {
         self.changed.clear();
-        self.save(|file| file.write(memory), now);
+        self.save(|file| file.write(saved), now);
     }
 
     fn save(&mut self, write: impl FnOnce(&mut StateFile) -> io::Result<()>, now: Instant) {
@@ -128,12 +128,12 @@ impl Keeper {
     }
 }
 
-fn recall(file: &StateFile, fleet: &mut Fleet, now: Instant) {
+fn restore(file: &StateFile, fleet: &mut Fleet, now: Instant) {
     match file.read() {
-        Found::Memory(memory) => {
-            let clean = memory.completeness == Completeness::Clean;
-            info!(interfaces = memory.interfaces.len(), clean, "taking over from a former daemon");
-            fleet.recall(memory, now);
+        Found::Saved(saved) => {
+            let clean = saved.ending == Ending::Clean;
+            info!(interfaces = saved.interfaces.len(), clean, "taking over from a former daemon");
+            fleet.restore(saved, now);
         }
         Found::Nothing => {}
         Found::OtherBoot => debug!("the state file is of another boot"),

@@ -8,7 +8,7 @@ use super::StartError;
 use crate::{
     addr::IfIndex,
     config::Config,
-    engine::fleet::Send,
+    engine::action::Transmission,
     error,
     sys::{
         clock,
@@ -93,7 +93,7 @@ impl Live {
         self.receiver.filter().interface_stats(index).ok().flatten()
     }
 
-    pub(super) fn send(&mut self, send: &Send) -> io::Result<()> {
+    pub(super) fn send(&mut self, send: &Transmission) -> io::Result<()> {
         self.sender.send(send.index, send.source, send.cause, &send.advert)
     }
 }

@@ -2,16 +2,17 @@
 
 use std::{fmt, io, time::Duration};
 
-use tracing::{Level, debug, enabled, info, trace, warn};
+use tracing::{Level, debug, enabled, error, info, trace, warn};
 
 use crate::{
     addr::IfIndex,
     config::Config,
     engine::{
         Fleet,
-        advertiser::{Answer, Cause},
+        action::{Cause, Fault, Report, StateChange, Transmission},
+        advertiser::SolicitedRa,
+        counts::InterfaceCounts,
         eligibility::{self, Service, Verdict},
-        fleet::{Census, Change, Report, Send},
         interface::Host,
     },
     sys::{
@@ -86,11 +87,11 @@ fn begins(noted: &mut bool, holds: bool) -> bool {
     !std::mem::replace(noted, holds) && holds
 }
 
-pub(super) fn started(config: &Config, filter: &str, census: Census) {
+pub(super) fn started(config: &Config, filter: &str, counts: InterfaceCounts) {
     if filter::embedded().is_none() {
         info!("this build carries no eBPF program: `cargo xtask build` makes one that does");
     }
-    let Census { served, without_carrier, refused } = census;
+    let InterfaceCounts { served, paused: without_carrier, not_served: refused } = counts;
     info!(
         version = %env!("CARGO_PKG_VERSION"),
         %filter,
@@ -107,7 +108,7 @@ pub(super) fn report(report: &Report) {
     let Report { index, name, change } = report;
     let ifindex = index.get();
     match change {
-        Change::Serving(service) => {
+        StateChange::Serving(service) => {
             let Service { prefix, connected_route, .. } = service;
             serving(name, ifindex, service);
             if !connected_route {
@@ -119,14 +120,14 @@ pub(super) fn report(report: &Report) {
                 );
             }
         }
-        Change::Carrier(service) => serving(name, ifindex, service),
-        Change::NotServing(reasons) => {
+        StateChange::Carrier(service) => serving(name, ifindex, service),
+        StateChange::NotServing(reasons) => {
             let names = join(",", reasons.iter().map(eligibility::Reason::name));
             let because = join("; ", reasons);
             info!(interface = %name, ifindex, reasons = %names, because, "not serving");
         }
-        Change::NoLongerMatching => info!(interface = %name, ifindex, "no longer matches"),
-        Change::Gone => info!(interface = %name, ifindex, "gone"),
+        StateChange::NoLongerMatching => info!(interface = %name, ifindex, "no longer matches"),
+        StateChange::Gone => info!(interface = %name, ifindex, "gone"),
     }
 }
 
@@ -149,9 +150,14 @@ pub(super) fn serve_failed(index: IfIndex, error: &ServeError) {
     }
 }
 
+/// A bug, which costs no more than the entry that it concerns.
+pub(super) fn fault(fault: Fault) {
+    error!(%fault, "a bug in autora: please report it; it goes on");
+}
+
 /// At DEBUG, as nobody can bring about more than one in 3 s; at TRACE the filter itself writes a record for each packet.
-pub(super) fn solicited(fleet: &Fleet, index: IfIndex, answer: Option<Answer>) {
-    if let Some(Answer { delay, due }) = answer
+pub(super) fn solicited(fleet: &Fleet, index: IfIndex, answer: Option<SolicitedRa>) {
+    if let Some(SolicitedRa { delay, due }) = answer
         && enabled!(Level::DEBUG)
     {
         let (interface, _) = fleet.schedule_of(index).unwrap_or_default();
@@ -160,16 +166,16 @@ pub(super) fn solicited(fleet: &Fleet, index: IfIndex, answer: Option<Answer>) {
     }
 }
 
-pub(super) fn sends_again(name: &str, send: &Send, failed_before: u32) {
+pub(super) fn sends_again(name: &str, send: &Transmission, failed_before: u32) {
     info!(interface = %name, ifindex = send.index.get(), failed_before, "sending works again");
 }
 
-pub(super) fn sent(name: &str, send: &Send, next_in: Option<Duration>) {
+pub(super) fn sent(name: &str, send: &Transmission, next_in: Option<Duration>) {
     let (ifindex, cause) = (send.index.get(), send.cause.name());
     trace!(interface = %name, ifindex, source = %send.source, cause, ?next_in, "sent an RA");
 }
 
-pub(super) fn send_failed(name: &str, send: &Send, error: &io::Error, failures: u32, is_news: bool) {
+pub(super) fn send_failed(name: &str, send: &Transmission, error: &io::Error, failures: u32, is_news: bool) {
     let (ifindex, cause) = (send.index.get(), send.cause.name());
     if is_news {
         warn!(interface = %name, ifindex, cause, %error, "an RA could not be sent: trying again until it can");
@@ -179,7 +185,7 @@ pub(super) fn send_failed(name: &str, send: &Send, error: &io::Error, failures: 
 }
 
 pub(super) fn heartbeat(
-    census: Census,
+    counts: InterfaceCounts,
     tally: &Tally,
     netlink: netlink::Counts,
     totals: &Counters,
@@ -187,7 +193,7 @@ pub(super) fn heartbeat(
     lines_held_back: u64,
     notifications_dropped: u64,
 ) {
-    let Census { served, without_carrier, refused } = census;
+    let InterfaceCounts { served, paused: without_carrier, not_served: refused } = counts;
     let Tally { unsolicited, solicited, finals, send_failures, solicitations } = tally;
     let netlink::Counts { surveys, questions, overruns } = netlink;
     info!(

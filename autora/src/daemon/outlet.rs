@@ -10,7 +10,7 @@ use crate::{
     config::Config,
     control::model,
     dry_run::DryRun,
-    engine::fleet::Send,
+    engine::action::Transmission,
     sys::{filter, privileges},
 };
 
@@ -98,7 +98,7 @@ impl Outlet {
         }
     }
 
-    pub(super) fn send(&mut self, send: &Send) -> io::Result<()> {
+    pub(super) fn send(&mut self, send: &Transmission) -> io::Result<()> {
         match self {
             Self::Live(live) => live.send(send),
             Self::DryRun(_) => Ok(()),

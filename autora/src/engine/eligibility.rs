@@ -258,5 +258,4 @@ fn has_connected_route(interface: &Interface, prefix: Prefix64) -> bool {
 }
 
 #[cfg(test)]
-#[path = "eligibility_tests.rs"]
 mod tests;

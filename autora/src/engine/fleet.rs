@@ -3,34 +3,37 @@
 //! Level-triggered: [`Fleet::reconcile`] takes a fresh look at an interface, compares it with the last one, and acts on
 //! the difference. Work grows with events, never with the number of interfaces.
 
-mod census;
-mod legacy;
+mod inherited;
+mod member;
+mod members;
 mod view;
 
 use std::{
-    collections::{BTreeSet, HashMap, VecDeque},
+    collections::{BTreeSet, VecDeque},
     mem,
     rc::Rc,
 };
 
 use rand::Rng;
 
-pub use self::{
-    census::Census,
-    view::{Sent, Standing, View},
+pub use self::view::{ServiceState, View};
+use self::{
+    inherited::Inherited,
+    member::{Member, is_full},
+    members::Members,
 };
 use super::{
     Instant,
-    advertiser::{Advertiser, Answer, Cause, Cease, Footprint, Parameters, PrefixFate, Transmission},
-    eligibility::{self, Policy, Reason, Service, Verdict},
+    action::Action,
+    advertiser::SolicitedRa,
+    content::LinkOptions,
+    counts::InterfaceCounts,
+    eligibility::{self, Policy, Reason, Verdict},
+    handover::{Ending, SavedInterface, SavedState, SavedUpdate},
     interface::Interface,
-    link_options::LinkOptions,
-    memory::Past,
+    parameters::Parameters,
 };
-use crate::{
-    addr::{IfIndex, LinkLocal},
-    wire::RouterAdvert,
-};
+use crate::addr::IfIndex;
 
 /// Room for actions that is kept from one turn to the next.
 const USUAL_ACTIONS: usize = 128;
@@ -41,118 +44,28 @@ pub struct Fleet {
     policy: Policy,
     parameters: Parameters,
     link_options: LinkOptions,
-    /// Each in a box: a hash table is up to twice as large as what is in it.
-    members: HashMap<IfIndex, Box<Member>>,
-    census: Census,
-    deadlines: BTreeSet<(Instant, IfIndex)>,
+    members: Members,
+    inherited: Inherited,
     actions: VecDeque<Action>,
     stopping: bool,
-    /// What a former life left of interfaces that were not seen in this one yet.
-    remembered: HashMap<IfIndex, (String, Past)>,
-    /// When that life may have sent last on any interface, if it could not say.
-    may_have_sent: Option<Instant>,
-    /// Interfaces of which [`Fleet::memory`] has something new to say.
-    news: BTreeSet<IfIndex>,
-}
-
-/// Something that has to happen outside. Actions are carried out in the order in which they come.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Action {
-    /// Put the interface into the filter's map, its pending mark clear. A failure goes to [`Fleet::on_serve_failed`].
-    Serve(IfIndex),
-    /// Take it out of the map.
-    Unserve(IfIndex),
-    /// An answer is about to leave: clear the pending mark, so that the next solicitation passes the filter.
-    Answered(IfIndex),
-    /// Send an advertisement. The outcome goes to [`Fleet::on_sent`] or [`Fleet::on_send_failed`].
-    Send(Send),
-    /// Tell people.
-    Report(Report),
-}
-
-/// An advertisement to send.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Send {
-    /// The interface that it leaves through.
-    pub index: IfIndex,
-    /// Its source; its destination is all nodes.
-    pub source: LinkLocal,
-    /// Why it leaves.
-    pub cause: Cause,
-    /// The message.
-    pub advert: RouterAdvert,
-}
-
-/// A change of state of one interface that people want to know about; said once.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Report {
-    /// Its index.
-    pub index: IfIndex,
-    /// Its name.
-    pub name: String,
-    /// What changed.
-    pub change: Change,
-}
-
-/// What changed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Change {
-    /// It is served now, or served in another way than before.
-    Serving(Service),
-    /// It is served as before, but for its carrier, which has come or gone.
-    Carrier(Service),
-    /// It matches but is not served, for these reasons.
-    NotServing(Vec<Reason>),
-    /// It was served and no longer matches.
-    NoLongerMatching,
-    /// It was known and is gone.
-    Gone,
-}
-
-/// One interface that matches, or matched a moment ago.
-#[derive(Debug)]
-struct Member {
-    seen: Rc<Interface>,
-    verdict: Verdict,
-    /// What people know, while that is not what there is.
-    told: Option<Box<Told>>,
-    advertiser: Advertiser,
-    /// Whether the filter's map has an entry.
-    in_map: bool,
-    /// Its entry in `Fleet::deadlines`.
-    deadline: Option<Instant>,
-    /// The advertiser's own when it was last looked at.
-    footprint: Footprint,
-    sent: Sent,
-}
-
-/// What people know of a member.
-#[derive(Debug)]
-struct Told {
-    name: String,
-    verdict: Verdict,
 }
 
 impl Fleet {
-    /// A fleet of none.
+    /// Returns a fleet of none.
     #[must_use]
     pub fn new(policy: Policy, parameters: Parameters) -> Self {
         Self {
             policy,
             parameters,
             link_options: LinkOptions::default(),
-            members: HashMap::new(),
-            census: Census::default(),
-            deadlines: BTreeSet::new(),
+            members: Members::default(),
+            inherited: Inherited::default(),
             actions: VecDeque::new(),
             stopping: false,
-            remembered: HashMap::new(),
-            may_have_sent: None,
-            news: BTreeSet::new(),
         }
     }
 
-    /// With these facts of each link in its advertisements.
+    /// Puts these facts of each link into its RAs.
     #[must_use]
     pub fn with_link_options(self, link_options: LinkOptions) -> Self {
         Self { link_options, ..self }
@@ -161,7 +74,7 @@ impl Fleet {
     /// Everything there is was looked at: reconciles each interface and forgets those that are not among them.
     pub fn reconcile_all(&mut self, interfaces: Vec<Interface>, now: Instant) {
         let present: BTreeSet<_> = interfaces.iter().map(|interface| interface.index).collect();
-        let known = self.members.keys().chain(self.remembered.keys()).copied();
+        let known = self.members.indices().chain(self.inherited.indices());
         let gone: Vec<_> = known.filter(|index| !present.contains(index)).collect();
         for index in gone {
             self.forget(index);
@@ -172,14 +85,14 @@ impl Fleet {
         self.all_seen(now);
     }
 
-    /// Everything there is was looked at, and what has changed was told: what a former life left of others concerns
-    /// nobody any more, and what stood in the way of an interface without being a part of it may be gone.
+    /// Everything there is was looked at, and what has changed was told: interfaces of the previous process that were not
+    /// seen are gone, and what stood in the way of an interface without being a part of it may be gone, too.
     pub fn all_seen(&mut self, now: Instant) {
-        // A fleet that stops takes on nobody, so what is there is left to the next one.
+        // A fleet that stops takes on no interface, so what was left of one is left to the next process.
         if !self.stopping {
-            self.news.extend(self.remembered.drain().map(|(index, _)| index));
+            self.inherited.forget_all();
         }
-        let waiting = self.members.values().filter(|member| !member.stays_as_it_is());
+        let waiting = self.members.iter().filter(|member| !member.stays_as_it_is());
         for interface in waiting.map(|member| member.seen.clone()).collect::<Vec<_>>() {
             self.reconcile(interface, now);
         }
@@ -190,126 +103,88 @@ impl Fleet {
         let interface = interface.into();
         let index = interface.index;
         if self.stopping {
-            return self.heed_while_stopping(interface);
+            return self.see_while_stopping(interface);
         }
-        let past = self.past_of(&interface);
-        let in_use = match self.members.get(&index) {
+        let left = self.inherited.take(&interface);
+        let in_use = match self.members.get(index) {
             Some(member) if member.seen == interface && member.stays_as_it_is() => return,
             Some(member) => member.source(),
-            None => past.as_ref().and_then(|past| past.announced),
+            None => left.as_ref().and_then(|left| left.router),
         };
         let verdict = eligibility::decide(&self.policy, &interface, in_use);
-        if verdict == Verdict::Ignore && past.is_none() && !self.members.contains_key(&index) {
+        if verdict == Verdict::Ignore && left.is_none() && self.members.get(index).is_none() {
             return;
         }
-        let may_have_sent = self.sent_before_it_could_know(now);
-        let member = self.members.entry(index).or_insert_with(|| {
-            let unknown = Past { last_sent: may_have_sent, ..Past::default() };
-            Member::new(interface.clone(), past.unwrap_or(unknown)).into()
-        });
-        if member.seen.name != interface.name {
-            self.news.insert(index);
+        let advertised = || left.unwrap_or_else(|| self.inherited.unknown(now));
+        let (member, before) = self.members.take_on(interface, verdict, advertised);
+        if member.follow_verdict(now) {
+            self.actions.push_back(Action::Unserve(index));
         }
-        if member.seen.name != interface.name || member.verdict != verdict {
-            member.keep_told();
-        }
-        let before = member.judge(verdict, &mut self.census);
-        member.seen = interface;
-        match &member.verdict {
-            Verdict::Serve(service) => {
-                member.advertiser.advertise(*service, now);
-                member.check_goodbye(Some(service.source));
-            }
-            Verdict::Refuse(_) | Verdict::Ignore => {
-                member.advertiser.cease(member.manner_of_ceasing());
-                if mem::take(&mut member.in_map) {
-                    self.actions.push_back(Action::Unserve(index));
-                }
-            }
-        }
-        // A retry after a full map is only news once it has worked.
+        // A retry after a full map is only reported once it has worked.
         if !is_full(&before) {
-            self.tell(index);
+            self.report(index);
         }
-        self.settle(index, now);
+        self.members.settle(index, now);
     }
 
-    /// What a former life left of an interface that is seen for the first time in this one.
-    fn past_of(&mut self, interface: &Interface) -> Option<Past> {
-        let (name, past) = self.remembered.remove(&interface.index)?;
-        if name != interface.name {
-            self.news.insert(interface.index);
-            return None;
-        }
-        Some(past)
-    }
-
-    /// While goodbyes are on their way two things matter: whether each may still be said, and whether the link went down
-    /// or away, and with it everything that a successor would have to know of it.
-    fn heed_while_stopping(&mut self, interface: Rc<Interface>) {
+    fn see_while_stopping(&mut self, interface: Rc<Interface>) {
         let index = interface.index;
-        if let Some(member) = self.members.get_mut(&index) {
-            if member.seen.name != interface.name {
-                self.news.insert(index);
-            }
-            member.seen = interface;
-            let how = member.manner_of_ceasing();
-            if how.prefix == PrefixFate::Forgotten {
-                member.advertiser.cease(how);
-            }
-            member.check_goodbye(None);
-            self.schedule(index);
+        let Some(member) = self.members.get_mut(index) else { return };
+        let renamed = member.seen.name != interface.name;
+        member.see_while_stopping(interface);
+        if renamed {
+            self.members.note_unsaved(index);
         }
+        self.members.update(index);
     }
 
     /// The interface is gone, and so is everything that was known of it.
     pub fn forget(&mut self, index: IfIndex) {
-        if self.remembered.remove(&index).is_some() {
-            self.news.insert(index);
-        }
-        let Some(member) = self.members.remove(&index) else { return };
-        self.census.leave(&member.verdict);
-        self.news.insert(index);
+        self.inherited.forget(index);
+        let Some(member) = self.members.remove(index) else { return };
         self.actions.retain(|action| !action.sends_on(index));
         if member.in_map {
             self.actions.push_back(Action::Unserve(index));
         }
-        if let Some(deadline) = member.deadline {
-            self.deadlines.remove(&(deadline, index));
-        }
-        if *member.told().1 != Verdict::Ignore {
-            let report = Report { index, name: member.seen.name.clone(), change: Change::Gone };
-            self.actions.push_back(Action::Report(report));
-        }
+        self.actions.extend(member.gone().map(Action::Report));
     }
 
-    /// A valid solicitation came in on the interface. Returns the answer if it brings one about.
-    pub fn on_solicit(&mut self, index: IfIndex, now: Instant, rng: &mut impl Rng) -> Option<Answer> {
-        let answer = self.members.get_mut(&index)?.advertiser.on_solicit(now, rng);
-        self.schedule(index);
-        answer
+    /// A valid solicitation came in on the interface. Returns the RA that it brings about, if it does.
+    pub fn on_solicit(&mut self, index: IfIndex, now: Instant, rng: &mut impl Rng) -> Option<SolicitedRa> {
+        let solicited = self.members.get_mut(index)?.advertiser.on_solicit(now, rng);
+        self.members.update(index);
+        solicited
     }
 
-    /// When [`Fleet::on_timeout`] wants to be called next.
+    /// Returns when [`Fleet::on_timeout`] wants to be called next.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Instant> {
-        self.deadlines.first().map(|&(deadline, _)| deadline)
+        self.members.next_deadline()
     }
 
-    /// Time has passed: what has been due the longest becomes actions. Whether something was due: carry out the actions,
-    /// then call this again with the same `now`. So thousands that are due together never stand in the queue together.
+    /// Time has passed: what has been due the longest becomes actions. Returns whether something was due: carry out the
+    /// actions, then call this again with the same `now`. So thousands that are due together never stand in the queue
+    /// together.
     pub fn on_timeout(&mut self, now: Instant) -> bool {
-        let due = self.deadlines.first().filter(|(deadline, _)| *deadline <= now);
-        let Some(&(_, index)) = due else { return false };
-        let member = self.members.get_mut(&index).expect("a deadline belongs to a member");
-        if let Some(transmission) = member.advertiser.poll(now) {
-            self.emit(index, transmission, now);
+        let Some(due) = self.members.take_due(now) else { return false };
+        match due {
+            Ok(index) => self.on_due(index, now),
+            Err(fault) => self.actions.push_back(Action::Fault(fault)),
         }
-        self.schedule(index);
         true
     }
 
-    /// The next thing to do, if there is one.
+    fn on_due(&mut self, index: IfIndex, now: Instant) {
+        let Some(member) = self.members.get_mut(index) else { return };
+        if let Some(due) = member.advertiser.poll(now) {
+            self.actions.extend(member.map_action(due.cause));
+            let transmission = member.transmission(due, &self.parameters, self.link_options, now);
+            self.actions.push_back(Action::Send(transmission));
+        }
+        self.members.update(index);
+    }
+
+    /// Returns the next thing to do, if there is one.
     pub fn poll_action(&mut self) -> Option<Action> {
         let action = self.actions.pop_front();
         if action.is_none() {
@@ -319,266 +194,171 @@ impl Fleet {
         action
     }
 
-    /// The filter's map has no room for the interface: it is refused, and nothing leaves on it but the goodbye that it
+    /// The filter's map has no room for the interface: it is not served, and nothing leaves on it but the final RA that it
     /// may still owe from a moment ago.
     pub fn on_serve_failed(&mut self, index: IfIndex) {
-        let Some(member) = self.members.get_mut(&index) else { return };
-        // The advertisement comes right behind its entry.
+        let Some(seen) = self.members.get(index).map(|member| member.seen.clone()) else { return };
+        // The RA comes right behind its entry.
         self.actions.pop_front_if(|action| action.sends_on(index));
-        member.in_map = false;
-        member.keep_told();
-        member.judge(Verdict::Refuse(vec![Reason::FilterFull]), &mut self.census);
-        member.advertiser.abandon(member.manner_of_ceasing());
-        self.tell(index);
-        self.schedule(index);
+        let refused = Verdict::Refuse(vec![Reason::FilterFull]);
+        let (member, _) = self.members.take_on(seen, refused, Default::default);
+        member.abandon();
+        self.report(index);
+        self.members.update(index);
     }
 
-    /// The advertisement handed out last for the interface has left at `now`. Returns how many tries had failed before.
+    /// The RA handed out last for the interface has left at `now`. Returns how many tries had failed before.
     pub fn on_sent(&mut self, index: IfIndex, now: Instant, rng: &mut impl Rng) -> u32 {
-        let Some(member) = self.members.get_mut(&index) else { return 0 };
-        if let Some(transmission) = member.advertiser.in_flight() {
-            member.sent.count(transmission.cause);
-        }
+        let Some(member) = self.members.get_mut(index) else { return 0 };
+        member.count_sent();
         let failed_before = member.advertiser.on_sent(&self.parameters, now, rng);
-        self.tell(index);
-        self.settle(index, now);
+        self.report(index);
+        self.members.settle(index, now);
         failed_before
     }
 
     /// It did not leave. Returns how many tries in a row have failed now.
     pub fn on_send_failed(&mut self, index: IfIndex, now: Instant) -> u32 {
-        let Some(member) = self.members.get_mut(&index) else { return 0 };
-        if member.advertiser.in_flight().is_some() {
-            member.sent.count_failure();
-        }
+        let Some(member) = self.members.get_mut(index) else { return 0 };
+        member.count_failure();
         let failures = member.advertiser.on_send_failed(now);
-        self.settle(index, now);
+        self.members.settle(index, now);
         failures
     }
 
-    /// The daemon is to stop: every served interface says goodbye, and nothing else is sent any more.
+    /// The daemon is to stop: one final RA leaves on every served interface, and nothing else is sent any more
+    /// [RFC 4861 6.2.5](https://www.rfc-editor.org/rfc/rfc4861#section-6.2.5).
     pub fn stop(&mut self) {
         self.stopping = true;
-        let indices: Vec<_> = self.members.keys().copied().collect();
-        for index in indices {
-            let member = self.members.get_mut(&index).expect("the keys were just read");
+        let actions = &mut self.actions;
+        self.members.for_each(|member| {
             if let Verdict::Serve(_) = member.verdict {
-                member.advertiser.cease(member.manner_of_ceasing());
+                member.cease();
             }
             if mem::take(&mut member.in_map) {
-                self.actions.push_back(Action::Unserve(index));
+                actions.push_back(Action::Unserve(member.seen.index));
             }
-            self.schedule(index);
+        });
+    }
+
+    /// Returns whether, after [`Fleet::stop`], a final RA is still to leave on some interface.
+    #[must_use]
+    pub fn owes_final_ras(&self) -> bool {
+        self.stopping && self.next_deadline().is_some()
+    }
+
+    /// Takes over at `now` from the previous process, before anything is looked at.
+    pub fn restore(&mut self, saved: SavedState, now: Instant) {
+        self.inherited.restore(saved, now);
+    }
+
+    /// Returns what the next process has to know if this one ends without saving more after `now`.
+    #[must_use]
+    pub fn saved_state(&self, now: Instant) -> SavedState {
+        let indices = self.inherited.indices().chain(self.members.indices());
+        let interfaces = indices.filter_map(|index| self.saved_interface(index, now)).collect();
+        let valid_lifetime = self.parameters.valid_lifetime;
+        SavedState { ending: Ending::Unclean { valid_lifetime }, interfaces }
+    }
+
+    /// Returns what the next process has to know if this one ends in good order at `now`, with nothing sent any more. If
+    /// this one has itself taken over from a crash a moment ago, it can say no more than that one: there may be interfaces
+    /// that it has not seen yet and that were sent to within the 3 s.
+    #[must_use]
+    pub fn final_state(&self, now: Instant) -> SavedState {
+        let saved = self.saved_state(now);
+        if self.inherited.may_have_sent(now).is_some() {
+            saved
+        } else {
+            SavedState { ending: Ending::Clean, ..saved }
         }
     }
 
-    /// Whether, after [`Fleet::stop`], a final advertisement is still to leave somewhere.
+    /// Returns what [`Fleet::saved_state`] says at `now` of one interface.
     #[must_use]
-    pub fn owes_goodbyes(&self) -> bool {
-        self.stopping && !self.deadlines.is_empty()
+    pub fn saved_update(&self, index: IfIndex, now: Instant) -> SavedUpdate {
+        self.saved_interface(index, now).map_or(SavedUpdate::Gone(index), SavedUpdate::Known)
     }
 
-    /// Every interface that matches, with its verdict; in no order.
+    /// Returns the interfaces of which [`Fleet::saved_state`] has changed since this was last asked, or since
+    /// [`Fleet::restore`]. That time passes, and lifetimes with it, is no change.
+    pub fn take_unsaved(&mut self) -> BTreeSet<IfIndex> {
+        let mut unsaved = self.members.take_unsaved();
+        unsaved.append(&mut self.inherited.take_dropped());
+        unsaved
+    }
+
+    /// Returns the interfaces of the previous process that were not seen in this one yet. They concern the fleet even where
+    /// their names match no longer, as a final RA may be owed on them.
+    pub fn unseen(&self) -> impl Iterator<Item = IfIndex> {
+        self.inherited.indices()
+    }
+
+    fn saved_interface(&self, index: IfIndex, now: Instant) -> Option<SavedInterface> {
+        let seen = self.members.get(index).map(|member| (&member.seen.name, member.advertiser.advertised()));
+        let (name, advertised) = seen.or_else(|| self.inherited.get(index))?;
+        advertised.matters(now).then(|| SavedInterface {
+            index,
+            name: name.clone(),
+            advertised: advertised.clone(),
+        })
+    }
+
+    /// Returns every interface that matches, with its verdict; in no order.
     pub fn verdicts(&self) -> impl Iterator<Item = (&Interface, &Verdict)> {
         self.members
-            .values()
+            .iter()
             .map(|member| (&*member.seen, &member.verdict))
             .filter(|(_, verdict)| **verdict != Verdict::Ignore)
     }
 
-    /// How many there are of each kind.
+    /// Returns how many interfaces there are of each kind.
     #[must_use]
-    pub const fn census(&self) -> Census {
-        self.census
+    pub const fn counts(&self) -> InterfaceCounts {
+        self.members.counts()
     }
 
-    /// One interface, with its verdict, if it matches or did a moment ago.
+    /// Returns one interface, with its verdict, if it matches or did a moment ago.
     #[must_use]
     pub fn verdict_of(&self, index: IfIndex) -> Option<(&Interface, &Verdict)> {
-        self.members.get(&index).map(|member| (&*member.seen, &member.verdict))
+        self.members.get(index).map(|member| (&*member.seen, &member.verdict))
     }
 
-    /// The name under which the interface was last seen, and when the next advertisement is due there.
+    /// Returns the name under which the interface was last seen, and when the next RA is due there.
     #[must_use]
     pub fn schedule_of(&self, index: IfIndex) -> Option<(&str, Option<Instant>)> {
-        self.members.get(&index).map(|member| (member.seen.name.as_str(), member.deadline))
+        self.members.get(index).map(|member| (member.seen.name.as_str(), member.deadline))
     }
 
-    /// Turns what an advertiser wants into actions. The map entry appears only now, when the first advertisement can
-    /// leave, and the pending mark is cleared before the answer leaves, so that no solicitation falls in between.
-    fn emit(&mut self, index: IfIndex, transmission: Transmission, now: Instant) {
-        let member = self.members.get_mut(&index).expect("only members transmit");
-        if transmission.cause != Cause::Final {
-            let action =
-                if mem::replace(&mut member.in_map, true) { Action::Answered } else { Action::Serve };
-            self.actions.push_back(action(index));
-        }
-        let mut advert = member.advertiser.message(transmission, &self.parameters, now);
-        advert.options.splice(..0, self.link_options.of(&member.seen));
-        let Transmission { source, cause } = transmission;
-        self.actions.push_back(Action::Send(Send { index, source, cause, advert }));
+    /// Returns the interfaces that there is something to say of: they match, or a final RA is on its way. In no order.
+    pub fn indices(&self) -> impl Iterator<Item = IfIndex> {
+        self.shown().map(|view| view.interface.index)
     }
 
-    /// After a change: a member that nobody needs any more goes, the deadline of any other is brought up to date.
-    fn settle(&mut self, index: IfIndex, now: Instant) {
-        let spent = self
-            .members
-            .get(&index)
-            .is_some_and(|member| member.verdict == Verdict::Ignore && member.advertiser.is_spent(now));
-        self.schedule(index);
-        if spent {
-            self.members.remove(&index);
-            self.news.insert(index);
-        }
+    /// Returns one of them by its index.
+    #[must_use]
+    pub fn view(&self, index: IfIndex) -> Option<View<'_>> {
+        let member = self.members.get(index).filter(|member| member.is_worth_showing())?;
+        Some(View::new(member, self.stopping))
     }
 
-    /// Brings the queue of deadlines in step with the advertiser's own.
-    fn schedule(&mut self, index: IfIndex) {
-        let Some(member) = self.members.get_mut(&index) else { return };
-        let deadline = member.advertiser.deadline();
-        let before = mem::replace(&mut member.deadline, deadline);
-        if before != deadline {
-            if let Some(before) = before {
-                self.deadlines.remove(&(before, index));
-            }
-            if let Some(deadline) = deadline {
-                self.deadlines.insert((deadline, index));
-            }
-        }
-        let footprint = member.advertiser.footprint();
-        if mem::replace(&mut member.footprint, footprint) != footprint {
-            self.news.insert(index);
-        }
+    /// Returns one of them by its name.
+    #[must_use]
+    pub fn view_named(&self, name: &str) -> Option<View<'_>> {
+        self.shown().find(|view| view.interface.name == name)
     }
 
-    /// Tells people of the member's verdict if it is not the one that they were told last.
-    fn tell(&mut self, index: IfIndex) {
-        let Some(member) = self.members.get_mut(&index) else { return };
-        let (known, before) = member.told();
-        if let Some(change) = change(before, &member.verdict) {
-            // One that no longer matches is still known by the name under which it did.
-            let gone = change == Change::NoLongerMatching;
-            let name = if gone { known } else { member.seen.name.as_str() }.to_owned();
-            member.told = None;
-            self.actions.push_back(Action::Report(Report { index, name, change }));
-        } else if known == member.seen.name {
-            member.told = None;
-        }
-    }
-}
-
-impl Member {
-    fn new(seen: Rc<Interface>, past: Past) -> Self {
-        let advertiser = Advertiser::recall(past);
-        let footprint = advertiser.footprint();
-        Self {
-            seen,
-            verdict: Verdict::Ignore,
-            told: None,
-            advertiser,
-            in_map: false,
-            deadline: None,
-            footprint,
-            sent: Sent::default(),
-        }
+    fn shown(&self) -> impl Iterator<Item = View<'_>> {
+        let shown = self.members.iter().filter(|member| member.is_worth_showing());
+        shown.map(|member| View::new(member, self.stopping))
     }
 
-    /// Takes on a verdict, in the census too. Returns the one before.
-    fn judge(&mut self, verdict: Verdict, census: &mut Census) -> Verdict {
-        census.leave(&self.verdict);
-        census.enter(&verdict);
-        mem::replace(&mut self.verdict, verdict)
-    }
-
-    /// The name and the verdict that people know.
-    fn told(&self) -> (&str, &Verdict) {
-        let present = (self.seen.name.as_str(), &self.verdict);
-        self.told.as_ref().map_or(present, |told| (&told.name, &told.verdict))
-    }
-
-    /// Name or verdict change now, and people do not know it yet.
-    fn keep_told(&mut self) {
-        let Self { seen, verdict, .. } = self;
-        self.told.get_or_insert_with(|| Told { name: seen.name.clone(), verdict: verdict.clone() }.into());
-    }
-
-    /// The source in use, if the interface is served.
-    fn source(&self) -> Option<LinkLocal> {
-        match &self.verdict {
-            Verdict::Serve(service) => Some(service.source),
-            Verdict::Refuse(_) | Verdict::Ignore => None,
-        }
-    }
-
-    /// Whether an unchanged interface means that there is nothing to do. The full map lies outside the interface, so
-    /// that is tried again; and one that no longer matches is only kept until it is spent.
-    fn stays_as_it_is(&self) -> bool {
-        match &self.verdict {
-            Verdict::Serve(_) => true,
-            Verdict::Refuse(_) => !is_full(&self.verdict),
-            Verdict::Ignore => false,
-        }
-    }
-
-    /// Drops the goodbye that is owed from a source other than `in_use` if it may not be said any more.
-    fn check_goodbye(&mut self, in_use: Option<LinkLocal>) {
-        if let Some(announced) = self.advertiser.announced()
-            && in_use != Some(announced)
-            && !eligibility::can_withdraw(&self.seen, announced)
-        {
-            self.advertiser.forgo_goodbye();
-        }
-    }
-
-    /// How it ceases, in the state it was just seen in.
-    fn manner_of_ceasing(&self) -> Cease {
-        let promised = self.advertiser.past().promised;
-        let gone = promised.is_some_and(|promise| !eligibility::has_prefix(&self.seen, promise.prefix));
-        let lost = !self.seen.flags.up || self.seen.ipv6.is_none_or(|ipv6| ipv6.disabled);
-        Cease {
-            say_goodbye: self
-                .advertiser
-                .announced()
-                .is_some_and(|source| eligibility::can_withdraw(&self.seen, source)),
-            prefix: match () {
-                () if lost => PrefixFate::Forgotten,
-                () if gone => PrefixFate::Gone,
-                () => PrefixFate::Stands,
-            },
-        }
-    }
-}
-
-impl Action {
-    fn sends_on(&self, on: IfIndex) -> bool {
-        matches!(self, Self::Send(send) if send.index == on)
-    }
-}
-
-/// Whether the filter's map is what stands in the way.
-fn is_full(verdict: &Verdict) -> bool {
-    matches!(verdict, Verdict::Refuse(reasons) if *reasons == [Reason::FilterFull])
-}
-
-/// What there is to tell when a verdict takes the place of another.
-fn change(before: &Verdict, after: &Verdict) -> Option<Change> {
-    match (before, after) {
-        (Verdict::Serve(old), Verdict::Serve(new)) if old == new => None,
-        (Verdict::Serve(old), Verdict::Serve(new)) if *old == (Service { carrier: old.carrier, ..*new }) => {
-            Some(Change::Carrier(*new))
-        }
-        (_, Verdict::Serve(service)) => Some(Change::Serving(*service)),
-        (Verdict::Refuse(old), Verdict::Refuse(new)) if old == new => None,
-        (_, Verdict::Refuse(reasons)) => Some(Change::NotServing(reasons.clone())),
-        (Verdict::Ignore, Verdict::Ignore) => None,
-        (Verdict::Serve(_) | Verdict::Refuse(_), Verdict::Ignore) => Some(Change::NoLongerMatching),
+    /// Reports the member's state if it is not the one that was reported last.
+    fn report(&mut self, index: IfIndex) {
+        let report = self.members.get_mut(index).and_then(Member::report);
+        self.actions.extend(report.map(Action::Report));
     }
 }
 
 #[cfg(test)]
-#[path = "fleet_tests.rs"]
 mod tests;
-
-#[cfg(test)]
-#[path = "fleet_restart_tests.rs"]
-mod restart_tests;

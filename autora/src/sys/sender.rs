@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     addr::{IfIndex, LinkLocal},
-    engine::advertiser::Cause,
+    engine::action::Cause,
     settings::SendPath,
     wire::{ALL_NODES, ND_HOP_LIMIT, RouterAdvert, ipv6},
 };

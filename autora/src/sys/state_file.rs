@@ -17,7 +17,7 @@ use std::{
 
 pub use self::format::{DecodeError, State, decode, encode, encode_updates};
 use self::journal::{Added, Journal};
-use crate::engine::memory::{Memory, Update};
+use crate::engine::handover::{SavedState, SavedUpdate};
 
 const NAME: &str = "state.json";
 
@@ -70,7 +70,7 @@ pub enum Found {
     /// Something that cannot be used: it was damaged, or written by a newer version.
     Unusable(ReadError),
     /// Its memory.
-    Memory(Memory),
+    Saved(SavedState),
 }
 
 /// Why a file that is there cannot be used.
@@ -115,7 +115,7 @@ impl StateFile {
     #[must_use]
     pub fn read(&self) -> Found {
         match self.try_read() {
-            Ok(state) if state.boot_id == self.boot_id => Found::Memory(state.memory),
+            Ok(state) if state.boot_id == self.boot_id => Found::Saved(state.memory),
             Ok(_) => Found::OtherBoot,
             Err(ReadError::Io(error)) if error.kind() == io::ErrorKind::NotFound => Found::Nothing,
             Err(error) => Found::Unusable(error),
@@ -139,7 +139,7 @@ impl StateFile {
     /// # Errors
     ///
     /// What the kernel says; the file is then as before.
-    pub fn write(&mut self, memory: Memory) -> io::Result<()> {
+    pub fn write(&mut self, memory: SavedState) -> io::Result<()> {
         self.journal = None;
         let text = encode(&State { boot_id: self.boot_id.clone(), memory });
         self.journal = Some(Journal::create(&self.path(), &text)?);
@@ -152,7 +152,7 @@ impl StateFile {
     /// # Errors
     ///
     /// What the kernel says. Some of the updates may be there then, and the next ones make the file anew.
-    pub fn update(&mut self, updates: &[Update], whole: impl FnOnce() -> Memory) -> io::Result<()> {
+    pub fn update(&mut self, updates: &[SavedUpdate], whole: impl FnOnce() -> SavedState) -> io::Result<()> {
         // Put back only once it has taken the updates: half a line must not be followed by another.
         if let Some(mut journal) = self.journal.take()
             && journal.add(&encode_updates(updates))? == Added::Yes

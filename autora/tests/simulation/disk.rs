@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, mem, time::Duration};
 
 use autora::{
     addr::IfIndex,
-    engine::{Fleet, Instant, memory::Memory},
+    engine::{Fleet, Instant, handover::SavedState},
     sys::state_file::{State, decode, encode, encode_updates},
 };
 use rand::{RngExt, rngs::StdRng};
@@ -39,11 +39,11 @@ pub(crate) enum Attended {
 impl Disk {
     /// Everything, as a daemon leaves it that has just started.
     pub(crate) fn begin(&mut self, fleet: &Fleet, now: Instant) {
-        self.write(fleet.memory(now));
+        self.write(fleet.saved_state(now));
     }
 
     /// What a successor finds.
-    pub(crate) fn read(&self) -> Memory {
+    pub(crate) fn read(&self) -> SavedState {
         let State { boot_id, memory } = decode(&self.text).expect("no crash makes it unreadable");
         assert_eq!(boot_id, BOOT_ID);
         memory
@@ -51,10 +51,10 @@ impl Disk {
 
     /// A clean end.
     pub(crate) fn close(&mut self, fleet: &Fleet, now: Instant) {
-        self.write(fleet.farewell(now));
+        self.write(fleet.final_state(now));
     }
 
-    fn write(&mut self, memory: Memory) {
+    fn write(&mut self, memory: SavedState) {
         let text = encode(&State { boot_id: BOOT_ID.to_owned(), memory });
         *self = Self { text, ..Self::default() };
     }
@@ -69,8 +69,8 @@ impl Disk {
         if self.due.is_none_or(|due| due > now) {
             return Attended::Nothing;
         }
-        if self.text.len() > LIMIT.max(fleet.memory(now).interfaces.len() * 400) {
-            self.write(fleet.memory(now));
+        if self.text.len() > LIMIT.max(fleet.saved_state(now).interfaces.len() * 400) {
+            self.write(fleet.saved_state(now));
             return Attended::Anew;
         }
         let updates = self.take_updates(fleet, now);
@@ -86,7 +86,7 @@ impl Disk {
     }
 
     fn gather(&mut self, fleet: &mut Fleet, now: Instant) {
-        let news = fleet.take_news();
+        let news = fleet.take_unsaved();
         if !news.is_empty() {
             self.changed.extend(news);
             self.due.get_or_insert(now + GATHER);
@@ -96,6 +96,6 @@ impl Disk {
     fn take_updates(&mut self, fleet: &Fleet, now: Instant) -> Vec<u8> {
         self.due = None;
         let changed = mem::take(&mut self.changed).into_iter();
-        encode_updates(&changed.map(|index| fleet.update(index, now)).collect::<Vec<_>>())
+        encode_updates(&changed.map(|index| fleet.saved_update(index, now)).collect::<Vec<_>>())
     }
 }

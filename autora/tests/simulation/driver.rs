@@ -6,7 +6,7 @@ use autora::{
     addr::IfIndex,
     engine::{
         Fleet, Instant,
-        fleet::{Action, Send},
+        action::{Action, Transmission},
         interface::Interface,
     },
 };
@@ -150,7 +150,7 @@ impl Simulation {
         self.act(self.now)?;
         self.end_turn(None)?;
         let until = self.now + patience;
-        while self.now < until && self.fleet.owes_goodbyes() && self.ending.is_none() {
+        while self.now < until && self.fleet.owes_final_ras() && self.ending.is_none() {
             self.step(until)?;
         }
         self.scenario.suspends = suspends;
@@ -405,13 +405,14 @@ impl Simulation {
                     self.oracle.unserve(index)?;
                     self.world.filter.unserve(index);
                 }
-                Action::Answered(index) => {
+                Action::ClearPending(index) => {
                     self.trace.note(index, self.now, Note::Answered);
                     self.oracle.answered(index)?;
                     self.world.filter.clear(index);
                 }
                 Action::Send(send) => self.send(&send, made)?,
                 Action::Report(_) => {}
+                Action::Fault(fault) => panic!("{fault}"),
             }
         }
         Ok(())
@@ -429,7 +430,7 @@ impl Simulation {
         Ok(())
     }
 
-    fn send(&mut self, send: &Send, made: Instant) -> Result<(), Violation> {
+    fn send(&mut self, send: &Transmission, made: Instant) -> Result<(), Violation> {
         let left = self.world.can_send(send.index, self.now, &mut self.luck);
         let (current, withdrawn) = prefixes(&send.advert);
         let (cause, source) = (send.cause.name(), send.source);

@@ -174,7 +174,7 @@ impl Simulation {
         for known in &memory.interfaces {
             self.trace.note(known.index, self.now, Note::Recalled);
         }
-        self.fleet.recall(memory, self.now);
+        self.fleet.restore(memory, self.now);
         self.disk.begin(&self.fleet, self.now);
         self.oracle.recalled(exact, self.scenario.parameters, self.now);
         self.next_resync = self.now;

@@ -97,7 +97,7 @@ fn report(seed: u64, simulation: &Simulation, violation: &Violation, verbose: bo
     let whom = index.map_or("the fleet".to_owned(), |index| format!("interface {index}"));
     _ = writeln!(text, "  on: {whom}\n  rule: {}\n  seen: {}", broken.rule, broken.detail);
     if let Some(index) = index {
-        let known = simulation.fleet.update(*index, simulation.now);
+        let known = simulation.fleet.saved_update(*index, simulation.now);
         _ = writeln!(text, "  the fleet would leave: {known:?}");
         write_events(&mut text, simulation, *index, if verbose { LONG } else { SHORT });
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use autora::engine::advertiser::Parameters;
+use autora::engine::parameters::Parameters;
 use rand::{RngExt, rngs::StdRng};
 
 use crate::chance::one_of;

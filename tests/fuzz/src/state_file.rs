@@ -6,11 +6,11 @@ use autora::{
     addr::{IfIndex, LinkLocal, Prefix64},
     engine::{
         Fleet, Instant,
-        advertiser::Parameters,
+        parameters::Parameters,
         eligibility::Policy,
-        fleet::Action,
+        action::Action,
         interface::{Address, AddressFlags, Interface, Ipv6Settings, LinkFlags, Scope},
-        memory::{Completeness, Memory, Past, Promise, Remembered, Update},
+        handover::{Ending, SavedState, Advertised, AdvertisedPrefix, SavedInterface, SavedUpdate},
     },
     sys::state_file::{State, decode, encode, encode_updates},
     wire::NdOption,
@@ -32,16 +32,16 @@ const VERSION_1: &[u8] = br#"{"version":1,"boot_id":"00ff","end":"unclean","vali
 
 /// A file of each kind, with everything in it and with nothing, added to and not.
 pub fn prepare() {
-    let ends = [Completeness::Clean, Completeness::Unclean { valid_lifetime: Duration::from_secs(86_400) }];
-    let files = ends.into_iter().flat_map(|completeness| {
-        [vec![], vec![full(7)], vec![full(7), Remembered { past: Past::default(), ..full(8) }]].map(
+    let ends = [Ending::Clean, Ending::Unclean { valid_lifetime: Duration::from_secs(86_400) }];
+    let files = ends.into_iter().flat_map(|ending| {
+        [vec![], vec![full(7)], vec![full(7), SavedInterface { advertised: Advertised::default(), ..full(8) }]].map(
             |interfaces| {
-                encode(&State { boot_id: "00ff".to_owned(), memory: Memory { completeness, interfaces } })
+                encode(&State { boot_id: "00ff".to_owned(), memory: SavedState { ending, interfaces } })
             },
         )
     });
-    let memory = Memory { completeness: ends[1], interfaces: vec![full(7)] };
-    let updates = [Update::Known(full(8)), Update::Gone(full(7).index), Update::Known(full(7))];
+    let memory = SavedState { ending: ends[1], interfaces: vec![full(7)] };
+    let updates = [SavedUpdate::Known(full(8)), SavedUpdate::Gone(full(7).index), SavedUpdate::Known(full(7))];
     let added_to = [
         encode(&State { boot_id: "00ff".to_owned(), memory }),
         encode_updates(&updates),
@@ -69,8 +69,8 @@ pub fn check(bytes: &[u8]) {
 /// A file that was added to, and that may have been cut off, says what the last whole line on each interface says.
 fn check_updates(from: &mut Unstructured<'_>) -> Result<()> {
     let mut state = any_state(from)?;
-    state.memory.completeness =
-        Completeness::Unclean { valid_lifetime: Duration::from_secs(from.arbitrary()?) };
+    state.memory.ending =
+        Ending::Unclean { valid_lifetime: Duration::from_secs(from.arbitrary()?) };
     let mut text = encode(&state);
     let at_once = text.len();
     let updates = (0..from.int_in_range(0..=9)?).map(|_| any_update(from)).collect::<Result<Vec<_>>>()?;
@@ -86,8 +86,8 @@ fn check_updates(from: &mut Unstructured<'_>) -> Result<()> {
     let whole = text[at_once..].split(|byte| *byte == b'\n').count() - 1;
     for update in updates.into_iter().take(whole) {
         match update {
-            Update::Known(now) => _ = known.insert(now.index, now),
-            Update::Gone(index) => _ = known.remove(&index),
+            SavedUpdate::Known(now) => _ = known.insert(now.index, now),
+            SavedUpdate::Gone(index) => _ = known.remove(&index),
         }
     }
     let found = found.unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&text)));
@@ -95,9 +95,9 @@ fn check_updates(from: &mut Unstructured<'_>) -> Result<()> {
     Ok(())
 }
 
-fn any_update(from: &mut Unstructured<'_>) -> Result<Update> {
+fn any_update(from: &mut Unstructured<'_>) -> Result<SavedUpdate> {
     let known = any_remembered(from.int_in_range(0..=5)?, from)?;
-    Ok(if from.arbitrary()? { Update::Known(known) } else { Update::Gone(known.index) })
+    Ok(if from.arbitrary()? { SavedUpdate::Known(known) } else { SavedUpdate::Gone(known.index) })
 }
 
 /// What was read or made up is written and read again, and a fleet lives with it.
@@ -109,11 +109,11 @@ fn check_state(mut state: State) {
 }
 
 /// A fleet takes over, finds each interface again, some of them changed, and sends.
-fn take_over(memory: Memory) {
+fn take_over(memory: SavedState) {
     static EVERYTHING: LazyLock<Regex> = LazyLock::new(|| Regex::new("").expect("a regex"));
     let mut fleet = Fleet::new(Policy { pattern: EVERYTHING.clone() }, parameters());
     let found: Vec<_> = memory.interfaces.iter().map(present).collect();
-    fleet.recall(memory, NOW);
+    fleet.restore(memory, NOW);
     fleet.reconcile_all(found, NOW);
     let later = NOW + Duration::from_secs(4);
     for now in [NOW, later] {
@@ -126,7 +126,7 @@ fn take_over(memory: Memory) {
         decode(&encode(&State { boot_id: String::new(), memory: fleet.memory(later) }))
             .expect("what a fleet remembers can be written");
     assert!(
-        memory.interfaces.iter().all(|known| known.past.matters(later)),
+        memory.interfaces.iter().all(|known| known.advertised.matters(later)),
         "and nothing that does not matter is"
     );
 }
@@ -142,14 +142,14 @@ fn carry_out(fleet: &mut Fleet) {
 }
 
 /// The interface as it is found: fit, by turns with the source and the prefix as remembered and with others.
-fn present(known: &Remembered) -> Interface {
+fn present(known: &SavedInterface) -> Interface {
     let other = known.index.get().is_multiple_of(2);
     let source = known
-        .past
-        .announced
+        .advertised
+        .router
         .filter(|_| !other)
         .map_or(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 9), LinkLocal::get);
-    let prefix = known.past.promised.filter(|_| !other).map(|promise| promise.prefix.network());
+    let prefix = known.advertised.prefix.filter(|_| !other).map(|promise| promise.prefix.network());
     let prefix = prefix.unwrap_or(Ipv6Addr::new(0x2001, 0xdb8, 9, 9, 0, 0, 0, 0));
     let address = |address, scope| Address { address, prefix_len: 64, scope, flags: AddressFlags::default() };
     Interface {
@@ -176,18 +176,18 @@ fn parameters() -> Parameters {
 }
 
 /// An interface of which everything is remembered.
-fn full(index: u32) -> Remembered {
-    let promise = |number: u16, seconds| Promise {
+fn full(index: u32) -> SavedInterface {
+    let promise = |number: u16, seconds| AdvertisedPrefix {
         prefix: Prefix64::containing(Ipv6Addr::new(0x2001, 0xdb8, 0, number, 0, 0, 0, 0)),
-        until: Instant::from_boot(Duration::from_secs(seconds)),
+        valid_until: Instant::from_boot(Duration::from_secs(seconds)),
     };
-    Remembered {
+    SavedInterface {
         index: IfIndex::new(index).expect("not 0"),
         name: format!("tap{index}"),
-        past: Past {
-            announced: LinkLocal::new(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 7)),
-            promised: Some(promise(1, 90_000)),
-            withdrawn: vec![promise(2, 3_600), promise(3, 7_200)],
+        advertised: Advertised {
+            router: LinkLocal::new(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 7)),
+            prefix: Some(promise(1, 90_000)),
+            retired: vec![promise(2, 3_600), promise(3, 7_200)],
             last_sent: Some(Instant::from_boot(Duration::from_micros(999_000_001))),
         },
     }
@@ -195,38 +195,38 @@ fn full(index: u32) -> Remembered {
 
 /// Any state that the file can hold as it is: instants in whole microseconds.
 fn any_state(from: &mut Unstructured<'_>) -> Result<State> {
-    let completeness = if from.arbitrary()? {
-        Completeness::Clean
+    let ending = if from.arbitrary()? {
+        Ending::Clean
     } else {
-        Completeness::Unclean { valid_lifetime: Duration::from_secs(from.arbitrary()?) }
+        Ending::Unclean { valid_lifetime: Duration::from_secs(from.arbitrary()?) }
     };
     let count = from.int_in_range(0..=5)?;
     let interfaces = (0..count).map(|number| any_remembered(number, from)).collect::<Result<_>>()?;
-    Ok(State { boot_id: from.arbitrary::<&str>()?.to_owned(), memory: Memory { completeness, interfaces } })
+    Ok(State { boot_id: from.arbitrary::<&str>()?.to_owned(), memory: SavedState { ending, interfaces } })
 }
 
 /// Interface `number` of the state: an index occurs once.
-fn any_remembered(number: u32, from: &mut Unstructured<'_>) -> Result<Remembered> {
+fn any_remembered(number: u32, from: &mut Unstructured<'_>) -> Result<SavedInterface> {
     let index = from.int_in_range(0..=u32::MAX / 8)? * 8 + number;
     let withdrawn = from.int_in_range(0..=20)?;
-    Ok(Remembered {
+    Ok(SavedInterface {
         index: IfIndex::new(index).unwrap_or(IfIndex::new(u32::MAX).expect("not 0")),
         name: from.arbitrary::<&str>()?.to_owned(),
-        past: Past {
-            announced: from
+        advertised: Advertised {
+            router: from
                 .arbitrary::<Option<u64>>()?
                 .and_then(|low| LinkLocal::new((0xfe80 << 112 | u128::from(low)).into())),
-            promised: if from.arbitrary()? { Some(any_promise(from)?) } else { None },
-            withdrawn: (0..withdrawn).map(|_| any_promise(from)).collect::<Result<_>>()?,
+            prefix: if from.arbitrary()? { Some(any_promise(from)?) } else { None },
+            retired: (0..withdrawn).map(|_| any_promise(from)).collect::<Result<_>>()?,
             last_sent: from.arbitrary::<Option<u64>>()?.map(micros),
         },
     })
 }
 
-fn any_promise(from: &mut Unstructured<'_>) -> Result<Promise> {
-    Ok(Promise {
+fn any_promise(from: &mut Unstructured<'_>) -> Result<AdvertisedPrefix> {
+    Ok(AdvertisedPrefix {
         prefix: Prefix64::containing((u128::from(from.arbitrary::<u64>()?) << 64).into()),
-        until: micros(from.arbitrary()?),
+        valid_until: micros(from.arbitrary()?),
     })
 }
 

@@ -17,7 +17,7 @@ use crate::{
         query::{Detail, NoAnswer, Row},
         render,
     },
-    engine::{Instant, fleet::Sent},
+    engine::{Instant, counts::RaCounts},
     sys::{clock, filter::Counters},
 };
 
@@ -59,7 +59,7 @@ async fn write(pieces: &PieceSender, context: &ControlContext, totals: String) {
 struct Series {
     name: String,
     state: &'static str,
-    sent: Sent,
+    sent: RaCounts,
     last: Option<Instant>,
     packets: Option<Counters>,
 }
@@ -76,7 +76,7 @@ async fn gather(context: &ControlContext) -> Result<Vec<Series>, NoAnswer> {
 impl From<Row> for Series {
     fn from(row: Row) -> Self {
         Self {
-            state: render::state(row.standing).name(),
+            state: render::state(row.state).name(),
             sent: row.sent,
             last: row.last,
             packets: row.packets.map(|packets| packets.counters),
@@ -111,18 +111,16 @@ fn states(families: &mut Families<'_>, series: &[Series]) -> fmt::Result {
 fn sent(families: &mut Families<'_>, series: &[Series]) -> fmt::Result {
     let mut family = families.counter("autora_interface_ra_sent", "RAs that left, by cause")?;
     series.iter().try_for_each(|one| {
-        let Sent { unsolicited, solicited, finals, .. } = one.sent;
+        let RaCounts { unsolicited, solicited, finals, .. } = one.sent;
         [("unsolicited", unsolicited), ("solicited", solicited), ("final", finals)].into_iter().try_for_each(
-            |(cause, count)| {
-                family.labelled(&[("interface", one.name.as_str()), ("cause", cause)], u64::from(count))
-            },
+            |(cause, count)| family.labelled(&[("interface", one.name.as_str()), ("cause", cause)], count),
         )
     })
 }
 
 fn failures(families: &mut Families<'_>, series: &[Series]) -> fmt::Result {
     let mut family = families.counter("autora_interface_ra_send_failures", "Tries to send that failed")?;
-    series.iter().try_for_each(|one| family.of(one, u64::from(one.sent.failures)))
+    series.iter().try_for_each(|one| family.of(one, one.sent.failures))
 }
 
 fn ages(families: &mut Families<'_>, series: &[Series]) -> fmt::Result {

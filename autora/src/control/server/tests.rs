@@ -15,7 +15,7 @@ use crate::{
         model,
         query::{self, Overview, Query},
     },
-    engine::{Instant, advertiser::Parameters},
+    engine::{Instant, parameters::Parameters},
     sys::process_stats::ProcessStats,
 };
 

@@ -1,12 +1,12 @@
-//! Looking at the fleet for people, member by member: it changes nothing.
+//! One interface of the fleet as it stands, to be shown: looking changes nothing.
 
-use super::{Fleet, Member};
-use crate::{
-    addr::IfIndex,
-    engine::{Instant, advertiser::Cause, eligibility::Verdict, interface::Interface, memory::Past},
+use super::member::Member;
+use crate::engine::{
+    Instant, action::Cause, counts::RaCounts, eligibility::Verdict, handover::Advertised,
+    interface::Interface,
 };
 
-/// One member, as it stands.
+/// One interface, as it stands.
 #[derive(Clone, Copy, Debug)]
 pub struct View<'a> {
     /// What was seen of it last.
@@ -14,11 +14,13 @@ pub struct View<'a> {
     /// How it was judged.
     pub verdict: &'a Verdict,
     /// What that comes to.
-    pub standing: Standing,
-    /// What its guests were told.
-    pub past: &'a Past,
+    pub state: ServiceState,
+    /// What its hosts were told.
+    pub advertised: &'a Advertised,
     /// What was sent on it.
-    pub sent: Sent,
+    pub sent: RaCounts,
+    /// Why the last RA of this process left.
+    pub last_cause: Option<Cause>,
     /// Tries to send that failed in a row, up to now.
     pub failures: u32,
     /// When something is due on it next.
@@ -27,94 +29,36 @@ pub struct View<'a> {
 
 /// What becomes of an interface, in a word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Standing {
+pub enum ServiceState {
     /// It is served.
     Serving,
     /// It is served, but has no carrier.
     Paused,
     /// It matches, and is not fit to serve.
-    Refused,
-    /// It is served no longer, and a goodbye is on its way.
-    Ceasing,
+    NotServed,
+    /// It is served no longer, and a final RA is on its way.
+    Withdrawing,
 }
 
-/// What was sent on one interface in this life of it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Sent {
-    /// Unsolicited advertisements that left.
-    pub unsolicited: u32,
-    /// Answers that left.
-    pub solicited: u32,
-    /// Final advertisements that left.
-    pub finals: u32,
-    /// Tries that failed.
-    pub failures: u32,
-    /// Why the last one left.
-    pub last: Option<Cause>,
-}
-
-impl Sent {
-    /// Counts an advertisement that left.
-    pub(super) const fn count(&mut self, cause: Cause) {
-        let counter = match cause {
-            Cause::Unsolicited => &mut self.unsolicited,
-            Cause::Solicited => &mut self.solicited,
-            Cause::Final => &mut self.finals,
+impl<'a> View<'a> {
+    /// Returns a member as it stands, in a fleet that stops or does not.
+    pub(super) fn new(member: &'a Member, stopping: bool) -> Self {
+        let state = match &member.verdict {
+            Verdict::Serve(_) if stopping => ServiceState::Withdrawing,
+            Verdict::Serve(service) if service.carrier => ServiceState::Serving,
+            Verdict::Serve(_) => ServiceState::Paused,
+            Verdict::Refuse(_) => ServiceState::NotServed,
+            Verdict::Ignore => ServiceState::Withdrawing,
         };
-        *counter = counter.saturating_add(1);
-        self.last = Some(cause);
-    }
-
-    /// Counts one that did not.
-    pub(super) const fn count_failure(&mut self) {
-        self.failures = self.failures.saturating_add(1);
-    }
-}
-
-impl Fleet {
-    /// The interfaces that there is something to say of: they match, or a goodbye is on its way. In no order.
-    pub fn indices(&self) -> impl Iterator<Item = IfIndex> {
-        self.members.iter().filter(|(_, member)| member.is_worth_showing()).map(|(index, _)| *index)
-    }
-
-    /// One of them by its index.
-    #[must_use]
-    pub fn view(&self, index: IfIndex) -> Option<View<'_>> {
-        let member = self.members.get(&index)?;
-        member.is_worth_showing().then(|| self.view_of(member))
-    }
-
-    /// One of them by its name.
-    #[must_use]
-    pub fn view_named(&self, name: &str) -> Option<View<'_>> {
-        let mut members = self.members.values();
-        let member = members.find(|member| member.seen.name == name && member.is_worth_showing())?;
-        Some(self.view_of(member))
-    }
-
-    fn view_of<'a>(&self, member: &'a Member) -> View<'a> {
-        let standing = match &member.verdict {
-            Verdict::Serve(_) if self.stopping => Standing::Ceasing,
-            Verdict::Serve(service) if service.carrier => Standing::Serving,
-            Verdict::Serve(_) => Standing::Paused,
-            Verdict::Refuse(_) => Standing::Refused,
-            Verdict::Ignore => Standing::Ceasing,
-        };
-        View {
+        Self {
             interface: &member.seen,
             verdict: &member.verdict,
-            standing,
-            past: member.advertiser.past(),
+            state,
+            advertised: member.advertiser.advertised(),
             sent: member.sent,
+            last_cause: member.last_cause,
             failures: member.advertiser.failures(),
             next: member.deadline,
         }
-    }
-}
-
-impl Member {
-    /// One that matches no longer is only kept for what its guests still believe, unless it has yet to say so.
-    fn is_worth_showing(&self) -> bool {
-        self.verdict != Verdict::Ignore || self.deadline.is_some()
     }
 }

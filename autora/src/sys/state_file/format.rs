@@ -23,7 +23,7 @@ use serde::{Deserialize, Serialize};
 use self::record::InterfaceFormat;
 use crate::{
     addr::IfIndex,
-    engine::memory::{Completeness, Memory, Remembered, Update},
+    engine::handover::{Ending, SavedInterface, SavedState, SavedUpdate},
 };
 
 const VERSION: u32 = 2;
@@ -34,7 +34,7 @@ pub struct State {
     /// Which boot it speaks of.
     pub boot_id: String,
     /// What a daemon remembered.
-    pub memory: Memory,
+    pub memory: SavedState,
 }
 
 /// Why a file cannot be understood.
@@ -102,7 +102,7 @@ pub fn encode(state: &State) -> Vec<u8> {
     let State { boot_id, memory } = state;
     let (boot_id, interfaces) = (boot_id.clone(), memory.interfaces.len());
     let mut text = Vec::new();
-    write_line(&mut text, &Header { version: VERSION, boot_id, end: memory.completeness.into(), interfaces });
+    write_line(&mut text, &Header { version: VERSION, boot_id, end: memory.ending.into(), interfaces });
     for known in &memory.interfaces {
         write_line(&mut text, &Line::Known(known.into()));
     }
@@ -111,12 +111,12 @@ pub fn encode(state: &State) -> Vec<u8> {
 
 /// What has to be added to the text of a state without a clean end, to bring it up to date.
 #[must_use]
-pub fn encode_updates(updates: &[Update]) -> Vec<u8> {
+pub fn encode_updates(updates: &[SavedUpdate]) -> Vec<u8> {
     let mut text = Vec::new();
     for update in updates {
         let line = match update {
-            Update::Known(known) => Line::Known(known.into()),
-            Update::Gone(index) => Line::Gone(index.get()),
+            SavedUpdate::Known(known) => Line::Known(known.into()),
+            SavedUpdate::Gone(index) => Line::Gone(index.get()),
         };
         write_line(&mut text, &line);
     }
@@ -158,16 +158,16 @@ fn decode_lines(text: &[u8]) -> Result<State, DecodeError> {
         return Err(DecodeError::Lines { found, expected });
     }
     let interfaces = last_words(&lines)?;
-    Ok(State { boot_id: header.boot_id, memory: Memory { completeness: header.end.into(), interfaces } })
+    Ok(State { boot_id: header.boot_id, memory: SavedState { ending: header.end.into(), interfaces } })
 }
 
 /// What the last line on each interface says.
-fn last_words(lines: &[&[u8]]) -> Result<Vec<Remembered>, DecodeError> {
+fn last_words(lines: &[&[u8]]) -> Result<Vec<SavedInterface>, DecodeError> {
     let mut known = BTreeMap::new();
     for line in lines {
         match serde_json::from_slice(line)? {
             Line::Known(format) => {
-                let remembered = Remembered::try_from(format)?;
+                let remembered = SavedInterface::try_from(format)?;
                 known.insert(remembered.index, remembered);
             }
             Line::Gone(index) => _ = known.remove(&ifindex(index)?),
@@ -176,18 +176,18 @@ fn last_words(lines: &[&[u8]]) -> Result<Vec<Remembered>, DecodeError> {
     Ok(known.into_values().collect())
 }
 
-impl From<Completeness> for End {
-    fn from(completeness: Completeness) -> Self {
-        match completeness {
-            Completeness::Clean => Self::Clean,
-            Completeness::Unclean { valid_lifetime } => {
+impl From<Ending> for End {
+    fn from(ending: Ending) -> Self {
+        match ending {
+            Ending::Clean => Self::Clean,
+            Ending::Unclean { valid_lifetime } => {
                 Self::Unclean { valid_lifetime_s: valid_lifetime.as_secs() }
             }
         }
     }
 }
 
-impl From<End> for Completeness {
+impl From<End> for Ending {
     fn from(end: End) -> Self {
         match end {
             End::Clean => Self::Clean,

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     addr::{IfIndex, LinkLocal},
-    engine::memory::{Completeness, Past, Remembered},
+    engine::handover::{Advertised, Ending, SavedInterface},
 };
 
 /// A directory that does not exist yet.
@@ -24,7 +24,7 @@ fn kind(found: &Found) -> &'static str {
         Found::Nothing => "nothing",
         Found::OtherBoot => "other boot",
         Found::Unusable(_) => "unusable",
-        Found::Memory(_) => "memory",
+        Found::Saved(_) => "memory",
     }
 }
 
@@ -35,7 +35,7 @@ fn a_daemon_finds_what_the_one_before_left() {
     assert_eq!(kind(&file.read()), "nothing");
     file.write(clean().memory).unwrap();
     file.write(clean().memory).unwrap();
-    assert!(matches!(file.read(), Found::Memory(memory) if memory == clean().memory));
+    assert!(matches!(file.read(), Found::Saved(memory) if memory == clean().memory));
     assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o7777, 0o750);
     assert_eq!(fs::read_dir(&path).unwrap().count(), 1, "nothing else is left");
 
@@ -76,15 +76,16 @@ fn a_directory_has_one_daemon() {
 #[test]
 fn the_largest_file_that_is_written_is_read() {
     let far = promise("2001:db8:ffff:ffff::", u64::MAX);
-    let past = Past {
-        announced: LinkLocal::new("fe80:0:0:0:ffff:ffff:ffff:ffff".parse().unwrap()),
-        promised: Some(far),
-        withdrawn: vec![far; 8],
-        last_sent: Some(far.until),
+    let advertised = Advertised {
+        router: LinkLocal::new("fe80:0:0:0:ffff:ffff:ffff:ffff".parse().unwrap()),
+        prefix: Some(far),
+        retired: vec![far; 8],
+        last_sent: Some(far.valid_until),
     };
     // The worst that a name can be in JSON: each byte becomes six.
-    let largest = Remembered { index: IfIndex::new(u32::MAX).unwrap(), name: "\u{1}".repeat(15), past };
-    let memory = Memory { completeness: Completeness::Clean, interfaces: vec![largest; 64] };
+    let largest =
+        SavedInterface { index: IfIndex::new(u32::MAX).unwrap(), name: "\u{1}".repeat(15), advertised };
+    let memory = SavedState { ending: Ending::Clean, interfaces: vec![largest; 64] };
     let bytes = encode(&State { boot_id: String::new(), memory });
     // And as much again as may be added to it.
     let at_once = u64::try_from(bytes.len()).unwrap() * (65_536 / 64);
@@ -92,24 +93,25 @@ fn the_largest_file_that_is_written_is_read() {
 }
 
 /// What a daemon that serves these says.
-fn serving(interfaces: impl IntoIterator<Item = u32>) -> Memory {
+fn serving(interfaces: impl IntoIterator<Item = u32>) -> SavedState {
     let interfaces = interfaces.into_iter().map(tap).collect();
     let valid_lifetime = Duration::from_secs(600);
-    Memory { completeness: Completeness::Unclean { valid_lifetime }, interfaces }
+    SavedState { ending: Ending::Unclean { valid_lifetime }, interfaces }
 }
 
-fn tap(index: u32) -> Remembered {
-    let past = Past { announced: LinkLocal::new("fe80::7".parse().unwrap()), ..Past::default() };
-    remembered(index, past)
+fn tap(index: u32) -> SavedInterface {
+    let advertised =
+        Advertised { router: LinkLocal::new("fe80::7".parse().unwrap()), ..Advertised::default() };
+    remembered(index, advertised)
 }
 
-fn unexpected() -> Memory {
+fn unexpected() -> SavedState {
     panic!("there is no need to write it all")
 }
 
-fn read(file: &StateFile) -> Memory {
+fn read(file: &StateFile) -> SavedState {
     match file.read() {
-        Found::Memory(memory) => memory,
+        Found::Saved(memory) => memory,
         other @ (Found::Nothing | Found::OtherBoot | Found::Unusable(_)) => panic!("{other:?}"),
     }
 }
@@ -121,8 +123,9 @@ fn changes_are_added_to_the_file() {
     file.write(serving(1..=3)).unwrap();
     let state = || fs::metadata(path.join(NAME)).unwrap();
     let before = state();
-    file.update(&[Update::Known(tap(4)), Update::Gone(IfIndex::new(2).unwrap())], unexpected).unwrap();
-    file.update(&[Update::Known(tap(5))], unexpected).unwrap();
+    file.update(&[SavedUpdate::Known(tap(4)), SavedUpdate::Gone(IfIndex::new(2).unwrap())], unexpected)
+        .unwrap();
+    file.update(&[SavedUpdate::Known(tap(5))], unexpected).unwrap();
     assert_eq!(read(&file), serving([1, 3, 4, 5]));
     assert_eq!(state().ino(), before.ino(), "it is the same file");
     assert!(state().len() - before.len() < before.len(), "which grew by what is new");
@@ -150,9 +153,9 @@ fn a_file_that_is_not_as_it_was_left_is_written_anew() {
         let mut file = StateFile::open(&path).unwrap();
         file.write(serving([1])).unwrap();
         spoil(&file.path());
-        file.update(&[Update::Known(tap(2))], || serving([1, 2])).unwrap();
+        file.update(&[SavedUpdate::Known(tap(2))], || serving([1, 2])).unwrap();
         assert_eq!(read(&file), serving([1, 2]), "{what}");
-        file.update(&[Update::Known(tap(3))], unexpected).unwrap();
+        file.update(&[SavedUpdate::Known(tap(3))], unexpected).unwrap();
         assert_eq!(read(&file), serving([1, 2, 3]), "{what}: and is added to again");
     }
 }
@@ -162,18 +165,18 @@ fn after_a_failed_write_nothing_is_added_to_what_may_be_half_a_line() {
     let (_parent, path) = directory();
     let mut file = StateFile::open(&path).unwrap();
     // Before it has written anything there is nothing to add to.
-    file.update(&[Update::Known(tap(1))], || serving([1])).unwrap();
+    file.update(&[SavedUpdate::Known(tap(1))], || serving([1])).unwrap();
     file.journal.as_mut().unwrap().break_down();
-    assert!(file.update(&[Update::Known(tap(2))], unexpected).is_err());
+    assert!(file.update(&[SavedUpdate::Known(tap(2))], unexpected).is_err());
     assert_eq!(read(&file), serving([1]));
-    file.update(&[Update::Known(tap(3))], || serving([1, 2, 3])).unwrap();
+    file.update(&[SavedUpdate::Known(tap(3))], || serving([1, 2, 3])).unwrap();
     assert_eq!(read(&file), serving([1, 2, 3]));
     // The same if the whole file could not be put in its place.
     fs::create_dir(path.join("state.json.new")).unwrap();
     assert!(file.write(serving([4])).is_err());
     fs::remove_dir(path.join("state.json.new")).unwrap();
     assert_eq!(read(&file), serving([1, 2, 3]), "as before");
-    file.update(&[Update::Known(tap(4))], || serving([4])).unwrap();
+    file.update(&[SavedUpdate::Known(tap(4))], || serving([4])).unwrap();
     assert_eq!(read(&file), serving([4]));
 }
 
@@ -188,7 +191,7 @@ fn a_file_under_churn_stays_in_bounds_and_is_seldom_written_whole() {
         let (mut whole, mut longest, mut lines) = (0, 0, 0);
         for round in 0..20_000 {
             let index = round % live + 1;
-            let updates = [Update::Gone(IfIndex::new(index).unwrap()), Update::Known(tap(index))];
+            let updates = [SavedUpdate::Gone(IfIndex::new(index).unwrap()), SavedUpdate::Known(tap(index))];
             lines += encode_updates(&updates).len();
             file.update(&updates, || {
                 whole += 1;

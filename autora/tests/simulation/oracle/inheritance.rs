@@ -13,7 +13,7 @@ use std::{
 
 use autora::{
     addr::IfIndex,
-    engine::{Fleet, Instant, advertiser::Parameters, eligibility::Verdict, interface::Interface},
+    engine::{Fleet, Instant, eligibility::Verdict, interface::Interface, parameters::Parameters},
 };
 
 use super::{

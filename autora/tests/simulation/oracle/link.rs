@@ -6,9 +6,9 @@ use autora::{
     addr::{LinkLocal, Prefix64},
     engine::{
         Instant,
-        advertiser::{Cause, Parameters},
-        fleet::Send,
+        action::{Cause, Transmission},
         interface::Interface,
+        parameters::Parameters,
     },
 };
 
@@ -314,7 +314,7 @@ impl Link {
     /// Whether what leaves at `at` may; it was made at `made`.
     pub(super) fn check(
         &self,
-        send: &Send,
+        send: &Transmission,
         made: Instant,
         at: Instant,
         by: &Parameters,
@@ -335,7 +335,7 @@ impl Link {
         self.promises.check(&send.advert, is_final, prefix, by, made)
     }
 
-    fn check_advert(&self, send: &Send) -> Result<(), Broken> {
+    fn check_advert(&self, send: &Transmission) -> Result<(), Broken> {
         rule(
             self.advertising().is_some_and(|(source, _)| source == send.source),
             "only a fit interface with a carrier advertises, from its usable source",
@@ -347,7 +347,7 @@ impl Link {
         })
     }
 
-    fn check_goodbye(&self, send: &Send) -> Result<(), Broken> {
+    fn check_goodbye(&self, send: &Transmission) -> Result<(), Broken> {
         let from = match self.goodbye {
             Goodbye::Owed { source, .. } | Goodbye::Allowed(source) => Some(source),
             Goodbye::None => None,
@@ -363,7 +363,7 @@ impl Link {
     }
 
     /// It has left.
-    pub(super) fn sent(&mut self, send: &Send, at: Instant, by: &Parameters, tally: &mut Tally) {
+    pub(super) fn sent(&mut self, send: &Transmission, at: Instant, by: &Parameters, tally: &mut Tally) {
         self.schedule.sent(send.cause, at);
         if self.murky && send.cause != Cause::Final {
             self.murky = false;
@@ -380,7 +380,7 @@ impl Link {
     /// It has not, and the fleet wants to try again at `retry`.
     pub(super) fn failed(
         &mut self,
-        send: &Send,
+        send: &Transmission,
         at: Instant,
         retry: Option<Instant>,
         tally: &mut Tally,

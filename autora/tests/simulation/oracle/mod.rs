@@ -23,9 +23,9 @@ use autora::{
     addr::IfIndex,
     engine::{
         Fleet, Instant,
-        advertiser::{Cause, Parameters},
-        fleet::Send,
+        action::{Cause, Transmission},
         interface::Interface,
+        parameters::Parameters,
     },
 };
 
@@ -227,7 +227,12 @@ impl Oracle {
     }
 
     /// An advertisement that was made at `made` is about to leave at `at`.
-    pub(crate) fn sending(&mut self, send: &Send, made: Instant, at: Instant) -> Result<(), Violation> {
+    pub(crate) fn sending(
+        &mut self,
+        send: &Transmission,
+        made: Instant,
+        at: Instant,
+    ) -> Result<(), Violation> {
         let announced = self.announced.take();
         let early = self.inheritance.floor(send.index).is_some_and(|floor| at < floor);
         rule(!early, "no two advertisements within 3 s, of one daemon or of two", String::new)
@@ -237,7 +242,7 @@ impl Oracle {
 
     fn check_sending(
         &self,
-        send: &Send,
+        send: &Transmission,
         announced: Option<IfIndex>,
         made: Instant,
         at: Instant,
@@ -264,7 +269,7 @@ impl Oracle {
     }
 
     /// It has left at `at`, and the fleet has been told.
-    pub(crate) fn sent(&mut self, send: &Send, at: Instant, fleet: &Fleet) -> Result<(), Violation> {
+    pub(crate) fn sent(&mut self, send: &Transmission, at: Instant, fleet: &Fleet) -> Result<(), Violation> {
         let Self { links, parameters, tally, intervals, inheritance, .. } = self;
         let Some(link) = links.get_mut(&send.index) else { return Err(unknown(send.index)) };
         self.touched.insert(send.index);
@@ -291,7 +296,12 @@ impl Oracle {
     }
 
     /// It did not leave at `at`, and the fleet has been told.
-    pub(crate) fn failed(&mut self, send: &Send, at: Instant, fleet: &Fleet) -> Result<(), Violation> {
+    pub(crate) fn failed(
+        &mut self,
+        send: &Transmission,
+        at: Instant,
+        fleet: &Fleet,
+    ) -> Result<(), Violation> {
         self.tally.count("send failed");
         self.touched.insert(send.index);
         let Some(link) = self.links.get_mut(&send.index) else { return Err(unknown(send.index)) };

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, time::Duration};
 
 use autora::{
     addr::Prefix64,
-    engine::{Instant, advertiser::Parameters, fleet::Send},
+    engine::{Instant, action::Transmission, parameters::Parameters},
     wire::{NdOption, PrefixInformation, RouterAdvert},
 };
 
@@ -192,7 +192,13 @@ impl Promises {
     }
 
     /// An advertisement has left, and guests have heard it.
-    pub(super) fn sent(&mut self, send: &Send, parameters: &Parameters, now: Instant, tally: &mut Tally) {
+    pub(super) fn sent(
+        &mut self,
+        send: &Transmission,
+        parameters: &Parameters,
+        now: Instant,
+        tally: &mut Tally,
+    ) {
         let Ok(said) = Said::of(&send.advert, parameters) else { return };
         for promise in self.held.iter_mut().filter(|promise| said.withdrawn.contains(&promise.prefix)) {
             promise.withdrawn = true;

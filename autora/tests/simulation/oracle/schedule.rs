@@ -2,10 +2,7 @@
 
 use std::{mem, time::Duration};
 
-use autora::engine::{
-    Instant,
-    advertiser::{Cause, Parameters},
-};
+use autora::engine::{Instant, action::Cause, parameters::Parameters};
 
 use super::{
     bounds::{

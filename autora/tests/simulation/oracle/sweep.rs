@@ -4,8 +4,8 @@ use autora::{
     addr::IfIndex,
     engine::{
         Fleet, Instant,
+        counts::InterfaceCounts,
         eligibility::{Reason, Verdict},
-        fleet::Census,
         interface::Interface,
     },
 };
@@ -96,13 +96,13 @@ impl Oracle {
     }
 
     fn check_verdicts(&self, fleet: &Fleet) -> Result<(), Violation> {
-        let (mut matching, mut counted) = (0, Census::default());
+        let (mut matching, mut counted) = (0, InterfaceCounts::default());
         for (seen, verdict) in fleet.verdicts() {
             matching += 1;
             match verdict {
                 Verdict::Serve(service) if service.carrier => counted.served += 1,
-                Verdict::Serve(_) => counted.without_carrier += 1,
-                Verdict::Refuse(_) | Verdict::Ignore => counted.refused += 1,
+                Verdict::Serve(_) => counted.paused += 1,
+                Verdict::Refuse(_) | Verdict::Ignore => counted.not_served += 1,
             }
             self.check_verdict(seen, verdict).map_err(|broken| broken.on(seen.index))?;
         }
@@ -111,8 +111,8 @@ impl Oracle {
             format!("{matching} verdicts, {expected} interfaces")
         })
         .map_err(Broken::anywhere)?;
-        rule(fleet.census() == counted, "the census counts all that match", || {
-            format!("{:?}, but {counted:?}", fleet.census())
+        rule(fleet.counts() == counted, "the census counts all that match", || {
+            format!("{:?}, but {counted:?}", fleet.counts())
         })
         .map_err(Broken::anywhere)
     }
@@ -132,7 +132,7 @@ impl Oracle {
         for (index, link) in &self.links {
             let overdue = link.duty(&self.parameters).is_some_and(|duty| duty <= now);
             let owed = matches!(link.goodbye, Goodbye::Owed { .. });
-            rule(!overdue && (!owed || fleet.owes_goodbyes()), "a stop says goodbye everywhere", || {
+            rule(!overdue && (!owed || fleet.owes_final_ras()), "a stop says goodbye everywhere", || {
                 format!("{:?}", link.goodbye)
             })
             .map_err(|broken| broken.on(*index))?;

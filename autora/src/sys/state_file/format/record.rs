@@ -9,7 +9,7 @@ use crate::{
     addr::{LinkLocal, Prefix64},
     engine::{
         Instant,
-        memory::{Past, Promise, Remembered},
+        handover::{Advertised, AdvertisedPrefix, SavedInterface},
     },
 };
 
@@ -20,34 +20,34 @@ pub(super) struct InterfaceFormat {
     #[serde(skip_serializing_if = "Option::is_none")]
     source: Option<Ipv6Addr>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    prefix: Option<PromiseFormat>,
+    prefix: Option<PrefixFormat>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    withdrawn: Vec<PromiseFormat>,
+    withdrawn: Vec<PrefixFormat>,
     #[serde(skip_serializing_if = "Option::is_none")]
     last_sent_us: Option<u64>,
 }
 
 #[derive(Serialize, Deserialize)]
-struct PromiseFormat {
+struct PrefixFormat {
     network: Ipv6Addr,
     valid_until_us: u64,
 }
 
-impl From<&Remembered> for InterfaceFormat {
-    fn from(remembered: &Remembered) -> Self {
-        let Remembered { index, name, past } = remembered;
+impl From<&SavedInterface> for InterfaceFormat {
+    fn from(remembered: &SavedInterface) -> Self {
+        let SavedInterface { index, name, advertised } = remembered;
         Self {
             ifindex: index.get(),
             name: name.clone(),
-            source: past.announced.map(LinkLocal::get),
-            prefix: past.promised.as_ref().map(PromiseFormat::from),
-            withdrawn: past.withdrawn.iter().map(PromiseFormat::from).collect(),
-            last_sent_us: past.last_sent.map(micros),
+            source: advertised.router.map(LinkLocal::get),
+            prefix: advertised.prefix.as_ref().map(PrefixFormat::from),
+            withdrawn: advertised.retired.iter().map(PrefixFormat::from).collect(),
+            last_sent_us: advertised.last_sent.map(micros),
         }
     }
 }
 
-impl TryFrom<InterfaceFormat> for Remembered {
+impl TryFrom<InterfaceFormat> for SavedInterface {
     type Error = DecodeError;
 
     fn try_from(format: InterfaceFormat) -> Result<Self, DecodeError> {
@@ -57,32 +57,32 @@ impl TryFrom<InterfaceFormat> for Remembered {
         Ok(Self {
             index: super::ifindex(ifindex)?,
             name,
-            past: Past {
-                announced: source.map(link_local).transpose()?,
-                promised: prefix.map(Promise::try_from).transpose()?,
-                withdrawn: withdrawn.into_iter().map(Promise::try_from).collect::<Result<_, _>>()?,
+            advertised: Advertised {
+                router: source.map(link_local).transpose()?,
+                prefix: prefix.map(AdvertisedPrefix::try_from).transpose()?,
+                retired: withdrawn.into_iter().map(AdvertisedPrefix::try_from).collect::<Result<_, _>>()?,
                 last_sent: last_sent_us.map(instant),
             },
         })
     }
 }
 
-impl From<&Promise> for PromiseFormat {
-    fn from(promise: &Promise) -> Self {
-        Self { network: promise.prefix.network(), valid_until_us: micros(promise.until) }
+impl From<&AdvertisedPrefix> for PrefixFormat {
+    fn from(promise: &AdvertisedPrefix) -> Self {
+        Self { network: promise.prefix.network(), valid_until_us: micros(promise.valid_until) }
     }
 }
 
-impl TryFrom<PromiseFormat> for Promise {
+impl TryFrom<PrefixFormat> for AdvertisedPrefix {
     type Error = DecodeError;
 
-    fn try_from(format: PromiseFormat) -> Result<Self, DecodeError> {
-        let PromiseFormat { network, valid_until_us } = format;
+    fn try_from(format: PrefixFormat) -> Result<Self, DecodeError> {
+        let PrefixFormat { network, valid_until_us } = format;
         let prefix = Prefix64::containing(network);
         if prefix.network() != network {
             return Err(invalid("network", network.to_string()));
         }
-        Ok(Self { prefix, until: instant(valid_until_us) })
+        Ok(Self { prefix, valid_until: instant(valid_until_us) })
     }
 }
 

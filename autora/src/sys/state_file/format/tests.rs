@@ -5,7 +5,7 @@ use crate::{
     addr::{IfIndex, LinkLocal, Prefix64},
     engine::{
         Instant,
-        memory::{Past, Promise},
+        handover::{Advertised, AdvertisedPrefix},
     },
 };
 
@@ -30,33 +30,34 @@ const UNCLEAN: &str = r#"{"version":2,"boot_id":"00ff","end":"unclean","valid_li
 {"gone":8}
 "#;
 
-pub(in super::super) fn promise(network: &str, micros: u64) -> Promise {
-    Promise {
+pub(in super::super) fn promise(network: &str, micros: u64) -> AdvertisedPrefix {
+    AdvertisedPrefix {
         prefix: Prefix64::containing(network.parse().unwrap()),
-        until: Instant::from_boot(Duration::from_micros(micros)),
+        valid_until: Instant::from_boot(Duration::from_micros(micros)),
     }
 }
 
-pub(in super::super) fn remembered(index: u32, past: Past) -> Remembered {
-    Remembered { index: IfIndex::new(index).unwrap(), name: format!("tap{index}"), past }
+pub(in super::super) fn remembered(index: u32, advertised: Advertised) -> SavedInterface {
+    SavedInterface { index: IfIndex::new(index).unwrap(), name: format!("tap{index}"), advertised }
 }
 
 pub(in super::super) fn clean() -> State {
-    let past = Past {
-        announced: LinkLocal::new("fe80::7".parse().unwrap()),
-        promised: Some(promise("2001:db8:7::", 86_400_000_001)),
-        withdrawn: vec![promise("2001:db8:6::", 3_600_000_000)],
+    let advertised = Advertised {
+        router: LinkLocal::new("fe80::7".parse().unwrap()),
+        prefix: Some(promise("2001:db8:7::", 86_400_000_001)),
+        retired: vec![promise("2001:db8:6::", 3_600_000_000)],
         last_sent: Some(Instant::from_boot(Duration::from_micros(1_500_001))),
     };
-    let interfaces = vec![remembered(7, past), remembered(8, Past::default())];
-    State { boot_id: "00ff".to_owned(), memory: Memory { completeness: Completeness::Clean, interfaces } }
+    let interfaces = vec![remembered(7, advertised), remembered(8, Advertised::default())];
+    State { boot_id: "00ff".to_owned(), memory: SavedState { ending: Ending::Clean, interfaces } }
 }
 
 fn unclean() -> State {
-    let past = Past { announced: LinkLocal::new("fe80::99".parse().unwrap()), ..Past::default() };
-    let interfaces = vec![remembered(7, past), remembered(9, Past::default())];
-    let completeness = Completeness::Unclean { valid_lifetime: Duration::from_secs(600) };
-    State { boot_id: "00ff".to_owned(), memory: Memory { completeness, interfaces } }
+    let advertised =
+        Advertised { router: LinkLocal::new("fe80::99".parse().unwrap()), ..Advertised::default() };
+    let interfaces = vec![remembered(7, advertised), remembered(9, Advertised::default())];
+    let ending = Ending::Unclean { valid_lifetime: Duration::from_secs(600) };
+    State { boot_id: "00ff".to_owned(), memory: SavedState { ending, interfaces } }
 }
 
 #[test]
@@ -72,8 +73,8 @@ fn a_file_says_what_it_says() {
 fn a_file_of_the_first_version_is_understood() {
     assert_eq!(decode(VERSION_1.as_bytes()).unwrap(), clean());
     let unclean = VERSION_1.replace(r#""end": "clean""#, r#""end": "unclean", "valid_lifetime_s": 600"#);
-    let completeness = Completeness::Unclean { valid_lifetime: Duration::from_secs(600) };
-    assert_eq!(decode(unclean.as_bytes()).unwrap().memory.completeness, completeness);
+    let ending = Ending::Unclean { valid_lifetime: Duration::from_secs(600) };
+    assert_eq!(decode(unclean.as_bytes()).unwrap().memory.ending, ending);
 }
 
 #[track_caller]
@@ -147,9 +148,16 @@ fn a_file_that_ends_anywhere_holds_what_was_finished_before() {
     let read =
         |lines: usize| decode(UNCLEAN.split_inclusive('\n').take(lines).collect::<String>().as_bytes());
     let names = |lines| -> Vec<_> {
-        read(lines).unwrap().memory.interfaces.into_iter().map(|known| (known.name, known.past)).collect()
+        read(lines)
+            .unwrap()
+            .memory
+            .interfaces
+            .into_iter()
+            .map(|known| (known.name, known.advertised))
+            .collect()
     };
-    let sources = |lines| names(lines).into_iter().map(|(name, past)| (name, past.announced.is_some()));
+    let sources =
+        |lines| names(lines).into_iter().map(|(name, advertised)| (name, advertised.router.is_some()));
     let expect = |lines, expected: &[(&str, bool)]| {
         assert!(sources(lines).eq(expected.iter().map(|&(name, told)| (name.to_owned(), told))), "{lines}");
     };
@@ -168,10 +176,10 @@ fn every_part_of_a_clean_file_is_a_damaged_file() {
     }
 }
 
-fn any_promise() -> impl Strategy<Value = Promise> {
-    (any::<u64>(), any::<u32>()).prop_map(|(network, seconds)| Promise {
+fn any_promise() -> impl Strategy<Value = AdvertisedPrefix> {
+    (any::<u64>(), any::<u32>()).prop_map(|(network, seconds)| AdvertisedPrefix {
         prefix: Prefix64::containing((u128::from(network) << 64).into()),
-        until: Instant::from_boot(Duration::from_secs(seconds.into())),
+        valid_until: Instant::from_boot(Duration::from_secs(seconds.into())),
     })
 }
 
@@ -180,47 +188,47 @@ prop_compose! {
         index in 1..=u32::MAX,
         name in ".{0,15}",
         source in prop::option::of(any::<u64>()),
-        promised in prop::option::of(any_promise()),
-        withdrawn in prop::collection::vec(any_promise(), 0..9),
+        prefix in prop::option::of(any_promise()),
+        retired in prop::collection::vec(any_promise(), 0..9),
         last_sent in prop::option::of(any::<u32>()),
-    ) -> Remembered {
+    ) -> SavedInterface {
         let link_local = |low: u64| LinkLocal::new(((0xfe80_u128 << 112) | u128::from(low)).into()).unwrap();
-        Remembered {
+        SavedInterface {
             index: IfIndex::new(index).unwrap(),
             name,
-            past: Past {
-                announced: source.map(link_local),
-                promised,
-                withdrawn,
+            advertised: Advertised {
+                router: source.map(link_local),
+                prefix,
+                retired,
                 last_sent: last_sent.map(|micros| Instant::from_boot(Duration::from_micros(micros.into()))),
             },
         }
     }
 }
 
-fn any_interfaces() -> impl Strategy<Value = Vec<Remembered>> {
+fn any_interfaces() -> impl Strategy<Value = Vec<SavedInterface>> {
     let interfaces = prop::collection::btree_map(1..=9_u32, any_remembered(), 0..5);
     interfaces.prop_map(|known| known.into_iter().map(|(index, known)| at(index, known)).collect())
 }
 
-fn at(index: u32, known: Remembered) -> Remembered {
-    Remembered { index: IfIndex::new(index).unwrap(), ..known }
+fn at(index: u32, known: SavedInterface) -> SavedInterface {
+    SavedInterface { index: IfIndex::new(index).unwrap(), ..known }
 }
 
-fn any_update() -> impl Strategy<Value = Update> {
+fn any_update() -> impl Strategy<Value = SavedUpdate> {
     (1..=9_u32, prop::option::of(any_remembered())).prop_map(|(index, known)| match known {
-        Some(known) => Update::Known(at(index, known)),
-        None => Update::Gone(IfIndex::new(index).unwrap()),
+        Some(known) => SavedUpdate::Known(at(index, known)),
+        None => SavedUpdate::Gone(IfIndex::new(index).unwrap()),
     })
 }
 
 /// What `updates` make of `interfaces`.
-fn updated(interfaces: &[Remembered], updates: &[Update]) -> Vec<Remembered> {
+fn updated(interfaces: &[SavedInterface], updates: &[SavedUpdate]) -> Vec<SavedInterface> {
     let mut known: BTreeMap<_, _> = interfaces.iter().map(|known| (known.index, known.clone())).collect();
     for update in updates {
         match update {
-            Update::Known(now) => _ = known.insert(now.index, now.clone()),
-            Update::Gone(index) => _ = known.remove(index),
+            SavedUpdate::Known(now) => _ = known.insert(now.index, now.clone()),
+            SavedUpdate::Gone(index) => _ = known.remove(index),
         }
     }
     known.into_values().collect()
@@ -229,10 +237,10 @@ fn updated(interfaces: &[Remembered], updates: &[Update]) -> Vec<Remembered> {
 proptest! {
     #[test]
     fn what_was_written_is_read(interfaces in any_interfaces(), valid in prop::option::of(any::<u32>())) {
-        let completeness = valid.map_or(Completeness::Clean, |seconds| Completeness::Unclean {
+        let ending = valid.map_or(Ending::Clean, |seconds| Ending::Unclean {
             valid_lifetime: Duration::from_secs(seconds.into()),
         });
-        let state = State { boot_id: "ab".to_owned(), memory: Memory { completeness, interfaces } };
+        let state = State { boot_id: "ab".to_owned(), memory: SavedState { ending, interfaces } };
         prop_assert_eq!(decode(&encode(&state)).unwrap(), state);
     }
 
@@ -242,8 +250,8 @@ proptest! {
         updates in prop::collection::vec(any_update(), 0..9),
         missing in 0..200_usize,
     ) {
-        let completeness = Completeness::Unclean { valid_lifetime: Duration::from_secs(600) };
-        let memory = Memory { completeness, interfaces: interfaces.clone() };
+        let ending = Ending::Unclean { valid_lifetime: Duration::from_secs(600) };
+        let memory = SavedState { ending, interfaces: interfaces.clone() };
         let mut text = encode(&State { boot_id: "ab".to_owned(), memory });
         let added = encode_updates(&updates);
         let added = &added[..added.len().saturating_sub(missing)];
@@ -261,11 +269,11 @@ proptest! {
 #[test]
 fn an_instant_never_comes_out_earlier() {
     let last_sent = Instant::from_boot(Duration::from_nanos(1_000_001));
-    let interfaces = vec![remembered(1, Past { last_sent: Some(last_sent), ..Past::default() })];
-    let memory = Memory { completeness: Completeness::Clean, interfaces };
+    let interfaces = vec![remembered(1, Advertised { last_sent: Some(last_sent), ..Advertised::default() })];
+    let memory = SavedState { ending: Ending::Clean, interfaces };
     let read = decode(&encode(&State { boot_id: String::new(), memory })).unwrap();
     assert_eq!(
-        read.memory.interfaces[0].past.last_sent,
+        read.memory.interfaces[0].advertised.last_sent,
         Some(Instant::from_boot(Duration::from_micros(1_001)))
     );
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::{DecodeError, End, State, record::InterfaceFormat};
-use crate::engine::memory::{Memory, Remembered};
+use crate::engine::handover::{SavedInterface, SavedState};
 
 #[derive(Deserialize)]
 struct FileFormat {
@@ -19,9 +19,9 @@ pub(super) fn decode(text: &[u8]) -> Result<State, DecodeError> {
     let FileFormat { boot_id, end, interfaces } = serde_json::from_slice(text)?;
     let mut known = BTreeMap::new();
     for format in interfaces {
-        let remembered = Remembered::try_from(format)?;
+        let remembered = SavedInterface::try_from(format)?;
         known.insert(remembered.index, remembered);
     }
     let interfaces = known.into_values().collect();
-    Ok(State { boot_id, memory: Memory { completeness: end.into(), interfaces } })
+    Ok(State { boot_id, memory: SavedState { ending: end.into(), interfaces } })
 }

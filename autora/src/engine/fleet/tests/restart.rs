@@ -1,17 +1,11 @@
 //! One daemon's memory in the hands of the next.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::collections::BTreeMap;
 
-use super::{
-    tests::{Bench, changed, forwarding_off, index, secs, tap},
-    *,
-};
+use super::*;
 use crate::{
-    engine::{
-        advertiser::MIN_DELAY_BETWEEN_RAS,
-        memory::{Completeness, Memory, Promise, Remembered, Update},
-    },
-    wire::{NdOption, RouterAdvert},
+    engine::handover::{Advertised, AdvertisedPrefix},
+    wire::NdOption,
 };
 
 /// How the first daemon ends.
@@ -32,14 +26,14 @@ fn restarted(mut first: Bench, end: End, gap: Duration) -> Bench {
         first.run_for(secs(3));
     }
     let memory = match end {
-        End::Silent | End::Withdrawn => first.fleet.farewell(first.now),
-        End::Killed => first.fleet.memory(first.now),
+        End::Silent | End::Withdrawn => first.fleet.final_state(first.now),
+        End::Killed => first.fleet.saved_state(first.now),
     };
     let mut second = Bench::new();
     second.now = first.now + gap;
     // The rules of the first life hold in the second.
     second.last_sent = first.last_sent;
-    second.fleet.recall(memory, second.now);
+    second.fleet.restore(memory, second.now);
     second
 }
 
@@ -122,11 +116,11 @@ fn a_name_that_changes_during_a_stop_is_news() {
     let mut bench = Bench::new();
     bench.see(tap(1));
     bench.fleet.stop();
-    bench.fleet.take_news();
+    bench.fleet.take_unsaved();
     bench.see(tap(1));
-    assert!(bench.fleet.take_news().is_empty(), "the control");
+    assert!(bench.fleet.take_unsaved().is_empty(), "the control");
     bench.see(changed(1, |interface| interface.name = "other".to_owned()));
-    assert_eq!(bench.fleet.take_news(), [index(1)].into());
+    assert_eq!(bench.fleet.take_unsaved(), [index(1)].into());
 }
 
 #[test]
@@ -136,7 +130,7 @@ fn a_link_that_goes_down_during_a_stop_is_forgotten() {
     bench.run_for(secs(1));
     bench.fleet.stop();
     bench.see(changed(1, forwarding_off));
-    let remembered = |bench: &Bench| bench.fleet.farewell(bench.now + secs(3)).interfaces.len();
+    let remembered = |bench: &Bench| bench.fleet.final_state(bench.now + secs(3)).interfaces.len();
     assert_eq!(remembered(&bench), 1, "the control");
     bench.see(changed(1, |interface| interface.flags.up = false));
     assert_eq!(remembered(&bench), 0);
@@ -153,7 +147,7 @@ fn what_a_daemon_that_stops_has_not_seen_yet_is_left_to_the_next() {
     second.fleet.stop();
     second.see_all([tap(1), tap(2)]);
     let mut known: Vec<_> =
-        second.fleet.farewell(second.now).interfaces.into_iter().map(|known| known.name).collect();
+        second.fleet.final_state(second.now).interfaces.into_iter().map(|known| known.name).collect();
     known.sort();
     assert_eq!(known, ["tap1", "tap2"], "and what is gone is not");
 }
@@ -246,7 +240,7 @@ fn a_router_that_is_none_any_more_says_so() {
 #[test]
 fn one_that_matches_no_longer_hears_a_goodbye() {
     let mut second = tap1_restarted(secs(10), End::Silent, secs(10));
-    second.fleet.policy.pattern = regex::Regex::new("^vm[0-9]+$").unwrap();
+    second.fleet.policy.pattern = Regex::new("^vm[0-9]+$").unwrap();
     second.see_all([tap(1), tap(2)]);
     assert_eq!(second.take_events(), ["final 1"]);
 }
@@ -257,7 +251,7 @@ fn what_is_gone_is_forgotten_once_everything_was_looked_at() {
     second.see(tap(2));
     let names = |bench: &Bench| {
         let mut names: Vec<_> =
-            bench.fleet.memory(bench.now).interfaces.into_iter().map(|known| known.name).collect();
+            bench.fleet.saved_state(bench.now).interfaces.into_iter().map(|known| known.name).collect();
         names.sort();
         names
     };
@@ -311,7 +305,7 @@ fn only_what_a_successor_must_know_is_news() {
         act(&mut bench);
         bench.run_for(Duration::ZERO);
         let expected: BTreeSet<_> = expected.iter().map(|&number| index(number)).collect();
-        assert_eq!(bench.fleet.take_news(), expected, "{what}");
+        assert_eq!(bench.fleet.take_unsaved(), expected, "{what}");
     }
 }
 
@@ -322,9 +316,9 @@ fn what_is_taken_over_as_it_was_is_no_news() {
         first.see_all([tap(1), tap(2), tap(3)]);
         first.run_for(secs(10));
         let mut second = restarted(first, End::Silent, gap);
-        assert!(second.fleet.take_news().is_empty(), "it was just read");
+        assert!(second.fleet.take_unsaved().is_empty(), "it was just read");
         second.see_all(seen);
-        second.fleet.take_news()
+        second.fleet.take_unsaved()
     };
     let all = || vec![tap(1), tap(2), tap(3)];
     assert!(second(secs(10), all()).is_empty());
@@ -340,9 +334,9 @@ fn a_promise_that_became_shorter_is_news() {
         second.fleet.parameters.valid_lifetime = lifetime;
         second.fleet.parameters.preferred_lifetime = secs(60);
         second.see_all([tap(1)]);
-        assert_eq!(Vec::from_iter(second.fleet.take_news()), expected, "{lifetime:?}");
+        assert_eq!(Vec::from_iter(second.fleet.take_unsaved()), expected, "{lifetime:?}");
         second.run_for(secs(1_000));
-        assert!(second.fleet.take_news().is_empty(), "and only once");
+        assert!(second.fleet.take_unsaved().is_empty(), "and only once");
     }
 }
 
@@ -361,14 +355,14 @@ fn the_news_bring_a_memory_up_to_date() {
     for (step, act) in steps.iter().enumerate() {
         act(&mut bench);
         bench.run_for(secs(5));
-        for index in bench.fleet.take_news() {
-            match bench.fleet.update(index, bench.now) {
-                Update::Known(known) => _ = kept.insert(index, known),
-                Update::Gone(index) => _ = kept.remove(&index),
+        for index in bench.fleet.take_unsaved() {
+            match bench.fleet.saved_update(index, bench.now) {
+                SavedUpdate::Known(known) => _ = kept.insert(index, known),
+                SavedUpdate::Gone(index) => _ = kept.remove(&index),
             }
         }
-        let key = |known: &Remembered| (known.index, known.name.clone(), known.past.announced);
-        let present = bench.fleet.memory(bench.now).interfaces;
+        let key = |known: &SavedInterface| (known.index, known.name.clone(), known.advertised.router);
+        let present = bench.fleet.saved_state(bench.now).interfaces;
         let present: BTreeSet<_> = present.iter().map(key).collect();
         assert_eq!(kept.values().map(key).collect::<BTreeSet<_>>(), present, "step {step}");
     }
@@ -378,16 +372,16 @@ fn the_news_bring_a_memory_up_to_date() {
 fn a_memory_of_the_future_silences_nobody() {
     let mut second = Bench::new();
     let later = second.now + secs(10_000);
-    let past = Past {
+    let advertised = Advertised {
         last_sent: Some(later),
-        promised: Some(Promise {
-            prefix: crate::addr::Prefix64::containing("2001:db8:1::".parse().unwrap()),
-            until: later,
+        prefix: Some(AdvertisedPrefix {
+            prefix: Prefix64::containing("2001:db8:1::".parse().unwrap()),
+            valid_until: later,
         }),
-        ..Past::default()
+        ..Advertised::default()
     };
-    let interfaces = vec![Remembered { index: index(1), name: "tap1".to_owned(), past }];
-    second.fleet.recall(Memory { completeness: Completeness::Clean, interfaces }, second.now);
+    let interfaces = vec![SavedInterface { index: index(1), name: "tap1".to_owned(), advertised }];
+    second.fleet.restore(SavedState { ending: Ending::Clean, interfaces }, second.now);
     second.see(tap(1));
     second.run_for(secs(3));
     assert_eq!(second.take_events(), NEW);
@@ -425,7 +419,7 @@ fn the_source_in_use_stays_the_one() {
 fn a_goodbye_brings_no_prefix_back() {
     let options = |gap: Duration, change: &dyn Fn(&mut Interface), pattern: &str| {
         let mut second = tap1_restarted(secs(10), End::Silent, gap);
-        second.fleet.policy.pattern = regex::Regex::new(pattern).unwrap();
+        second.fleet.policy.pattern = Regex::new(pattern).unwrap();
         second.see_all([changed(1, change)]);
         assert_eq!(second.take_events().last().unwrap(), "final 1");
         let advert = second.last_advert.take().unwrap();
@@ -449,12 +443,12 @@ fn what_a_link_that_goes_down_takes_along_is_news() {
     bench.run_for(secs(10));
     bench.see(changed(1, |i| _ = i.addresses.remove(0)));
     bench.run_for(secs(10));
-    assert_eq!(bench.fleet.take_news(), [index(1)].into());
-    assert_eq!(bench.fleet.memory(bench.now).interfaces.len(), 1);
+    assert_eq!(bench.fleet.take_unsaved(), [index(1)].into());
+    assert_eq!(bench.fleet.saved_state(bench.now).interfaces.len(), 1);
     bench.see(changed(1, |i| {
         i.addresses.clear();
         i.flags.up = false;
     }));
-    assert!(bench.fleet.memory(bench.now).interfaces.is_empty());
-    assert_eq!(bench.fleet.take_news(), [index(1)].into());
+    assert!(bench.fleet.saved_state(bench.now).interfaces.is_empty());
+    assert_eq!(bench.fleet.take_unsaved(), [index(1)].into());
 }

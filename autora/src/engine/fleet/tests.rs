@@ -1,16 +1,23 @@
-use std::{collections::HashSet, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
 
 use proptest::prelude::*;
 use rand::{SeedableRng, rngs::StdRng};
 use regex::Regex;
 
+mod restart;
+
 use super::*;
 use crate::{
     addr::Prefix64,
     engine::{
-        advertiser::MIN_DELAY_BETWEEN_RAS,
+        action::{Cause, Fault, Report, StateChange, Transmission},
         interface::{address, fit},
+        rfc4861::MIN_DELAY_BETWEEN_RAS,
     },
+    wire::RouterAdvert,
 };
 
 pub(super) const fn secs(seconds: u64) -> Duration {
@@ -117,28 +124,29 @@ impl Bench {
                     assert!(self.map.remove(&index), "taken out twice");
                     format!("-{index}")
                 }
-                Action::Answered(index) => {
+                Action::ClearPending(index) => {
                     assert!(self.map.contains(&index), "a mark is cleared in an entry that is there");
                     format!("~{index}")
                 }
                 Action::Send(send) => self.send(&send),
                 Action::Report(Report { name, change, .. }) => match change {
-                    Change::Serving(_) => format!("{name} serving"),
-                    Change::Carrier(service) => format!("{name} carrier {}", service.carrier),
-                    Change::NotServing(reasons) => {
+                    StateChange::Serving(_) => format!("{name} serving"),
+                    StateChange::Carrier(service) => format!("{name} carrier {}", service.carrier),
+                    StateChange::NotServing(reasons) => {
                         let names: Vec<_> = reasons.iter().map(Reason::name).collect();
                         format!("{name} {}", names.join(","))
                     }
-                    Change::NoLongerMatching => format!("{name} no match"),
-                    Change::Gone => format!("{name} gone"),
+                    StateChange::NoLongerMatching => format!("{name} no match"),
+                    StateChange::Gone => format!("{name} gone"),
                 },
+                Action::Fault(fault) => panic!("{fault}"),
             };
             self.events.push(event);
         }
-        assert_eq!(self.fleet.census(), counted(&self.fleet), "the census is what there is");
+        assert_eq!(self.fleet.counts(), counted(&self.fleet), "the census is what there is");
     }
 
-    fn send(&mut self, send: &Send) -> String {
+    fn send(&mut self, send: &Transmission) -> String {
         let index = send.index;
         let is_final = send.cause == Cause::Final;
         assert_eq!(send.advert.router_lifetime == Duration::ZERO, is_final);
@@ -157,13 +165,13 @@ impl Bench {
 }
 
 /// The census, by going through all of them.
-fn counted(fleet: &Fleet) -> Census {
-    let mut counted = Census::default();
+fn counted(fleet: &Fleet) -> InterfaceCounts {
+    let mut counted = InterfaceCounts::default();
     for (_, verdict) in fleet.verdicts() {
         match verdict {
             Verdict::Serve(service) if service.carrier => counted.served += 1,
-            Verdict::Serve(_) => counted.without_carrier += 1,
-            Verdict::Refuse(_) => counted.refused += 1,
+            Verdict::Serve(_) => counted.paused += 1,
+            Verdict::Refuse(_) => counted.not_served += 1,
             Verdict::Ignore => unreachable!("these do not match"),
         }
     }
@@ -251,7 +259,7 @@ fn one_that_is_renamed_out_of_the_pattern_says_goodbye_and_is_forgotten() {
     assert_eq!(bench.take_events(), ["-1", "tap1 no match", "final 1"]);
     bench.run_for(secs(90_000));
     bench.see_all([changed(1, |i| i.name = "other".to_owned())]);
-    assert!(bench.fleet.members.is_empty(), "once no promise runs any more");
+    assert!(bench.fleet.members.indices().next().is_none(), "once no promise runs any more");
     assert!(bench.events.is_empty());
 }
 
@@ -308,9 +316,9 @@ fn a_stop_says_goodbye_everywhere_within_three_seconds_and_nothing_after() {
     bench.fleet.stop();
     bench.see(tap(5));
     bench.fleet.on_solicit(index(2), bench.now, &mut bench.rng);
-    assert!(bench.fleet.owes_goodbyes(), "tap1 sent a moment ago");
+    assert!(bench.fleet.owes_final_ras(), "tap1 sent a moment ago");
     bench.run_for(secs(3));
-    assert!(!bench.fleet.owes_goodbyes());
+    assert!(!bench.fleet.owes_final_ras());
     let mut events = bench.take_events();
     events.sort();
     assert_eq!(events, ["-1", "-2", "final 1", "final 2"]);
@@ -348,7 +356,7 @@ fn no_goodbye_leaves_from_an_address_that_is_somebody_elses() {
         bench.see(changed(1, moved(dadfailed)));
         bench.run_for(Duration::from_millis(2_500));
         assert_eq!(bench.take_events(), *expected, "stopping: {stopping}, dadfailed: {dadfailed}");
-        assert!(!bench.fleet.owes_goodbyes());
+        assert!(!bench.fleet.owes_final_ras());
     }
 }
 
@@ -360,6 +368,24 @@ fn a_carrier_that_flaps_is_no_new_service() {
     bench.see(changed(1, |i| i.flags.carrier = false));
     bench.see(tap(1));
     assert_eq!(bench.take_events(), ["tap1 carrier false", "tap1 carrier true"]);
+}
+
+#[test]
+fn a_stray_deadline_is_dropped_and_everything_else_goes_on() {
+    for (what, stray) in [("of no member", 9), ("that a member does not have", 2)] {
+        let mut bench = Bench::new();
+        bench.see_all([tap(1), tap(2)]);
+        bench.take_events();
+        bench.fleet.members.add_deadline(bench.now, index(stray));
+        assert!(bench.fleet.on_timeout(bench.now), "{what}");
+        let fault = Fault::StrayDeadline(index(stray));
+        assert_eq!(bench.fleet.poll_action(), Some(Action::Fault(fault)), "{what}");
+        assert!(!bench.fleet.on_timeout(bench.now), "{what}: once");
+        bench.run_for(secs(16));
+        let mut events = bench.take_events();
+        events.sort();
+        assert_eq!(events, ["RA 1", "RA 2", "~1", "~2"], "{what}");
+    }
 }
 
 /// A random change of one interface.
@@ -418,6 +444,6 @@ proptest! {
             prop_assert!((3..=60).contains(&heard), "tap{n} was heard {heard} times");
         }
         bench.see_all([]);
-        prop_assert!(bench.map.is_empty() && bench.fleet.deadlines.is_empty());
+        prop_assert!(bench.map.is_empty() && bench.fleet.next_deadline().is_none());
     }
 }

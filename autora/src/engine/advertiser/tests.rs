@@ -1,8 +1,11 @@
 use proptest::prelude::*;
 use rand::{SeedableRng, rngs::StdRng};
 
-use super::*;
-use crate::wire::{ALL_NODES, ipv6};
+use super::{retry::MIN_RETRY_DELAY, *};
+use crate::{
+    engine::handover::MAX_RETIRED,
+    wire::{ALL_NODES, NdOption, ipv6},
+};
 
 const PARAMETERS: Parameters = Parameters {
     min_interval: secs(20),
@@ -38,15 +41,15 @@ fn service(source: u8, prefix_number: u8) -> Service {
     }
 }
 
-const WITHDRAW: Cease = Cease { say_goodbye: true, prefix: PrefixFate::Stands };
-const PREFIX_GONE: Cease = Cease { say_goodbye: true, prefix: PrefixFate::Gone };
-const LINK_DOWN: Cease = Cease { say_goodbye: false, prefix: PrefixFate::Forgotten };
+const WITHDRAW: Cease = Cease { withdraw: true, prefix: PrefixFate::Stands };
+const PREFIX_GONE: Cease = Cease { withdraw: true, prefix: PrefixFate::Gone };
+const LINK_DOWN: Cease = Cease { withdraw: false, prefix: PrefixFate::Forgotten };
 
 /// One advertisement that left.
 #[derive(Clone, Debug)]
 struct Sent {
     at: Instant,
-    transmission: Transmission,
+    transmission: DueRa,
     advert: RouterAdvert,
 }
 
@@ -122,7 +125,7 @@ impl Bench {
 
     fn transmit(&mut self) {
         let transmission = self.advertiser.poll(self.now).expect("its deadline has come");
-        let advert = self.advertiser.message(transmission, &self.parameters, self.now);
+        let advert = self.advertiser.message(transmission.cause, &self.parameters, self.now);
         if self.link_works {
             self.advertiser.on_sent(&self.parameters, self.now, &mut self.rng);
             self.sent.push(Sent { at: self.now, transmission, advert });
@@ -251,7 +254,7 @@ fn a_changed_source_is_handed_over_and_starts_the_burst_again() {
 fn a_changed_prefix_takes_the_old_one_along_until_its_promise_is_over() {
     let mut bench = Bench::settled(7);
     bench.run_for(secs(10));
-    let promised_until = bench.advertiser.past.last_sent.unwrap() + secs(86_400);
+    let promised_until = bench.advertiser.advertised.last_sent.unwrap() + secs(86_400);
     bench.advertise(service(1, 2));
     assert_eq!(prefixes(&bench.sent[0].advert), [(prefix(2), 86_400), (prefix(1), 0)]);
     bench.run_for(secs(86_500));
@@ -299,7 +302,7 @@ fn the_largest_advertisement_fits_into_every_link() {
         bench.advertise(service(1, number));
     }
     let advert = &bench.sent.last().unwrap().advert;
-    assert_eq!(prefixes(advert).len(), 1 + MAX_WITHDRAWN);
+    assert_eq!(prefixes(advert).len(), 1 + MAX_RETIRED);
     let mut packet = Vec::new();
     ipv6::encode(&mut packet, link_local(1).get(), ALL_NODES, |out| advert.encode(out));
     assert!(packet.len() <= 1280, "the least MTU of IPv6 [RFC 8200 5]: {} bytes", packet.len());
@@ -323,8 +326,8 @@ fn what_runs_out_first_makes_room_wherever_it_stands() {
     let mut bench = Bench::settled(23);
     bench.run_for(secs(10));
     let left = |n: u8| secs(if n == 5 { 100 } else { 1_000 });
-    bench.advertiser.past.withdrawn =
-        (2..10).map(|n| Promise { prefix: prefix(n), until: bench.now + left(n) }).collect();
+    bench.advertiser.advertised.retired =
+        (2..10).map(|n| AdvertisedPrefix { prefix: prefix(n), valid_until: bench.now + left(n) }).collect();
     bench.cease(PREFIX_GONE);
     let expected: Vec<_> = [2, 3, 4, 6, 7, 8, 9, 1].map(|n| (prefix(n), 0)).into();
     assert_eq!(prefixes(&bench.sent[0].advert), expected);
@@ -366,8 +369,8 @@ fn a_final_advertisement_prolongs_the_promise_that_it_repeats() {
     let mut bench = Bench::settled(26);
     bench.run_for(secs(10));
     bench.cease(WITHDRAW);
-    let promise = Promise { prefix: prefix(1), until: bench.now + secs(86_400) };
-    assert_eq!((bench.causes(), bench.advertiser.past.promised), (vec![Cause::Final], Some(promise)));
+    let promise = AdvertisedPrefix { prefix: prefix(1), valid_until: bench.now + secs(86_400) };
+    assert_eq!((bench.causes(), bench.advertiser.advertised.prefix), (vec![Cause::Final], Some(promise)));
 }
 
 #[test]
@@ -599,7 +602,7 @@ proptest! {
                         prop_assert_eq!(prefixes(&sent.advert)[0], (service.prefix, 86_400));
                     }
                 }
-                prop_assert!(prefixes(&sent.advert).len() <= 1 + MAX_WITHDRAWN);
+                prop_assert!(prefixes(&sent.advert).len() <= 1 + MAX_RETIRED);
             }
         }
         for pair in bench.failed.windows(2) {

@@ -1,9 +1,57 @@
-//! What advertisements may say of their link, where the operator asked for it: nothing by default.
+//! What an RA says: the prefix, the retired ones, and what the operator asked to have said of the link.
 
-use super::interface::Interface;
-use crate::wire::NdOption;
+use std::time::Duration;
 
-/// Which of the link's own facts ride along in every advertisement, final ones included.
+use super::{
+    Instant, action::Cause, handover::AdvertisedPrefix, interface::Interface, parameters::Parameters,
+};
+use crate::{
+    addr::Prefix64,
+    wire::{NdOption, PrefixInformation, RouterAdvert},
+};
+
+/// Returns the message of an RA with `prefix` as the current one, as it leaves at `now`. A final RA [RFC 4861
+/// 6.2.5](https://www.rfc-editor.org/rfc/rfc4861#section-6.2.5) differs in its Router Lifetime alone.
+pub(super) fn router_advert(
+    cause: Cause,
+    prefix: Option<Prefix64>,
+    retired: &[AdvertisedPrefix],
+    parameters: &Parameters,
+    now: Instant,
+) -> RouterAdvert {
+    let current =
+        prefix.map(|prefix| prefix_option(prefix, parameters.valid_lifetime, parameters.preferred_lifetime));
+    // Lifetimes 0, for as long as hosts may hold the prefix [RFC 9096 3.5](https://www.rfc-editor.org/rfc/rfc9096#section-3.5).
+    let retired = retired.iter().filter(|retired| retired.is_valid(now));
+    RouterAdvert {
+        cur_hop_limit: 0,
+        flags: 0,
+        router_lifetime: match cause {
+            Cause::Unsolicited | Cause::Solicited => parameters.router_lifetime,
+            Cause::Final => Duration::ZERO,
+        },
+        reachable_time: Duration::ZERO,
+        retrans_timer: Duration::ZERO,
+        options: current
+            .into_iter()
+            .chain(retired.map(|retired| prefix_option(retired.prefix, Duration::ZERO, Duration::ZERO)))
+            .collect(),
+    }
+}
+
+/// L=0: guests of one hypervisor are strangers and must not look for each other on the link. A=1: SLAAC
+/// [RFC 4861 4.6.2](https://www.rfc-editor.org/rfc/rfc4861#section-4.6.2).
+fn prefix_option(prefix: Prefix64, valid: Duration, preferred: Duration) -> NdOption {
+    NdOption::PrefixInformation(PrefixInformation {
+        prefix,
+        on_link: false,
+        autonomous: true,
+        valid,
+        preferred,
+    })
+}
+
+/// Which of the link's own facts every RA says, final ones included.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LinkOptions {
     /// The source link-layer address [RFC 4861 4.6.1]: a guest then need not ask for it.

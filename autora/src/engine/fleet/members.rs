@@ -1,0 +1,159 @@
+//! The interfaces of the fleet, and what is kept in step with them: the queue of deadlines, the counts, and which of them
+//! the next process would have to know anew.
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    mem,
+    rc::Rc,
+};
+
+use super::member::Member;
+use crate::{
+    addr::IfIndex,
+    engine::{
+        Instant, action::Fault, counts::InterfaceCounts, eligibility::Verdict, handover::Advertised,
+        interface::Interface,
+    },
+};
+
+/// All members.
+#[derive(Debug, Default)]
+pub(super) struct Members {
+    /// Each in a box: a hash table is up to twice as large as what is in it.
+    by_index: HashMap<IfIndex, Box<Member>>,
+    counts: InterfaceCounts,
+    deadlines: BTreeSet<(Instant, IfIndex)>,
+    /// Members of which the saved state is not up to date.
+    unsaved: BTreeSet<IfIndex>,
+}
+
+impl Members {
+    pub(super) fn get(&self, index: IfIndex) -> Option<&Member> {
+        self.by_index.get(&index).map(Box::as_ref)
+    }
+
+    /// To be followed by [`Members::update`] wherever the advertiser may have changed.
+    pub(super) fn get_mut(&mut self, index: IfIndex) -> Option<&mut Member> {
+        self.by_index.get_mut(&index).map(Box::as_mut)
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Member> {
+        self.by_index.values().map(Box::as_ref)
+    }
+
+    pub(super) fn indices(&self) -> impl Iterator<Item = IfIndex> {
+        self.by_index.keys().copied()
+    }
+
+    pub(super) const fn counts(&self) -> InterfaceCounts {
+        self.counts
+    }
+
+    /// Takes on what was seen of an interface and how it was judged; a new one starts with what its hosts were told.
+    /// Returns the member and the verdict before.
+    pub(super) fn take_on(
+        &mut self,
+        seen: Rc<Interface>,
+        verdict: Verdict,
+        advertised: impl FnOnce() -> Advertised,
+    ) -> (&mut Member, Verdict) {
+        let index = seen.index;
+        let member =
+            self.by_index.entry(index).or_insert_with(|| Box::new(Member::new(seen.clone(), advertised())));
+        if member.seen.name != seen.name {
+            self.unsaved.insert(index);
+        }
+        self.counts.leave(&member.verdict);
+        self.counts.enter(&verdict);
+        let before = member.take_on(seen, verdict);
+        (member, before)
+    }
+
+    /// Brings everything in step with a member.
+    pub(super) fn update(&mut self, index: IfIndex) {
+        if let Some(member) = self.by_index.get_mut(&index) {
+            keep_in_step(member, &mut self.deadlines, &mut self.unsaved);
+        }
+    }
+
+    /// Changes every member, in no order, and brings everything in step with it.
+    pub(super) fn for_each(&mut self, mut change: impl FnMut(&mut Member)) {
+        for member in self.by_index.values_mut() {
+            change(member);
+            keep_in_step(member, &mut self.deadlines, &mut self.unsaved);
+        }
+    }
+
+    /// Brings everything in step with a member, and drops it if nothing more is to come of it.
+    pub(super) fn settle(&mut self, index: IfIndex, now: Instant) {
+        self.update(index);
+        if self.get(index).is_some_and(|member| member.is_spent(now)) {
+            self.remove(index);
+        }
+    }
+
+    pub(super) fn remove(&mut self, index: IfIndex) -> Option<Box<Member>> {
+        let member = self.by_index.remove(&index)?;
+        self.counts.leave(&member.verdict);
+        self.unsaved.insert(index);
+        if let Some(deadline) = member.deadline {
+            self.deadlines.remove(&(deadline, index));
+        }
+        Some(member)
+    }
+
+    /// Notes that the saved state of an interface is not up to date.
+    pub(super) fn note_unsaved(&mut self, index: IfIndex) {
+        self.unsaved.insert(index);
+    }
+
+    pub(super) fn take_unsaved(&mut self) -> BTreeSet<IfIndex> {
+        mem::take(&mut self.unsaved)
+    }
+
+    pub(super) fn next_deadline(&self) -> Option<Instant> {
+        self.deadlines.first().map(|&(deadline, _)| deadline)
+    }
+
+    /// Returns the member that has been due the longest at `now`. A deadline that is no member's is dropped: left where it
+    /// is it would be due for ever.
+    pub(super) fn take_due(&mut self, now: Instant) -> Option<Result<IfIndex, Fault>> {
+        let (deadline, index) = self.deadlines.first().copied().filter(|(deadline, _)| *deadline <= now)?;
+        if self.get(index).is_some_and(|member| member.deadline == Some(deadline)) {
+            return Some(Ok(index));
+        }
+        self.deadlines.pop_first();
+        Some(Err(Fault::StrayDeadline(index)))
+    }
+}
+
+#[cfg(test)]
+impl Members {
+    /// Makes the books wrong.
+    pub(super) fn add_deadline(&mut self, deadline: Instant, index: IfIndex) {
+        self.deadlines.insert((deadline, index));
+    }
+}
+
+/// Brings the queue of deadlines in step with the member's advertiser, and notes what the next process has to know anew.
+fn keep_in_step(
+    member: &mut Member,
+    deadlines: &mut BTreeSet<(Instant, IfIndex)>,
+    unsaved: &mut BTreeSet<IfIndex>,
+) {
+    let index = member.seen.index;
+    let deadline = member.advertiser.deadline();
+    let before = mem::replace(&mut member.deadline, deadline);
+    if before != deadline {
+        if let Some(before) = before {
+            deadlines.remove(&(before, index));
+        }
+        if let Some(deadline) = deadline {
+            deadlines.insert((deadline, index));
+        }
+    }
+    let saved_hash = member.advertiser.saved_hash();
+    if mem::replace(&mut member.saved_hash, saved_hash) != saved_hash {
+        unsaved.insert(index);
+    }
+}
