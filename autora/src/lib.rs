@@ -8,7 +8,6 @@ pub mod commands;
 pub mod config;
 pub mod control;
 pub mod daemon;
-pub mod dry_run;
 pub mod engine;
 pub mod error;
 pub mod logging;

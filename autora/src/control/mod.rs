@@ -8,6 +8,7 @@
 mod answer;
 pub mod client;
 mod context;
+pub mod event;
 pub mod events;
 mod glob;
 pub mod limits;

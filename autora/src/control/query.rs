@@ -55,14 +55,8 @@ pub enum Detail {
 /// What the daemon has counted since it started.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Overview {
-    /// Unsolicited advertisements that left.
-    pub unsolicited: u64,
-    /// Answers that left.
-    pub solicited: u64,
-    /// Final advertisements that left.
-    pub finals: u64,
-    /// Tries to send that failed.
-    pub send_failures: u64,
+    /// RAs.
+    pub ras: RaCounts,
     /// Looks at everything.
     pub resyncs: u64,
     /// Times that the kernel's announcements overflowed.

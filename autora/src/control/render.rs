@@ -5,7 +5,7 @@ use std::{io, time::Duration};
 use autora_common::Reason as Packet;
 
 use super::{
-    events::{self, InterfaceRef},
+    event::{Event, EventKind},
     model::{
         Adverts, EventDetail, EventLine, Interface, LastAdvert, OtherRouter, Reason, SendFailures,
         Solicitations, State, Withdrawn, seconds,
@@ -101,42 +101,39 @@ fn reasons(reasons: &[eligibility::Reason]) -> Vec<Reason> {
     reasons.iter().map(|reason| Reason { name: reason.name().into(), text: reason.to_string() }).collect()
 }
 
-pub(super) fn event(event: &events::Event) -> EventLine {
-    let (interface, ifindex) = match &event.place {
-        Some(InterfaceRef { index, name }) => (Some(name.clone()), Some(index.get())),
-        None => (None, None),
-    };
-    EventLine { time: seconds(event.at), interface, ifindex, what: happening(&event.what) }
+/// An event that happened at `at`, the time since 1970.
+pub(super) fn event(event: &Event<'_>, at: Duration) -> EventLine {
+    let interface = event.interface.map(|interface| interface.name.to_owned());
+    let ifindex = event.interface.map(|interface| interface.index.get());
+    EventLine { time: seconds(at), interface, ifindex, what: detail(event.kind) }
 }
 
-fn happening(what: &events::EventKind) -> EventDetail {
-    match what {
-        events::EventKind::Changed(change) => changed(change),
-        events::EventKind::Sent { send, next_in } => EventDetail::RaSent {
-            cause: send.cause.name().into(),
-            source: send.source.get(),
+fn detail(kind: EventKind<'_>) -> EventDetail {
+    match kind {
+        EventKind::Changed(change) => changed(change),
+        EventKind::Sent { transmission, next_in, .. } => EventDetail::RaSent {
+            cause: transmission.cause.name().into(),
+            source: transmission.source.get(),
             next_in_s: next_in.map(seconds),
         },
-        events::EventKind::SendFailed { cause, error, failures } => EventDetail::RaFailed {
-            cause: cause.name().into(),
-            error: error.clone(),
-            in_a_row: (*failures).into(),
+        EventKind::SendFailed { transmission, error, failures } => EventDetail::RaFailed {
+            cause: transmission.cause.name().into(),
+            error: error.to_string(),
+            in_a_row: failures.into(),
         },
-        events::EventKind::Solicited { answer_in } => {
-            EventDetail::RsAccepted { answer_in_s: seconds(*answer_in) }
-        }
-        events::EventKind::Dropped(counters) => EventDetail::RsDropped {
+        EventKind::Solicited { answer_in, .. } => EventDetail::RsAccepted { answer_in_s: seconds(answer_in) },
+        EventKind::Dropped(counters) => EventDetail::RsDropped {
             dropped: counters
                 .iter()
                 .filter(|&(reason, count)| (is_drop(reason) || reason == Packet::Coalesced) && count > 0)
                 .map(|(reason, count)| (reason.name().into(), count))
                 .collect(),
         },
-        events::EventKind::ForeignRouter(router) => EventDetail::OtherRouter {
+        EventKind::OtherRouter(router) => EventDetail::OtherRouter {
             source: router.source,
             router_lifetime_s: seconds(router.router_lifetime),
         },
-        events::EventKind::Stopping => EventDetail::Stopping,
+        EventKind::Stopping(_) => EventDetail::Stopping,
     }
 }
 

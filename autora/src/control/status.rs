@@ -48,12 +48,12 @@ pub(super) async fn status(context: &ControlContext) -> Result<Status, NoAnswer>
         refused,
         overdue,
         ra_sent: Adverts {
-            unsolicited: overview.unsolicited,
-            solicited: overview.solicited,
-            finals: overview.finals,
+            unsolicited: overview.ras.unsolicited,
+            solicited: overview.ras.solicited,
+            finals: overview.ras.finals,
         },
-        ra_send_failures: overview.send_failures,
-        rs: render::solicitations(overview.solicited, &overview.packets),
+        ra_send_failures: overview.ras.failures,
+        rs: render::solicitations(overview.ras.solicited, &overview.packets),
         socket_drops: overview.socket_drops.map(u64::from),
         other_routers: OtherRouters {
             advertisements: overview.packets.get(Packet::ForeignAdvertisement),

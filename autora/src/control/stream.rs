@@ -11,7 +11,7 @@ use tokio::{
 use super::{
     answer::{self, Answer, PieceSender},
     context::ControlContext,
-    events::{self, Listener},
+    events::Listener,
     limits::ALIVE_INTERVAL,
     model::{EventDetail, EventLine, VERSION, seconds},
     query::{Detail, NoAnswer, Pages, Row},
@@ -120,13 +120,13 @@ async fn write_events(
     }
 }
 
-async fn write_event(pieces: &PieceSender, event: &events::Event, selection: &Selection) -> Option<()> {
-    let is_wanted = match (&event.place, &event.what) {
-        (Some(place), _) => selection.has_name(&place.name),
-        (None, events::EventKind::Stopping) => true,
+async fn write_event(pieces: &PieceSender, event: &EventLine, selection: &Selection) -> Option<()> {
+    let is_wanted = match (&event.interface, &event.what) {
+        (Some(name), _) => selection.has_name(name),
+        (None, EventDetail::Stopping) => true,
         (None, _) => selection.is_everything(),
     };
-    if is_wanted { write(pieces, line(&render::event(event))).await } else { Some(()) }
+    if is_wanted { write(pieces, line(event)).await } else { Some(()) }
 }
 
 /// Something that concerns this listener alone.

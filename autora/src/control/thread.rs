@@ -12,7 +12,7 @@ use tracing::warn;
 
 use super::{
     context::{ControlContext, DaemonInfo},
-    events::{EventKind, Events},
+    events::Events,
     limits::{FAREWELL, STACK},
     query::{self, Queries, Query},
     server::{accept_local, accept_remote},
@@ -81,11 +81,6 @@ impl Control {
         }
         // The thread is gone, or there was none.
         std::future::pending().await
-    }
-
-    /// Tells whoever listens that the daemon has begun to stop.
-    pub fn stopping(&self) {
-        self.events.tell(|| (None, EventKind::Stopping));
     }
 
     /// The daemon ends: the socket goes, and who listens gets the last lines, if that does not take long.

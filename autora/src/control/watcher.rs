@@ -10,7 +10,7 @@ use tokio::time::sleep;
 
 use super::{
     context::ControlContext,
-    events::{EventKind, InterfaceRef},
+    event::{Event, EventKind, InterfaceRef},
     limits::WATCH_INTERVAL,
     query::{Detail, NoAnswer, Row},
     render,
@@ -80,18 +80,19 @@ fn tell(
     packets: &InterfaceStats,
     before: Option<&(Counters, Option<Instant>)>,
 ) {
-    let place = || Some(InterfaceRef { index: row.index, name: row.name.clone() });
+    let interface = Some(InterfaceRef { index: row.index, name: &row.name });
+    let publish = |kind| context.events.publish(&Event { interface, kind });
     let (counted, seen) = before.copied().unwrap_or_default();
     let dropped = only(&since(&packets.counters, &counted), |reason| {
         render::is_drop(reason) || reason == Reason::Coalesced
     });
     if dropped != Counters::default() {
-        context.events.tell(|| (place(), EventKind::Dropped(dropped)));
+        publish(EventKind::Dropped(dropped));
     }
     if let Some(router) = packets.foreign
         && Some(router.seen) != seen
     {
-        context.events.tell(|| (place(), EventKind::ForeignRouter(router)));
+        publish(EventKind::OtherRouter(router));
     }
 }
 
@@ -99,7 +100,7 @@ fn tell(
 fn tell_of_others(context: &ControlContext, totals: &Counters, before: &Counters) {
     let dropped = only(&since(totals, before), |reason| reason == Reason::NotServed);
     if dropped != Counters::default() {
-        context.events.tell(|| (None, EventKind::Dropped(dropped)));
+        context.events.publish(&Event { interface: None, kind: EventKind::Dropped(dropped) });
     }
 }
 

@@ -1,94 +1,98 @@
-//! The links' side of the loop: what the kernel announces becomes the fleet's business.
+//! The loop's side of netlink: when everything is read again, and what the kernel says of the host.
 
 use std::{mem, time::Duration};
 
 use tracing::{debug, warn};
 
-use super::{BUDGET, Daemon};
 use crate::{
     config::Config,
     engine::{Instant, interface::Host},
     settings::SendPath,
-    sys::{
-        clock, heap,
-        netlink::{self, Change, Netlink},
-    },
+    sys::netlink::{self, Change, Netlink, QueryError},
 };
 
-/// Time to the next look at everything after one that failed.
+/// Time to the next resync after one that failed.
 const RETRY_RESYNC: Duration = Duration::from_secs(1);
 
-/// A dry run shows every interface, and whoever is in earnest keeps those alone that may be served.
-pub(super) fn open(config: &Config) -> Result<Netlink, netlink::OpenError> {
-    Netlink::open((!config.dry_run).then(|| config.policy.pattern.clone()))
+/// What the kernel announces, and the resync that is the net below it.
+pub(super) struct Links {
+    pub(super) netlink: Netlink,
+    resync_interval: Duration,
+    next_resync: Instant,
+    /// `conf.all.forwarding`.
+    host_forwarding: bool,
+    /// `--send raw` needs a neighbour entry for each interface.
+    needs_neighbours: bool,
 }
 
-impl Daemon {
-    /// The kernel announced changes, or has answered a question: a bounded part of that is taken in.
-    pub(super) fn on_links(&mut self) {
-        let now = clock::now();
-        if let Err(error) = self.netlink.work(BUDGET, now) {
-            self.resync_failed(&error, now);
-        }
-        while let Some(change) = self.netlink.poll_change() {
-            match change {
-                Change::Gone(index) => self.fleet.forget(index),
-                Change::Seen(interface) => {
-                    debug!(?interface, "an interface is new or has changed");
-                    self.fleet.reconcile(interface, now);
-                }
-                // Writing `conf.all.forwarding` flips every interface, and host and interfaces must be judged together. Its
-                // own announcement comes first, so that is done when all were looked at.
-                Change::HostForwarding(on) => {
-                    if mem::replace(&mut self.forwarding, on) != on {
-                        self.resync(now);
-                    }
-                }
-                Change::Looked { complete } => self.on_looked(complete, now),
-            }
-            self.carry_out();
+impl Links {
+    pub(super) fn new(netlink: Netlink, config: &Config, now: Instant) -> Self {
+        Self {
+            netlink,
+            resync_interval: config.resync_interval,
+            next_resync: now + config.resync_interval,
+            host_forwarding: true,
+            needs_neighbours: config.send == SendPath::Raw,
         }
     }
 
-    /// Begins a look at everything, beside which the loop goes on.
+    /// Returns when [`Self::is_due`] or [`Self::resync_is_due`] says so next.
+    pub(super) fn deadline(&self) -> Instant {
+        self.netlink.deadline().map_or(self.next_resync, |at| at.min(self.next_resync))
+    }
+
+    pub(super) fn is_due(&self, now: Instant) -> bool {
+        self.netlink.deadline().is_some_and(|at| at <= now)
+    }
+
+    pub(super) fn resync_is_due(&self, now: Instant) -> bool {
+        self.next_resync <= now
+    }
+
+    /// Takes in at most `budget` datagrams of announcements, or a piece of what was asked.
+    pub(super) fn work(&mut self, budget: usize, now: Instant) {
+        if let Err(error) = self.netlink.work(budget, now) {
+            self.failed(&error, now);
+        }
+    }
+
+    pub(super) fn poll_change(&mut self) -> Option<Change> {
+        let change = self.netlink.poll_change();
+        if let Some(Change::Seen(interface)) = &change {
+            debug!(?interface, "an interface is new or has changed");
+        }
+        change
+    }
+
+    /// Notes `conf.all.forwarding`; returns whether it has changed.
+    pub(super) const fn host_forwarding_changed(&mut self, on: bool) -> bool {
+        mem::replace(&mut self.host_forwarding, on) != on
+    }
+
+    /// Begins a resync.
     pub(super) fn resync(&mut self, now: Instant) {
-        self.next_resync = now + self.config.resync_interval;
-        self.look_for_foreign_routers();
-        self.hush.sweep(&self.fleet, now);
-        if let Some(drops) = self.outlet.socket_drops() {
-            self.drops.look(drops, now);
-        }
+        self.next_resync = now + self.resync_interval;
         if let Err(error) = self.netlink.survey() {
-            self.resync_failed(&error, now);
+            self.failed(&error, now);
         }
     }
 
-    fn on_looked(&mut self, complete: bool, now: Instant) {
-        self.next_resync = now + self.config.resync_interval;
-        if complete {
-            self.fleet.all_seen(now);
-            self.desk.tidy(&self.fleet);
-        } else {
-            // Links came and went during the listing, and one that it left out may never have been seen.
-            self.resync_soon(now);
-        }
+    /// A resync has ended. In one that is not complete, links came and went, and one that it left out may never have been
+    /// seen: another follows soon.
+    pub(super) fn resynced(&mut self, complete: bool, now: Instant) {
+        self.next_resync =
+            now + if complete { self.resync_interval } else { RETRY_RESYNC.min(self.resync_interval) };
         debug!(counts = ?self.netlink.counts(), complete, "looked at everything");
-        self.look_at_the_host();
-        heap::give_back();
     }
 
-    fn resync_failed(&mut self, error: &netlink::QueryError, now: Instant) {
+    /// Returns what eligibility has to know of the host.
+    pub(super) fn host(&self) -> Host {
+        let neighbour_limit = self.needs_neighbours.then(netlink::neighbour_limit).flatten();
+        Host { forwarding: self.host_forwarding, neighbour_limit }
+    }
+
+    fn failed(&mut self, error: &QueryError, now: Instant) {
         warn!(%error, "the kernel did not answer: keeping what is known, and looking at everything again");
-        self.resync_soon(now);
-    }
-
-    fn resync_soon(&mut self, now: Instant) {
         self.next_resync = self.next_resync.min(now + RETRY_RESYNC);
-    }
-
-    fn look_at_the_host(&mut self) {
-        let neighbour_limit = (self.config.send == SendPath::Raw).then(netlink::neighbour_limit).flatten();
-        let host = Host { forwarding: self.forwarding, neighbour_limit };
-        self.concerns.update(&host, &self.fleet);
     }
 }

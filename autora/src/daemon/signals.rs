@@ -1,4 +1,4 @@
-//! Signals: asked to stop, or to make room for a successor.
+//! Signals: asked to stop, or to make room for the next process.
 
 use std::io;
 
@@ -6,9 +6,18 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// The signals that the daemon listens to.
 pub(super) struct Signals {
-    pub(super) terminate: Signal,
-    pub(super) interrupt: Signal,
-    pub(super) hangup: Signal,
+    terminate: Signal,
+    interrupt: Signal,
+    hangup: Signal,
+}
+
+/// What a signal asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Request {
+    /// SIGTERM or SIGINT: end, and withdraw if that is wanted.
+    Stop,
+    /// SIGHUP: end, and leave everything to the next process.
+    Restart,
 }
 
 impl Signals {
@@ -18,5 +27,15 @@ impl Signals {
             interrupt: signal(SignalKind::interrupt())?,
             hangup: signal(SignalKind::hangup())?,
         })
+    }
+
+    /// Waits for the next one. Signals have no error of their own once they are registered: tokio documents that `recv`
+    /// always returns `Some`.
+    pub(super) async fn next(&mut self) -> Request {
+        tokio::select! {
+            _ = self.terminate.recv() => Request::Stop,
+            _ = self.interrupt.recv() => Request::Stop,
+            _ = self.hangup.recv() => Request::Restart,
+        }
     }
 }

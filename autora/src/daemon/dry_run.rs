@@ -9,58 +9,57 @@ use std::{
 
 use crate::{
     config::Config,
+    control::event::{Event, EventKind},
     engine::{
-        action::{Report, StateChange, Transmission},
+        action::{StateChange, Transmission},
         eligibility::{self, Service, Verdict},
         interface::Interface,
     },
     wire::{ALL_NODES, Hex, ipv6},
 };
 
-/// The dry run's side of the event loop.
+/// What a dry run shows.
 #[derive(Debug)]
-pub struct DryRun {
+pub(super) struct DryRun {
     out: io::Stdout,
     packet: Vec<u8>,
     /// The table of the beginning has said what there is to say.
     introducing: bool,
 }
 
-impl Default for DryRun {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
 impl DryRun {
-    /// One that writes to standard output.
-    #[must_use]
-    pub fn new() -> Self {
-        Self { out: io::stdout(), packet: Vec::new(), introducing: true }
-    }
-
-    /// The settings, and what they mean for every interface there is.
-    pub fn introduce(&mut self, config: &Config, interfaces: &[Interface]) {
-        self.write(&format!(
+    /// Shows the settings, and what they mean for every interface there is.
+    pub(super) fn new(config: &Config, interfaces: &[Interface]) -> Self {
+        let mut dry_run = Self { out: io::stdout(), packet: Vec::new(), introducing: true };
+        dry_run.write(&format!(
             "Dry run: nothing is sent. Interfaces matching {}, advertised every {} to {} s:\n\n{}\n\n",
             config.policy.pattern,
             config.parameters.min_interval.as_secs(),
             config.parameters.max_interval.as_secs(),
             table(config, interfaces),
         ));
+        dry_run
     }
 
-    /// From now on changes are reported.
-    pub fn introduced(&mut self) {
+    /// From now on changes are shown.
+    pub(super) const fn introduced(&mut self) {
         self.introducing = false;
     }
 
-    /// A change of state.
-    pub fn report(&mut self, report: &Report) {
-        if self.introducing {
-            return;
+    /// Shows a change of state, or an RA as it would leave.
+    pub(super) fn show(&mut self, event: &Event<'_>) {
+        let name = event.interface.map_or("", |interface| interface.name);
+        if let EventKind::Sent { transmission, next_in, .. } = event.kind {
+            self.show_ra(name, transmission, next_in);
+        } else if let EventKind::Changed(change) = event.kind
+            && !self.introducing
+        {
+            self.show_change(name, change);
         }
-        let what = match &report.change {
+    }
+
+    fn show_change(&mut self, name: &str, change: &StateChange) {
+        let what = match change {
             StateChange::Serving(service) | StateChange::Carrier(service) => sentence(service),
             StateChange::NotServing(reasons) => {
                 format!("would not be served: {}", join(reasons.iter().map(ToString::to_string)))
@@ -68,25 +67,21 @@ impl DryRun {
             StateChange::NoLongerMatching => "no longer matches".to_owned(),
             StateChange::Gone => "is gone".to_owned(),
         };
-        self.write(&format!("{} {what}\n", report.name));
+        self.write(&format!("{name} {what}\n"));
     }
 
-    /// An advertisement that would leave now, decoded and in hex, and when the next one is due.
-    pub fn show(&mut self, name: &str, send: &Transmission, next_in: Option<Duration>) {
-        ipv6::encode(&mut self.packet, send.source.get(), ALL_NODES, |out| send.advert.encode(out));
+    /// Decoded and in hex, and when the next one is due.
+    fn show_ra(&mut self, name: &str, transmission: &Transmission, next_in: Option<Duration>) {
+        let Transmission { source, cause, advert, .. } = transmission;
+        ipv6::encode(&mut self.packet, source.get(), ALL_NODES, |out| advert.encode(out));
         let next = next_in.map_or_else(String::new, |next| format!(", next in {:.1} s", next.as_secs_f32()));
-        let text = format!(
-            "\n{name} RA {} -> {ALL_NODES} ({}{next})\n{}{}\n",
-            send.source,
-            send.cause.name(),
-            send.advert,
-            Hex(&self.packet),
-        );
+        let (cause, hex) = (cause.name(), Hex(&self.packet));
+        let text = format!("\n{name} RA {source} -> {ALL_NODES} ({cause}{next})\n{advert}{hex}\n");
         self.write(&text);
     }
 
     fn write(&mut self, text: &str) {
-        // Nobody reads any more (`| head`): the daemon's own life does not hang on that.
+        // The reader may have gone (`| head`), which ends nothing.
         drop(self.out.write_all(text.as_bytes()).and_then(|()| self.out.flush()));
     }
 }

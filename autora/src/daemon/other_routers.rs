@@ -2,13 +2,14 @@
 //!
 //! It stops nothing: a guest must not be able to silence its host.
 
-use std::{collections::HashMap, time::Duration};
+use std::{collections::HashMap, mem, time::Duration};
 
 use tracing::warn;
 
-use super::live::Live;
+use super::backend::Backend;
 use crate::{
     addr::IfIndex,
+    control::event::InterfaceRef,
     engine::{Fleet, Instant, eligibility::Verdict},
     sys::filter::{ForeignRouter, Reason},
 };
@@ -18,7 +19,7 @@ const WARN_INTERVAL: Duration = Duration::from_secs(3_600);
 
 /// What is known of other routers.
 #[derive(Debug, Default)]
-pub(super) struct ForeignRouters {
+pub(super) struct OtherRouters {
     /// How many of their advertisements the filter had counted when it was last looked at.
     counted: u64,
     /// The interfaces where there are some.
@@ -31,42 +32,43 @@ struct Known {
     warned: Instant,
 }
 
-impl ForeignRouters {
-    /// Looks at what the filter recorded, but only where the total says that there is news.
-    pub(super) fn look(&mut self, live: &Live, fleet: &Fleet, now: Instant) {
-        let counted = live.totals().get(Reason::ForeignAdvertisement);
-        if counted == self.counted {
-            return;
+impl OtherRouters {
+    /// Returns the other routers to warn of. Reads what the filter recorded only where its total has changed.
+    pub(super) fn look<'f>(
+        &mut self,
+        backend: &Backend,
+        fleet: &'f Fleet,
+        now: Instant,
+    ) -> Vec<(InterfaceRef<'f>, ForeignRouter)> {
+        let Some(filter) = backend.filter() else { return Vec::new() };
+        let counted = backend.packets().get(Reason::ForeignAdvertisement);
+        if mem::replace(&mut self.counted, counted) == counted {
+            return Vec::new();
         }
-        self.counted = counted;
-        let mut before = std::mem::take(&mut self.known);
-        for (index, router) in live.foreign_routers() {
+        let routers = filter.foreign_routers().unwrap_or_else(|error| {
+            warn!(%error, "what the filter saw of other routers cannot be read");
+            Vec::new()
+        });
+        let mut before = mem::take(&mut self.known);
+        let mut to_warn_of = Vec::new();
+        for (index, router) in routers {
             let Some((interface, Verdict::Serve(_))) = fleet.verdict_of(index) else { continue };
             let warned = match before.remove(&index) {
                 Some(known) if !deserves_warning(&known, &router, now) => known.warned,
                 Some(_) | None => {
-                    warn(index, &interface.name, &router);
+                    to_warn_of.push((InterfaceRef { index, name: &interface.name }, router));
                     now
                 }
             };
             self.known.insert(index, Known { seen: router.seen, warned });
         }
+        to_warn_of
     }
 }
 
 /// Whether there is a new advertisement, and the last warning is long enough ago.
 fn deserves_warning(known: &Known, router: &ForeignRouter, now: Instant) -> bool {
     router.seen > known.seen && now.saturating_since(known.warned) >= WARN_INTERVAL
-}
-
-fn warn(index: IfIndex, name: &str, router: &ForeignRouter) {
-    warn!(
-        interface = %name,
-        ifindex = index.get(),
-        source = %router.source,
-        router_lifetime = router.router_lifetime.as_secs(),
-        "another router advertises here: a guest, or a second RA daemon; this one goes on"
-    );
 }
 
 #[cfg(test)]

@@ -1,5 +1,5 @@
-//! No interface fills the log: a guest that lets its carrier flap, or makes sending fail again and again, gets a handful
-//! of lines, then one every few seconds, and one that says how many there were beside these.
+//! Limits the log lines about each interface: a guest that lets its carrier flap, or makes sending fail again and again, causes
+//! a handful of lines, then one every few seconds, and one that says how many were held back.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -22,7 +22,7 @@ const REFILL: Duration = Duration::from_secs(6);
 /// A bucket of tokens for each interface that was told of lately; a line costs one. Nothing is due at any time: a bucket
 /// is a point in time, at which it will be full again.
 #[derive(Debug, Default)]
-pub(super) struct Hush {
+pub(super) struct LogLimiter {
     buckets: HashMap<IfIndex, Bucket>,
     /// All lines that were held back.
     total: u64,
@@ -34,37 +34,32 @@ struct Bucket {
     held: u64,
 }
 
-impl Hush {
+impl LogLimiter {
     /// Whether a line about the interface may be written now. If so, and some were held back before it, says that first.
     pub(super) fn admits(&mut self, index: IfIndex, fleet: &Fleet, now: Instant) -> bool {
         match self.take(index, now) {
             Some(0) => true,
             Some(held) => {
-                say(index, held, fleet);
+                log_held_back(index, held, fleet);
                 true
             }
             None => false,
         }
     }
 
-    /// The lines of the start are as many as there are interfaces, and count for nothing.
-    pub(super) fn begin(&mut self) {
-        *self = Self::default();
-    }
-
-    /// Once in a while: says what was held back where nothing more came, and forgets the buckets that are full.
+    /// Logs, once in a while, what was held back where nothing more came, and forgets the buckets that are full.
     pub(super) fn sweep(&mut self, fleet: &Fleet, now: Instant) {
         for (index, held) in self.settle(now) {
-            say(index, held, fleet);
+            log_held_back(index, held, fleet);
         }
     }
 
-    /// The interface is gone: says what was held back. That it is gone is always written, as no guest can bring it about,
-    /// and whoever gets its index next begins afresh.
+    /// Logs what was held back of an interface that is gone. That it is gone is always logged, as no guest can bring it about,
+    /// and the interface that gets its index next begins afresh.
     pub(super) fn gone(&mut self, index: IfIndex, fleet: &Fleet) {
         match self.forget(index) {
             0 => {}
-            held => say(index, held, fleet),
+            held => log_held_back(index, held, fleet),
         }
     }
 
@@ -114,8 +109,8 @@ impl Bucket {
     }
 }
 
-/// With what became of the interface: that may have been in a line that nobody saw.
-fn say(index: IfIndex, held_back: u64, fleet: &Fleet) {
+/// Logs the interface's state as well: it may have changed in a line that was held back.
+fn log_held_back(index: IfIndex, held_back: u64, fleet: &Fleet) {
     let (name, state) = match fleet.verdict_of(index) {
         Some((interface, verdict)) => (interface.name.as_str(), state(verdict)),
         None => ("", "gone"),
@@ -146,9 +141,9 @@ mod tests {
 
     #[test]
     fn a_burst_then_one_every_few_seconds_which_says_how_many_were_held_back() {
-        let mut hush = Hush::default();
+        let mut limiter = LogLimiter::default();
         for line in 0..10 {
-            assert_eq!(hush.take(interface(1), at(0)), Some(0), "line {line}");
+            assert_eq!(limiter.take(interface(1), at(0)), Some(0), "line {line}");
         }
         for (seconds, expected) in [
             (0, None),
@@ -161,53 +156,55 @@ mod tests {
             // A quiet minute, and everything is as at the beginning.
             (80, Some(0)),
         ] {
-            assert_eq!(hush.take(interface(1), at(seconds)), expected, "at {seconds} s");
+            assert_eq!(limiter.take(interface(1), at(seconds)), expected, "at {seconds} s");
         }
         for line in 1..10 {
-            assert_eq!(hush.take(interface(1), at(80)), Some(0), "line {line}");
+            assert_eq!(limiter.take(interface(1), at(80)), Some(0), "line {line}");
         }
-        assert_eq!(hush.take(interface(1), at(80)), None);
-        assert_eq!(hush.total(), 6);
+        assert_eq!(limiter.take(interface(1), at(80)), None);
+        assert_eq!(limiter.total(), 6);
     }
 
     #[test]
     fn a_flood_costs_a_bounded_number_of_lines() {
-        let mut hush = Hush::default();
+        let mut limiter = LogLimiter::default();
         let hour = 3_600_u32;
         // A hundred lines a second, for an hour.
-        let written = (0..hour)
-            .map(|second| (0..100).filter(|_| hush.take(interface(1), at(second.into())).is_some()).count());
+        let written = (0..hour).map(|second| {
+            (0..100).filter(|_| limiter.take(interface(1), at(second.into())).is_some()).count()
+        });
         assert_eq!(written.sum::<usize>(), 10 + 600 - 1);
     }
 
     #[test]
-    fn one_interface_hushes_no_other() {
-        let mut hush = Hush::default();
-        let written =
-            |hush: &mut Hush, index| (0..30).filter(|_| hush.take(interface(index), at(0)).is_some()).count();
-        assert_eq!((written(&mut hush, 1), written(&mut hush, 2)), (10, 10));
+    fn one_interface_limits_no_other() {
+        let mut limiter = LogLimiter::default();
+        let written = |limiter: &mut LogLimiter, index| {
+            (0..30).filter(|_| limiter.take(interface(index), at(0)).is_some()).count()
+        };
+        assert_eq!((written(&mut limiter, 1), written(&mut limiter, 2)), (10, 10));
     }
 
     #[test]
     fn who_gets_an_index_next_begins_afresh() {
-        let mut hush = Hush::default();
-        while hush.take(interface(1), at(0)).is_some() {}
-        assert_eq!(hush.take(interface(1), at(0)), None);
-        assert_eq!(hush.forget(interface(1)), 2);
-        assert_eq!(hush.take(interface(1), at(0)), Some(0));
+        let mut limiter = LogLimiter::default();
+        while limiter.take(interface(1), at(0)).is_some() {}
+        assert_eq!(limiter.take(interface(1), at(0)), None);
+        assert_eq!(limiter.forget(interface(1)), 2);
+        assert_eq!(limiter.take(interface(1), at(0)), Some(0));
     }
 
     #[test]
     fn what_was_held_back_is_told_in_time_and_full_buckets_are_forgotten() {
-        let mut hush = Hush::default();
+        let mut limiter = LogLimiter::default();
         for _ in 0..15 {
-            hush.take(interface(1), at(0));
+            limiter.take(interface(1), at(0));
         }
-        hush.take(interface(2), at(0));
-        assert_eq!(hush.settle(at(5)), [], "still empty");
-        assert_eq!(hush.settle(at(7)), [(interface(1), 5)]);
-        assert_eq!(hush.buckets.len(), 1, "the other was full");
-        assert_eq!(hush.settle(at(80)), []);
-        assert!(hush.buckets.is_empty());
+        limiter.take(interface(2), at(0));
+        assert_eq!(limiter.settle(at(5)), [], "still empty");
+        assert_eq!(limiter.settle(at(7)), [(interface(1), 5)]);
+        assert_eq!(limiter.buckets.len(), 1, "the other was full");
+        assert_eq!(limiter.settle(at(80)), []);
+        assert!(limiter.buckets.is_empty());
     }
 }

@@ -1,4 +1,4 @@
-//! Keeping the fleet's memory for a successor: each change of it a little later, and never an advertisement.
+//! Saves what the next process has to know: each change of it a little later, and never because of an RA.
 
 use std::{collections::BTreeSet, io, mem, path::Path, time::Duration};
 
@@ -23,9 +23,9 @@ const GATHER: Duration = Duration::from_millis(250);
 /// Time to the next try after one that failed; it writes everything, however much has changed meanwhile.
 const RETRY: Duration = Duration::from_secs(30);
 
-/// Keeps the memory, as long as there is a place for it.
+/// Saves the fleet's state, where there is a place for it.
 #[derive(Debug)]
-pub(super) struct Keeper {
+pub(super) struct StateSaver {
     file: Option<StateFile>,
     /// Interfaces of which something new is to be saved.
     changed: BTreeSet<IfIndex>,
@@ -35,14 +35,14 @@ pub(super) struct Keeper {
     failures: u64,
 }
 
-impl Keeper {
-    /// One that keeps nothing.
-    pub(super) const fn forgetful() -> Self {
+impl StateSaver {
+    /// Returns one that saves nothing.
+    pub(super) const fn disabled() -> Self {
         Self { file: None, changed: BTreeSet::new(), due: None, failing: false, failures: 0 }
     }
 
-    /// Hands the memory of a former daemon to `fleet`. From here on it counts as unclean, also if this daemon dies
-    /// before it has changed anything: so that is written before the first advertisement can leave.
+    /// Hands the saved state of the previous process to `fleet`. From here on it counts as unclean, also if this process dies
+    /// before it has changed anything: so that is written before the first RA can leave.
     pub(super) fn open(directory: &Path, fleet: &mut Fleet, now: Instant) -> Self {
         let file = match StateFile::open(directory) {
             Ok(file) => file,
@@ -52,19 +52,19 @@ impl Keeper {
                     "nothing will survive a restart: RAs may then come within 3 s of the last, and a prefix that \
                      changes meanwhile is not taken back; see --runtime-directory"
                 );
-                return Self { failures: 1, ..Self::forgetful() };
+                return Self { failures: 1, ..Self::disabled() };
             }
         };
         restore(&file, fleet, now);
-        let mut keeper = Self { file: Some(file), ..Self::forgetful() };
-        keeper.save_all(fleet.saved_state(now), now);
-        if keeper.failing
-            && let Some(file) = &mut keeper.file
+        let mut saver = Self { file: Some(file), ..Self::disabled() };
+        saver.save_all(fleet.saved_state(now), now);
+        if saver.failing
+            && let Some(file) = &mut saver.file
         {
             // What is there says more than can be vouched for.
             _ = file.remove();
         }
-        keeper
+        saver
     }
 
     /// Notes whether there is something to save, and saves what is due.
@@ -82,17 +82,17 @@ impl Keeper {
         }
     }
 
-    /// When [`Keeper::attend`] has something to do.
+    /// When [`StateSaver::attend`] has something to do.
     pub(super) const fn deadline(&self) -> Option<Instant> {
         self.due
     }
 
-    /// How often the memory could not be saved; once and for all, where there is no place for it.
+    /// Returns how often the state could not be saved; once and for all, where there is no place for it.
     pub(super) const fn failures(&self) -> u64 {
         self.failures
     }
 
-    /// The daemon ends in good order, and has sent its last advertisement.
+    /// Saves everything at a clean end, after the last RA.
     pub(super) fn close(&mut self, fleet: &Fleet, now: Instant) {
         self.save_all(fleet.final_state(now), now);
     }

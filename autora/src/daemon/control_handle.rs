@@ -1,0 +1,121 @@
+//! The loop's end of the control socket: answers queries and publishes events. Each answer costs a turn a fraction of a
+//! millisecond, however many interfaces there are.
+
+use std::collections::HashMap;
+
+use super::backend::Backend;
+use crate::{
+    addr::IfIndex,
+    config::Config,
+    control::{
+        Control, DaemonInfo,
+        event::{Event, EventKind},
+        model,
+        query::{Detail, Overview, Query, Row},
+    },
+    engine::{Fleet, counts::RaCounts, fleet::View},
+    sys::{clock, control_socket::Listeners, filter::Filter, netlink, process_stats::ProcessStats},
+};
+
+/// What answers are made from.
+pub(super) struct Sources<'a> {
+    pub(super) fleet: &'a Fleet,
+    pub(super) backend: &'a Backend,
+    pub(super) ras: RaCounts,
+    pub(super) netlink: netlink::Counts,
+    pub(super) state_save_failures: u64,
+}
+
+/// The loop's end of the control socket, and what has to be kept for it alone.
+#[derive(Debug)]
+pub(super) struct ControlHandle {
+    control: Control,
+    /// What the kernel said last where sending fails.
+    errors: HashMap<IfIndex, i32>,
+}
+
+impl ControlHandle {
+    /// Returns one without a socket.
+    pub(super) fn closed() -> Self {
+        Self { control: Control::none(), errors: HashMap::new() }
+    }
+
+    /// Starts the control thread, if there is a socket for it.
+    pub(super) fn open(listeners: Listeners, info: DaemonInfo) -> Self {
+        Self { control: Control::start(listeners, info), ..Self::closed() }
+    }
+
+    pub(super) async fn next_query(&mut self) -> Query {
+        self.control.next_query().await
+    }
+
+    /// Answers; a client that has stopped waiting misses nothing.
+    pub(super) fn answer(&self, query: Query, sources: &Sources<'_>) {
+        let fleet = sources.fleet;
+        match query {
+            Query::Overview(reply) => drop(reply.send(overview(sources))),
+            Query::Indices(reply) => drop(reply.send(fleet.indices().collect())),
+            Query::Rows { indices, detail, reply } => {
+                let views = indices.into_iter().filter_map(|index| fleet.view(index));
+                drop(reply.send(views.map(|view| self.row(&view, detail, sources.backend)).collect()));
+            }
+            Query::Named(name, reply) => {
+                let view = fleet.view_named(&name);
+                drop(reply.send(view.map(|view| self.row(&view, Detail::Full, sources.backend))));
+            }
+        }
+    }
+
+    fn row(&self, view: &View<'_>, detail: Detail, backend: &Backend) -> Row {
+        let index = view.interface.index;
+        let packets = match detail {
+            Detail::Full => backend.filter().and_then(|filter| filter.interface_stats(index).ok().flatten()),
+            Detail::Brief => None,
+        };
+        Row { error: self.errors.get(&index).copied(), packets, ..Row::new(view) }
+    }
+
+    /// Publishes `event` to the clients that listen, and keeps what sending failed with.
+    pub(super) fn publish(&mut self, event: &Event<'_>) {
+        if let EventKind::Sent { transmission, .. } = event.kind {
+            self.errors.remove(&transmission.index);
+        } else if let EventKind::SendFailed { transmission, error, .. } = event.kind {
+            self.errors.extend(error.raw_os_error().map(|code| (transmission.index, code)));
+        }
+        self.control.events.publish(event);
+    }
+
+    /// Forgets what concerns interfaces that are gone.
+    pub(super) fn tidy(&mut self, fleet: &Fleet) {
+        self.errors.retain(|&index, _| fleet.schedule_of(index).is_some());
+    }
+
+    pub(super) fn close(&mut self) {
+        self.control.close();
+    }
+}
+
+/// Returns what clients are told of this daemon. Opens files.
+pub(super) fn info(config: &Config, backend: &Backend) -> DaemonInfo {
+    let program_id = backend.filter().and_then(Filter::program_id);
+    DaemonInfo {
+        started: clock::now(),
+        pattern: config.policy.pattern.clone(),
+        parameters: config.parameters,
+        send: config.send.to_string(),
+        filter: model::Filter { mode: backend.filter_name().into(), program_id },
+        metrics_per_interface: config.control.metrics_per_interface,
+        process_stats: ProcessStats::open(),
+    }
+}
+
+fn overview(sources: &Sources<'_>) -> Overview {
+    Overview {
+        ras: sources.ras,
+        resyncs: sources.netlink.surveys.into(),
+        overruns: sources.netlink.overruns,
+        state_save_failures: sources.state_save_failures,
+        packets: sources.backend.packets(),
+        socket_drops: sources.backend.socket_drops(),
+    }
+}

@@ -1,0 +1,337 @@
+//! The event loop: a closed set of wake-ups in, the fleet's actions out.
+
+use std::{io, time::Duration};
+
+use rand::rngs::StdRng;
+
+use super::{
+    backend::Backend,
+    control_handle::Sources,
+    links::Links,
+    log,
+    observe::Observer,
+    signals::{Request, Signals},
+    state_saver::StateSaver,
+};
+use crate::{
+    addr::IfIndex,
+    control::{
+        event::{Event, EventKind, InterfaceRef, StopKind},
+        query::Query,
+    },
+    engine::{
+        Fleet, Instant,
+        action::{Action, Report, Transmission},
+        rfc4861::MIN_DELAY_BETWEEN_RAS,
+    },
+    sys::{
+        clock::{self, Timer},
+        filter::Filter,
+        heap,
+        netlink::Change,
+        service_manager::ServiceNotifier,
+    },
+};
+
+/// How many datagrams one turn of the loop takes from a socket before the others have their turn: a storm on one side
+/// delays the other by a millisecond or two, not more.
+const BUDGET: usize = 32;
+
+/// How much longer than the 3 s floor a stop waits for its final RAs.
+const STOP_SLACK: Duration = Duration::from_millis(200);
+
+/// `AsyncFd::readable` registers nothing, so it makes no system call that could fail: its one error is that the runtime's I/O
+/// driver has shut down ([`Registration::readiness`](https://docs.rs/tokio/1.54.1/src/tokio/runtime/io/registration.rs.html)).
+const RUNTIME_LIVES: &str = "the runtime outlives the future that it blocks on";
+
+/// Everything that the loop works with.
+pub(super) struct EventLoop {
+    pub(super) fleet: Fleet,
+    pub(super) links: Links,
+    pub(super) backend: Backend,
+    pub(super) timer: Timer,
+    pub(super) signals: Signals,
+    pub(super) rng: StdRng,
+    pub(super) observer: Observer,
+    pub(super) state_saver: StateSaver,
+    pub(super) notifier: ServiceNotifier,
+    pub(super) heartbeat_interval: Option<Duration>,
+    pub(super) next_heartbeat: Option<Instant>,
+    /// A stop sends final RAs.
+    pub(super) withdraws: bool,
+    pub(super) run_state: RunState,
+}
+
+/// How far the daemon is from its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum RunState {
+    /// No signal has come yet.
+    Running,
+    /// Final RAs are on their way; what has not left by then stays.
+    Stopping {
+        /// The end at the latest.
+        until: Instant,
+    },
+    /// This turn is the last.
+    Done,
+}
+
+/// What wakes the loop.
+enum WakeUp {
+    /// The kernel announced changes, or has answered a question about them.
+    Links,
+    /// Solicitations came in.
+    Solicitations,
+    /// A deadline has come.
+    Deadline,
+    /// A client of the control socket asks.
+    Query(Query),
+    /// A signal came.
+    Signal(Request),
+}
+
+impl EventLoop {
+    /// Runs until a signal ends it, and nothing else does.
+    pub(super) async fn run(mut self) {
+        while self.run_state != RunState::Done {
+            self.turn().await;
+            // A source that is always ready must not keep the runtime from looking at the others.
+            tokio::task::yield_now().await;
+        }
+        self.state_saver.close(&self.fleet, clock::now());
+        self.observer.close();
+    }
+
+    async fn turn(&mut self) {
+        self.timer.arm(self.next_deadline());
+        match self.next_wake_up().await {
+            WakeUp::Links => self.on_links(),
+            WakeUp::Solicitations => self.on_solicitations(),
+            WakeUp::Deadline => {}
+            WakeUp::Query(query) => self.on_query(query),
+            WakeUp::Signal(request) => self.on_signal(request),
+        }
+        self.on_time();
+        self.act();
+        self.state_saver.attend(&mut self.fleet, clock::now());
+        self.notifier.attend(clock::now(), || self.fleet.counts().to_string());
+        self.end_if_withdrawn();
+    }
+
+    async fn next_wake_up(&mut self) -> WakeUp {
+        let busy = self.links.netlink.is_busy();
+        tokio::select! {
+            request = self.signals.next() => WakeUp::Signal(request),
+            result = self.timer.fired() => result.map(|()| WakeUp::Deadline).expect(RUNTIME_LIVES),
+            result = self.backend.readable() => result.map(|()| WakeUp::Solicitations).expect(RUNTIME_LIVES),
+            result = self.links.netlink.readable() => result.map(|()| WakeUp::Links).expect(RUNTIME_LIVES),
+            query = self.observer.control.next_query() => WakeUp::Query(query),
+            () = tokio::task::yield_now(), if busy => WakeUp::Links,
+        }
+    }
+
+    fn next_deadline(&self) -> Instant {
+        let stop = match self.run_state {
+            RunState::Stopping { until } => Some(until),
+            RunState::Running | RunState::Done => None,
+        };
+        [
+            self.fleet.next_deadline(),
+            self.next_heartbeat,
+            self.state_saver.deadline(),
+            self.notifier.deadline(),
+            stop,
+        ]
+        .into_iter()
+        .flatten()
+        .fold(self.links.deadline(), Instant::min)
+    }
+
+    /// Does what is due by the clock, in every turn: no source can keep it waiting.
+    fn on_time(&mut self) {
+        let now = clock::now();
+        if self.links.resync_is_due(now) {
+            self.resync(now);
+        }
+        if self.links.is_due(now) {
+            self.on_links();
+        }
+        if self.next_heartbeat.is_some_and(|at| at <= now) {
+            self.heartbeat(now);
+            self.next_heartbeat = self.heartbeat_interval.map(|interval| now + interval);
+        }
+    }
+
+    /// The kernel announced changes, or has answered a question: takes in a bounded part of that.
+    pub(super) fn on_links(&mut self) {
+        let now = clock::now();
+        self.links.work(BUDGET, now);
+        while let Some(change) = self.links.poll_change() {
+            match change {
+                Change::Gone(index) => self.fleet.forget(index),
+                Change::Seen(interface) => self.fleet.reconcile(interface, now),
+                // Writing `conf.all.forwarding` flips every interface, and host and interfaces must be judged together. Its
+                // own announcement comes first, so that is done when all were looked at.
+                Change::HostForwarding(on) => {
+                    if self.links.host_forwarding_changed(on) {
+                        self.resync(now);
+                    }
+                }
+                Change::Looked { complete } => self.on_resynced(complete, now),
+            }
+            self.carry_out();
+        }
+    }
+
+    /// Begins a resync, beside which the loop goes on.
+    fn resync(&mut self, now: Instant) {
+        self.observer.look_around(&self.backend, &self.fleet, now);
+        self.links.resync(now);
+    }
+
+    fn on_resynced(&mut self, complete: bool, now: Instant) {
+        self.links.resynced(complete, now);
+        if complete {
+            self.fleet.all_seen(now);
+        }
+        self.observer.resynced(&self.fleet, &self.links.host(), complete);
+        heap::give_back();
+    }
+
+    fn on_solicitations(&mut self) {
+        let now = clock::now();
+        let Backend::Kernel(kernel) = &mut self.backend else { return };
+        for solicitation in kernel.receive(BUDGET, now) {
+            self.observer.solicitations += 1;
+            let Some(answer) = self.fleet.on_solicit(solicitation.ifindex, now, &mut self.rng) else {
+                continue;
+            };
+            let answer_in = answer.due.saturating_since(now);
+            let kind = EventKind::Solicited { answer, answer_in };
+            let event = Event { interface: Some(interface(&self.fleet, solicitation.ifindex)), kind };
+            self.observer.observe(&event, &self.fleet, now);
+        }
+    }
+
+    fn on_query(&mut self, query: Query) {
+        let sources = Sources {
+            fleet: &self.fleet,
+            backend: &self.backend,
+            ras: self.observer.ras,
+            netlink: self.links.netlink.counts(),
+            state_save_failures: self.state_saver.failures(),
+        };
+        self.observer.control.answer(query, &sources);
+    }
+
+    fn on_signal(&mut self, request: Request) {
+        let now = clock::now();
+        let kind = match (request, self.run_state) {
+            (Request::Restart, _) => StopKind::Restart,
+            (Request::Stop, RunState::Running) if self.withdraws => StopKind::Withdraw,
+            (Request::Stop, RunState::Running | RunState::Stopping { .. } | RunState::Done) => {
+                StopKind::AtOnce
+            }
+        };
+        self.notifier.stopping();
+        self.observer.observe(&Event { interface: None, kind: EventKind::Stopping(kind) }, &self.fleet, now);
+        self.run_state = match kind {
+            StopKind::Withdraw => {
+                self.fleet.stop();
+                RunState::Stopping { until: now + MIN_DELAY_BETWEEN_RAS + STOP_SLACK }
+            }
+            StopKind::AtOnce | StopKind::Restart => RunState::Done,
+        };
+    }
+
+    fn end_if_withdrawn(&mut self) {
+        if let RunState::Stopping { until } = self.run_state
+            && (!self.fleet.owes_final_ras() || until <= clock::now())
+        {
+            self.run_state = RunState::Done;
+        }
+    }
+
+    /// Does what the fleet wants by now, and then, in every turn, what is due on the links.
+    fn act(&mut self) {
+        self.carry_out();
+        let now = clock::now();
+        while self.fleet.on_timeout(now) {
+            self.carry_out();
+        }
+    }
+
+    /// Does what the fleet wants, and tells it how that went.
+    fn carry_out(&mut self) {
+        while let Some(action) = self.fleet.poll_action() {
+            match action {
+                Action::Serve(index) => self.serve(index),
+                Action::Unserve(index) => self.update_map(index, Filter::unserve),
+                Action::ClearPending(index) => self.update_map(index, Filter::clear_pending),
+                Action::Send(transmission) => self.send(&transmission),
+                Action::Report(report) => self.report(&report),
+                Action::Fault(fault) => log::fault(fault),
+            }
+        }
+    }
+
+    fn serve(&mut self, index: IfIndex) {
+        let Some(filter) = self.backend.filter_mut() else { return };
+        if let Err(error) = filter.serve(index) {
+            if self.observer.admits(index, &self.fleet, clock::now()) {
+                log::serve_failed(index, &error);
+            }
+            self.fleet.on_serve_failed(index);
+        }
+    }
+
+    /// Writes to the filter's map otherwise.
+    fn update_map(&mut self, index: IfIndex, update: impl FnOnce(&mut Filter, IfIndex) -> io::Result<()>) {
+        let Some(filter) = self.backend.filter_mut() else { return };
+        if let Err(error) = update(filter, index)
+            && self.observer.admits(index, &self.fleet, clock::now())
+        {
+            log::map_write_failed(index, &error);
+        }
+    }
+
+    fn report(&mut self, report: &Report) {
+        self.notifier.touch();
+        let interface = InterfaceRef { index: report.index, name: &report.name };
+        let event = Event { interface: Some(interface), kind: EventKind::Changed(&report.change) };
+        self.observer.observe(&event, &self.fleet, clock::now());
+    }
+
+    fn send(&mut self, transmission: &Transmission) {
+        let result = self.backend.send(transmission);
+        let (index, now) = (transmission.index, clock::now());
+        let kind = match &result {
+            Ok(()) => {
+                let failed_before = self.fleet.on_sent(index, now, &mut self.rng);
+                let next = self.fleet.schedule_of(index).and_then(|(_, next)| next);
+                let next_in = next.map(|next| next.saturating_since(now));
+                EventKind::Sent { transmission, next_in, failed_before }
+            }
+            Err(error) => {
+                let failures = self.fleet.on_send_failed(index, now);
+                EventKind::SendFailed { transmission, error, failures }
+            }
+        };
+        self.observer.observe(
+            &Event { interface: Some(interface(&self.fleet, index)), kind },
+            &self.fleet,
+            now,
+        );
+    }
+
+    fn heartbeat(&mut self, now: Instant) {
+        let (netlink, dropped) = (self.links.netlink.counts(), self.notifier.dropped());
+        self.observer.heartbeat(&self.backend, &self.fleet, netlink, dropped, now);
+    }
+}
+
+/// Names the interface as it was last seen; not at all if its final RA was the last that was known of it.
+fn interface(fleet: &Fleet, index: IfIndex) -> InterfaceRef<'_> {
+    let (name, _) = fleet.schedule_of(index).unwrap_or_default();
+    InterfaceRef { index, name }
+}

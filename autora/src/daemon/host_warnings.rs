@@ -1,0 +1,51 @@
+//! Conditions of the whole host that are worth one warning each when they begin.
+
+use std::mem;
+
+use tracing::warn;
+
+use crate::engine::{
+    Fleet,
+    eligibility::{self, Verdict},
+    interface::Host,
+};
+
+/// The conditions that were warned of and still hold.
+#[derive(Debug, Default)]
+pub(super) struct HostWarnings {
+    not_forwarding: bool,
+    neighbour_table_small: bool,
+}
+
+impl HostWarnings {
+    pub(super) fn update(&mut self, host: &Host, fleet: &Fleet) {
+        let services = || {
+            fleet.verdicts().filter_map(|(_, verdict)| match verdict {
+                Verdict::Serve(service) => Some(service),
+                Verdict::Refuse(_) | Verdict::Ignore => None,
+            })
+        };
+        let leads_nowhere = services().any(|service| service.leads_nowhere(host));
+        if begins(&mut self.not_forwarding, leads_nowhere) {
+            warn!(
+                "net.ipv6.conf.all.forwarding is 0: guests get a default route, and this host drops what they send; \
+                 set it to 1"
+            );
+        }
+        let served = services().count();
+        let small = eligibility::too_few_neighbours(host, served);
+        if begins(&mut self.neighbour_table_small, small) {
+            warn!(
+                gc_thresh3 = host.neighbour_limit,
+                served,
+                "the neighbour table is smaller than --send raw needs: some RAs will fail with EINVAL; raise \
+                 net.ipv6.neigh.default.gc_thresh3 or use --send packet"
+            );
+        }
+    }
+}
+
+/// Notes whether a condition holds; returns whether that has just begun.
+const fn begins(noted: &mut bool, holds: bool) -> bool {
+    !mem::replace(noted, holds) && holds
+}

@@ -1,0 +1,131 @@
+//! From the settings to an event loop that runs: opens everything, gives up what that took, and reads every interface.
+
+use std::{io, path::Path};
+
+use rand::{SeedableRng, rngs::StdRng};
+use tracing::warn;
+
+use super::{
+    backend::Backend,
+    control_handle::{self, ControlHandle},
+    event_loop::{EventLoop, RunState},
+    links::Links,
+    log,
+    observe::{Observer, Output},
+    signals::Signals,
+    start_error::StartError,
+    state_saver::StateSaver,
+};
+use crate::{
+    config::{Config, ControlConfig},
+    engine::Fleet,
+    settings::OnExit,
+    sys::{
+        clock::{self, Timer},
+        control_socket::Listeners,
+        heap,
+        netlink::Netlink,
+        program,
+        sandbox::{self, Places, SandboxError, Support},
+        service_manager::ServiceNotifier,
+    },
+};
+
+/// Runs until a signal asks to stop.
+///
+/// # Errors
+///
+/// A [`StartError`] when it cannot start. Once it runs, nothing ends it but a signal.
+pub async fn run(config: Config) -> Result<(), StartError> {
+    let mut event_loop = open(&config)?;
+    begin(&mut event_loop, &config);
+    event_loop.run().await;
+    Ok(())
+}
+
+/// Opens everything, confines the process, and only then reads the interfaces.
+fn open(config: &Config) -> Result<EventLoop, StartError> {
+    // Signals first: one that comes while everything opens is not lost.
+    let signals = Signals::new()?;
+    // Before the capabilities are given up: CAP_NET_ADMIN, where it is there, makes room for more announcements.
+    // A dry run shows every interface, and a daemon keeps those alone that may be served.
+    let mut netlink = Netlink::open((!config.dry_run).then(|| config.policy.pattern.clone()))?;
+    let listeners = (!config.dry_run).then(|| listen(&config.control));
+    let mut backend = Backend::open(config)?;
+    let now = clock::now();
+    let (timer, notifier) = (Timer::new()?, ServiceNotifier::open(now));
+    let rng = StdRng::try_from_rng(&mut rand::rngs::SysRng).map_err(io::Error::other)?;
+    let mut fleet =
+        Fleet::new(config.policy.clone(), config.parameters).with_link_options(config.link_options);
+    let state_saver = match backend {
+        Backend::Kernel(_) => StateSaver::open(&config.runtime_directory, &mut fleet, now),
+        Backend::DryRun => StateSaver::disabled(),
+    };
+    let control = match listeners {
+        Some(listeners) => confine(config, listeners, &mut backend)?,
+        None => ControlHandle::closed(),
+    };
+    let output = first_dump(&mut netlink, &fleet, config)?;
+    Ok(EventLoop {
+        links: Links::new(netlink, config, now),
+        observer: Observer::new(output, control),
+        heartbeat_interval: config.heartbeat_interval,
+        next_heartbeat: config.heartbeat_interval.map(|interval| now + interval),
+        withdraws: config.on_exit == OnExit::Withdraw && !config.dry_run,
+        run_state: RunState::Running,
+        signals,
+        backend,
+        timer,
+        notifier,
+        rng,
+        fleet,
+        state_saver,
+    })
+}
+
+fn listen(config: &ControlConfig) -> Listeners {
+    let ControlConfig { socket, group, metrics_listen, .. } = config;
+    Listeners::open(socket.as_deref(), group.as_deref(), *metrics_listen)
+}
+
+/// Confines the process and starts the control thread: files before it, since a thread has the confinement of the one that
+/// starts it, and system calls when every thread there will be has everything open.
+fn confine(
+    config: &Config,
+    listeners: Listeners,
+    backend: &mut Backend,
+) -> Result<ControlHandle, SandboxError> {
+    let info = control_handle::info(config, backend);
+    let socket = config.control.socket.as_deref().and_then(Path::parent);
+    if sandbox::confine_files(&Places { state: &config.runtime_directory, socket })? == Support::Missing {
+        warn!(
+            "this kernel has no Landlock (Linux 5.13, CONFIG_SECURITY_LANDLOCK): files are out of reach by their \
+             permissions alone"
+        );
+    }
+    let control = ControlHandle::open(listeners, info);
+    if sandbox::confine_calls()? == Support::Missing {
+        warn!("this kernel has no seccomp filters (CONFIG_SECCOMP_FILTER): every system call stays possible");
+    }
+    Ok(control)
+}
+
+/// Reads every interface; a dry run shows them.
+fn first_dump(netlink: &mut Netlink, fleet: &Fleet, config: &Config) -> Result<Output, StartError> {
+    let snapshot = netlink.dump()?;
+    let output = Output::new(config, &snapshot.interfaces);
+    netlink.follow(fleet.unseen());
+    netlink.adopt(snapshot, clock::now())?;
+    Ok(output)
+}
+
+/// Hands what was read to the fleet. What is due at once leaves in the loop's first turn.
+fn begin(event_loop: &mut EventLoop, config: &Config) {
+    event_loop.on_links();
+    event_loop.observer.begin();
+    heap::give_back();
+    program::forget_start();
+    let interfaces = event_loop.fleet.counts();
+    log::started(config, &event_loop.backend.filter_name(), interfaces);
+    event_loop.notifier.ready(interfaces.to_string(), clock::now());
+}
