@@ -6,6 +6,7 @@
 mod client;
 pub mod explain;
 pub mod monitor;
+mod natural;
 mod screen;
 pub mod serve;
 pub mod status;

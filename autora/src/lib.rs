@@ -8,6 +8,7 @@ pub mod commands;
 pub mod config;
 pub mod control;
 pub mod daemon;
+pub mod diagnosis;
 pub mod engine;
 pub mod error;
 pub mod logging;

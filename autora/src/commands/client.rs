@@ -5,9 +5,13 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use super::screen;
 use crate::{
     config::NO_SOCKET,
-    control::client::{Client, ClientError, encode},
+    control::{
+        client::{Client, ClientError, encode},
+        model::Reason,
+    },
     error::Failure,
 };
 
@@ -40,10 +44,15 @@ pub(super) fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Res
     runtime.map_err(|error| Failure::because(format!("cannot wait for the daemon: {error}")))?.block_on(work)
 }
 
-/// A path with these names, and whatever else, behind its question mark.
+/// Returns `path` with `parts` behind its question mark.
 pub(super) fn path_with(path: &str, parts: impl IntoIterator<Item = (&'static str, String)>) -> String {
     let parts: Vec<_> = parts.into_iter().map(|(key, value)| format!("{key}={}", encode(&value))).collect();
     if parts.is_empty() { path.to_owned() } else { format!("{path}?{}", parts.join("&")) }
+}
+
+/// Returns every reason as a sentence, with its stable name behind it.
+pub(super) fn sentences(reasons: &[Reason]) -> String {
+    screen::list(reasons.iter().map(|reason| format!("{} ({})", reason.text, reason.name)))
 }
 
 impl From<ClientError> for Failure {

@@ -1,20 +1,20 @@
 //! `autora explain`: why an interface is served or not, and what helps. It needs neither a daemon nor a privilege; a daemon that
 //! runs is asked for what only it knows.
 
-mod daemon;
 mod json;
 mod page;
+mod running;
 mod table;
 
 use std::process::ExitCode;
 
-use self::daemon::Daemon;
+use self::running::RunningDaemon;
 use super::{CommandResult, EXIT_NOT_SERVED, NETLINK_ADVICE, client::ControlSocketArg, screen};
 use crate::{
     config,
+    diagnosis::{self, Conclusion, Evidence, Explanation},
     engine::{
-        eligibility::{self, Policy, Verdict},
-        explanation::{self, Context, Explanation, State},
+        eligibility::{self, Policy, Service, Verdict},
         interface::{Host, Interface},
     },
     error::{self, EXIT_USAGE, Failure},
@@ -91,7 +91,7 @@ pub fn run(args: &ExplainArgs) -> CommandResult {
         (false, true) => table::render(&findings, screen::width()),
         (false, false) => page::render(&findings, screen::width()),
     };
-    screen::show(&shown)?;
+    _ = screen::show(&shown)?;
     Ok(if findings.all_served(args) { ExitCode::SUCCESS } else { ExitCode::from(EXIT_NOT_SERVED) })
 }
 
@@ -118,14 +118,14 @@ fn examine<'a>(args: &ExplainArgs, policy: Option<&'a Policy>, snapshot: &Snapsh
         None => false,
     };
     let served_raw = (args.send == SendPath::Raw).then(|| interfaces.iter().filter(served).count());
-    let running = Daemon::ask(&args.socket);
+    let running = RunningDaemon::ask(&args.socket);
     let explain = |interface: &Interface| {
         let master = interface.master.as_ref().map(|master| master.index);
         let master = interfaces.iter().find(|other| Some(other.index) == master);
         let daemon = running.as_ref().map(|running| running.knows(interface));
         let master = master.map(|master| master.name.as_str());
-        let context = Context { policy, host: &host, master, served_raw, daemon: daemon.as_ref() };
-        explanation::explain(interface, context)
+        let evidence = Evidence { policy, host: &host, master, served_raw, daemon: daemon.as_ref() };
+        diagnosis::explain(interface, evidence)
     };
     let mut findings = Findings { policy, host, interfaces: Vec::new(), missing: Vec::new() };
     if args.interfaces.is_empty() {
@@ -140,7 +140,7 @@ fn examine<'a>(args: &ExplainArgs, policy: Option<&'a Policy>, snapshot: &Snapsh
     findings
 }
 
-/// The names most like `name`, the likeliest first.
+/// Returns the names most like `name`, the likeliest first.
 fn similar(name: &str, interfaces: &[Interface]) -> Vec<String> {
     const ENOUGH: f64 = 0.7;
     let mut likely: Vec<_> = interfaces
@@ -153,14 +153,22 @@ fn similar(name: &str, interfaces: &[Interface]) -> Vec<String> {
 }
 
 impl Findings<'_> {
-    /// Whether the answer is yes. Nobody asks a mere list of everything for one.
+    /// Returns whether the answer is yes; a list of everything, matched with nothing, always is.
     fn all_served(&self, args: &ExplainArgs) -> bool {
         let asked = !args.interfaces.is_empty();
-        let mut wanted =
-            self.interfaces.iter().filter(|found| asked || found.state != State::Ignored).peekable();
+        let mut wanted = self
+            .interfaces
+            .iter()
+            .filter(|found| asked || found.conclusion != Conclusion::NoMatch)
+            .peekable();
         if !asked && self.policy.is_none() {
             return true;
         }
         self.missing.is_empty() && wanted.peek().is_some() && wanted.all(Explanation::is_served)
     }
+}
+
+/// Returns the source and the prefix, in words.
+fn how(service: &Service) -> String {
+    format!("from {} with {}", service.source, service.prefix)
 }

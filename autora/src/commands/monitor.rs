@@ -1,7 +1,6 @@
 //! `autora monitor`: what happens, as it happens.
 
 use std::{
-    io::{self, Write},
     process::ExitCode,
     time::{Duration, SystemTime},
 };
@@ -10,12 +9,12 @@ use anstyle::Style;
 
 use super::{
     CommandResult,
-    client::{ControlSocketArg, block_on, path_with},
+    client::{self, ControlSocketArg, block_on, path_with},
     screen,
 };
 use crate::{
-    control::model::{Counts, EventDetail, EventLine, Reason},
-    engine::explanation::shown,
+    control::model::{Counts, EventDetail, EventLine},
+    diagnosis::printable,
     error::Failure,
 };
 
@@ -58,23 +57,17 @@ pub fn run(args: &MonitorArgs) -> CommandResult {
         while let Some(line) = events.line().await? {
             let shown =
                 if args.json { Some(String::from_utf8_lossy(&line).into_owned()) } else { render(&line) };
-            match shown.map_or(Ok(()), |shown| print(&shown)) {
-                Ok(()) => {}
-                // Whoever closes a pipe has seen enough.
-                Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(ExitCode::SUCCESS),
-                Err(error) => {
-                    return Err(Failure::because(format!("cannot write to standard output: {error}")));
-                }
+            // Also what is not shown comes now and then, so that an idle link does not keep this going unread.
+            let reader = match shown {
+                Some(shown) => screen::show(&format!("{shown}\n"))?,
+                None => screen::check_reader(),
+            };
+            if reader.is_break() {
+                return Ok(ExitCode::SUCCESS);
             }
         }
         Err(Failure::because("the daemon has ended"))
     })
-}
-
-fn print(line: &str) -> io::Result<()> {
-    let mut out = anstream::stdout().lock();
-    writeln!(out, "{line}")?;
-    out.flush()
 }
 
 /// A line for people, if the event is for them.
@@ -84,7 +77,7 @@ fn render(line: &[u8]) -> Option<String> {
     let (style, text) = describe(&event.what)?;
     let at = Duration::try_from_secs_f64(event.time).unwrap_or_default();
     let at = humantime::format_rfc3339_millis(SystemTime::UNIX_EPOCH + at).to_string();
-    let name = event.interface.map_or_else(|| "-".to_owned(), |name| shown(&name));
+    let name = event.interface.map_or_else(|| "-".to_owned(), |name| printable(&name));
     Some(format!("{} {name:<15} {}", screen::styled(screen::FAINT, &at), screen::styled(style, &text)))
 }
 
@@ -95,7 +88,9 @@ fn describe(what: &EventDetail) -> Option<(Style, String)> {
         EventDetail::Alive => return None,
         EventDetail::Serving { source, prefix } => (screen::GOOD, format!("serving {prefix} from {source}")),
         EventDetail::Paused { .. } => (screen::ODD, "paused: no carrier".to_owned()),
-        EventDetail::Refused { reasons } => (screen::BAD, format!("not serving: {}", sentences(reasons))),
+        EventDetail::Refused { reasons } => {
+            (screen::BAD, format!("not serving: {}", client::sentences(reasons)))
+        }
         EventDetail::NoLongerMatching => (screen::ODD, "no longer matches".to_owned()),
         EventDetail::Gone => (screen::ODD, "gone".to_owned()),
         EventDetail::RaSent { cause, next_in_s, .. } => {
@@ -117,12 +112,6 @@ fn describe(what: &EventDetail) -> Option<(Style, String)> {
     })
 }
 
-fn sentences(reasons: &[Reason]) -> String {
-    let sentences: Vec<_> =
-        reasons.iter().map(|reason| format!("{} ({})", reason.text, reason.name)).collect();
-    sentences.join(", ")
-}
-
 pub(super) fn counts(counts: &Counts) -> String {
-    counts.iter().map(|(reason, count)| format!("{count} {reason}")).collect::<Vec<_>>().join(", ")
+    screen::list(counts.iter().map(|(reason, count)| format!("{count} {reason}")))
 }

@@ -1,8 +1,14 @@
 //! What commands show on standard output: colours where a terminal wants them, lines that fit where one is known.
 
-use std::io::{self, ErrorKind, Write};
+use std::{
+    fmt::Display,
+    io::{self, ErrorKind, Write},
+    ops::ControlFlow,
+    os::fd::{AsFd, BorrowedFd},
+};
 
 use anstyle::{AnsiColor, Style};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use crate::error::Failure;
 
@@ -17,29 +23,46 @@ pub(super) const TITLE: Style = Style::new().bold();
 /// What to read last.
 pub(super) const FAINT: Style = Style::new().dimmed();
 
-/// Writes `text`. Its colours only reach a terminal, and none that NO_COLOR asks to be spared. A reader that goes away
-/// has seen enough.
-pub(super) fn show(text: &str) -> Result<(), Failure> {
+/// Writes `text`. Its colours only reach a terminal, and none that NO_COLOR asks to be spared. Where the reader has gone
+/// away (`| head`) that is no failure, but [`ControlFlow::Break`]: what goes on and on has to end.
+pub(super) fn show(text: &str) -> Result<ControlFlow<()>, Failure> {
     let mut out = anstream::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-            Err(Failure::because(format!("cannot write to standard output: {error}")))
-        }
-        Ok(()) | Err(_) => Ok(()),
+        Ok(()) => Ok(ControlFlow::Continue(())),
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(ControlFlow::Break(())),
+        Err(error) => Err(Failure::because(format!("cannot write to standard output: {error}"))),
     }
 }
 
-/// How many columns there are; without end where no terminal is, so that a line stays one for `grep`.
+/// Returns [`ControlFlow::Break`] where the reader of standard output has gone away, without writing anything.
+pub(super) fn check_reader() -> ControlFlow<()> {
+    check_reader_of(io::stdout().as_fd())
+}
+
+/// A pipe without a reader polls as an error, see `poll(2)`. What cannot be polled shows with the next write.
+fn check_reader_of(fd: BorrowedFd<'_>) -> ControlFlow<()> {
+    let mut fds = [PollFd::new(fd, PollFlags::empty())];
+    let polled = poll(&mut fds, PollTimeout::ZERO);
+    let events = polled.ok().and_then(|_ready| fds[0].revents()).unwrap_or(PollFlags::empty());
+    if events.contains(PollFlags::POLLERR) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+}
+
+/// Returns how many columns there are; without end where no terminal is, so that a line stays one for `grep`.
 pub(super) fn width() -> usize {
     terminal_size::terminal_size_of(io::stdout()).map_or(usize::MAX, |(width, _)| width.0.into())
 }
 
-/// `text` in `style`.
+/// Returns `text` in `style`.
 pub(super) fn styled(style: Style, text: &str) -> String {
     format!("{style}{text}{style:#}")
 }
 
-/// `text` in lines of at most `width` columns, broken at blanks; all but the first begin with `indent` blanks, for which
+/// Returns `items` with commas between them.
+pub(super) fn list(items: impl IntoIterator<Item: Display>) -> String {
+    items.into_iter().map(|item| item.to_string()).collect::<Vec<_>>().join(", ")
+}
+
+/// Returns `text` in lines of at most `width` columns, broken at blanks; all but the first begin with `indent` blanks, for which
 /// the first must leave room itself.
 pub(super) fn wrap(text: &str, width: usize, indent: usize) -> String {
     // However narrow it is, something has to stand in it.
@@ -65,6 +88,14 @@ pub(super) fn wrap(text: &str, width: usize, indent: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_reader_that_has_gone_away_is_noticed() {
+        let (reader, writer) = io::pipe().unwrap();
+        assert!(check_reader_of(writer.as_fd()).is_continue(), "the control");
+        drop(reader);
+        assert!(check_reader_of(writer.as_fd()).is_break());
+    }
 
     #[test]
     fn lines_are_broken_at_blanks() {

@@ -23,7 +23,7 @@ pub fn run(args: &DaemonArgs) -> CommandResult {
         for warning in &config.warnings {
             error::warn(warning);
         }
-        screen::show(&config.to_string())?;
+        _ = screen::show(&config.to_string())?;
         return Ok(ExitCode::SUCCESS);
     }
     logging::set_up(config.log_level, config.log_format).map_err(|error| no_log(&error))?;

@@ -11,6 +11,7 @@ use serde_json::Value;
 use super::{
     CommandResult,
     client::{ControlSocketArg, block_on, path_with},
+    natural::natural,
     screen,
 };
 use crate::{
@@ -95,9 +96,9 @@ pub enum Sort {
 pub fn run(args: &StatusArgs) -> CommandResult {
     block_on(async {
         match args.watch {
-            _ if args.json => screen::show(&json(args).await?)?,
+            _ if args.json => _ = screen::show(&json(args).await?)?,
             Some(Seconds(interval)) => watch::run(args, interval.max(Duration::from_secs(1))).await?,
-            None => screen::show(&lines(args).await?.join(""))?,
+            None => _ = screen::show(&lines(args).await?.concat())?,
         }
         Ok(ExitCode::SUCCESS)
     })
@@ -176,43 +177,4 @@ fn wait(interface: &Interface) -> f64 {
 
 fn dropped(interface: &Interface) -> u64 {
     interface.rs.as_ref().map_or(0, |rs| rs.dropped.values().sum())
-}
-
-/// By letters, but numbers by their value: vm2 comes before vm10.
-fn natural(a: &str, b: &str) -> Ordering {
-    let (mut a, mut b) = (a.as_bytes(), b.as_bytes());
-    loop {
-        let (a_digits, b_digits) = (digits(a), digits(b));
-        let order = if a_digits > 0 && b_digits > 0 {
-            number(&a[..a_digits]).cmp(&number(&b[..b_digits])).then(a_digits.cmp(&b_digits))
-        } else {
-            a.first().cmp(&b.first())
-        };
-        if order != Ordering::Equal || a.is_empty() {
-            return order;
-        }
-        (a, b) = (&a[a_digits.max(1)..], &b[b_digits.max(1)..]);
-    }
-}
-
-fn digits(text: &[u8]) -> usize {
-    text.iter().take_while(|byte| byte.is_ascii_digit()).count()
-}
-
-/// The digits without zeros before them; more of them are a larger number.
-fn number(digits: &[u8]) -> (usize, &[u8]) {
-    let zeros = digits.iter().take_while(|&&digit| digit == b'0').count();
-    (digits.len() - zeros, &digits[zeros..])
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn numbers_in_names_count_by_their_value() {
-        let mut names = ["vm10", "vm2", "vm1", "tap9i0", "tap10i0", "tap9i10", "vm02", "vm", "tap9i2"];
-        names.sort_by(|a, b| natural(a, b));
-        assert_eq!(names, ["tap9i0", "tap9i2", "tap9i10", "tap10i0", "vm", "vm1", "vm2", "vm02", "vm10"]);
-    }
 }

@@ -11,7 +11,8 @@ use tokio::time::{Instant, interval, sleep, timeout};
 
 use super::{
     CommandResult,
-    client::{ControlSocketArg, block_on, path_with},
+    client::{self, ControlSocketArg, block_on, path_with},
+    screen,
 };
 use crate::{
     config::Seconds,
@@ -19,7 +20,7 @@ use crate::{
         client::{ClientError, Lines, encode},
         model::{EventDetail, EventLine, Interface, Reason, State},
     },
-    engine::explanation::shown,
+    diagnosis::printable,
     error::Failure,
 };
 
@@ -171,7 +172,7 @@ impl Waiting<'_> {
             .state
             .as_ref()
             .map_or_else(|| "does not exist yet".to_owned(), |found| names(&found.reasons));
-        let name = shown(&self.args.interface);
+        let name = printable(&self.args.interface);
         _ = write!(io::stderr(), "\r{frame} waiting for {name}: {why} ({} s)\x1b[K", waited.as_secs());
     }
 
@@ -183,12 +184,15 @@ impl Waiting<'_> {
 }
 
 fn names(reasons: &[Reason]) -> String {
-    let names: Vec<_> = reasons.iter().map(|reason| reason.name.as_ref()).collect();
-    if names.is_empty() { "no RA yet".to_owned() } else { names.join(", ") }
+    if reasons.is_empty() {
+        "no RA yet".to_owned()
+    } else {
+        screen::list(reasons.iter().map(|reason| &reason.name))
+    }
 }
 
 async fn too_late(args: &WaitArgs) -> Failure {
-    let (name, waited) = (&shown(&args.interface), args.timeout);
+    let (name, waited) = (&printable(&args.interface), args.timeout);
     let Ok(looked) = timeout(LAST_LOOK, look(args)).await else { return ClientError::Silent.into() };
     match looked {
         Ok(Some(found)) => unfit(name, waited, &found),
@@ -199,10 +203,8 @@ async fn too_late(args: &WaitArgs) -> Failure {
 }
 
 fn unfit(name: &str, waited: Seconds, found: &Interface) -> Failure {
-    let reasons: Vec<_> =
-        found.reasons.iter().map(|reason| format!("{} ({})", reason.text, reason.name)).collect();
     let why = match found.state {
-        State::Refused => reasons.join(", "),
+        State::Refused => client::sentences(&found.reasons),
         State::Paused => "it has no carrier".to_owned(),
         State::Ceasing => "it is served no longer".to_owned(),
         State::Serving => match &found.send_failures.error {

@@ -4,7 +4,7 @@ mod reason;
 
 use regex::Regex;
 
-pub use self::reason::{Reason, Uncounted};
+pub use self::reason::{Reason, Uncounted, WhyUncounted};
 use super::interface::{Address, Host, Interface, Master, Scope};
 use crate::addr::{LinkLocal, Prefix64};
 
@@ -224,15 +224,15 @@ pub fn counts_for_prefix(address: &Address) -> bool {
     address.scope == Scope::Global && why_uncounted(address).is_none()
 }
 
-/// Why an address of global scope does not make a prefix, if it does not.
-fn why_uncounted(address: &Address) -> Option<&'static str> {
+/// Returns why an address of global scope does not make a prefix, if it does not.
+fn why_uncounted(address: &Address) -> Option<WhyUncounted> {
     let flags = address.flags;
     match () {
-        () if address.prefix_len != 64 => Some("not a /64"),
-        () if flags.dadfailed => Some("a duplicate"),
-        () if !flags.usable() => Some("tentative"),
-        () if flags.deprecated => Some("deprecated"),
-        () if flags.temporary => Some("temporary"),
+        () if address.prefix_len != 64 => Some(WhyUncounted::NotA64),
+        () if flags.dadfailed => Some(WhyUncounted::Duplicate),
+        () if !flags.usable() => Some(WhyUncounted::Tentative),
+        () if flags.deprecated => Some(WhyUncounted::Deprecated),
+        () if flags.temporary => Some(WhyUncounted::Temporary),
         () => None,
     }
 }

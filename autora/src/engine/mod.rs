@@ -8,7 +8,6 @@ pub mod advertiser;
 pub mod content;
 pub mod counts;
 pub mod eligibility;
-pub mod explanation;
 pub mod fleet;
 pub mod handover;
 pub mod interface;

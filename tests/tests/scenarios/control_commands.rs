@@ -169,6 +169,23 @@ fn monitor_shows_what_happens() {
 }
 
 #[test]
+fn a_watched_status_ends_with_its_reader() {
+    let (_daemon, control, _lines, _host) = scene(&[]);
+    let mut watch = control.bounded_command(&["status", "--watch=1s"]);
+    let mut watch = watch.stdout(Stdio::piped()).spawn().expect("the daemon can be run");
+    let mut lines = BufReader::new(watch.stdout.take().expect("piped")).lines();
+    // The control: as long as it is read, one status follows the other.
+    for _ in 0..2 {
+        assert!(lines.any(|line| line.expect("it writes").starts_with("interfaces matching")));
+    }
+    assert!(watch.try_wait().expect("it runs").is_none());
+    let began = Instant::now();
+    drop(lines);
+    assert!(watch.wait().expect("it ends").success());
+    assert!(began.elapsed() < SOON);
+}
+
+#[test]
 fn monitor_ends_with_the_daemon() {
     let (mut daemon, control, [mut line, _], _host) = scene(&[]);
     let mut monitor = control

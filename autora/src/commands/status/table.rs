@@ -5,54 +5,42 @@ use anstyle::Style;
 use crate::{
     commands::{monitor::counts, screen},
     control::model::{Interface, OtherRouter, State, Status},
-    engine::explanation::shown,
+    diagnosis::printable,
 };
 
-/// A column: its title, whether numbers stand in it to the right, and the order in which columns make room; 0 stays.
+/// A column of the table.
 struct Column {
     title: &'static str,
+    /// Whether numbers stand in it, to the right.
     right: bool,
+    /// The order in which columns make room, the highest first; 0 stays.
     expendable: u8,
     cell: fn(&Interface) -> String,
 }
 
+const fn text(title: &'static str, expendable: u8, cell: fn(&Interface) -> String) -> Column {
+    Column { title, right: false, expendable, cell }
+}
+
+const fn number(title: &'static str, expendable: u8, cell: fn(&Interface) -> String) -> Column {
+    Column { title, right: true, expendable, cell }
+}
+
 const COLUMNS: [Column; 10] = [
-    Column { title: "interface", right: false, expendable: 0, cell: |one| shown(&one.name) },
-    Column { title: "state", right: false, expendable: 0, cell: |one| one.state.name().to_owned() },
-    Column {
-        title: "prefix",
-        right: false,
-        expendable: 0,
-        cell: |one| one.prefix.clone().unwrap_or_default(),
-    },
-    Column { title: "source", right: false, expendable: 6, cell: |one| or_nothing(one.source) },
-    Column {
-        title: "last RA",
-        right: true,
-        expendable: 0,
-        cell: |one| one.last_ra.as_ref().map_or_else(String::new, |last| short(last.ago_s)),
-    },
-    Column {
-        title: "next",
-        right: true,
-        expendable: 1,
-        cell: |one| one.next_ra_in_s.map_or_else(String::new, short),
-    },
-    Column { title: "RAs", right: true, expendable: 5, cell: |one| ras(one).to_string() },
-    Column { title: "answered", right: true, expendable: 3, cell: |one| one.ra_sent.solicited.to_string() },
-    Column {
-        title: "coalesced",
-        right: true,
-        expendable: 4,
-        cell: |one| or_nothing(one.rs.as_ref().map(|rs| rs.coalesced)),
-    },
-    Column {
-        title: "dropped",
-        right: true,
-        expendable: 2,
-        cell: |one| or_nothing(one.rs.as_ref().map(|rs| rs.dropped.values().sum::<u64>())),
-    },
+    text("interface", 0, |one| printable(&one.name)),
+    text("state", 0, |one| one.state.name().to_owned()),
+    text("prefix", 0, |one| one.prefix.clone().unwrap_or_default()),
+    text("source", 6, |one| or_nothing(one.source)),
+    number("last RA", 0, |one| or_nothing(one.last_ra.as_ref().map(|last| short(last.ago_s)))),
+    number("next", 1, |one| or_nothing(one.next_ra_in_s.map(short))),
+    number("RAs", 5, |one| ras(one).to_string()),
+    number("answered", 3, |one| one.ra_sent.solicited.to_string()),
+    number("coalesced", 4, |one| or_nothing(one.rs.as_ref().map(|rs| rs.coalesced))),
+    number("dropped", 2, |one| or_nothing(one.rs.as_ref().map(|rs| rs.dropped.values().sum::<u64>()))),
 ];
+
+/// How many columns an interface has that is not served: in the place of the others stand its reasons.
+const COLUMNS_NOT_SERVED: usize = 2;
 
 /// The lines, each with its end.
 pub(super) fn render(status: &Status, interfaces: &[Interface], width: usize) -> Vec<String> {
@@ -131,15 +119,12 @@ fn filter_is_classic(status: &Status) -> bool {
 
 /// The columns that have room, with their widths; those that matter least go first.
 fn fitting(interfaces: &[Interface], width: usize) -> Vec<(&'static Column, usize)> {
-    let width_of = |column: &Column| {
-        // Where it is not served, reasons stand in the place of all columns behind the state.
-        let cells = interfaces
-            .iter()
-            .filter(|one| column.expendable == 0 && column.title != "prefix" || is_served(one));
+    let columns = COLUMNS.iter().enumerate().map(|(position, column)| {
+        let cells = interfaces.iter().filter(|one| position < COLUMNS_NOT_SERVED || is_served(one));
         let widest = cells.map(|one| (column.cell)(one).chars().count()).max();
-        widest.unwrap_or(0).max(column.title.len())
-    };
-    let mut columns: Vec<_> = COLUMNS.iter().map(|column| (column, width_of(column))).collect();
+        (column, widest.unwrap_or(0).max(column.title.len()))
+    });
+    let mut columns: Vec<_> = columns.collect();
     let total = |columns: &[(&Column, usize)]| columns.iter().map(|(_, width)| width + 2).sum::<usize>() - 2;
     while total(&columns) > width
         && let Some(least) =
@@ -158,7 +143,11 @@ fn is_served(one: &Interface) -> bool {
 fn row(one: &Interface, columns: &[(&'static Column, usize)], width: usize) -> Vec<String> {
     let cells: Vec<_> =
         columns.iter().map(|(column, width)| cell(column, &(column.cell)(one), *width)).collect();
-    let (shown, note) = if is_served(one) { (cells.len(), note(one)) } else { (2, reasons(one)) };
+    let (shown, note) = if is_served(one) {
+        (cells.len(), note(one))
+    } else {
+        (COLUMNS_NOT_SERVED, screen::list(one.reasons.iter().map(|reason| &reason.name)))
+    };
     let plain = cells[..shown].join("  ");
     let mut styled = cells;
     styled[1] = screen::styled(style(one), &styled[1]);
@@ -168,7 +157,7 @@ fn row(one: &Interface, columns: &[(&'static Column, usize)], width: usize) -> V
         vec![format!("{}\n", line.trim_end())]
     } else if plain.chars().count() + 2 + note.chars().count() <= width {
         vec![format!("{line}  {}\n", screen::styled(note_style(one), &note))]
-    } else if shown == 2 {
+    } else if !is_served(one) {
         // Wrapped beneath itself.
         let start = plain.chars().count() + 2;
         vec![format!("{line}  {}\n", screen::wrap(&note, width, start))]
@@ -193,11 +182,6 @@ fn style(one: &Interface) -> Style {
 
 fn note_style(one: &Interface) -> Style {
     if is_served(one) { screen::ODD } else { Style::new() }
-}
-
-fn reasons(one: &Interface) -> String {
-    let names: Vec<_> = one.reasons.iter().map(|reason| reason.name.as_ref()).collect();
-    names.join(", ")
 }
 
 /// What is odd about an interface that is served.

@@ -2,6 +2,7 @@
 
 use std::{
     io::{self, IsTerminal, Write},
+    ops::ControlFlow,
     time::Duration,
 };
 
@@ -20,14 +21,17 @@ const HOME: &str = "\x1b[H";
 const END_OF_LINE: &str = "\x1b[K";
 const END_OF_SCREEN: &str = "\x1b[J";
 
-/// Refreshes every `interval` until a signal ends it. Without a terminal one status follows the other.
+/// Refreshes every `interval` until a signal ends it, or the reader has gone away. Without a terminal one status follows
+/// the other.
 pub(super) async fn run(args: &StatusArgs, interval: Duration) -> Result<(), Failure> {
     let failed = |error: io::Error| Failure::because(format!("cannot wait for signals: {error}"));
     let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
     let screen = Screen::enter();
     loop {
-        screen.show(&lines(args).await?)?;
+        if screen.show(&lines(args).await?)?.is_break() {
+            return Ok(());
+        }
         tokio::select! {
             () = sleep(interval) => {}
             _ = interrupt.recv() => return Ok(()),
@@ -50,7 +54,7 @@ impl Screen {
         Self { is_terminal }
     }
 
-    fn show(&self, lines: &[String]) -> Result<(), Failure> {
+    fn show(&self, lines: &[String]) -> Result<ControlFlow<()>, Failure> {
         if !self.is_terminal {
             return screen::show(&format!("{}\n", lines.concat()));
         }
@@ -60,11 +64,11 @@ impl Screen {
         control(HOME);
         for (number, line) in shown.iter().enumerate() {
             let separator = if number > 0 { "\n" } else { "" };
-            screen::show(&format!("{separator}{}", line.trim_end_matches('\n')))?;
+            _ = screen::show(&format!("{separator}{}", line.trim_end_matches('\n')))?;
             control(END_OF_LINE);
         }
         control(END_OF_SCREEN);
-        Ok(())
+        Ok(ControlFlow::Continue(()))
     }
 }
 

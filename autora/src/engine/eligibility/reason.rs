@@ -51,8 +51,35 @@ pub struct Uncounted {
     pub address: Ipv6Addr,
     /// Its prefix length in bits.
     pub prefix_len: u8,
-    /// Why it does not count, in a word or two.
-    pub why: &'static str,
+    /// Why it does not count.
+    pub why: WhyUncounted,
+}
+
+/// Why an address of global scope does not make a prefix.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WhyUncounted {
+    /// Its prefix has another length.
+    NotA64,
+    /// Duplicate address detection failed.
+    Duplicate,
+    /// Duplicate address detection is running.
+    Tentative,
+    /// Its preferred lifetime is over.
+    Deprecated,
+    /// A privacy address [RFC 8981].
+    Temporary,
+}
+
+impl fmt::Display for WhyUncounted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NotA64 => "not a /64",
+            Self::Duplicate => "a duplicate",
+            Self::Tentative => "tentative",
+            Self::Deprecated => "deprecated",
+            Self::Temporary => "temporary",
+        })
+    }
 }
 
 impl fmt::Display for Uncounted {

@@ -173,7 +173,7 @@ fn sentences_say_what_to_look_at() {
                 others: vec![Uncounted {
                     address: "2001:db8::1".parse().unwrap(),
                     prefix_len: 48,
-                    why: "not a /64",
+                    why: WhyUncounted::NotA64,
                 }],
             },
             "it has no usable /64, only 2001:db8::1/48 (not a /64)",

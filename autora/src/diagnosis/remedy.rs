@@ -2,11 +2,11 @@
 
 use std::net::Ipv6Addr;
 
-use super::{Shell, Warning};
+use super::{Problem, Shell};
 use crate::{
     addr::{LinkLocal, Prefix64},
     engine::{
-        eligibility::{self, MIN_MTU, Reason, Uncounted},
+        eligibility::{self, MIN_MTU, Reason, Uncounted, WhyUncounted},
         interface::{Address, Interface},
     },
 };
@@ -20,7 +20,7 @@ pub enum Remedy {
     Advice(String),
 }
 
-/// A command in which `IFACE` is the interface.
+/// Returns a command in which `IFACE` is the interface.
 fn run(interface: &Interface, command: &str) -> Remedy {
     Remedy::Run(Shell::on(&interface.name, command))
 }
@@ -29,13 +29,38 @@ fn advice(text: impl Into<String>) -> Remedy {
     Remedy::Advice(text.into())
 }
 
-/// `master` is the name of the device that the interface is a port of.
-pub(super) fn against(reason: &Reason, interface: &Interface, master: Option<&str>) -> Vec<Remedy> {
+/// Returns what helps; `master` is the name of the device that the interface is a port of.
+pub(super) fn against(problem: &Problem, interface: &Interface, master: Option<&str>) -> Vec<Remedy> {
+    match problem {
+        Problem::NoMatch { .. } => vec![advice("give the daemon an --interface-regex that matches it")],
+        Problem::NotServed(reason) => against_reason(reason, interface, master),
+        Problem::HostDoesNotForward => vec![
+            Remedy::Run(Shell::sysctl("all", "forwarding", "1")),
+            advice(
+                "this host's other interfaces then forward, too, and take no more routes from RAs by default",
+            ),
+        ],
+        Problem::NoConnectedRoute(prefix) => interface
+            .addresses
+            .iter()
+            .find(|a| eligibility::counts_for_prefix(a) && Prefix64::containing(a.address) == *prefix)
+            .map(|a| run(interface, &format!("ip address change {}/{} dev IFACE", a.address, a.prefix_len)))
+            .into_iter()
+            .collect(),
+        Problem::TooFewNeighbours { needed, .. } => vec![
+            run(interface, &format!("sysctl -w net.ipv6.neigh.default.gc_thresh3={}", needed * 4)),
+            advice("one for the whole machine; or use --send packet, which needs no neighbour"),
+        ],
+        Problem::OtherRouter { .. } => Vec::new(),
+    }
+}
+
+fn against_reason(reason: &Reason, interface: &Interface, master: Option<&str>) -> Vec<Remedy> {
     let name = interface.name.as_str();
     let run = |command: &str| run(interface, command);
     match reason {
         Reason::Loopback => vec![advice("no guest is behind it: serve another interface")],
-        // Whatever else is amiss there, nobody should change it.
+        // What else is amiss there is to stay as it is.
         _ if interface.flags.loopback => Vec::new(),
         Reason::Ipv6Disabled { mtu } if *mtu < MIN_MTU => vec![
             // What Ethernet has, or else what no link refuses.
@@ -59,7 +84,7 @@ pub(super) fn against(reason: &Reason, interface: &Interface, master: Option<&st
         Reason::NoLinkLocal { unopened } => link_local(interface, *unopened),
         Reason::NoPrefix { others } => prefix(interface, others),
         Reason::SeveralPrefixes(prefixes) => all_but_one(interface, prefixes),
-        Reason::FilterFull => Vec::new(),
+        Reason::FilterFull => vec![advice("start the daemon with a larger --max-interfaces")],
     }
 }
 
@@ -93,12 +118,12 @@ fn free_link_local(own: &[&Address]) -> Ipv6Addr {
 }
 
 fn prefix(interface: &Interface, others: &[Uncounted]) -> Vec<Remedy> {
-    let deprecated = others.iter().find(|other| other.why == "deprecated");
+    let deprecated = others.iter().find(|other| other.why == WhyUncounted::Deprecated);
     if let Some(Uncounted { address, .. }) = deprecated {
         let forever = "valid_lft forever preferred_lft forever";
         return vec![run(interface, &format!("ip address change {address}/64 dev IFACE {forever}"))];
     }
-    if others.iter().any(|other| other.why == "tentative") {
+    if others.iter().any(|other| other.why == WhyUncounted::Tentative) {
         return vec![advice("duplicate address detection runs: wait until it is over")];
     }
     // One for each interface, so that two of them never get the same.
@@ -121,33 +146,4 @@ fn all_but_one(interface: &Interface, prefixes: &[Prefix64]) -> Vec<Remedy> {
         .map(|a| run(interface, &format!("ip address delete {}/{} dev IFACE", a.address, a.prefix_len)));
     let first = advice(format!("remove all but one; to keep {kept}:"));
     std::iter::once(first).chain(surplus).collect()
-}
-
-pub(super) fn for_warning(warning: &Warning, interface: &Interface) -> Vec<Remedy> {
-    match warning {
-        Warning::HostDoesNotForward => {
-            let forward = Shell::sysctl("all", "forwarding", "1");
-            vec![
-                Remedy::Run(forward),
-                advice(
-                    "this host's other interfaces then forward, too, and take no more routes from RAs by default",
-                ),
-            ]
-        }
-        Warning::NoConnectedRoute(prefix) => interface
-            .addresses
-            .iter()
-            .find(|a| eligibility::counts_for_prefix(a) && Prefix64::containing(a.address) == *prefix)
-            .map(|a| run(interface, &format!("ip address change {}/{} dev IFACE", a.address, a.prefix_len)))
-            .into_iter()
-            .collect(),
-        Warning::TooFewNeighbours { needed, .. } => {
-            let enough = needed * 4;
-            vec![
-                run(interface, &format!("sysctl -w net.ipv6.neigh.default.gc_thresh3={enough}")),
-                advice("one for the whole machine; or use --send packet, which needs no neighbour"),
-            ]
-        }
-        Warning::ForeignRouter { .. } => Vec::new(),
-    }
 }

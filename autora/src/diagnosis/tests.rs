@@ -13,15 +13,15 @@ use crate::{
 
 const HOST: Host = Host { forwarding: true, neighbour_limit: Some(1024) };
 
-const PLAIN: Context<'_> =
-    Context { policy: None, host: &HOST, master: None, served_raw: None, daemon: None };
+const PLAIN: Evidence<'_> =
+    Evidence { policy: None, host: &HOST, master: None, served_raw: None, daemon: None };
 
 /// One that is served: the control of each row below.
 fn fit() -> Interface {
     Interface { name: "vm1".to_owned(), tun: false, ..interface::fit() }
 }
 
-fn explained(change: impl FnOnce(&mut Interface), context: Context<'_>) -> Explanation {
+fn explained(change: impl FnOnce(&mut Interface), context: Evidence<'_>) -> Explanation {
     let mut interface = fit();
     change(&mut interface);
     explain(&interface, context)
@@ -38,9 +38,9 @@ fn lines(remedies: &[Remedy]) -> Vec<String> {
 /// The changed interface fails one test, for `reason`; these are the lines that help.
 #[track_caller]
 fn check(reason: &str, expected: &[&str], change: impl FnOnce(&mut Interface)) {
-    let found = explained(change, Context { master: Some("br0"), ..PLAIN });
-    assert_eq!(found.state, State::Refused);
-    let failure = found.failures().find(|failure| failure.reason == reason).expect(reason);
+    let found = explained(change, Evidence { master: Some("br0"), ..PLAIN });
+    assert_eq!(found.conclusion, Conclusion::NotServed);
+    let failure = found.failures().find(|failure| failure.problem.name() == reason).expect(reason);
     assert_eq!(lines(&failure.remedies), expected, "{reason}");
 }
 
@@ -156,7 +156,7 @@ fn what_does_not_count_is_mentioned() {
         (Some("several-prefixes"), "2001:db8:1::/64, 2001:db8:9::/64", 64),
     ] {
         let explanation = explained(|i| i.addresses.push(address("2001:db8:9::1", change)), PLAIN);
-        assert_eq!(explanation.failures().next().map(|failure| failure.reason), reason);
+        assert_eq!(explanation.failures().next().map(|failure| failure.problem.name()), reason);
         assert_eq!(explanation.checks.last().unwrap().found, found);
     }
     let explanation = explained(|i| i.addresses[1].flags.dadfailed = true, PLAIN);
@@ -166,7 +166,7 @@ fn what_does_not_count_is_mentioned() {
 #[test]
 fn without_a_carrier_it_pauses_and_is_served_all_the_same() {
     let found = explained(|i| i.flags.carrier = false, PLAIN);
-    assert!(matches!(found.state, State::Paused(_)) && found.is_served(), "{found:?}");
+    assert!(matches!(found.conclusion, Conclusion::Paused(_)) && found.is_served(), "{found:?}");
 }
 
 #[test]
@@ -174,9 +174,9 @@ fn the_name_is_tested_where_there_is_something_to_test_it_with() {
     let policy = |pattern| Policy { pattern: Regex::new(pattern).unwrap() };
     for (pattern, expected) in [("^vm[0-9]+$", true), ("^tap[0-9]+$", false)] {
         let policy = policy(pattern);
-        let found = explained(|_| (), Context { policy: Some(&policy), ..PLAIN });
+        let found = explained(|_| (), Evidence { policy: Some(&policy), ..PLAIN });
         assert_eq!(found.is_served(), expected, "{pattern}");
-        assert_eq!(found.state == State::Ignored, !expected);
+        assert_eq!(found.conclusion == Conclusion::NoMatch, !expected);
         assert_eq!(found.checks[0].name, "name");
         // The same as the daemon would decide.
         assert_eq!(decide(&policy, &fit(), None) == Verdict::Ignore, !expected);
@@ -187,7 +187,7 @@ fn the_name_is_tested_where_there_is_something_to_test_it_with() {
 fn warnings_come_with_what_helps_and_stop_nothing() {
     let check = |expected: &[(&str, &[&str])], found: &Explanation| {
         assert!(found.is_served(), "{found:?}");
-        let told: Vec<_> = found.warnings.iter().map(|(w, remedies)| (w.name(), lines(remedies))).collect();
+        let told: Vec<_> = found.warnings.iter().map(|w| (w.problem.name(), lines(&w.remedies))).collect();
         let expected: Vec<_> =
             expected.iter().map(|(n, l)| (*n, l.iter().map(ToString::to_string).collect())).collect();
         assert_eq!(told, expected);
@@ -200,9 +200,9 @@ fn warnings_come_with_what_helps_and_stop_nothing() {
             "this host's other interfaces then forward, too, and take no more routes from RAs by default",
         ],
     );
-    check(&[hole], &explained(|_| (), Context { host: &off, ..PLAIN }));
+    check(&[hole], &explained(|_| (), Evidence { host: &off, ..PLAIN }));
     let forced = |i: &mut Interface| i.ipv6.as_mut().unwrap().force_forwarding = true;
-    check(&[], &explained(forced, Context { host: &off, ..PLAIN }));
+    check(&[], &explained(forced, Evidence { host: &off, ..PLAIN }));
     let no_route: (&str, &[&str]) = ("no-connected-route", &["$ ip address change 2001:db8:1::1/64 dev vm1"]);
     check(&[no_route], &explained(|i| i.addresses[0].flags.noprefixroute = true, PLAIN));
     let small: (&str, &[&str]) = (
@@ -212,29 +212,29 @@ fn warnings_come_with_what_helps_and_stop_nothing() {
             "one for the whole machine; or use --send packet, which needs no neighbour",
         ],
     );
-    check(&[], &explained(|_| (), Context { served_raw: Some(1024), ..PLAIN }));
-    check(&[small], &explained(|_| (), Context { served_raw: Some(1025), ..PLAIN }));
+    check(&[], &explained(|_| (), Evidence { served_raw: Some(1024), ..PLAIN }));
+    check(&[small], &explained(|_| (), Evidence { served_raw: Some(1025), ..PLAIN }));
 }
 
 #[test]
 fn a_running_daemon_adds_what_only_it_knows() {
     let calm = FromDaemon { matches: true, ..FromDaemon::default() };
-    let found = explained(|_| (), Context { daemon: Some(&calm), ..PLAIN });
+    let found = explained(|_| (), Evidence { daemon: Some(&calm), ..PLAIN });
     assert!(found.is_served() && found.is_live && found.warnings.is_empty());
 
     let full = FromDaemon { filter_full: true, ..calm.clone() };
-    let found = explained(|_| (), Context { daemon: Some(&full), ..PLAIN });
-    assert_eq!(found.failures().map(|failure| failure.reason).collect::<Vec<_>>(), ["filter-full"]);
+    let found = explained(|_| (), Evidence { daemon: Some(&full), ..PLAIN });
+    assert_eq!(found.failures().map(|failure| failure.problem.name()).collect::<Vec<_>>(), ["filter-full"]);
 
     let router = ("fe80::bad".parse().unwrap(), Duration::from_secs(9));
-    let foreign = FromDaemon { foreign_router: Some(router), ..calm.clone() };
-    let found = explained(|_| (), Context { daemon: Some(&foreign), ..PLAIN });
-    assert_eq!(found.warnings[0].0.name(), "foreign-router");
+    let crowded = FromDaemon { other_router: Some(router), ..calm.clone() };
+    let found = explained(|_| (), Evidence { daemon: Some(&crowded), ..PLAIN });
+    assert_eq!(found.warnings[0].problem.name(), "foreign-router");
     assert!(found.is_served());
 
     // Its word on the name counts for more than what the command was told.
     let policy = Policy { pattern: Regex::new("^vm1$").unwrap() };
     let deaf = FromDaemon { matches: false, ..calm };
-    let found = explained(|_| (), Context { policy: Some(&policy), daemon: Some(&deaf), ..PLAIN });
-    assert_eq!(found.state, State::Ignored);
+    let found = explained(|_| (), Evidence { policy: Some(&policy), daemon: Some(&deaf), ..PLAIN });
+    assert_eq!(found.conclusion, Conclusion::NoMatch);
 }

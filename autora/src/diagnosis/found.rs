@@ -8,7 +8,7 @@ use crate::{
     },
 };
 
-/// What `test` meets; `master` is the name of the device that the interface is a port of.
+/// Returns what `test` meets; `master` is the name of the device that the interface is a port of.
 pub(super) fn found(test: Test, subject: &Subject<'_>, master: Option<&str>) -> String {
     let interface = subject.interface;
     let yes_or_no = |yes: bool| if yes { "yes" } else { "no" }.to_owned();
@@ -40,7 +40,7 @@ fn ipv6(interface: &Interface) -> String {
 fn port(interface: &Interface, name: Option<&str>) -> String {
     let Some(master) = &interface.master else { return "yes".to_owned() };
     let kind = master.kind.as_deref().unwrap_or("device");
-    let name = name.map_or_else(|| format!("with index {}", master.index), shown);
+    let name = name.map_or_else(|| format!("with index {}", master.index), printable);
     if eligibility::is_vrf(master) {
         format!("yes: in the VRF {name}")
     } else {
@@ -48,9 +48,9 @@ fn port(interface: &Interface, name: Option<&str>) -> String {
     }
 }
 
-/// A name as it can be shown: whatever a terminal might obey is escaped.
+/// Returns `name` with what a terminal might obey escaped.
 #[must_use]
-pub fn shown(name: &str) -> String {
+pub fn printable(name: &str) -> String {
     name.chars().flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] }).collect()
 }
 

@@ -1,4 +1,4 @@
-//! What the running daemon knows, where there is one that answers. None is needed, so no failure is worth a word.
+//! What the running daemon knows, where there is one that answers. None is needed, so no failure is reported.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -12,29 +12,30 @@ use crate::{
         client::ClientError,
         model::{self, Interfaces, Status},
     },
-    engine::{explanation::FromDaemon, interface::Interface},
+    diagnosis::FromDaemon,
+    engine::{eligibility::Reason, interface::Interface},
 };
 
-/// How long its answer is worth waiting for.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// How long to wait for its answer.
+const ANSWER_LIMIT: Duration = Duration::from_secs(2);
 
 /// What a daemon has answered.
-pub(super) struct Daemon {
+pub(super) struct RunningDaemon {
     pattern: Regex,
     interfaces: HashMap<u32, model::Interface>,
 }
 
-impl Daemon {
-    /// Asks the one behind `socket`.
+impl RunningDaemon {
+    /// Asks the daemon behind `socket`.
     pub(super) fn ask(socket: &ControlSocketArg) -> Option<Self> {
-        let answers = block_on(async { Ok(timeout(PATIENCE, answers(socket)).await) });
+        let answers = block_on(async { Ok(timeout(ANSWER_LIMIT, answers(socket)).await) });
         let (status, Interfaces { interfaces, .. }) = answers.ok()?.ok()?.ok()?;
         let pattern = Regex::new(&status.settings.interface_regex).ok()?;
         let interfaces = interfaces.into_iter().map(|one| (one.ifindex, one)).collect();
         Some(Self { pattern, interfaces })
     }
 
-    /// What it knows of `interface`. One of the same index and another name is in another network namespace.
+    /// Returns what it knows of `interface`. One of the same index and another name is in another network namespace.
     pub(super) fn knows(&self, interface: &Interface) -> FromDaemon {
         let matches = self.pattern.is_match(&interface.name);
         let known = self.interfaces.get(&interface.index.get()).filter(|known| known.name == interface.name);
@@ -42,10 +43,10 @@ impl Daemon {
         let ago = |seconds| Duration::try_from_secs_f64(seconds).unwrap_or_default();
         FromDaemon {
             matches,
-            filter_full: known.reasons.iter().any(|reason| reason.name == "filter-full"),
+            filter_full: known.reasons.iter().any(|reason| reason.name == Reason::FilterFull.name()),
             source: known.source.and_then(LinkLocal::new),
             last_sent_ago: known.last_ra.as_ref().map(|last| ago(last.ago_s)),
-            foreign_router: known.other_router.as_ref().map(|other| (other.source, ago(other.ago_s))),
+            other_router: known.other_router.as_ref().map(|other| (other.source, ago(other.ago_s))),
         }
     }
 }
