@@ -131,11 +131,7 @@ impl TryFrom<&DaemonArgs> for Config {
             Seconds(Duration::from_secs(1)),
             Seconds(INFINITE_LIFETIME),
         )?;
-        let heartbeat_interval = match args.heartbeat_interval {
-            Seconds(Duration::ZERO) => None,
-            // Whole seconds that are not 0 are at least one.
-            Seconds(interval) => Some(interval),
-        };
+        let Seconds(heartbeat) = args.heartbeat_interval;
         let runtime_directory = runtime_directory(args)?;
         Ok(Self {
             policy,
@@ -146,7 +142,7 @@ impl TryFrom<&DaemonArgs> for Config {
                 mtu: args.mtu,
             },
             resync_interval,
-            heartbeat_interval,
+            heartbeat_interval: (!heartbeat.is_zero()).then_some(heartbeat),
             control: ControlConfig::new(args, &runtime_directory)?,
             runtime_directory,
             log_level: args.log_level,
@@ -220,13 +216,10 @@ fn parameters(args: &DaemonArgs) -> Result<Parameters, ConfigError> {
             format!("0s, or {low} (--max-ra-interval) to {high}")
         })?,
     };
-    let preferred_or = args.pio_preferred_lifetime.unwrap_or(seconds(14_400));
-    let valid = args.pio_valid_lifetime.unwrap_or_else(|| {
-        args.pio_preferred_lifetime.map_or(seconds(86_400), |preferred| preferred.max(seconds(86_400)))
-    });
+    let preferred = args.pio_preferred_lifetime;
+    let valid = args.pio_valid_lifetime.unwrap_or(seconds(86_400).max(preferred.unwrap_or(seconds(0))));
     let valid_lifetime = check("--pio-valid-lifetime", valid, seconds(0), Seconds(INFINITE_LIFETIME))?;
-    let preferred =
-        if args.pio_preferred_lifetime.is_some() { preferred_or } else { preferred_or.min(valid) };
+    let preferred = preferred.unwrap_or(seconds(14_400).min(valid));
     let preferred_lifetime =
         check_named("--pio-preferred-lifetime", preferred, seconds(0), valid, |low, high| {
             format!("{low} to {high} (--pio-valid-lifetime)")

@@ -7,7 +7,7 @@ use std::{
 };
 
 use hyper::StatusCode;
-use tokio::time::{Instant, interval, sleep, timeout};
+use tokio::time::{Instant, interval_at, sleep, timeout};
 
 use super::{
     CommandResult,
@@ -18,7 +18,7 @@ use crate::{
     config::Seconds,
     control::{
         client::{ClientError, Lines, encode},
-        model::{EventDetail, EventLine, Interface, Reason, State},
+        model::{EventDetail, EventLine, Interface, State},
     },
     diagnosis::printable,
     error::Failure,
@@ -34,6 +34,9 @@ const LAST_LOOK: Duration = Duration::from_secs(2);
 
 /// Time to the next try when the daemon has gone away: it may be on its way back.
 const RECONNECT: Duration = Duration::from_millis(200);
+
+/// Time between two looks of the line on the terminal that says why it takes long.
+const TICK: Duration = Duration::from_secs(1);
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -109,7 +112,7 @@ async fn attempt(args: &WaitArgs) -> Result<(), ClientError> {
     waiting.advertised(&mut events).await
 }
 
-/// What the daemon knows of the interface; `None` if it does not know it, and would serve it.
+/// Returns what the daemon knows of the interface; `None` if it does not know it, and would serve it.
 async fn look(args: &WaitArgs) -> Result<Option<Interface>, ClientError> {
     let path = format!("/v1/interfaces/{}", encode(&args.interface));
     match args.socket.connect().await?.get(&path).await {
@@ -132,7 +135,7 @@ impl Waiting<'_> {
 
     async fn advertised(&mut self, events: &mut Lines) -> Result<(), ClientError> {
         let on_terminal = io::stderr().is_terminal();
-        let mut ticks = interval(Duration::from_millis(100));
+        let mut ticks = interval_at(self.began + TICK, TICK);
         loop {
             let event = tokio::select! {
                 event = events.next::<EventLine>() => event?,
@@ -160,20 +163,16 @@ impl Waiting<'_> {
         }
     }
 
-    /// One line that moves, after a second.
+    /// Shows one line that changes in place.
     fn show(&self) {
-        const FRAMES: [char; 4] = ['|', '/', '-', '\\'];
-        let waited = self.began.elapsed();
-        if waited < Duration::from_secs(1) {
-            return;
-        }
-        let frame = FRAMES[usize::try_from(waited.as_millis() / 100).unwrap_or(0) % FRAMES.len()];
-        let why = self
-            .state
-            .as_ref()
-            .map_or_else(|| "does not exist yet".to_owned(), |found| names(&found.reasons));
+        let why = match self.state.as_ref().map(|found| found.reasons.as_slice()) {
+            None => "does not exist yet".to_owned(),
+            Some([]) => "no RA yet".to_owned(),
+            Some(reasons) => screen::list(reasons.iter().map(|reason| &reason.name)),
+        };
         let name = printable(&self.args.interface);
-        _ = write!(io::stderr(), "\r{frame} waiting for {name}: {why} ({} s)\x1b[K", waited.as_secs());
+        let waited = self.began.elapsed().as_secs();
+        _ = write!(io::stderr(), "\rwaiting for {name}: {why} ({waited} s)\x1b[K");
     }
 
     fn hide() {
@@ -183,27 +182,21 @@ impl Waiting<'_> {
     }
 }
 
-fn names(reasons: &[Reason]) -> String {
-    if reasons.is_empty() {
-        "no RA yet".to_owned()
-    } else {
-        screen::list(reasons.iter().map(|reason| &reason.name))
-    }
-}
-
 async fn too_late(args: &WaitArgs) -> Failure {
-    let (name, waited) = (&printable(&args.interface), args.timeout);
     let Ok(looked) = timeout(LAST_LOOK, look(args)).await else { return ClientError::Silent.into() };
+    let name = printable(&args.interface);
+    let in_vain = |why: String| Failure::because(format!("no RA on {name} within {}: {why}", args.timeout));
     match looked {
-        Ok(Some(found)) => unfit(name, waited, &found),
-        Ok(None) => Failure::because(format!("no RA on {name} within {waited}: there is no such interface"))
-            .with_code(EXIT_UNKNOWN),
+        Ok(Some(found)) => in_vain(why_not_advertised(&found))
+            .advise(format!("autora explain {name} says what helps"))
+            .with_code(EXIT_UNFIT),
+        Ok(None) => in_vain("there is no such interface".to_owned()).with_code(EXIT_UNKNOWN),
         Err(error) => refused(args, error),
     }
 }
 
-fn unfit(name: &str, waited: Seconds, found: &Interface) -> Failure {
-    let why = match found.state {
+fn why_not_advertised(found: &Interface) -> String {
+    match found.state {
         State::Refused => client::sentences(&found.reasons),
         State::Paused => "it has no carrier".to_owned(),
         State::Ceasing => "it is served no longer".to_owned(),
@@ -211,10 +204,7 @@ fn unfit(name: &str, waited: Seconds, found: &Interface) -> Failure {
             Some(error) => format!("it could not be sent: {error}"),
             None => "it is served, and one will leave soon".to_owned(),
         },
-    };
-    Failure::because(format!("no RA on {name} within {waited}: {why}"))
-        .advise(format!("autora explain {name} says what helps"))
-        .with_code(EXIT_UNFIT)
+    }
 }
 
 /// A name that does not match is not worth waiting for.
@@ -222,7 +212,7 @@ fn refused(args: &WaitArgs, error: ClientError) -> Failure {
     if let ClientError::Refused(_, refusal) = &error
         && refusal.matches == Some(false)
     {
-        let why = format!("{} is not served: {}", args.interface, refusal.message);
+        let why = format!("{} is not served: {}", printable(&args.interface), refusal.message);
         return Failure::because(why).with_code(EXIT_UNKNOWN);
     }
     error.into()
