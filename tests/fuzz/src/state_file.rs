@@ -6,11 +6,11 @@ use autora::{
     addr::{IfIndex, LinkLocal, Prefix64},
     engine::{
         Fleet, Instant,
-        parameters::Parameters,
-        eligibility::Policy,
         action::Action,
+        eligibility::Policy,
+        handover::{Advertised, AdvertisedPrefix, Ending, SavedInterface, SavedState, SavedUpdate},
         interface::{Address, AddressFlags, Interface, Ipv6Settings, LinkFlags, Scope},
-        handover::{Ending, SavedState, Advertised, AdvertisedPrefix, SavedInterface, SavedUpdate},
+        parameters::Parameters,
     },
     sys::state_file::{State, decode, encode, encode_updates},
     wire::NdOption,
@@ -34,14 +34,18 @@ const VERSION_1: &[u8] = br#"{"version":1,"boot_id":"00ff","end":"unclean","vali
 pub fn prepare() {
     let ends = [Ending::Clean, Ending::Unclean { valid_lifetime: Duration::from_secs(86_400) }];
     let files = ends.into_iter().flat_map(|ending| {
-        [vec![], vec![full(7)], vec![full(7), SavedInterface { advertised: Advertised::default(), ..full(8) }]].map(
-            |interfaces| {
-                encode(&State { boot_id: "00ff".to_owned(), memory: SavedState { ending, interfaces } })
-            },
-        )
+        [
+            vec![],
+            vec![full(7)],
+            vec![full(7), SavedInterface { advertised: Advertised::default(), ..full(8) }],
+        ]
+        .map(|interfaces| {
+            encode(&State { boot_id: "00ff".to_owned(), memory: SavedState { ending, interfaces } })
+        })
     });
     let memory = SavedState { ending: ends[1], interfaces: vec![full(7)] };
-    let updates = [SavedUpdate::Known(full(8)), SavedUpdate::Gone(full(7).index), SavedUpdate::Known(full(7))];
+    let updates =
+        [SavedUpdate::Known(full(8)), SavedUpdate::Gone(full(7).index), SavedUpdate::Known(full(7))];
     let added_to = [
         encode(&State { boot_id: "00ff".to_owned(), memory }),
         encode_updates(&updates),
@@ -69,8 +73,7 @@ pub fn check(bytes: &[u8]) {
 /// A file that was added to, and that may have been cut off, says what the last whole line on each interface says.
 fn check_updates(from: &mut Unstructured<'_>) -> Result<()> {
     let mut state = any_state(from)?;
-    state.memory.ending =
-        Ending::Unclean { valid_lifetime: Duration::from_secs(from.arbitrary()?) };
+    state.memory.ending = Ending::Unclean { valid_lifetime: Duration::from_secs(from.arbitrary()?) };
     let mut text = encode(&state);
     let at_once = text.len();
     let updates = (0..from.int_in_range(0..=9)?).map(|_| any_update(from)).collect::<Result<Vec<_>>>()?;
