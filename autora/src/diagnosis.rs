@@ -18,7 +18,7 @@ pub use self::{
 use crate::{
     addr::{IfIndex, LinkLocal},
     engine::{
-        eligibility::{self, Policy, Reason, Service, Subject, Test},
+        eligibility::{self, MapFailure, Policy, Service, Subject, Test},
         interface::{Host, Interface},
     },
 };
@@ -88,8 +88,8 @@ pub struct Evidence<'a> {
 pub struct FromDaemon {
     /// Its own regular expression matches.
     pub matches: bool,
-    /// Its filter's map had no room left.
-    pub filter_full: bool,
+    /// Why its filter's map took no entry for it, if it took none.
+    pub map_failure: Option<MapFailure>,
     /// The address that it serves the interface from now.
     pub source: Option<LinkLocal>,
     /// How long ago it last sent there.
@@ -166,8 +166,13 @@ fn checks(subject: &Subject<'_>, evidence: Evidence<'_>) -> Vec<Check> {
     });
     // Only the daemon knows whether it has room.
     let of_room = evidence.daemon.map(|daemon| {
-        let found = if daemon.filter_full { "none left" } else { "enough" };
-        check("room", found.to_owned(), daemon.filter_full.then_some(Problem::NotServed(Reason::FilterFull)))
+        let found = match daemon.map_failure {
+            None => "enough",
+            Some(MapFailure::Full) => "none left",
+            Some(MapFailure::Error { .. }) => "refused by the kernel",
+        };
+        let problem = daemon.map_failure.map(|failure| Problem::NotServed(failure.into()));
+        check("room", found.to_owned(), problem)
     });
     of_name.into_iter().chain(of_interface).chain(of_room).collect()
 }

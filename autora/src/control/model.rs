@@ -204,6 +204,9 @@ pub struct Reason {
     pub name: Name,
     /// A sentence for a person.
     pub text: String,
+    /// The number of the system call's error, where one is the cause.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub errno: Option<i32>,
 }
 
 /// A prefix that is withdrawn.

@@ -13,7 +13,12 @@ use super::{
     query::Row,
 };
 use crate::{
-    engine::{Instant, action::StateChange, eligibility, fleet::ServiceState},
+    engine::{
+        Instant,
+        action::StateChange,
+        eligibility::{self, MapFailure},
+        fleet::ServiceState,
+    },
     sys::filter::{Counters, ForeignRouter, InterfaceStats},
 };
 
@@ -98,7 +103,12 @@ pub(super) const fn is_drop(reason: Packet) -> bool {
 }
 
 fn reasons(reasons: &[eligibility::Reason]) -> Vec<Reason> {
-    reasons.iter().map(|reason| Reason { name: reason.name().into(), text: reason.to_string() }).collect()
+    let told = reasons.iter().map(|reason| Reason {
+        name: reason.name().into(),
+        text: reason.to_string(),
+        errno: reason.map_failure().and_then(MapFailure::errno),
+    });
+    told.collect()
 }
 
 /// An event that happened at `at`, the time since 1970.

@@ -277,11 +277,11 @@ impl EventLoop {
 
     fn serve(&mut self, index: IfIndex) {
         let Some(filter) = self.backend.filter_mut() else { return };
-        if let Err(error) = filter.serve(index) {
+        if let Err(failure) = filter.serve(index) {
             if self.observer.admits(index, &self.fleet, clock::now()) {
-                log::serve_failed(index, &error);
+                log::serve_failed(index, failure);
             }
-            self.fleet.on_serve_failed(index);
+            self.fleet.on_serve_failed(index, failure);
         }
     }
 

@@ -12,10 +12,10 @@ use crate::{
         action::{Fault, StateChange},
         advertiser::SolicitedRa,
         counts::{InterfaceCounts, RaCounts},
-        eligibility::{self, Service},
+        eligibility::{self, MapFailure, Service},
     },
     sys::{
-        filter::{self, Counters, ServeError},
+        filter::{self, Counters},
         netlink,
     },
 };
@@ -102,12 +102,10 @@ fn serving(name: &str, ifindex: u32, service: &Service) {
 }
 
 /// A full map is a reason like the others, and reported like them.
-pub(super) fn serve_failed(index: IfIndex, error: &ServeError) {
-    match error {
-        ServeError::Full => {}
-        ServeError::Map(error) => {
-            warn!(ifindex = index.get(), %error, "the filter's map takes no entry: trying again at the next resync");
-        }
+pub(super) fn serve_failed(index: IfIndex, failure: MapFailure) {
+    if let MapFailure::Error { errno } = failure {
+        let error = io::Error::from_raw_os_error(errno);
+        warn!(ifindex = index.get(), %error, "the filter's map takes no entry: trying again at the next resync");
     }
 }
 

@@ -85,6 +85,11 @@ fn against_reason(reason: &Reason, interface: &Interface, master: Option<&str>) 
         Reason::NoPrefix { others } => prefix(interface, others),
         Reason::SeveralPrefixes(prefixes) => all_but_one(interface, prefixes),
         Reason::FilterFull => vec![advice("start the daemon with a larger --max-interfaces")],
+        Reason::FilterError { .. } => {
+            vec![advice(
+                "the daemon tries again at each resync; if it stays, look for what forbids it bpf(2)",
+            )]
+        }
     }
 }
 

@@ -222,9 +222,25 @@ fn a_running_daemon_adds_what_only_it_knows() {
     let found = explained(|_| (), Evidence { daemon: Some(&calm), ..PLAIN });
     assert!(found.is_served() && found.is_live && found.warnings.is_empty());
 
-    let full = FromDaemon { filter_full: true, ..calm.clone() };
-    let found = explained(|_| (), Evidence { daemon: Some(&full), ..PLAIN });
-    assert_eq!(found.failures().map(|failure| failure.problem.name()).collect::<Vec<_>>(), ["filter-full"]);
+    for (failure, expected) in [
+        (MapFailure::Full, ["filter-full", "start the daemon with a larger --max-interfaces"]),
+        (
+            MapFailure::Error { errno: 1 },
+            [
+                "filter-error",
+                "the daemon tries again at each resync; if it stays, look for what forbids it bpf(2)",
+            ],
+        ),
+    ] {
+        let without_entry = FromDaemon { map_failure: Some(failure), ..calm.clone() };
+        let found = explained(|_| (), Evidence { daemon: Some(&without_entry), ..PLAIN });
+        assert_eq!(found.conclusion, Conclusion::NotServed);
+        let told: Vec<_> = found
+            .failures()
+            .flat_map(|one| [vec![one.problem.name().to_owned()], lines(&one.remedies)].concat())
+            .collect();
+        assert_eq!(told, expected);
+    }
 
     let router = ("fe80::bad".parse().unwrap(), Duration::from_secs(9));
     let crowded = FromDaemon { other_router: Some(router), ..calm.clone() };

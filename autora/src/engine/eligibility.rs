@@ -4,7 +4,7 @@ mod reason;
 
 use regex::Regex;
 
-pub use self::reason::{Reason, Uncounted, WhyUncounted};
+pub use self::reason::{MapFailure, Reason, Uncounted, WhyUncounted};
 use super::interface::{Address, Host, Interface, Master, Scope};
 use crate::addr::{LinkLocal, Prefix64};
 

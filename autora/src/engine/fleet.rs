@@ -19,7 +19,7 @@ use rand::Rng;
 pub use self::view::{ServiceState, View};
 use self::{
     inherited::Inherited,
-    member::{Member, is_full},
+    member::{Member, awaits_map},
     members::Members,
 };
 use super::{
@@ -28,7 +28,7 @@ use super::{
     advertiser::SolicitedRa,
     content::LinkOptions,
     counts::InterfaceCounts,
-    eligibility::{self, Policy, Reason, Verdict},
+    eligibility::{self, MapFailure, Policy, Verdict},
     handover::{Ending, SavedInterface, SavedState, SavedUpdate},
     interface::Interface,
     parameters::Parameters,
@@ -120,8 +120,8 @@ impl Fleet {
         if member.follow_verdict(now) {
             self.actions.push_back(Action::Unserve(index));
         }
-        // A retry after a full map is only reported once it has worked.
-        if !is_full(&before) {
+        // A retry is only reported once it has worked.
+        if !awaits_map(&before) {
             self.report(index);
         }
         self.members.settle(index, now);
@@ -194,13 +194,13 @@ impl Fleet {
         action
     }
 
-    /// The filter's map has no room for the interface: it is not served, and nothing leaves on it but the final RA that it
-    /// may still owe from a moment ago.
-    pub fn on_serve_failed(&mut self, index: IfIndex) {
+    /// The filter's map took no entry for the interface: it is not served, and nothing leaves on it but the final RA that it
+    /// may still owe from a moment ago. The next reconciliation tries again.
+    pub fn on_serve_failed(&mut self, index: IfIndex, failure: MapFailure) {
         let Some(seen) = self.members.get(index).map(|member| member.seen.clone()) else { return };
         // The RA comes right behind its entry.
         self.actions.pop_front_if(|action| action.sends_on(index));
-        let refused = Verdict::Refuse(vec![Reason::FilterFull]);
+        let refused = Verdict::Refuse(vec![failure.into()]);
         let (member, _) = self.members.take_on(seen, refused, Default::default);
         member.abandon();
         self.report(index);

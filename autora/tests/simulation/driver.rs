@@ -7,6 +7,7 @@ use autora::{
     engine::{
         Fleet, Instant,
         action::{Action, Transmission},
+        eligibility::MapFailure,
         interface::Interface,
     },
 };
@@ -425,7 +426,7 @@ impl Simulation {
         if room {
             self.world.filter.serve(index);
         } else {
-            self.fleet.on_serve_failed(index);
+            self.fleet.on_serve_failed(index, MapFailure::Full);
         }
         Ok(())
     }

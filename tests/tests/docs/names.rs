@@ -126,6 +126,7 @@ fn reasons() -> Vec<Reason> {
         Reason::NoPrefix { others: Vec::new() },
         Reason::SeveralPrefixes(Vec::new()),
         Reason::FilterFull,
+        Reason::FilterError { errno: 1 },
     ];
     for reason in &all {
         match reason {
@@ -138,7 +139,8 @@ fn reasons() -> Vec<Reason> {
             | Reason::NoLinkLocal { .. }
             | Reason::NoPrefix { .. }
             | Reason::SeveralPrefixes(_)
-            | Reason::FilterFull => {}
+            | Reason::FilterFull
+            | Reason::FilterError { .. } => {}
         }
     }
     all

@@ -2,8 +2,9 @@
 
 use autora::{
     addr::IfIndex,
+    engine::eligibility::MapFailure,
     settings::FilterMode,
-    sys::filter::{Counters, Filter, FilterKind, ServeError, embedded},
+    sys::filter::{Counters, Filter, FilterKind, embedded},
 };
 use autora_tests::require_root;
 
@@ -30,8 +31,7 @@ fn says_when_it_is_full(mut filter: Filter) {
 
     filter.serve(one).unwrap();
     filter.serve(two).unwrap();
-    let error = filter.serve(three).unwrap_err();
-    assert!(matches!(error, ServeError::Full), "{error:?}");
+    assert_eq!(filter.serve(three), Err(MapFailure::Full));
     assert!(!filter.is_served(three));
     filter.serve(two).expect("one that has its place keeps it");
 

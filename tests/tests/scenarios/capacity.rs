@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use autora_tests::{Daemon, Namespace, eventually};
+use autora_tests::{Daemon, Launch, Namespace, Refusal, eventually};
+use nix::{errno::Errno, libc};
+use serde_json::json;
 
 use crate::bench::{AT_ONCE, FLOOR, Line, MAX_DELAY, SLACK, SOON, expect_silence, rarely};
 
@@ -64,4 +66,33 @@ fn one_beyond_the_room_of_the_map_waits_until_another_goes() {
 #[test]
 fn one_beyond_the_room_behind_the_classic_filter_waits_until_another_goes() {
     one_beyond_waits_until_another_goes("--filter=classic");
+}
+
+/// The command of `bpf(2)` that writes an entry (include/uapi/linux/bpf.h).
+const BPF_MAP_UPDATE_ELEM: u64 = 2;
+
+/// As a container's filter of system calls may look: log, status, metrics and explanation say what the kernel said.
+#[test]
+fn what_the_kernel_refuses_is_not_called_a_full_map() {
+    let (host, guest) = (Namespace::host(), Namespace::quiet());
+    let mut line = Line::new(&host, &guest, 1);
+    let refusal =
+        Refusal { call: libc::SYS_bpf, first_argument: Some(BPF_MAP_UPDATE_ELEM), errno: Errno::EPERM };
+    let daemon = Launch::new(&rarely(&["--filter=ebpf"])).refuse(refusal).start(&host);
+    assert_eq!(daemon.wait_refused(line.name(), SOON), ["filter-error"]);
+
+    let control = daemon.control();
+    let told = control.json(&format!("/v1/interfaces/{}", line.name()));
+    let text = "the kernel refuses an entry in the filter's map: Operation not permitted (os error 1)";
+    assert_eq!(told["reasons"], json!([{ "name": "filter-error", "text": text, "errno": 1 }]));
+    let metrics = control.get("/metrics").body;
+    assert!(metrics.contains("autora_interfaces_refused{reason=\"filter-error\"} 1\n"), "{metrics}");
+    let explained = host.enter(|| control.run(&["explain", line.name()]));
+    assert!(String::from_utf8_lossy(&explained.stdout).contains(text), "{explained:?}");
+    expect_silence([&mut line], AT_ONCE);
+
+    // The control.
+    drop(daemon);
+    let _daemon = Daemon::start(&host, &rarely(&["--filter=ebpf"]));
+    line.expect_served(SOON);
 }

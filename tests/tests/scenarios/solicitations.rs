@@ -17,7 +17,7 @@ const ANSWERED: Duration = Duration::from_millis(500 + 400);
 /// An option that no host knows of yet.
 const UNKNOWN_OPTION: [u8; 8] = [200, 1, 0, 0, 0, 0, 0, 0];
 
-/// Solicitations that must not be answered [protocol.md 4, RFC 4861 6.1.1, RFC 6980].
+/// Solicitations that must not be answered [RFC 4861 6.1.1, RFC 6980].
 const BAD: &[(&str, Spoil)] = &[
     ("hop limit 64", |good| Solicit { hop_limit: 64, ..good }),
     ("hop limit 254", |good| Solicit { hop_limit: 254, ..good }),

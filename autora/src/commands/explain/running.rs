@@ -13,7 +13,10 @@ use crate::{
         model::{self, Interfaces, Status},
     },
     diagnosis::FromDaemon,
-    engine::{eligibility::Reason, interface::Interface},
+    engine::{
+        eligibility::{MapFailure, Reason},
+        interface::Interface,
+    },
 };
 
 /// How long to wait for its answer.
@@ -43,12 +46,17 @@ impl RunningDaemon {
         let ago = |seconds| Duration::try_from_secs_f64(seconds).unwrap_or_default();
         FromDaemon {
             matches,
-            filter_full: known.reasons.iter().any(|reason| reason.name == Reason::FilterFull.name()),
+            map_failure: known.reasons.iter().find_map(map_failure),
             source: known.source.and_then(LinkLocal::new),
             last_sent_ago: known.last_ra.as_ref().map(|last| ago(last.ago_s)),
             other_router: known.other_router.as_ref().map(|other| (other.source, ago(other.ago_s))),
         }
     }
+}
+
+fn map_failure(told: &model::Reason) -> Option<MapFailure> {
+    let error = told.errno.map(|errno| MapFailure::Error { errno });
+    [Some(MapFailure::Full), error].into_iter().flatten().find(|&one| Reason::from(one).name() == told.name)
 }
 
 async fn answers(socket: &ControlSocketArg) -> Result<(Status, Interfaces), ClientError> {

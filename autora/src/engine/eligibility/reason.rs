@@ -1,6 +1,6 @@
 //! Why an interface is not served: a stable name for scripts, a sentence for people.
 
-use std::{fmt, net::Ipv6Addr};
+use std::{fmt, io, net::Ipv6Addr};
 
 use super::MIN_MTU;
 use crate::addr::Prefix64;
@@ -42,6 +42,34 @@ pub enum Reason {
     SeveralPrefixes(Vec<Prefix64>),
     /// The filter's map of served interfaces has no room left.
     FilterFull,
+    /// The kernel refuses an entry in that map for another reason.
+    FilterError {
+        /// The number of the system call's error.
+        errno: i32,
+    },
+}
+
+/// Why the filter's map of served interfaces took no entry for an interface.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum MapFailure {
+    /// It has no room for one more; there may be some later.
+    #[error("the filter's map of served interfaces is full")]
+    Full,
+    /// The kernel refused for another reason.
+    #[error("the kernel refuses an entry in the filter's map: {}", io::Error::from_raw_os_error(*errno))]
+    Error {
+        /// The number of the system call's error.
+        errno: i32,
+    },
+}
+
+impl From<MapFailure> for Reason {
+    fn from(failure: MapFailure) -> Self {
+        match failure {
+            MapFailure::Full => Self::FilterFull,
+            MapFailure::Error { errno } => Self::FilterError { errno },
+        }
+    }
 }
 
 /// An address of global scope that does not make a prefix.
@@ -103,6 +131,36 @@ impl Reason {
             Self::NoPrefix { .. } => "no-prefix",
             Self::SeveralPrefixes(_) => "several-prefixes",
             Self::FilterFull => "filter-full",
+            Self::FilterError { .. } => "filter-error",
+        }
+    }
+
+    /// What the filter's map said, where that is the reason.
+    #[must_use]
+    pub const fn map_failure(&self) -> Option<MapFailure> {
+        match self {
+            Self::FilterFull => Some(MapFailure::Full),
+            Self::FilterError { errno } => Some(MapFailure::Error { errno: *errno }),
+            Self::Ipv6Disabled { .. }
+            | Self::Down
+            | Self::NoMulticast
+            | Self::Loopback
+            | Self::Enslaved { .. }
+            | Self::ForwardingOff
+            | Self::NoLinkLocal { .. }
+            | Self::NoPrefix { .. }
+            | Self::SeveralPrefixes(_) => None,
+        }
+    }
+}
+
+impl MapFailure {
+    /// The number of the system call's error, unless it was the one that says "full".
+    #[must_use]
+    pub const fn errno(self) -> Option<i32> {
+        match self {
+            Self::Full => None,
+            Self::Error { errno } => Some(errno),
         }
     }
 }
@@ -138,6 +196,7 @@ impl fmt::Display for Reason {
             Self::FilterFull => {
                 f.write_str("the filter's map of served interfaces is full (--max-interfaces)")
             }
+            Self::FilterError { errno } => MapFailure::Error { errno: *errno }.fmt(f),
         }
     }
 }

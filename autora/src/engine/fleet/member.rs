@@ -10,7 +10,7 @@ use crate::{
         advertiser::{Advertiser, Cease, DueRa, PrefixFate, SavedHash},
         content::LinkOptions,
         counts::RaCounts,
-        eligibility::{self, Reason, Service, Verdict},
+        eligibility::{self, Service, Verdict},
         handover::Advertised,
         interface::Interface,
         parameters::Parameters,
@@ -198,12 +198,12 @@ impl Member {
         }
     }
 
-    /// Returns whether an unchanged interface means that there is nothing to do. The full map lies outside the interface,
+    /// Returns whether an unchanged interface means that there is nothing to do. The map lies outside the interface,
     /// so that is tried again; and one that no longer matches is only kept until it is spent.
     pub(super) fn stays_as_it_is(&self) -> bool {
         match &self.verdict {
             Verdict::Serve(_) => true,
-            Verdict::Refuse(_) => !is_full(&self.verdict),
+            Verdict::Refuse(_) => !awaits_map(&self.verdict),
             Verdict::Ignore => false,
         }
     }
@@ -247,8 +247,8 @@ impl Member {
 }
 
 /// Returns whether the filter's map is what stands in the way.
-pub(super) fn is_full(verdict: &Verdict) -> bool {
-    matches!(verdict, Verdict::Refuse(reasons) if *reasons == [Reason::FilterFull])
+pub(super) fn awaits_map(verdict: &Verdict) -> bool {
+    matches!(verdict, Verdict::Refuse(reasons) if reasons.iter().any(|reason| reason.map_failure().is_some()))
 }
 
 /// Returns what there is to report when a verdict takes the place of another.

@@ -14,6 +14,7 @@ use crate::{
     addr::Prefix64,
     engine::{
         action::{Cause, Fault, Report, StateChange, Transmission},
+        eligibility::Reason,
         interface::{address, fit},
         rfc4861::MIN_DELAY_BETWEEN_RAS,
     },
@@ -56,6 +57,8 @@ pub(super) struct Bench {
     pub(super) rng: StdRng,
     map: HashSet<IfIndex>,
     capacity: usize,
+    /// What the map says when it is full.
+    map_failure: MapFailure,
     /// Everything that happened, in short: `+1` served, `-1` taken out, `~1` mark cleared, `RA 1`, `final 1`, and reports.
     pub(super) events: Vec<String>,
     pub(super) last_sent: HashMap<IfIndex, Instant>,
@@ -78,6 +81,7 @@ impl Bench {
             rng: StdRng::seed_from_u64(1),
             map: HashSet::new(),
             capacity: usize::MAX,
+            map_failure: MapFailure::Full,
             events: Vec::new(),
             last_sent: HashMap::new(),
             last_advert: None,
@@ -113,7 +117,7 @@ impl Bench {
         while let Some(action) = self.fleet.poll_action() {
             let event = match action {
                 Action::Serve(index) if self.map.len() >= self.capacity => {
-                    self.fleet.on_serve_failed(index);
+                    self.fleet.on_serve_failed(index, self.map_failure);
                     format!("full {index}")
                 }
                 Action::Serve(index) => {
@@ -277,6 +281,30 @@ fn a_full_map_refuses_one_interface_and_the_others_go_on() {
     bench.see_all([tap(1), tap(2)]);
     assert_eq!(bench.map.len(), 2);
     assert!(bench.events.iter().any(|event| event.ends_with("serving")), "{:?}", bench.events);
+}
+
+#[test]
+fn what_the_map_said_is_the_reason() {
+    let errors = [MapFailure::Error { errno: 1 }, MapFailure::Error { errno: 12 }];
+    let mut bench = Bench::new();
+    (bench.capacity, bench.map_failure) = (0, errors[0]);
+    bench.see(tap(1));
+    assert_eq!(bench.take_events(), ["tap1 serving", "full 1", "tap1 filter-error"]);
+    for (failure, expected) in [
+        (errors[0], ["full 1"].as_slice()),
+        (errors[1], &["full 1", "tap1 filter-error"]),
+        (MapFailure::Full, &["full 1", "tap1 filter-full"]),
+        (errors[0], &["full 1", "tap1 filter-error"]),
+    ] {
+        bench.map_failure = failure;
+        bench.see(tap(1));
+        assert_eq!(bench.take_events(), expected, "{failure}");
+        let (_, verdict) = bench.fleet.verdicts().next().unwrap();
+        assert_eq!(*verdict, Verdict::Refuse(vec![failure.into()]));
+    }
+    bench.capacity = 1;
+    bench.see(tap(1));
+    assert_eq!(bench.take_events(), ["+1", "RA 1", "tap1 serving"], "tried again at each look");
 }
 
 #[test]

@@ -18,19 +18,22 @@ use aya::{
     programs::{ProgramError, SocketFilter},
 };
 use nix::{
-    libc::{self, E2BIG, ENOENT},
+    libc::{self, ENOENT},
     setsockopt_impl, sockopt_impl,
     sys::socket::setsockopt,
 };
 use tracing::warn;
 
 use super::{
-    Counters, ForeignRouter, InterfaceStats, LoadError, ServeError, batch,
-    error::{errno_of, io_error},
+    Counters, ForeignRouter, InterfaceStats, LoadError, batch,
+    error::{errno_of, io_error, map_failure},
     kernel_log::{self, KernelLog},
     loader::{self, Loaded},
 };
-use crate::{addr::IfIndex, engine::Instant};
+use crate::{
+    addr::IfIndex,
+    engine::{Instant, eligibility::MapFailure},
+};
 
 /// The object file that this binary carries, if it was there when the binary was built.
 #[must_use]
@@ -140,14 +143,14 @@ impl Ebpf {
         self.log.take()
     }
 
-    pub(super) fn serve(&mut self, interface: IfIndex) -> Result<(), ServeError> {
+    pub(super) fn serve(&mut self, interface: IfIndex) -> Result<(), MapFailure> {
         // The counters first: the filter counts only where it finds them.
-        self.interfaces.insert(interface.get(), Stats::default(), 0).map_err(refusal)?;
+        self.interfaces.insert(interface.get(), Stats::default(), 0).map_err(|error| map_failure(&error))?;
         self.served.insert(interface.get(), 0, 0).map_err(|error| {
             // Without its mark it is not served, and what counts nothing takes no room. The first error is the one that
             // matters.
             drop(self.interfaces.remove(&interface.get()));
-            refusal(error)
+            map_failure(&error)
         })
     }
 
@@ -239,13 +242,6 @@ fn descriptor(map: &Map) -> Result<OwnedFd, aya::EbpfError> {
 /// A map, checked against the key and value that it is wanted with.
 fn of_type<M: TryFrom<Map, Error = MapError>>(map: Result<Map, MapError>) -> Result<M, aya::EbpfError> {
     Ok(M::try_from(map?)?)
-}
-
-fn refusal(error: MapError) -> ServeError {
-    match io_error(error) {
-        full if full.raw_os_error() == Some(E2BIG) => ServeError::Full,
-        other => ServeError::Map(other),
-    }
 }
 
 /// An entry that is gone is no error: interfaces come and go, and with them the entries.

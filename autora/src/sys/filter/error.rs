@@ -5,7 +5,10 @@ use std::{error::Error, io};
 use aya::{EbpfError, maps::MapError, programs::ProgramError};
 use caps::Capability;
 
-use crate::sys::privileges::{self, HOW_TO_GRANT};
+use crate::{
+    engine::eligibility::MapFailure,
+    sys::privileges::{self, HOW_TO_GRANT},
+};
 
 /// Why there is no eBPF filter. The text says what to do.
 #[derive(Debug, thiserror::Error)]
@@ -40,17 +43,6 @@ pub enum LoadError {
     /// Anything else, for example a kernel that knows no eBPF.
     #[error("the eBPF filter cannot be loaded on this kernel")]
     Unsupported(#[source] Box<dyn Error + Send + Sync>),
-}
-
-/// Why an interface cannot be served.
-#[derive(Debug, thiserror::Error)]
-pub enum ServeError {
-    /// The filter's map has no room for one more interface.
-    #[error("the filter's map is full")]
-    Full,
-    /// The kernel refused for another reason.
-    #[error("the kernel refuses an entry in the filter's map")]
-    Map(#[from] io::Error),
 }
 
 impl LoadError {
@@ -98,6 +90,15 @@ fn is_statistics(line: &str) -> bool {
     ["processed ", "verification time ", "stack depth "].iter().any(|start| line.starts_with(start))
 }
 
+/// What a failed insertion means. `E2BIG` alone says that a hash map is full (`alloc_htab_elem` in kernel/bpf/hashtab.c);
+/// an insertion fails in the system call, so what is without a number is none of the kernel's.
+pub(super) fn map_failure(error: &MapError) -> MapFailure {
+    match errno_of(error).unwrap_or(nix::libc::EIO) {
+        nix::libc::E2BIG => MapFailure::Full,
+        errno => MapFailure::Error { errno },
+    }
+}
+
 /// The system call's error in one of aya's, or the whole of it.
 pub(super) fn io_error(error: MapError) -> io::Error {
     match errno_of(&error) {
@@ -108,6 +109,8 @@ pub(super) fn io_error(error: MapError) -> io::Error {
 
 #[cfg(test)]
 mod tests {
+    use aya::sys::SyscallError;
+
     use super::*;
 
     #[test]
@@ -116,6 +119,19 @@ mod tests {
                    verification time 7 usec\nstack depth 0\nprocessed 2 insns (limit 1000000)\n";
         assert_eq!(last_words(log), "0: (b7) r0 = 0; 1: (95) exit; R1 pointer arithmetic prohibited");
         assert_eq!(last_words(""), "");
+    }
+
+    #[test]
+    fn only_a_lack_of_room_is_a_full_map() {
+        use nix::libc::{E2BIG, ENOMEM, EPERM};
+        let failed = |errno| {
+            let io_error = io::Error::from_raw_os_error(errno);
+            map_failure(&SyscallError { call: "bpf_map_update_elem", io_error }.into())
+        };
+        assert_eq!(failed(E2BIG), MapFailure::Full);
+        for errno in [EPERM, ENOMEM] {
+            assert_eq!(failed(errno), MapFailure::Error { errno });
+        }
     }
 
     #[test]

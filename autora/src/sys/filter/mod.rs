@@ -24,12 +24,12 @@ pub use autora_common::{Reason, maps::CAPACITY};
 
 use self::ebpf::Ebpf;
 pub(crate) use self::kernel_log::{KernelLog, KernelLogStream};
-pub use self::{
-    counters::Counters,
-    ebpf::embedded,
-    error::{LoadError, ServeError},
+pub use self::{counters::Counters, ebpf::embedded, error::LoadError};
+use crate::{
+    addr::IfIndex,
+    engine::{Instant, eligibility::MapFailure},
+    settings::FilterMode,
 };
-use crate::{addr::IfIndex, engine::Instant, settings::FilterMode};
 
 /// Which form of the filter is at work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -149,14 +149,14 @@ impl Filter {
     ///
     /// # Errors
     ///
-    /// [`ServeError::Full`] if there is no room; there may be some later.
-    pub fn serve(&mut self, interface: IfIndex) -> Result<(), ServeError> {
+    /// What the map said; on a later try it may have room.
+    pub fn serve(&mut self, interface: IfIndex) -> Result<(), MapFailure> {
         match &mut self.form {
             Form::Ebpf(ebpf) => ebpf.serve(interface)?,
             Form::Classic { capacity } => {
                 let is_full = usize::try_from(*capacity).is_ok_and(|most| self.served.len() >= most);
                 if is_full && !self.served.contains(&interface) {
-                    return Err(ServeError::Full);
+                    return Err(MapFailure::Full);
                 }
             }
         }
