@@ -11,7 +11,7 @@ mod skb;
 
 use autora_common::{
     Advertisement, Message, Reason,
-    maps::{CAPACITY, ForeignAdvertisement, InterfaceStats, PENDING_HOLD, PendingMark},
+    maps::{CAPACITY, InterfaceStats, PENDING_HOLD, PendingMark},
     validate,
 };
 use aya_ebpf::{
@@ -86,36 +86,37 @@ fn try_filter(skb: &Skb<'_>) -> Result<(), Reason> {
 
 /// Lets a valid solicitation through unless one is pending. Malformed ones never get here, so they spend no mark.
 fn admit(mark: *mut PendingMark) -> Result<(), Reason> {
-    // SAFETY: the pointer is that of a map value, which the kernel keeps until the program ends. Two CPUs may both let
-    // one through, which costs the daemon one solicitation more.
-    let (now, since) = unsafe { (bpf_ktime_get_boot_ns(), *mark) };
+    // SAFETY: the pointer is that of a map value, which the kernel keeps until the program ends. Another CPU may write it at the same
+    // time: volatile, so that it is read once and whole (as `READ_ONCE()` in the kernel). Both may let a solicitation through,
+    // which costs the daemon one more.
+    let (now, since) = unsafe { (bpf_ktime_get_boot_ns(), mark.read_volatile()) };
     if since != 0 && now.saturating_sub(since) < PENDING_HOLD_NS {
         return Err(Reason::Coalesced);
     }
     // SAFETY: as above.
-    unsafe { *mark = now };
+    unsafe { mark.write_volatile(now) };
     Ok(())
 }
 
 fn record(skb: &Skb<'_>, advertisement: Advertisement) {
     if let Some(stats) = INTERFACES.get_ptr_mut(skb.ifindex()) {
         let Advertisement { source: [source_high, source_low], router_lifetime } = advertisement;
-        // SAFETY: as in `admit`; a mixture of two advertisements is possible and documented.
+        // SAFETY: as in `admit`: each number is written whole, while a mixture of two advertisements is possible and documented.
         unsafe {
-            (*stats).foreign = ForeignAdvertisement {
-                seen: bpf_ktime_get_boot_ns(),
-                source_high,
-                source_low,
-                router_lifetime: router_lifetime.into(),
-            };
+            let foreign = &raw mut (*stats).foreign;
+            (&raw mut (*foreign).source_high).write_volatile(source_high);
+            (&raw mut (*foreign).source_low).write_volatile(source_low);
+            (&raw mut (*foreign).router_lifetime).write_volatile(router_lifetime.into());
+            (&raw mut (*foreign).seen).write_volatile(bpf_ktime_get_boot_ns());
         }
     }
 }
 
 fn count(skb: &Skb<'_>, reason: Reason) {
     if let Some(total) = TOTALS.get_ptr_mut(reason as u32) {
-        // SAFETY: a value of this CPU, which no other run of the program interrupts.
-        unsafe { *total += 1 };
+        // SAFETY: a value of this CPU, which no other run of the program interrupts; the daemon has the kernel read it from another
+        // CPU (`bpf_percpu_array_copy()` in kernel/bpf/arraymap.c, a `READ_ONCE()` per number), hence volatile.
+        unsafe { total.write_volatile(total.read_volatile() + 1) };
     }
     // One that is not served has no counters of its own: looking for them would be in vain.
     if reason != Reason::NotServed

@@ -8,6 +8,20 @@ use aya_ebpf::{
     programs::sk_buff::SkBuff,
 };
 
+/// What any bytes make: integers, with no padding between them.
+///
+/// # Safety
+///
+/// Every pattern of bits is a value, and all bytes belong to one of the integers.
+unsafe trait Plain: Copy {}
+
+// SAFETY: bytes.
+unsafe impl Plain for u8 {}
+// SAFETY: bytes.
+unsafe impl Plain for [u8; 2] {}
+// SAFETY: `repr(C)`, integers alone, which fill it (the crate asserts that).
+unsafe impl Plain for Start {}
+
 /// A packet in the kernel, read from its network header on.
 pub(crate) struct Skb<'a>(pub(crate) &'a SkBuff);
 
@@ -33,10 +47,10 @@ impl Skb<'_> {
         clippy::cast_possible_truncation,
         reason = "offsets into a packet of 64 KiB, and sizes of what is read there"
     )]
-    fn load<T>(&self, at: usize) -> (T, bool) {
+    fn load<T: Plain>(&self, at: usize) -> (T, bool) {
         let mut value = MaybeUninit::<T>::uninit();
-        // SAFETY: the helper writes all bytes of `value` or, on failure, zeros it (`bpf_skb_load_bytes_relative` in net/core/filter.c);
-        // `T` is made of integers without a gap, for which any bytes do.
+        // SAFETY: the helper writes all bytes of `value` or, on failure, zeros it (`bpf_skb_load_bytes_relative` in net/core/filter.c),
+        // and any bytes make a `T`.
         unsafe {
             let failed = bpf_skb_load_bytes_relative(
                 self.0.skb.cast(),

@@ -7,9 +7,14 @@
 const LARGE: i32 = 64 << 10;
 
 /// Tells the allocator to give back what is freed, from its first use on.
-pub fn set_up() {
+///
+/// # Safety
+///
+/// No other thread may exist: `mallopt` writes the allocator's settings without a lock, and is only safe before there is a
+/// second thread ([mallopt(3)](https://man7.org/linux/man-pages/man3/mallopt.3.html): `MT-Unsafe init`).
+pub unsafe fn set_up() {
     #[cfg(target_env = "gnu")]
-    // SAFETY: it takes two numbers and may be called at any time; one that it does not like changes nothing.
+    // SAFETY: each call takes two numbers, and one that it does not know changes nothing; the caller answers for the threads.
     unsafe {
         nix::libc::mallopt(nix::libc::M_MMAP_THRESHOLD, LARGE);
         nix::libc::mallopt(nix::libc::M_TRIM_THRESHOLD, LARGE);
@@ -21,7 +26,7 @@ pub fn set_up() {
 /// Gives back the pages that nothing is in any more, after work that needed many.
 pub fn give_back() {
     #[cfg(target_env = "gnu")]
-    // SAFETY: it takes a number and may be called at any time.
+    // SAFETY: it takes a number, and locks each heap that it trims (malloc_trim(3): `MT-Safe`).
     unsafe {
         nix::libc::malloc_trim(0);
     }

@@ -25,11 +25,6 @@ const NOW: Instant = Instant::from_boot(Duration::from_secs(1_000));
 /// The present prefix and at most 8 that are withdrawn.
 const MOST_PREFIXES: usize = 9;
 
-/// As the first version left it.
-const VERSION_1: &[u8] = br#"{"version":1,"boot_id":"00ff","end":"unclean","valid_lifetime_s":86400,"interfaces":[
-{"ifindex":7,"name":"tap7","source":"fe80::7","prefix":{"network":"2001:db8:7::","valid_until_us":86400000001},
-"withdrawn":[{"network":"2001:db8:6::","valid_until_us":3600000000}],"last_sent_us":1500001}]}"#;
-
 /// A file of each kind, with everything in it and with nothing, added to and not.
 pub fn prepare() {
     let ends = [Ending::Clean, Ending::Unclean { valid_lifetime: Duration::from_secs(86_400) }];
@@ -53,7 +48,7 @@ pub fn prepare() {
     ]
     .concat();
     let newer = br#"{"version":3,"boot_id":"00ff"}"#.to_vec();
-    seeds::write(files.chain([added_to, VERSION_1.to_vec(), newer]));
+    seeds::write(files.chain([added_to, newer]));
 }
 
 /// `bytes` are taken for a file, and then for the material that a state is made of.

@@ -48,8 +48,6 @@ pub(super) struct Ebpf {
     program_id: Option<u32>,
     served: HashMap<MapData, u32, PendingMark>,
     interfaces: HashMap<MapData, u32, Stats>,
-    /// The same map's descriptor, for what aya has no call for.
-    all_interfaces: OwnedFd,
     totals: PerCpuArray<MapData, u64>,
     log: Option<KernelLog>,
 }
@@ -95,11 +93,9 @@ impl Ebpf {
         let mut take = |name, kind: fn(MapData) -> Map| {
             maps.remove(name).map(kind).ok_or_else(|| MapError::InvalidName { name: String::from(name) })
         };
-        let interfaces = take(INTERFACES, Map::HashMap).map_err(aya::EbpfError::from)?;
         Ok(Self {
             served: of_type(take(SERVED, Map::HashMap))?,
-            all_interfaces: descriptor(&interfaces)?,
-            interfaces: of_type(Ok(interfaces))?,
+            interfaces: of_type(take(INTERFACES, Map::HashMap))?,
             totals: of_type(take(TOTALS, Map::PerCpuArray))?,
             log: None,
             program_id: program_id(&program),
@@ -119,11 +115,9 @@ impl Ebpf {
         let program = program.fd().and_then(|fd| Ok(fd.try_clone()?)).map_err(aya::EbpfError::from)?;
         let mut take =
             |name| ebpf.take_map(name).ok_or_else(|| MapError::InvalidName { name: String::from(name) });
-        let interfaces = take(INTERFACES).map_err(aya::EbpfError::from)?;
         Ok(Self {
             served: of_type(take(SERVED))?,
-            all_interfaces: descriptor(&interfaces)?,
-            interfaces: of_type(Ok(interfaces))?,
+            interfaces: of_type(take(INTERFACES))?,
             totals: of_type(take(TOTALS))?,
             log: KernelLog::open(&mut ebpf),
             program_id: program_id(&program),
@@ -191,7 +185,7 @@ impl Ebpf {
         served: &HashSet<IfIndex>,
     ) -> io::Result<Vec<(IfIndex, ForeignRouter)>> {
         let mut found = Vec::new();
-        let read = batch::each_entry(self.all_interfaces.as_fd(), |index, Stats(stats)| {
+        let read = batch::each_entry(&self.interfaces, |index, Stats(stats)| {
             let router = IfIndex::new(index).zip(foreign_router(stats.foreign));
             found.extend(router.filter(|(index, _)| served.contains(index)));
         });
@@ -228,15 +222,6 @@ fn foreign_router(record: maps::ForeignAdvertisement) -> Option<ForeignRouter> {
 fn program_mut(ebpf: &mut aya::Ebpf) -> Result<&mut SocketFilter, aya::EbpfError> {
     let program = ebpf.program_mut(TRACED_PROGRAM).ok_or(ProgramError::UnexpectedProgramType)?;
     Ok(program.try_into()?)
-}
-
-/// The descriptor of a hash map, once more.
-fn descriptor(map: &Map) -> Result<OwnedFd, aya::EbpfError> {
-    let Map::HashMap(data) = map else {
-        return Err(MapError::IoError(io::ErrorKind::InvalidInput.into()).into());
-    };
-    let copied = data.fd().as_fd().try_clone_to_owned();
-    copied.map_err(|source| MapError::IoError(source).into())
 }
 
 /// A map, checked against the key and value that it is wanted with.

@@ -14,7 +14,6 @@
 //! one line may have spoilt others that still look well.
 
 mod record;
-mod version1;
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -132,13 +131,12 @@ fn write_line(text: &mut Vec<u8>, line: &impl Serialize) {
 ///
 /// # Errors
 ///
-/// A [`DecodeError`] for anything that no daemon, old or new, leaves.
+/// A [`DecodeError`] for anything that no daemon leaves.
 pub fn decode(text: &[u8]) -> Result<State, DecodeError> {
     let Version { version } = Version::deserialize(&mut serde_json::Deserializer::from_slice(text))?;
     match version {
         VERSION => decode_lines(text),
-        1 => version1::decode(text),
-        0 => Err(invalid("version", version.to_string())),
+        0..VERSION => Err(invalid("version", version.to_string())),
         newer => Err(DecodeError::Newer(newer)),
     }
 }
