@@ -7,7 +7,7 @@ use tokio::sync::broadcast;
 use super::{event::Event, limits::BACKLOG, model::EventLine, render};
 use crate::sys::clock;
 
-/// Where events go. The ring for them is only made when somebody listens for the first time.
+/// Where events go. The ring for them is only made when the first client listens.
 #[derive(Clone, Debug, Default)]
 pub struct Events(Arc<OnceLock<broadcast::Sender<Arc<EventLine>>>>);
 
@@ -21,7 +21,7 @@ impl Events {
         self.0.get_or_init(|| broadcast::Sender::new(BACKLOG)).subscribe()
     }
 
-    /// Whether anybody listens.
+    /// Returns whether a client listens.
     #[must_use]
     pub fn are_wanted(&self) -> bool {
         self.listened_to().is_some()

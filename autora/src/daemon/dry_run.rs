@@ -1,6 +1,6 @@
 //! The dry run: what would be served, why the rest would not, and every advertisement as it would leave.
 //!
-//! It writes to standard output, for a person. A reader that goes away ends nothing.
+//! Writes to standard output. A reader that goes away ends nothing.
 
 use std::{
     io::{self, Write},

@@ -11,13 +11,10 @@ use crate::{
     engine::{
         action::{Fault, StateChange},
         advertiser::SolicitedRa,
-        counts::{InterfaceCounts, RaCounts},
+        counts::InterfaceCounts,
         eligibility::{self, MapFailure, Service},
     },
-    sys::{
-        filter::{self, Counters},
-        netlink,
-    },
+    sys::filter::{self, Counters},
 };
 
 /// Logs `event`; what could come without end about an interface above TRACE only if it is `admitted`.
@@ -136,45 +133,8 @@ pub(super) fn started(config: &Config, filter: &str, interfaces: InterfaceCounts
     );
 }
 
-/// A line of totals.
-#[derive(Debug)]
-pub(super) struct Heartbeat {
-    pub(super) interfaces: InterfaceCounts,
-    pub(super) ras: RaCounts,
-    pub(super) solicitations: u64,
-    pub(super) netlink: netlink::Counts,
-    pub(super) packets: Counters,
-    pub(super) socket_drops: u32,
-    pub(super) lines_held_back: u64,
-    pub(super) notifications_dropped: u64,
-}
-
-pub(super) fn heartbeat(totals: &Heartbeat) {
-    let InterfaceCounts { served, paused: without_carrier, not_served: refused } = totals.interfaces;
-    let RaCounts { unsolicited, solicited, finals, failures } = totals.ras;
-    let netlink::Counts { surveys, questions, overruns } = totals.netlink;
-    info!(
-        served,
-        without_carrier,
-        refused,
-        ra_unsolicited = unsolicited,
-        ra_solicited = solicited,
-        ra_final = finals,
-        send_failures = failures,
-        solicitations = totals.solicitations,
-        packets = %by_reason(&totals.packets),
-        socket_drops = totals.socket_drops,
-        resyncs = surveys,
-        single_reads = questions,
-        overruns,
-        lines_held_back = totals.lines_held_back,
-        notifications_dropped = totals.notifications_dropped,
-        "heartbeat"
-    );
-}
-
 /// Returns every reason that was counted at least once, as `name:count`; `none` if nothing was.
-fn by_reason(packets: &Counters) -> String {
+pub(super) fn by_reason(packets: &Counters) -> String {
     let counted = packets.iter().filter(|&(_, count)| count > 0);
     let counted = join(",", counted.map(|(reason, count)| format!("{}:{count}", reason.name())));
     if counted.is_empty() { "none".to_owned() } else { counted }

@@ -3,14 +3,8 @@
 use tracing::info;
 
 use super::{
-    backend::Backend,
-    control_handle::ControlHandle,
-    dry_run::DryRun,
-    host_warnings::HostWarnings,
-    log::{self, Heartbeat},
-    log_limiter::LogLimiter,
-    other_routers::OtherRouters,
-    socket_drops::SocketDrops,
+    backend::Backend, control_handle::ControlHandle, dry_run::DryRun, host_warnings::HostWarnings, log,
+    log_limiter::LogLimiter, other_routers::OtherRouters, socket_drops::SocketDrops,
 };
 use crate::{
     addr::IfIndex,
@@ -19,7 +13,7 @@ use crate::{
     engine::{
         Fleet, Instant,
         action::StateChange,
-        counts::RaCounts,
+        counts::{InterfaceCounts, RaCounts},
         interface::{Host, Interface},
     },
     sys::netlink,
@@ -37,7 +31,7 @@ pub(super) struct Observer {
     host_warnings: HostWarnings,
 }
 
-/// What a person reads.
+/// What is written for the operator.
 pub(super) enum Output {
     /// The log, in which no interface has too many lines.
     Log(LogLimiter),
@@ -83,7 +77,7 @@ fn is_admitted(limiter: &mut LogLimiter, event: &Event<'_>, fleet: &Fleet, now: 
         }
         EventKind::Changed(_)
         | EventKind::Sent { failed_before: 1.., .. }
-        // The first failure of a row is news, the others are not.
+        // The first failure of a row alone.
         | EventKind::SendFailed { failures: 1, .. } => limiter.admits(interface.index, fleet, now),
         EventKind::Sent { .. }
         | EventKind::SendFailed { .. }
@@ -170,16 +164,27 @@ impl Observer {
         now: Instant,
     ) {
         self.look_for_other_routers(backend, fleet, now);
-        log::heartbeat(&Heartbeat {
-            interfaces: fleet.counts(),
-            ras: self.ras,
-            solicitations: self.solicitations,
-            netlink,
-            packets: backend.packets(),
-            socket_drops: backend.socket_drops().unwrap_or(0),
-            lines_held_back: self.output.lines_held_back(),
+        let InterfaceCounts { served, paused: without_carrier, not_served: refused } = fleet.counts();
+        let RaCounts { unsolicited, solicited, finals, failures } = self.ras;
+        let netlink::Counts { surveys, questions, overruns } = netlink;
+        info!(
+            served,
+            without_carrier,
+            refused,
+            ra_unsolicited = unsolicited,
+            ra_solicited = solicited,
+            ra_final = finals,
+            send_failures = failures,
+            solicitations = self.solicitations,
+            packets = %log::by_reason(&backend.packets()),
+            socket_drops = backend.socket_drops().unwrap_or(0),
+            resyncs = surveys,
+            single_reads = questions,
+            overruns,
+            lines_held_back = self.output.lines_held_back(),
             notifications_dropped,
-        });
+            "heartbeat"
+        );
     }
 
     /// The last RA has left.

@@ -17,7 +17,7 @@ use tokio::io::{Interest, unix::AsyncFd};
 
 use crate::engine::Instant;
 
-/// The present.
+/// Returns the present.
 #[must_use]
 pub fn now() -> Instant {
     let now =
@@ -25,7 +25,7 @@ pub fn now() -> Instant {
     Instant::from_boot(now.into())
 }
 
-/// The present on people's clocks, as the time since 1970: to show to them, and for nothing else, since it may jump.
+/// Returns the time of day, as the time since 1970: to show, and for nothing else, since it may jump.
 #[must_use]
 #[expect(clippy::disallowed_methods, reason = "this is the daemon's clock")]
 pub fn wall() -> Duration {
@@ -66,7 +66,7 @@ impl Timer {
         Ok(Self { fd, armed: None })
     }
 
-    /// Arms the timer for `deadline`; one that has passed fires at once. Costs a system call only where that is news.
+    /// Arms the timer for `deadline`; one that has passed fires at once. Costs a system call only where it was armed for another one.
     pub fn arm(&mut self, deadline: Instant) {
         if self.armed == Some(deadline) {
             return;
