@@ -159,8 +159,14 @@ impl ServiceNotifier {
         match &result {
             Ok(()) if failed_before => info!(dropped = self.dropped, "the service manager listens again"),
             Ok(()) => {}
-            Err(error) if failed_before => debug!(message, %error, "the service manager does not listen"),
-            Err(error) => warn!(message, %error, "the service manager does not listen: going on without it"),
+            Err(error) if failed_before => {
+                debug!(notification = ?message, %error, "the service manager does not listen")
+            }
+            Err(error) => warn!(
+                notification = ?message,
+                %error,
+                "the service manager does not listen: going on without it"
+            ),
         }
         result.is_ok()
     }
