@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 
 use autora::{commands::Cli, engine::eligibility::Reason};
 use autora_common::Reason as Packet;
-use autora_tests::workspace;
 use clap::{Arg, Command, CommandFactory};
 
 use crate::book;
@@ -62,16 +61,6 @@ fn the_page_on_decisions_names_every_reason() {
     for reason in reasons() {
         let link = format!("(troubleshooting.md#{})", reason.name());
         assert!(text.contains(&link), "{link}");
-    }
-}
-
-/// `--help` and the table of the README are read first.
-#[test]
-fn the_readme_has_every_option() {
-    let readme = book::Page::read(workspace().join("README.md")).part(2, "Options");
-    for argument in own(&cli()) {
-        let row = format!("| `{}` |", flag(argument));
-        assert!(readme.contains(&row), "{row}");
     }
 }
 
