@@ -1,8 +1,8 @@
 //! What the fuzz targets check. Each target is a module with a `prepare`, which runs once, and a `check`, which runs on
 //! every input that libFuzzer invents and panics when something does not hold.
 //!
-//! `cargo xtask fuzz` builds and runs them all; `cargo fuzz run <target> --sanitizer none`, in the folder above this
-//! one, runs one for as long as one likes. There is no `unsafe` code for a sanitizer to watch on these paths.
+//! `cargo xtask fuzz` builds and runs them all, `cargo xtask fuzz TARGET --time 8h` one of them for as long as that.
+//! There is no `unsafe` code for a sanitizer to watch on these paths.
 //!
 //! An oracle that shares code with what it judges would agree with it for the wrong reason, so those in here are written
 //! down a second time, plainly.
@@ -22,5 +22,5 @@ mod plain;
 #[expect(dead_code, reason = "a part of the filter's tests, which need more of it")]
 mod rows;
 #[path = "../../tests/filter/test_run.rs"]
-#[expect(dead_code, reason = "a part of the filter's tests, which need more of it")]
+#[expect(dead_code, clippy::unwrap_used, reason = "a part of the filter's tests, which need more of it")]
 mod test_run;

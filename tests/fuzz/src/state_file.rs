@@ -121,7 +121,7 @@ fn take_over(memory: SavedState) {
         }
     }
     let State { memory, .. } =
-        decode(&encode(&State { boot_id: String::new(), memory: fleet.memory(later) }))
+        decode(&encode(&State { boot_id: String::new(), memory: fleet.saved_state(later) }))
             .expect("what a fleet remembers can be written");
     assert!(
         memory.interfaces.iter().all(|known| known.advertised.matters(later)),

@@ -13,7 +13,7 @@ use crate::workspace::Workspace;
 pub(crate) struct Args {
     /// The tag or version, like v0.2.0 or 0.2.0-rc.1
     tag: String,
-    /// Write it into debian/changelog (the top entry), Cargo.toml and both Cargo.lock
+    /// Write it into debian/changelog (the top entry), Cargo.toml and Cargo.lock
     #[arg(long)]
     write: bool,
 }
@@ -23,7 +23,7 @@ pub(crate) struct Args {
 pub(crate) struct Version(String);
 
 /// The packages that have the workspace's version.
-const MEMBERS: [&str; 5] = ["autora", "autora-common", "autora-ebpf", "autora-tests", "xtask"];
+const MEMBERS: [&str; 6] = ["autora", "autora-common", "autora-ebpf", "autora-fuzz", "autora-tests", "xtask"];
 
 pub(crate) fn run(workspace: &Workspace, args: &Args) -> Result<()> {
     let version = Version::of_tag(&args.tag)?;
@@ -37,7 +37,6 @@ pub(crate) fn run(workspace: &Workspace, args: &Args) -> Result<()> {
         rewrite("debian/changelog", changelog)?;
         rewrite("Cargo.toml", manifest)?;
         rewrite("Cargo.lock", lock)?;
-        rewrite("tests/fuzz/Cargo.lock", lock)?;
     }
     println!("{version}");
     Ok(())
@@ -206,9 +205,9 @@ mod tests {
     #[test]
     fn only_members_in_the_lock_change() {
         let old = "version = 4\n\n[[package]]\nname = \"anstream\"\nversion = \"0.1.0\"\n\n[[package]]\nname = \"autora\"\n\
-                   version = \"0.1.0\"\ndependencies = [\n \"anstream\",\n]\n\n[[package]]\nname = \"autora-fuzz\"\nversion = \"0.1.0\"\n";
+                   version = \"0.1.0\"\ndependencies = [\n \"anstream\",\n]\n\n[[package]]\nname = \"fuzzer\"\nversion = \"0.1.0\"\n";
         let new = "version = 4\n\n[[package]]\nname = \"anstream\"\nversion = \"0.1.0\"\n\n[[package]]\nname = \"autora\"\n\
-                   version = \"0.2.0\"\ndependencies = [\n \"anstream\",\n]\n\n[[package]]\nname = \"autora-fuzz\"\nversion = \"0.1.0\"\n";
+                   version = \"0.2.0\"\ndependencies = [\n \"anstream\",\n]\n\n[[package]]\nname = \"fuzzer\"\nversion = \"0.1.0\"\n";
         assert_eq!(lock(old, &version("v0.2.0")).expect("changed"), new);
         assert!(lock("version = 4\n", &version("v0.2.0")).is_err());
     }
@@ -227,9 +226,7 @@ mod tests {
         let read = |path: &str| fs::read_to_string(root.join(path)).expect(path);
         assert_eq!(changelog(&read("debian/changelog"), &current).expect("whole"), read("debian/changelog"));
         assert_eq!(manifest(&read("Cargo.toml"), &current).expect("whole"), read("Cargo.toml"));
-        for path in ["Cargo.lock", "tests/fuzz/Cargo.lock"] {
-            assert_eq!(lock(&read(path), &current).expect("whole"), read(path), "{path}");
-        }
+        assert_eq!(lock(&read("Cargo.lock"), &current).expect("whole"), read("Cargo.lock"));
         let sourceless = read("Cargo.lock")
             .split("[[package]]")
             .skip(1)

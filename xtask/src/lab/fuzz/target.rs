@@ -15,6 +15,15 @@ use crate::{process, setup::cargo_tool::CARGO_FUZZ, ui, workspace::Workspace};
 const LONGEST_INPUT: &str = "-timeout=20";
 const MOST_MEMORY: &str = "-rss_limit_mb=1024";
 
+/// In place of the daemon's own profile: quick to compile, a crash names its line, arithmetic does not wrap unnoticed.
+const PROFILE: [(&str, &str); 5] = [
+    ("CARGO_PROFILE_RELEASE_OPT_LEVEL", "3"),
+    ("CARGO_PROFILE_RELEASE_LTO", "off"),
+    ("CARGO_PROFILE_RELEASE_STRIP", "none"),
+    ("CARGO_PROFILE_RELEASE_DEBUG", "line-tables-only"),
+    ("CARGO_PROFILE_RELEASE_OVERFLOW_CHECKS", "true"),
+];
+
 /// How much of a crasher is shown.
 const SHOWN: usize = 1024;
 
@@ -26,8 +35,10 @@ pub(crate) fn build(workspace: &Workspace, targets: &[&str]) -> Result<()> {
     let mut command = Command::new(CARGO_FUZZ.path(workspace));
     command
         .current_dir(workspace.root())
-        .args(["fuzz", "build", "--fuzz-dir", "tests/fuzz", "--sanitizer", "none", "--target-dir"])
+        .args(["fuzz", "build", "--fuzz-dir", "tests/fuzz", "--features", "libfuzzer"])
+        .args(["--sanitizer", "none", "--target-dir"])
         .arg(folder(workspace).join("build"))
+        .envs(PROFILE)
         .args(one)
         .env_remove("AUTORA_EBPF_OBJECT");
     process::run(&mut command).context("the fuzz targets do not compile")
