@@ -88,8 +88,8 @@ pub enum StateChange {
     Gone,
 }
 
-/// A contradiction in the fleet's own books, which only a bug can bring about. The entry that it concerns was dropped, and
-/// every interface goes on.
+/// A contradiction in the fleet's own books, which only a bug can bring about. The entry that it concerns was dropped,
+/// and every interface goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Fault {
     /// Something was due on an interface that is not known, or has another deadline.

@@ -1,5 +1,7 @@
-//! The state machine of one advertising interface: RFC 4861 6.2.4 to 6.2.6 with the bounds of RFC 8319, and the
-//! deprecation of prefixes that went (RFC 9096 3.5).
+//! The state machine of one advertising interface: [RFC 4861
+//! 6.2.4](https://www.rfc-editor.org/rfc/rfc4861#section-6.2.4) to 6.2.6 with the bounds of [RFC 8319
+//! 4](https://www.rfc-editor.org/rfc/rfc8319#section-4), and the deprecation of prefixes that went ([RFC 9096
+//! 3.5](https://www.rfc-editor.org/rfc/rfc9096#section-3.5)).
 //!
 //! Instants and the random generator come in as arguments. [`Advertiser::deadline`] says when it wants to be asked,
 //! [`Advertiser::poll`] hands out what has to leave, and the outcome comes back through [`Advertiser::on_sent`] or
@@ -22,10 +24,7 @@ use super::{
     eligibility::Service,
     handover::{Advertised, AdvertisedPrefix},
     parameters::Parameters,
-    rfc4861::{
-        MAX_INITIAL_RTR_ADVERT_INTERVAL, MAX_INITIAL_RTR_ADVERTISEMENTS, MAX_RA_DELAY_TIME,
-        MIN_DELAY_BETWEEN_RAS,
-    },
+    rfc4861::{MAX_INITIAL_RTR_ADVERTISEMENTS, MAX_RA_DELAY_TIME, MIN_DELAY_BETWEEN_RAS},
 };
 use crate::{
     addr::{LinkLocal, Prefix64},
@@ -33,6 +32,30 @@ use crate::{
 };
 
 /// The advertising side of one interface.
+///
+/// ```text
+///                                         on_sent: next = now + random(Min..Max), <= 16 s in the burst
+///                                         on_send_failed: next try 1, 2, 4, 8 s later
+///                                         on_solicit: next = floor + random(0..0.5 s), if sooner
+///                                             +-------+
+///              advertise, carrier             |       v        advertise, another source or prefix:
+///   +--------+ -----------------------> +-----------------+ -.  the burst begins again
+///   | Ceased |                          |   Advertising   |  |
+///   +--------+ <----------------------- +-----------------+ <'
+///     |    ^          cease                |           ^
+///     |    |                     advertise,|           | advertise,
+///     |    |                    no carrier |           | carrier: the burst begins
+///     |    |                               v           |
+///     |    |          cease             +-----------------+
+///     |    +--------------------------- |     Paused      |
+///     +-------------------------------> +-----------------+
+///            advertise, no carrier
+///
+///   What leaves (poll), never within 3 s of the last RA:
+///     Advertising   a final RA from the source before, if hosts still hold that one; then what is due at `next`
+///     Paused        nothing
+///     Ceased        a final RA from the source that hosts hold, at most three tries; then nothing
+/// ```
 #[derive(Clone, Debug)]
 pub struct Advertiser {
     state: AdvertiserState,
@@ -46,7 +69,8 @@ pub struct Advertiser {
     in_flight: Option<DueRa>,
 }
 
-/// A hash of what the next process has to know of one interface, time aside: kept of every interface, and only compared.
+/// A hash of what the next process has to know of one interface, time aside: kept of every interface, and only
+/// compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SavedHash(u64);
 
@@ -63,7 +87,7 @@ enum AdvertiserState {
     Ceased,
 }
 
-/// How an interface ceases to advertise [RFC 4861 6.2.5].
+/// How an interface ceases to advertise [RFC 4861 6.2.5](https://www.rfc-editor.org/rfc/rfc4861#section-6.2.5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cease {
     /// Whether a final RA can still leave and be heard.
@@ -75,9 +99,11 @@ pub struct Cease {
 /// What becomes of a prefix when its interface ceases to advertise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PrefixFate {
-    /// It is still there, or nobody can tell: guests keep their addresses.
+    /// It is still there, or that is unknown: hosts keep their addresses.
     Stands,
-    /// It went: guests are told to deprecate their addresses [RFC 9096 3.5].
+    /// It went: hosts are told to deprecate their addresses, by lifetimes 0
+    /// [RFC 9096 3.5](https://www.rfc-editor.org/rfc/rfc9096#section-3.5). They keep them valid for up to 2 h
+    /// [RFC 4862 5.5.3 e](https://www.rfc-editor.org/rfc/rfc4862#section-5.5.3).
     Gone,
     /// The link went down or away, and with it everything that is known of it.
     Forgotten,
@@ -108,7 +134,7 @@ impl Default for Advertiser {
 }
 
 impl Advertiser {
-    /// One that has nothing to say yet.
+    /// Returns one that has nothing to send yet.
     #[must_use]
     pub const fn new() -> Self {
         Self {
@@ -120,7 +146,8 @@ impl Advertiser {
         }
     }
 
-    /// Returns one that takes over where a previous one ended: it owes a final RA, unless it is to serve as that one did.
+    /// Returns one that takes over where a previous one ended: it owes a final RA, unless it is to serve as that one
+    /// did.
     #[must_use]
     pub fn restore(mut advertised: Advertised) -> Self {
         advertised.drop_surplus();
@@ -146,7 +173,8 @@ impl Advertiser {
     }
 
     /// The interface is to be served as `service` says, from `now` on. Nothing happens if it already is; becoming
-    /// advertising, and a new source or prefix, start the initial burst again.
+    /// advertising, and a new source or prefix, start the initial burst again
+    /// [RFC 4861 6.2.4](https://www.rfc-editor.org/rfc/rfc4861#section-6.2.4).
     pub fn advertise(&mut self, service: Service, now: Instant) {
         self.advertised.retire_all_but(service.prefix, now);
         match self.state {
@@ -168,7 +196,7 @@ impl Advertiser {
         }
     }
 
-    /// The interface is no longer to be served.
+    /// The interface is no longer to be served [RFC 4861 6.2.5](https://www.rfc-editor.org/rfc/rfc4861#section-6.2.5).
     pub fn cease(&mut self, how: Cease) {
         self.state = AdvertiserState::Ceased;
         self.retry_soon();
@@ -182,8 +210,9 @@ impl Advertiser {
         }
     }
 
-    /// A valid solicitation arrived: an answer leaves after a random delay, unless an advertisement is due sooner
-    /// anyway [RFC 4861 6.2.6]. Returns the answer if it is this solicitation that brings it about.
+    /// A valid solicitation arrived: an RA leaves after a random delay, unless one is due sooner anyway
+    /// [RFC 4861 6.2.6](https://www.rfc-editor.org/rfc/rfc4861#section-6.2.6). Returns it if it is this solicitation
+    /// that brings it about.
     pub fn on_solicit(&mut self, now: Instant, rng: &mut impl Rng) -> Option<SolicitedRa> {
         let floor = self.floor();
         let AdvertiserState::Advertising { next, solicited, .. } = &mut self.state else { return None };
@@ -202,7 +231,7 @@ impl Advertiser {
         Some(SolicitedRa { delay, due })
     }
 
-    /// When [`Advertiser::poll`] has something to hand out next, if ever.
+    /// Returns when [`Advertiser::poll`] has something to hand out next, if ever.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
         if self.in_flight.is_some() {
@@ -216,7 +245,7 @@ impl Advertiser {
         Some(self.floor().map_or(due, |floor| due.max(floor)))
     }
 
-    /// What has to leave at `now`, if anything. Its outcome must be told before anything else is handed out.
+    /// Returns what has to leave at `now`, if anything. Its outcome must come back before anything else is handed out.
     pub fn poll(&mut self, now: Instant) -> Option<DueRa> {
         if self.deadline()? > now {
             return None;
@@ -250,6 +279,7 @@ impl Advertiser {
             self.shortened += u32::from(before.is_some_and(|before| before.valid_until > valid_until));
         }
         match (sent.cause, &mut self.state) {
+            // Once is enough where it left: no host holds the source any more.
             (Cause::Final, _) => self.advertised.router = None,
             (
                 Cause::Unsolicited | Cause::Solicited,
@@ -258,7 +288,7 @@ impl Advertiser {
                 self.advertised.router = Some(service.source);
                 *initial_left = initial_left.saturating_sub(1);
                 *solicited = false;
-                *next = now + interval(parameters, *initial_left > 0, rng);
+                *next = now + parameters.draw_interval(*initial_left > 0, rng);
             }
             (Cause::Unsolicited | Cause::Solicited, AdvertiserState::Paused | AdvertiserState::Ceased) => {}
         }
@@ -289,7 +319,7 @@ impl Advertiser {
         self.cease(how);
     }
 
-    /// Whether there is nothing left at `now` that a later life of the interface would need to know.
+    /// Returns whether there is nothing left at `now` that would matter if the interface were served again.
     #[must_use]
     pub fn is_spent(&self, now: Instant) -> bool {
         self.state == AdvertiserState::Ceased
@@ -303,7 +333,7 @@ impl Advertiser {
         self.advertised.router
     }
 
-    /// What was handed out and has no outcome yet.
+    /// Returns what was handed out and has no outcome yet.
     #[must_use]
     pub const fn in_flight(&self) -> Option<DueRa> {
         self.in_flight
@@ -356,15 +386,9 @@ impl Advertiser {
     }
 }
 
-/// Whether guests see no difference between two services.
+/// Returns whether hosts see no difference between two services.
 fn same_for_guests(a: Service, b: Service) -> bool {
     a.source == b.source && a.prefix == b.prefix
-}
-
-/// A fresh random interval to the next unsolicited advertisement [RFC 4861 6.2.4].
-fn interval(parameters: &Parameters, initial: bool, rng: &mut impl Rng) -> Duration {
-    let drawn = rng.random_range(parameters.min_interval..=parameters.max_interval);
-    if initial { drawn.min(MAX_INITIAL_RTR_ADVERT_INTERVAL) } else { drawn }
 }
 
 #[cfg(test)]

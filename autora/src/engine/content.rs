@@ -21,7 +21,8 @@ pub(super) fn router_advert(
 ) -> RouterAdvert {
     let current =
         prefix.map(|prefix| prefix_option(prefix, parameters.valid_lifetime, parameters.preferred_lifetime));
-    // Lifetimes 0, for as long as hosts may hold the prefix [RFC 9096 3.5](https://www.rfc-editor.org/rfc/rfc9096#section-3.5).
+    // Lifetimes 0, for as long as hosts may hold the prefix
+    // [RFC 9096 3.5](https://www.rfc-editor.org/rfc/rfc9096#section-3.5).
     let retired = retired.iter().filter(|retired| retired.is_valid(now));
     RouterAdvert {
         cur_hop_limit: 0,
@@ -61,8 +62,8 @@ pub struct LinkOptions {
 }
 
 impl LinkOptions {
-    /// The options as they are of `link` now, in the order of RFC 4861 4.2, in which the prefixes come behind them. A link
-    /// without an address of six bytes says none.
+    /// The options as they are of `link` now, in the order of RFC 4861 4.2, in which the prefixes come behind them. A
+    /// link without an address of six bytes says none.
     pub(super) fn of(self, link: &Interface) -> impl Iterator<Item = NdOption> {
         let address = link.link_address.filter(|_| self.source_link_layer_address);
         let mtu = self.mtu.then_some(link.mtu);

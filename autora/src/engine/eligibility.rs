@@ -42,7 +42,9 @@ pub struct Service {
     pub force_forwarding: bool,
 }
 
-/// The smallest MTU with which Linux runs IPv6 on a link [RFC 8200 5].
+/// The smallest MTU with which Linux runs IPv6 on a link [RFC 8200
+/// 5](https://www.rfc-editor.org/rfc/rfc8200#section-5): below it `addrconf_notify()` takes the IPv6 part away
+/// (`net/ipv6/addrconf.c`, Linux 6.12).
 pub const MIN_MTU: u32 = 1280;
 
 /// A test that an interface has to pass. This is the one list of them, for the verdict and for its explanation.
@@ -67,7 +69,7 @@ pub enum Test {
 }
 
 impl Test {
-    /// All of them, in the order in which people want to know.
+    /// All of them, in the order in which reasons are shown.
     pub const ALL: [Self; 8] = [
         Self::Ipv6,
         Self::Up,
@@ -182,8 +184,9 @@ pub fn is_vrf(master: &Master) -> bool {
     master.kind.as_deref() == Some("vrf")
 }
 
-/// Whether a final advertisement from `source` can still leave and be heard. The address itself may be gone, but it
-/// must not be one that duplicate address detection gave to somebody else.
+/// Returns whether a final RA from `source` can still leave and be heard
+/// [RFC 4861 6.2.5](https://www.rfc-editor.org/rfc/rfc4861#section-6.2.5). The address itself may be gone, but it must
+/// not be one that duplicate address detection found at another node.
 #[must_use]
 pub fn can_withdraw(interface: &Interface, source: LinkLocal) -> bool {
     interface.flags.up

@@ -85,8 +85,8 @@ impl Fleet {
         self.all_seen(now);
     }
 
-    /// Everything there is was looked at, and what has changed was told: interfaces of the previous process that were not
-    /// seen are gone, and what stood in the way of an interface without being a part of it may be gone, too.
+    /// Everything there is was looked at, and what has changed was told: interfaces of the previous process that were
+    /// not seen are gone, and what stood in the way of an interface without being a part of it may be gone, too.
     pub fn all_seen(&mut self, now: Instant) {
         // A fleet that stops takes on no interface, so what was left of one is left to the next process.
         if !self.stopping {
@@ -194,8 +194,8 @@ impl Fleet {
         action
     }
 
-    /// The filter's map took no entry for the interface: it is not served, and nothing leaves on it but the final RA that it
-    /// may still owe from a moment ago. The next reconciliation tries again.
+    /// The filter's map took no entry for the interface: it is not served, and nothing leaves on it but the final RA that
+    /// it may still owe from a moment ago. The next reconciliation tries again.
     pub fn on_serve_failed(&mut self, index: IfIndex, failure: MapFailure) {
         let Some(seen) = self.members.get(index).map(|member| member.seen.clone()) else { return };
         // The RA comes right behind its entry.
@@ -261,9 +261,9 @@ impl Fleet {
         SavedState { ending: Ending::Unclean { valid_lifetime }, interfaces }
     }
 
-    /// Returns what the next process has to know if this one ends in good order at `now`, with nothing sent any more. If
-    /// this one has itself taken over from a crash a moment ago, it can say no more than that one: there may be interfaces
-    /// that it has not seen yet and that were sent to within the 3 s.
+    /// Returns what the next process has to know if this one ends in good order at `now`, with nothing sent any more.
+    /// If this one has itself taken over from a crash a moment ago, it can say no more than that one: there may be
+    /// interfaces that it has not seen yet and that were sent to within the 3 s.
     #[must_use]
     pub fn final_state(&self, now: Instant) -> SavedState {
         let saved = self.saved_state(now);
@@ -288,8 +288,8 @@ impl Fleet {
         unsaved
     }
 
-    /// Returns the interfaces of the previous process that were not seen in this one yet. They concern the fleet even where
-    /// their names match no longer, as a final RA may be owed on them.
+    /// Returns the interfaces of the previous process that were not seen in this one yet. They concern the fleet even
+    /// where their names match no longer, as a final RA may be owed on them.
     pub fn unseen(&self) -> impl Iterator<Item = IfIndex> {
         self.inherited.indices()
     }

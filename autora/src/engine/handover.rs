@@ -75,7 +75,8 @@ pub struct AdvertisedPrefix {
 }
 
 impl SavedState {
-    /// Returns what has to be assumed at `now`: after an unclean end the worst, and never that something was sent later.
+    /// Returns what has to be assumed at `now`: after an unclean end the worst, and never that something was sent
+    /// later.
     #[must_use]
     pub fn at(mut self, now: Instant) -> Self {
         for SavedInterface { advertised, .. } in &mut self.interfaces {
@@ -105,8 +106,8 @@ impl Advertised {
     }
 
     /// Makes `current` the prefix: the one advertised before, if it was another, is retired, to be advertised with
-    /// lifetimes 0 [RFC 9096 3.5](https://www.rfc-editor.org/rfc/rfc9096#section-3.5). If `current` itself was retired, it
-    /// is simply current again: what hosts hold of it is still valid.
+    /// lifetimes 0 [RFC 9096 3.5](https://www.rfc-editor.org/rfc/rfc9096#section-3.5). If `current` itself was retired,
+    /// it is simply current again: what hosts hold of it is still valid.
     pub(super) fn retire_all_but(&mut self, current: Prefix64, now: Instant) {
         if self.prefix.is_some_and(|prefix| prefix.prefix == current) {
             return self.retired.retain(|retired| retired.is_valid(now));

@@ -2,8 +2,12 @@
 
 use std::time::Duration;
 
-/// Settings of every interface [RFC 4861 6.2.1](https://www.rfc-editor.org/rfc/rfc4861#section-6.2.1); their bounds (those
-/// of [RFC 8319 4](https://www.rfc-editor.org/rfc/rfc8319#section-4)) were checked where they were made.
+use rand::{Rng, RngExt};
+
+use super::rfc4861::MAX_INITIAL_RTR_ADVERT_INTERVAL;
+
+/// Settings of every interface [RFC 4861 6.2.1](https://www.rfc-editor.org/rfc/rfc4861#section-6.2.1); their bounds
+/// (those of [RFC 8319 4](https://www.rfc-editor.org/rfc/rfc8319#section-4)) were checked where they were made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Parameters {
     /// MinRtrAdvInterval: the shortest time between unsolicited RAs, at least 3 s.
@@ -16,4 +20,13 @@ pub struct Parameters {
     pub valid_lifetime: Duration,
     /// Preferred Lifetime of the prefix, at most the valid one.
     pub preferred_lifetime: Duration,
+}
+
+impl Parameters {
+    /// Draws a fresh random interval to the next unsolicited RA, shorter within the initial burst
+    /// [RFC 4861 6.2.4](https://www.rfc-editor.org/rfc/rfc4861#section-6.2.4).
+    pub(super) fn draw_interval(&self, initial: bool, rng: &mut impl Rng) -> Duration {
+        let drawn = rng.random_range(self.min_interval..=self.max_interval);
+        if initial { drawn.min(MAX_INITIAL_RTR_ADVERT_INTERVAL) } else { drawn }
+    }
 }

@@ -1,5 +1,5 @@
-//! The protocol constants of [RFC 4861 10](https://www.rfc-editor.org/rfc/rfc4861#section-10) that a router needs, under
-//! the RFC's own names.
+//! The protocol constants of [RFC 4861 10](https://www.rfc-editor.org/rfc/rfc4861#section-10) that a router needs,
+//! under the RFC's own names.
 
 use std::time::Duration;
 
@@ -20,6 +20,6 @@ pub const MAX_INITIAL_RTR_ADVERT_INTERVAL: Duration = Duration::from_secs(16);
 pub const MAX_INITIAL_RTR_ADVERTISEMENTS: u8 = 3;
 
 /// The number of final RAs that may be sent
-/// [[RFC 4861 6.2.5](https://www.rfc-editor.org/rfc/rfc4861#section-6.2.5)]. One that left is not repeated, so this bounds
-/// the tries.
+/// [[RFC 4861 6.2.5](https://www.rfc-editor.org/rfc/rfc4861#section-6.2.5)]. One that left is not repeated, so this
+/// bounds the tries.
 pub const MAX_FINAL_RTR_ADVERTISEMENTS: u32 = 3;

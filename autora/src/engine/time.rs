@@ -17,8 +17,8 @@ pub struct Instant(
 );
 
 impl Instant {
-    /// The instant `since_boot` after the machine started, to the nanosecond; of what is further away than 584 years, only
-    /// that.
+    /// The instant `since_boot` after the machine started, to the nanosecond; of what is further away than 584 years,
+    /// only that.
     #[must_use]
     pub const fn from_boot(since_boot: Duration) -> Self {
         Self(NonZeroU64::MIN.saturating_add(nanoseconds(since_boot)))

@@ -38,8 +38,8 @@ impl Inherited {
             .collect();
     }
 
-    /// Takes out what was left of an interface that is seen for the first time; nothing if it has another name now, as it
-    /// may be another one.
+    /// Takes out what was left of an interface that is seen for the first time; nothing if it has another name now, as
+    /// it may be another one.
     pub(super) fn take(&mut self, interface: &Interface) -> Option<Advertised> {
         let (name, advertised) = self.unseen.remove(&interface.index)?;
         if name != interface.name {
@@ -49,8 +49,8 @@ impl Inherited {
         Some(advertised)
     }
 
-    /// Returns what has to be assumed at `now` of an interface of which nothing was left: a previous process that could not
-    /// say may have sent on it within the 3 s.
+    /// Returns what has to be assumed at `now` of an interface of which nothing was left: a previous process that could
+    /// not say may have sent on it within the 3 s.
     pub(super) fn unknown(&self, now: Instant) -> Advertised {
         Advertised { last_sent: self.may_have_sent(now), ..Advertised::default() }
     }

@@ -18,6 +18,26 @@ use crate::{
 };
 
 /// One interface that matches, or matched a moment ago.
+///
+/// ```text
+///            reconcile, name matches
+///   (none) ---------------------------------------------+-----------------------------.
+///     ^                                                 | every test passed           | some did not
+///     |                                                 v                             v
+///     | forget                 +-----------------------------+             +---------------------+
+///     | (any state):           | Serve                       | reconcile   | Refuse(reasons)     |
+///     | Unserve, nothing       |  first RA: Serve, Send      | ----------> |  Unserve at once,   |
+///     | is sent                |  further ones: ClearPending,| <---------- |  then a final RA    |
+///     |                        |  Send                       | on_serve_   |  if hosts hold it   |
+///     |                        |  no carrier: paused         | failed: ->  |  as a router        |
+///     |                        +-----------------------------+             +---------------------+
+///     |                                                 | reconcile, the name matches no longer
+///     |   is_spent: nothing is owed, no lifetime runs   v
+///     +----------------------------------------- Ignore: Unserve at once, then a final RA
+///
+///   stop: Unserve and a final RA wherever Serve was; nothing else leaves, no interface is taken on.
+///   Every change of the verdict leaves a Report, once.
+/// ```
 #[derive(Debug)]
 pub(super) struct Member {
     pub(super) seen: Rc<Interface>,
@@ -70,8 +90,8 @@ impl Member {
         mem::replace(&mut self.verdict, verdict)
     }
 
-    /// Lets the advertiser do at `now` what the verdict asks for. Returns whether an entry in the filter's map has to go:
-    /// at once where the interface is not served, before its final RA leaves.
+    /// Lets the advertiser do at `now` what the verdict asks for. Returns whether an entry in the filter's map has to
+    /// go: at once where the interface is not served, before its final RA leaves.
     pub(super) fn follow_verdict(&mut self, now: Instant) -> bool {
         match &self.verdict {
             Verdict::Serve(service) => {
@@ -98,8 +118,8 @@ impl Member {
         self.advertiser.abandon(self.how_to_cease());
     }
 
-    /// Takes on what was seen while final RAs are on their way. Two things matter: whether this one may still be sent, and
-    /// whether the link went down or away, and with it everything that the next process would have to know of it.
+    /// Takes on what was seen while final RAs are on their way. Two things matter: whether this one may still be sent,
+    /// and whether the link went down or away, and with it everything that the next process would have to know of it.
     pub(super) fn see_while_stopping(&mut self, seen: Rc<Interface>) {
         self.seen = seen;
         let how = self.how_to_cease();
@@ -109,8 +129,8 @@ impl Member {
         self.check_owed_final(None);
     }
 
-    /// Returns what has to be done to the filter's map before an RA leaves: the entry appears only now, when the first one
-    /// can leave; later the pending mark is cleared first, so that no solicitation falls in between.
+    /// Returns what has to be done to the filter's map before an RA leaves: the entry appears only now, when the first
+    /// one can leave; later the pending mark is cleared first, so that no solicitation falls in between.
     pub(super) fn map_action(&mut self, cause: Cause) -> Option<Action> {
         let index = self.seen.index;
         match cause {
@@ -213,8 +233,8 @@ impl Member {
         self.verdict == Verdict::Ignore && self.advertiser.is_spent(now)
     }
 
-    /// Returns whether there is something to say of it: one that matches no longer is only kept for what its hosts still
-    /// believe, unless its final RA has yet to leave.
+    /// Returns whether there is something to say of it: one that matches no longer is only kept for what its hosts
+    /// still believe, unless its final RA has yet to leave.
     pub(super) fn is_worth_showing(&self) -> bool {
         self.verdict != Verdict::Ignore || self.deadline.is_some()
     }

@@ -1,5 +1,5 @@
-//! The interfaces of the fleet, and what is kept in step with them: the queue of deadlines, the counts, and which of them
-//! the next process would have to know anew.
+//! The interfaces of the fleet, and what is kept in step with them: the queue of deadlines, the counts, and which of
+//! them the next process would have to know anew.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -115,8 +115,8 @@ impl Members {
         self.deadlines.first().map(|&(deadline, _)| deadline)
     }
 
-    /// Returns the member that has been due the longest at `now`. A deadline that is no member's is dropped: left where it
-    /// is it would be due for ever.
+    /// Returns the member that has been due the longest at `now`. A deadline that is no member's is dropped: left where
+    /// it is it would be due for ever.
     pub(super) fn take_due(&mut self, now: Instant) -> Option<Result<IfIndex, Fault>> {
         let (deadline, index) = self.deadlines.first().copied().filter(|(deadline, _)| *deadline <= now)?;
         if self.get(index).is_some_and(|member| member.deadline == Some(deadline)) {
@@ -135,7 +135,8 @@ impl Members {
     }
 }
 
-/// Brings the queue of deadlines in step with the member's advertiser, and notes what the next process has to know anew.
+/// Brings the queue of deadlines in step with the member's advertiser, and notes what the next process has to know
+/// anew.
 fn keep_in_step(
     member: &mut Member,
     deadlines: &mut BTreeSet<(Instant, IfIndex)>,
