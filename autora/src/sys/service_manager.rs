@@ -160,7 +160,7 @@ impl ServiceNotifier {
             Ok(()) if failed_before => info!(dropped = self.dropped, "the service manager listens again"),
             Ok(()) => {}
             Err(error) if failed_before => {
-                debug!(notification = ?message, %error, "the service manager does not listen")
+                debug!(notification = ?message, %error, "the service manager does not listen");
             }
             Err(error) => warn!(
                 notification = ?message,
