@@ -7,6 +7,12 @@ use std::{fmt, net::Ipv6Addr, num::NonZeroU32};
 pub struct IfIndex(NonZeroU32);
 
 impl IfIndex {
+    /// The lowest index.
+    pub const MIN: Self = Self(NonZeroU32::MIN);
+
+    /// The highest one.
+    pub const MAX: Self = Self(NonZeroU32::MAX);
+
     /// The index `raw`, or `None` for 0, which stands for "no interface" everywhere in Linux.
     #[must_use]
     pub const fn new(raw: u32) -> Option<Self> {

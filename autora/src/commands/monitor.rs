@@ -1,6 +1,7 @@
 //! `autora monitor`: what happens, as it happens.
 
 use std::{
+    fmt,
     process::ExitCode,
     time::{Duration, SystemTime},
 };
@@ -95,10 +96,10 @@ fn describe(what: &EventDetail) -> Option<(Style, String)> {
         EventDetail::Gone => (screen::ODD, "gone".to_owned()),
         EventDetail::RaSent { cause, next_in_s, .. } => {
             let next = next_in_s.map_or_else(String::new, |next| format!(", next in {next:.1} s"));
-            (plain, format!("RA sent ({cause}){next}"))
+            (plain, format!("RA sent ({}){next}", cause.name()))
         }
         EventDetail::RaFailed { cause, error, in_a_row } => {
-            (screen::BAD, format!("RA not sent ({cause}): {error}, {in_a_row} in a row"))
+            (screen::BAD, format!("RA not sent ({}): {error}, {in_a_row} in a row", cause.name()))
         }
         EventDetail::RsAccepted { answer_in_s } => (plain, format!("RS, answer in {answer_in_s:.3} s")),
         EventDetail::RsDropped { dropped } => (screen::FAINT, format!("dropped {}", counts(dropped))),
@@ -112,6 +113,6 @@ fn describe(what: &EventDetail) -> Option<(Style, String)> {
     })
 }
 
-pub(super) fn counts(counts: &Counts) -> String {
+pub(super) fn counts(counts: &Counts<impl fmt::Display>) -> String {
     screen::list(counts.iter().map(|(reason, count)| format!("{count} {reason}")))
 }

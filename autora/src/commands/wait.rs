@@ -21,6 +21,7 @@ use crate::{
         model::{EventDetail, EventLine, Interface, State},
     },
     diagnosis::printable,
+    engine::action::Cause,
     error::Failure,
 };
 
@@ -150,7 +151,7 @@ impl Waiting<'_> {
                 // A name may look like a pattern, and then others match it.
                 continue;
             }
-            if matches!(&event.what, EventDetail::RaSent { cause, .. } if cause != "final") {
+            if matches!(&event.what, EventDetail::RaSent { cause, .. } if *cause != Cause::Final) {
                 return Ok(());
             }
             // All that is wanted beside is what to say meanwhile; and what was missed may be what was waited for.

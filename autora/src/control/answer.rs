@@ -15,7 +15,7 @@ use hyper::{
 use serde::Serialize;
 use tokio::sync::mpsc;
 
-use super::model;
+use super::model::{self, ErrorName};
 
 /// The content of an answer: all of it, or piece by piece.
 pub(super) type Content = Either<Full<Bytes>, Pieces>;
@@ -50,18 +50,21 @@ pub(super) fn whole(status: StatusCode, kind: &'static str, bytes: Vec<u8>) -> A
     answer(status, kind, Either::Left(Full::from(bytes)))
 }
 
-pub(super) fn error(status: StatusCode, name: &'static str, message: impl Into<String>) -> Answer {
-    json(status, &model::Error { error: name.into(), message: message.into(), matches: None })
+pub(super) fn error(status: StatusCode, error: ErrorName, message: impl Into<String>) -> Answer {
+    json(status, &model::Error { error, message: message.into(), matches: None })
 }
 
 /// The event loop does not answer.
 pub(super) fn unavailable() -> Answer {
-    error(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "the daemon's event loop does not answer")
+    error(StatusCode::SERVICE_UNAVAILABLE, ErrorName::Unavailable, "the daemon's event loop does not answer")
 }
 
 pub(super) fn read_only() -> Answer {
-    let mut answer =
-        error(StatusCode::METHOD_NOT_ALLOWED, "read-only", "only GET and HEAD, nothing can be changed");
+    let mut answer = error(
+        StatusCode::METHOD_NOT_ALLOWED,
+        ErrorName::ReadOnly,
+        "only GET and HEAD, nothing can be changed",
+    );
     answer.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
     answer
 }

@@ -5,9 +5,10 @@ use std::sync::{Arc, atomic::AtomicBool};
 use regex::Regex;
 use tokio::sync::{Semaphore, watch};
 
-use super::{events::Events, limits::MAX_CLIENTS, model, query::QueryClient};
+use super::{events::Events, limits::MAX_CLIENTS, model::Filter, query::QueryClient};
 use crate::{
     engine::{Instant, parameters::Parameters},
+    settings::SendPath,
     sys::process_stats::ProcessStats,
 };
 
@@ -21,9 +22,9 @@ pub struct DaemonInfo {
     /// How often it advertises.
     pub parameters: Parameters,
     /// How it sends.
-    pub send: String,
+    pub send: SendPath,
     /// What guards its socket.
-    pub filter: model::Filter,
+    pub filter: Filter,
     /// Whether metrics tell of each interface.
     pub metrics_per_interface: bool,
     /// Where the kernel process_stats for the process.

@@ -2,6 +2,7 @@
 
 use std::{fmt, sync::Arc};
 
+use autora_common::Reason;
 use hyper::StatusCode;
 use prometheus_client::{collector::Collector, encoding::DescriptorEncoder};
 
@@ -9,8 +10,9 @@ use self::families::{CONTENT_TYPE, END, Families, encode};
 use super::{
     answer::{self, Answer},
     context::ControlContext,
-    model::{State, Status},
+    model::{PacketReason, State, Status},
     query::NoAnswer,
+    render,
     status::status,
 };
 use crate::sys::process_stats::ProcessUsage;
@@ -45,10 +47,9 @@ impl Collector for Totals {
 }
 
 fn about_the_daemon(families: &mut Families<'_>, status: &Status) -> fmt::Result {
-    let version = [("version", status.version.as_ref())];
-    families.info("autora_build", "The daemon that runs", &version)?;
+    families.info("autora_build", "The daemon that runs", &[("version", &status.version)])?;
     let program = status.filter.program_id.map_or_else(String::new, |id| id.to_string());
-    let filter = [("mode", status.filter.mode.as_ref()), ("program_id", &program)];
+    let filter = [("mode", status.filter.mode.to_string()), ("program_id", program)];
     families.info("autora_filter", "What guards the receiving socket", &filter)?;
     families
         .gauge("autora_max_ra_interval_seconds", "The longest time between two RAs on an interface")?
@@ -56,15 +57,19 @@ fn about_the_daemon(families: &mut Families<'_>, status: &Status) -> fmt::Result
     families
         .gauge("autora_control_clients", "Connections on the control socket and the metrics address")?
         .value(status.control_clients)?;
-    families
-        .counter("autora_netlink_resyncs", "Full looks at the kernel's interfaces")?
-        .value(status.netlink.resyncs)?;
-    families
-        .counter("autora_netlink_overruns", "Times that the kernel's announcements overflowed")?
-        .value(status.netlink.overruns)?;
-    families
-        .counter("autora_state_save_failures", "Times that what a restart must know could not be saved")?
-        .value(status.state_save_failures)
+    families.counters([
+        ("autora_netlink_resyncs", "Full looks at the kernel's interfaces", status.netlink.resyncs),
+        (
+            "autora_netlink_overruns",
+            "Times that the kernel's announcements overflowed",
+            status.netlink.overruns,
+        ),
+        (
+            "autora_state_save_failures",
+            "Times that what a restart must know could not be saved",
+            status.state_save_failures,
+        ),
+    ])
 }
 
 fn about_interfaces(families: &mut Families<'_>, status: &Status) -> fmt::Result {
@@ -75,7 +80,7 @@ fn about_interfaces(families: &mut Families<'_>, status: &Status) -> fmt::Result
     let mut refused =
         families.gauge("autora_interfaces_refused", "Refused interfaces, by reason; one may have several")?;
     for (reason, count) in &status.refused {
-        refused.labelled(&[("reason", reason.as_ref())], *count)?;
+        refused.labelled(&[("reason", &reason.to_string())], *count)?;
     }
     families
         .gauge(
@@ -90,39 +95,28 @@ fn about_interfaces(families: &mut Families<'_>, status: &Status) -> fmt::Result
 
 fn about_packets(families: &mut Families<'_>, status: &Status) -> fmt::Result {
     let mut sent = families.counter("autora_ra_sent", "RAs that left, by cause")?;
-    let causes = &status.ra_sent;
-    for (cause, count) in
-        [("unsolicited", causes.unsolicited), ("solicited", causes.solicited), ("final", causes.finals)]
-    {
-        sent.labelled(&[("cause", cause)], count)?;
+    for (cause, count) in status.ra_sent.by_cause() {
+        sent.labelled(&[("cause", cause.name())], count)?;
     }
-    families
-        .counter("autora_ra_send_failures", "Tries to send an RA that failed")?
-        .value(status.ra_send_failures)?;
-    families.counter("autora_rs_answered", "RAs that answered solicitations")?.value(status.rs.answered)?;
-    families
-        .counter("autora_rs_passed", "Solicitations that the filter let through")?
-        .value(status.rs.passed)?;
-    families
-        .counter("autora_rs_coalesced", "Solicitations kept back while an answer was pending")?
-        .value(status.rs.coalesced)?;
+    families.counters([
+        ("autora_ra_send_failures", "Tries to send an RA that failed", status.ra_send_failures),
+        ("autora_rs_answered", "RAs that answered solicitations", status.rs.answered),
+        ("autora_rs_passed", "Solicitations that the filter let through", status.rs.passed),
+        ("autora_rs_coalesced", "Solicitations kept back while an answer was pending", status.rs.coalesced),
+    ])?;
     let mut dropped = families.counter("autora_rs_dropped", "Packets dropped, by reason")?;
-    for reason in autora_common::Reason::ALL.into_iter().filter(|&reason| super::render::is_drop(reason)) {
-        let count = status.rs.dropped.get(reason.name()).copied().unwrap_or_default();
+    for reason in Reason::ALL.into_iter().filter(|&reason| render::is_drop(reason)) {
+        let count = status.rs.dropped.get(&PacketReason(reason)).copied().unwrap_or_default();
         dropped.labelled(&[("reason", reason.name())], count)?;
     }
-    if let Some(drops) = status.socket_drops {
-        families
-            .counter(
-                "autora_socket_drops",
-                "Packets without room at the receiving socket, or of a wrong checksum",
-            )?
-            .value(drops)?;
-    }
-    let mut foreign = families.counter("autora_foreign_ra", "RAs of other routers on served interfaces")?;
-    foreign.value(status.other_routers.advertisements)?;
-    let mut invalid = families.counter("autora_foreign_ra_invalid", "Those that hosts ignore")?;
-    invalid.value(status.other_routers.invalid)
+    let others = &status.other_routers;
+    families.counters(status.socket_drops.map(|drops| {
+        ("autora_socket_drops", "Packets without room at the receiving socket, or of a wrong checksum", drops)
+    }))?;
+    families.counters([
+        ("autora_foreign_ra", "RAs of other routers on served interfaces", others.advertisements),
+        ("autora_foreign_ra_invalid", "Those that hosts ignore", others.invalid),
+    ])
 }
 
 fn about_the_process(families: &mut Families<'_>, process: &ProcessUsage) -> fmt::Result {

@@ -11,14 +11,11 @@ use tokio::{
 
 use super::limits::{PAGE, QUERIES, QUERY_LIMIT};
 use crate::{
-    addr::{IfIndex, LinkLocal},
+    addr::IfIndex,
     engine::{
         Instant,
-        action::Cause,
         counts::RaCounts,
-        eligibility::{Reason, Service, Verdict},
-        fleet::{ServiceState, View},
-        handover::AdvertisedPrefix,
+        fleet::{InterfaceRow, ServiceState},
     },
     sys::filter::{Counters, InterfaceStats},
 };
@@ -69,72 +66,25 @@ pub struct Overview {
     pub socket_drops: Option<u32>,
 }
 
-/// One interface.
+/// One interface: what the fleet knows, and what the kernel said of it.
 #[derive(Clone, Debug)]
 pub struct Row {
-    /// Its index.
-    pub index: IfIndex,
-    /// Its name.
-    pub name: String,
-    /// What becomes of it.
-    pub state: ServiceState,
-    /// Why it is not served; empty if it is.
-    pub reasons: Vec<Reason>,
-    /// How it is served, if it is.
-    pub service: Option<Service>,
-    /// The source that its guests hold as a router.
-    pub router: Option<LinkLocal>,
-    /// Prefixes that its hosts are told to use no longer.
-    pub retired: Vec<AdvertisedPrefix>,
-    /// When the last advertisement left.
-    pub last: Option<Instant>,
-    /// When something is due next.
-    pub next: Option<Instant>,
-    /// What was sent.
-    pub sent: RaCounts,
-    /// Why the last one left, if this process sent it.
-    pub last_cause: Option<Cause>,
-    /// Tries to send that failed in a row, up to now.
-    pub failures: u32,
-    /// The error of the last one, while they fail.
-    pub error: Option<i32>,
-    /// What the filter counted, if that was asked for and it is served.
+    /// What the fleet knows.
+    pub interface: InterfaceRow,
+    /// The error of the last try to send, while tries fail.
+    pub send_error: Option<i32>,
+    /// What the filter counted, if that was asked for and the interface is served.
     pub packets: Option<InterfaceStats>,
 }
 
 impl Row {
-    /// What the fleet knows of an interface.
-    #[must_use]
-    pub fn new(view: &View<'_>) -> Self {
-        let (service, reasons) = match view.verdict {
-            Verdict::Serve(service) => (Some(*service), Vec::new()),
-            Verdict::Refuse(reasons) => (None, reasons.clone()),
-            Verdict::Ignore => (None, Vec::new()),
-        };
-        Self {
-            index: view.interface.index,
-            name: view.interface.name.clone(),
-            state: view.state,
-            reasons,
-            service,
-            router: view.advertised.router,
-            retired: view.advertised.retired.clone(),
-            last: view.advertised.last_sent,
-            next: view.next,
-            sent: view.sent,
-            last_cause: view.last_cause,
-            failures: view.failures,
-            error: None,
-            packets: None,
-        }
-    }
-
     /// Whether it is served and guests have heard nothing for longer than `max_interval`, the longest time between two
     /// advertisements.
     #[must_use]
     pub fn is_overdue(&self, max_interval: Duration, now: Instant) -> bool {
+        let InterfaceRow { state, last, failures, .. } = self.interface;
         let is_late = |last| now.saturating_since(last) > max_interval + OVERDUE_SLACK;
-        self.state == ServiceState::Serving && self.last.map_or(self.failures > 0, is_late)
+        state == ServiceState::Serving && last.map_or(failures > 0, is_late)
     }
 }
 

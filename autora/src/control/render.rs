@@ -1,4 +1,4 @@
-//! From what the event loop says to what is written.
+//! From what the event loop says to what is written: the model filled in.
 
 use std::{io, time::Duration};
 
@@ -7,17 +7,18 @@ use autora_common::Reason as Packet;
 use super::{
     event::{Event, EventKind},
     model::{
-        Adverts, EventDetail, EventLine, Interface, LastAdvert, OtherRouter, Reason, SendFailures,
-        Solicitations, State, Withdrawn, seconds,
+        Adverts, Counts, EventDetail, EventLine, Interface, LastAdvert, OtherRouter, PacketReason, Reason,
+        SendFailures, Solicitations, WithdrawnPrefix, seconds,
     },
     query::Row,
 };
 use crate::{
+    addr::LinkLocal,
     engine::{
         Instant,
         action::StateChange,
+        counts::RaCounts,
         eligibility::{self, MapFailure},
-        fleet::ServiceState,
     },
     sys::filter::{Counters, ForeignRouter, InterfaceStats},
 };
@@ -25,54 +26,54 @@ use crate::{
 /// How long another router counts as present that gives itself no lifetime.
 const FOREIGN_MEMORY: Duration = Duration::from_secs(1_800);
 
-pub(super) fn state(state: ServiceState) -> State {
-    match state {
-        ServiceState::Serving => State::Serving,
-        ServiceState::Paused => State::Paused,
-        ServiceState::NotServed => State::Refused,
-        ServiceState::Withdrawing => State::Ceasing,
-    }
-}
-
-/// An interface as it stands at `now`.
+/// Returns an interface as it stands at `now`.
 pub(super) fn interface(row: &Row, max_interval: Duration, now: Instant) -> Interface {
     let in_s = |instant: Instant| seconds(instant.saturating_since(now));
     let ago_s = |instant| seconds(now.saturating_since(instant));
-    let answered = row.sent.solicited;
-    let foreign = row.packets.and_then(|packets| Some((packets.foreign?, packets.counters)));
+    let Row { interface: one, send_error, packets } = row;
+    let source = one.service.map(|service| service.source);
     Interface {
-        name: row.name.clone(),
-        ifindex: row.index.get(),
-        state: state(row.state),
-        reasons: reasons(&row.reasons),
-        prefix: row.service.map(|service| service.prefix.to_string()),
-        source: row.service.map(|service| service.source.get()),
-        advertised: row.router.is_some() && row.router == row.service.map(|service| service.source),
-        withdrawn: row
+        name: one.name.clone(),
+        ifindex: one.index.get(),
+        state: one.state.into(),
+        reasons: reasons(&one.reasons),
+        prefix: one.service.map(|service| service.prefix.to_string()),
+        source: source.map(LinkLocal::get),
+        advertised: one.router.is_some() && one.router == source,
+        withdrawn: one
             .retired
             .iter()
             .filter(|retired| retired.is_valid(now))
-            .map(|retired| Withdrawn { prefix: retired.prefix.to_string(), for_s: in_s(retired.valid_until) })
+            .map(|retired| WithdrawnPrefix {
+                prefix: retired.prefix.to_string(),
+                for_s: in_s(retired.valid_until),
+            })
             .collect(),
-        last_ra: row.last.map(|last| LastAdvert {
-            ago_s: ago_s(last),
-            cause: row.last_cause.map(|cause| cause.name().into()),
-        }),
-        next_ra_in_s: row.next.map(in_s),
+        last_ra: one.last.map(|last| LastAdvert { ago_s: ago_s(last), cause: one.last_cause }),
+        next_ra_in_s: one.next.map(in_s),
         overdue: row.is_overdue(max_interval, now),
-        ra_sent: Adverts { unsolicited: row.sent.unsolicited, solicited: answered, finals: row.sent.finals },
+        ra_sent: one.sent.into(),
         send_failures: SendFailures {
-            total: row.sent.failures,
-            in_a_row: row.failures.into(),
-            error: row.error.map(|code| io::Error::from_raw_os_error(code).to_string()),
+            total: one.sent.failures,
+            in_a_row: one.failures.into(),
+            error: send_error.map(|code| io::Error::from_raw_os_error(code).to_string()),
         },
-        rs: row.packets.map(|InterfaceStats { counters, .. }| solicitations(answered, &counters)),
-        other_router: foreign.map(|(router, counters)| OtherRouter {
-            source: router.source,
-            router_lifetime_s: seconds(router.router_lifetime),
-            ago_s: ago_s(router.seen),
-            advertisements: counters.get(Packet::ForeignAdvertisement),
+        rs: packets.map(|packets| solicitations(one.sent.solicited, &packets.counters)),
+        other_router: packets.and_then(|InterfaceStats { counters, foreign }| {
+            let router = foreign?;
+            Some(OtherRouter {
+                source: router.source,
+                router_lifetime_s: seconds(router.router_lifetime),
+                ago_s: ago_s(router.seen),
+                advertisements: counters.get(Packet::ForeignAdvertisement),
+            })
         }),
+    }
+}
+
+impl From<RaCounts> for Adverts {
+    fn from(RaCounts { unsolicited, solicited, finals, .. }: RaCounts) -> Self {
+        Self { unsolicited, solicited, finals }
     }
 }
 
@@ -86,11 +87,7 @@ pub(super) fn solicitations(answered: u64, counters: &Counters) -> Solicitations
         answered,
         passed: counters.get(Packet::Passed),
         coalesced: counters.get(Packet::Coalesced),
-        dropped: counters
-            .iter()
-            .filter(|&(reason, count)| is_drop(reason) && count > 0)
-            .map(|(reason, count)| (reason.name().into(), count))
-            .collect(),
+        dropped: counts(counters, is_drop),
     }
 }
 
@@ -102,9 +99,15 @@ pub(super) const fn is_drop(reason: Packet) -> bool {
     )
 }
 
+/// Returns what was counted for the reasons that are `wanted`.
+fn counts(counters: &Counters, wanted: impl Fn(Packet) -> bool) -> Counts<PacketReason> {
+    let counted = counters.iter().filter(|&(reason, count)| wanted(reason) && count > 0);
+    counted.map(|(reason, count)| (PacketReason(reason), count)).collect()
+}
+
 fn reasons(reasons: &[eligibility::Reason]) -> Vec<Reason> {
     let told = reasons.iter().map(|reason| Reason {
-        name: reason.name().into(),
+        name: reason.into(),
         text: reason.to_string(),
         errno: reason.map_failure().and_then(MapFailure::errno),
     });
@@ -122,22 +125,18 @@ fn detail(kind: EventKind<'_>) -> EventDetail {
     match kind {
         EventKind::Changed(change) => changed(change),
         EventKind::Sent { transmission, next_in, .. } => EventDetail::RaSent {
-            cause: transmission.cause.name().into(),
+            cause: transmission.cause,
             source: transmission.source.get(),
             next_in_s: next_in.map(seconds),
         },
         EventKind::SendFailed { transmission, error, failures } => EventDetail::RaFailed {
-            cause: transmission.cause.name().into(),
+            cause: transmission.cause,
             error: error.to_string(),
             in_a_row: failures.into(),
         },
         EventKind::Solicited { answer_in, .. } => EventDetail::RsAccepted { answer_in_s: seconds(answer_in) },
         EventKind::Dropped(counters) => EventDetail::RsDropped {
-            dropped: counters
-                .iter()
-                .filter(|&(reason, count)| (is_drop(reason) || reason == Packet::Coalesced) && count > 0)
-                .map(|(reason, count)| (reason.name().into(), count))
-                .collect(),
+            dropped: counts(&counters, |reason| is_drop(reason) || reason == Packet::Coalesced),
         },
         EventKind::OtherRouter(router) => EventDetail::OtherRouter {
             source: router.source,

@@ -12,7 +12,8 @@ use super::{
     answer::{self, Answer},
     context::ControlContext,
     limits::HEALTH_LIMIT,
-    metrics, model,
+    metrics,
+    model::{self, ErrorName},
     query::NoAnswer,
     render,
     selection::{Selection, decode},
@@ -73,7 +74,7 @@ pub(super) async fn answer(
 }
 
 fn nothing_here() -> Answer {
-    answer::error(StatusCode::NOT_FOUND, "not-found", "there is nothing under this path")
+    answer::error(StatusCode::NOT_FOUND, ErrorName::NotFound, "there is nothing under this path")
 }
 
 /// Healthy is a daemon whose event loop answers in time.
@@ -101,10 +102,10 @@ fn unknown(context: &ControlContext, name: &str) -> Answer {
     } else {
         format!("this name does not match --interface-regex {pattern}")
     };
-    let error = model::Error { error: "unknown-interface".into(), message, matches: Some(matches) };
+    let error = model::Error { error: ErrorName::UnknownInterface, message, matches: Some(matches) };
     answer::json(StatusCode::NOT_FOUND, &error)
 }
 
 fn bad_request(message: impl Into<String>) -> Answer {
-    answer::error(StatusCode::BAD_REQUEST, "bad-request", message)
+    answer::error(StatusCode::BAD_REQUEST, ErrorName::BadRequest, message)
 }

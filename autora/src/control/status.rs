@@ -4,7 +4,7 @@ use autora_common::Reason as Packet;
 
 use super::{
     context::ControlContext,
-    model::{self, Adverts, Netlink, OtherRouters, Settings, States, Status, seconds},
+    model::{Counts, Netlink, OtherRouters, Settings, States, Status, seconds},
     query::{Detail, NoAnswer},
     render,
 };
@@ -18,13 +18,13 @@ pub(super) async fn status(context: &ControlContext) -> Result<Status, NoAnswer>
     let heard_others = overview.packets.get(Packet::ForeignAdvertisement) > 0;
     let mut pages = context.event_loop.pages(if heard_others { Detail::Full } else { Detail::Brief }).await?;
     let (mut interfaces, mut refused, mut overdue, mut other_routers) =
-        (States::default(), model::Counts::new(), 0, 0);
+        (States::default(), Counts::new(), 0, 0);
     while let Some(rows) = pages.next().await? {
         let now = clock::now();
         for row in rows {
-            interfaces.add(render::state(row.state));
-            for reason in &row.reasons {
-                *refused.entry(reason.name().into()).or_default() += 1;
+            interfaces.add(row.interface.state.into());
+            for reason in &row.interface.reasons {
+                *refused.entry(reason.into()).or_default() += 1;
             }
             overdue += u64::from(row.is_overdue(max_interval, now));
             let router = row.packets.and_then(|packets| packets.foreign);
@@ -32,7 +32,7 @@ pub(super) async fn status(context: &ControlContext) -> Result<Status, NoAnswer>
         }
     }
     Ok(Status {
-        version: env!("CARGO_PKG_VERSION").into(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
         pid: std::process::id(),
         time: seconds(clock::wall()),
         uptime_s: seconds(clock::now().saturating_since(info.started)),
@@ -41,17 +41,13 @@ pub(super) async fn status(context: &ControlContext) -> Result<Status, NoAnswer>
             min_ra_interval_s: seconds(info.parameters.min_interval),
             max_ra_interval_s: seconds(max_interval),
             router_lifetime_s: seconds(info.parameters.router_lifetime),
-            send: info.send.clone(),
+            send: info.send,
         },
         filter: info.filter.clone(),
         interfaces,
         refused,
         overdue,
-        ra_sent: Adverts {
-            unsolicited: overview.ras.unsolicited,
-            solicited: overview.ras.solicited,
-            finals: overview.ras.finals,
-        },
+        ra_sent: overview.ras.into(),
         ra_send_failures: overview.ras.failures,
         rs: render::solicitations(overview.ras.solicited, &overview.packets),
         socket_drops: overview.socket_drops.map(u64::from),

@@ -64,7 +64,7 @@ fn page(rows: &[Row], context: &ControlContext, selection: &Selection, separator
     let (max_interval, now) = (context.info.parameters.max_interval, clock::now());
     let mut page = Vec::new();
     for row in rows {
-        if selection.has_name(&row.name) && selection.has_state(render::state(row.state)) {
+        if selection.has_name(&row.interface.name) && selection.has_state(row.interface.state.into()) {
             page.extend_from_slice(separator);
             serde_json::to_writer(&mut page, &render::interface(row, max_interval, now))
                 .expect("the model has nothing that is not JSON");
@@ -93,7 +93,8 @@ async fn write_events(
     context: &ControlContext,
     selection: &Selection,
 ) -> Option<()> {
-    write_own(pieces, EventDetail::Hello { api: VERSION, version: env!("CARGO_PKG_VERSION").into() }).await?;
+    write_own(pieces, EventDetail::Hello { api: VERSION, version: env!("CARGO_PKG_VERSION").to_owned() })
+        .await?;
     loop {
         let received = tokio::select! {
             received = listener.recv() => received,

@@ -60,10 +60,10 @@ impl Watcher {
             for row in rows {
                 let Some(packets) = row.packets else { continue };
                 if !is_first {
-                    tell(context, &row, &packets, before.get(&row.index));
+                    tell(context, &row, &packets, before.get(&row.interface.index));
                 }
                 let seen = packets.foreign.map(|router| router.seen);
-                self.interfaces.insert(row.index, (packets.counters, seen));
+                self.interfaces.insert(row.interface.index, (packets.counters, seen));
             }
         }
         if let Some(before) = self.totals.replace(totals) {
@@ -80,7 +80,7 @@ fn tell(
     packets: &InterfaceStats,
     before: Option<&(Counters, Option<Instant>)>,
 ) {
-    let interface = Some(InterfaceRef { index: row.index, name: &row.name });
+    let interface = Some(InterfaceRef { index: row.interface.index, name: &row.interface.name });
     let publish = |kind| context.events.publish(&Event { interface, kind });
     let (counted, seen) = before.copied().unwrap_or_default();
     let dropped = only(&since(&packets.counters, &counted), |reason| {

@@ -13,7 +13,7 @@ use crate::{
         model,
         query::{Detail, Overview, Query, Row},
     },
-    engine::{Fleet, counts::RaCounts, fleet::View},
+    engine::{Fleet, counts::RaCounts, fleet::InterfaceRow},
     sys::{clock, control_socket::Listeners, filter::Filter, netlink, process_stats::ProcessStats},
 };
 
@@ -56,23 +56,23 @@ impl ControlHandle {
             Query::Overview(reply) => drop(reply.send(overview(sources))),
             Query::Indices(reply) => drop(reply.send(fleet.indices().collect())),
             Query::Rows { indices, detail, reply } => {
-                let views = indices.into_iter().filter_map(|index| fleet.view(index));
-                drop(reply.send(views.map(|view| self.row(&view, detail, sources.backend)).collect()));
+                let rows = indices.into_iter().filter_map(|index| fleet.row(index));
+                drop(reply.send(rows.map(|row| self.row(row, detail, sources.backend)).collect()));
             }
             Query::Named(name, reply) => {
-                let view = fleet.view_named(&name);
-                drop(reply.send(view.map(|view| self.row(&view, Detail::Full, sources.backend))));
+                let row = fleet.row_named(&name);
+                drop(reply.send(row.map(|row| self.row(row, Detail::Full, sources.backend))));
             }
         }
     }
 
-    fn row(&self, view: &View<'_>, detail: Detail, backend: &Backend) -> Row {
-        let index = view.interface.index;
+    fn row(&self, interface: InterfaceRow, detail: Detail, backend: &Backend) -> Row {
+        let index = interface.index;
         let packets = match detail {
             Detail::Full => backend.filter().and_then(|filter| filter.interface_stats(index).ok().flatten()),
             Detail::Brief => None,
         };
-        Row { error: self.errors.get(&index).copied(), packets, ..Row::new(view) }
+        Row { interface, send_error: self.errors.get(&index).copied(), packets }
     }
 
     /// Publishes `event` to the clients that listen, and keeps what sending failed with.
@@ -96,14 +96,13 @@ impl ControlHandle {
 }
 
 /// Returns what clients are told of this daemon. Opens files.
-pub(super) fn info(config: &Config, backend: &Backend) -> DaemonInfo {
-    let program_id = backend.filter().and_then(Filter::program_id);
+pub(super) fn info(config: &Config, filter: &Filter) -> DaemonInfo {
     DaemonInfo {
         started: clock::now(),
         pattern: config.policy.pattern.clone(),
         parameters: config.parameters,
-        send: config.send.to_string(),
-        filter: model::Filter { mode: backend.filter_name().into(), program_id },
+        send: config.send,
+        filter: model::Filter { mode: filter.kind(), program_id: filter.program_id() },
         metrics_per_interface: config.control.metrics_per_interface,
         process_stats: ProcessStats::open(),
     }

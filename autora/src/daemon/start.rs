@@ -23,6 +23,7 @@ use crate::{
     sys::{
         clock::{self, Timer},
         control_socket::Listeners,
+        filter::Filter,
         heap,
         netlink::Netlink,
         program,
@@ -51,7 +52,7 @@ fn open(config: &Config) -> Result<EventLoop, StartError> {
     // A dry run shows every interface, and a daemon keeps those alone that may be served.
     let mut netlink = Netlink::open((!config.dry_run).then(|| config.policy.pattern.clone()))?;
     let listeners = (!config.dry_run).then(|| listen(&config.control));
-    let mut backend = Backend::open(config)?;
+    let backend = Backend::open(config)?;
     let now = clock::now();
     let (timer, notifier) = (Timer::new()?, ServiceNotifier::open(now));
     let rng = StdRng::try_from_rng(&mut rand::rngs::SysRng).map_err(io::Error::other)?;
@@ -61,9 +62,9 @@ fn open(config: &Config) -> Result<EventLoop, StartError> {
         Backend::Kernel(_) => StateSaver::open(&config.runtime_directory, &mut fleet, now),
         Backend::DryRun => StateSaver::disabled(),
     };
-    let control = match listeners {
-        Some(listeners) => confine(config, listeners, &mut backend)?,
-        None => ControlHandle::closed(),
+    let control = match (listeners, backend.filter()) {
+        (Some(listeners), Some(filter)) => confine(config, listeners, filter)?,
+        (Some(_), None) | (None, _) => ControlHandle::closed(),
     };
     let output = first_dump(&mut netlink, &fleet, config)?;
     Ok(EventLoop {
@@ -90,12 +91,8 @@ fn listen(config: &ControlConfig) -> Listeners {
 
 /// Confines the process and starts the control thread: files before it, since a thread has the confinement of the one that
 /// starts it, and system calls when every thread there will be has everything open.
-fn confine(
-    config: &Config,
-    listeners: Listeners,
-    backend: &mut Backend,
-) -> Result<ControlHandle, SandboxError> {
-    let info = control_handle::info(config, backend);
+fn confine(config: &Config, listeners: Listeners, filter: &Filter) -> Result<ControlHandle, SandboxError> {
+    let info = control_handle::info(config, filter);
     let socket = config.control.socket.as_deref().and_then(Path::parent);
     if sandbox::confine_files(&Places { state: &config.runtime_directory, socket })? == Support::Missing {
         warn!(

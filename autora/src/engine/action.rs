@@ -1,6 +1,8 @@
 //! What the fleet asks its caller to do: effects as data, carried out in their order. The outcome of one that can fail
 //! is the next input.
 
+use serde::{Deserialize, Serialize};
+
 use super::eligibility::{Reason, Service};
 use crate::{
     addr::{IfIndex, LinkLocal},
@@ -40,7 +42,9 @@ pub struct Transmission {
 }
 
 /// Why an RA leaves.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
 pub enum Cause {
     /// The interval is over, or the interface has just become an advertising one.
     Unsolicited,

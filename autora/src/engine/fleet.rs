@@ -6,7 +6,8 @@
 mod inherited;
 mod member;
 mod members;
-mod view;
+mod names;
+mod row;
 
 use std::{
     collections::{BTreeSet, VecDeque},
@@ -16,7 +17,7 @@ use std::{
 
 use rand::Rng;
 
-pub use self::view::{ServiceState, View};
+pub use self::row::{InterfaceRow, ServiceState};
 use self::{
     inherited::Inherited,
     member::{Member, awaits_map},
@@ -103,7 +104,7 @@ impl Fleet {
         let interface = interface.into();
         let index = interface.index;
         if self.stopping {
-            return self.see_while_stopping(interface);
+            return self.members.see_while_stopping(interface);
         }
         let left = self.inherited.take(&interface);
         let in_use = match self.members.get(index) {
@@ -125,17 +126,6 @@ impl Fleet {
             self.report(index);
         }
         self.members.settle(index, now);
-    }
-
-    fn see_while_stopping(&mut self, interface: Rc<Interface>) {
-        let index = interface.index;
-        let Some(member) = self.members.get_mut(index) else { return };
-        let renamed = member.seen.name != interface.name;
-        member.see_while_stopping(interface);
-        if renamed {
-            self.members.note_unsaved(index);
-        }
-        self.members.update(index);
     }
 
     /// The interface is gone, and so is everything that was known of it.
@@ -332,25 +322,23 @@ impl Fleet {
 
     /// Returns the interfaces that there is something to say of: they match, or a final RA is on its way. In no order.
     pub fn indices(&self) -> impl Iterator<Item = IfIndex> {
-        self.shown().map(|view| view.interface.index)
+        self.members.iter().filter(|member| member.is_worth_showing()).map(|member| member.seen.index)
     }
 
     /// Returns one of them by its index.
     #[must_use]
-    pub fn view(&self, index: IfIndex) -> Option<View<'_>> {
-        let member = self.members.get(index).filter(|member| member.is_worth_showing())?;
-        Some(View::new(member, self.stopping))
+    pub fn row(&self, index: IfIndex) -> Option<InterfaceRow> {
+        self.show(self.members.get(index)?)
     }
 
-    /// Returns one of them by its name.
+    /// Returns one of them by its name, without a look at interfaces of other names.
     #[must_use]
-    pub fn view_named(&self, name: &str) -> Option<View<'_>> {
-        self.shown().find(|view| view.interface.name == name)
+    pub fn row_named(&self, name: &str) -> Option<InterfaceRow> {
+        self.members.named(name).find_map(|member| self.show(member))
     }
 
-    fn shown(&self) -> impl Iterator<Item = View<'_>> {
-        let shown = self.members.iter().filter(|member| member.is_worth_showing());
-        shown.map(|member| View::new(member, self.stopping))
+    fn show(&self, member: &Member) -> Option<InterfaceRow> {
+        member.is_worth_showing().then(|| InterfaceRow::new(member, self.stopping))
     }
 
     /// Reports the member's state if it is not the one that was reported last.

@@ -17,10 +17,11 @@ use autora::{
         Instant,
         counts::RaCounts,
         eligibility::{Reason, Service as Served},
-        fleet::ServiceState,
+        fleet::{InterfaceRow, ServiceState},
         parameters::Parameters,
     },
-    sys::process_stats::ProcessStats,
+    settings::SendPath,
+    sys::{filter::FilterKind, process_stats::ProcessStats},
 };
 use regex::Regex;
 use tokio::{
@@ -142,7 +143,7 @@ fn row(index: IfIndex) -> Row {
         connected_route: true,
         force_forwarding: false,
     };
-    Row {
+    let interface = InterfaceRow {
         index,
         name: format!("vm{index}"),
         state: if refused { ServiceState::NotServed } else { ServiceState::Serving },
@@ -155,9 +156,8 @@ fn row(index: IfIndex) -> Row {
         sent: RaCounts::default(),
         last_cause: None,
         failures: 0,
-        error: None,
-        packets: None,
-    }
+    };
+    Row { interface, send_error: None, packets: None }
 }
 
 fn info() -> DaemonInfo {
@@ -171,8 +171,8 @@ fn info() -> DaemonInfo {
             valid_lifetime: Duration::from_secs(86_400),
             preferred_lifetime: Duration::from_secs(14_400),
         },
-        send: "packet".to_owned(),
-        filter: Filter { mode: "ebpf".into(), program_id: Some(7) },
+        send: SendPath::Packet,
+        filter: Filter { mode: FilterKind::Ebpf, program_id: Some(7) },
         metrics_per_interface: true,
         process_stats: ProcessStats::open(),
     }

@@ -10,13 +10,10 @@ use crate::{
     commands::client::{ControlSocketArg, block_on},
     control::{
         client::ClientError,
-        model::{self, Interfaces, Status},
+        model::{self, Interfaces, ReasonName, Status},
     },
     diagnosis::FromDaemon,
-    engine::{
-        eligibility::{MapFailure, Reason},
-        interface::Interface,
-    },
+    engine::{eligibility::MapFailure, interface::Interface},
 };
 
 /// How long to wait for its answer.
@@ -55,8 +52,10 @@ impl RunningDaemon {
 }
 
 fn map_failure(told: &model::Reason) -> Option<MapFailure> {
-    let error = told.errno.map(|errno| MapFailure::Error { errno });
-    [Some(MapFailure::Full), error].into_iter().flatten().find(|&one| Reason::from(one).name() == told.name)
+    match told.errno {
+        None => (told.name == ReasonName::FilterFull).then_some(MapFailure::Full),
+        Some(errno) => Some(MapFailure::Error { errno }),
+    }
 }
 
 async fn answers(socket: &ControlSocketArg) -> Result<(Status, Interfaces), ClientError> {

@@ -6,6 +6,7 @@ use crate::{
     commands::{monitor::counts, screen},
     control::model::{Interface, OtherRouter, State, Status},
     diagnosis::printable,
+    sys::filter::FilterKind,
 };
 
 /// A column of the table.
@@ -114,7 +115,7 @@ fn concerns(status: &Status) -> Vec<String> {
 }
 
 fn filter_is_classic(status: &Status) -> bool {
-    status.filter.mode == "classic"
+    status.filter.mode == FilterKind::Classic
 }
 
 /// The columns that have room, with their widths; those that matter least go first.

@@ -4,7 +4,7 @@ use std::fmt;
 
 use prometheus_client::{
     collector::Collector,
-    encoding::{DescriptorEncoder, MetricEncoder, NoLabelSet, text},
+    encoding::{DescriptorEncoder, EncodeLabelValue, MetricEncoder, NoLabelSet, text},
     metrics::MetricType,
     registry::Registry,
 };
@@ -30,12 +30,25 @@ impl Families<'_> {
         Ok(Family { encoder, is_counter: true })
     }
 
+    /// Writes counters of one series each.
+    pub(super) fn counters(
+        &mut self,
+        counters: impl IntoIterator<Item = (&'static str, &'static str, u64)>,
+    ) -> fmt::Result {
+        counters.into_iter().try_for_each(|(name, help, value)| self.counter(name, help)?.value(value))
+    }
+
     pub(super) fn gauge(&mut self, name: &'static str, help: &str) -> Result<Family<'_>, fmt::Error> {
         let encoder = self.0.encode_descriptor(name, help, None, MetricType::Gauge)?;
         Ok(Family { encoder, is_counter: false })
     }
 
-    pub(super) fn info(&mut self, name: &'static str, help: &str, labels: &[(&str, &str)]) -> fmt::Result {
+    pub(super) fn info(
+        &mut self,
+        name: &'static str,
+        help: &str,
+        labels: &[(&str, impl EncodeLabelValue)],
+    ) -> fmt::Result {
         self.0.encode_descriptor(name, help, None, MetricType::Info)?.encode_info(&labels)
     }
 }

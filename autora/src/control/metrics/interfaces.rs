@@ -14,6 +14,7 @@ use crate::{
         answer::{self, Answer, PieceSender},
         context::ControlContext,
         limits::SCRAPE_LIMIT,
+        model::{Adverts, State},
         query::{Detail, NoAnswer, Row},
         render,
     },
@@ -58,7 +59,7 @@ async fn write(pieces: &PieceSender, context: &ControlContext, totals: String) {
 #[derive(Debug)]
 struct Series {
     name: String,
-    state: &'static str,
+    state: State,
     sent: RaCounts,
     last: Option<Instant>,
     packets: Option<Counters>,
@@ -74,13 +75,13 @@ async fn gather(context: &ControlContext) -> Result<Vec<Series>, NoAnswer> {
 }
 
 impl From<Row> for Series {
-    fn from(row: Row) -> Self {
+    fn from(Row { interface, packets, .. }: Row) -> Self {
         Self {
-            state: render::state(row.state).name(),
-            sent: row.sent,
-            last: row.last,
-            packets: row.packets.map(|packets| packets.counters),
-            name: row.name,
+            state: interface.state.into(),
+            sent: interface.sent,
+            last: interface.last,
+            packets: packets.map(|packets| packets.counters),
+            name: interface.name,
         }
     }
 }
@@ -103,19 +104,19 @@ const FAMILIES: [Write; 7] = [states, sent, failures, ages, coalesced, dropped, 
 
 fn states(families: &mut Families<'_>, series: &[Series]) -> fmt::Result {
     let mut family = families.gauge("autora_interface_state", "1 for the state that the interface is in")?;
-    series
-        .iter()
-        .try_for_each(|one| family.labelled(&[("interface", one.name.as_str()), ("state", one.state)], 1))
+    series.iter().try_for_each(|one| {
+        family.labelled(&[("interface", one.name.as_str()), ("state", one.state.name())], 1)
+    })
 }
 
 fn sent(families: &mut Families<'_>, series: &[Series]) -> fmt::Result {
     let mut family = families.counter("autora_interface_ra_sent", "RAs that left, by cause")?;
-    series.iter().try_for_each(|one| {
-        let RaCounts { unsolicited, solicited, finals, .. } = one.sent;
-        [("unsolicited", unsolicited), ("solicited", solicited), ("final", finals)].into_iter().try_for_each(
-            |(cause, count)| family.labelled(&[("interface", one.name.as_str()), ("cause", cause)], count),
-        )
-    })
+    for one in series {
+        for (cause, count) in Adverts::from(one.sent).by_cause() {
+            family.labelled(&[("interface", one.name.as_str()), ("cause", cause.name())], count)?;
+        }
+    }
+    Ok(())
 }
 
 fn failures(families: &mut Families<'_>, series: &[Series]) -> fmt::Result {

@@ -16,7 +16,8 @@ use crate::{
         query::{self, Overview, Query},
     },
     engine::{Instant, parameters::Parameters},
-    sys::process_stats::ProcessStats,
+    settings::SendPath,
+    sys::{filter::FilterKind, process_stats::ProcessStats},
 };
 
 /// What a client says, and the codes of the answers that it gets before the connection ends.
@@ -98,8 +99,8 @@ fn info() -> DaemonInfo {
             valid_lifetime: 86_400 * second,
             preferred_lifetime: 14_400 * second,
         },
-        send: "packet".to_owned(),
-        filter: model::Filter { mode: "ebpf".into(), program_id: None },
+        send: SendPath::Packet,
+        filter: model::Filter { mode: FilterKind::Ebpf, program_id: None },
         metrics_per_interface: false,
         process_stats: ProcessStats::open(),
     }

@@ -7,7 +7,7 @@ use std::{
     rc::Rc,
 };
 
-use super::member::Member;
+use super::{member::Member, names::Names};
 use crate::{
     addr::IfIndex,
     engine::{
@@ -21,6 +21,7 @@ use crate::{
 pub(super) struct Members {
     /// Each in a box: a hash table is up to twice as large as what is in it.
     by_index: HashMap<IfIndex, Box<Member>>,
+    pub(super) names: Names,
     counts: InterfaceCounts,
     deadlines: BTreeSet<(Instant, IfIndex)>,
     /// Members of which the saved state is not up to date.
@@ -35,6 +36,11 @@ impl Members {
     /// To be followed by [`Members::update`] wherever the advertiser may have changed.
     pub(super) fn get_mut(&mut self, index: IfIndex) -> Option<&mut Member> {
         self.by_index.get_mut(&index).map(Box::as_mut)
+    }
+
+    /// Returns the members of a name, without a look at others.
+    pub(super) fn named(&self, name: &str) -> impl Iterator<Item = &Member> {
+        self.names.of(name).filter_map(|index| self.get(index))
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &Member> {
@@ -58,15 +64,30 @@ impl Members {
         advertised: impl FnOnce() -> Advertised,
     ) -> (&mut Member, Verdict) {
         let index = seen.index;
-        let member =
-            self.by_index.entry(index).or_insert_with(|| Box::new(Member::new(seen.clone(), advertised())));
+        let member = self.by_index.entry(index).or_insert_with(|| {
+            self.names.insert(&seen.name, index);
+            Box::new(Member::new(seen.clone(), advertised()))
+        });
         if member.seen.name != seen.name {
+            self.names.rename(&member.seen.name, &seen.name, index);
             self.unsaved.insert(index);
         }
         self.counts.leave(&member.verdict);
         self.counts.enter(&verdict);
         let before = member.take_on(seen, verdict);
         (member, before)
+    }
+
+    /// Takes on what was seen of a member while final RAs are on their way, and brings everything in step with it.
+    pub(super) fn see_while_stopping(&mut self, seen: Rc<Interface>) {
+        let index = seen.index;
+        let Some(member) = self.by_index.get_mut(&index) else { return };
+        if member.seen.name != seen.name {
+            self.names.rename(&member.seen.name, &seen.name, index);
+            self.unsaved.insert(index);
+        }
+        member.see_while_stopping(seen);
+        self.update(index);
     }
 
     /// Brings everything in step with a member.
@@ -94,17 +115,13 @@ impl Members {
 
     pub(super) fn remove(&mut self, index: IfIndex) -> Option<Box<Member>> {
         let member = self.by_index.remove(&index)?;
+        self.names.remove(&member.seen.name, index);
         self.counts.leave(&member.verdict);
         self.unsaved.insert(index);
         if let Some(deadline) = member.deadline {
             self.deadlines.remove(&(deadline, index));
         }
         Some(member)
-    }
-
-    /// Notes that the saved state of an interface is not up to date.
-    pub(super) fn note_unsaved(&mut self, index: IfIndex) {
-        self.unsaved.insert(index);
     }
 
     pub(super) fn take_unsaved(&mut self) -> BTreeSet<IfIndex> {

@@ -22,6 +22,8 @@ use std::{
 
 pub use autora_common::{Reason, maps::CAPACITY};
 
+use serde::{Deserialize, Serialize};
+
 use self::ebpf::Ebpf;
 pub(crate) use self::kernel_log::{KernelLog, KernelLogStream};
 pub use self::{counters::Counters, ebpf::embedded, error::LoadError};
@@ -32,7 +34,9 @@ use crate::{
 };
 
 /// Which form of the filter is at work.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
 pub enum FilterKind {
     /// Validates, coalesces and counts in the kernel.
     Ebpf,

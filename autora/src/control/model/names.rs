@@ -1,0 +1,169 @@
+//! Stable names, as types.
+
+use std::fmt;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+use crate::engine::{eligibility, fleet::ServiceState};
+
+/// What becomes of an interface.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum State {
+    /// Served.
+    Serving,
+    /// Served, but without a carrier: nothing is sent, nothing is withdrawn.
+    Paused,
+    /// Matching, and not fit.
+    Refused,
+    /// Served no longer, with a goodbye on its way.
+    Ceasing,
+}
+
+/// The name of a reason for which an interface is not served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+#[expect(missing_docs, reason = "eligibility::Reason describes them")]
+pub enum ReasonName {
+    Ipv6Disabled,
+    Down,
+    NoMulticast,
+    Loopback,
+    Enslaved,
+    ForwardingOff,
+    NoLinkLocal,
+    NoPrefix,
+    SeveralPrefixes,
+    FilterFull,
+    FilterError,
+}
+
+/// The name of what became of a packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct PacketReason(pub autora_common::Reason);
+
+/// The name of why a request failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum ErrorName {
+    /// There is nothing under this path.
+    NotFound,
+    /// There is no such interface.
+    UnknownInterface,
+    /// The request is not understood.
+    BadRequest,
+    /// Nothing can be changed.
+    ReadOnly,
+    /// The event loop does not answer.
+    Unavailable,
+    /// There are too many connections.
+    Busy,
+}
+
+impl State {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Serving, Self::Paused, Self::Refused, Self::Ceasing];
+
+    /// The stable name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Serving => "serving",
+            Self::Paused => "paused",
+            Self::Refused => "refused",
+            Self::Ceasing => "ceasing",
+        }
+    }
+}
+
+impl From<ServiceState> for State {
+    fn from(state: ServiceState) -> Self {
+        match state {
+            ServiceState::Serving => Self::Serving,
+            ServiceState::Paused => Self::Paused,
+            ServiceState::NotServed => Self::Refused,
+            ServiceState::Withdrawing => Self::Ceasing,
+        }
+    }
+}
+
+impl From<&eligibility::Reason> for ReasonName {
+    fn from(reason: &eligibility::Reason) -> Self {
+        match reason {
+            eligibility::Reason::Ipv6Disabled { .. } => Self::Ipv6Disabled,
+            eligibility::Reason::Down => Self::Down,
+            eligibility::Reason::NoMulticast => Self::NoMulticast,
+            eligibility::Reason::Loopback => Self::Loopback,
+            eligibility::Reason::Enslaved { .. } => Self::Enslaved,
+            eligibility::Reason::ForwardingOff => Self::ForwardingOff,
+            eligibility::Reason::NoLinkLocal { .. } => Self::NoLinkLocal,
+            eligibility::Reason::NoPrefix { .. } => Self::NoPrefix,
+            eligibility::Reason::SeveralPrefixes(_) => Self::SeveralPrefixes,
+            eligibility::Reason::FilterFull => Self::FilterFull,
+            eligibility::Reason::FilterError { .. } => Self::FilterError,
+        }
+    }
+}
+
+impl fmt::Display for ReasonName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.serialize(f)
+    }
+}
+
+impl fmt::Display for PacketReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0.name())
+    }
+}
+
+impl Serialize for PacketReason {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.0.name())
+    }
+}
+
+impl<'de> Deserialize<'de> for PacketReason {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        let found = autora_common::Reason::ALL.into_iter().find(|reason| reason.name() == name);
+        found.map(Self).ok_or_else(|| de::Error::custom(format!("no reason is called {name}")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use eligibility::Reason;
+
+    use super::*;
+
+    #[test]
+    fn a_reason_has_the_same_name_everywhere() {
+        for reason in [
+            Reason::Ipv6Disabled { mtu: 1_500 },
+            Reason::Down,
+            Reason::NoMulticast,
+            Reason::Loopback,
+            Reason::Enslaved { kind: None },
+            Reason::ForwardingOff,
+            Reason::NoLinkLocal { unopened: false },
+            Reason::NoPrefix { others: Vec::new() },
+            Reason::SeveralPrefixes(Vec::new()),
+            Reason::FilterFull,
+            Reason::FilterError { errno: 1 },
+        ] {
+            assert_eq!(ReasonName::from(&reason).to_string(), reason.name());
+        }
+        for state in State::ALL {
+            assert_eq!(serde_json::to_value(state).unwrap(), state.name());
+        }
+        for reason in autora_common::Reason::ALL {
+            let json = serde_json::to_value(PacketReason(reason)).unwrap();
+            assert_eq!(serde_json::from_value::<PacketReason>(json).unwrap(), PacketReason(reason));
+        }
+        assert!(serde_json::from_value::<PacketReason>("none".into()).is_err());
+    }
+}

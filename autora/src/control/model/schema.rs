@@ -1,0 +1,68 @@
+//! The JSON schema of the model, held against the file that is published.
+//!
+//! `UPDATE=1 cargo test -p autora --lib schema` writes the file anew.
+
+use std::{env, fs};
+
+use schemars::{JsonSchema, SchemaGenerator, generate::SchemaSettings};
+use serde_json::{Value, json};
+
+use super::{Error, EventLine, Interface, Interfaces, Status, VERSION};
+
+const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../contrib/api/v1.schema.json");
+
+/// How a prefix is written.
+pub(super) const PREFIX: &str = "^[0-9a-f:]+/64$";
+
+/// Events that concern no interface, and the one that may concern either.
+const OF_THE_DAEMON: [&str; 4] = ["hello", "alive", "missed", "stopping"];
+const OF_EITHER: [&str; 1] = ["rs-dropped"];
+
+#[test]
+fn the_schema_is_the_model() {
+    let schema = schema();
+    if env::var_os("UPDATE").is_some() {
+        fs::write(FILE, format!("{schema:#}\n")).unwrap();
+    }
+    let published: Value = serde_json::from_str(&fs::read_to_string(FILE).unwrap()).unwrap();
+    assert!(published == schema, "the model has changed: UPDATE=1 cargo test -p autora --lib schema");
+}
+
+fn schema() -> Value {
+    let mut generator = SchemaSettings::draft2020_12().for_serialize().into_generator();
+    for define in [
+        SchemaGenerator::subschema_for::<Status>,
+        SchemaGenerator::subschema_for::<Interfaces>,
+        SchemaGenerator::subschema_for::<Interface>,
+        SchemaGenerator::subschema_for::<EventLine>,
+        SchemaGenerator::subschema_for::<Error>,
+    ] {
+        define(&mut generator);
+    }
+    let mut definitions = generator.take_definitions(true);
+    spread(&mut definitions[&*EventLine::schema_name()]);
+    json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": format!("autora's control socket, version {VERSION}"),
+        "description": "Durations are seconds, and their names end in _s. Readers overlook what they do not know: fields and events may be added.",
+        "$defs": definitions,
+    })
+}
+
+/// Turns what all events have in common, with each event's own beside it, into what each event has: which interface it
+/// concerns is said by those that concern one, and not by others.
+fn spread(line: &mut Value) {
+    let line = line.as_object_mut().unwrap();
+    let common = line.remove("properties").unwrap();
+    line.retain(|key, _| key == "oneOf" || key == "description");
+    for event in line["oneOf"].as_array_mut().unwrap() {
+        let name = event["properties"]["event"]["const"].as_str().unwrap().to_owned();
+        let shown = if OF_THE_DAEMON.contains(&&*name) { &[][..] } else { &["interface", "ifindex"] };
+        let required = if OF_EITHER.contains(&&*name) { &[][..] } else { shown };
+        for field in ["time"].iter().chain(shown) {
+            event["properties"][field] = common[field].clone();
+        }
+        let all = event["required"].as_array_mut().unwrap();
+        all.extend(["time"].iter().chain(required).map(|field| Value::from(*field)));
+    }
+}

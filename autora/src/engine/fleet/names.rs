@@ -1,0 +1,107 @@
+//! Members by name.
+
+use std::collections::BTreeSet;
+
+use crate::addr::IfIndex;
+
+/// The names of all members, so that one is found without a look at the others.
+///
+/// Two members may have one name in passing: the kernel has renamed the older one, and the fleet has not seen that yet.
+#[derive(Debug, Default)]
+pub(super) struct Names(BTreeSet<(Box<str>, IfIndex)>);
+
+impl Names {
+    pub(super) fn insert(&mut self, name: &str, index: IfIndex) {
+        self.0.insert((name.into(), index));
+    }
+
+    pub(super) fn remove(&mut self, name: &str, index: IfIndex) {
+        self.0.remove(&(name.into(), index));
+    }
+
+    pub(super) fn rename(&mut self, before: &str, after: &str, index: IfIndex) {
+        self.remove(before, index);
+        self.insert(after, index);
+    }
+
+    /// Returns the members of this name, the one that the kernel made last first.
+    pub(super) fn of(&self, name: &str) -> impl Iterator<Item = IfIndex> {
+        let bound = |index| (Box::from(name), index);
+        self.0.range(bound(IfIndex::MIN)..=bound(IfIndex::MAX)).rev().map(|(_, index)| *index)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use crate::{
+        addr::IfIndex,
+        engine::{
+            fleet::tests::{Bench, changed, index, tap},
+            interface::Interface,
+        },
+    };
+
+    fn named(n: u32, name: &str) -> Interface {
+        changed(n, |interface| name.clone_into(&mut interface.name))
+    }
+
+    fn find(bench: &Bench, name: &str) -> Option<u32> {
+        bench.fleet.row_named(name).map(|row| row.index.get())
+    }
+
+    #[test]
+    fn an_interface_is_found_by_the_name_that_it_has_now() {
+        let mut bench = Bench::new();
+        bench.see_all((1..=3).map(tap));
+        assert_eq!((find(&bench, "tap2"), find(&bench, "tap9")), (Some(2), None));
+        bench.see(named(2, "tap9"));
+        assert_eq!((find(&bench, "tap2"), find(&bench, "tap9")), (None, Some(2)));
+        bench.see(named(4, "tap1"));
+        assert_eq!(find(&bench, "tap1"), Some(4), "1 was renamed, and the fleet has yet to see it");
+        bench.fleet.forget(index(4));
+        assert_eq!(find(&bench, "tap1"), Some(1));
+        bench.fleet.forget(index(1));
+        assert_eq!(find(&bench, "tap1"), None);
+        bench.fleet.stop();
+        bench.see(named(3, "tap8"));
+        assert_eq!((find(&bench, "tap3"), find(&bench, "tap8")), (None, Some(3)), "while it stops");
+    }
+
+    #[test]
+    fn a_search_looks_at_no_member_of_another_name() {
+        let mut bench = Bench::new();
+        bench.see_all((1..=1_000).map(tap));
+        assert_eq!(bench.fleet.members.names.of("tap500").collect::<Vec<_>>(), [index(500)]);
+        assert_eq!(bench.fleet.members.names.of("tap50").collect::<Vec<_>>(), [index(50)]);
+    }
+
+    proptest! {
+        /// Whatever happens, the names are those of the members.
+        #[test]
+        fn names_follow_the_members(steps in prop::collection::vec((0..8_u8, 1..5_u32, 0..5_u32), 1..60)) {
+            let mut bench = Bench::new();
+            for (what, n, name) in steps {
+                match what {
+                    0 => {
+                        bench.fleet.forget(index(n));
+                        // The next one of this index is another interface, and sends when it likes.
+                        bench.last_sent.remove(&index(n));
+                    }
+                    1 => bench.run_for(std::time::Duration::from_secs(100_000)),
+                    2 if n == 1 => bench.fleet.stop(),
+                    // tap0 to tap3 match; the name of 4 does not.
+                    _ => bench.see(named(n, &if name == 4 { "eth0".to_owned() } else { format!("tap{name}") })),
+                }
+                let members = bench.fleet.members.iter();
+                let expected: Vec<(&str, IfIndex)> =
+                    members.map(|member| (member.seen.name.as_str(), member.seen.index)).collect();
+                prop_assert_eq!(bench.fleet.members.names.0.len(), expected.len());
+                for (name, index) in expected {
+                    prop_assert!(bench.fleet.members.names.of(name).any(|found| found == index), "{} {}", name, index);
+                }
+            }
+        }
+    }
+}
