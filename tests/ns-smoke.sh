@@ -56,7 +56,7 @@ a_name_that_matches() {
     say "   after a stop   no default route"
     if watched; then
         grep -q 'router lifetime 180s' "$work/wire" || fail "tcpdump saw no advertisement: $(cat "$work/wire")"
-        grep -q 'router lifetime 0s' "$work/wire" || fail "tcpdump saw no goodbye: $(cat "$work/wire")"
+        grep -q 'router lifetime 0s' "$work/wire" || fail "tcpdump saw no final RA: $(cat "$work/wire")"
         say "   tcpdump agrees: Router Lifetime 180 s, and 0 s at the end"
     fi
 }

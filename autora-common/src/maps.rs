@@ -37,17 +37,17 @@ pub const PENDING_HOLD: Duration = Duration::from_secs(4);
 ///
 /// ```text
 /// byte 0    counters      14 times u64, in the order of Reason
-///      112  foreign.seen  u64
-///      120  foreign.source_high, foreign.source_low: u64 each
-///      136  foreign.router_lifetime: u64
+///      112  other_router.seen  u64
+///      120  other_router.source_high, other_router.source_low: u64 each
+///      136  other_router.router_lifetime: u64
 /// ```
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default)]
 pub struct InterfaceStats {
     /// Packets by [`Reason`].
     pub counters: [u64; Reason::COUNT],
-    /// The last advertisement of another router; how many there were says [`Reason::ForeignAdvertisement`].
-    pub foreign: ForeignAdvertisement,
+    /// The last advertisement of another router; how many there were says [`Reason::OtherRouterAdvertisement`].
+    pub other_router: OtherRouterAdvertisement,
 }
 
 /// The last valid Router Advertisement that came in, so one by another router.
@@ -55,7 +55,7 @@ pub struct InterfaceStats {
 /// Two CPUs may write it at once, and then it is a mixture of both: it is for people to read, nothing is decided by it.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default)]
-pub struct ForeignAdvertisement {
+pub struct OtherRouterAdvertisement {
     /// When it came: nanoseconds on `CLOCK_BOOTTIME`; 0 if there was none.
     pub seen: u64,
     /// The upper 64 bits of its source address, as a number.
@@ -69,6 +69,6 @@ pub struct ForeignAdvertisement {
 
 const _: () = {
     assert!(size_of::<InterfaceStats>() == 144);
-    assert!(core::mem::offset_of!(InterfaceStats, foreign) == 112);
-    assert!(core::mem::offset_of!(ForeignAdvertisement, router_lifetime) == 24);
+    assert!(core::mem::offset_of!(InterfaceStats, other_router) == 112);
+    assert!(core::mem::offset_of!(OtherRouterAdvertisement, router_lifetime) == 24);
 };

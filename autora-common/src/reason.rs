@@ -32,7 +32,7 @@ pub enum Reason {
     /// Fragmented [RFC 6980 5]. The filter sees it reassembled: only the daemon can tell.
     Fragment,
     /// A valid Router Advertisement of another router: counted, recorded and dropped.
-    ForeignAdvertisement,
+    OtherRouterAdvertisement,
     /// A Router Advertisement that a host would ignore [RFC 4861 6.1.2].
     InvalidAdvertisement,
 }
@@ -52,7 +52,7 @@ impl Reason {
         Self::TooManyOptions,
         Self::UnspecifiedWithSourceLinkLayer,
         Self::Fragment,
-        Self::ForeignAdvertisement,
+        Self::OtherRouterAdvertisement,
         Self::InvalidAdvertisement,
     ];
 
@@ -75,7 +75,7 @@ impl Reason {
             Self::TooManyOptions => "too-many-options",
             Self::UnspecifiedWithSourceLinkLayer => "unspecified-with-source-link-layer",
             Self::Fragment => "fragment",
-            Self::ForeignAdvertisement => "foreign-advertisement",
+            Self::OtherRouterAdvertisement => "other-router-advertisement",
             Self::InvalidAdvertisement => "invalid-advertisement",
         }
     }

@@ -79,7 +79,7 @@ fn try_filter(skb: &Skb<'_>) -> Result<(), Reason> {
         Message::Solicitation => admit(mark),
         Message::Advertisement(advertisement) => {
             record(skb, advertisement);
-            Err(Reason::ForeignAdvertisement)
+            Err(Reason::OtherRouterAdvertisement)
         }
     }
 }
@@ -103,11 +103,11 @@ fn record(skb: &Skb<'_>, advertisement: Advertisement) {
         let Advertisement { source: [source_high, source_low], router_lifetime } = advertisement;
         // SAFETY: as in `admit`: each number is written whole, while a mixture of two advertisements is possible and documented.
         unsafe {
-            let foreign = &raw mut (*stats).foreign;
-            (&raw mut (*foreign).source_high).write_volatile(source_high);
-            (&raw mut (*foreign).source_low).write_volatile(source_low);
-            (&raw mut (*foreign).router_lifetime).write_volatile(router_lifetime.into());
-            (&raw mut (*foreign).seen).write_volatile(bpf_ktime_get_boot_ns());
+            let other_router = &raw mut (*stats).other_router;
+            (&raw mut (*other_router).source_high).write_volatile(source_high);
+            (&raw mut (*other_router).source_low).write_volatile(source_low);
+            (&raw mut (*other_router).router_lifetime).write_volatile(router_lifetime.into());
+            (&raw mut (*other_router).seen).write_volatile(bpf_ktime_get_boot_ns());
         }
     }
 }

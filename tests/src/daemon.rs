@@ -110,7 +110,7 @@ impl Launch {
 
     /// As a user that is not root, with these capabilities (`net_raw`, `bpf`) and no other, nor a way to any.
     #[must_use]
-    pub fn as_nobody(mut self, capabilities: &[&str]) -> Self {
+    pub fn unprivileged(mut self, capabilities: &[&str]) -> Self {
         self.nobody = Some(capabilities.iter().map(ToString::to_string).collect());
         self
     }

@@ -31,7 +31,7 @@ Examples:
 Without a regular expression names are not tested. A link without a carrier counts as served: serving only pauses.
 
 --json prints {version, host, interface_regex, interfaces, missing}. Each of `interfaces` has name, ifindex, state (served, \
-paused, refused, ignored), source, prefix, tests (name, found, passed), reasons and warnings (name, sentence, remedies: \
+paused, not-served, ignored), source, prefix, tests (name, found, passed), reasons and warnings (name, sentence, remedies: \
 command or advice). Whatever becomes of `version` 1, it only gains fields.
 
 Exit codes: 0 every interface that was asked for, or that matches, is or would be served; 3 one is not, or there is none; \

@@ -23,7 +23,7 @@ const AFTER_HELP: &str = "\
 Examples:
   autora monitor                          everything
   autora monitor 'tap-vm-*'               on some interfaces
-  autora monitor --json | jq -c 'select(.event == \"refused\")'
+  autora monitor --json | jq -c 'select(.event == \"not-served\")'
 
 What was dropped is summed up, about once a second.
 
@@ -89,7 +89,7 @@ fn describe(what: &EventDetail) -> Option<(Style, String)> {
         EventDetail::Alive => return None,
         EventDetail::Serving { source, prefix } => (screen::GOOD, format!("serving {prefix} from {source}")),
         EventDetail::Paused { .. } => (screen::ODD, "paused: no carrier".to_owned()),
-        EventDetail::Refused { reasons } => {
+        EventDetail::NotServed { reasons } => {
             (screen::BAD, format!("not serving: {}", client::sentences(reasons)))
         }
         EventDetail::NoLongerMatching => (screen::ODD, "no longer matches".to_owned()),

@@ -23,7 +23,7 @@ use crate::{
 const AFTER_HELP: &str = "\
 Examples:
   autora status                          all interfaces that match
-  autora status 'tap-vm-*' --state refused
+  autora status 'tap-vm-*' --state not-served
   autora status --sort last-ra --watch   those that have waited longest, live
   autora status --json | jq -r '.interfaces[] | select(.overdue) | .name'
 
@@ -66,8 +66,8 @@ pub enum StateArgument {
     /// Served, but without a carrier
     Paused,
     /// Matching, and not fit
-    Refused,
-    /// Served no longer, with a goodbye on its way
+    NotServed,
+    /// Served no longer, with a final RA on its way
     Ceasing,
 }
 
@@ -135,7 +135,7 @@ impl StateArgument {
         match self {
             Self::Serving => State::Serving,
             Self::Paused => State::Paused,
-            Self::Refused => State::Refused,
+            Self::NotServed => State::NotServed,
             Self::Ceasing => State::Ceasing,
         }
         .name()
@@ -158,7 +158,7 @@ impl Sort {
 /// What wants attention has the smallest number.
 fn attention(interface: &Interface) -> (bool, u8) {
     let rank = match interface.state {
-        State::Refused => 0,
+        State::NotServed => 0,
         State::Ceasing => 1,
         State::Paused => 2,
         State::Serving => 3,

@@ -26,7 +26,7 @@ use crate::{
 };
 
 /// In time it was not fit to be served.
-const EXIT_UNFIT: u8 = 3;
+const EXIT_NOT_SERVED_IN_TIME: u8 = 3;
 /// In time there was no such interface, or its name does not match.
 const EXIT_UNKNOWN: u8 = 4;
 
@@ -155,7 +155,8 @@ impl Waiting<'_> {
                 return Ok(());
             }
             // All that is wanted beside is what to say meanwhile; and what was missed may be what was waited for.
-            if let EventDetail::Missed { .. } | EventDetail::Refused { .. } | EventDetail::Gone = event.what {
+            if let EventDetail::Missed { .. } | EventDetail::NotServed { .. } | EventDetail::Gone = event.what
+            {
                 self.state = look(self.args).await?;
                 if self.is_advertised() {
                     return Ok(());
@@ -190,7 +191,7 @@ async fn too_late(args: &WaitArgs) -> Failure {
     match looked {
         Ok(Some(found)) => in_vain(why_not_advertised(&found))
             .advise(format!("autora explain {name} says what helps"))
-            .with_code(EXIT_UNFIT),
+            .with_code(EXIT_NOT_SERVED_IN_TIME),
         Ok(None) => in_vain("there is no such interface".to_owned()).with_code(EXIT_UNKNOWN),
         Err(error) => refused(args, error),
     }
@@ -198,7 +199,7 @@ async fn too_late(args: &WaitArgs) -> Failure {
 
 fn why_not_advertised(found: &Interface) -> String {
     match found.state {
-        State::Refused => client::sentences(&found.reasons),
+        State::NotServed => client::sentences(&found.reasons),
         State::Paused => "it has no carrier".to_owned(),
         State::Ceasing => "it is served no longer".to_owned(),
         State::Serving => match &found.send_failures.error {

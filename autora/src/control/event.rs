@@ -8,7 +8,7 @@ use crate::{
         action::{StateChange, Transmission},
         advertiser::SolicitedRa,
     },
-    sys::filter::{Counters, ForeignRouter},
+    sys::filter::{Counters, HeardRouter},
 };
 
 /// Something that happened.
@@ -62,7 +62,7 @@ pub enum EventKind<'a> {
     /// What packets were dropped as, in about a second.
     Dropped(Counters),
     /// Another router advertises.
-    OtherRouter(ForeignRouter),
+    OtherRouter(HeardRouter),
     /// The daemon begins to stop.
     Stopping(StopKind),
 }

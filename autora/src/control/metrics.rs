@@ -77,10 +77,12 @@ fn about_interfaces(families: &mut Families<'_>, status: &Status) -> fmt::Result
     for state in State::ALL {
         by_state.labelled(&[("state", state.name())], status.interfaces.get(state))?;
     }
-    let mut refused =
-        families.gauge("autora_interfaces_refused", "Refused interfaces, by reason; one may have several")?;
-    for (reason, count) in &status.refused {
-        refused.labelled(&[("reason", &reason.to_string())], *count)?;
+    let mut not_served = families.gauge(
+        "autora_interfaces_not_served",
+        "Interfaces that are not served, by reason; one may have several",
+    )?;
+    for (reason, count) in &status.not_served {
+        not_served.labelled(&[("reason", &reason.to_string())], *count)?;
     }
     families
         .gauge(
@@ -89,7 +91,7 @@ fn about_interfaces(families: &mut Families<'_>, status: &Status) -> fmt::Result
         )?
         .value(status.overdue)?;
     families
-        .gauge("autora_foreign_routers", "Interfaces on which another router was heard of late")?
+        .gauge("autora_other_routers", "Interfaces on which another router was heard of late")?
         .value(status.other_routers.interfaces)
 }
 
@@ -114,8 +116,8 @@ fn about_packets(families: &mut Families<'_>, status: &Status) -> fmt::Result {
         ("autora_socket_drops", "Packets without room at the receiving socket, or of a wrong checksum", drops)
     }))?;
     families.counters([
-        ("autora_foreign_ra", "RAs of other routers on served interfaces", others.advertisements),
-        ("autora_foreign_ra_invalid", "Those that hosts ignore", others.invalid),
+        ("autora_other_router_ra", "RAs of other routers on served interfaces", others.advertisements),
+        ("autora_other_router_ra_invalid", "Those that hosts ignore", others.invalid),
     ])
 }
 

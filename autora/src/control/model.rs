@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::{
     event::{EventDetail, EventLine},
-    interface::{Interface, Interfaces, LastAdvert, OtherRouter, Reason, SendFailures, WithdrawnPrefix},
+    interface::{Interface, Interfaces, LastAdvert, OtherRouter, Reason, RetiredPrefix, SendFailures},
     names::{ErrorName, PacketReason, ReasonName, State},
 };
 use crate::{engine::action::Cause, settings::SendPath, sys::filter::FilterKind};
@@ -45,9 +45,9 @@ pub struct Status {
     pub filter: Filter,
     /// Interfaces by their state.
     pub interfaces: States,
-    /// Those that are refused, by reason; one counts for each of its reasons.
+    /// Those that are not served, by reason; one counts for each of its reasons.
     #[cfg_attr(test, schemars(with = "Counts<String>"))]
-    pub refused: Counts<ReasonName>,
+    pub not_served: Counts<ReasonName>,
     /// Served interfaces whose guests have heard nothing for longer than the longest interval.
     pub overdue: u64,
     /// Advertisements that left.
@@ -104,8 +104,8 @@ pub struct States {
     /// Served, but without a carrier.
     pub paused: u64,
     /// Matching, and not fit.
-    pub refused: u64,
-    /// Served no longer, with a goodbye on its way.
+    pub not_served: u64,
+    /// Served no longer, with a final RA on its way.
     pub ceasing: u64,
 }
 
@@ -117,7 +117,7 @@ pub struct Adverts {
     pub unsolicited: u64,
     /// A host asked.
     pub solicited: u64,
-    /// Goodbyes.
+    /// Final RAs.
     #[serde(rename = "final")]
     pub finals: u64,
 }
@@ -198,7 +198,7 @@ impl States {
         match state {
             State::Serving => self.serving,
             State::Paused => self.paused,
-            State::Refused => self.refused,
+            State::NotServed => self.not_served,
             State::Ceasing => self.ceasing,
         }
     }
@@ -208,7 +208,7 @@ impl States {
         *match state {
             State::Serving => &mut self.serving,
             State::Paused => &mut self.paused,
-            State::Refused => &mut self.refused,
+            State::NotServed => &mut self.not_served,
             State::Ceasing => &mut self.ceasing,
         } += 1;
     }

@@ -8,7 +8,7 @@ use super::{
     event::{Event, EventKind},
     model::{
         Adverts, Counts, EventDetail, EventLine, Interface, LastAdvert, OtherRouter, PacketReason, Reason,
-        SendFailures, Solicitations, WithdrawnPrefix, seconds,
+        RetiredPrefix, SendFailures, Solicitations, seconds,
     },
     query::Row,
 };
@@ -20,11 +20,11 @@ use crate::{
         counts::RaCounts,
         eligibility::{self, MapFailure},
     },
-    sys::filter::{Counters, ForeignRouter, InterfaceStats},
+    sys::filter::{Counters, HeardRouter, InterfaceStats},
 };
 
 /// How long another router counts as present that gives itself no lifetime.
-const FOREIGN_MEMORY: Duration = Duration::from_secs(1_800);
+const OTHER_ROUTER_TIMEOUT: Duration = Duration::from_secs(1_800);
 
 /// Returns an interface as it stands at `now`.
 pub(super) fn interface(row: &Row, max_interval: Duration, now: Instant) -> Interface {
@@ -40,11 +40,11 @@ pub(super) fn interface(row: &Row, max_interval: Duration, now: Instant) -> Inte
         prefix: one.service.map(|service| service.prefix.to_string()),
         source: source.map(LinkLocal::get),
         advertised: one.router.is_some() && one.router == source,
-        withdrawn: one
+        retired_prefixes: one
             .retired
             .iter()
             .filter(|retired| retired.is_valid(now))
-            .map(|retired| WithdrawnPrefix {
+            .map(|retired| RetiredPrefix {
                 prefix: retired.prefix.to_string(),
                 for_s: in_s(retired.valid_until),
             })
@@ -59,13 +59,13 @@ pub(super) fn interface(row: &Row, max_interval: Duration, now: Instant) -> Inte
             error: send_error.map(|code| io::Error::from_raw_os_error(code).to_string()),
         },
         rs: packets.map(|packets| solicitations(one.sent.solicited, &packets.counters)),
-        other_router: packets.and_then(|InterfaceStats { counters, foreign }| {
-            let router = foreign?;
+        other_router: packets.and_then(|InterfaceStats { counters, other_router }| {
+            let router = other_router?;
             Some(OtherRouter {
                 source: router.source,
                 router_lifetime_s: seconds(router.router_lifetime),
                 ago_s: ago_s(router.seen),
-                advertisements: counters.get(Packet::ForeignAdvertisement),
+                advertisements: counters.get(Packet::OtherRouterAdvertisement),
             })
         }),
     }
@@ -78,8 +78,8 @@ impl From<RaCounts> for Adverts {
 }
 
 /// Whether another router counts as present.
-pub(super) fn is_present(router: &ForeignRouter, now: Instant) -> bool {
-    now.saturating_since(router.seen) <= router.router_lifetime.max(FOREIGN_MEMORY)
+pub(super) fn is_present(router: &HeardRouter, now: Instant) -> bool {
+    now.saturating_since(router.seen) <= router.router_lifetime.max(OTHER_ROUTER_TIMEOUT)
 }
 
 pub(super) fn solicitations(answered: u64, counters: &Counters) -> Solicitations {
@@ -95,7 +95,7 @@ pub(super) fn solicitations(answered: u64, counters: &Counters) -> Solicitations
 pub(super) const fn is_drop(reason: Packet) -> bool {
     !matches!(
         reason,
-        Packet::Passed | Packet::Coalesced | Packet::ForeignAdvertisement | Packet::InvalidAdvertisement
+        Packet::Passed | Packet::Coalesced | Packet::OtherRouterAdvertisement | Packet::InvalidAdvertisement
     )
 }
 
@@ -156,7 +156,7 @@ fn changed(change: &StateChange) -> EventDetail {
                 EventDetail::Paused { source, prefix }
             }
         }
-        StateChange::NotServing(why) => EventDetail::Refused { reasons: reasons(why) },
+        StateChange::NotServing(why) => EventDetail::NotServed { reasons: reasons(why) },
         StateChange::NoLongerMatching => EventDetail::NoLongerMatching,
         StateChange::Gone => EventDetail::Gone,
     }

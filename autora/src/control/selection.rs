@@ -25,7 +25,7 @@ impl Selection {
                     let state = State::ALL.into_iter().find(|state| state.name() == value);
                     selection
                         .states
-                        .push(state.ok_or("state is one of serving, paused, refused and ceasing")?);
+                        .push(state.ok_or("state is one of serving, paused, not-served and ceasing")?);
                 }
                 _ => return Err(format!("what can be asked for here is {}", known.join(" and "))),
             }
@@ -76,12 +76,12 @@ mod tests {
         let both = &["name", "state"][..];
         for (query, known, expected) in [
             ("", both, true),
-            ("name=vm*&state=refused", both, true),
-            ("state=refused&state=paused", both, true),
+            ("name=vm*&state=not-served", both, true),
+            ("state=not-served&state=paused", both, true),
             ("state=bad", both, false),
             ("state", both, false),
             ("states=refused", both, false),
-            ("state=refused", &["name"], false),
+            ("state=not-served", &["name"], false),
         ] {
             assert_eq!(Selection::from_query(query, known).is_ok(), expected, "{query}");
         }

@@ -15,19 +15,19 @@ pub(super) async fn status(context: &ControlContext) -> Result<Status, NoAnswer>
     let overview = context.event_loop.overview().await?;
     let info = &context.info;
     let max_interval = info.parameters.max_interval;
-    let heard_others = overview.packets.get(Packet::ForeignAdvertisement) > 0;
+    let heard_others = overview.packets.get(Packet::OtherRouterAdvertisement) > 0;
     let mut pages = context.event_loop.pages(if heard_others { Detail::Full } else { Detail::Brief }).await?;
-    let (mut interfaces, mut refused, mut overdue, mut other_routers) =
+    let (mut interfaces, mut not_served, mut overdue, mut other_routers) =
         (States::default(), Counts::new(), 0, 0);
     while let Some(rows) = pages.next().await? {
         let now = clock::now();
         for row in rows {
             interfaces.add(row.interface.state.into());
             for reason in &row.interface.reasons {
-                *refused.entry(reason.into()).or_default() += 1;
+                *not_served.entry(reason.into()).or_default() += 1;
             }
             overdue += u64::from(row.is_overdue(max_interval, now));
-            let router = row.packets.and_then(|packets| packets.foreign);
+            let router = row.packets.and_then(|packets| packets.other_router);
             other_routers += u64::from(router.is_some_and(|router| render::is_present(&router, now)));
         }
     }
@@ -45,14 +45,14 @@ pub(super) async fn status(context: &ControlContext) -> Result<Status, NoAnswer>
         },
         filter: info.filter.clone(),
         interfaces,
-        refused,
+        not_served,
         overdue,
         ra_sent: overview.ras.into(),
         ra_send_failures: overview.ras.failures,
         rs: render::solicitations(overview.ras.solicited, &overview.packets),
         socket_drops: overview.socket_drops.map(u64::from),
         other_routers: OtherRouters {
-            advertisements: overview.packets.get(Packet::ForeignAdvertisement),
+            advertisements: overview.packets.get(Packet::OtherRouterAdvertisement),
             invalid: overview.packets.get(Packet::InvalidAdvertisement),
             interfaces: other_routers,
         },

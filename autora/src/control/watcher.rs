@@ -62,7 +62,7 @@ impl Watcher {
                 if !is_first {
                     tell(context, &row, &packets, before.get(&row.interface.index));
                 }
-                let seen = packets.foreign.map(|router| router.seen);
+                let seen = packets.other_router.map(|router| router.seen);
                 self.interfaces.insert(row.interface.index, (packets.counters, seen));
             }
         }
@@ -89,7 +89,7 @@ fn tell(
     if dropped != Counters::default() {
         publish(EventKind::Dropped(dropped));
     }
-    if let Some(router) = packets.foreign
+    if let Some(router) = packets.other_router
         && Some(router.seen) != seen
     {
         publish(EventKind::OtherRouter(router));

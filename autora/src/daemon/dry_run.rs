@@ -92,7 +92,7 @@ fn table(config: &Config, interfaces: &[Interface]) -> String {
         .iter()
         .map(|interface| match eligibility::decide(&config.policy, interface, None) {
             Verdict::Serve(service) => (0, &interface.name, sentence(&service)),
-            Verdict::Refuse(reasons) => {
+            Verdict::NotServed(reasons) => {
                 let why = join(reasons.iter().map(|reason| format!("{reason} ({})", reason.name())));
                 (1, &interface.name, format!("would not be served: {why}"))
             }

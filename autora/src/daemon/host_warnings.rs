@@ -22,7 +22,7 @@ impl HostWarnings {
         let services = || {
             fleet.verdicts().filter_map(|(_, verdict)| match verdict {
                 Verdict::Serve(service) => Some(service),
-                Verdict::Refuse(_) | Verdict::Ignore => None,
+                Verdict::NotServed(_) | Verdict::Ignore => None,
             })
         };
         let leads_nowhere = services().any(|service| service.leads_nowhere(host));

@@ -120,15 +120,15 @@ pub(super) fn started(config: &Config, filter: &str, interfaces: InterfaceCounts
     if filter::embedded().is_none() {
         info!("this build carries no eBPF program: `cargo xtask build` makes one that does");
     }
-    let InterfaceCounts { served, paused: without_carrier, not_served: refused } = interfaces;
+    let InterfaceCounts { served, paused, not_served } = interfaces;
     info!(
         version = %env!("CARGO_PKG_VERSION"),
         %filter,
         send = %config.send,
         regex = %config.policy.pattern,
         served,
-        without_carrier,
-        refused,
+        paused,
+        not_served,
         "started"
     );
 }

@@ -40,7 +40,7 @@ impl LogLimiter {
         match self.take(index, now) {
             Some(0) => true,
             Some(held) => {
-                log_held_back(index, held, fleet);
+                log_suppressed(index, held, fleet);
                 true
             }
             None => false,
@@ -50,7 +50,7 @@ impl LogLimiter {
     /// Logs, once in a while, what was held back where nothing more came, and forgets the buckets that are full.
     pub(super) fn sweep(&mut self, fleet: &Fleet, now: Instant) {
         for (index, held) in self.settle(now) {
-            log_held_back(index, held, fleet);
+            log_suppressed(index, held, fleet);
         }
     }
 
@@ -59,21 +59,21 @@ impl LogLimiter {
     pub(super) fn gone(&mut self, index: IfIndex, fleet: &Fleet) {
         match self.forget(index) {
             0 => {}
-            held => log_held_back(index, held, fleet),
+            held => log_suppressed(index, held, fleet),
         }
     }
 
-    /// How many lines were held back.
+    /// How many lines were suppressed.
     fn forget(&mut self, index: IfIndex) -> u64 {
         self.buckets.remove(&index).map_or(0, |bucket| bucket.held)
     }
 
-    /// How many lines were held back in all.
+    /// How many lines were suppressed in all.
     pub(super) const fn total(&self) -> u64 {
         self.total
     }
 
-    /// Takes a token: how many lines were held back before this one, or `None` if this one is, too.
+    /// Takes a token: how many lines were suppressed before this one, or `None` if this one is, too.
     fn take(&mut self, index: IfIndex, now: Instant) -> Option<u64> {
         let bucket = self.buckets.entry(index).or_insert(Bucket { full_at: now, held: 0 });
         if bucket.take(now) {
@@ -110,19 +110,19 @@ impl Bucket {
 }
 
 /// Logs the interface's state as well: it may have changed in a line that was held back.
-fn log_held_back(index: IfIndex, held_back: u64, fleet: &Fleet) {
+fn log_suppressed(index: IfIndex, suppressed: u64, fleet: &Fleet) {
     let (name, state) = match fleet.verdict_of(index) {
         Some((interface, verdict)) => (interface.name.as_str(), state(verdict)),
         None => ("", "gone"),
     };
-    info!(interface = %name, ifindex = index.get(), held_back, now = state, "lines were held back");
+    info!(interface = %name, ifindex = index.get(), suppressed, now = state, "lines were suppressed");
 }
 
 const fn state(verdict: &Verdict) -> &'static str {
     match verdict {
         Verdict::Serve(Service { carrier: true, .. }) => "serving",
         Verdict::Serve(Service { carrier: false, .. }) => "paused",
-        Verdict::Refuse(_) => "not serving",
+        Verdict::NotServed(_) => "not serving",
         Verdict::Ignore => "no longer matching",
     }
 }
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn a_burst_then_one_every_few_seconds_which_says_how_many_were_held_back() {
+    fn a_burst_then_one_every_few_seconds_which_says_how_many_were_suppressed() {
         let mut limiter = LogLimiter::default();
         for line in 0..10 {
             assert_eq!(limiter.take(interface(1), at(0)), Some(0), "line {line}");
@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_held_back_is_told_in_time_and_full_buckets_are_forgotten() {
+    fn what_was_suppressed_is_logged_in_time_and_full_buckets_are_forgotten() {
         let mut limiter = LogLimiter::default();
         for _ in 0..15 {
             limiter.take(interface(1), at(0));

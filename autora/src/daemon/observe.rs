@@ -59,7 +59,7 @@ impl Output {
         log::event(event, admitted);
     }
 
-    const fn lines_held_back(&self) -> u64 {
+    const fn lines_suppressed(&self) -> u64 {
         match self {
             Self::Log(limiter) => limiter.total(),
             Self::DryRun(_) => 0,
@@ -164,13 +164,13 @@ impl Observer {
         now: Instant,
     ) {
         self.look_for_other_routers(backend, fleet, now);
-        let InterfaceCounts { served, paused: without_carrier, not_served: refused } = fleet.counts();
+        let InterfaceCounts { served, paused, not_served } = fleet.counts();
         let RaCounts { unsolicited, solicited, finals, failures } = self.ras;
         let netlink::Counts { surveys, questions, overruns } = netlink;
         info!(
             served,
-            without_carrier,
-            refused,
+            paused,
+            not_served,
             ra_unsolicited = unsolicited,
             ra_solicited = solicited,
             ra_final = finals,
@@ -181,7 +181,7 @@ impl Observer {
             resyncs = surveys,
             single_reads = questions,
             overruns,
-            lines_held_back = self.output.lines_held_back(),
+            lines_suppressed = self.output.lines_suppressed(),
             notifications_dropped,
             "heartbeat"
         );

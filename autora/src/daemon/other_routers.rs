@@ -11,7 +11,7 @@ use crate::{
     addr::IfIndex,
     control::event::InterfaceRef,
     engine::{Fleet, Instant, eligibility::Verdict},
-    sys::filter::{ForeignRouter, Reason},
+    sys::filter::{HeardRouter, Reason},
 };
 
 /// The shortest time between two warnings about one interface.
@@ -39,13 +39,13 @@ impl OtherRouters {
         backend: &Backend,
         fleet: &'f Fleet,
         now: Instant,
-    ) -> Vec<(InterfaceRef<'f>, ForeignRouter)> {
+    ) -> Vec<(InterfaceRef<'f>, HeardRouter)> {
         let Some(filter) = backend.filter() else { return Vec::new() };
-        let counted = backend.packets().get(Reason::ForeignAdvertisement);
+        let counted = backend.packets().get(Reason::OtherRouterAdvertisement);
         if mem::replace(&mut self.counted, counted) == counted {
             return Vec::new();
         }
-        let routers = filter.foreign_routers().unwrap_or_else(|error| {
+        let routers = filter.other_routers().unwrap_or_else(|error| {
             warn!(%error, "what the filter saw of other routers cannot be read");
             Vec::new()
         });
@@ -67,7 +67,7 @@ impl OtherRouters {
 }
 
 /// Whether there is a new advertisement, and the last warning is long enough ago.
-fn deserves_warning(known: &Known, router: &ForeignRouter, now: Instant) -> bool {
+fn deserves_warning(known: &Known, router: &HeardRouter, now: Instant) -> bool {
     router.seen > known.seen && now.saturating_since(known.warned) >= WARN_INTERVAL
 }
 
@@ -90,7 +90,7 @@ mod tests {
             (9_000, 3_690, 3_690, false),
         ] {
             let known = Known { seen: at(known_seen), warned: at(100) };
-            let router = ForeignRouter {
+            let router = HeardRouter {
                 source: Ipv6Addr::LOCALHOST,
                 router_lifetime: Duration::from_secs(1_800),
                 seen: at(seen),

@@ -63,7 +63,7 @@ impl Problem {
             Self::HostDoesNotForward => "host-forwarding-off",
             Self::NoConnectedRoute(_) => "no-connected-route",
             Self::TooFewNeighbours { .. } => "neighbour-table-small",
-            Self::OtherRouter { .. } => "foreign-router",
+            Self::OtherRouter { .. } => "other-router",
         }
     }
 }

@@ -245,7 +245,7 @@ fn a_running_daemon_adds_what_only_it_knows() {
     let router = ("fe80::bad".parse().unwrap(), Duration::from_secs(9));
     let crowded = FromDaemon { other_router: Some(router), ..calm.clone() };
     let found = explained(|_| (), Evidence { daemon: Some(&crowded), ..PLAIN });
-    assert_eq!(found.warnings[0].problem.name(), "foreign-router");
+    assert_eq!(found.warnings[0].problem.name(), "other-router");
     assert!(found.is_served());
 
     // Its word on the name counts for more than what the command was told.

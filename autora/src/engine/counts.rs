@@ -66,7 +66,7 @@ impl InterfaceCounts {
         match verdict {
             Verdict::Serve(Service { carrier: true, .. }) => Some(&mut self.served),
             Verdict::Serve(Service { carrier: false, .. }) => Some(&mut self.paused),
-            Verdict::Refuse(_) => Some(&mut self.not_served),
+            Verdict::NotServed(_) => Some(&mut self.not_served),
             Verdict::Ignore => None,
         }
     }

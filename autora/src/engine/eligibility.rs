@@ -23,7 +23,7 @@ pub enum Verdict {
     /// It passed every test.
     Serve(Service),
     /// It matches and failed at least one test: all the tests that it failed, in the order of the tests.
-    Refuse(Vec<Reason>),
+    NotServed(Vec<Reason>),
 }
 
 /// How an interface is served.
@@ -140,7 +140,7 @@ pub fn decide(policy: &Policy, interface: &Interface, in_use: Option<LinkLocal>)
     }
     match judge(&Subject::new(interface, in_use)) {
         Ok(service) => Verdict::Serve(service),
-        Err(reasons) => Verdict::Refuse(reasons),
+        Err(reasons) => Verdict::NotServed(reasons),
     }
 }
 

@@ -190,7 +190,7 @@ impl Fleet {
         let Some(seen) = self.members.get(index).map(|member| member.seen.clone()) else { return };
         // The RA comes right behind its entry.
         self.actions.pop_front_if(|action| action.sends_on(index));
-        let refused = Verdict::Refuse(vec![failure.into()]);
+        let refused = Verdict::NotServed(vec![failure.into()]);
         let (member, _) = self.members.take_on(seen, refused, Default::default);
         member.abandon();
         self.report(index);

@@ -118,7 +118,7 @@ impl Receiver {
                 Some(Solicitation { ifindex, source })
             }
             Err(reason) => {
-                trace!(%ifindex, %source, reason = reason.name(), "refused");
+                trace!(%ifindex, %source, reason = reason.name(), "not-served");
                 if let Err(error) = self.filter.refused(ifindex, reason, now) {
                     trace!(%ifindex, %error, "cannot give back a pending mark");
                 }
@@ -138,7 +138,7 @@ impl Receiver {
         match validate(self.buffer.packet(datagram))? {
             Message::Solicitation => Ok(()),
             // `ICMP6_FILTER` or the eBPF filter has kept them; none is left to answer.
-            Message::Advertisement(_) => Err(Reason::ForeignAdvertisement),
+            Message::Advertisement(_) => Err(Reason::OtherRouterAdvertisement),
         }
     }
 }

@@ -114,7 +114,7 @@ impl Sender {
             ipi6_ifindex: index.get(),
         };
         let destination = SockaddrIn6::from(SocketAddrV6::new(ALL_NODES, 0, 0, index.get()));
-        // A goodbye may come from an address that has just gone; anything else must not.
+        // A final RA may come from an address that has just gone; anything else must not.
         let from_gone = cause == Cause::Final;
         if from_gone {
             self.socket.set_freebind_v6(true)?;

@@ -138,8 +138,8 @@ impl ServiceNotifier {
     fn report(&mut self, status: String, now: Instant) {
         self.is_stale = false;
         let ready = if self.owes_ready { "READY=1\n" } else { "" };
-        let is_news = self.owes_ready || status != self.reported;
-        if !is_news || self.send(&format!("{ready}STATUS={status}")) {
+        let is_change = self.owes_ready || status != self.reported;
+        if !is_change || self.send(&format!("{ready}STATUS={status}")) {
             (self.owes_ready, self.reported) = (false, status);
             self.retry = STATUS_INTERVAL;
             self.next_report = now + STATUS_INTERVAL;
@@ -274,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn a_status_is_reported_when_it_is_news_and_once_a_second_at_most() {
+    fn a_status_is_reported_when_it_changed_and_once_a_second_at_most() {
         let manager = Manager::new();
         let mut notifier = manager.notifier(None);
         notifier.ready("0 served".to_owned(), at(0));

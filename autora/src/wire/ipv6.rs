@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn a_foreign_packet() {
+    fn a_packet_of_another_sender() {
         let decoded = decode(&FROM_A_KERNEL).unwrap();
         assert_eq!(decoded.source, "fe80::3040:ccff:fe09:f710".parse::<Ipv6Addr>().unwrap());
         assert_eq!(checksum(decoded.source, decoded.destination, decoded.message), 0);

@@ -138,7 +138,7 @@ impl Simulation {
         self.agenda.add(now + any_scale(&mut self.luck, shortest, longest), event);
     }
 
-    /// Goodbyes, as long as the daemon is given for them.
+    /// Final RAs, as long as the daemon is given for them.
     pub(crate) fn stop(&mut self, patience: Duration) -> Result<(), Violation> {
         self.fleet.stop();
         self.oracle.stop(self.now);
@@ -146,7 +146,7 @@ impl Simulation {
         for index in known {
             self.trace.note(index, self.now, Note::Stop);
         }
-        self.oracle.tally.count("stop with goodbyes");
+        self.oracle.tally.count("stop with final RAs");
         let suspends = mem::take(&mut self.scenario.suspends);
         self.act(self.now)?;
         self.end_turn(None)?;
@@ -433,9 +433,9 @@ impl Simulation {
 
     fn send(&mut self, send: &Transmission, made: Instant) -> Result<(), Violation> {
         let left = self.world.can_send(send.index, self.now, &mut self.luck);
-        let (current, withdrawn) = prefixes(&send.advert);
+        let (current, retired) = prefixes(&send.advert);
         let (cause, source) = (send.cause.name(), send.source);
-        self.trace.note(send.index, self.now, Note::Send { left, cause, source, current, withdrawn });
+        self.trace.note(send.index, self.now, Note::Send { left, cause, source, current, retired });
         self.oracle.sending(send, made, self.now)?;
         self.now += self.luck.random_range(Duration::ZERO..=Duration::from_micros(100));
         if self.dies_after_sending() {

@@ -23,7 +23,7 @@ pub(crate) enum Note {
         carrier: bool,
     },
     /// It was told that it is not: whether its name matches, it is up with IPv6 on, has a carrier, and its first /64.
-    Unfit {
+    NotFit {
         matches: bool,
         alive: bool,
         carrier: bool,
@@ -41,13 +41,13 @@ pub(crate) enum Note {
     },
     Unserve,
     Answered,
-    /// An advertisement: whether it left, and its current prefix and number of withdrawn ones.
+    /// An advertisement: whether it left, and its current prefix and number of retired ones.
     Send {
         left: bool,
         cause: &'static str,
         source: LinkLocal,
         current: Option<Prefix64>,
-        withdrawn: usize,
+        retired: usize,
     },
     Stop,
     /// The daemon ended.

@@ -56,7 +56,7 @@ pub fn prepare() {
     let get = |path: &str| format!("\x10GET {path} HTTP/1.1\r\nhost: a\r\n\r\n");
     let paths = [
         "/v1/status",
-        "/v1/interfaces?state=refused&name=vm*",
+        "/v1/interfaces?state=not-served&name=vm*",
         "/v1/interfaces/vm%31",
         "/v1/events?name=vm1",
         "/metrics",

@@ -14,7 +14,7 @@ pub fn check(packet: &[u8]) {
     let verdict = validate(packet);
     let reason = match verdict {
         Ok(Message::Solicitation) => Reason::Passed,
-        Ok(Message::Advertisement(_)) => Reason::ForeignAdvertisement,
+        Ok(Message::Advertisement(_)) => Reason::OtherRouterAdvertisement,
         Err(reason) => reason,
     };
     assert_eq!(reason, read_plainly(packet), "the validator says the first, the plain reading the second");

@@ -22,7 +22,7 @@ use crate::seeds;
 
 const NOW: Instant = Instant::from_boot(Duration::from_secs(1_000));
 
-/// The present prefix and at most 8 that are withdrawn.
+/// The present prefix and at most 8 that are retired.
 const MOST_PREFIXES: usize = 9;
 
 /// A file of each kind, with everything in it and with nothing, added to and not.
@@ -94,7 +94,7 @@ fn check_updates(from: &mut Unstructured<'_>) -> Result<()> {
 }
 
 fn any_update(from: &mut Unstructured<'_>) -> Result<SavedUpdate> {
-    let known = any_remembered(from.int_in_range(0..=5)?, from)?;
+    let known = any_saved_interface(from.int_in_range(0..=5)?, from)?;
     Ok(if from.arbitrary()? { SavedUpdate::Known(known) } else { SavedUpdate::Gone(known.index) })
 }
 
@@ -199,14 +199,14 @@ fn any_state(from: &mut Unstructured<'_>) -> Result<State> {
         Ending::Unclean { valid_lifetime: Duration::from_secs(from.arbitrary()?) }
     };
     let count = from.int_in_range(0..=5)?;
-    let interfaces = (0..count).map(|number| any_remembered(number, from)).collect::<Result<_>>()?;
+    let interfaces = (0..count).map(|number| any_saved_interface(number, from)).collect::<Result<_>>()?;
     Ok(State { boot_id: from.arbitrary::<&str>()?.to_owned(), memory: SavedState { ending, interfaces } })
 }
 
 /// Interface `number` of the state: an index occurs once.
-fn any_remembered(number: u32, from: &mut Unstructured<'_>) -> Result<SavedInterface> {
+fn any_saved_interface(number: u32, from: &mut Unstructured<'_>) -> Result<SavedInterface> {
     let index = from.int_in_range(0..=u32::MAX / 8)? * 8 + number;
-    let withdrawn = from.int_in_range(0..=20)?;
+    let retired = from.int_in_range(0..=20)?;
     Ok(SavedInterface {
         index: IfIndex::new(index).unwrap_or(IfIndex::new(u32::MAX).expect("not 0")),
         name: from.arbitrary::<&str>()?.to_owned(),
@@ -214,14 +214,14 @@ fn any_remembered(number: u32, from: &mut Unstructured<'_>) -> Result<SavedInter
             router: from
                 .arbitrary::<Option<u64>>()?
                 .and_then(|low| LinkLocal::new((0xfe80 << 112 | u128::from(low)).into())),
-            prefix: if from.arbitrary()? { Some(any_promise(from)?) } else { None },
-            retired: (0..withdrawn).map(|_| any_promise(from)).collect::<Result<_>>()?,
+            prefix: if from.arbitrary()? { Some(any_advertised_prefix(from)?) } else { None },
+            retired: (0..retired).map(|_| any_advertised_prefix(from)).collect::<Result<_>>()?,
             last_sent: from.arbitrary::<Option<u64>>()?.map(micros),
         },
     })
 }
 
-fn any_promise(from: &mut Unstructured<'_>) -> Result<AdvertisedPrefix> {
+fn any_advertised_prefix(from: &mut Unstructured<'_>) -> Result<AdvertisedPrefix> {
     Ok(AdvertisedPrefix {
         prefix: Prefix64::containing((u128::from(from.arbitrary::<u64>()?) << 64).into()),
         valid_until: micros(from.arbitrary()?),

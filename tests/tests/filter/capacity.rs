@@ -54,7 +54,7 @@ fn an_interface_that_is_gone_is_no_error() {
         filter.serve(gone).unwrap();
         filter.clear_pending(gone).unwrap();
         let stats = filter.interface_stats(gone).unwrap().unwrap();
-        assert_eq!((stats.counters, stats.foreign), (Counters::default(), None));
+        assert_eq!((stats.counters, stats.other_router), (Counters::default(), None));
     }
     assert_eq!(filter.totals().unwrap(), Counters::default());
 }

@@ -21,7 +21,7 @@ use tokio::time::{sleep, timeout};
 
 use crate::{
     rows::OTHER_ROUTER,
-    scene::{PATIENCE, now, on_a_link, on_a_link_observed},
+    scene::{TIMEOUT, now, on_a_link, on_a_link_observed},
 };
 
 #[test]
@@ -41,20 +41,24 @@ fn the_good_rows_come_out() {
         assert_eq!(counted, expected);
 
         let stats = link.receiver.filter().interface_stats(link.index).unwrap().unwrap();
-        let foreign = stats.foreign.expect("rows had another router");
-        assert_eq!((foreign.source, foreign.router_lifetime), (OTHER_ROUTER, Duration::ZERO), "the last one");
-        assert!(foreign.seen <= now());
+        let other_router = stats.other_router.expect("rows had another router");
+        assert_eq!(
+            (other_router.source, other_router.router_lifetime),
+            (OTHER_ROUTER, Duration::ZERO),
+            "the last one"
+        );
+        assert!(other_router.seen <= now());
 
         // The same where all interfaces are asked for at once, in whichever part of the answer it is.
         for others in [0, 1_000] {
             for other in 0..others {
                 link.receiver.filter_mut().serve(IfIndex::new(1_000_000 + other).unwrap()).unwrap();
             }
-            let found = link.receiver.filter().foreign_routers().unwrap();
-            assert_eq!(found, [(link.index, foreign)], "among {others} others");
+            let found = link.receiver.filter().other_routers().unwrap();
+            assert_eq!(found, [(link.index, other_router)], "among {others} others");
         }
         link.receiver.filter_mut().unserve(link.index).unwrap();
-        assert_eq!(link.receiver.filter().foreign_routers().unwrap(), [], "it is served no longer");
+        assert_eq!(link.receiver.filter().other_routers().unwrap(), [], "it is served no longer");
     });
 }
 
@@ -75,7 +79,7 @@ fn the_good_rows_come_out_of_the_classic_filter() {
 }
 
 #[test]
-fn fragments_are_refused_and_hold_nobody_up() {
+fn fragments_are_dropped_and_hold_up_no_other_solicitation() {
     on_a_link(FilterMode::Ebpf, async |link| {
         let fragmented = Solicit { fragments: Fragments::Two, ..link.solicit() };
         link.send(&fragmented.frames());
@@ -149,7 +153,7 @@ fn one_solicitation_until_the_answer() {
         link.next().await;
 
         // Not quite as old.
-        link.receiver.filter_mut().set_pending_until(link.index, now() + PATIENCE).unwrap();
+        link.receiver.filter_mut().set_pending_until(link.index, now() + TIMEOUT).unwrap();
         link.send(&[&solicit]);
         link.wait_count(Reason::Coalesced, 4).await;
         assert_eq!(link.read(), []);

@@ -22,7 +22,7 @@ pub(crate) fn read_plainly(packet: &[u8]) -> Reason {
     let link_local = packet[8] == 0xfe && packet[9] & 0xc0 == 0x80;
     let for_hosts_alone = [Reason::TooManyOptions, Reason::UnspecifiedWithSourceLinkLayer].contains(&reason);
     if link_local && (reason == Reason::Passed || for_hosts_alone) {
-        Reason::ForeignAdvertisement
+        Reason::OtherRouterAdvertisement
     } else {
         Reason::InvalidAdvertisement
     }

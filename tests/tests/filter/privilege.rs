@@ -17,7 +17,7 @@ use nix::unistd::geteuid;
 
 #[test]
 fn two_capabilities_are_enough_and_none_is_needed_later() {
-    as_nobody("privilege::two_capabilities_are_enough_and_none_is_needed_later", "+net_raw,+bpf", || {
+    unprivileged("privilege::two_capabilities_are_enough_and_none_is_needed_later", "+net_raw,+bpf", || {
         let mut receiver = open_receiver(FilterMode::Ebpf);
         for set in [CapSet::Ambient, CapSet::Inheritable, CapSet::Effective, CapSet::Permitted] {
             caps::clear(None, set).unwrap();
@@ -37,7 +37,7 @@ fn two_capabilities_are_enough_and_none_is_needed_later() {
 
 #[test]
 fn two_capabilities_are_enough_for_a_filter_that_logs() {
-    as_nobody("privilege::two_capabilities_are_enough_for_a_filter_that_logs", "+net_raw,+bpf", || {
+    unprivileged("privilege::two_capabilities_are_enough_for_a_filter_that_logs", "+net_raw,+bpf", || {
         let subscriber = tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).finish();
         tracing::subscriber::with_default(subscriber, || open_receiver(FilterMode::Ebpf));
     });
@@ -45,7 +45,7 @@ fn two_capabilities_are_enough_for_a_filter_that_logs() {
 
 #[test]
 fn without_cap_bpf_the_classic_filter() {
-    as_nobody("privilege::without_cap_bpf_the_classic_filter", "+net_raw", || {
+    unprivileged("privilege::without_cap_bpf_the_classic_filter", "+net_raw", || {
         let setting = fs::read_to_string("/proc/sys/kernel/unprivileged_bpf_disabled").unwrap();
         assert_ne!(setting.trim(), "0", "here everybody may load filters, so nothing can be tested");
 
@@ -62,7 +62,7 @@ fn without_cap_bpf_the_classic_filter() {
 
 #[test]
 fn without_cap_net_raw_nothing() {
-    as_nobody("privilege::without_cap_net_raw_nothing", "+bpf", || {
+    unprivileged("privilege::without_cap_net_raw_nothing", "+bpf", || {
         let (filter, _) = Filter::open(FilterMode::Auto, CAPACITY).unwrap();
         let error = in_runtime(|| Receiver::open(filter)).unwrap_err();
         assert!(matches!(error, OpenError::Permission), "{error:?}");
@@ -89,8 +89,8 @@ fn assert_says(error: &dyn std::error::Error, words: &[&str]) {
 
 /// Does `work` in a process of user 65534 that has nothing but some capabilities, which the test `name` (this one) is
 /// run again for.
-fn as_nobody(name: &str, capabilities: &str, work: impl FnOnce()) {
-    const AGAIN: &str = "AUTORA_TEST_AS_NOBODY";
+fn unprivileged(name: &str, capabilities: &str, work: impl FnOnce()) {
+    const AGAIN: &str = "AUTORA_TEST_UNPRIVILEGED";
 
     if env::var_os(AGAIN).is_some() {
         assert!(!geteuid().is_root());

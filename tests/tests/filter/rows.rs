@@ -173,28 +173,28 @@ fn unspecified(mac: Mac) -> Vec<Row> {
 
 fn advertisements(mac: Mac) -> Vec<Row> {
     let options = |count| vec![NdOption::Mtu(1500); count];
-    let foreign = |name, advert: &RouterAdvert| {
-        row(name, Reason::ForeignAdvertisement, advertisement(mac, OTHER_ROUTER, advert))
+    let other_router = |name, advert: &RouterAdvert| {
+        row(name, Reason::OtherRouterAdvertisement, advertisement(mac, OTHER_ROUTER, advert))
     };
     let invalid = |name, frame| row(name, Reason::InvalidAdvertisement, frame);
     let base = advertisement(mac, OTHER_ROUTER, &advert(options(1)));
     let spoilt = |change: fn(&mut Vec<u8>)| edit(base.clone(), change);
     vec![
-        foreign("a foreign router", &advert(options(0))),
-        foreign("a foreign router with an option", &advert(options(1))),
-        foreign("a foreign router with 17 options", &advert(options(17))),
-        foreign("a foreign router with every flag", &RouterAdvert { flags: 0xff, ..advert(options(1)) }),
-        foreign(
-            "a foreign router with options that are unknown or belong elsewhere",
+        other_router("another router", &advert(options(0))),
+        other_router("another router with an option", &advert(options(1))),
+        other_router("another router with 17 options", &advert(options(17))),
+        other_router("another router with every flag", &RouterAdvert { flags: 0xff, ..advert(options(1)) }),
+        other_router(
+            "another router with options that are unknown or belong elsewhere",
             &advert([2, 4, 253].map(|kind| NdOption::Other { kind, body: vec![0xaa; 6] }).into()),
         ),
         row(
-            "a foreign router with one of the last link-local addresses",
-            Reason::ForeignAdvertisement,
+            "another router with one of the last link-local addresses",
+            Reason::OtherRouterAdvertisement,
             advertisement(mac, Ipv6Addr::new(0xfebf, 0, 0, 0, 0, 0, 0, 1), &advert(options(1))),
         ),
-        foreign(
-            "a foreign router that ceases",
+        other_router(
+            "another router that ceases",
             &RouterAdvert { router_lifetime: Duration::ZERO, ..advert(options(1)) },
         ),
         invalid("an advertisement with hop limit 254", spoilt(|frame| frame[PACKET + 7] = 254)),

@@ -19,7 +19,7 @@ use tokio::time::timeout;
 use crate::rows::{Row, rows};
 
 /// Long enough for a packet to cross a veth on a busy machine.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A guest's link to a host that routes, with the receiver open in the host and the interface served.
 pub(crate) struct Link {
@@ -92,7 +92,7 @@ impl Link {
     }
 
     pub(crate) async fn wait_readable(&mut self) {
-        timeout(PATIENCE, self.receiver.readable()).await.expect("something comes out").unwrap();
+        timeout(TIMEOUT, self.receiver.readable()).await.expect("something comes out").unwrap();
     }
 
     /// The one solicitation that comes out next.
@@ -110,7 +110,7 @@ impl Link {
 
     /// Waits until a counter has reached a value, while the daemon's side does what it has to; nothing may come out.
     pub(crate) async fn wait_count(&mut self, reason: Reason, count: u64) {
-        let waited = timeout(PATIENCE, async {
+        let waited = timeout(TIMEOUT, async {
             while self.count(reason) < count {
                 // Readiness is only noticed by a runtime that gets a chance to.
                 let _ = timeout(Duration::from_millis(2), self.receiver.readable()).await;
@@ -152,7 +152,7 @@ impl Link {
         for _ in 0..100 {
             self.receiver.filter_mut().clear_pending(self.index).unwrap();
             self.send(&[&control]);
-            while timeout(PATIENCE / 100, self.receiver.readable()).await.is_ok() {
+            while timeout(TIMEOUT / 100, self.receiver.readable()).await.is_ok() {
                 let mut out = Vec::new();
                 self.receiver.receive(now(), 1, &mut out);
                 for solicitation in out {

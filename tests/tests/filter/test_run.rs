@@ -109,7 +109,7 @@ impl Program {
 pub(crate) fn validator_reason(frame: &[u8]) -> Reason {
     match validate(&frame[super::rows::PACKET..]) {
         Ok(Message::Solicitation) => Reason::Passed,
-        Ok(Message::Advertisement(_)) => Reason::ForeignAdvertisement,
+        Ok(Message::Advertisement(_)) => Reason::OtherRouterAdvertisement,
         Err(reason) => reason,
     }
 }

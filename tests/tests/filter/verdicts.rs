@@ -42,7 +42,7 @@ fn an_interface_that_is_not_served() {
         assert!(!program.passes(&row.frame), "{}", row.name);
         assert_eq!(program.totals().get(Reason::NotServed), before + 1, "{}", row.name);
     }
-    assert_eq!(program.stats().foreign.seen, 0, "advertisements there are nobody's business");
+    assert_eq!(program.stats().other_router.seen, 0, "advertisements there are nobody's business");
 
     program.interfaces.remove(&LOOPBACK).unwrap();
     assert!(!program.passes(&solicit), "also without counters");
@@ -71,7 +71,7 @@ fn one_solicitation_until_it_is_answered() {
 }
 
 #[test]
-fn a_mark_that_nobody_clears_wears_off() {
+fn a_mark_that_is_not_cleared_expires() {
     let mut program = Program::load();
     let solicit = Solicit::new(Mac::unique()).frame();
     for (age, expected) in
@@ -89,22 +89,22 @@ fn the_record_of_the_other_router() {
     let program = Program::load();
     let rows = rows(Mac::unique());
     let frame = |name| &rows.iter().find(|row| row.name == name).unwrap().frame;
-    assert_eq!(program.stats().foreign.seen, 0);
+    assert_eq!(program.stats().other_router.seen, 0);
 
     assert_eq!(program.reason(frame("an advertisement with hop limit 254")), Reason::InvalidAdvertisement);
-    assert_eq!(program.stats().foreign.seen, 0, "an invalid one leaves no record");
+    assert_eq!(program.stats().other_router.seen, 0, "an invalid one leaves no record");
 
     let before = boot_time();
-    assert_eq!(program.reason(frame("a foreign router")), Reason::ForeignAdvertisement);
-    let record = program.stats().foreign;
+    assert_eq!(program.reason(frame("another router")), Reason::OtherRouterAdvertisement);
+    let record = program.stats().other_router;
     assert_eq!(u128::from(record.source_high) << 64 | u128::from(record.source_low), OTHER_ROUTER.to_bits());
     assert_eq!(record.router_lifetime, 1800);
     let seen = Duration::from_nanos(record.seen);
     assert!(before <= seen && seen <= boot_time(), "{seen:?}");
 
-    assert_eq!(program.reason(frame("a foreign router that ceases")), Reason::ForeignAdvertisement);
-    assert_eq!(program.stats().foreign.router_lifetime, 0, "the last one counts");
-    assert_eq!(program.counters().get(Reason::ForeignAdvertisement), 2);
+    assert_eq!(program.reason(frame("another router that ceases")), Reason::OtherRouterAdvertisement);
+    assert_eq!(program.stats().other_router.router_lifetime, 0, "the last one counts");
+    assert_eq!(program.counters().get(Reason::OtherRouterAdvertisement), 2);
     assert_eq!(program.mark(), 0, "advertisements spend no mark");
 }
 

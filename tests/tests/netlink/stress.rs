@@ -83,7 +83,7 @@ fn a_budget_is_kept_and_the_rest_stays_readable() {
 
 /// One interface is deleted and another one made with its index and its name, in one go and before anybody reads.
 #[test]
-fn a_successor_with_the_same_index_is_another_one() {
+fn an_interface_that_reuses_an_index_is_another_one() {
     let host = Namespace::new("netlink");
     host.ip("link add x index 77 address 02:00:00:00:00:01 type veth peer name y");
     host.ip("address add 2001:db8:1::1/64 dev x nodad");
@@ -229,7 +229,7 @@ fn no_privilege_is_needed() {
     thread::scope(|scope| {
         let watching = scope.spawn(|| {
             host.enter(|| {
-                become_nobody();
+                drop_privileges();
                 let mut watch = Watch::open(|| Netlink::open(None));
                 let index = index_of(&mut watch, "d0");
                 watch.settle();
@@ -349,7 +349,7 @@ fn index_of(watch: &mut Watch, name: &str) -> IfIndex {
 }
 
 /// This thread alone: glibc's function would take the identity of every thread of the test process.
-fn become_nobody() {
+fn drop_privileges() {
     const NOBODY: libc::c_long = 65_534;
     // SAFETY: the call takes three numbers and touches no memory.
     let result = unsafe { libc::syscall(libc::SYS_setresuid, NOBODY, NOBODY, NOBODY) };

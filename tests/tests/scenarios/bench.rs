@@ -188,9 +188,9 @@ pub(crate) fn live(advert: &Advert) -> Vec<Ipv6Addr> {
 }
 
 /// The prefixes that an advertisement takes back.
-pub(crate) fn withdrawn(advert: &Advert) -> Vec<Ipv6Addr> {
-    let is_withdrawn = |option: &&PrefixInformation| option.valid.is_zero() && option.preferred.is_zero();
-    advert.prefixes().iter().filter(is_withdrawn).map(|option| option.prefix.network()).collect()
+pub(crate) fn retired(advert: &Advert) -> Vec<Ipv6Addr> {
+    let is_retired = |option: &&PrefixInformation| option.valid.is_zero() && option.preferred.is_zero();
+    advert.prefixes().iter().filter(is_retired).map(|option| option.prefix.network()).collect()
 }
 
 /// No advertisement on any of the lines: none seen and not read yet, and none within `duration`.

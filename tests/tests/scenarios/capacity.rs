@@ -86,7 +86,7 @@ fn what_the_kernel_refuses_is_not_called_a_full_map() {
     let text = "the kernel refuses an entry in the filter's map: Operation not permitted (os error 1)";
     assert_eq!(told["reasons"], json!([{ "name": "filter-error", "text": text, "errno": 1 }]));
     let metrics = control.get("/metrics").body;
-    assert!(metrics.contains("autora_interfaces_refused{reason=\"filter-error\"} 1\n"), "{metrics}");
+    assert!(metrics.contains("autora_interfaces_not_served{reason=\"filter-error\"} 1\n"), "{metrics}");
     let explained = host.enter(|| control.run(&["explain", line.name()]));
     assert!(String::from_utf8_lossy(&explained.stdout).contains(text), "{explained:?}");
     expect_silence([&mut line], AT_ONCE);

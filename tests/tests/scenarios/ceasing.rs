@@ -8,10 +8,10 @@ use std::{
 use autora_tests::{Advert, Daemon, Interface, Namespace, eventually};
 
 use crate::bench::{
-    FLOOR, Line, MAX_DELAY, SLACK, SOON, expect_silence, live, on_both_paths, rarely, withdrawn,
+    FLOOR, Line, MAX_DELAY, SLACK, SOON, expect_silence, live, on_both_paths, rarely, retired,
 };
 
-on_both_paths!(an_interface_that_ceases_says_goodbye_and_comes_back);
+on_both_paths!(an_interface_that_ceases_sends_a_final_ra_and_comes_back);
 
 /// Something that ends the serving of an interface, and what undoes it.
 struct End {
@@ -19,13 +19,13 @@ struct End {
     cause: fn(&mut Line),
     /// All reasons that the daemon has to give, sorted; none of its business if there are none.
     reasons: &'static [&'static str],
-    leaves: Goodbye,
+    leaves: FinalRa,
     repair: fn(&mut Line),
 }
 
 /// The final advertisement of an interface that ceases.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Goodbye {
+enum FinalRa {
     /// With the prefix as last sent.
     AsLastSent,
     /// With the prefix taken back.
@@ -35,26 +35,26 @@ enum Goodbye {
 }
 
 const ENDS: &[End] = &[
-    // First in the table: its detection has to be over before the 3 s floor lets a goodbye leave.
+    // First in the table: its detection has to be over before the 3 s floor lets a final RA leave.
     End {
         what: "the link-local address is somebody else's",
         cause: |line| line.begin_conflict(),
         reasons: &["no-link-local"],
-        leaves: Goodbye::None,
+        leaves: FinalRa::None,
         repair: |line| line.end_conflict(),
     },
     End {
         what: "forwarding off",
         cause: |line| line.link.host.sysctl("forwarding", 0),
         reasons: &["forwarding-off"],
-        leaves: Goodbye::AsLastSent,
+        leaves: FinalRa::AsLastSent,
         repair: |line| line.link.host.sysctl("forwarding", 1),
     },
     End {
         what: "a second prefix",
         cause: |line| line.link.host.add_address("2001:db8:cafe::1/64"),
         reasons: &["several-prefixes"],
-        leaves: Goodbye::AsLastSent,
+        leaves: FinalRa::AsLastSent,
         repair: |line| line.link.host.remove_address("2001:db8:cafe::1/64"),
     },
     End {
@@ -64,56 +64,56 @@ const ENDS: &[End] = &[
             line.link.host.set("master br0");
         },
         reasons: &["enslaved"],
-        leaves: Goodbye::AsLastSent,
+        leaves: FinalRa::AsLastSent,
         repair: |line| line.link.host.set("nomaster"),
     },
     End {
         what: "no multicast",
         cause: |line| line.link.host.set("multicast off"),
         reasons: &["no-multicast"],
-        leaves: Goodbye::AsLastSent,
+        leaves: FinalRa::AsLastSent,
         repair: |line| line.link.host.set("multicast on"),
     },
     End {
         what: "renamed out of the pattern",
         cause: |line| line.link.host.rename("other"),
         reasons: &[],
-        leaves: Goodbye::AsLastSent,
+        leaves: FinalRa::AsLastSent,
         repair: |line| line.link.host.rename("vm77"),
     },
     End {
         what: "the prefix went",
         cause: |line| line.remove_prefix(),
         reasons: &["no-prefix"],
-        leaves: Goodbye::Deprecating,
+        leaves: FinalRa::Deprecating,
         repair: |line| line.add_prefix(),
     },
     End {
         what: "the operator deprecated the address",
         cause: |line| change_preferred(line, "0"),
         reasons: &["no-prefix"],
-        leaves: Goodbye::Deprecating,
+        leaves: FinalRa::Deprecating,
         repair: |line| change_preferred(line, "forever"),
     },
     End {
         what: "the last link-local address went",
         cause: |line| line.link.host.remove_address(&line.link_local()),
         reasons: &["no-link-local"],
-        leaves: Goodbye::AsLastSent,
+        leaves: FinalRa::AsLastSent,
         repair: |line| line.link.host.add_address(&line.link_local()),
     },
     End {
         what: "the link-local address is being detected again",
         cause: |line| line.begin_detection(&line.link_local()),
         reasons: &["no-link-local"],
-        leaves: Goodbye::AsLastSent,
+        leaves: FinalRa::AsLastSent,
         repair: |line| line.end_detection(&line.link_local()),
     },
     End {
         what: "down",
         cause: |line| line.link.host.set("down"),
         reasons: &["down", "no-link-local", "no-prefix"],
-        leaves: Goodbye::None,
+        leaves: FinalRa::None,
         repair: |line| {
             line.link.host.set("up");
             line.add_prefix();
@@ -123,7 +123,7 @@ const ENDS: &[End] = &[
         what: "IPv6 disabled",
         cause: |line| line.link.host.sysctl("disable_ipv6", 1),
         reasons: &["ipv6-disabled", "no-link-local", "no-prefix"],
-        leaves: Goodbye::None,
+        leaves: FinalRa::None,
         repair: |line| {
             line.link.host.sysctl("disable_ipv6", 0);
             line.add_prefix();
@@ -133,7 +133,7 @@ const ENDS: &[End] = &[
         what: "an MTU too small for IPv6",
         cause: |line| line.link.host.set("mtu 1279"),
         reasons: &["forwarding-off", "ipv6-disabled", "no-link-local", "no-prefix"],
-        leaves: Goodbye::None,
+        leaves: FinalRa::None,
         // The kernel has forgotten everything: the operator sets it up again.
         repair: |line| {
             line.link.host.set("mtu 1500");
@@ -148,7 +148,7 @@ fn change_preferred(line: &Line, lifetime: &str) {
     line.link.host.namespace().ip(&change);
 }
 
-fn an_interface_that_ceases_says_goodbye_and_comes_back(arguments: &[&str]) {
+fn an_interface_that_ceases_sends_a_final_ra_and_comes_back(arguments: &[&str]) {
     let (host, guest) = (Namespace::host(), Namespace::quiet());
     let mut lines = Line::several(&host, &guest, u16::try_from(ENDS.len()).expect("a table is short"));
     let mut control = Line::new(&host, &guest, 100);
@@ -161,9 +161,9 @@ fn an_interface_that_ceases_says_goodbye_and_comes_back(arguments: &[&str]) {
         wait_ceased(&daemon, end, line);
     }
     thread::sleep(FLOOR + SLACK);
-    let mut goodbyes = Vec::new();
+    let mut final_ras = Vec::new();
     for ((end, line), first) in ENDS.iter().zip(&mut lines).zip(&first) {
-        goodbyes.push(expect_goodbye(end, line, first));
+        final_ras.push(expect_final_ra(end, line, first));
         line.solicit();
     }
     // From then on it is silent, whoever asks, and the neighbour is served as ever.
@@ -172,10 +172,10 @@ fn an_interface_that_ceases_says_goodbye_and_comes_back(arguments: &[&str]) {
     for (end, line) in ENDS.iter().zip(&mut lines) {
         (end.repair)(line);
     }
-    for (((end, line), first), goodbye) in ENDS.iter().zip(&mut lines).zip(&first).zip(goodbyes) {
+    for (((end, line), first), final_ra) in ENDS.iter().zip(&mut lines).zip(&first).zip(final_ras) {
         let again = line.expect_served(SOON);
         assert_eq!(again.prefixes(), first.prefixes(), "{}: as if nothing had happened", end.what);
-        assert!(goodbye.is_none_or(|at| again.since(at) >= FLOOR), "{}", end.what);
+        assert!(final_ra.is_none_or(|at| again.since(at) >= FLOOR), "{}", end.what);
         line.solicit();
     }
     for line in &mut lines {
@@ -194,22 +194,22 @@ fn wait_ceased(daemon: &Daemon, end: &End, line: &Line) {
     });
 }
 
-/// What has left since the `first`: the one goodbye that is due, or nothing. Returns when.
-fn expect_goodbye(end: &End, line: &mut Line, first: &Advert) -> Option<SystemTime> {
+/// What has left since the `first`: the one final RA that is due, or nothing. Returns when.
+fn expect_final_ra(end: &End, line: &mut Line, first: &Advert) -> Option<SystemTime> {
     let what = end.what;
     let (_, adverts) = line.seen(Duration::ZERO);
-    if end.leaves == Goodbye::None {
+    if end.leaves == FinalRa::None {
         assert!(adverts.is_empty(), "{what}: {adverts:#?}");
         return None;
     }
-    let [goodbye] = &adverts[..] else { panic!("{what}: one goodbye: {adverts:#?}") };
-    assert!(goodbye.is_final(), "{what}: {goodbye:?}");
-    assert_eq!(goodbye.source, first.source, "{what}");
-    assert!(goodbye.since(first.at) >= FLOOR, "{what}: {:?}", goodbye.since(first.at));
-    if end.leaves == Goodbye::AsLastSent {
-        assert_eq!(goodbye.prefixes(), first.prefixes(), "{what}: as last sent");
+    let [final_ra] = &adverts[..] else { panic!("{what}: one final RA: {adverts:#?}") };
+    assert!(final_ra.is_final(), "{what}: {final_ra:?}");
+    assert_eq!(final_ra.source, first.source, "{what}");
+    assert!(final_ra.since(first.at) >= FLOOR, "{what}: {:?}", final_ra.since(first.at));
+    if end.leaves == FinalRa::AsLastSent {
+        assert_eq!(final_ra.prefixes(), first.prefixes(), "{what}: as last sent");
     } else {
-        assert_eq!((live(goodbye), withdrawn(goodbye)), (vec![], live(first)), "{what}: {goodbye:?}");
+        assert_eq!((live(final_ra), retired(final_ra)), (vec![], live(first)), "{what}: {final_ra:?}");
     }
-    Some(goodbye.at)
+    Some(final_ra.at)
 }

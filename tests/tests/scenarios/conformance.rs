@@ -249,7 +249,7 @@ fn is_router(line: &mut Line) -> bool {
 type Spoil = fn(Solicit) -> Solicit;
 
 /// Advertisements that are none [RFC 4861 6.1.2, RFC 6980 5], and whether the host takes them for one all the same.
-const FOREIGN: &[(&str, Spoil, bool)] = &[
+const OTHER_ROUTERS: &[(&str, Spoil, bool)] = &[
     ("hop limit 254", |good| Solicit { hop_limit: 254, ..good }, false),
     ("wrong checksum", |good| Solicit { checksum: Checksum::Wrong, ..good }, false),
     ("code 1", |good| Solicit { code: 1, ..good }, false),
@@ -268,17 +268,18 @@ const FOREIGN: &[(&str, Spoil, bool)] = &[
 #[test]
 fn an_invalid_advertisement_is_no_other_router() {
     let (host, guest) = (Namespace::host(), Namespace::quiet());
-    let mut lines = Line::several(&host, &guest, u16::try_from(FOREIGN.len()).expect("a table is short"));
+    let mut lines =
+        Line::several(&host, &guest, u16::try_from(OTHER_ROUTERS.len()).expect("a table is short"));
     let daemon = Daemon::start(&host, &rarely(&["--heartbeat-interval=1s"]));
     for line in &mut lines {
         line.expect_served(SOON);
     }
-    for ((_, spoil, _), line) in FOREIGN.iter().zip(&lines) {
+    for ((_, spoil, _), line) in OTHER_ROUTERS.iter().zip(&lines) {
         line.sender.send_all(spoil(advertisement(line)).frames());
     }
     // Twice the time after which a good one is noticed.
     thread::sleep(Duration::from_secs(2) + SLACK);
-    for ((what, _, counts), line) in FOREIGN.iter().zip(&lines) {
+    for ((what, _, counts), line) in OTHER_ROUTERS.iter().zip(&lines) {
         let told = daemon.lines_with(&["another router", &field(line)]);
         assert_eq!(!told.is_empty(), *counts, "{what}: {told:?}");
     }

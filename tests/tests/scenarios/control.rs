@@ -33,18 +33,18 @@ fn every_path_is_answered() {
     let status = control.json("/v1/status");
     assert_eq!(status["pid"], daemon.pid());
     assert_eq!(status["interfaces"]["serving"], 1);
-    assert_eq!(status["refused"]["no-prefix"], 1);
+    assert_eq!(status["not_served"]["no-prefix"], 1);
     assert_eq!(status["filter"]["mode"], "ebpf");
     assert!(status["filter"]["program_id"].as_u64().is_some_and(|id| id > 0), "{status}");
 
     let all = control.json("/v1/interfaces");
     assert_eq!(names(&all), ["vm1", "vm2"]);
     for (query, expected) in [
-        ("?state=refused", &["vm2"][..]),
-        ("?state=serving&state=refused", &["vm1", "vm2"]),
+        ("?state=not-served", &["vm2"][..]),
+        ("?state=serving&state=not-served", &["vm1", "vm2"]),
         ("?name=vm1", &["vm1"]),
         ("?name=*2&name=x", &["vm2"]),
-        ("?name=vm%31&state=refused", &[]),
+        ("?name=vm%31&state=not-served", &[]),
     ] {
         assert_eq!(names(&control.json(&format!("/v1/interfaces{query}"))), expected, "{query}");
     }
@@ -97,7 +97,7 @@ fn answers_fit_the_schema() {
     }
     line.remove_prefix();
     let mut seen = Vec::new();
-    while !seen.contains(&"refused".to_owned()) {
+    while !seen.contains(&"not-served".to_owned()) {
         let event = next_event(&mut events);
         check("event", &event);
         seen.push(event["event"].as_str().expect("a name").to_owned());
@@ -148,13 +148,13 @@ pub(crate) fn next_event(events: &mut impl BufRead) -> Value {
 
 /// Another user may connect if he is in the socket's group, and only then. Which umask the daemon has does not matter.
 #[test]
-fn the_group_may_look_in_and_nobody_else() {
+fn the_group_alone_may_connect() {
     const GROUP: (&str, u32) = ("games", 60);
     let (daemon, control, _lines, _host) = scene(&[&format!("--control-group={}", GROUP.0)]);
     let socket = fs::metadata(control.path()).expect("it is there");
     assert!(socket.file_type().is_socket());
     assert_eq!((socket.mode() & 0o7777, socket.gid()), (0o660, GROUP.1));
-    let as_nobody = |groups: &str| {
+    let unprivileged = |groups: &str| {
         let mut command = Command::new("setpriv");
         let binary = binary();
         command
@@ -165,9 +165,9 @@ fn the_group_may_look_in_and_nobody_else() {
             .arg(control.path());
         command.output().expect("setpriv is there")
     };
-    let member = as_nobody(&format!("--groups={}", GROUP.1));
+    let member = unprivileged(&format!("--groups={}", GROUP.1));
     assert!(member.status.success(), "{member:?}");
-    let stranger = as_nobody("--clear-groups");
+    let stranger = unprivileged("--clear-groups");
     let said = String::from_utf8_lossy(&stranger.stderr);
     assert_eq!(stranger.status.code(), Some(1));
     assert!(said.contains("Permission denied") && said.contains("group"), "{said}");
@@ -244,7 +244,7 @@ fn metrics_tell_of_interfaces_that_are_there() {
     });
     for series in [
         "autora_interfaces{state=\"serving\"} 1",
-        "autora_interfaces_refused{reason=\"no-prefix\"} 1",
+        "autora_interfaces_not_served{reason=\"no-prefix\"} 1",
         "autora_ra_sent_total{cause=\"solicited\"} 1",
         "autora_rs_dropped_total{reason=\"hop-limit\"} 0",
         "autora_interface_state{interface=\"vm1\",state=\"serving\"} 1",

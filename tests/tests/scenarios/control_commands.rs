@@ -25,17 +25,17 @@ fn status_shows_what_is_and_why_not() {
     let (_daemon, control, _lines, _host) = scene(&[]);
     let (exit, all) = code(&control.run(&["status"]));
     assert_eq!(exit, 0, "{all}");
-    for expected in ["1 serving", "1 refused (1 no-prefix)", "filter ebpf (program", "2001:db8:0:1::/64"] {
+    for expected in ["1 serving", "1 not served (1 no-prefix)", "filter ebpf (program", "2001:db8:0:1::/64"] {
         assert!(all.contains(expected), "{expected} in {all}");
     }
     assert!(!all.contains('\u{1b}'), "no colours where no terminal is");
     let lines: Vec<_> = all.lines().collect();
     assert!(
-        lines.iter().any(|line| line.starts_with("vm2") && line.ends_with("refused  no-prefix")),
+        lines.iter().any(|line| line.starts_with("vm2") && line.ends_with("not-served  no-prefix")),
         "{all}"
     );
 
-    let (_, refused) = code(&control.run(&["status", "--state=refused", "vm*"]));
+    let (_, refused) = code(&control.run(&["status", "--state=not-served", "vm*"]));
     assert!(refused.contains("\nvm2 ") && !refused.contains("\nvm1 "), "{refused}");
     let (_, json) = code(&control.run(&["status", "--json", "vm1"]));
     let json: Value = serde_json::from_str(&json).expect("JSON");
@@ -61,7 +61,7 @@ fn wait(control: &Control, arguments: &[&str]) -> (i32, String, Duration) {
     (exit, said, began.elapsed())
 }
 
-const PATIENCE: Duration = Duration::from_secs(1);
+const TIMEOUT: Duration = Duration::from_secs(1);
 
 #[test]
 fn wait_ends_when_the_first_advertisement_has_left() {
@@ -74,7 +74,7 @@ fn wait_ends_when_the_first_advertisement_has_left() {
 
     let (exit, said, took) = wait(&control, &["vm1"]);
     assert_eq!((exit, said.as_str()), (0, ""));
-    assert!(took < PATIENCE, "it is advertised already: {took:?}");
+    assert!(took < TIMEOUT, "it is advertised already: {took:?}");
 
     // One that is not fit yet, and one that does not exist yet.
     thread::scope(|scope| {
@@ -82,7 +82,7 @@ fn wait_ends_when_the_first_advertisement_has_left() {
             let control = control.clone();
             scope.spawn(move || wait(&control, &[name, "--timeout=20s"]))
         });
-        thread::sleep(PATIENCE);
+        thread::sleep(TIMEOUT);
         assert!(waits.iter().all(|wait| !wait.is_finished()), "there is nothing yet");
         unfit.add_prefix();
         let _late = Line::new(&host, &guest, 3);
@@ -108,7 +108,7 @@ fn wait_tells_why_it_was_in_vain() {
         let (exit, said, took) = wait(&control, arguments);
         assert_eq!(exit, expected, "{arguments:?}: {said}");
         assert!(said.contains(words), "{arguments:?}: {said}");
-        assert!(took < PATIENCE * 4, "{arguments:?} took {took:?}");
+        assert!(took < TIMEOUT * 4, "{arguments:?} took {took:?}");
     }
 }
 
@@ -203,7 +203,7 @@ fn monitor_ends_with_the_daemon() {
     lines.read_to_string(&mut rest).expect("it ends");
     assert!(
         rest.contains("the daemon stops") && rest.contains("RA sent (final)"),
-        "the goodbye is seen: {rest}"
+        "the final RA is seen: {rest}"
     );
     let ended = monitor.wait_with_output().expect("it ends");
     assert_eq!(ended.status.code(), Some(1));

@@ -190,7 +190,7 @@ fn a_head_that_is_too_long_is_refused() {
 
 /// One that does not read loses its place after a while, and so does one that says nothing.
 #[test]
-fn whoever_stands_still_loses_his_place() {
+fn a_client_that_does_not_read_loses_its_connection() {
     let (_daemon, control, _line, _host) = crowd();
     let clients = || control.json("/v1/status")["control_clients"].as_u64().expect("a number") - 1;
     let silent = control.connect();

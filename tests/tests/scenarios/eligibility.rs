@@ -7,7 +7,7 @@ use autora_tests::{Capture, Daemon, Interface, Namespace};
 use crate::bench::{Line, SOON, expect_silence, live, prefix};
 
 /// An interface that is not fit, and what makes it so.
-struct Unfit {
+struct NotFit {
     what: &'static str,
     /// All reasons that the daemon has to give, sorted.
     reasons: &'static [&'static str],
@@ -15,8 +15,8 @@ struct Unfit {
     repair: fn(&Line),
 }
 
-const UNFIT: &[Unfit] = &[
-    Unfit {
+const NOT_FIT: &[NotFit] = &[
+    NotFit {
         what: "IPv6 disabled",
         reasons: &["ipv6-disabled", "no-link-local", "no-prefix"],
         spoil: |line| line.link.host.sysctl("disable_ipv6", 1),
@@ -25,7 +25,7 @@ const UNFIT: &[Unfit] = &[
             line.add_prefix();
         },
     },
-    Unfit {
+    NotFit {
         what: "an MTU too small for IPv6",
         reasons: &["forwarding-off", "ipv6-disabled", "no-link-local", "no-prefix"],
         spoil: |line| line.link.host.set("mtu 1200"),
@@ -35,7 +35,7 @@ const UNFIT: &[Unfit] = &[
             line.add_prefix();
         },
     },
-    Unfit {
+    NotFit {
         what: "down",
         reasons: &["down", "no-link-local", "no-prefix"],
         spoil: |line| line.link.host.set("down"),
@@ -44,13 +44,13 @@ const UNFIT: &[Unfit] = &[
             line.add_prefix();
         },
     },
-    Unfit {
+    NotFit {
         what: "no multicast",
         reasons: &["no-multicast"],
         spoil: |line| line.link.host.set("multicast off"),
         repair: |line| line.link.host.set("multicast on"),
     },
-    Unfit {
+    NotFit {
         what: "port of a bridge",
         reasons: &["enslaved"],
         spoil: |line| {
@@ -60,37 +60,37 @@ const UNFIT: &[Unfit] = &[
         },
         repair: |line| line.link.host.set("nomaster"),
     },
-    Unfit {
+    NotFit {
         what: "not forwarding",
         reasons: &["forwarding-off"],
         spoil: |line| line.link.host.sysctl("forwarding", 0),
         repair: |line| line.link.host.sysctl("forwarding", 1),
     },
-    Unfit {
+    NotFit {
         what: "no link-local address",
         reasons: &["no-link-local"],
         spoil: |line| line.link.host.remove_address(&line.link_local()),
         repair: |line| line.link.host.add_address(&line.link_local()),
     },
-    Unfit {
+    NotFit {
         what: "tentative link-local address",
         reasons: &["no-link-local"],
         spoil: |line| line.begin_detection(&line.link_local()),
         repair: |line| line.end_detection(&line.link_local()),
     },
-    Unfit {
+    NotFit {
         what: "duplicate link-local address",
         reasons: &["no-link-local"],
         spoil: Line::begin_conflict,
         repair: Line::end_conflict,
     },
-    Unfit {
+    NotFit {
         what: "no address of global scope",
         reasons: &["no-prefix"],
         spoil: Line::remove_prefix,
         repair: Line::add_prefix,
     },
-    Unfit {
+    NotFit {
         what: "other prefix lengths only",
         reasons: &["no-prefix"],
         spoil: |line| {
@@ -100,7 +100,7 @@ const UNFIT: &[Unfit] = &[
         },
         repair: Line::add_prefix,
     },
-    Unfit {
+    NotFit {
         what: "site-local prefix only",
         reasons: &["no-prefix"],
         spoil: |line| {
@@ -109,7 +109,7 @@ const UNFIT: &[Unfit] = &[
         },
         repair: Line::add_prefix,
     },
-    Unfit {
+    NotFit {
         what: "deprecated address",
         reasons: &["no-prefix"],
         spoil: |line| {
@@ -122,19 +122,19 @@ const UNFIT: &[Unfit] = &[
             line.link.host.namespace().ip(&change);
         },
     },
-    Unfit {
+    NotFit {
         what: "tentative address of global scope",
         reasons: &["no-prefix"],
         spoil: |line| line.begin_detection(&line.global()),
         repair: |line| line.end_detection(&line.global()),
     },
-    Unfit {
+    NotFit {
         what: "two prefixes",
         reasons: &["several-prefixes"],
         spoil: |line| line.link.host.add_address("2001:db8:cafe:2::1/64"),
         repair: |line| line.link.host.remove_address("2001:db8:cafe:2::1/64"),
     },
-    Unfit {
+    NotFit {
         what: "three faults at once",
         reasons: &["forwarding-off", "no-multicast", "no-prefix"],
         spoil: |line| {
@@ -151,10 +151,10 @@ const UNFIT: &[Unfit] = &[
 ];
 
 #[test]
-fn an_unfit_interface_is_refused_with_every_reason_until_it_is_repaired() {
+fn an_interface_that_is_not_fit_has_every_reason_until_it_is_repaired() {
     let (host, guest) = (Namespace::host(), Namespace::quiet());
-    let mut lines = Line::several(&host, &guest, u16::try_from(UNFIT.len()).expect("a table is short"));
-    for (row, line) in UNFIT.iter().zip(&lines) {
+    let mut lines = Line::several(&host, &guest, u16::try_from(NOT_FIT.len()).expect("a table is short"));
+    for (row, line) in NOT_FIT.iter().zip(&lines) {
         (row.spoil)(line);
     }
     let mut control = Line::new(&host, &guest, 100);
@@ -163,7 +163,7 @@ fn an_unfit_interface_is_refused_with_every_reason_until_it_is_repaired() {
         &host,
         &["--interface-regex=^vm[0-9]+$", "--min-ra-interval=3s", "--max-ra-interval=4s"],
     );
-    for (row, line) in UNFIT.iter().zip(&lines) {
+    for (row, line) in NOT_FIT.iter().zip(&lines) {
         assert_eq!(daemon.wait_refused(line.name(), SOON), row.reasons, "{}", row.what);
     }
     control.expect_served(SOON);
@@ -171,7 +171,7 @@ fn an_unfit_interface_is_refused_with_every_reason_until_it_is_repaired() {
     control.expect_served(SOON);
     expect_silence(&mut lines, Duration::ZERO);
 
-    for (row, line) in UNFIT.iter().zip(&lines) {
+    for (row, line) in NOT_FIT.iter().zip(&lines) {
         assert_eq!(daemon.served(line.name()), 0, "{}", row.what);
         (row.repair)(line);
     }

@@ -59,10 +59,10 @@ fn it_goes_before_the_final_one_and_comes_when_the_floor_is_over(arguments: &[&s
 
     line.link.host.sysctl("forwarding", 0);
     served.wait_until_gone(&line);
-    // The floor still holds the goodbye back.
+    // The floor still holds the final RA back.
     assert!(line.seen(Duration::ZERO).1.is_empty());
-    let goodbye = line.capture.expect_advert(FLOOR + SLACK);
-    assert!(goodbye.is_final() && goodbye.since(first.at) >= FLOOR, "{goodbye:?}");
+    let final_ra = line.capture.expect_advert(FLOOR + SLACK);
+    assert!(final_ra.is_final() && final_ra.since(first.at) >= FLOOR, "{final_ra:?}");
     assert!(!served.has(&line));
 
     // Fit again, and it has to wait for the end of the 3 s: until then whoever asks is not heard.
@@ -71,7 +71,7 @@ fn it_goes_before_the_final_one_and_comes_when_the_floor_is_over(arguments: &[&s
     thread::sleep(Duration::from_millis(500));
     assert!(!served.has(&line));
     assert!(line.seen(Duration::ZERO).1.is_empty());
-    assert!(line.expect_served(FLOOR + SLACK).since(goodbye.at) >= FLOOR);
+    assert!(line.expect_served(FLOOR + SLACK).since(final_ra.at) >= FLOOR);
     assert!(served.has(&line) && served.has(&control));
 }
 
@@ -111,7 +111,7 @@ fn it_goes_everywhere_when_the_daemon_stops(arguments: &[&str]) {
     for line in &lines {
         served.wait_until_gone(line);
     }
-    assert!(daemon.is_running(), "the floor holds its goodbyes back");
+    assert!(daemon.is_running(), "the floor holds its final RAs back");
     for line in &mut lines {
         assert!(line.seen(Duration::ZERO).1.is_empty());
     }

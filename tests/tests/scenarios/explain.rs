@@ -10,7 +10,7 @@ use crate::bench::SOON;
 
 /// Runs it as nobody; returns its exit code and what it wrote.
 fn explain(host: &Namespace, arguments: &[&str]) -> Output {
-    Launch::new(&[&["explain"], arguments].concat()).as_nobody(&[]).output(host)
+    Launch::new(&[&["explain"], arguments].concat()).unprivileged(&[]).output(host)
 }
 
 /// What it says of `name` in JSON.
@@ -197,7 +197,7 @@ fn what_no_command_helps_against_is_told_in_words() {
     link.host.sysctl("dad_transmits", 60);
     host.ip(&format!("address add {address} dev vm2"));
     let (state, told) = advice("vm2");
-    assert_eq!(state, "refused");
+    assert_eq!(state, "not-served");
     assert!(told.expect("advice").contains("duplicate address detection runs"));
 }
 
@@ -237,12 +237,12 @@ fn the_exit_code_says_whether_all_are_served() {
 
 /// The daemon's own variables are none of a subcommand's business, and an empty one counts as unset everywhere.
 #[test]
-fn the_environment_of_the_daemon_is_in_nobodys_way() {
+fn the_environment_of_the_daemon_does_not_matter_to_commands() {
     let host = Namespace::host();
     let run = |arguments: &[&str], environment: &[(&str, &str)]| {
         let launch =
             environment.iter().fold(Launch::new(arguments), |launch, (name, value)| launch.env(name, value));
-        launch.as_nobody(&[]).output(&host)
+        launch.unprivileged(&[]).output(&host)
     };
     let bad = [("AUTORA_FILTER", "none"), ("AUTORA_DRY_RUN", "perhaps"), ("AUTORA_MAX_RA_INTERVAL", "3s")];
     assert_eq!(run(&["--check"], &bad).code, 2, "the control");

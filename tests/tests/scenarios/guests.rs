@@ -76,11 +76,11 @@ fn through_the_raw_socket() {
 }
 
 #[test]
-fn as_nobody_with_two_capabilities() {
-    a_guest_lives(&Launch::new(&[MATCHING, "--filter=ebpf"]).as_nobody(&["net_raw", "bpf"]));
+fn unprivileged_with_two_capabilities() {
+    a_guest_lives(&Launch::new(&[MATCHING, "--filter=ebpf"]).unprivileged(&["net_raw", "bpf"]));
 }
 
 #[test]
-fn as_nobody_through_the_raw_socket() {
-    a_guest_lives(&Launch::new(&[MATCHING, "--filter=ebpf", "--send=raw"]).as_nobody(&["net_raw", "bpf"]));
+fn unprivileged_through_the_raw_socket() {
+    a_guest_lives(&Launch::new(&[MATCHING, "--filter=ebpf", "--send=raw"]).unprivileged(&["net_raw", "bpf"]));
 }

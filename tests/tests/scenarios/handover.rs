@@ -10,7 +10,7 @@ on_both_paths!(
     another_link_local_address,
     the_guests_default_route_moves,
     the_last_one_goes_while_a_global_address_stays,
-    one_that_turns_out_to_be_somebody_elses_says_no_goodbye,
+    a_source_that_turns_out_to_be_a_duplicate_sends_no_final_ra,
 );
 
 const OTHER: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 1);
@@ -27,15 +27,15 @@ fn another_link_local_address(arguments: &[&str]) {
     line.solicit();
     let second = line.expect_served(SOON);
 
-    // The one in use goes: its goodbye, and then the other speaks, as one that has just begun.
+    // The one in use goes: its final RA, and then the other speaks, as one that has just begun.
     line.link.host.remove_address(&line.link_local());
-    let goodbye = line.capture.expect_advert(SOON);
-    assert_eq!((goodbye.source, goodbye.is_final()), (old, true));
-    assert_eq!(goodbye.prefixes(), first.prefixes(), "the prefix stands");
+    let final_ra = line.capture.expect_advert(SOON);
+    assert_eq!((final_ra.source, final_ra.is_final()), (old, true));
+    assert_eq!(final_ra.prefixes(), first.prefixes(), "the prefix stands");
     let other = line.capture.expect_advert(SOON);
     assert_eq!((other.source, other.is_final()), (OTHER, false));
     assert_eq!(live(&other), [prefix(1)]);
-    for (earlier, later) in [(&first, &second), (&second, &goodbye), (&goodbye, &other)] {
+    for (earlier, later) in [(&first, &second), (&second, &final_ra), (&final_ra, &other)] {
         assert!(later.since(earlier.at) >= FLOOR, "{:?}", later.since(earlier.at));
     }
 }
@@ -59,7 +59,7 @@ fn expect_preferred(guest: &Guest, link: &Veth) {
 fn the_guests_default_route_moves(arguments: &[&str]) {
     let (link, guest, _daemon) = at_home(arguments);
     link.host.add_address("fe80::1/64");
-    // Long enough for a goodbye to be out of the 3 s.
+    // Long enough for a final RA to be out of the 3 s.
     thread::sleep(FLOOR + Duration::from_secs(1));
     guest.wait_for_default_route_to(link.host.link_local(), Duration::ZERO);
 
@@ -74,8 +74,8 @@ fn the_last_one_goes_while_a_global_address_stays(arguments: &[&str]) {
     // It checks of every advertisement that its source is a link-local address.
     let mut capture = Capture::on(&link.guest);
     link.host.remove_address(&format!("{}/64", link.host.link_local()));
-    let goodbye = capture.expect_advert(FLOOR + AT_ONCE);
-    assert_eq!((goodbye.source, goodbye.is_final()), (link.host.link_local(), true));
+    let final_ra = capture.expect_advert(FLOOR + AT_ONCE);
+    assert_eq!((final_ra.source, final_ra.is_final()), (link.host.link_local(), true));
     assert_eq!(daemon.wait_refused("vm1", SOON), ["no-link-local"]);
     guest.wait_for_no_default_route(SOON);
     expect_preferred(&guest, &link);
@@ -87,7 +87,7 @@ fn the_last_one_goes_while_a_global_address_stays(arguments: &[&str]) {
     guest.wait_for_default_route_to(OTHER, SOON);
 }
 
-fn one_that_turns_out_to_be_somebody_elses_says_no_goodbye(arguments: &[&str]) {
+fn a_source_that_turns_out_to_be_a_duplicate_sends_no_final_ra(arguments: &[&str]) {
     let (host, guest) = (Namespace::host(), Namespace::quiet());
     let mut lines = Line::several(&host, &guest, 2);
     let _daemon = Daemon::start(&host, &rarely(arguments));
@@ -95,13 +95,17 @@ fn one_that_turns_out_to_be_somebody_elses_says_no_goodbye(arguments: &[&str]) {
     for line in &lines {
         line.link.host.add_address("fe80::1/64");
     }
-    // Both lose it before the floor lets a goodbye leave; the first one's is another node's then.
+    // Both lose it before the floor lets a final RA leave; the first one's is another node's then.
     lines[0].begin_conflict();
     lines[1].link.host.remove_address(&lines[1].link_local());
     let next = |line: &mut Line| line.capture.expect_advert(FLOOR + MAX_DELAY + SLACK);
-    let [heir, goodbye] = [0, 1].map(|at| next(&mut lines[at]));
+    let [heir, final_ra] = [0, 1].map(|at| next(&mut lines[at]));
     assert_eq!((heir.source, heir.is_final()), (OTHER, false), "{heir:?}");
     assert!(heir.since(first[0].at) >= FLOOR, "{:?}", heir.since(first[0].at));
-    assert_eq!((goodbye.source, goodbye.is_final()), (lines[1].link.host.link_local(), true), "{goodbye:?}");
+    assert_eq!(
+        (final_ra.source, final_ra.is_final()),
+        (lines[1].link.host.link_local(), true),
+        "{final_ra:?}"
+    );
     assert_eq!(next(&mut lines[1]).source, OTHER);
 }

@@ -10,7 +10,7 @@ use std::{
 use autora_tests::{Capture, Daemon, Interface, Namespace, Tap, Veth};
 use tempfile::TempDir;
 
-use crate::bench::{AT_ONCE, FLOOR, SOON, live, prefix, withdrawn};
+use crate::bench::{AT_ONCE, FLOOR, SOON, live, prefix, retired};
 
 /// The guest web1 has two routed interfaces. Disks have targets too, and bridged interfaces are none of our business.
 const DOMAIN: &str = "\
@@ -232,7 +232,7 @@ impl Scene {
         call();
         let mut adverts = capture.adverts_within(FLOOR + AT_ONCE);
         let last = adverts.pop().expect("an advertisement after the change");
-        assert_eq!((live(&last), withdrawn(&last)), (vec![prefix(9)], vec![prefix(1)]), "{adverts:#?}");
+        assert_eq!((live(&last), retired(&last)), (vec![prefix(9)], vec![prefix(1)]), "{adverts:#?}");
         call();
         capture.expect_silence(FLOOR + Duration::from_secs(1));
     }

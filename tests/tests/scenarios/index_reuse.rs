@@ -8,7 +8,7 @@ use nix::sys::signal::Signal;
 
 use crate::bench::{AT_ONCE, FLOOR, Line, MAX_DELAY, SLACK, SOON, live, on_both_paths, rarely};
 
-on_both_paths!(a_hundred_successors_are_served_each_for_itself);
+on_both_paths!(a_hundred_interfaces_with_reused_indices_are_served_each_for_itself);
 
 const PLACES: u16 = 10;
 const ROUNDS: u16 = 10;
@@ -72,7 +72,7 @@ impl Tenant {
     }
 }
 
-fn a_hundred_successors_are_served_each_for_itself(arguments: &[&str]) {
+fn a_hundred_interfaces_with_reused_indices_are_served_each_for_itself(arguments: &[&str]) {
     let (host, guest) = (Namespace::host(), Namespace::quiet());
     let mut control = Line::new(&host, &guest, 100);
     let daemon = Daemon::start(&host, &rarely(arguments));

@@ -10,7 +10,7 @@ use crate::bench::{
 
 on_both_paths!(
     without_carrier_it_pauses,
-    a_tap_is_served_while_somebody_holds_it_open,
+    a_tap_is_served_while_a_program_holds_it_open,
     forwarding_flipped_everywhere,
     guests_on_the_way_into_a_hole_are_told_of,
     what_changes_begins_with_a_burst,
@@ -55,7 +55,7 @@ fn without_carrier_it_pauses(arguments: &[&str]) {
     assert!(daemon.lines_with(&["not serving"]).is_empty(), "nothing was withdrawn");
 }
 
-fn a_tap_is_served_while_somebody_holds_it_open(arguments: &[&str]) {
+fn a_tap_is_served_while_a_program_holds_it_open(arguments: &[&str]) {
     let host = Namespace::host();
     let mut tap = Tap::new(&host, "vm1");
     tap.interface.add_address("2001:db8:0:1::1/64");
@@ -144,7 +144,7 @@ fn what_changes_begins_with_a_burst(arguments: &[&str]) {
     lines[2].link.guest.set("down");
     daemon.wait_for_log(&["paused", "interface=vm3"], CARRIER_LOST);
     lines[2].link.guest.set("up");
-    // A goodbye before it costs 3 s.
+    // A final RA before it costs 3 s.
     thread::sleep(BURST_INTERVAL * 2 + FLOOR + AT_ONCE);
 
     let control = lines[3].capture.adverts_within(Duration::ZERO);

@@ -60,7 +60,7 @@ fn prometheus_understands_metrics_alerts_and_dashboard() {
     assert_eq!(prometheus.firing(), [""; 0]);
     // That alerts fire at all.
     lines[0].sender.send(&routers::advertisement(&lines[0]).frame());
-    eventually(SOON, "an alert", || (prometheus.firing() == ["AutoraForeignRouter"]).then_some(()));
+    eventually(SOON, "an alert", || (prometheus.firing() == ["AutoraOtherRouter"]).then_some(()));
 }
 
 /// The handbook's page on metrics has exactly what a scrape has, and every alert.

@@ -40,7 +40,7 @@ fn scene() -> Scene {
         .collect();
     // The slow look at everything must not do the overrun's work.
     let arguments = rarely(&["--heartbeat-interval=1s", "--forwarding-resync-interval=1h"]);
-    let daemon = Launch::new(&arguments).as_nobody(&["net_raw", "bpf"]).start(&host);
+    let daemon = Launch::new(&arguments).unprivileged(&["net_raw", "bpf"]).start(&host);
     for line in &mut lines[..6] {
         line.expect_served(SOON);
     }
@@ -75,7 +75,7 @@ fn matching(host: &Namespace) -> usize {
 
 /// Whether the last heartbeat tells of so many served interfaces, and of the others as not served.
 fn last_heartbeat_says(daemon: &Daemon, served: usize, all: usize) -> bool {
-    let words = [format!("served={served}"), format!("refused={}", all - served)];
+    let words = [format!("served={served}"), format!("not_served={}", all - served)];
     let lines = daemon.lines_with(&["heartbeat"]);
     lines.last().is_some_and(|line| words.iter().all(|word| line.contains(&format!(" {word} "))))
 }

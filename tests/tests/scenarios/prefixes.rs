@@ -9,7 +9,7 @@ use std::{
 use autora_tests::{Advert, Capture, Daemon, Guest, Namespace, Veth};
 
 use crate::bench::{
-    AT_ONCE, FLOOR, Line, SLACK, SOON, expect_silence, live, on_both_paths, prefix, rarely, withdrawn,
+    AT_ONCE, FLOOR, Line, SLACK, SOON, expect_silence, live, on_both_paths, prefix, rarely, retired,
 };
 
 on_both_paths!(
@@ -19,7 +19,7 @@ on_both_paths!(
     the_prefix_went_and_another_came_later,
     a_prefix_that_comes_back_is_simply_current,
     another_suffix_is_no_change,
-    the_old_one_rides_along_as_long_as_it_was_promised,
+    the_old_prefix_is_carried_as_long_as_it_was_advertised,
     of_many_that_went_eight_ride_along,
     a_link_that_went_down_takes_nothing_back,
 );
@@ -43,7 +43,7 @@ fn another_prefix(arguments: &[&str], change: fn(&Line)) {
     // In every one: in answers, too.
     line.solicit();
     let answer = line.capture.expect_advert(FLOOR + AT_ONCE);
-    assert_eq!((live(&answer), withdrawn(&answer)), (vec![prefix(2)], vec![prefix(1)]));
+    assert_eq!((live(&answer), retired(&answer)), (vec![prefix(2)], vec![prefix(1)]));
 }
 
 fn another_prefix_after_a_moment_with_none(arguments: &[&str]) {
@@ -132,9 +132,9 @@ fn the_prefix_went_and_another_came_later(arguments: &[&str]) {
     thread::sleep(FLOOR);
     home.capture.clear();
     home.link.host.remove_address("2001:db8:0:1::1/64");
-    let goodbye = home.capture.expect_advert(FLOOR + AT_ONCE);
-    assert!(goodbye.is_final(), "{goodbye:?}");
-    assert_eq!((live(&goodbye), withdrawn(&goodbye)), (vec![], vec![prefix(1)]));
+    let final_ra = home.capture.expect_advert(FLOOR + AT_ONCE);
+    assert!(final_ra.is_final(), "{final_ra:?}");
+    assert_eq!((live(&final_ra), retired(&final_ra)), (vec![], vec![prefix(1)]));
     home.expect_deprecated(1);
     home.guest.wait_for_no_default_route(SOON);
     // As long as there is none, nothing.
@@ -143,7 +143,7 @@ fn the_prefix_went_and_another_came_later(arguments: &[&str]) {
     home.link.host.add_address("2001:db8:0:2::1/64");
     let advert = home.capture.expect_advert(AT_ONCE);
     assert!(!advert.is_final(), "{advert:?}");
-    assert_eq!((live(&advert), withdrawn(&advert)), (vec![prefix(2)], vec![prefix(1)]));
+    assert_eq!((live(&advert), retired(&advert)), (vec![prefix(2)], vec![prefix(1)]));
     home.guest.wait_for_address(home.address(2), SOON);
     home.expect_preferred(2);
     home.expect_deprecated(1);
@@ -156,8 +156,8 @@ fn a_prefix_that_comes_back_is_simply_current(arguments: &[&str]) {
     let _daemon = Daemon::start(&host, &rarely(arguments));
     let first = line.expect_served(SOON);
     line.remove_prefix();
-    let goodbye = line.capture.expect_advert(SOON);
-    assert_eq!((goodbye.is_final(), withdrawn(&goodbye)), (true, vec![prefix(1)]), "{goodbye:?}");
+    let final_ra = line.capture.expect_advert(SOON);
+    assert_eq!((final_ra.is_final(), retired(&final_ra)), (true, vec![prefix(1)]), "{final_ra:?}");
     line.add_prefix();
     assert_eq!(line.expect_served(SOON).prefixes(), first.prefixes());
 
@@ -168,7 +168,7 @@ fn a_prefix_that_comes_back_is_simply_current(arguments: &[&str]) {
     line.add_prefix();
     line.link.host.remove_address("2001:db8:0:2::1/64");
     let back = next_service(&mut line.capture, SOON);
-    assert_eq!((live(&back), withdrawn(&back)), (vec![prefix(1)], vec![prefix(2)]), "{back:?}");
+    assert_eq!((live(&back), retired(&back)), (vec![prefix(1)], vec![prefix(2)]), "{back:?}");
 }
 
 fn another_suffix_is_no_change(arguments: &[&str]) {
@@ -191,8 +191,8 @@ fn another_suffix_is_no_change(arguments: &[&str]) {
     assert_eq!(lines[0].expect_answer().prefixes(), first[0].prefixes());
 }
 
-fn the_old_one_rides_along_as_long_as_it_was_promised(arguments: &[&str]) {
-    const PROMISED: Duration = Duration::from_secs(12);
+fn the_old_prefix_is_carried_as_long_as_it_was_advertised(arguments: &[&str]) {
+    const ADVERTISED: Duration = Duration::from_secs(12);
     let (host, guest) = (Namespace::host(), Namespace::quiet());
     let mut line = Line::new(&host, &guest, 1);
     let lifetimes = ["--pio-valid-lifetime=12s", "--pio-preferred-lifetime=6s"];
@@ -205,18 +205,18 @@ fn the_old_one_rides_along_as_long_as_it_was_promised(arguments: &[&str]) {
     loop {
         let advert = line.capture.expect_advert(SOON);
         let after = advert.since(promised);
-        match (live(&advert)[..] == [prefix(1)], withdrawn(&advert)[..] == [prefix(1)]) {
-            // A goodbye may say it once more, and promises it like any other.
+        match (live(&advert)[..] == [prefix(1)], retired(&advert)[..] == [prefix(1)]) {
+            // A final RA may say it once more, and promises it like any other.
             (true, _) => promised = advert.at,
             (false, true) if advert.is_final() => {}
             (false, true) => {
                 assert_eq!(live(&advert), [prefix(2)]);
-                assert!(after < PROMISED + SLACK, "still after {after:?}");
+                assert!(after < ADVERTISED + SLACK, "still after {after:?}");
                 rides += 1;
             }
             (false, false) => {
-                assert_eq!((live(&advert), withdrawn(&advert)), (vec![prefix(2)], vec![]));
-                assert!(after + SLACK > PROMISED, "no more after {after:?}");
+                assert_eq!((live(&advert), retired(&advert)), (vec![prefix(2)], vec![]));
+                assert!(after + SLACK > ADVERTISED, "no more after {after:?}");
                 break;
             }
         }
@@ -236,7 +236,7 @@ fn of_many_that_went_eight_ride_along(arguments: &[&str]) {
         let advert = std::iter::from_fn(|| Some(next_service(&mut line.capture, SOON)))
             .find(|advert| live(advert) == [prefix(number)])
             .expect("there is no end to it");
-        let mut gone = withdrawn(&advert);
+        let mut gone = retired(&advert);
         gone.sort();
         let expected: Vec<_> = (1..number).rev().take(8).rev().map(prefix).collect();
         assert_eq!(gone, expected, "behind prefix {number}");
@@ -261,6 +261,6 @@ fn a_link_that_went_down_takes_nothing_back(arguments: &[&str]) {
     }
     lines[1].remove_prefix();
     let [anew, beside_it] = [0, 1].map(|at| next_service(&mut lines[at].capture, SOON));
-    assert_eq!((live(&anew).len(), withdrawn(&anew)), (1, vec![]), "{anew:?}");
-    assert_eq!((live(&beside_it).len(), withdrawn(&beside_it)), (1, vec![prefix(2)]), "{beside_it:?}");
+    assert_eq!((live(&anew).len(), retired(&anew)), (1, vec![]), "{anew:?}");
+    assert_eq!((live(&beside_it).len(), retired(&beside_it)), (1, vec![prefix(2)]), "{beside_it:?}");
 }

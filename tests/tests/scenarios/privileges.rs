@@ -14,14 +14,14 @@ const EBPF: &str = "--filter=ebpf";
 fn refuses_to_start(arguments: &[&str], capabilities: &[&str], words: &[&str]) {
     let (host, guest) = (Namespace::host(), Namespace::quiet());
     let mut line = Line::new(&host, &guest, 1);
-    let mut daemon = Launch::new(&rarely(arguments)).as_nobody(capabilities).start(&host);
+    let mut daemon = Launch::new(&rarely(arguments)).unprivileged(capabilities).start(&host);
     assert_eq!(daemon.wait_exit(SOON), 1);
     assert_eq!(daemon.lines_with(words).len(), 1, "one line with {words:?}");
     assert_eq!(daemon.log().len(), 1, "no more than that line");
     expect_silence([&mut line], Duration::ZERO);
 
     // The control: with both capabilities the same daemon serves.
-    let _daemon = Launch::new(&rarely(arguments)).as_nobody(&["net_raw", "bpf"]).start(&host);
+    let _daemon = Launch::new(&rarely(arguments)).unprivileged(&["net_raw", "bpf"]).start(&host);
     line.expect_served(SOON);
 }
 
@@ -54,7 +54,7 @@ fn without_cap_bpf_where_the_ebpf_filter_is_asked_for() {
 fn works(arguments: &[&str], capabilities: &[&str]) -> usize {
     let (host, guest) = (Namespace::host(), Namespace::quiet());
     let mut line = Line::new(&host, &guest, 1);
-    let mut daemon = Launch::new(&rarely(arguments)).as_nobody(capabilities).start(&host);
+    let mut daemon = Launch::new(&rarely(arguments)).unprivileged(capabilities).start(&host);
     line.expect_served(SOON);
     // An interface that comes after the capabilities went.
     let mut later = Line::new(&host, &guest, 2);
@@ -113,7 +113,7 @@ fn a_dry_run_needs_nothing_and_sends_nothing() {
     let mut fit = Line::new(&host, &guest, 1);
     let mut unfit = Line::without_prefix(&host, &guest, "vm2", 2);
     let other = Line::named(&host, &guest, "eth7", 3);
-    let mut dry = Launch::new(&["--interface-regex=^vm[0-9]+$", "--dry-run"]).as_nobody(&[]).start(&host);
+    let mut dry = Launch::new(&["--interface-regex=^vm[0-9]+$", "--dry-run"]).unprivileged(&[]).start(&host);
     dry.wait_for_log(&["vm1", "2001:db8:0:1::/64"], SOON);
     dry.wait_for_log(&["vm2", "no-prefix"], SOON);
     dry.wait_for_log(&["eth7", "does not match"], SOON);

@@ -17,7 +17,7 @@ use crate::bench::{FLOOR, Line, MAX_DELAY, SLACK, SOON, rarely};
 fn works(binary: &Path, filter: &str) -> Vec<String> {
     let (host, guest) = (Namespace::host(), Namespace::quiet());
     let (mut line, mut other) = (Line::new(&host, &guest, 1), Line::new(&host, &guest, 2));
-    let launch = Launch::new(&rarely(&[filter])).binary(binary).as_nobody(&["net_raw", "bpf"]);
+    let launch = Launch::new(&rarely(&[filter])).binary(binary).unprivileged(&["net_raw", "bpf"]);
     let mut daemon = launch.start(&host);
     line.expect_served(SOON);
     other.expect_served(SOON);
@@ -33,7 +33,7 @@ fn works(binary: &Path, filter: &str) -> Vec<String> {
 fn refuses(binary: &Path, filter: &str) -> String {
     let host = Namespace::host();
     let mut daemon =
-        Launch::new(&rarely(&[filter])).binary(binary).as_nobody(&["net_raw", "bpf"]).start(&host);
+        Launch::new(&rarely(&[filter])).binary(binary).unprivileged(&["net_raw", "bpf"]).start(&host);
     assert_eq!(daemon.wait_exit(SOON), 1);
     let lines = daemon.log();
     let [line] = &lines[..] else { panic!("more than a line: {lines:#?}") };

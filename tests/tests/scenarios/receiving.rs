@@ -74,7 +74,7 @@ fn what_finds_no_room_is_counted_and_told_of_once() {
 }
 
 /// Two in fragments, so that the second one's mark is only given back when it is time; then a good one.
-fn fragments_hold_nobody_up(filter: &str) {
+fn fragments_hold_up_no_other_solicitation(filter: &str) {
     let (daemon, mut line, mut control) = two_at_rest(&[filter]);
     let fragmented = Solicit { fragments: Fragments::Two, ..Solicit::from(&line.link.guest) };
     for pause in [Duration::from_millis(20), RELEASE + SLACK / 4] {
@@ -96,11 +96,11 @@ fn fragments_hold_nobody_up(filter: &str) {
 }
 
 #[test]
-fn fragments_hold_nobody_up_behind_the_ebpf_filter() {
-    fragments_hold_nobody_up("--filter=ebpf");
+fn fragments_hold_up_no_other_solicitation_behind_the_ebpf_filter() {
+    fragments_hold_up_no_other_solicitation("--filter=ebpf");
 }
 
 #[test]
-fn fragments_hold_nobody_up_behind_the_classic_filter() {
-    fragments_hold_nobody_up("--filter=classic");
+fn fragments_hold_up_no_other_solicitation_behind_the_classic_filter() {
+    fragments_hold_up_no_other_solicitation("--filter=classic");
 }

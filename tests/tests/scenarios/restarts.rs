@@ -68,7 +68,7 @@ fn taken_back(advert: &Advert) -> Vec<std::net::Ipv6Addr> {
 
 #[test]
 fn after_a_clean_restart_the_three_seconds_go_on() {
-    // After SIGTERM the goodbye comes in between, and it counts like any other.
+    // After SIGTERM the final RA comes in between, and it counts like any other.
     for (signal, expected) in [(Signal::SIGHUP, 1), (Signal::SIGTERM, 2)] {
         let host = Host::new();
         let mut lines = host.lines(1);
@@ -275,15 +275,15 @@ fn a_link_local_address_that_changed_while_no_daemon_ran_is_handed_over() {
     lines[0].link.host.remove_address(&format!("{}/64", first.source));
     thread::sleep(FLOOR);
     let _next = host.start();
-    let goodbye = lines[0].capture.expect_advert(SOON);
-    assert!(goodbye.is_final() && goodbye.source == first.source, "{goodbye:?}");
+    let final_ra = lines[0].capture.expect_advert(SOON);
+    assert!(final_ra.is_final() && final_ra.source == first.source, "{final_ra:?}");
     let again = lines[0].capture.expect_advert(SOON);
     assert_eq!(again.source.to_string(), "fe80::99");
-    assert!(again.since(goodbye.at) >= FLOOR);
+    assert!(again.since(final_ra.at) >= FLOOR);
 }
 
 #[test]
-fn what_matches_no_longer_after_a_restart_hears_a_goodbye() {
+fn what_matches_no_longer_after_a_restart_gets_a_final_ra() {
     let host = Host::new();
     let mut lines = host.lines(2);
     let daemon = host.start();
@@ -293,8 +293,8 @@ fn what_matches_no_longer_after_a_restart_hears_a_goodbye() {
     stop(daemon, Signal::SIGHUP);
     let arguments = ["--interface-regex=^vm2$"];
     let _next = Launch::new(&arguments).runtime_directory(&host.directory).start(&host.namespace);
-    let goodbye = lines[0].capture.expect_advert(FLOOR + SLACK);
-    assert!(goodbye.is_final(), "{goodbye:?}");
+    let final_ra = lines[0].capture.expect_advert(FLOOR + SLACK);
+    assert!(final_ra.is_final(), "{final_ra:?}");
     lines[1].expect_served(FLOOR + SLACK);
     lines[0].solicit();
     expect_silence(&mut lines[..1], FLOOR + Duration::from_secs(1));

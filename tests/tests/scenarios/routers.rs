@@ -51,10 +51,10 @@ fn bench(arguments: &[&str]) -> (Daemon, Vec<Line>) {
 fn another_router_is_told_of_once_and_stops_nothing(arguments: &[&str]) {
     let (daemon, mut lines) = bench(arguments);
     // Our own do not count as another router's.
-    assert_eq!(counted(&daemon, "foreign-advertisement"), 0);
+    assert_eq!(counted(&daemon, "other-router-advertisement"), 0);
     for sent in 1..=3 {
         lines[0].sender.send(&advertisement(&lines[0]).frame());
-        assert_eq!(counted(&daemon, "foreign-advertisement"), sent);
+        assert_eq!(counted(&daemon, "other-router-advertisement"), sent);
     }
     let warning = daemon.wait_for_log(&OTHER_ROUTER, SOON);
     assert!(warning.contains("interface=vm1"), "{warning}");
@@ -67,7 +67,7 @@ fn another_router_is_told_of_once_and_stops_nothing(arguments: &[&str]) {
     }
     lines[1].sender.send(&advertisement(&lines[1]).frame());
     daemon.wait_for_log(&["another router", "interface=vm2"], SOON);
-    assert_eq!(counted(&daemon, "foreign-advertisement"), 4);
+    assert_eq!(counted(&daemon, "other-router-advertisement"), 4);
     assert_eq!(daemon.lines_with(&OTHER_ROUTER).len(), 2, "{:#?}", daemon.log());
 }
 
@@ -104,7 +104,7 @@ fn an_invalid_advertisement_is_none_of_another_router(arguments: &[&str]) {
         line.sender.send(&advertisement.frame());
         assert_eq!(counted(&daemon, "invalid-advertisement"), sent, "{what}");
     }
-    assert_eq!(counted(&daemon, "foreign-advertisement"), 0);
+    assert_eq!(counted(&daemon, "other-router-advertisement"), 0);
     assert!(daemon.lines_with(&OTHER_ROUTER).is_empty(), "{:#?}", daemon.log());
     line.sender.send(&good().frame());
     daemon.wait_for_log(&OTHER_ROUTER, SOON);
@@ -121,6 +121,6 @@ fn the_classic_filter_does_not_see_other_routers(arguments: &[&str]) {
         line.expect_answer();
     }
     assert_eq!(counted(&daemon, "passed"), 2, "it counts what it sees");
-    assert_eq!(counted(&daemon, "foreign-advertisement"), 0);
+    assert_eq!(counted(&daemon, "other-router-advertisement"), 0);
     assert!(daemon.lines_with(&OTHER_ROUTER).is_empty(), "{:#?}", daemon.log());
 }

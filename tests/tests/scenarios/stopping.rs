@@ -35,10 +35,10 @@ fn a_stop_withdraws_everywhere(signal: Signal, arguments: &[&str]) {
     assert!(asked.elapsed() <= FLOOR + SLACK, "{:?}", asked.elapsed());
     for (line, first) in lines.iter_mut().zip(first) {
         let (_, adverts) = line.seen(Duration::ZERO);
-        let [goodbye] = &adverts[..] else { panic!("one goodbye: {adverts:?}") };
-        assert!(goodbye.is_final(), "{goodbye:?}");
-        assert_eq!((goodbye.source, goodbye.prefixes()), (first.source, first.prefixes()));
-        assert!(goodbye.since(first.at) >= FLOOR, "{:?}", goodbye.since(first.at));
+        let [final_ra] = &adverts[..] else { panic!("one final RA: {adverts:?}") };
+        assert!(final_ra.is_final(), "{final_ra:?}");
+        assert_eq!((final_ra.source, final_ra.prefixes()), (first.source, first.prefixes()));
+        assert!(final_ra.since(first.at) >= FLOOR, "{:?}", final_ra.since(first.at));
     }
 }
 
@@ -70,7 +70,7 @@ fn a_second_signal_stops_at_once(arguments: &[&str]) {
     line.expect_served(SOON);
     daemon.signal(Signal::SIGTERM);
     thread::sleep(Duration::from_millis(500));
-    assert!(daemon.is_running(), "the floor holds its goodbye back");
+    assert!(daemon.is_running(), "the floor holds its final RA back");
     let asked = Instant::now();
     daemon.signal(Signal::SIGTERM);
     assert_eq!(daemon.wait_exit(SOON), 0);
@@ -93,9 +93,9 @@ fn a_silent_stop(signal: Signal, arguments: &[&str]) {
     daemon.signal(signal);
     assert_eq!(daemon.wait_exit(SOON), 0);
     assert!(asked.elapsed() <= SLACK, "{:?}", asked.elapsed());
-    let goodbyes: Vec<_> =
+    let final_ras: Vec<_> =
         capture.adverts_within(Duration::from_secs(1)).into_iter().filter(Advert::is_final).collect();
-    assert!(goodbyes.is_empty(), "{goodbyes:?}");
+    assert!(final_ras.is_empty(), "{final_ras:?}");
     assert_eq!(guest.default_routes().len(), 1);
     guest.wait_for_address(link.guest.mac().address_in(prefix(1)), SOON);
 }
@@ -120,7 +120,7 @@ fn after_a_kill_the_next_daemon_serves_again(arguments: &[&str]) {
 }
 
 #[test]
-fn a_log_that_nobody_takes_ends_nothing() {
+fn a_log_that_is_not_read_ends_nothing() {
     let (host, guest) = (Namespace::host(), Namespace::quiet());
     let mut line = Line::new(&host, &guest, 1);
     let (reader, writer) = std::io::pipe().expect("a pipe");

@@ -68,7 +68,7 @@ fn a_storm_is_answered_once_in_three_seconds_through_the_raw_socket() {
 /// As the table is full for all, no other interface of the same daemon can be the control: the packet socket is.
 #[test]
 #[ignore = "fills the neighbour table, which all namespaces of a machine share: run it alone"]
-fn a_neighbour_table_full_of_strangers_stops_the_raw_socket_only_for_a_while() {
+fn a_full_neighbour_table_stops_the_raw_socket_only_for_a_while() {
     let (host, other_host, guest) = (Namespace::host(), Namespace::host(), Namespace::quiet());
     let (mut line, mut control) = (Line::new(&host, &guest, 1), Line::new(&other_host, &guest, 2));
     let daemon = Daemon::start(&host, &rarely(&["--send=raw"]));
@@ -76,7 +76,7 @@ fn a_neighbour_table_full_of_strangers_stops_the_raw_socket_only_for_a_while() {
     line.expect_served(SOON);
     control.expect_served(SOON);
     let strangers: Vec<_> =
-        (0..60 * strangers_a_second()).map(|_| Solicit::new(Mac::unique()).frame()).collect();
+        (0..60 * neighbours_a_second()).map(|_| Solicit::new(Mac::unique()).frame()).collect();
     thread::scope(|scope| {
         let storm = scope.spawn(|| storm(&line.sender, &strangers, Duration::from_mins(1)));
         thread::sleep(FLOOR);
@@ -116,9 +116,9 @@ struct Told {
 impl Told {
     fn by(daemon: &Daemon) -> Self {
         let lines = |words| daemon.lines_with(&[words, "interface=vm1"]);
-        let held = lines("lines were held back");
+        let held = lines("lines were suppressed");
         let number =
-            |line: &String| line.split_once("held_back=")?.1.split(' ').next()?.parse::<usize>().ok();
+            |line: &String| line.split_once("suppressed=")?.1.split(' ').next()?.parse::<usize>().ok();
         Self {
             begins: lines("could not be sent").len(),
             ends: lines("sending works again").len(),
@@ -132,12 +132,12 @@ impl Told {
 }
 
 /// Twice as many as the table holds in the time that it keeps an entry.
-fn strangers_a_second() -> usize {
+fn neighbours_a_second() -> usize {
     let limit = fs::read_to_string("/proc/sys/net/ipv6/neigh/default/gc_thresh3");
     limit.ok().and_then(|limit| limit.trim().parse().ok()).unwrap_or(1_024) * 2 / 5
 }
 
-fn a_flood_next_door_delays_nobody(arguments: &[&str]) {
+fn a_flood_on_one_link_delays_no_other(arguments: &[&str]) {
     let (host, guest, bully) = (Namespace::host(), Namespace::quiet(), Namespace::quiet());
     let mut line = Line::new(&host, &guest, 1);
     let other = Line::new(&host, &bully, 2);
@@ -159,13 +159,13 @@ fn a_flood_next_door_delays_nobody(arguments: &[&str]) {
 }
 
 #[test]
-fn a_flood_next_door_delays_nobody_behind_the_ebpf_filter() {
-    a_flood_next_door_delays_nobody(&["--filter=ebpf"]);
+fn a_flood_on_one_link_delays_no_other_behind_the_ebpf_filter() {
+    a_flood_on_one_link_delays_no_other(&["--filter=ebpf"]);
 }
 
 #[test]
-fn a_flood_next_door_delays_nobody_behind_the_classic_filter() {
-    a_flood_next_door_delays_nobody(&["--filter=classic"]);
+fn a_flood_on_one_link_delays_no_other_behind_the_classic_filter() {
+    a_flood_on_one_link_delays_no_other(&["--filter=classic"]);
 }
 
 /// How often the daemon gave up the processor because it had nothing to do: once for each time it was woken.

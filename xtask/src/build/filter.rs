@@ -72,7 +72,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_news_are_copied() {
+    fn only_changes_are_copied() {
         let folder = std::env::temp_dir().join(format!("xtask-put-{}", std::process::id()));
         let (compiled, object) = (folder.join("compiled"), folder.join("deep/object.o"));
         fs::create_dir_all(&folder).expect("made");

@@ -53,8 +53,8 @@ const fn rank(found: &Explanation) -> u8 {
 
 fn summary(findings: &Findings<'_>) -> String {
     let count = |wanted: u8| findings.interfaces.iter().filter(|one| rank(one) == wanted).count();
-    let [served, paused, refused, ignored] = [0, 1, 2, 3].map(count);
-    let counts = format!("{served} served, {paused} paused, {refused} not served");
+    let [served, paused, not_served, ignored] = [0, 1, 2, 3].map(count);
+    let counts = format!("{served} served, {paused} paused, {not_served} not served");
     let more = "`autora explain IFACE` says what helps.";
     match findings.policy {
         Some(policy) => format!("{counts}, {ignored} that {} does not match. {more}", policy.pattern),

@@ -70,11 +70,11 @@ fn head(status: &Status, width: usize) -> Vec<String> {
             settings.send,
         ),
         format!(
-            "interfaces matching {}: {} serving, {} paused, {} refused{}",
+            "interfaces matching {}: {} serving, {} paused, {} not served{}",
             settings.interface_regex,
             interfaces.serving,
             interfaces.paused,
-            interfaces.refused,
+            interfaces.not_served,
             refusals(status),
         ),
         format!(
@@ -94,7 +94,7 @@ fn head(status: &Status, width: usize) -> Vec<String> {
 }
 
 fn refusals(status: &Status) -> String {
-    if status.refused.is_empty() { String::new() } else { format!(" ({})", counts(&status.refused)) }
+    if status.not_served.is_empty() { String::new() } else { format!(" ({})", counts(&status.not_served)) }
 }
 
 /// What somebody should look at.
@@ -177,7 +177,7 @@ fn style(one: &Interface) -> Style {
         State::Serving if one.overdue || one.send_failures.in_a_row > 0 => screen::BAD,
         State::Serving => screen::GOOD,
         State::Paused | State::Ceasing => screen::ODD,
-        State::Refused => screen::BAD,
+        State::NotServed => screen::BAD,
     }
 }
 
@@ -196,11 +196,11 @@ fn note(one: &Interface) -> String {
         .other_router
         .as_ref()
         .map(|OtherRouter { source, ago_s, .. }| format!("another router: {source} {} ago", short(*ago_s)));
-    let withdrawn = (!one.withdrawn.is_empty()).then(|| {
-        let prefixes: Vec<_> = one.withdrawn.iter().map(|withdrawn| withdrawn.prefix.as_str()).collect();
-        format!("withdrawn: {}", prefixes.join(" "))
+    let retired = (!one.retired_prefixes.is_empty()).then(|| {
+        let prefixes: Vec<_> = one.retired_prefixes.iter().map(|retired| retired.prefix.as_str()).collect();
+        format!("retired: {}", prefixes.join(" "))
     });
-    [overdue, failing, other, withdrawn].into_iter().flatten().collect::<Vec<_>>().join("; ")
+    [overdue, failing, other, retired].into_iter().flatten().collect::<Vec<_>>().join("; ")
 }
 
 const fn ras(one: &Interface) -> u64 {

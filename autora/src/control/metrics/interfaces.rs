@@ -100,7 +100,7 @@ impl Collector for FamilyOfAll {
     }
 }
 
-const FAMILIES: [Write; 7] = [states, sent, failures, ages, coalesced, dropped, foreign];
+const FAMILIES: [Write; 7] = [states, sent, failures, ages, coalesced, dropped, other_router];
 
 fn states(families: &mut Families<'_>, series: &[Series]) -> fmt::Result {
     let mut family = families.gauge("autora_interface_state", "1 for the state that the interface is in")?;
@@ -152,9 +152,9 @@ fn dropped(families: &mut Families<'_>, series: &[Series]) -> fmt::Result {
     })
 }
 
-fn foreign(families: &mut Families<'_>, series: &[Series]) -> fmt::Result {
-    let mut family = families.counter("autora_interface_foreign_ra", "RAs of other routers")?;
-    series.iter().try_for_each(|one| one.counted(&mut family, Reason::ForeignAdvertisement))
+fn other_router(families: &mut Families<'_>, series: &[Series]) -> fmt::Result {
+    let mut family = families.counter("autora_interface_other_router_ra", "RAs of other routers")?;
+    series.iter().try_for_each(|one| one.counted(&mut family, Reason::OtherRouterAdvertisement))
 }
 
 impl Series {

@@ -58,7 +58,7 @@ pub enum EventDetail {
         prefix: String,
     },
     /// It matches, and is not served, or no longer.
-    Refused {
+    NotServed {
         /// Why.
         reasons: Vec<Reason>,
     },
@@ -107,6 +107,6 @@ pub enum EventDetail {
         /// How many.
         count: u64,
     },
-    /// The daemon has begun to stop: goodbyes may follow.
+    /// The daemon has begun to stop: final RAs may follow.
     Stopping,
 }

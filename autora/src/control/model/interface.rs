@@ -28,7 +28,7 @@ pub struct Interface {
     pub ifindex: u32,
     /// What becomes of it.
     pub state: State,
-    /// Why it is refused: every reason there is.
+    /// Why it is not served: every reason there is.
     pub reasons: Vec<Reason>,
     /// The /64 that its guests make addresses in.
     #[cfg_attr(test, schemars(extend("pattern" = super::schema::PREFIX)))]
@@ -38,7 +38,7 @@ pub struct Interface {
     /// Whether its guests hold this source as a router: an advertisement has left from it.
     pub advertised: bool,
     /// Prefixes that its guests are told to use no longer.
-    pub withdrawn: Vec<WithdrawnPrefix>,
+    pub retired_prefixes: Vec<RetiredPrefix>,
     /// The last advertisement that left, also if a former daemon sent it.
     pub last_ra: Option<LastAdvert>,
     /// When the next one is due.
@@ -69,10 +69,10 @@ pub struct Reason {
     pub errno: Option<i32>,
 }
 
-/// A prefix that is withdrawn.
+/// A prefix that guests hold and the host has no more.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct WithdrawnPrefix {
+pub struct RetiredPrefix {
     /// The prefix.
     #[cfg_attr(test, schemars(extend("pattern" = super::schema::PREFIX)))]
     pub prefix: String,

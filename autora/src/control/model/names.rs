@@ -16,8 +16,8 @@ pub enum State {
     /// Served, but without a carrier: nothing is sent, nothing is withdrawn.
     Paused,
     /// Matching, and not fit.
-    Refused,
-    /// Served no longer, with a goodbye on its way.
+    NotServed,
+    /// Served no longer, with a final RA on its way.
     Ceasing,
 }
 
@@ -65,7 +65,7 @@ pub enum ErrorName {
 
 impl State {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Serving, Self::Paused, Self::Refused, Self::Ceasing];
+    pub const ALL: [Self; 4] = [Self::Serving, Self::Paused, Self::NotServed, Self::Ceasing];
 
     /// The stable name.
     #[must_use]
@@ -73,7 +73,7 @@ impl State {
         match self {
             Self::Serving => "serving",
             Self::Paused => "paused",
-            Self::Refused => "refused",
+            Self::NotServed => "not-served",
             Self::Ceasing => "ceasing",
         }
     }
@@ -84,7 +84,7 @@ impl From<ServiceState> for State {
         match state {
             ServiceState::Serving => Self::Serving,
             ServiceState::Paused => Self::Paused,
-            ServiceState::NotServed => Self::Refused,
+            ServiceState::NotServed => Self::NotServed,
             ServiceState::Withdrawing => Self::Ceasing,
         }
     }

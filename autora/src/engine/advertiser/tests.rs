@@ -251,17 +251,17 @@ fn a_changed_source_is_handed_over_and_starts_the_burst_again() {
 }
 
 #[test]
-fn a_changed_prefix_takes_the_old_one_along_until_its_promise_is_over() {
+fn a_changed_prefix_carries_the_old_one_until_its_valid_lifetime_is_over() {
     let mut bench = Bench::settled(7);
     bench.run_for(secs(10));
-    let promised_until = bench.advertiser.advertised.last_sent.unwrap() + secs(86_400);
+    let valid_until = bench.advertiser.advertised.last_sent.unwrap() + secs(86_400);
     bench.advertise(service(1, 2));
     assert_eq!(prefixes(&bench.sent[0].advert), [(prefix(2), 86_400), (prefix(1), 0)]);
     bench.run_for(secs(86_500));
     assert_eq!(bench.gaps()[..2], [secs(16), secs(16)], "the burst starts again");
     for sent in &bench.sent {
         let count = prefixes(&sent.advert).len();
-        assert_eq!(count, if sent.at < promised_until { 2 } else { 1 });
+        assert_eq!(count, if sent.at < valid_until { 2 } else { 1 });
     }
     bench.advertise(service(1, 1));
     let last = &bench.sent.last().unwrap().advert;
@@ -283,7 +283,7 @@ fn a_prefix_that_comes_back_in_time_is_simply_current_again() {
 }
 
 #[test]
-fn at_most_eight_withdrawn_prefixes_ride_along() {
+fn at_most_eight_retired_prefixes_are_carried() {
     let mut bench = Bench::settled(8);
     for number in 2..15 {
         bench.run_for(secs(5));
@@ -334,7 +334,7 @@ fn what_runs_out_first_makes_room_wherever_it_stands() {
 }
 
 #[test]
-fn a_prefix_that_came_back_unsaid_and_went_again_is_still_withdrawn() {
+fn a_prefix_that_came_back_unsent_and_went_again_is_still_retired() {
     for (what, gap) in [("another", Some(2)), ("none", None)] {
         let mut bench = Bench::settled(24);
         bench.link_works = false;
@@ -352,7 +352,7 @@ fn a_prefix_that_came_back_unsaid_and_went_again_is_still_withdrawn() {
 }
 
 #[test]
-fn a_final_advertisement_promises_its_prefix_like_any_other() {
+fn a_final_ra_advertises_its_prefix_like_any_other() {
     let mut bench = Bench::settled(25);
     bench.run_for(secs(10));
     bench.advertise(service(2, 2));
@@ -365,7 +365,7 @@ fn a_final_advertisement_promises_its_prefix_like_any_other() {
 }
 
 #[test]
-fn a_final_advertisement_prolongs_the_promise_that_it_repeats() {
+fn a_final_ra_prolongs_the_lifetime_that_it_repeats() {
     let mut bench = Bench::settled(26);
     bench.run_for(secs(10));
     bench.cease(WITHDRAW);
@@ -374,7 +374,7 @@ fn a_final_advertisement_prolongs_the_promise_that_it_repeats() {
 }
 
 #[test]
-fn a_prefix_that_was_never_advertised_is_not_withdrawn() {
+fn a_prefix_that_was_never_advertised_is_not_retired() {
     let mut bench = Bench::settled(9);
     bench.advertise(service(1, 2));
     bench.advertise(service(1, 3));
@@ -396,7 +396,7 @@ fn ceasing_sends_one_final_advertisement() {
 }
 
 #[test]
-fn a_prefix_that_went_is_withdrawn_and_accompanies_its_successor() {
+fn a_prefix_that_went_is_retired_and_carried_with_the_next_one() {
     let mut bench = Bench::settled(11);
     bench.run_for(secs(10));
     bench.cease(PREFIX_GONE);
@@ -420,7 +420,7 @@ fn nothing_leaves_a_link_that_went_down_and_the_floor_outlives_it() {
 }
 
 #[test]
-fn one_that_is_fit_again_before_its_goodbye_left_says_none() {
+fn an_interface_that_is_fit_again_before_its_final_ra_left_sends_none() {
     let mut bench = Bench::settled(13);
     let previous = bench.now;
     bench.run_for(secs(1));
@@ -468,7 +468,7 @@ fn failures_keep_the_schedule_back_off_and_do_not_consume_the_burst() {
 }
 
 #[test]
-fn a_goodbye_that_became_needless_leaves_the_next_one_all_its_tries() {
+fn a_final_ra_that_became_needless_leaves_the_next_one_all_its_tries() {
     let mut bench = Bench::settled(27);
     bench.run_for(secs(10));
     bench.link_works = false;
@@ -508,7 +508,7 @@ fn changes_do_not_get_around_the_backoff() {
 }
 
 #[test]
-fn failures_before_it_do_not_count_against_a_goodbye() {
+fn failures_before_it_do_not_count_against_a_final_ra() {
     let mut bench = Bench::settled(20);
     bench.link_works = false;
     while bench.failed.len() < 5 {
@@ -522,7 +522,7 @@ fn failures_before_it_do_not_count_against_a_goodbye() {
 }
 
 #[test]
-fn a_goodbye_that_cannot_leave_is_given_up() {
+fn a_final_ra_that_cannot_leave_is_given_up() {
     let mut bench = Bench::settled(16);
     bench.run_for(secs(10));
     bench.link_works = false;
@@ -592,7 +592,7 @@ proptest! {
                     }
                 }
             }
-            // Whatever is said from here on is said by one that is fit, or it is a goodbye.
+            // Whatever is said from here on is said by one that is fit, or it is a final RA.
             for sent in &bench.sent[before..] {
                 match sent.transmission.cause {
                     Cause::Final => prop_assert_eq!(sent.advert.router_lifetime, Duration::ZERO),
@@ -613,8 +613,8 @@ proptest! {
             prop_assert!(gap >= MIN_DELAY_BETWEEN_RAS, "the 3 s floor: {gap:?}");
         }
         for pair in bench.sent.windows(2) {
-            let said_goodbye = pair[0].transmission.cause == Cause::Final;
-            prop_assert!(!said_goodbye || pair[1].transmission.cause != Cause::Final, "one goodbye is enough");
+            let was_final = pair[0].transmission.cause == Cause::Final;
+            prop_assert!(!was_final || pair[1].transmission.cause != Cause::Final, "one final RA is enough");
         }
         // In the end, an advertising interface on a link that works advertises for ever.
         bench.link_works = true;

@@ -28,7 +28,7 @@ fn judged(change: impl FnOnce(&mut Interface)) -> Verdict {
 #[track_caller]
 fn check(expected: &[&str], change: impl FnOnce(&mut Interface)) {
     let names: Vec<_> = match judged(change) {
-        Verdict::Refuse(reasons) => reasons.iter().map(Reason::name).collect(),
+        Verdict::NotServed(reasons) => reasons.iter().map(Reason::name).collect(),
         Verdict::Serve(_) => Vec::new(),
         Verdict::Ignore => vec!["ignored"],
     };
@@ -127,7 +127,7 @@ fn the_source_never_flaps() {
         let in_use = in_use.and_then(|text| LinkLocal::new(text.parse().unwrap()));
         match decide(&policy(), interface, in_use) {
             Verdict::Serve(service) => service.source.to_string(),
-            other @ (Verdict::Ignore | Verdict::Refuse(_)) => panic!("{other:?}"),
+            other @ (Verdict::Ignore | Verdict::NotServed(_)) => panic!("{other:?}"),
         }
     };
     assert_eq!(source(&interface, None), "fe80::1", "the lowest");
@@ -143,7 +143,7 @@ fn a_missing_connected_route_is_noticed() {
 }
 
 #[test]
-fn a_final_advertisement_needs_a_link_and_an_address_that_is_not_somebody_elses() {
+fn a_final_ra_needs_a_link_and_an_address_that_is_no_duplicate() {
     let source = service().source;
     let can = |change: fn(&mut Interface)| {
         let mut interface = fit();

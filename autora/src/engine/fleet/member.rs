@@ -25,7 +25,7 @@ use crate::{
 ///     ^                                                 | every test passed           | some did not
 ///     |                                                 v                             v
 ///     | forget                 +-----------------------------+             +---------------------+
-///     | (any state):           | Serve                       | reconcile   | Refuse(reasons)     |
+///     | (any state):           | Serve                       | reconcile   | NotServed(reasons)     |
 ///     | Unserve, nothing       |  first RA: Serve, Send      | ----------> |  Unserve at once,   |
 ///     | is sent                |  further ones: ClearPending,| <---------- |  then a final RA    |
 ///     |                        |  Send                       | on_serve_   |  if hosts hold it   |
@@ -100,7 +100,7 @@ impl Member {
                 self.check_owed_final(Some(service.source));
                 false
             }
-            Verdict::Refuse(_) | Verdict::Ignore => {
+            Verdict::NotServed(_) | Verdict::Ignore => {
                 self.cease();
                 mem::take(&mut self.in_map)
             }
@@ -214,7 +214,7 @@ impl Member {
     pub(super) fn source(&self) -> Option<LinkLocal> {
         match &self.verdict {
             Verdict::Serve(service) => Some(service.source),
-            Verdict::Refuse(_) | Verdict::Ignore => None,
+            Verdict::NotServed(_) | Verdict::Ignore => None,
         }
     }
 
@@ -223,7 +223,7 @@ impl Member {
     pub(super) fn stays_as_it_is(&self) -> bool {
         match &self.verdict {
             Verdict::Serve(_) => true,
-            Verdict::Refuse(_) => !awaits_map(&self.verdict),
+            Verdict::NotServed(_) => !awaits_map(&self.verdict),
             Verdict::Ignore => false,
         }
     }
@@ -268,7 +268,7 @@ impl Member {
 
 /// Returns whether the filter's map is what stands in the way.
 pub(super) fn awaits_map(verdict: &Verdict) -> bool {
-    matches!(verdict, Verdict::Refuse(reasons) if reasons.iter().any(|reason| reason.map_failure().is_some()))
+    matches!(verdict, Verdict::NotServed(reasons) if reasons.iter().any(|reason| reason.map_failure().is_some()))
 }
 
 /// Returns what there is to report when a verdict takes the place of another.
@@ -279,9 +279,9 @@ fn change(before: &Verdict, after: &Verdict) -> Option<StateChange> {
             Some(StateChange::Carrier(*new))
         }
         (_, Verdict::Serve(service)) => Some(StateChange::Serving(*service)),
-        (Verdict::Refuse(old), Verdict::Refuse(new)) if old == new => None,
-        (_, Verdict::Refuse(reasons)) => Some(StateChange::NotServing(reasons.clone())),
+        (Verdict::NotServed(old), Verdict::NotServed(new)) if old == new => None,
+        (_, Verdict::NotServed(reasons)) => Some(StateChange::NotServing(reasons.clone())),
         (Verdict::Ignore, Verdict::Ignore) => None,
-        (Verdict::Serve(_) | Verdict::Refuse(_), Verdict::Ignore) => Some(StateChange::NoLongerMatching),
+        (Verdict::Serve(_) | Verdict::NotServed(_), Verdict::Ignore) => Some(StateChange::NoLongerMatching),
     }
 }

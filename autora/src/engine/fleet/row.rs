@@ -59,7 +59,7 @@ impl InterfaceRow {
     pub(super) fn new(member: &Member, stopping: bool) -> Self {
         let (service, reasons) = match &member.verdict {
             Verdict::Serve(service) => (Some(*service), Vec::new()),
-            Verdict::Refuse(reasons) => (None, reasons.clone()),
+            Verdict::NotServed(reasons) => (None, reasons.clone()),
             Verdict::Ignore => (None, Vec::new()),
         };
         let advertised = member.advertiser.advertised();
@@ -86,7 +86,7 @@ impl ServiceState {
             Verdict::Serve(_) if stopping => Self::Withdrawing,
             Verdict::Serve(service) if service.carrier => Self::Serving,
             Verdict::Serve(_) => Self::Paused,
-            Verdict::Refuse(_) => Self::NotServed,
+            Verdict::NotServed(_) => Self::NotServed,
             Verdict::Ignore => Self::Withdrawing,
         }
     }

@@ -154,7 +154,7 @@ impl Bench {
         let index = send.index;
         let is_final = send.cause == Cause::Final;
         assert_eq!(send.advert.router_lifetime == Duration::ZERO, is_final);
-        assert!(is_final || self.map.contains(&index), "served, unless it is a goodbye");
+        assert!(is_final || self.map.contains(&index), "served, unless it is a final RA");
         if let Some(previous) = self.last_sent.insert(index, self.now) {
             assert!(self.now.saturating_since(previous) >= MIN_DELAY_BETWEEN_RAS);
         }
@@ -175,7 +175,7 @@ fn counted(fleet: &Fleet) -> InterfaceCounts {
         match verdict {
             Verdict::Serve(service) if service.carrier => counted.served += 1,
             Verdict::Serve(_) => counted.paused += 1,
-            Verdict::Refuse(_) => counted.not_served += 1,
+            Verdict::NotServed(_) => counted.not_served += 1,
             Verdict::Ignore => unreachable!("these do not match"),
         }
     }
@@ -204,7 +204,7 @@ fn an_unchanged_interface_is_no_event() {
 }
 
 #[test]
-fn one_that_is_no_longer_fit_loses_its_entry_first_and_then_says_goodbye() {
+fn an_interface_that_is_no_longer_fit_loses_its_entry_first_and_then_sends_a_final_ra() {
     let mut bench = Bench::new();
     bench.see(tap(1));
     bench.run_for(secs(10));
@@ -238,7 +238,7 @@ fn nothing_leaves_one_that_is_down_or_deleted() {
 }
 
 #[test]
-fn a_link_that_went_down_has_no_past() {
+fn a_link_that_went_down_has_no_saved_state() {
     let other_prefix = |i: &mut Interface| i.addresses[0].address = "2001:db8:99::1".parse().unwrap();
     let prefixes_after = |gap: fn(&mut Interface)| {
         let mut bench = Bench::new();
@@ -254,7 +254,7 @@ fn a_link_that_went_down_has_no_past() {
 }
 
 #[test]
-fn one_that_is_renamed_out_of_the_pattern_says_goodbye_and_is_forgotten() {
+fn an_interface_renamed_out_of_the_pattern_sends_a_final_ra_and_is_forgotten() {
     let mut bench = Bench::new();
     bench.see(tap(1));
     bench.run_for(secs(10));
@@ -300,7 +300,7 @@ fn what_the_map_said_is_the_reason() {
         bench.see(tap(1));
         assert_eq!(bench.take_events(), expected, "{failure}");
         let (_, verdict) = bench.fleet.verdicts().next().unwrap();
-        assert_eq!(*verdict, Verdict::Refuse(vec![failure.into()]));
+        assert_eq!(*verdict, Verdict::NotServed(vec![failure.into()]));
     }
     bench.capacity = 1;
     bench.see(tap(1));
@@ -308,7 +308,7 @@ fn what_the_map_said_is_the_reason() {
 }
 
 #[test]
-fn a_full_map_does_not_take_away_a_goodbye_that_is_owed() {
+fn a_full_map_does_not_take_away_a_final_ra_that_is_owed() {
     let mut bench = Bench::new();
     bench.see(tap(1));
     bench.run_for(secs(1));
@@ -335,7 +335,7 @@ fn a_solicitation_concerns_its_own_interface_alone() {
 }
 
 #[test]
-fn a_stop_says_goodbye_everywhere_within_three_seconds_and_nothing_after() {
+fn a_stop_sends_final_ras_everywhere_within_three_seconds_and_nothing_after() {
     let mut bench = Bench::new();
     bench.see_all([tap(1), tap(2), changed(3, |i| i.flags.carrier = false), changed(4, forwarding_off)]);
     bench.run_for(secs(10));
@@ -355,7 +355,7 @@ fn a_stop_says_goodbye_everywhere_within_three_seconds_and_nothing_after() {
 }
 
 #[test]
-fn no_goodbye_leaves_from_an_address_that_is_somebody_elses() {
+fn no_final_ra_leaves_from_a_duplicate_address() {
     let moved = |dadfailed: bool| {
         move |i: &mut Interface| {
             let mut other = i.addresses[1];
@@ -379,7 +379,7 @@ fn no_goodbye_leaves_from_an_address_that_is_somebody_elses() {
             bench.act();
         }
         bench.take_events();
-        // Within the 3 s, so that the goodbye has to wait.
+        // Within the 3 s, so that the final RA has to wait.
         bench.see(changed(1, moved(false)));
         bench.see(changed(1, moved(dadfailed)));
         bench.run_for(Duration::from_millis(2_500));

@@ -25,7 +25,7 @@ use nix::{
 use tracing::warn;
 
 use super::{
-    Counters, ForeignRouter, InterfaceStats, LoadError, batch,
+    Counters, HeardRouter, InterfaceStats, LoadError, batch,
     error::{errno_of, io_error, map_failure},
     kernel_log::{self, KernelLog},
     loader::{self, Loaded},
@@ -172,7 +172,7 @@ impl Ebpf {
         match self.interfaces.get(&interface.get(), 0) {
             Ok(Stats(stats)) => Ok(Some(InterfaceStats {
                 counters: Counters::new(stats.counters),
-                foreign: foreign_router(stats.foreign),
+                other_router: other_router(stats.other_router),
             })),
             Err(error) if is_absence(&error) => Ok(None),
             Err(error) => Err(io_error(error)),
@@ -180,13 +180,10 @@ impl Ebpf {
     }
 
     /// Of the whole map at once where the kernel can do that, so that thousands of interfaces cost tens of system calls.
-    pub(super) fn foreign_routers(
-        &self,
-        served: &HashSet<IfIndex>,
-    ) -> io::Result<Vec<(IfIndex, ForeignRouter)>> {
+    pub(super) fn other_routers(&self, served: &HashSet<IfIndex>) -> io::Result<Vec<(IfIndex, HeardRouter)>> {
         let mut found = Vec::new();
         let read = batch::each_entry(&self.interfaces, |index, Stats(stats)| {
-            let router = IfIndex::new(index).zip(foreign_router(stats.foreign));
+            let router = IfIndex::new(index).zip(other_router(stats.other_router));
             found.extend(router.filter(|(index, _)| served.contains(index)));
         });
         if read.is_ok() {
@@ -194,7 +191,7 @@ impl Ebpf {
         }
         let mut found = Vec::new();
         for &index in served {
-            let router = self.interface_stats(index)?.and_then(|stats| stats.foreign);
+            let router = self.interface_stats(index)?.and_then(|stats| stats.other_router);
             found.extend(router.map(|router| (index, router)));
         }
         Ok(found)
@@ -210,9 +207,9 @@ fn program_id(program: &impl AsFd) -> Option<u32> {
 /// Flag of an update: only if there is such an entry (include/uapi/linux/bpf.h).
 const BPF_EXIST: u64 = 2;
 
-fn foreign_router(record: maps::ForeignAdvertisement) -> Option<ForeignRouter> {
+fn other_router(record: maps::OtherRouterAdvertisement) -> Option<HeardRouter> {
     let source = u128::from(record.source_high) << 64 | u128::from(record.source_low);
-    (record.seen != 0).then(|| ForeignRouter {
+    (record.seen != 0).then(|| HeardRouter {
         source: Ipv6Addr::from_bits(source),
         router_lifetime: Duration::from_secs(record.router_lifetime),
         seen: Instant::from_boot(Duration::from_nanos(record.seen)),

@@ -60,12 +60,12 @@ pub struct InterfaceStats {
     /// What became of packets from it.
     pub counters: Counters,
     /// The last advertisement of another router on it.
-    pub foreign: Option<ForeignRouter>,
+    pub other_router: Option<HeardRouter>,
 }
 
 /// Another router, as its last advertisement shows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ForeignRouter {
+pub struct HeardRouter {
     /// Its link-local address.
     pub source: Ipv6Addr,
     /// For how long it wants to be a default router; zero says that it is none.
@@ -237,7 +237,7 @@ impl Filter {
             Form::Classic { .. } => None,
         };
         let counters = self.books.get(&interface).map_or_else(Counters::default, |book| book.counters);
-        let own = InterfaceStats { counters, foreign: None };
+        let own = InterfaceStats { counters, other_router: None };
         Ok(Some(
             in_kernel
                 .map_or(own, |stats| InterfaceStats { counters: own.counters + stats.counters, ..stats }),
@@ -249,9 +249,9 @@ impl Filter {
     /// # Errors
     ///
     /// What the kernel says.
-    pub fn foreign_routers(&self) -> io::Result<Vec<(IfIndex, ForeignRouter)>> {
+    pub fn other_routers(&self) -> io::Result<Vec<(IfIndex, HeardRouter)>> {
         match &self.form {
-            Form::Ebpf(ebpf) => ebpf.foreign_routers(&self.served),
+            Form::Ebpf(ebpf) => ebpf.other_routers(&self.served),
             Form::Classic { .. } => Ok(Vec::new()),
         }
     }

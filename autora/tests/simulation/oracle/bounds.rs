@@ -14,11 +14,11 @@ pub(crate) const INITIAL_INTERVAL: Duration = Duration::from_secs(16);
 /// MAX_INITIAL_RTR_ADVERTISEMENTS [RFC 4861 10]: the advertisements of the initial burst.
 pub(crate) const INITIAL_ADVERTISEMENTS: u32 = 3;
 
-/// MAX_FINAL_RTR_ADVERTISEMENTS [RFC 4861 10]: after so many failures a goodbye may be given up.
+/// MAX_FINAL_RTR_ADVERTISEMENTS [RFC 4861 10]: after so many failures a final RA may be given up.
 pub(crate) const FINAL_TRIES: u32 = 3;
 
-/// Withdrawn prefixes that ride along at most.
-pub(crate) const WITHDRAWN: usize = 8;
+/// Retired prefixes that ride along at most.
+pub(crate) const RETIRED: usize = 8;
 
 /// The shortest wait after a failed send.
 pub(crate) const SHORTEST_RETRY: Duration = Duration::from_secs(1);
@@ -26,13 +26,13 @@ pub(crate) const SHORTEST_RETRY: Duration = Duration::from_secs(1);
 /// The longest.
 pub(crate) const LONGEST_RETRY: Duration = Duration::from_secs(8);
 
-/// After this many failures in a row, and nothing new in between, a wait is at least [`PATIENT_RETRY`].
-pub(crate) const PATIENT_AFTER: u32 = 4;
+/// After this many failures in a row, and nothing new in between, a wait is at least [`SLOW_RETRY`].
+pub(crate) const SLOW_AFTER: u32 = 4;
 
-/// See [`PATIENT_AFTER`].
-pub(crate) const PATIENT_RETRY: Duration = Duration::from_secs(4);
+/// See [`SLOW_AFTER`].
+pub(crate) const SLOW_RETRY: Duration = Duration::from_secs(4);
 
-/// How long a stop waits for its goodbyes.
+/// How long a stop waits for its final RAs.
 pub(crate) const STOP: Duration = Duration::from_millis(3_200);
 
 /// Within this time what a successor has to know is in the state file.

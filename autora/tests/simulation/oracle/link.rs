@@ -16,7 +16,7 @@ use super::{
     bounds::FINAL_TRIES,
     broken::{Broken, rule},
     looks::Looks,
-    promises::{Promises, check_murky},
+    promises::{AdvertisedPrefixes, check_murky},
     schedule::Schedule,
 };
 use crate::run::Tally;
@@ -31,10 +31,10 @@ pub(super) struct Link {
     pub(super) full: bool,
     stopping: bool,
     pub(super) schedule: Schedule,
-    promises: Promises,
+    promises: AdvertisedPrefixes,
     /// The source that guests hold as a router.
     router: Option<LinkLocal>,
-    pub(super) goodbye: Goodbye,
+    pub(super) final_ra: FinalRa,
     /// What the fleet knows of its past is not certain.
     pub(super) murky: bool,
 }
@@ -60,8 +60,8 @@ impl Belief {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Standing {
     /// None of our business.
-    Stranger,
-    Unfit,
+    Other,
+    NotFit,
     Served {
         source: LinkLocal,
         prefix: Prefix64,
@@ -71,7 +71,7 @@ pub(super) enum Standing {
 
 /// Whether a final advertisement has to leave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Goodbye {
+pub(super) enum FinalRa {
     None,
     Owed {
         source: LinkLocal,
@@ -88,13 +88,13 @@ impl Link {
         let mut link = Self {
             seen: seen.clone(),
             looks: Looks::of(seen),
-            standing: Standing::Stranger,
+            standing: Standing::Other,
             full: false,
             stopping: false,
             schedule: Schedule::new(last_sent, now),
-            promises: Promises::default(),
+            promises: AdvertisedPrefixes::default(),
             router: None,
-            goodbye: Goodbye::None,
+            final_ra: FinalRa::None,
             murky: false,
         };
         if link.schedule.floor().is_some_and(|floor| floor > now) && link.looks.reasons.is_empty() {
@@ -116,7 +116,7 @@ impl Link {
     pub(super) fn recalled(&mut self, valid: Option<Duration>, now: Instant) {
         self.schedule.recalled(valid.is_some(), now);
         self.promises.recalled(valid, now);
-        (self.standing, self.goodbye) = (Standing::Stranger, Goodbye::None);
+        (self.standing, self.final_ra) = (Standing::Other, FinalRa::None);
         (self.full, self.stopping) = (false, false);
     }
 
@@ -137,8 +137,8 @@ impl Link {
         if self.promises.are_taken_back(now) {
             tally.count("prefix changed while nobody ran");
         }
-        if self.goodbye != Goodbye::None {
-            tally.count("goodbye in place of a former life");
+        if self.final_ra != FinalRa::None {
+            tally.count("final RA in place of a previous process");
         }
         self
     }
@@ -185,64 +185,64 @@ impl Link {
         }
         let current = match self.standing {
             Standing::Served { prefix, .. } => Some(prefix),
-            Standing::Stranger | Standing::Unfit => None,
+            Standing::Other | Standing::NotFit => None,
         };
         if self.stopping {
             self.promises.leave_open();
         } else {
             self.promises.told(&self.looks, current, now, tally);
         }
-        self.reconsider_goodbye(now, tally);
+        self.reconsider_final_ra(now, tally);
     }
 
     /// "Keep the one in use; else the lowest."
     fn judge(&self, in_use: Option<LinkLocal>) -> Standing {
         let Looks { matches, reasons, sources, prefixes, carrier, .. } = &self.looks;
         if !matches {
-            return Standing::Stranger;
+            return Standing::Other;
         }
         let source = in_use.filter(|source| sources.contains(source)).or(sources.first().copied());
         match (source, prefixes.as_slice()) {
             (Some(source), &[prefix]) if reasons.is_empty() => {
                 Standing::Served { source, prefix, carrier: *carrier }
             }
-            _ => Standing::Unfit,
+            _ => Standing::NotFit,
         }
     }
 
     /// Guests are out of reach, and whatever they held is void.
     fn forget_all(&mut self) {
         self.router = None;
-        self.goodbye = Goodbye::None;
+        self.final_ra = FinalRa::None;
         self.promises.forget();
         self.murky = false;
     }
 
-    fn reconsider_goodbye(&mut self, now: Instant, tally: &mut Tally) {
+    fn reconsider_final_ra(&mut self, now: Instant, tally: &mut Tally) {
         let in_use = self.source();
-        if let Goodbye::Allowed(source) = self.goodbye
+        if let FinalRa::Allowed(source) = self.final_ra
             && (in_use == Some(source) || self.looks.is_duplicate(source))
         {
-            self.goodbye = Goodbye::None;
+            self.final_ra = FinalRa::None;
         }
         if self.murky {
-            (self.router, self.goodbye) = (None, Goodbye::None);
+            (self.router, self.final_ra) = (None, FinalRa::None);
         }
         let Some(router) = self.router else { return };
         if in_use == Some(router) {
-            self.goodbye = Goodbye::None;
-        } else if self.looks.carries_goodbye(router) {
-            if !matches!(self.goodbye, Goodbye::Owed { .. }) {
-                self.goodbye = Goodbye::Owed { source: router, since: now, tries: 0 };
+            self.final_ra = FinalRa::None;
+        } else if self.looks.carries_final_ra(router) {
+            if !matches!(self.final_ra, FinalRa::Owed { .. }) {
+                self.final_ra = FinalRa::Owed { source: router, since: now, tries: 0 };
             }
         } else {
-            tally.count("goodbye forgone");
+            tally.count("final RA forgone");
             self.router = None;
-            self.goodbye = if self.looks.is_duplicate(router) {
+            self.final_ra = if self.looks.is_duplicate(router) {
                 tally.count("dadfailed source");
-                Goodbye::None
+                FinalRa::None
             } else {
-                Goodbye::Allowed(router)
+                FinalRa::Allowed(router)
             };
         }
     }
@@ -251,7 +251,7 @@ impl Link {
     fn source(&self) -> Option<LinkLocal> {
         match self.standing {
             Standing::Served { source, .. } if !self.full && !self.stopping => Some(source),
-            Standing::Served { .. } | Standing::Stranger | Standing::Unfit => None,
+            Standing::Served { .. } | Standing::Other | Standing::NotFit => None,
         }
     }
 
@@ -261,7 +261,7 @@ impl Link {
             Standing::Served { source, prefix, carrier: true } if !self.full && !self.stopping => {
                 Some((source, prefix))
             }
-            Standing::Served { .. } | Standing::Stranger | Standing::Unfit => None,
+            Standing::Served { .. } | Standing::Other | Standing::NotFit => None,
         }
     }
 
@@ -274,23 +274,23 @@ impl Link {
     pub(super) fn refused(&mut self, now: Instant, tally: &mut Tally) {
         self.full = true;
         self.schedule.pause();
-        self.reconsider_goodbye(now, tally);
-        if self.goodbye != Goodbye::None {
-            tally.count("map full, goodbye owed");
+        self.reconsider_final_ra(now, tally);
+        if self.final_ra != FinalRa::None {
+            tally.count("map full, final RA owed");
         }
     }
 
     pub(super) fn stop(&mut self, now: Instant, tally: &mut Tally) {
         self.stopping = true;
         self.schedule.pause();
-        self.reconsider_goodbye(now, tally);
+        self.reconsider_final_ra(now, tally);
     }
 
     /// When something has to leave at the latest, if anything has.
     pub(super) fn duty(&self, parameters: &Parameters) -> Option<Instant> {
-        match self.goodbye {
-            Goodbye::Owed { since, .. } => Some(self.schedule.put_off(since)),
-            Goodbye::None | Goodbye::Allowed(_) => {
+        match self.final_ra {
+            FinalRa::Owed { since, .. } => Some(self.schedule.put_off(since)),
+            FinalRa::None | FinalRa::Allowed(_) => {
                 self.advertising().map(|_| self.schedule.latest(parameters))
             }
         }
@@ -298,14 +298,14 @@ impl Link {
 
     /// Whether nothing may be on its schedule.
     pub(super) fn is_silent(&self) -> bool {
-        self.advertising().is_none() && self.goodbye == Goodbye::None && !self.murky
+        self.advertising().is_none() && self.final_ra == FinalRa::None && !self.murky
     }
 
     /// Whether a fleet has no reason to remember it.
     pub(super) fn is_past(&self, now: Instant) -> bool {
-        self.standing == Standing::Stranger
+        self.standing == Standing::Other
             && self.router.is_none()
-            && self.goodbye == Goodbye::None
+            && self.final_ra == FinalRa::None
             && self.promises.all_over(now)
             && !self.murky
             && self.schedule.put_off(now) == now
@@ -320,13 +320,13 @@ impl Link {
         by: &Parameters,
     ) -> Result<(), Broken> {
         match send.cause {
-            Cause::Final => self.check_goodbye(send)?,
+            Cause::Final => self.check_final_ra(send)?,
             Cause::Unsolicited | Cause::Solicited => self.check_advert(send)?,
         }
         self.schedule.check(send.cause, at, by)?;
         let prefix = match self.standing {
             Standing::Served { prefix, .. } if !self.full => Some(prefix),
-            Standing::Served { .. } | Standing::Stranger | Standing::Unfit => None,
+            Standing::Served { .. } | Standing::Other | Standing::NotFit => None,
         };
         let is_final = send.cause == Cause::Final;
         if self.murky {
@@ -341,23 +341,25 @@ impl Link {
             "only a fit interface with a carrier advertises, from its usable source",
             || format!("{:?} from {}", self.standing, send.source),
         )?;
-        let owed = matches!(self.goodbye, Goodbye::Owed { .. }) && !self.murky;
-        rule(!owed, "the former source says goodbye before the new one speaks", || {
-            format!("{:?}", self.goodbye)
+        let owed = matches!(self.final_ra, FinalRa::Owed { .. }) && !self.murky;
+        rule(!owed, "the former source sends a final RA before the new one speaks", || {
+            format!("{:?}", self.final_ra)
         })
     }
 
-    fn check_goodbye(&self, send: &Transmission) -> Result<(), Broken> {
-        let from = match self.goodbye {
-            Goodbye::Owed { source, .. } | Goodbye::Allowed(source) => Some(source),
-            Goodbye::None => None,
+    fn check_final_ra(&self, send: &Transmission) -> Result<(), Broken> {
+        let from = match self.final_ra {
+            FinalRa::Owed { source, .. } | FinalRa::Allowed(source) => Some(source),
+            FinalRa::None => None,
         };
-        rule(from == Some(send.source) || self.murky, "one goodbye where one is owed, and no other", || {
-            format!("from {}, but {:?}", send.source, self.goodbye)
-        })?;
         rule(
-            self.looks.carries_goodbye(send.source),
-            "no goodbye where nobody hears it, or from another's address",
+            from == Some(send.source) || self.murky,
+            "one final RA where one is owed, and no other",
+            || format!("from {}, but {:?}", send.source, self.final_ra),
+        )?;
+        rule(
+            self.looks.carries_final_ra(send.source),
+            "no final RA where nobody hears it, or from another's address",
             || format!("from {}: {:?}", send.source, self.looks),
         )
     }
@@ -370,7 +372,7 @@ impl Link {
             self.promises.take_over(&send.advert, by);
         }
         self.promises.sent(send, by, at, tally);
-        self.goodbye = Goodbye::None;
+        self.final_ra = FinalRa::None;
         self.router = match send.cause {
             Cause::Final => None,
             Cause::Unsolicited | Cause::Solicited => Some(send.source),
@@ -386,13 +388,13 @@ impl Link {
         tally: &mut Tally,
     ) -> Result<(), Broken> {
         if send.cause == Cause::Final
-            && let Goodbye::Owed { source, tries, .. } = &mut self.goodbye
+            && let FinalRa::Owed { source, tries, .. } = &mut self.final_ra
         {
             *tries += 1;
             if *tries >= FINAL_TRIES {
-                tally.count("goodbye given up");
+                tally.count("final RA given up");
                 self.router = None;
-                self.goodbye = Goodbye::Allowed(*source);
+                self.final_ra = FinalRa::Allowed(*source);
             }
         }
         self.schedule.failed(at, retry)

@@ -37,8 +37,8 @@ impl Looks {
         }
     }
 
-    /// Whether guests would hear a goodbye from `source`, and whether it is ours to say.
-    pub(super) fn carries_goodbye(&self, source: LinkLocal) -> bool {
+    /// Whether guests would hear a final RA from `source`, and whether it is ours to say.
+    pub(super) fn carries_final_ra(&self, source: LinkLocal) -> bool {
         self.alive && self.carrier && !self.is_duplicate(source)
     }
 

@@ -34,7 +34,7 @@ use bounds::{ANSWER, INITIAL_ADVERTISEMENTS};
 use broken::rule;
 pub(crate) use broken::{Broken, Violation};
 use inheritance::Inheritance;
-use link::{Goodbye, Link};
+use link::{FinalRa, Link};
 use looks::Looks;
 pub(crate) use promises::prefixes;
 use spread::Spread;
@@ -100,7 +100,7 @@ impl Oracle {
             (Some(&source), Some(prefix)) if matches && reasons.is_empty() => {
                 Note::Fit { source, prefix, carrier }
             }
-            _ => Note::Unfit { matches, alive, carrier, prefix },
+            _ => Note::NotFit { matches, alive, carrier, prefix },
         }
     }
 
@@ -152,7 +152,7 @@ impl Oracle {
     /// The delay that was drawn for an answer.
     fn note_delay(&mut self, index: IfIndex, now: Instant, due: Option<Instant>) -> Result<(), Violation> {
         let (Some(link), Some(due)) = (self.links.get(&index), due) else { return Ok(()) };
-        if matches!(link.goodbye, Goodbye::Owed { .. }) {
+        if matches!(link.final_ra, FinalRa::Owed { .. }) {
             return Ok(());
         }
         if link.schedule.has_failed() || link.murky {
@@ -257,8 +257,8 @@ impl Oracle {
             && advert.reachable_time.is_zero()
             && advert.retrans_timer.is_zero();
         rule(advert.router_lifetime == lifetime && zeros, "the fixed part is as set", || advert.to_string())?;
-        rule(is_final || in_map, "nothing but goodbyes without an entry in the map", String::new)?;
-        rule(link.may_be_in_map() || !in_map, "the entry goes before the goodbye", String::new)?;
+        rule(is_final || in_map, "nothing but final RAs without an entry in the map", String::new)?;
+        rule(link.may_be_in_map() || !in_map, "the entry goes before the final RA", String::new)?;
         let expected = (!is_final).then_some(send.index);
         rule(
             announced == expected,
@@ -280,7 +280,7 @@ impl Oracle {
             Cause::Final => tally.count("advertisement final"),
         }
         if send.cause == Cause::Final && link.advertising().is_some() {
-            tally.count("goodbye from a former source");
+            tally.count("final RA from a former source");
         }
         link.sent(send, at, parameters, tally);
         let next = fleet.schedule_of(send.index).and_then(|(_, next)| next);

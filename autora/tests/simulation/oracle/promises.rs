@@ -9,7 +9,7 @@ use autora::{
 };
 
 use super::{
-    bounds::WITHDRAWN,
+    bounds::RETIRED,
     broken::{Broken, rule},
     inheritance::whole_micros,
     looks::Looks,
@@ -21,8 +21,8 @@ const FOREVER: Instant = Instant::from_boot(Duration::from_secs(u64::MAX / 2));
 
 /// All prefixes that guests hold.
 #[derive(Debug, Default)]
-pub(super) struct Promises {
-    held: Vec<Promise>,
+pub(super) struct AdvertisedPrefixes {
+    held: Vec<AdvertisedPrefix>,
     /// The one advertised last.
     last: Option<Prefix64>,
     /// The one that a daemon, if it crashes, may have advertised once more: that which was the present one last.
@@ -40,17 +40,17 @@ pub(super) struct Promises {
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Promise {
+struct AdvertisedPrefix {
     prefix: Prefix64,
     until: Instant,
     /// Until when a daemon has to believe that guests hold it: longer, if it cannot know when its predecessor sent last.
     believed: Instant,
     /// More than eight others are newer: it may have made room, and need not come back.
     may_go: bool,
-    withdrawn: bool,
+    retired: bool,
 }
 
-impl Promises {
+impl AdvertisedPrefixes {
     /// Nothing is known of them any more.
     pub(super) fn forget(&mut self) {
         self.held.clear();
@@ -63,7 +63,7 @@ impl Promises {
 
     /// Which there are, whether a daemon may renew each, and whether it may have been forgotten to make room.
     pub(super) fn prefixes(&self) -> Vec<(Prefix64, bool, bool)> {
-        let renewable = |promise: &Promise| Some(promise.prefix) == self.renewable;
+        let renewable = |promise: &AdvertisedPrefix| Some(promise.prefix) == self.renewable;
         let mut all: Vec<_> =
             self.held.iter().map(|promise| (promise.prefix, renewable(promise), promise.may_go)).collect();
         all.sort();
@@ -91,7 +91,7 @@ impl Promises {
         self.served = None;
     }
 
-    fn last_before(&self, over: impl Fn(&Promise) -> bool) -> Option<Prefix64> {
+    fn last_before(&self, over: impl Fn(&AdvertisedPrefix) -> bool) -> Option<Prefix64> {
         let last = self.held.iter().find(|promise| Some(promise.prefix) == self.last);
         last.filter(|last| !over(last)).map(|last| last.prefix)
     }
@@ -109,7 +109,7 @@ impl Promises {
         }
     }
 
-    /// The fleet stops: what goes while the goodbye is on its way may be in it or not.
+    /// The fleet stops: what goes while the final RA is on its way may be in it or not.
     pub(super) fn leave_open(&mut self) {
         (self.went, self.stood) = (false, false);
     }
@@ -122,14 +122,14 @@ impl Promises {
         tally.add("promise ran out", before - self.held.len());
         let running = self.held.iter_mut().filter(|promise| promise.believed > now);
         let mut others: Vec<_> = running.filter(|promise| Some(promise.prefix) != current).collect();
-        let surplus = others.len().saturating_sub(WITHDRAWN);
+        let surplus = others.len().saturating_sub(RETIRED);
         let goes = if self.vague && surplus > 0 { others.len() } else { surplus };
         others.sort_by_key(|promise| promise.believed);
         others.iter_mut().take(goes).for_each(|promise| promise.may_go = true);
         // Of those that are believed in for longer than they run, the ones that in truth are older may go as well.
         others.sort_by_key(|promise| promise.until);
         others.iter_mut().take(surplus).for_each(|promise| promise.may_go = true);
-        tally.add("withdrawn prefix made room", surplus);
+        tally.add("retired prefix made room", surplus);
     }
 
     /// Holds the options of an advertisement made at `now` against what guests hold; `current` is the prefix that the
@@ -150,31 +150,31 @@ impl Promises {
             })?;
         }
         for promise in running().filter(|promise| !promise.may_go) {
-            let named = said.withdrawn.contains(&promise.prefix) || said.current == Some(promise.prefix);
+            let named = said.retired.contains(&promise.prefix) || said.current == Some(promise.prefix);
             rule(named, "what guests were promised is repeated or taken back [RFC 9096 3.5]", || {
                 format!("nothing is said of {} in {advert}: {:#?}", promise.prefix, self.held)
             })?;
         }
         let believed = || self.held.iter().filter(|promise| promise.believed > now);
         let known = |prefix: &Prefix64| believed().any(|promise| promise.prefix == *prefix);
-        let unknown = said.withdrawn.iter().find(|prefix| !known(prefix));
+        let unknown = said.retired.iter().find(|prefix| !known(prefix));
         rule(unknown.is_none(), "only a prefix with a promise that still runs is taken back", || {
             format!("{unknown:?} is none")
         })?;
         if is_final { self.check_final(&said, now) } else { Ok(()) }
     }
 
-    /// A goodbye has the options as last sent, but takes back what is no longer there.
+    /// A final RA has the options as last sent, but takes back what is no longer there.
     fn check_final(&self, said: &Said, now: Instant) -> Result<(), Broken> {
         let last = self.last_before(|last| last.until <= now);
         let believed = self.last_before(|last| last.believed <= now);
-        let rule_name = "a goodbye has the prefixes as last sent";
+        let rule_name = "a final RA has the prefixes as last sent";
         if let Some(prefix) = said.current {
             let right = [believed, self.served, self.renewable].contains(&Some(prefix));
             rule(right, rule_name, || format!("{prefix} instead of {last:?}"))?;
         }
         if self.went && believed.is_some() {
-            rule(said.current != believed, "a goodbye takes back the prefix that went", || {
+            rule(said.current != believed, "a final RA takes back the prefix that went", || {
                 format!("{believed:?} is still there")
             })?;
         }
@@ -186,8 +186,8 @@ impl Promises {
     pub(super) fn take_over(&mut self, advert: &RouterAdvert, parameters: &Parameters) {
         let Ok(said) = Said::of(advert, parameters) else { return };
         let (until, believed) = (Instant::from_boot(Duration::ZERO), FOREVER);
-        let promise = |prefix| Promise { prefix, until, believed, may_go: true, withdrawn: true };
-        self.held = said.withdrawn.into_iter().map(promise).collect();
+        let promise = |prefix| AdvertisedPrefix { prefix, until, believed, may_go: true, retired: true };
+        self.held = said.retired.into_iter().map(promise).collect();
         (self.last, self.renewable, self.vague) = (None, None, true);
     }
 
@@ -200,23 +200,23 @@ impl Promises {
         tally: &mut Tally,
     ) {
         let Ok(said) = Said::of(&send.advert, parameters) else { return };
-        for promise in self.held.iter_mut().filter(|promise| said.withdrawn.contains(&promise.prefix)) {
-            promise.withdrawn = true;
+        for promise in self.held.iter_mut().filter(|promise| said.retired.contains(&promise.prefix)) {
+            promise.retired = true;
         }
-        if !said.withdrawn.is_empty() {
-            tally.count("withdrawn prefix rode along");
+        if !said.retired.is_empty() {
+            tally.count("retired prefix rode along");
         }
-        if said.withdrawn.len() == WITHDRAWN {
-            tally.count("eight withdrawn prefixes rode along");
+        if said.retired.len() == RETIRED {
+            tally.count("eight retired prefixes rode along");
         }
         let Some(prefix) = said.current else { return };
         let until = now + parameters.valid_lifetime;
         if let Some(at) = self.held.iter().position(|promise| promise.prefix == prefix) {
             let before = self.held.remove(at);
             self.shortened += u32::from(before.believed > until);
-            tally.add("withdrawn prefix came back", usize::from(before.withdrawn));
+            tally.add("retired prefix came back", usize::from(before.retired));
         }
-        self.held.push(Promise { prefix, until, believed: until, may_go: false, withdrawn: false });
+        self.held.push(AdvertisedPrefix { prefix, until, believed: until, may_go: false, retired: false });
         (self.last, self.renewable) = (Some(prefix), Some(prefix));
         (self.stood, self.went) = (true, false);
     }
@@ -238,23 +238,23 @@ pub(super) fn check_murky(
 /// What an advertisement says of prefixes.
 pub(super) struct Said {
     pub(super) current: Option<Prefix64>,
-    pub(super) withdrawn: BTreeSet<Prefix64>,
+    pub(super) retired: BTreeSet<Prefix64>,
 }
 
 impl Said {
     fn of(advert: &RouterAdvert, parameters: &Parameters) -> Result<Self, Broken> {
-        let mut said = Self { current: None, withdrawn: BTreeSet::new() };
+        let mut said = Self { current: None, retired: BTreeSet::new() };
         for option in &advert.options {
             let good = match option {
                 NdOption::PrefixInformation(information) => said.take(information, parameters),
                 NdOption::SourceLinkLayerAddress(_) | NdOption::Mtu(_) | NdOption::Other { .. } => false,
             };
-            rule(good, "options are one current prefix, and withdrawn ones, each once, L=0 A=1", || {
+            rule(good, "options are one current prefix, and retired ones, each once, L=0 A=1", || {
                 format!("{option} in\n{advert}")
             })?;
         }
-        rule(said.withdrawn.len() <= WITHDRAWN, "at most 8 withdrawn prefixes ride along", || {
-            format!("{} do", said.withdrawn.len())
+        rule(said.retired.len() <= RETIRED, "at most 8 retired prefixes ride along", || {
+            format!("{} do", said.retired.len())
         })?;
         Ok(said)
     }
@@ -264,16 +264,16 @@ impl Said {
         let PrefixInformation { prefix, on_link, autonomous, valid, preferred } = *information;
         let lifetimes = (valid, preferred);
         let fresh = if lifetimes == (Duration::ZERO, Duration::ZERO) {
-            self.withdrawn.insert(prefix) && self.current != Some(prefix)
+            self.retired.insert(prefix) && self.current != Some(prefix)
         } else {
             let as_set = lifetimes == (parameters.valid_lifetime, parameters.preferred_lifetime);
-            as_set && self.current.replace(prefix).is_none() && !self.withdrawn.contains(&prefix)
+            as_set && self.current.replace(prefix).is_none() && !self.retired.contains(&prefix)
         };
         fresh && !on_link && autonomous
     }
 }
 
-/// The present prefix of an advertisement, and how many are withdrawn; for the trace.
+/// The present prefix of an advertisement, and how many are retired; for the trace.
 pub(crate) fn prefixes(advert: &RouterAdvert) -> (Option<Prefix64>, usize) {
     let informations = || {
         advert.options.iter().filter_map(|option| match option {
@@ -282,6 +282,6 @@ pub(crate) fn prefixes(advert: &RouterAdvert) -> (Option<Prefix64>, usize) {
         })
     };
     let current = informations().find(|information| !information.valid.is_zero());
-    let withdrawn = informations().filter(|information| information.valid.is_zero()).count();
-    (current.map(|information| information.prefix), withdrawn)
+    let retired = informations().filter(|information| information.valid.is_zero()).count();
+    (current.map(|information| information.prefix), retired)
 }

@@ -6,8 +6,8 @@ use autora::engine::{Instant, action::Cause, parameters::Parameters};
 
 use super::{
     bounds::{
-        ANSWER, FLOOR, INITIAL_ADVERTISEMENTS, INITIAL_INTERVAL, LONGEST_RETRY, PATIENT_AFTER, PATIENT_RETRY,
-        SHORTEST_RETRY,
+        ANSWER, FLOOR, INITIAL_ADVERTISEMENTS, INITIAL_INTERVAL, LONGEST_RETRY, SHORTEST_RETRY, SLOW_AFTER,
+        SLOW_RETRY,
     },
     broken::{Broken, rule},
     inheritance::whole_micros,
@@ -182,7 +182,7 @@ impl Schedule {
         let (steady, wait) = (steady + 1, retry.saturating_since(at));
         self.failure = Some(Failure { at, steady, wait });
         // The 3 s can only hold back a retry of what failed within them, which the other rules refuse.
-        let patient = steady < PATIENT_AFTER || wait >= PATIENT_RETRY;
+        let patient = steady < SLOW_AFTER || wait >= SLOW_RETRY;
         rule(
             (SHORTEST_RETRY..=LONGEST_RETRY).contains(&wait) && wait >= before && patient,
             "failed sends are retried with backoff, after 1 s to 8 s",

@@ -13,7 +13,7 @@ use autora::{
 use super::{
     Oracle, Violation,
     broken::{Broken, rule},
-    link::{Goodbye, Link, Standing},
+    link::{FinalRa, Link, Standing},
 };
 
 impl Oracle {
@@ -30,8 +30,8 @@ impl Oracle {
                 self.duty_of.insert(index, duty);
                 self.duties.insert((duty, index));
             }
-            if matches!(self.links.get(&index), Some(link) if goodbye_waits(link, now)) {
-                self.tally.count("goodbye held back by the floor");
+            if matches!(self.links.get(&index), Some(link) if final_ra_waits(link, now)) {
+                self.tally.count("final RA held back by the floor");
             }
         }
         self.check_next(fleet)
@@ -60,7 +60,7 @@ impl Oracle {
             Some(duty) => rule(
                 deadline.is_some_and(|deadline| deadline <= duty),
                 "no interface is forgotten: what has to leave is scheduled in time",
-                || format!("scheduled at {deadline:?}, due at {duty:?} at the latest; {:?}", link.goodbye),
+                || format!("scheduled at {deadline:?}, due at {duty:?} at the latest; {:?}", link.final_ra),
             ),
         }
     }
@@ -102,7 +102,7 @@ impl Oracle {
             match verdict {
                 Verdict::Serve(service) if service.carrier => counted.served += 1,
                 Verdict::Serve(_) => counted.paused += 1,
-                Verdict::Refuse(_) | Verdict::Ignore => counted.not_served += 1,
+                Verdict::NotServed(_) | Verdict::Ignore => counted.not_served += 1,
             }
             self.check_verdict(seen, verdict).map_err(|broken| broken.on(seen.index))?;
         }
@@ -125,15 +125,15 @@ impl Oracle {
         })
     }
 
-    /// At the end of a stop: nobody is served, and no goodbye is left that could have been said.
+    /// At the end of a stop: nobody is served, and no final RA is left that could have been said.
     pub(crate) fn check_stopped(&self, fleet: &Fleet, now: Instant) -> Result<(), Violation> {
         rule(self.map.is_empty(), "a stop leaves no entry", || format!("{:?}", self.map))
             .map_err(Broken::anywhere)?;
         for (index, link) in &self.links {
             let overdue = link.duty(&self.parameters).is_some_and(|duty| duty <= now);
-            let owed = matches!(link.goodbye, Goodbye::Owed { .. });
-            rule(!overdue && (!owed || fleet.owes_final_ras()), "a stop says goodbye everywhere", || {
-                format!("{:?}", link.goodbye)
+            let owed = matches!(link.final_ra, FinalRa::Owed { .. });
+            rule(!overdue && (!owed || fleet.owes_final_ras()), "a stop sends a final RA everywhere", || {
+                format!("{:?}", link.final_ra)
             })
             .map_err(|broken| broken.on(*index))?;
         }
@@ -158,14 +158,16 @@ fn is_right(link: &Link, verdict: &Verdict) -> bool {
         (Verdict::Serve(service), Standing::Served { source, prefix, carrier }) => {
             !link.full && (service.source, service.prefix, service.carrier) == (source, prefix, carrier)
         }
-        (Verdict::Refuse(reasons), Standing::Served { .. }) => link.full && *reasons == [Reason::FilterFull],
-        (Verdict::Refuse(reasons), Standing::Unfit) => {
+        (Verdict::NotServed(reasons), Standing::Served { .. }) => {
+            link.full && *reasons == [Reason::FilterFull]
+        }
+        (Verdict::NotServed(reasons), Standing::NotFit) => {
             reasons.iter().map(Reason::name).eq(link.looks.reasons.iter().copied())
         }
-        (Verdict::Ignore | Verdict::Serve(_), _) | (Verdict::Refuse(_), Standing::Stranger) => false,
+        (Verdict::Ignore | Verdict::Serve(_), _) | (Verdict::NotServed(_), Standing::Other) => false,
     }
 }
 
-fn goodbye_waits(link: &Link, now: Instant) -> bool {
-    matches!(link.goodbye, Goodbye::Owed { .. }) && link.schedule.floor().is_some_and(|floor| floor > now)
+fn final_ra_waits(link: &Link, now: Instant) -> bool {
+    matches!(link.final_ra, FinalRa::Owed { .. }) && link.schedule.floor().is_some_and(|floor| floor > now)
 }

@@ -21,7 +21,7 @@ pub(crate) use filter::{Filter, Passage};
 pub(crate) use weather::Weather;
 
 /// Every tenth link has a name that does not match: none of our business.
-const STRANGER: usize = 10;
+const OTHER: usize = 10;
 
 /// The places of all links, and what they hold now.
 pub(crate) struct World {
@@ -165,7 +165,7 @@ impl Slot {
 
 /// The name that the link of a slot has unless somebody renames it.
 fn home_name(number: u16) -> String {
-    if usize::from(number).is_multiple_of(STRANGER) { format!("eth{number}") } else { format!("vm{number}") }
+    if usize::from(number).is_multiple_of(OTHER) { format!("eth{number}") } else { format!("vm{number}") }
 }
 
 /// A link that is fit to serve.

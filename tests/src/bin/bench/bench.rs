@@ -125,7 +125,7 @@ impl Bench {
     /// Starts a daemon and waits until it has sent its first RA on every interface, or will not.
     pub(crate) fn up(&self, launch: &Launch, subject: Subject, site: &Site) -> (Running, Arrivals) {
         let mut running = launch.start(subject, site).expect("it is here, or it would not be measured");
-        let arrivals = running.first_ras(site, site.links(site.numbers()), crate::running::PATIENCE);
+        let arrivals = running.first_ras(site, site.links(site.numbers()), crate::running::TIMEOUT);
         if running.has_ended() {
             self.say(&format!("{} has ended: {}", subject.name(), running.last_words()));
         } else if !arrivals.complete() {

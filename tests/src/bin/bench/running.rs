@@ -18,9 +18,9 @@ use nix::{
 use crate::{link::Link, machine, scratch::Scratch, site::Site, subject::Subject};
 
 /// How long any daemon has for its first RA on all interfaces.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(45);
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(45);
 
-/// The process; killed when dropped, without a goodbye.
+/// The process; killed when dropped, without a final RA.
 pub(crate) struct Running {
     child: Child,
     log: tempfile::TempDir,

@@ -29,7 +29,7 @@ fn play() -> ExitCode {
     let mut screen = Screen::new();
     screen.title("autora: addresses and default routes for guests, by Router Advertisement");
     let mut stage = Stage::build();
-    let launch = Launch::new(&ARGUMENTS).as_nobody(&CAPABILITIES);
+    let launch = Launch::new(&ARGUMENTS).unprivileged(&CAPABILITIES);
     let (arrivals, (mut daemon, start)) = probe::arrivals(&stage, || {
         let start = Start::now();
         (launch.start(&stage.host), start)

@@ -10,7 +10,7 @@ use autora_tests::{Daemon, field, within};
 use crate::stage::{Member, Stage};
 
 /// How long a guest may take.
-const PATIENCE: Duration = Duration::from_secs(5);
+const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How long those are watched that must get nothing.
 const SILENCE: Duration = Duration::from_secs(1);
@@ -73,7 +73,7 @@ pub(crate) fn milliseconds(time: Option<Duration>) -> String {
 pub(crate) fn arrivals<T>(stage: &Stage, action: impl FnOnce() -> T) -> (Vec<Arrival>, T) {
     let served = stage.guests.len();
     thread::scope(|scope| {
-        let patience = |index| if index < served { PATIENCE } else { SILENCE };
+        let patience = |index| if index < served { TIMEOUT } else { SILENCE };
         let watchers: Vec<_> = stage
             .members()
             .enumerate()

@@ -19,8 +19,8 @@ const BOOT: Duration = Duration::from_secs(120);
 /// For duplicate address detection, up to 1 s before the first solicitation, and its answer: about 4 s, times emulation.
 const CONFIGURED: Duration = Duration::from_secs(60);
 
-/// The daemon has 3.2 s for its goodbyes.
-const GOODBYE: Duration = Duration::from_secs(20);
+/// The daemon has 3.2 s for its final RAs.
+const FINAL_RA: Duration = Duration::from_secs(20);
 
 const SOON: Duration = Duration::from_secs(10);
 
@@ -62,7 +62,7 @@ impl Site<'_> {
             "--min-ra-interval=1000s",
             "--max-ra-interval=1400s",
         ];
-        let mut daemon = Launch::new(&arguments).as_nobody(&CAPABILITIES).start(&self.host);
+        let mut daemon = Launch::new(&arguments).unprivileged(&CAPABILITIES).start(&self.host);
         daemon.wait_for_log(&["started"], SOON);
 
         self.screen.section("a guest boots");
@@ -154,13 +154,13 @@ impl Site<'_> {
 
     fn withdrawal(&mut self, daemon: &mut Daemon, machine: &mut Machine) -> Result<()> {
         daemon.signal(Signal::SIGTERM);
-        let code = daemon.wait_exit(GOODBYE);
+        let code = daemon.wait_exit(FINAL_RA);
         let ended = match code {
             0 => Ok(()),
             other => Err(anyhow!("autora ended with exit code {other}")),
         };
-        self.check("it has said its goodbyes", ended, |()| String::new())?;
-        let gone = machine.console.expect("route none", GOODBYE);
+        self.check("it has said its final RAs", ended, |()| String::new())?;
+        let gone = machine.console.expect("route none", FINAL_RA);
         self.check("the guest has no default route any more", gone, |_| String::new())
     }
 }

@@ -26,7 +26,7 @@ const HEADER: [&str; 11] = [
     "answers",
     "spoilt one",
     "caps left",
-    "goodbye",
+    "final RA",
     "Landlock",
     "seccomp",
     "verdict",

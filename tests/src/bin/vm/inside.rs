@@ -44,7 +44,7 @@ const ARGUMENTS: [&str; 3] =
 pub(crate) fn probe(mark: &str, capabilities: &[String]) -> ExitCode {
     let host = Namespace::host();
     let names: Vec<&str> = capabilities.iter().map(String::as_str).collect();
-    let daemon = Launch::new(&ARGUMENTS).as_nobody(&names).start(&host);
+    let daemon = Launch::new(&ARGUMENTS).unprivileged(&names).start(&host);
     let started = daemon.wait_for_log(&["started"], SOON);
     let filter = field(&started, "filter").expect("it says which filter it has");
     println!("@@ {mark} {filter}");
@@ -58,7 +58,7 @@ pub(crate) fn scene() -> ExitCode {
     let link = Veth::new((&host, "vm1"), (&guest, "eth0"));
     link.host.add_address("2001:db8::1/64");
     let (mut capture, sender) = (Capture::on(&link.guest), Sender::on(&link.guest));
-    let mut daemon = Launch::new(&ARGUMENTS).as_nobody(&CAPABILITIES).start(&host);
+    let mut daemon = Launch::new(&ARGUMENTS).unprivileged(&CAPABILITIES).start(&host);
     capture.expect_advert(SOON);
     println!("@@ served yes");
     tell_warnings("scene", &daemon);

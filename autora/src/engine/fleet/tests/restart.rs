@@ -13,7 +13,7 @@ use crate::{
 enum End {
     /// SIGHUP, or SIGTERM with `--on-exit keep`.
     Silent,
-    /// SIGTERM: every goodbye was said.
+    /// SIGTERM: every final RA was said.
     Withdrawn,
     /// SIGKILL.
     Killed,
@@ -49,7 +49,7 @@ fn other_prefix(interface: &mut Interface) {
     interface.addresses[0].address = "2001:db8:99::1".parse().unwrap();
 }
 
-fn withdrawn(advert: &RouterAdvert) -> Vec<String> {
+fn retired(advert: &RouterAdvert) -> Vec<String> {
     let prefixes = advert.options.iter().filter_map(|option| match option {
         NdOption::PrefixInformation(information) => Some(information),
         NdOption::SourceLinkLayerAddress(_) | NdOption::Mtu(_) | NdOption::Other { .. } => None,
@@ -65,7 +65,7 @@ const NEW: &[&str] = &["tap1 serving", "+1", "RA 1"];
 #[test]
 fn after_a_clean_end_the_three_seconds_go_on_exactly() {
     for end in [End::Silent, End::Withdrawn] {
-        // A goodbye, where there is one, counts like any other.
+        // A final RA, where there is one, counts like any other.
         let mut second = tap1_restarted(secs(1), end, Duration::from_millis(100));
         let due = second.last_sent[&index(1)] + MIN_DELAY_BETWEEN_RAS;
         second.see(tap(1));
@@ -112,7 +112,7 @@ fn a_clean_end_right_after_a_crash_is_not_taken_for_one() {
 }
 
 #[test]
-fn a_name_that_changes_during_a_stop_is_news() {
+fn a_name_that_changes_during_a_stop_is_an_unsaved_change() {
     let mut bench = Bench::new();
     bench.see(tap(1));
     bench.fleet.stop();
@@ -153,7 +153,7 @@ fn what_a_daemon_that_stops_has_not_seen_yet_is_left_to_the_next() {
 }
 
 #[test]
-fn without_a_memory_they_leave_at_once() {
+fn without_saved_state_first_ras_leave_at_once() {
     let mut bench = Bench::new();
     bench.see(tap(1));
     assert_eq!(bench.take_events(), NEW);
@@ -166,25 +166,25 @@ fn a_prefix_that_changed_meanwhile_is_deprecated() {
         second.see(changed(1, other_prefix));
         second.run_for(secs(3));
         let advert = second.last_advert.take().unwrap();
-        assert_eq!(withdrawn(&advert), ["2001:db8:1::/64"], "{end:?}");
+        assert_eq!(retired(&advert), ["2001:db8:1::/64"], "{end:?}");
 
         let mut second = tap1_restarted(secs(10), end, secs(10));
         second.see(tap(1));
         second.run_for(secs(3));
         let advert = second.last_advert.take().unwrap();
-        assert!(withdrawn(&advert).is_empty(), "the control: {end:?}");
+        assert!(retired(&advert).is_empty(), "the control: {end:?}");
     }
 }
 
 #[test]
-fn a_promise_runs_on_through_a_restart() {
+fn a_valid_lifetime_runs_on_through_a_restart() {
     let until = |end| {
         let mut second = tap1_restarted(secs(10), end, secs(600));
         second.see(changed(1, other_prefix));
         let start = second.now;
         let rides_along = |second: &mut Bench| {
             second.run_for(secs(60));
-            second.last_advert.as_ref().is_none_or(|advert| !withdrawn(advert).is_empty())
+            second.last_advert.as_ref().is_none_or(|advert| !retired(advert).is_empty())
         };
         while rides_along(&mut second) {}
         second.now.saturating_since(start)
@@ -196,7 +196,7 @@ fn a_promise_runs_on_through_a_restart() {
 }
 
 #[test]
-fn what_was_withdrawn_before_stays_withdrawn() {
+fn what_was_retired_before_stays_retired() {
     let mut first = Bench::new();
     first.see(tap(1));
     first.run_for(secs(10));
@@ -204,7 +204,7 @@ fn what_was_withdrawn_before_stays_withdrawn() {
     first.run_for(secs(10));
     let mut second = restarted(first, End::Silent, secs(5));
     second.see(changed(1, other_prefix));
-    assert_eq!(withdrawn(second.last_advert.as_ref().unwrap()), ["2001:db8:1::/64"]);
+    assert_eq!(retired(second.last_advert.as_ref().unwrap()), ["2001:db8:1::/64"]);
 }
 
 #[test]
@@ -238,7 +238,7 @@ fn a_router_that_is_none_any_more_says_so() {
 }
 
 #[test]
-fn one_that_matches_no_longer_hears_a_goodbye() {
+fn an_interface_that_matches_no_longer_gets_a_final_ra() {
     let mut second = tap1_restarted(secs(10), End::Silent, secs(10));
     second.fleet.policy.pattern = Regex::new("^vm[0-9]+$").unwrap();
     second.see_all([tap(1), tap(2)]);
@@ -268,13 +268,13 @@ fn a_crash_before_anything_was_seen_loses_nothing() {
     let mut third = restarted(second, End::Killed, secs(10));
     third.see(changed(1, other_prefix));
     third.run_for(secs(3));
-    assert_eq!(withdrawn(third.last_advert.as_ref().unwrap()), ["2001:db8:1::/64"]);
+    assert_eq!(retired(third.last_advert.as_ref().unwrap()), ["2001:db8:1::/64"]);
 }
 
 type Act<'a> = &'a dyn Fn(&mut Bench);
 
 #[test]
-fn only_what_a_successor_must_know_is_news() {
+fn only_what_the_next_process_must_know_is_an_unsaved_change() {
     let source_99 = |interface: &mut Interface| interface.addresses[1].address = "fe80::99".parse().unwrap();
     let mut bench = Bench::new();
     let steps: &[(&str, Act<'_>, &[u32])] = &[
@@ -310,7 +310,7 @@ fn only_what_a_successor_must_know_is_news() {
 }
 
 #[test]
-fn what_is_taken_over_as_it_was_is_no_news() {
+fn what_is_restored_unchanged_is_no_unsaved_change() {
     let second = |gap, seen: Vec<Interface>| {
         let mut first = Bench::new();
         first.see_all([tap(1), tap(2), tap(3)]);
@@ -328,7 +328,7 @@ fn what_is_taken_over_as_it_was_is_no_news() {
 }
 
 #[test]
-fn a_promise_that_became_shorter_is_news() {
+fn a_lifetime_that_became_shorter_is_an_unsaved_change() {
     for (lifetime, expected) in [(secs(600), vec![index(1)]), (secs(86_400), vec![])] {
         let mut second = tap1_restarted(secs(10), End::Silent, secs(10));
         second.fleet.parameters.valid_lifetime = lifetime;
@@ -341,7 +341,7 @@ fn a_promise_that_became_shorter_is_news() {
 }
 
 #[test]
-fn the_news_bring_a_memory_up_to_date() {
+fn the_unsaved_changes_bring_a_saved_state_up_to_date() {
     let mut bench = Bench::new();
     let mut kept = BTreeMap::new();
     let steps: [Act<'_>; 6] = [
@@ -369,7 +369,7 @@ fn the_news_bring_a_memory_up_to_date() {
 }
 
 #[test]
-fn a_memory_of_the_future_silences_nobody() {
+fn a_saved_state_of_the_future_silences_no_interface() {
     let mut second = Bench::new();
     let later = second.now + secs(10_000);
     let advertised = Advertised {
@@ -404,7 +404,7 @@ fn the_source_in_use_stays_the_one() {
         let mut second = restarted(first, end, secs(10));
         second.see(changed(1, lower_source));
         second.run_for(secs(3));
-        assert_eq!(second.take_events(), NEW, "no goodbye from it: {end:?}");
+        assert_eq!(second.take_events(), NEW, "no final RA from it: {end:?}");
     }
     // The control: where guests know of none, the lowest is taken.
     let mut second = Bench::new();
@@ -416,28 +416,28 @@ fn the_source_in_use_stays_the_one() {
 }
 
 #[test]
-fn a_goodbye_brings_no_prefix_back() {
+fn a_final_ra_brings_no_prefix_back() {
     let options = |gap: Duration, change: &dyn Fn(&mut Interface), pattern: &str| {
         let mut second = tap1_restarted(secs(10), End::Silent, gap);
         second.fleet.policy.pattern = Regex::new(pattern).unwrap();
         second.see_all([changed(1, change)]);
         assert_eq!(second.take_events().last().unwrap(), "final 1");
         let advert = second.last_advert.take().unwrap();
-        (advert.options.len(), withdrawn(&advert).len())
+        (advert.options.len(), retired(&advert).len())
     };
     let no_prefix = |i: &mut Interface| _ = i.addresses.remove(0);
-    let other_and_unfit = |i: &mut Interface| {
+    let others_that_are_not_fit = |i: &mut Interface| {
         other_prefix(i);
         forwarding_off(i);
     };
     assert_eq!(options(secs(10), &no_prefix, "^vm$"), (1, 1), "neither pattern nor prefix");
-    assert_eq!(options(secs(10), &other_and_unfit, "^tap1$"), (1, 1), "another prefix");
+    assert_eq!(options(secs(10), &others_that_are_not_fit, "^tap1$"), (1, 1), "another prefix");
     assert_eq!(options(secs(90_000), &forwarding_off, "^tap1$"), (0, 0), "it had run out");
     assert_eq!(options(secs(10), &forwarding_off, "^tap1$"), (1, 0), "the control");
 }
 
 #[test]
-fn what_a_link_that_goes_down_takes_along_is_news() {
+fn what_is_lost_with_a_link_that_goes_down_is_an_unsaved_change() {
     let mut bench = Bench::new();
     bench.see(tap(1));
     bench.run_for(secs(10));

@@ -75,7 +75,7 @@ fn whole_address(family: i32, scope: u8) -> Vec<u8> {
 }
 
 #[test]
-fn every_kind_of_message_is_about_somebody() {
+fn every_kind_of_message_names_an_interface() {
     const AF_BRIDGE: i32 = 7;
     const AF_INET: i32 = 2;
     let of = |index: i32| (NETCONFA_IFINDEX, index);

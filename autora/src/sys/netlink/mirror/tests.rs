@@ -295,7 +295,7 @@ fn an_answer_does_not_stand_against_what_was_announced_meanwhile() {
 }
 
 #[test]
-fn nobody_there_is_an_answer() {
+fn no_such_interface_is_an_answer() {
     let mut scene = Scene::new();
     scene.hear(&[settings_untold(7)]);
     scene.0.ask();
@@ -477,7 +477,7 @@ fn any_message() -> impl Strategy<Value = Vec<u8>> {
 proptest! {
     /// However messages are split into batches, whoever takes the changes in knows what the mirror knows.
     #[test]
-    fn whoever_follows_the_changes_knows_the_same(
+    fn changes_applied_to_an_empty_picture_give_the_same_one(
         messages in prop::collection::vec(any_message(), 0..40),
         batch in 1_usize..8,
     ) {

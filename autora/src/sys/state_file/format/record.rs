@@ -22,7 +22,7 @@ pub(super) struct InterfaceFormat {
     #[serde(skip_serializing_if = "Option::is_none")]
     prefix: Option<PrefixFormat>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    withdrawn: Vec<PrefixFormat>,
+    retired: Vec<PrefixFormat>,
     #[serde(skip_serializing_if = "Option::is_none")]
     last_sent_us: Option<u64>,
 }
@@ -41,7 +41,7 @@ impl From<&SavedInterface> for InterfaceFormat {
             name: name.clone(),
             source: advertised.router.map(LinkLocal::get),
             prefix: advertised.prefix.as_ref().map(PrefixFormat::from),
-            withdrawn: advertised.retired.iter().map(PrefixFormat::from).collect(),
+            retired: advertised.retired.iter().map(PrefixFormat::from).collect(),
             last_sent_us: advertised.last_sent.map(micros),
         }
     }
@@ -51,7 +51,7 @@ impl TryFrom<InterfaceFormat> for SavedInterface {
     type Error = DecodeError;
 
     fn try_from(format: InterfaceFormat) -> Result<Self, DecodeError> {
-        let InterfaceFormat { ifindex, name, source, prefix, withdrawn, last_sent_us } = format;
+        let InterfaceFormat { ifindex, name, source, prefix, retired, last_sent_us } = format;
         let link_local =
             |source: Ipv6Addr| LinkLocal::new(source).ok_or_else(|| invalid("source", source.to_string()));
         Ok(Self {
@@ -60,7 +60,7 @@ impl TryFrom<InterfaceFormat> for SavedInterface {
             advertised: Advertised {
                 router: source.map(link_local).transpose()?,
                 prefix: prefix.map(AdvertisedPrefix::try_from).transpose()?,
-                retired: withdrawn.into_iter().map(AdvertisedPrefix::try_from).collect::<Result<_, _>>()?,
+                retired: retired.into_iter().map(AdvertisedPrefix::try_from).collect::<Result<_, _>>()?,
                 last_sent: last_sent_us.map(instant),
             },
         })

@@ -11,7 +11,7 @@ use crate::{
 
 /// Two interfaces, and then something new of tap7, an interface that came, and one that went.
 const UNCLEAN: &str = r#"{"version":2,"boot_id":"00ff","end":"unclean","valid_lifetime_s":600,"interfaces":2}
-{"known":{"ifindex":7,"name":"tap7","source":"fe80::7","prefix":{"network":"2001:db8:7::","valid_until_us":86400000001},"withdrawn":[{"network":"2001:db8:6::","valid_until_us":3600000000}],"last_sent_us":1500001}}
+{"known":{"ifindex":7,"name":"tap7","source":"fe80::7","prefix":{"network":"2001:db8:7::","valid_until_us":86400000001},"retired":[{"network":"2001:db8:6::","valid_until_us":3600000000}],"last_sent_us":1500001}}
 {"known":{"ifindex":8,"name":"tap8"}}
 {"known":{"ifindex":7,"name":"tap7","source":"fe80::99"}}
 {"known":{"ifindex":9,"name":"tap9"}}
@@ -145,7 +145,7 @@ fn every_part_of_a_clean_file_is_a_damaged_file() {
     }
 }
 
-fn any_promise() -> impl Strategy<Value = AdvertisedPrefix> {
+fn any_advertised_prefix() -> impl Strategy<Value = AdvertisedPrefix> {
     (any::<u64>(), any::<u32>()).prop_map(|(network, seconds)| AdvertisedPrefix {
         prefix: Prefix64::containing((u128::from(network) << 64).into()),
         valid_until: Instant::from_boot(Duration::from_secs(seconds.into())),
@@ -153,12 +153,12 @@ fn any_promise() -> impl Strategy<Value = AdvertisedPrefix> {
 }
 
 prop_compose! {
-    fn any_remembered()(
+    fn any_saved_interface()(
         index in 1..=u32::MAX,
         name in ".{0,15}",
         source in prop::option::of(any::<u64>()),
-        prefix in prop::option::of(any_promise()),
-        retired in prop::collection::vec(any_promise(), 0..9),
+        prefix in prop::option::of(any_advertised_prefix()),
+        retired in prop::collection::vec(any_advertised_prefix(), 0..9),
         last_sent in prop::option::of(any::<u32>()),
     ) -> SavedInterface {
         let link_local = |low: u64| LinkLocal::new(((0xfe80_u128 << 112) | u128::from(low)).into()).unwrap();
@@ -176,7 +176,7 @@ prop_compose! {
 }
 
 fn any_interfaces() -> impl Strategy<Value = Vec<SavedInterface>> {
-    let interfaces = prop::collection::btree_map(1..=9_u32, any_remembered(), 0..5);
+    let interfaces = prop::collection::btree_map(1..=9_u32, any_saved_interface(), 0..5);
     interfaces.prop_map(|known| known.into_iter().map(|(index, known)| at(index, known)).collect())
 }
 
@@ -185,7 +185,7 @@ fn at(index: u32, known: SavedInterface) -> SavedInterface {
 }
 
 fn any_update() -> impl Strategy<Value = SavedUpdate> {
-    (1..=9_u32, prop::option::of(any_remembered())).prop_map(|(index, known)| match known {
+    (1..=9_u32, prop::option::of(any_saved_interface())).prop_map(|(index, known)| match known {
         Some(known) => SavedUpdate::Known(at(index, known)),
         None => SavedUpdate::Gone(IfIndex::new(index).unwrap()),
     })

@@ -12,7 +12,7 @@ use crate::{
 const SIZE: u32 = 1_000;
 
 /// From when the last interface was made.
-const PATIENCE: Duration = Duration::from_secs(25);
+const TIMEOUT: Duration = Duration::from_secs(25);
 
 const LAST: Metric =
     Metric { label: "half made anew: last served after", unit: "ms", targets: &[(0, 50_000)] };
@@ -33,7 +33,7 @@ pub(crate) fn churn(bench: &mut Bench) {
             site.plug(&links);
             site.finish(&links);
             let made = machine::now();
-            let arrivals = running.first_ras(site, links, PATIENCE);
+            let arrivals = running.first_ras(site, links, TIMEOUT);
             let sample = match running.cpu() {
                 None => Sample::Not("exits".to_owned()),
                 Some(_) if !arrivals.complete() => Sample::Not(arrivals.shortfall()),

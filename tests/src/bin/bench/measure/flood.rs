@@ -26,7 +26,7 @@ const SIZE: u32 = 10;
 const TIME: Duration = Duration::from_secs(10);
 
 /// A host asks again after this time, so by then its answer has come or has not (RTR_SOLICITATION_INTERVAL).
-const PATIENCE: Duration = Duration::from_secs(4);
+const TIMEOUT: Duration = Duration::from_secs(4);
 
 /// As long as the 3 s between two RAs and the random delay, so that the first answers are free to leave.
 const SETTLE: Duration = Duration::from_millis(3600);
@@ -109,11 +109,11 @@ fn storm(bench: &Bench, site: &Site, subject: Subject, solicit: &Solicit, rate: 
 fn ask(site: &Site, sender: &Sender) -> (Vec<Ra>, Vec<(Link, u64)>) {
     let neighbours = site.links(2..=site.size().min(NEIGHBOURS + 1));
     let begun = Instant::now();
-    let step = PATIENCE / u32::try_from(neighbours.len()).expect("few").max(1);
+    let step = TIMEOUT / u32::try_from(neighbours.len()).expect("few").max(1);
     let (mut ras, mut asked) = (Vec::new(), Vec::new());
     for turn in 0..2 {
         for (place, link) in (0..).zip(&neighbours) {
-            let due = PATIENCE * turn + step * place / 2;
+            let due = TIMEOUT * turn + step * place / 2;
             ras.extend(site.ears.during(due.saturating_sub(begun.elapsed())));
             asked.push((*link, machine::now()));
             sender.send(*link, &link.solicit().frame());
@@ -136,7 +136,7 @@ impl Storm {
 
     /// In percent of all that were sent.
     fn unanswered(&self) -> f64 {
-        let patience = u64::try_from(PATIENCE.as_nanos()).expect("seconds");
+        let patience = u64::try_from(TIMEOUT.as_nanos()).expect("seconds");
         let answered = |(link, at): &&(Link, u64)| {
             self.ras.iter().any(|ra| ra.link == *link && ra.at >= *at && ra.at - at <= patience)
         };

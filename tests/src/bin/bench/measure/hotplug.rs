@@ -29,7 +29,7 @@ use crate::{
 
 const SIZE: u32 = 10;
 const LINKS: u32 = 20;
-const PATIENCE: Duration = Duration::from_secs(5);
+const TIMEOUT: Duration = Duration::from_secs(5);
 
 const FROM_IP: Metric =
     Metric { label: "start of `ip` to first RA, median of 20", unit: "ms", targets: &[(0, 4_000)] };
@@ -64,7 +64,7 @@ fn plug_one_by_one(bench: &Bench, site: &Site, subject: Subject) -> Result<(Vec<
     for link in &links {
         let begun = machine::now();
         site.finish(&[*link]);
-        let arrivals = running.first_ras(site, [*link], PATIENCE);
+        let arrivals = running.first_ras(site, [*link], TIMEOUT);
         if arrivals.complete() {
             times.0.push(since(begun, arrivals.last()));
             times.1.push(since(events.deciding(*link), arrivals.last()));
@@ -122,7 +122,7 @@ impl Events {
     /// When the link had become fit.
     fn deciding(&self, link: Link) -> u64 {
         let read = || self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&link.index()).copied();
-        let seen = autora_tests::eventually(PATIENCE, "the kernel's announcements", || {
+        let seen = autora_tests::eventually(TIMEOUT, "the kernel's announcements", || {
             let seen = read()?;
             Some([seen.carrier?, seen.link_local?, seen.global?])
         });

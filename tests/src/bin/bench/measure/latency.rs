@@ -41,7 +41,7 @@ const TIME: Duration = Duration::from_secs(9);
 const LAST_ANSWER: Duration = Duration::from_millis(1500);
 
 /// For new ones to be served, once all of them are there: on its core the flood leaves the kernel little time for them.
-const PATIENCE: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// How many ask, each once.
 const QUIET: u32 = 400;
@@ -157,7 +157,7 @@ fn trouble(site: &Site, others: &[Link]) -> (Vec<Ra>, Vec<(Link, u64)>) {
         let mut missing: HashSet<Link> =
             others.iter().copied().filter(|link| !heard.contains(link)).collect();
         if !missing.is_empty() {
-            site.ears.until(PATIENCE, |ra| {
+            site.ears.until(TIMEOUT, |ra| {
                 ras.push(ra);
                 missing.remove(&ra.link);
                 missing.is_empty()

@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// Final RAs obey the 3 s between two RAs; some time on top for a busy machine.
-const PATIENCE: Duration = Duration::from_millis(3_000 + 500);
+const TIMEOUT: Duration = Duration::from_millis(3_000 + 500);
 
 /// No two RAs on a link closer than that [RFC 4861 6.2.6]; the clocks of two packets differ by less than a millisecond.
 const MIN_DELAY: Duration = Duration::from_millis(3_000 - 1);
@@ -28,7 +28,7 @@ pub(crate) fn withdrawal(screen: &mut Screen, stage: &mut Stage, daemon: &mut Da
     let finals: Vec<(String, Option<Advert>)> = stage
         .served()
         .map(|(name, watch)| {
-            let left = PATIENCE.saturating_sub(stop.instant.elapsed());
+            let left = TIMEOUT.saturating_sub(stop.instant.elapsed());
             (name.to_owned(), watch.advert_after(stop.time, left, Advert::is_final))
         })
         .collect();
@@ -44,7 +44,7 @@ pub(crate) fn withdrawal(screen: &mut Screen, stage: &mut Stage, daemon: &mut Da
         "a final RA, Router Lifetime 0, on every served interface",
     );
     screen.check(gone.iter().all(Option::is_some), "every guest's kernel has dropped its default route");
-    let code = within(PATIENCE, || (!daemon.is_running()).then_some(()))
+    let code = within(TIMEOUT, || (!daemon.is_running()).then_some(()))
         .map(|()| daemon.wait_exit(Duration::from_secs(1)));
     screen.check(code == Some(0), "the daemon has exited with code 0");
     let spaced = stage.served().all(|(_, watch)| {
@@ -57,7 +57,7 @@ pub(crate) fn withdrawal(screen: &mut Screen, stage: &mut Stage, daemon: &mut Da
 fn routes_gone(stage: &Stage) -> Vec<Option<Instant>> {
     thread::scope(|scope| {
         let watchers: Vec<_> =
-            stage.guests.iter().map(|member| scope.spawn(|| probe::route_gone(member, PATIENCE))).collect();
+            stage.guests.iter().map(|member| scope.spawn(|| probe::route_gone(member, TIMEOUT))).collect();
         watchers.into_iter().map(|watcher| watcher.join().expect("watching does not fail")).collect()
     })
 }
