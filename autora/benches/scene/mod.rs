@@ -5,10 +5,10 @@ use std::{hint::black_box, time::Duration};
 use autora::{
     addr::IfIndex,
     engine::{
-        Fleet, Instant,
+        BootInstant, Fleet,
         action::Action,
         eligibility::Policy,
-        interface::{Address, AddressFlags, Interface, Ipv6Settings, LinkFlags, Scope},
+        interface::{Address, AddressFlags, AddressScope, Interface, Ipv6Settings, LinkFlags},
         parameters::Parameters,
     },
     wire::RouterAdvert,
@@ -17,7 +17,7 @@ use rand::{SeedableRng, rngs::StdRng};
 use regex::Regex;
 
 /// When everything begins.
-pub(crate) const START: Instant = Instant::from_boot(Duration::from_secs(1_000));
+pub(crate) const START: BootInstant = BootInstant::from_boot(Duration::from_secs(1_000));
 
 /// Past the 3 s between two RAs, and the longest delay.
 const LATER: Duration = Duration::from_secs(4);
@@ -26,7 +26,7 @@ const LATER: Duration = Duration::from_secs(4);
 pub(crate) struct Scene {
     pub(crate) fleet: Fleet,
     rng: StdRng,
-    now: Instant,
+    now: BootInstant,
     size: u32,
     /// Who asked last.
     asking: u32,
@@ -116,8 +116,8 @@ pub(crate) fn interface(number: u32) -> Interface {
         link_address: None,
         tun: true,
         addresses: vec![
-            address(format!("2001:db8:{number:x}::1"), Scope::Global),
-            address(format!("fe80::{number:x}"), Scope::Link),
+            address(format!("2001:db8:{number:x}::1"), AddressScope::Global),
+            address(format!("fe80::{number:x}"), AddressScope::Link),
         ],
     }
 }

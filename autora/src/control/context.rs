@@ -7,7 +7,7 @@ use tokio::sync::{Semaphore, watch};
 
 use super::{events::Events, limits::MAX_CLIENTS, model::Filter, query::QueryClient};
 use crate::{
-    engine::{Instant, parameters::Parameters},
+    engine::{BootInstant, parameters::Parameters},
     settings::SendPath,
     sys::process_stats::ProcessStats,
 };
@@ -16,7 +16,7 @@ use crate::{
 #[derive(Debug)]
 pub struct DaemonInfo {
     /// When it started.
-    pub started: Instant,
+    pub started: BootInstant,
     /// Which names match.
     pub pattern: Regex,
     /// How often it advertises.

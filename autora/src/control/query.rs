@@ -13,7 +13,7 @@ use super::limits::{PAGE, QUERIES, QUERY_LIMIT};
 use crate::{
     addr::IfIndex,
     engine::{
-        Instant,
+        BootInstant,
         counts::RaCounts,
         fleet::{InterfaceRow, ServiceState},
     },
@@ -81,7 +81,7 @@ impl Row {
     /// Whether it is served and guests have heard nothing for longer than `max_interval`, the longest time between two
     /// advertisements.
     #[must_use]
-    pub fn is_overdue(&self, max_interval: Duration, now: Instant) -> bool {
+    pub fn is_overdue(&self, max_interval: Duration, now: BootInstant) -> bool {
         let InterfaceRow { state, last, failures, .. } = self.interface;
         let is_late = |last| now.saturating_since(last) > max_interval + OVERDUE_SLACK;
         state == ServiceState::Serving && last.map_or(failures > 0, is_late)

@@ -15,7 +15,7 @@ use super::{
 use crate::{
     addr::LinkLocal,
     engine::{
-        Instant,
+        BootInstant,
         action::StateChange,
         counts::RaCounts,
         eligibility::{self, MapFailure},
@@ -27,8 +27,8 @@ use crate::{
 const OTHER_ROUTER_TIMEOUT: Duration = Duration::from_secs(1_800);
 
 /// Returns an interface as it stands at `now`.
-pub(super) fn interface(row: &Row, max_interval: Duration, now: Instant) -> Interface {
-    let in_s = |instant: Instant| seconds(instant.saturating_since(now));
+pub(super) fn interface(row: &Row, max_interval: Duration, now: BootInstant) -> Interface {
+    let in_s = |instant: BootInstant| seconds(instant.saturating_since(now));
     let ago_s = |instant| seconds(now.saturating_since(instant));
     let Row { interface: one, send_error, packets } = row;
     let source = one.service.map(|service| service.source);
@@ -78,7 +78,7 @@ impl From<RaCounts> for Adverts {
 }
 
 /// Whether another router counts as present.
-pub(super) fn is_present(router: &HeardRouter, now: Instant) -> bool {
+pub(super) fn is_present(router: &HeardRouter, now: BootInstant) -> bool {
     now.saturating_since(router.seen) <= router.router_lifetime.max(OTHER_ROUTER_TIMEOUT)
 }
 

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     addr::IfIndex,
-    engine::Instant,
+    engine::BootInstant,
     sys::filter::{Counters, InterfaceStats},
 };
 
@@ -43,7 +43,7 @@ async fn watch(context: Arc<ControlContext>) {
 #[derive(Debug, Default)]
 struct Watcher {
     totals: Option<Counters>,
-    interfaces: HashMap<IfIndex, (Counters, Option<Instant>)>,
+    interfaces: HashMap<IfIndex, (Counters, Option<BootInstant>)>,
 }
 
 impl Watcher {
@@ -78,7 +78,7 @@ fn tell(
     context: &ControlContext,
     row: &Row,
     packets: &InterfaceStats,
-    before: Option<&(Counters, Option<Instant>)>,
+    before: Option<&(Counters, Option<BootInstant>)>,
 ) {
     let interface = Some(InterfaceRef { index: row.interface.index, name: &row.interface.name });
     let publish = |kind| context.events.publish(&Event { interface, kind });

@@ -8,7 +8,7 @@ use super::start_error::StartError;
 use crate::{
     addr::IfIndex,
     config::Config,
-    engine::{Instant, action::Transmission},
+    engine::{BootInstant, action::Transmission},
     error,
     sys::{
         filter::{Counters, Filter},
@@ -125,7 +125,11 @@ impl Kernel {
     }
 
     /// Takes at most `budget` datagrams from the socket and hands out the solicitations among them.
-    pub(super) fn receive(&mut self, budget: usize, now: Instant) -> impl Iterator<Item = Solicitation> + '_ {
+    pub(super) fn receive(
+        &mut self,
+        budget: usize,
+        now: BootInstant,
+    ) -> impl Iterator<Item = Solicitation> + '_ {
         self.receiver.receive(now, budget, &mut self.solicitations);
         self.solicitations.drain(..)
     }

@@ -20,7 +20,7 @@ use crate::{
         query::Query,
     },
     engine::{
-        Fleet, Instant,
+        BootInstant, Fleet,
         action::{Action, Report, Transmission},
         rfc4861::MIN_DELAY_BETWEEN_RAS,
     },
@@ -56,7 +56,7 @@ pub(super) struct EventLoop {
     pub(super) state_saver: StateSaver,
     pub(super) notifier: ServiceNotifier,
     pub(super) heartbeat_interval: Option<Duration>,
-    pub(super) next_heartbeat: Option<Instant>,
+    pub(super) next_heartbeat: Option<BootInstant>,
     /// A stop sends final RAs.
     pub(super) withdraws: bool,
     pub(super) run_state: RunState,
@@ -70,7 +70,7 @@ pub(super) enum RunState {
     /// Final RAs are on their way; what has not left by then stays.
     Stopping {
         /// The end at the latest.
-        until: Instant,
+        until: BootInstant,
     },
     /// This turn is the last.
     Done,
@@ -130,7 +130,7 @@ impl EventLoop {
         }
     }
 
-    fn next_deadline(&self) -> Instant {
+    fn next_deadline(&self) -> BootInstant {
         let stop = match self.run_state {
             RunState::Stopping { until } => Some(until),
             RunState::Running | RunState::Done => None,
@@ -144,7 +144,7 @@ impl EventLoop {
         ]
         .into_iter()
         .flatten()
-        .fold(self.links.deadline(), Instant::min)
+        .fold(self.links.deadline(), BootInstant::min)
     }
 
     /// Does what is due by the clock, in every turn: no source can keep it waiting.
@@ -184,12 +184,12 @@ impl EventLoop {
     }
 
     /// Begins a resync, beside which the loop goes on.
-    fn resync(&mut self, now: Instant) {
+    fn resync(&mut self, now: BootInstant) {
         self.observer.look_around(&self.backend, &self.fleet, now);
         self.links.resync(now);
     }
 
-    fn on_resynced(&mut self, complete: bool, now: Instant) {
+    fn on_resynced(&mut self, complete: bool, now: BootInstant) {
         self.links.resynced(complete, now);
         if complete {
             self.fleet.all_seen(now);
@@ -324,7 +324,7 @@ impl EventLoop {
         );
     }
 
-    fn heartbeat(&mut self, now: Instant) {
+    fn heartbeat(&mut self, now: BootInstant) {
         let (netlink, dropped) = (self.links.netlink.counts(), self.notifier.dropped());
         self.observer.heartbeat(&self.backend, &self.fleet, netlink, dropped, now);
     }

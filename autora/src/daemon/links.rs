@@ -6,7 +6,7 @@ use tracing::{debug, warn};
 
 use crate::{
     config::Config,
-    engine::{Instant, interface::Host},
+    engine::{BootInstant, interface::Host},
     settings::SendPath,
     sys::netlink::{self, Change, Netlink, QueryError},
 };
@@ -18,7 +18,7 @@ const RETRY_RESYNC: Duration = Duration::from_secs(1);
 pub(super) struct Links {
     pub(super) netlink: Netlink,
     resync_interval: Duration,
-    next_resync: Instant,
+    next_resync: BootInstant,
     /// `conf.all.forwarding`.
     host_forwarding: bool,
     /// `--send raw` needs a neighbour entry for each interface.
@@ -26,7 +26,7 @@ pub(super) struct Links {
 }
 
 impl Links {
-    pub(super) fn new(netlink: Netlink, config: &Config, now: Instant) -> Self {
+    pub(super) fn new(netlink: Netlink, config: &Config, now: BootInstant) -> Self {
         Self {
             netlink,
             resync_interval: config.resync_interval,
@@ -37,20 +37,20 @@ impl Links {
     }
 
     /// Returns when [`Self::is_due`] or [`Self::resync_is_due`] says so next.
-    pub(super) fn deadline(&self) -> Instant {
+    pub(super) fn deadline(&self) -> BootInstant {
         self.netlink.deadline().map_or(self.next_resync, |at| at.min(self.next_resync))
     }
 
-    pub(super) fn is_due(&self, now: Instant) -> bool {
+    pub(super) fn is_due(&self, now: BootInstant) -> bool {
         self.netlink.deadline().is_some_and(|at| at <= now)
     }
 
-    pub(super) fn resync_is_due(&self, now: Instant) -> bool {
+    pub(super) fn resync_is_due(&self, now: BootInstant) -> bool {
         self.next_resync <= now
     }
 
     /// Takes in at most `budget` datagrams of announcements, or a piece of what was asked.
-    pub(super) fn work(&mut self, budget: usize, now: Instant) {
+    pub(super) fn work(&mut self, budget: usize, now: BootInstant) {
         if let Err(error) = self.netlink.work(budget, now) {
             self.failed(&error, now);
         }
@@ -70,7 +70,7 @@ impl Links {
     }
 
     /// Begins a resync.
-    pub(super) fn resync(&mut self, now: Instant) {
+    pub(super) fn resync(&mut self, now: BootInstant) {
         self.next_resync = now + self.resync_interval;
         if let Err(error) = self.netlink.survey() {
             self.failed(&error, now);
@@ -79,7 +79,7 @@ impl Links {
 
     /// A resync has ended. In one that is not complete, links came and went, and one that it left out may never have been
     /// seen: another follows soon.
-    pub(super) fn resynced(&mut self, complete: bool, now: Instant) {
+    pub(super) fn resynced(&mut self, complete: bool, now: BootInstant) {
         self.next_resync =
             now + if complete { self.resync_interval } else { RETRY_RESYNC.min(self.resync_interval) };
         debug!(counts = ?self.netlink.counts(), complete, "looked at everything");
@@ -91,7 +91,7 @@ impl Links {
         Host { forwarding: self.host_forwarding, neighbour_limit }
     }
 
-    fn failed(&mut self, error: &QueryError, now: Instant) {
+    fn failed(&mut self, error: &QueryError, now: BootInstant) {
         warn!(%error, "the kernel did not answer: keeping what is known, and looking at everything again");
         self.next_resync = self.next_resync.min(now + RETRY_RESYNC);
     }

@@ -8,7 +8,7 @@ use tracing::info;
 use crate::{
     addr::IfIndex,
     engine::{
-        Fleet, Instant,
+        BootInstant, Fleet,
         eligibility::{Service, Verdict},
     },
 };
@@ -30,13 +30,13 @@ pub(super) struct LogLimiter {
 
 #[derive(Debug)]
 struct Bucket {
-    full_at: Instant,
+    full_at: BootInstant,
     held: u64,
 }
 
 impl LogLimiter {
     /// Whether a line about the interface may be written now. If so, and some were held back before it, says that first.
-    pub(super) fn admits(&mut self, index: IfIndex, fleet: &Fleet, now: Instant) -> bool {
+    pub(super) fn admits(&mut self, index: IfIndex, fleet: &Fleet, now: BootInstant) -> bool {
         match self.take(index, now) {
             Some(0) => true,
             Some(held) => {
@@ -48,7 +48,7 @@ impl LogLimiter {
     }
 
     /// Logs, once in a while, what was held back where nothing more came, and forgets the buckets that are full.
-    pub(super) fn sweep(&mut self, fleet: &Fleet, now: Instant) {
+    pub(super) fn sweep(&mut self, fleet: &Fleet, now: BootInstant) {
         for (index, held) in self.settle(now) {
             log_suppressed(index, held, fleet);
         }
@@ -74,7 +74,7 @@ impl LogLimiter {
     }
 
     /// Takes a token: how many lines were suppressed before this one, or `None` if this one is, too.
-    fn take(&mut self, index: IfIndex, now: Instant) -> Option<u64> {
+    fn take(&mut self, index: IfIndex, now: BootInstant) -> Option<u64> {
         let bucket = self.buckets.entry(index).or_insert(Bucket { full_at: now, held: 0 });
         if bucket.take(now) {
             return Some(std::mem::take(&mut bucket.held));
@@ -85,7 +85,7 @@ impl LogLimiter {
     }
 
     /// Interfaces whose held lines can be told of now, and how many they are.
-    fn settle(&mut self, now: Instant) -> Vec<(IfIndex, u64)> {
+    fn settle(&mut self, now: BootInstant) -> Vec<(IfIndex, u64)> {
         self.buckets.retain(|_, bucket| bucket.held > 0 || bucket.full_at > now);
         self.buckets.shrink_to_fit();
         let mut told = Vec::new();
@@ -99,7 +99,7 @@ impl LogLimiter {
 }
 
 impl Bucket {
-    fn take(&mut self, now: Instant) -> bool {
+    fn take(&mut self, now: BootInstant) -> bool {
         let full_at = self.full_at.max(now) + REFILL;
         let has_one = full_at <= now + REFILL * BURST;
         if has_one {
@@ -131,8 +131,8 @@ const fn state(verdict: &Verdict) -> &'static str {
 mod tests {
     use super::*;
 
-    fn at(seconds: u64) -> Instant {
-        Instant::from_boot(Duration::from_secs(1_000 + seconds))
+    fn at(seconds: u64) -> BootInstant {
+        BootInstant::from_boot(Duration::from_secs(1_000 + seconds))
     }
 
     fn interface(index: u32) -> IfIndex {

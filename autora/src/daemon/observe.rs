@@ -11,7 +11,7 @@ use crate::{
     config::Config,
     control::event::{Event, EventKind},
     engine::{
-        Fleet, Instant,
+        BootInstant, Fleet,
         action::StateChange,
         counts::{InterfaceCounts, RaCounts},
         interface::{Host, Interface},
@@ -48,7 +48,7 @@ impl Output {
         }
     }
 
-    fn show(&mut self, event: &Event<'_>, fleet: &Fleet, now: Instant) {
+    fn show(&mut self, event: &Event<'_>, fleet: &Fleet, now: BootInstant) {
         let admitted = match self {
             Self::Log(limiter) => is_admitted(limiter, event, fleet, now),
             Self::DryRun(dry_run) => {
@@ -68,7 +68,7 @@ impl Output {
 }
 
 /// Whether `event` may have a line that counts against its interface's share. What has none is not asked for.
-fn is_admitted(limiter: &mut LogLimiter, event: &Event<'_>, fleet: &Fleet, now: Instant) -> bool {
+fn is_admitted(limiter: &mut LogLimiter, event: &Event<'_>, fleet: &Fleet, now: BootInstant) -> bool {
     let Some(interface) = event.interface else { return false };
     match event.kind {
         EventKind::Changed(StateChange::Gone) => {
@@ -110,7 +110,7 @@ impl Observer {
     }
 
     /// Counts, publishes and shows `event`.
-    pub(super) fn observe(&mut self, event: &Event<'_>, fleet: &Fleet, now: Instant) {
+    pub(super) fn observe(&mut self, event: &Event<'_>, fleet: &Fleet, now: BootInstant) {
         if let EventKind::Sent { transmission, .. } = event.kind {
             self.ras.sent(transmission.cause);
         } else if let EventKind::SendFailed { .. } = event.kind {
@@ -121,7 +121,7 @@ impl Observer {
     }
 
     /// Returns whether one more line about the interface may be logged. To be asked only when there is one.
-    pub(super) fn admits(&mut self, index: IfIndex, fleet: &Fleet, now: Instant) -> bool {
+    pub(super) fn admits(&mut self, index: IfIndex, fleet: &Fleet, now: BootInstant) -> bool {
         match &mut self.output {
             Output::Log(limiter) => limiter.admits(index, fleet, now),
             Output::DryRun(_) => true,
@@ -129,7 +129,7 @@ impl Observer {
     }
 
     /// Looks at what the kernel has counted, once in a while, and writes what was held back.
-    pub(super) fn look_around(&mut self, backend: &Backend, fleet: &Fleet, now: Instant) {
+    pub(super) fn look_around(&mut self, backend: &Backend, fleet: &Fleet, now: BootInstant) {
         self.look_for_other_routers(backend, fleet, now);
         if let Output::Log(limiter) = &mut self.output {
             limiter.sweep(fleet, now);
@@ -139,7 +139,7 @@ impl Observer {
         }
     }
 
-    fn look_for_other_routers(&mut self, backend: &Backend, fleet: &Fleet, now: Instant) {
+    fn look_for_other_routers(&mut self, backend: &Backend, fleet: &Fleet, now: BootInstant) {
         for (interface, router) in self.other_routers.look(backend, fleet, now) {
             let event = Event { interface: Some(interface), kind: EventKind::OtherRouter(router) };
             self.output.show(&event, fleet, now);
@@ -161,7 +161,7 @@ impl Observer {
         fleet: &Fleet,
         netlink: netlink::Counts,
         notifications_dropped: u64,
-        now: Instant,
+        now: BootInstant,
     ) {
         self.look_for_other_routers(backend, fleet, now);
         let InterfaceCounts { served, paused, not_served } = fleet.counts();

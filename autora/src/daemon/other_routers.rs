@@ -10,7 +10,7 @@ use super::backend::Backend;
 use crate::{
     addr::IfIndex,
     control::event::InterfaceRef,
-    engine::{Fleet, Instant, eligibility::Verdict},
+    engine::{BootInstant, Fleet, eligibility::Verdict},
     sys::filter::{HeardRouter, Reason},
 };
 
@@ -28,8 +28,8 @@ pub(super) struct OtherRouters {
 
 #[derive(Debug)]
 struct Known {
-    seen: Instant,
-    warned: Instant,
+    seen: BootInstant,
+    warned: BootInstant,
 }
 
 impl OtherRouters {
@@ -38,7 +38,7 @@ impl OtherRouters {
         &mut self,
         backend: &Backend,
         fleet: &'f Fleet,
-        now: Instant,
+        now: BootInstant,
     ) -> Vec<(InterfaceRef<'f>, HeardRouter)> {
         let Some(filter) = backend.filter() else { return Vec::new() };
         let counted = backend.packets().get(Reason::OtherRouterAdvertisement);
@@ -67,7 +67,7 @@ impl OtherRouters {
 }
 
 /// Whether there is a new advertisement, and the last warning is long enough ago.
-fn deserves_warning(known: &Known, router: &HeardRouter, now: Instant) -> bool {
+fn deserves_warning(known: &Known, router: &HeardRouter, now: BootInstant) -> bool {
     router.seen > known.seen && now.saturating_since(known.warned) >= WARN_INTERVAL
 }
 
@@ -79,7 +79,7 @@ mod tests {
 
     #[test]
     fn there_is_no_second_warning_within_an_hour_nor_without_a_new_advertisement() {
-        let at = |seconds| Instant::from_boot(Duration::from_secs(seconds));
+        let at = |seconds| BootInstant::from_boot(Duration::from_secs(seconds));
         for (now, known_seen, seen, expected) in [
             (200, 100, 150, false),
             (3_699, 100, 3_690, false),

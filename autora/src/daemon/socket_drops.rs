@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tracing::warn;
 
-use crate::engine::Instant;
+use crate::engine::BootInstant;
 
 /// The shortest time between two warnings.
 const WARN_INTERVAL: Duration = Duration::from_secs(3_600);
@@ -16,12 +16,12 @@ const WARN_INTERVAL: Duration = Duration::from_secs(3_600);
 pub(super) struct SocketDrops {
     /// Its value when it was last looked at.
     counted: u32,
-    warned: Option<Instant>,
+    warned: Option<BootInstant>,
 }
 
 impl SocketDrops {
     /// Looks at the counter, which only ever grows, and from its end begins again at 0.
-    pub(super) fn look(&mut self, counted: u32, now: Instant) {
+    pub(super) fn look(&mut self, counted: u32, now: BootInstant) {
         if self.deserves_warning(counted, now) {
             warn!(
                 socket_drops = counted,
@@ -32,7 +32,7 @@ impl SocketDrops {
     }
 
     /// Whether it has grown, and the last warning is long enough ago. Notes that it was given.
-    fn deserves_warning(&mut self, counted: u32, now: Instant) -> bool {
+    fn deserves_warning(&mut self, counted: u32, now: BootInstant) -> bool {
         let has_grown = std::mem::replace(&mut self.counted, counted) != counted;
         let is_news = self.warned.is_none_or(|warned| now.saturating_since(warned) >= WARN_INTERVAL);
         if has_grown && is_news {
@@ -61,7 +61,7 @@ mod tests {
             (9_000, 0, true),
             (9_030, 0, false),
         ] {
-            let now = Instant::from_boot(Duration::from_secs(seconds));
+            let now = BootInstant::from_boot(Duration::from_secs(seconds));
             assert_eq!(drops.deserves_warning(counted, now), expected, "{counted} at {seconds} s");
         }
     }

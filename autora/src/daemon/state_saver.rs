@@ -7,7 +7,7 @@ use tracing::{debug, info, warn};
 use crate::{
     addr::IfIndex,
     engine::{
-        Fleet, Instant,
+        BootInstant, Fleet,
         handover::{Ending, SavedState},
     },
     error,
@@ -29,7 +29,7 @@ pub(super) struct StateSaver {
     file: Option<StateFile>,
     /// Interfaces of which something new is to be saved.
     changed: BTreeSet<IfIndex>,
-    due: Option<Instant>,
+    due: Option<BootInstant>,
     failing: bool,
     /// How often it could not be saved.
     failures: u64,
@@ -43,7 +43,7 @@ impl StateSaver {
 
     /// Hands the saved state of the previous process to `fleet`. From here on it counts as unclean, also if this process dies
     /// before it has changed anything: so that is written before the first RA can leave.
-    pub(super) fn open(directory: &Path, fleet: &mut Fleet, now: Instant) -> Self {
+    pub(super) fn open(directory: &Path, fleet: &mut Fleet, now: BootInstant) -> Self {
         let file = match StateFile::open(directory) {
             Ok(file) => file,
             Err(error) => {
@@ -68,7 +68,7 @@ impl StateSaver {
     }
 
     /// Notes whether there is something to save, and saves what is due.
-    pub(super) fn attend(&mut self, fleet: &mut Fleet, now: Instant) {
+    pub(super) fn attend(&mut self, fleet: &mut Fleet, now: BootInstant) {
         let unsaved = fleet.take_unsaved();
         if self.file.is_none() {
             return;
@@ -83,7 +83,7 @@ impl StateSaver {
     }
 
     /// When [`StateSaver::attend`] has something to do.
-    pub(super) const fn deadline(&self) -> Option<Instant> {
+    pub(super) const fn deadline(&self) -> Option<BootInstant> {
         self.due
     }
 
@@ -93,23 +93,23 @@ impl StateSaver {
     }
 
     /// Saves everything at a clean end, after the last RA.
-    pub(super) fn close(&mut self, fleet: &Fleet, now: Instant) {
+    pub(super) fn close(&mut self, fleet: &Fleet, now: BootInstant) {
         self.save_all(fleet.final_state(now), now);
     }
 
     /// What changed is added to what is there, so that an event costs the same among any number of interfaces.
-    fn save_changes(&mut self, fleet: &Fleet, now: Instant) {
+    fn save_changes(&mut self, fleet: &Fleet, now: BootInstant) {
         let changed = mem::take(&mut self.changed);
         let updates: Vec<_> = changed.into_iter().map(|index| fleet.saved_update(index, now)).collect();
         self.save(|file| file.update(&updates, || fleet.saved_state(now)), now);
     }
 
-    fn save_all(&mut self, saved: SavedState, now: Instant) {
+    fn save_all(&mut self, saved: SavedState, now: BootInstant) {
         self.changed.clear();
         self.save(|file| file.write(saved), now);
     }
 
-    fn save(&mut self, write: impl FnOnce(&mut StateFile) -> io::Result<()>, now: Instant) {
+    fn save(&mut self, write: impl FnOnce(&mut StateFile) -> io::Result<()>, now: BootInstant) {
         let Some(file) = &mut self.file else { return };
         let result = write(file);
         self.failures += u64::from(result.is_err());
@@ -128,7 +128,7 @@ impl StateSaver {
     }
 }
 
-fn restore(file: &StateFile, fleet: &mut Fleet, now: Instant) {
+fn restore(file: &StateFile, fleet: &mut Fleet, now: BootInstant) {
     match file.read() {
         Found::Saved(saved) => {
             let clean = saved.ending == Ending::Clean;

@@ -18,7 +18,7 @@ use rand::{Rng, RngExt};
 
 use self::retry::Retry;
 use super::{
-    Instant,
+    BootInstant,
     action::Cause,
     content,
     eligibility::Service,
@@ -78,7 +78,7 @@ pub struct SavedHash(u64);
 enum AdvertiserState {
     Advertising {
         service: Service,
-        next: Instant,
+        next: BootInstant,
         solicited: bool,
         initial_left: u8,
     },
@@ -124,7 +124,7 @@ pub struct SolicitedRa {
     /// The random delay that was drawn for it.
     pub delay: Duration,
     /// When it is to leave: after the delay, counted from the solicitation or from the end of the 3 s floor.
-    pub due: Instant,
+    pub due: BootInstant,
 }
 
 impl Default for Advertiser {
@@ -175,7 +175,7 @@ impl Advertiser {
     /// The interface is to be served as `service` says, from `now` on. Nothing happens if it already is; becoming
     /// advertising, and a new source or prefix, start the initial burst again
     /// [RFC 4861 6.2.4](https://www.rfc-editor.org/rfc/rfc4861#section-6.2.4).
-    pub fn advertise(&mut self, service: Service, now: Instant) {
+    pub fn advertise(&mut self, service: Service, now: BootInstant) {
         self.advertised.retire_all_but(service.prefix, now);
         match self.state {
             _ if !service.carrier => self.state = AdvertiserState::Paused,
@@ -213,7 +213,7 @@ impl Advertiser {
     /// A valid solicitation arrived: an RA leaves after a random delay, unless one is due sooner anyway
     /// [RFC 4861 6.2.6](https://www.rfc-editor.org/rfc/rfc4861#section-6.2.6). Returns it if it is this solicitation
     /// that brings it about.
-    pub fn on_solicit(&mut self, now: Instant, rng: &mut impl Rng) -> Option<SolicitedRa> {
+    pub fn on_solicit(&mut self, now: BootInstant, rng: &mut impl Rng) -> Option<SolicitedRa> {
         let floor = self.floor();
         let AdvertiserState::Advertising { next, solicited, .. } = &mut self.state else { return None };
         if *solicited {
@@ -233,12 +233,12 @@ impl Advertiser {
 
     /// Returns when [`Advertiser::poll`] has something to hand out next, if ever.
     #[must_use]
-    pub fn deadline(&self) -> Option<Instant> {
+    pub fn deadline(&self) -> Option<BootInstant> {
         if self.in_flight.is_some() {
             return None;
         }
         let due = match self.state {
-            _ if self.owed_final().is_some() => Some(Instant::from_boot(Duration::ZERO)),
+            _ if self.owed_final().is_some() => Some(BootInstant::from_boot(Duration::ZERO)),
             AdvertiserState::Advertising { next, .. } => Some(next),
             AdvertiserState::Paused | AdvertiserState::Ceased => None,
         }?;
@@ -246,7 +246,7 @@ impl Advertiser {
     }
 
     /// Returns what has to leave at `now`, if anything. Its outcome must come back before anything else is handed out.
-    pub fn poll(&mut self, now: Instant) -> Option<DueRa> {
+    pub fn poll(&mut self, now: BootInstant) -> Option<DueRa> {
         if self.deadline()? > now {
             return None;
         }
@@ -263,12 +263,12 @@ impl Advertiser {
 
     /// Returns the message of an RA that leaves at `now`.
     #[must_use]
-    pub fn message(&self, cause: Cause, parameters: &Parameters, now: Instant) -> RouterAdvert {
+    pub fn message(&self, cause: Cause, parameters: &Parameters, now: BootInstant) -> RouterAdvert {
         content::router_advert(cause, self.prefix(), &self.advertised.retired, parameters, now)
     }
 
     /// What was handed out has left at `now`. Returns how many tries had failed before.
-    pub fn on_sent(&mut self, parameters: &Parameters, now: Instant, rng: &mut impl Rng) -> u32 {
+    pub fn on_sent(&mut self, parameters: &Parameters, now: BootInstant, rng: &mut impl Rng) -> u32 {
         let Some(sent) = self.in_flight.take() else { return 0 };
         self.advertised.last_sent = Some(now);
         let failed_before = self.retry.take().map_or(0, |retry| retry.tries());
@@ -297,7 +297,7 @@ impl Advertiser {
 
     /// What was handed out did not leave. The schedule stands, the burst is not consumed, and the next try waits.
     /// Returns how many tries in a row have failed now.
-    pub fn on_send_failed(&mut self, now: Instant) -> u32 {
+    pub fn on_send_failed(&mut self, now: BootInstant) -> u32 {
         let Some(failed) = self.in_flight.take() else { return self.failures() };
         let retry = self.retry.get_or_insert_with(|| Retry::new(now).into());
         retry.failed(now);
@@ -321,7 +321,7 @@ impl Advertiser {
 
     /// Returns whether there is nothing left at `now` that would matter if the interface were served again.
     #[must_use]
-    pub fn is_spent(&self, now: Instant) -> bool {
+    pub fn is_spent(&self, now: BootInstant) -> bool {
         self.state == AdvertiserState::Ceased
             && !self.advertised.matters(now)
             && self.floor().is_none_or(|floor| floor <= now)
@@ -370,7 +370,7 @@ impl Advertiser {
 
     /// Returns before when nothing may leave: 3 s after the last RA
     /// [RFC 4861 6.2.6](https://www.rfc-editor.org/rfc/rfc4861#section-6.2.6), and not before a retry is due.
-    fn floor(&self) -> Option<Instant> {
+    fn floor(&self) -> Option<BootInstant> {
         let retry_at = self.retry.as_ref().map(|retry| retry.at());
         self.advertised.last_sent.map(|sent| sent + MIN_DELAY_BETWEEN_RAS).max(retry_at)
     }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{
-    Instant, action::Cause, handover::AdvertisedPrefix, interface::Interface, parameters::Parameters,
+    BootInstant, action::Cause, handover::AdvertisedPrefix, interface::Interface, parameters::Parameters,
 };
 use crate::{
     addr::Prefix64,
@@ -17,7 +17,7 @@ pub(super) fn router_advert(
     prefix: Option<Prefix64>,
     retired: &[AdvertisedPrefix],
     parameters: &Parameters,
-    now: Instant,
+    now: BootInstant,
 ) -> RouterAdvert {
     let current =
         prefix.map(|prefix| prefix_option(prefix, parameters.valid_lifetime, parameters.preferred_lifetime));

@@ -5,7 +5,7 @@ mod reason;
 use regex::Regex;
 
 pub use self::reason::{MapFailure, Reason, Uncounted, WhyUncounted};
-use super::interface::{Address, Host, Interface, Master, Scope};
+use super::interface::{Address, AddressScope, Host, Interface, Master};
 use crate::addr::{LinkLocal, Prefix64};
 
 /// What the operator asked for.
@@ -224,7 +224,7 @@ fn usable_prefixes(interface: &Interface) -> Vec<Prefix64> {
 /// Whether an address makes a prefix that guests could use.
 #[must_use]
 pub fn counts_for_prefix(address: &Address) -> bool {
-    address.scope == Scope::Global && why_uncounted(address).is_none()
+    address.scope == AddressScope::Global && why_uncounted(address).is_none()
 }
 
 /// Returns why an address of global scope does not make a prefix, if it does not.
@@ -243,7 +243,7 @@ fn why_uncounted(address: &Address) -> Option<WhyUncounted> {
 /// The addresses of global scope that make no prefix.
 #[must_use]
 pub fn uncounted(interface: &Interface) -> Vec<Uncounted> {
-    let globals = interface.addresses.iter().filter(|address| address.scope == Scope::Global);
+    let globals = interface.addresses.iter().filter(|address| address.scope == AddressScope::Global);
     globals
         .filter_map(|address| {
             let Address { address: ip, prefix_len, .. } = *address;

@@ -24,7 +24,7 @@ use self::{
     members::Members,
 };
 use super::{
-    Instant,
+    BootInstant,
     action::Action,
     advertiser::SolicitedRa,
     content::LinkOptions,
@@ -73,7 +73,7 @@ impl Fleet {
     }
 
     /// Everything there is was looked at: reconciles each interface and forgets those that are not among them.
-    pub fn reconcile_all(&mut self, interfaces: Vec<Interface>, now: Instant) {
+    pub fn reconcile_all(&mut self, interfaces: Vec<Interface>, now: BootInstant) {
         let present: BTreeSet<_> = interfaces.iter().map(|interface| interface.index).collect();
         let known = self.members.indices().chain(self.inherited.indices());
         let gone: Vec<_> = known.filter(|index| !present.contains(index)).collect();
@@ -88,7 +88,7 @@ impl Fleet {
 
     /// Everything there is was looked at, and what has changed was told: interfaces of the previous process that were
     /// not seen are gone, and what stood in the way of an interface without being a part of it may be gone, too.
-    pub fn all_seen(&mut self, now: Instant) {
+    pub fn all_seen(&mut self, now: BootInstant) {
         // A fleet that stops takes on no interface, so what was left of one is left to the next process.
         if !self.stopping {
             self.inherited.forget_all();
@@ -100,7 +100,7 @@ impl Fleet {
     }
 
     /// One interface was looked at.
-    pub fn reconcile(&mut self, interface: impl Into<Rc<Interface>>, now: Instant) {
+    pub fn reconcile(&mut self, interface: impl Into<Rc<Interface>>, now: BootInstant) {
         let interface = interface.into();
         let index = interface.index;
         if self.stopping {
@@ -140,7 +140,12 @@ impl Fleet {
     }
 
     /// A valid solicitation came in on the interface. Returns the RA that it brings about, if it does.
-    pub fn on_solicit(&mut self, index: IfIndex, now: Instant, rng: &mut impl Rng) -> Option<SolicitedRa> {
+    pub fn on_solicit(
+        &mut self,
+        index: IfIndex,
+        now: BootInstant,
+        rng: &mut impl Rng,
+    ) -> Option<SolicitedRa> {
         let solicited = self.members.get_mut(index)?.advertiser.on_solicit(now, rng);
         self.members.update(index);
         solicited
@@ -148,14 +153,14 @@ impl Fleet {
 
     /// Returns when [`Fleet::on_timeout`] wants to be called next.
     #[must_use]
-    pub fn next_deadline(&self) -> Option<Instant> {
+    pub fn next_deadline(&self) -> Option<BootInstant> {
         self.members.next_deadline()
     }
 
     /// Time has passed: what has been due the longest becomes actions. Returns whether something was due: carry out the
     /// actions, then call this again with the same `now`. So thousands that are due together never stand in the queue
     /// together.
-    pub fn on_timeout(&mut self, now: Instant) -> bool {
+    pub fn on_timeout(&mut self, now: BootInstant) -> bool {
         let Some(due) = self.members.take_due(now) else { return false };
         match due {
             Ok(index) => self.on_due(index, now),
@@ -164,7 +169,7 @@ impl Fleet {
         true
     }
 
-    fn on_due(&mut self, index: IfIndex, now: Instant) {
+    fn on_due(&mut self, index: IfIndex, now: BootInstant) {
         let Some(member) = self.members.get_mut(index) else { return };
         if let Some(due) = member.advertiser.poll(now) {
             self.actions.extend(member.map_action(due.cause));
@@ -198,7 +203,7 @@ impl Fleet {
     }
 
     /// The RA handed out last for the interface has left at `now`. Returns how many tries had failed before.
-    pub fn on_sent(&mut self, index: IfIndex, now: Instant, rng: &mut impl Rng) -> u32 {
+    pub fn on_sent(&mut self, index: IfIndex, now: BootInstant, rng: &mut impl Rng) -> u32 {
         let Some(member) = self.members.get_mut(index) else { return 0 };
         member.count_sent();
         let failed_before = member.advertiser.on_sent(&self.parameters, now, rng);
@@ -208,7 +213,7 @@ impl Fleet {
     }
 
     /// It did not leave. Returns how many tries in a row have failed now.
-    pub fn on_send_failed(&mut self, index: IfIndex, now: Instant) -> u32 {
+    pub fn on_send_failed(&mut self, index: IfIndex, now: BootInstant) -> u32 {
         let Some(member) = self.members.get_mut(index) else { return 0 };
         member.count_failure();
         let failures = member.advertiser.on_send_failed(now);
@@ -238,13 +243,13 @@ impl Fleet {
     }
 
     /// Takes over at `now` from the previous process, before anything is looked at.
-    pub fn restore(&mut self, saved: SavedState, now: Instant) {
+    pub fn restore(&mut self, saved: SavedState, now: BootInstant) {
         self.inherited.restore(saved, now);
     }
 
     /// Returns what the next process has to know if this one ends without saving more after `now`.
     #[must_use]
-    pub fn saved_state(&self, now: Instant) -> SavedState {
+    pub fn saved_state(&self, now: BootInstant) -> SavedState {
         let indices = self.inherited.indices().chain(self.members.indices());
         let interfaces = indices.filter_map(|index| self.saved_interface(index, now)).collect();
         let valid_lifetime = self.parameters.valid_lifetime;
@@ -255,7 +260,7 @@ impl Fleet {
     /// If this one has itself taken over from a crash a moment ago, it can say no more than that one: there may be
     /// interfaces that it has not seen yet and that were sent to within the 3 s.
     #[must_use]
-    pub fn final_state(&self, now: Instant) -> SavedState {
+    pub fn final_state(&self, now: BootInstant) -> SavedState {
         let saved = self.saved_state(now);
         if self.inherited.may_have_sent(now).is_some() {
             saved
@@ -266,7 +271,7 @@ impl Fleet {
 
     /// Returns what [`Fleet::saved_state`] says at `now` of one interface.
     #[must_use]
-    pub fn saved_update(&self, index: IfIndex, now: Instant) -> SavedUpdate {
+    pub fn saved_update(&self, index: IfIndex, now: BootInstant) -> SavedUpdate {
         self.saved_interface(index, now).map_or(SavedUpdate::Gone(index), SavedUpdate::Known)
     }
 
@@ -284,7 +289,7 @@ impl Fleet {
         self.inherited.indices()
     }
 
-    fn saved_interface(&self, index: IfIndex, now: Instant) -> Option<SavedInterface> {
+    fn saved_interface(&self, index: IfIndex, now: BootInstant) -> Option<SavedInterface> {
         let seen = self.members.get(index).map(|member| (&member.seen.name, member.advertiser.advertised()));
         let (name, advertised) = seen.or_else(|| self.inherited.get(index))?;
         advertised.matters(now).then(|| SavedInterface {
@@ -316,7 +321,7 @@ impl Fleet {
 
     /// Returns the name under which the interface was last seen, and when the next RA is due there.
     #[must_use]
-    pub fn schedule_of(&self, index: IfIndex) -> Option<(&str, Option<Instant>)> {
+    pub fn schedule_of(&self, index: IfIndex) -> Option<(&str, Option<BootInstant>)> {
         self.members.get(index).map(|member| (member.seen.name.as_str(), member.deadline))
     }
 

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use super::{Instant, rfc4861::MIN_DELAY_BETWEEN_RAS};
+use super::{BootInstant, rfc4861::MIN_DELAY_BETWEEN_RAS};
 use crate::addr::{IfIndex, LinkLocal, Prefix64};
 
 /// How many retired prefixes are advertised at most; beyond that the oldest goes first.
@@ -62,7 +62,7 @@ pub struct Advertised {
     /// Prefixes that the interface has no more while their Valid Lifetime still runs at hosts; the oldest first.
     pub retired: Vec<AdvertisedPrefix>,
     /// When the last RA left.
-    pub last_sent: Option<Instant>,
+    pub last_sent: Option<BootInstant>,
 }
 
 /// A prefix that hosts may use.
@@ -71,14 +71,14 @@ pub struct AdvertisedPrefix {
     /// The prefix.
     pub prefix: Prefix64,
     /// When its Valid Lifetime is over.
-    pub valid_until: Instant,
+    pub valid_until: BootInstant,
 }
 
 impl SavedState {
     /// Returns what has to be assumed at `now`: after an unclean end the worst, and never that something was sent
     /// later.
     #[must_use]
-    pub fn at(mut self, now: Instant) -> Self {
+    pub fn at(mut self, now: BootInstant) -> Self {
         for SavedInterface { advertised, .. } in &mut self.interfaces {
             match self.ending {
                 Ending::Clean => advertised.last_sent = advertised.last_sent.min(Some(now)),
@@ -99,7 +99,7 @@ impl SavedState {
 impl Advertised {
     /// Returns whether it makes a difference to what may or must be sent at `now`.
     #[must_use]
-    pub fn matters(&self, now: Instant) -> bool {
+    pub fn matters(&self, now: BootInstant) -> bool {
         self.router.is_some()
             || self.prefix.iter().chain(&self.retired).any(|prefix| prefix.is_valid(now))
             || self.last_sent.is_some_and(|sent| sent + MIN_DELAY_BETWEEN_RAS > now)
@@ -108,7 +108,7 @@ impl Advertised {
     /// Makes `current` the prefix: the one advertised before, if it was another, is retired, to be advertised with
     /// lifetimes 0 [RFC 9096 3.5](https://www.rfc-editor.org/rfc/rfc9096#section-3.5). If `current` itself was retired,
     /// it is simply current again: what hosts hold of it is still valid.
-    pub(super) fn retire_all_but(&mut self, current: Prefix64, now: Instant) {
+    pub(super) fn retire_all_but(&mut self, current: Prefix64, now: BootInstant) {
         if self.prefix.is_some_and(|prefix| prefix.prefix == current) {
             return self.retired.retain(|retired| retired.is_valid(now));
         }
@@ -144,7 +144,7 @@ impl Advertised {
 impl AdvertisedPrefix {
     /// Returns whether hosts may still hold it at `now`.
     #[must_use]
-    pub fn is_valid(&self, now: Instant) -> bool {
+    pub fn is_valid(&self, now: BootInstant) -> bool {
         self.valid_until > now
     }
 }

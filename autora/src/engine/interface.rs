@@ -74,14 +74,14 @@ pub struct Address {
     /// Its prefix length in bits.
     pub prefix_len: u8,
     /// Its scope.
-    pub scope: Scope,
+    pub scope: AddressScope,
     /// Its state.
     pub flags: AddressFlags,
 }
 
 /// Scope of an address (`ifa_scope`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Scope {
+pub enum AddressScope {
     /// Valid beyond the link; unique local addresses included.
     Global,
     /// Deprecated site scope (`fec0::/10`).
@@ -130,7 +130,7 @@ pub struct Host {
 #[cfg(test)]
 pub(crate) fn address(text: &str, prefix_len: u8) -> Address {
     let address: Ipv6Addr = text.parse().expect("an address");
-    let scope = if address.is_unicast_link_local() { Scope::Link } else { Scope::Global };
+    let scope = if address.is_unicast_link_local() { AddressScope::Link } else { AddressScope::Global };
     Address { address, prefix_len, scope, flags: AddressFlags::default() }
 }
 

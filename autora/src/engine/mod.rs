@@ -16,4 +16,4 @@ pub mod rfc4861;
 mod time;
 
 pub use fleet::Fleet;
-pub use time::Instant;
+pub use time::BootInstant;

@@ -15,14 +15,14 @@ use nix::{
 };
 use tokio::io::{Interest, unix::AsyncFd};
 
-use crate::engine::Instant;
+use crate::engine::BootInstant;
 
 /// Returns the present.
 #[must_use]
-pub fn now() -> Instant {
+pub fn now() -> BootInstant {
     let now =
         clock_gettime(nix::time::ClockId::CLOCK_BOOTTIME).expect("every Linux since 2.6.39 has this clock");
-    Instant::from_boot(now.into())
+    BootInstant::from_boot(now.into())
 }
 
 /// Returns the time of day, as the time since 1970: to show, and for nothing else, since it may jump.
@@ -36,7 +36,7 @@ pub fn wall() -> Duration {
 #[derive(Debug)]
 pub struct Timer {
     fd: AsyncFd<Fd>,
-    armed: Option<Instant>,
+    armed: Option<BootInstant>,
 }
 
 /// What Tokio wants of a file descriptor.
@@ -67,7 +67,7 @@ impl Timer {
     }
 
     /// Arms the timer for `deadline`; one that has passed fires at once. Costs a system call only where it was armed for another one.
-    pub fn arm(&mut self, deadline: Instant) {
+    pub fn arm(&mut self, deadline: BootInstant) {
         if self.armed == Some(deadline) {
             return;
         }
@@ -96,7 +96,7 @@ impl Timer {
 /// refuses it cannot come from outside later than the process begins, and shows in [`Timer::new`].
 const SETTING_WORKS: &str = "a timerfd that is open, and was set before, can be set to any time";
 
-fn set(fd: &TimerFd, deadline: Instant) -> nix::Result<()> {
+fn set(fd: &TimerFd, deadline: BootInstant) -> nix::Result<()> {
     // Zero would disarm the timer.
     let at = TimeSpec::from_duration(deadline.since_boot().max(Duration::from_nanos(1)));
     fd.set(Expiration::OneShot(at), TimerSetTimeFlags::TFD_TIMER_ABSTIME)
@@ -128,7 +128,7 @@ mod tests {
         run(async {
             let mut timer = Timer::new().unwrap();
             for since_boot in [Duration::MAX, Duration::from_nanos(999_999_999), Duration::ZERO] {
-                timer.arm(Instant::from_boot(since_boot));
+                timer.arm(BootInstant::from_boot(since_boot));
             }
             timer.fired().await.unwrap();
         });
@@ -138,7 +138,7 @@ mod tests {
     fn a_deadline_in_the_past_fires_at_once() {
         run(async {
             let mut timer = Timer::new().unwrap();
-            timer.arm(Instant::from_boot(Duration::ZERO));
+            timer.arm(BootInstant::from_boot(Duration::ZERO));
             timer.fired().await.unwrap();
             timer.arm(now() + Duration::from_secs(3_600));
             timer.arm(now());

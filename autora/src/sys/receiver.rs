@@ -15,7 +15,7 @@ use tracing::trace;
 use self::datagram::{Buffer, Datagram};
 pub use self::socket::OpenError;
 use super::filter::{Filter, KernelLog, KernelLogStream};
-use crate::{addr::IfIndex, engine::Instant};
+use crate::{addr::IfIndex, engine::BootInstant};
 
 /// A valid Router Solicitation on a served interface.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,7 +95,7 @@ impl Receiver {
     /// Reads at most `budget` packets and appends the solicitations among them to `out`. `now` is `CLOCK_BOOTTIME`.
     ///
     /// Whatever is left keeps the socket readable, so a flood does not keep the caller from its other duties.
-    pub fn receive(&mut self, now: Instant, budget: usize, out: &mut Vec<Solicitation>) {
+    pub fn receive(&mut self, now: BootInstant, budget: usize, out: &mut Vec<Solicitation>) {
         for _ in 0..budget {
             let buffer = &mut self.buffer;
             match self.socket.try_io(Interest::READABLE, |socket| Ok(buffer.fill(socket)?)) {
@@ -109,7 +109,7 @@ impl Receiver {
 
     /// Holds the packet in the buffer against the rules of the filter once more, since it may have been the classic one,
     /// and against those that only show here.
-    fn judge(&mut self, datagram: Datagram, now: Instant) -> Option<Solicitation> {
+    fn judge(&mut self, datagram: Datagram, now: BootInstant) -> Option<Solicitation> {
         let Datagram { ifindex, source, .. } = datagram;
         let ifindex = ifindex?;
         match self.check(ifindex, &datagram) {

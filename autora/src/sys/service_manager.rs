@@ -21,7 +21,7 @@ use std::{
 
 use tracing::{debug, info, warn};
 
-use crate::engine::Instant;
+use crate::engine::BootInstant;
 
 /// The shortest time between two reports of the status: a hypervisor that boots has thousands of changes.
 const STATUS_INTERVAL: Duration = Duration::from_secs(1);
@@ -42,7 +42,7 @@ pub struct ServiceNotifier {
     /// The status may be another one now.
     is_stale: bool,
     /// The earliest time of the next report.
-    next_report: Instant,
+    next_report: BootInstant,
     /// How long to wait after a report that is not taken.
     retry: Duration,
     dropped: u64,
@@ -53,13 +53,13 @@ pub struct ServiceNotifier {
 #[derive(Debug)]
 struct Watchdog {
     interval: Duration,
-    next: Instant,
+    next: BootInstant,
 }
 
 impl ServiceNotifier {
     /// Opens a socket to the service manager that the environment names. It knows nothing at `now`.
     #[must_use]
-    pub fn open(now: Instant) -> Self {
+    pub fn open(now: BootInstant) -> Self {
         let socket = env::var_os("NOTIFY_SOCKET").and_then(|address| {
             NotifySocket::open(&address)
                 .inspect_err(|error| warn!(?address, %error, "NOTIFY_SOCKET is of no use"))
@@ -68,7 +68,7 @@ impl ServiceNotifier {
         Self::new(socket, watchdog_interval(), now)
     }
 
-    const fn new(socket: Option<NotifySocket>, watchdog: Option<Duration>, now: Instant) -> Self {
+    const fn new(socket: Option<NotifySocket>, watchdog: Option<Duration>, now: BootInstant) -> Self {
         let watchdog = match watchdog {
             Some(interval) => Some(Watchdog { interval, next: now }),
             None => None,
@@ -87,7 +87,7 @@ impl ServiceNotifier {
     }
 
     /// Reports that everything is open and every interface was read.
-    pub fn ready(&mut self, status: String, now: Instant) {
+    pub fn ready(&mut self, status: String, now: BootInstant) {
         self.owes_ready = true;
         self.report(status, now);
     }
@@ -105,13 +105,13 @@ impl ServiceNotifier {
 
     /// When [`Self::attend`] has something to do.
     #[must_use]
-    pub fn deadline(&self) -> Option<Instant> {
+    pub fn deadline(&self) -> Option<BootInstant> {
         let report = self.is_due_some_time().then_some(self.next_report);
         self.watchdog.iter().map(|watchdog| watchdog.next).chain(report).min()
     }
 
     /// Does what is due: in every turn of the loop.
-    pub fn attend(&mut self, now: Instant, status: impl FnOnce() -> String) {
+    pub fn attend(&mut self, now: BootInstant, status: impl FnOnce() -> String) {
         if self.is_due_some_time() && self.next_report <= now {
             self.report(status(), now);
         }
@@ -135,7 +135,7 @@ impl ServiceNotifier {
 
     /// Reports what the service manager does not know yet, if anything. Either way the status is looked at no more for a
     /// while: so many changes are not worth a look each.
-    fn report(&mut self, status: String, now: Instant) {
+    fn report(&mut self, status: String, now: BootInstant) {
         self.is_stale = false;
         let ready = if self.owes_ready { "READY=1\n" } else { "" };
         let is_change = self.owes_ready || status != self.reported;
@@ -213,8 +213,8 @@ fn watchdog_interval() -> Option<Duration> {
 mod tests {
     use super::*;
 
-    fn at(millis: u64) -> Instant {
-        Instant::from_boot(Duration::from_secs(1_000) + Duration::from_millis(millis))
+    fn at(millis: u64) -> BootInstant {
+        BootInstant::from_boot(Duration::from_secs(1_000) + Duration::from_millis(millis))
     }
 
     /// The other end of the socket.

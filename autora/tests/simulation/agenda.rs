@@ -2,7 +2,7 @@
 
 use std::{cmp::Reverse, collections::BinaryHeap};
 
-use autora::{addr::IfIndex, engine::Instant};
+use autora::{addr::IfIndex, engine::BootInstant};
 
 /// Something that happens by itself. A slot is the place of one link in the world, whether it exists or not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -30,22 +30,22 @@ pub(crate) enum Event {
 /// Events to come; of those at one instant the one that was added first comes first.
 #[derive(Default)]
 pub(crate) struct Agenda {
-    events: BinaryHeap<Reverse<(Instant, u64, Event)>>,
+    events: BinaryHeap<Reverse<(BootInstant, u64, Event)>>,
     added: u64,
 }
 
 impl Agenda {
-    pub(crate) fn add(&mut self, at: Instant, event: Event) {
+    pub(crate) fn add(&mut self, at: BootInstant, event: Event) {
         self.added += 1;
         self.events.push(Reverse((at, self.added, event)));
     }
 
-    pub(crate) fn next(&self) -> Option<Instant> {
+    pub(crate) fn next(&self) -> Option<BootInstant> {
         self.events.peek().map(|Reverse((at, _, _))| *at)
     }
 
     /// Takes the next event if it happens at `now` or before.
-    pub(crate) fn pop(&mut self, now: Instant) -> Option<(Instant, Event)> {
+    pub(crate) fn pop(&mut self, now: BootInstant) -> Option<(BootInstant, Event)> {
         if self.next()? > now {
             return None;
         }

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, mem, time::Duration};
 
 use autora::{
     addr::IfIndex,
-    engine::{Fleet, Instant, handover::SavedState},
+    engine::{BootInstant, Fleet, handover::SavedState},
     sys::state_file::{State, decode, encode, encode_updates},
 };
 use rand::{RngExt, rngs::StdRng};
@@ -22,7 +22,7 @@ const BOOT_ID: &str = "00ff";
 pub(crate) struct Disk {
     text: Vec<u8>,
     changed: BTreeSet<IfIndex>,
-    due: Option<Instant>,
+    due: Option<BootInstant>,
 }
 
 /// What came of a look at whether there is something to save.
@@ -38,7 +38,7 @@ pub(crate) enum Attended {
 
 impl Disk {
     /// Everything, as a daemon leaves it that has just started.
-    pub(crate) fn begin(&mut self, fleet: &Fleet, now: Instant) {
+    pub(crate) fn begin(&mut self, fleet: &Fleet, now: BootInstant) {
         self.write(fleet.saved_state(now));
     }
 
@@ -50,7 +50,7 @@ impl Disk {
     }
 
     /// A clean end.
-    pub(crate) fn close(&mut self, fleet: &Fleet, now: Instant) {
+    pub(crate) fn close(&mut self, fleet: &Fleet, now: BootInstant) {
         self.write(fleet.final_state(now));
     }
 
@@ -60,11 +60,11 @@ impl Disk {
     }
 
     /// When [`Disk::attend`] has something to do.
-    pub(crate) const fn deadline(&self) -> Option<Instant> {
+    pub(crate) const fn deadline(&self) -> Option<BootInstant> {
         self.due
     }
 
-    pub(crate) fn attend(&mut self, fleet: &mut Fleet, now: Instant) -> Attended {
+    pub(crate) fn attend(&mut self, fleet: &mut Fleet, now: BootInstant) -> Attended {
         self.gather(fleet, now);
         if self.due.is_none_or(|due| due > now) {
             return Attended::Nothing;
@@ -79,13 +79,13 @@ impl Disk {
     }
 
     /// The daemon is killed while it saves: some of what is due is there.
-    pub(crate) fn tear(&mut self, fleet: &mut Fleet, now: Instant, rng: &mut StdRng) {
+    pub(crate) fn tear(&mut self, fleet: &mut Fleet, now: BootInstant, rng: &mut StdRng) {
         self.gather(fleet, now);
         let updates = self.take_updates(fleet, now);
         self.text.extend(&updates[..rng.random_range(0..=updates.len())]);
     }
 
-    fn gather(&mut self, fleet: &mut Fleet, now: Instant) {
+    fn gather(&mut self, fleet: &mut Fleet, now: BootInstant) {
         let news = fleet.take_unsaved();
         if !news.is_empty() {
             self.changed.extend(news);
@@ -93,7 +93,7 @@ impl Disk {
         }
     }
 
-    fn take_updates(&mut self, fleet: &Fleet, now: Instant) -> Vec<u8> {
+    fn take_updates(&mut self, fleet: &Fleet, now: BootInstant) -> Vec<u8> {
         self.due = None;
         let changed = mem::take(&mut self.changed).into_iter();
         encode_updates(&changed.map(|index| fleet.saved_update(index, now)).collect::<Vec<_>>())

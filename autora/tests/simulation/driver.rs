@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, mem, time::Duration};
 use autora::{
     addr::IfIndex,
     engine::{
-        Fleet, Instant,
+        BootInstant, Fleet,
         action::{Action, Transmission},
         eligibility::MapFailure,
         interface::Interface,
@@ -25,7 +25,7 @@ use crate::{
 };
 
 /// When everything begins.
-pub(crate) const START: Instant = Instant::from_boot(Duration::from_secs(1_000));
+pub(crate) const START: BootInstant = BootInstant::from_boot(Duration::from_secs(1_000));
 
 /// How long a stopped fleet is watched.
 const AFTERLIFE: Duration = Duration::from_secs(30);
@@ -45,8 +45,8 @@ pub(crate) struct Simulation {
     /// The world's luck, and the fleet's.
     pub(crate) luck: StdRng,
     fleet_rng: StdRng,
-    pub(crate) now: Instant,
-    pub(crate) next_resync: Instant,
+    pub(crate) now: BootInstant,
+    pub(crate) next_resync: BootInstant,
     /// The daemon has not looked at everything yet.
     pub(crate) first_look: bool,
     pub(crate) news: News,
@@ -124,7 +124,7 @@ impl Simulation {
         self.plan_end();
     }
 
-    pub(crate) fn plan_next(&mut self, event: Event, now: Instant) {
+    pub(crate) fn plan_next(&mut self, event: Event, now: BootInstant) {
         let (shortest, longest) = match event {
             Event::Churn(_) => (Duration::from_millis(5), self.scenario.calm),
             Event::Solicit(_) => (Duration::from_millis(1), self.scenario.quiet),
@@ -172,11 +172,11 @@ impl Simulation {
     }
 
     /// Sleeps until something happens, or until `end`, and does what is to do then.
-    fn step(&mut self, end: Instant) -> Result<(), Violation> {
+    fn step(&mut self, end: BootInstant) -> Result<(), Violation> {
         self.oracle.check_next(&self.fleet)?;
         let daemon = [self.fleet.next_deadline(), self.disk.deadline(), Some(self.next_resync)];
         let wake = [self.agenda.next()].into_iter().chain(daemon);
-        let wake = wake.flatten().fold(end, Instant::min);
+        let wake = wake.flatten().fold(end, BootInstant::min);
         self.now = self.now.max(wake) + self.lateness();
         while let Some((at, event)) = self.agenda.pop(self.now) {
             self.happen(event, at);
@@ -201,7 +201,7 @@ impl Simulation {
     }
 
     /// Something happens in the world; the daemon may hear of it.
-    pub(crate) fn happen(&mut self, event: Event, at: Instant) {
+    pub(crate) fn happen(&mut self, event: Event, at: BootInstant) {
         match event {
             Event::Churn(slot) => {
                 let happened = self.world.churn(slot, &mut self.luck);
@@ -244,7 +244,7 @@ impl Simulation {
         }
     }
 
-    fn announce(&mut self, happened: Happened, at: Instant) {
+    fn announce(&mut self, happened: Happened, at: BootInstant) {
         let event = match happened {
             Happened::Nothing => return,
             Happened::Changed(index) => Event::Dirty(index),
@@ -261,7 +261,7 @@ impl Simulation {
         }
     }
 
-    fn solicit(&mut self, slot: usize, at: Instant) {
+    fn solicit(&mut self, slot: usize, at: BootInstant) {
         let Some(index) = self.world.heard(slot) else { return };
         match self.world.filter.solicit(index, at) {
             Passage::Passed => {
@@ -303,7 +303,7 @@ impl Simulation {
     }
 
     /// Looks at what the turn has come to, and saves what is to be saved; a daemon that died in it does neither.
-    fn end_turn(&mut self, looked_at_all: Option<Instant>) -> Result<(), Violation> {
+    fn end_turn(&mut self, looked_at_all: Option<BootInstant>) -> Result<(), Violation> {
         if self.doom != Some(Doom::Actions(0)) {
             if let Some(at) = looked_at_all {
                 self.oracle.check_all(&self.fleet, at)?;
@@ -394,7 +394,7 @@ impl Simulation {
     }
 
     /// Carries out what the fleet wants; advertisements among it were made at `made`.
-    fn act(&mut self, made: Instant) -> Result<(), Violation> {
+    fn act(&mut self, made: BootInstant) -> Result<(), Violation> {
         while let Some(action) = self.fleet.poll_action() {
             if self.dies_now() {
                 return Ok(());
@@ -431,7 +431,7 @@ impl Simulation {
         Ok(())
     }
 
-    fn send(&mut self, send: &Transmission, made: Instant) -> Result<(), Violation> {
+    fn send(&mut self, send: &Transmission, made: BootInstant) -> Result<(), Violation> {
         let left = self.world.can_send(send.index, self.now, &mut self.luck);
         let (current, retired) = prefixes(&send.advert);
         let (cause, source) = (send.cause.name(), send.source);

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use autora::{addr::IfIndex, engine::Instant};
+use autora::{addr::IfIndex, engine::BootInstant};
 
 use crate::{
     driver::{START, Simulation},
@@ -121,7 +121,7 @@ fn replay(seed: u64, simulation: &Simulation) -> String {
 }
 
 /// An instant, as the time since the beginning.
-struct At(Instant);
+struct At(BootInstant);
 
 impl fmt::Display for At {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -7,7 +7,7 @@ use std::{
 
 use autora::{
     addr::{IfIndex, LinkLocal, Prefix64},
-    engine::Instant,
+    engine::BootInstant,
 };
 
 /// How many events of one interface are kept.
@@ -60,7 +60,7 @@ pub(crate) enum Note {
 
 #[derive(Default)]
 struct Track {
-    last: VecDeque<(Instant, Note)>,
+    last: VecDeque<(BootInstant, Note)>,
     hasher: DefaultHasher,
 }
 
@@ -71,7 +71,7 @@ pub(crate) struct Trace {
 }
 
 impl Trace {
-    pub(crate) fn note(&mut self, index: IfIndex, at: Instant, note: Note) {
+    pub(crate) fn note(&mut self, index: IfIndex, at: BootInstant, note: Note) {
         let track = self.tracks.entry(index).or_default();
         (at, note).hash(&mut track.hasher);
         if track.last.len() == KEPT {
@@ -90,7 +90,7 @@ impl Trace {
     }
 
     /// The last `count` events of one interface, the latest last.
-    pub(crate) fn last(&self, index: IfIndex, count: usize) -> impl Iterator<Item = &(Instant, Note)> {
+    pub(crate) fn last(&self, index: IfIndex, count: usize) -> impl Iterator<Item = &(BootInstant, Note)> {
         let track = self.tracks.get(&index).map(|track| &track.last);
         track.into_iter().flat_map(move |last| last.range(last.len().saturating_sub(count)..))
     }

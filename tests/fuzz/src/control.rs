@@ -14,7 +14,7 @@ use autora::{
         serve,
     },
     engine::{
-        Instant,
+        BootInstant,
         counts::RaCounts,
         eligibility::{Reason, Service as Served},
         fleet::{InterfaceRow, ServiceState},
@@ -162,7 +162,7 @@ fn row(index: IfIndex) -> Row {
 
 fn info() -> DaemonInfo {
     DaemonInfo {
-        started: Instant::from_boot(Duration::ZERO),
+        started: BootInstant::from_boot(Duration::ZERO),
         pattern: Regex::new("^vm[0-9]+$").expect("a regex"),
         parameters: Parameters {
             min_interval: Duration::from_secs(20),

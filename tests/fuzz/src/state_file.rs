@@ -5,11 +5,11 @@ use std::{collections::BTreeMap, net::Ipv6Addr, sync::LazyLock, time::Duration};
 use autora::{
     addr::{IfIndex, LinkLocal, Prefix64},
     engine::{
-        Fleet, Instant,
+        BootInstant, Fleet,
         action::Action,
         eligibility::Policy,
         handover::{Advertised, AdvertisedPrefix, Ending, SavedInterface, SavedState, SavedUpdate},
-        interface::{Address, AddressFlags, Interface, Ipv6Settings, LinkFlags, Scope},
+        interface::{Address, AddressFlags, AddressScope, Interface, Ipv6Settings, LinkFlags},
         parameters::Parameters,
     },
     sys::state_file::{State, decode, encode, encode_updates},
@@ -20,7 +20,7 @@ use regex::Regex;
 
 use crate::seeds;
 
-const NOW: Instant = Instant::from_boot(Duration::from_secs(1_000));
+const NOW: BootInstant = BootInstant::from_boot(Duration::from_secs(1_000));
 
 /// The present prefix and at most 8 that are retired.
 const MOST_PREFIXES: usize = 9;
@@ -159,7 +159,7 @@ fn present(known: &SavedInterface) -> Interface {
         mtu: 1500,
         link_address: None,
         tun: true,
-        addresses: vec![address(prefix, Scope::Global), address(source, Scope::Link)],
+        addresses: vec![address(prefix, AddressScope::Global), address(source, AddressScope::Link)],
     }
 }
 
@@ -177,7 +177,7 @@ fn parameters() -> Parameters {
 fn full(index: u32) -> SavedInterface {
     let promise = |number: u16, seconds| AdvertisedPrefix {
         prefix: Prefix64::containing(Ipv6Addr::new(0x2001, 0xdb8, 0, number, 0, 0, 0, 0)),
-        valid_until: Instant::from_boot(Duration::from_secs(seconds)),
+        valid_until: BootInstant::from_boot(Duration::from_secs(seconds)),
     };
     SavedInterface {
         index: IfIndex::new(index).expect("not 0"),
@@ -186,7 +186,7 @@ fn full(index: u32) -> SavedInterface {
             router: LinkLocal::new(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 7)),
             prefix: Some(promise(1, 90_000)),
             retired: vec![promise(2, 3_600), promise(3, 7_200)],
-            last_sent: Some(Instant::from_boot(Duration::from_micros(999_000_001))),
+            last_sent: Some(BootInstant::from_boot(Duration::from_micros(999_000_001))),
         },
     }
 }
@@ -228,6 +228,6 @@ fn any_advertised_prefix(from: &mut Unstructured<'_>) -> Result<AdvertisedPrefix
     })
 }
 
-fn micros(micros: u64) -> Instant {
-    Instant::from_boot(Duration::from_micros(micros))
+fn micros(micros: u64) -> BootInstant {
+    BootInstant::from_boot(Duration::from_micros(micros))
 }

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, net::Ipv6Addr, time::Duration};
 
 use autora::{
     addr::IfIndex,
-    engine::Instant,
+    engine::BootInstant,
     settings::FilterMode,
     sys::{
         filter::{CAPACITY, Filter},
@@ -178,6 +178,6 @@ fn source_of(frame: &[u8]) -> Ipv6Addr {
     Ipv6Addr::from(<[u8; 16]>::try_from(&frame[22..38]).unwrap())
 }
 
-pub(crate) fn now() -> Instant {
-    Instant::from_boot(clock_gettime(ClockId::CLOCK_BOOTTIME).unwrap().into())
+pub(crate) fn now() -> BootInstant {
+    BootInstant::from_boot(clock_gettime(ClockId::CLOCK_BOOTTIME).unwrap().into())
 }

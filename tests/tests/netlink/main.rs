@@ -7,7 +7,7 @@ use std::{fs, time::Duration};
 
 use autora::{
     addr::IfIndex,
-    engine::interface::{Address, Interface, LinkFlags, Master, Scope},
+    engine::interface::{Address, AddressScope, Interface, LinkFlags, Master},
     sys::netlink::Queries,
 };
 use autora_tests::{Mac, Namespace, Tap, eventually};
@@ -129,7 +129,7 @@ fn addresses_come_are_detected_and_go() {
             watch.within_time("link-local", index, DETECTION, ready);
         }
         let found = watch.read(index).and_then(|interface| address(&interface, &link_local.to_string()));
-        assert_eq!(found.map(|found| (found.scope, found.prefix_len)), Some((Scope::Link, 64)));
+        assert_eq!(found.map(|found| (found.scope, found.prefix_len)), Some((AddressScope::Link, 64)));
 
         let tentative = |interface: &Interface| {
             address(interface, "2001:db8::1").is_some_and(|found| found.flags.tentative)
@@ -143,7 +143,7 @@ fn addresses_come_are_detected_and_go() {
         assert!(found.addresses.is_sorted() && !has("2001:db8::1")(&found));
         let found = watch.within_time("usable", index, DETECTION, has("2001:db8::1"));
         let found = address(&found, "2001:db8::1").expect("just seen");
-        assert_eq!((found.scope, found.prefix_len), (Scope::Global, 64));
+        assert_eq!((found.scope, found.prefix_len), (AddressScope::Global, 64));
 
         let failed = |interface: &Interface| {
             address(interface, "2001:db8::99").is_some_and(|found| found.flags.dadfailed)

@@ -9,7 +9,7 @@ use std::{
 
 use autora::{
     addr::IfIndex,
-    engine::interface::{Interface, Scope},
+    engine::interface::{AddressScope, Interface},
     sys::{
         clock,
         netlink::{Change, Netlink, Queries, Snapshot},
@@ -220,6 +220,6 @@ impl Watch {
 /// (`addrconf_dad_completed()`, `addrconf_dad_stop()`).
 fn as_announced(interface: &Interface) -> Interface {
     let mut interface = interface.clone();
-    interface.addresses.retain(|address| address.scope != Scope::Link || !address.flags.tentative);
+    interface.addresses.retain(|address| address.scope != AddressScope::Link || !address.flags.tentative);
     interface
 }

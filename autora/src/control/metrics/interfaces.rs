@@ -18,7 +18,7 @@ use crate::{
         query::{Detail, NoAnswer, Row},
         render,
     },
-    engine::{Instant, counts::RaCounts},
+    engine::{BootInstant, counts::RaCounts},
     sys::{clock, filter::Counters},
 };
 
@@ -61,7 +61,7 @@ struct Series {
     name: String,
     state: State,
     sent: RaCounts,
-    last: Option<Instant>,
+    last: Option<BootInstant>,
     packets: Option<Counters>,
 }
 

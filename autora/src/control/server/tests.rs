@@ -15,7 +15,7 @@ use crate::{
         model,
         query::{self, Overview, Query},
     },
-    engine::{Instant, parameters::Parameters},
+    engine::{BootInstant, parameters::Parameters},
     settings::SendPath,
     sys::{filter::FilterKind, process_stats::ProcessStats},
 };
@@ -90,7 +90,7 @@ fn converse(said: &'static str) -> String {
 fn info() -> DaemonInfo {
     let second = Duration::from_secs(1);
     DaemonInfo {
-        started: Instant::from_boot(Duration::ZERO),
+        started: BootInstant::from_boot(Duration::ZERO),
         pattern: Regex::new("^vm").unwrap(),
         parameters: Parameters {
             min_interval: 20 * second,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::engine::{Instant, rfc4861::MAX_FINAL_RTR_ADVERTISEMENTS};
+use crate::engine::{BootInstant, rfc4861::MAX_FINAL_RTR_ADVERTISEMENTS};
 
 /// The wait after a first failed send; it doubles up to [`MAX_RETRY_DELAY`].
 pub(super) const MIN_RETRY_DELAY: Duration = Duration::from_secs(1);
@@ -15,20 +15,20 @@ const MAX_RETRY_DELAY: Duration = Duration::from_secs(8);
 pub(super) struct Retry {
     tries: u32,
     /// When the last of them failed.
-    last: Instant,
-    at: Instant,
+    last: BootInstant,
+    at: BootInstant,
     /// How many of them were tries to send the final RA that is owed.
     finals: u32,
 }
 
 impl Retry {
     /// Returns one without a failure yet.
-    pub(super) const fn new(now: Instant) -> Self {
+    pub(super) const fn new(now: BootInstant) -> Self {
         Self { tries: 0, last: now, at: now, finals: 0 }
     }
 
     /// Notes a failure at `now`.
-    pub(super) fn failed(&mut self, now: Instant) {
+    pub(super) fn failed(&mut self, now: BootInstant) {
         let doublings = self.tries.min(3);
         self.tries = self.tries.saturating_add(1);
         self.last = now;
@@ -58,7 +58,7 @@ impl Retry {
     }
 
     /// Returns when the next try may be made.
-    pub(super) const fn at(&self) -> Instant {
+    pub(super) const fn at(&self) -> BootInstant {
         self.at
     }
 }

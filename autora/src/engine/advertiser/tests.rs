@@ -48,7 +48,7 @@ const LINK_DOWN: Cease = Cease { withdraw: false, prefix: PrefixFate::Forgotten 
 /// One advertisement that left.
 #[derive(Clone, Debug)]
 struct Sent {
-    at: Instant,
+    at: BootInstant,
     transmission: DueRa,
     advert: RouterAdvert,
 }
@@ -57,11 +57,11 @@ struct Sent {
 struct Bench {
     advertiser: Advertiser,
     parameters: Parameters,
-    now: Instant,
+    now: BootInstant,
     rng: StdRng,
     sent: Vec<Sent>,
     /// When tries to send failed.
-    failed: Vec<Instant>,
+    failed: Vec<BootInstant>,
     link_works: bool,
 }
 
@@ -70,7 +70,7 @@ impl Bench {
         Self {
             advertiser: Advertiser::new(),
             parameters: PARAMETERS,
-            now: Instant::from_boot(secs(1_000)),
+            now: BootInstant::from_boot(secs(1_000)),
             rng: StdRng::seed_from_u64(seed),
             sent: Vec::new(),
             failed: Vec::new(),

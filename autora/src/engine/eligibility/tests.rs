@@ -100,7 +100,7 @@ fn an_address_that_does_not_make_a_prefix() {
     check(&[], global(|a| a.address = "fd00::1".parse().unwrap()));
     check(&["no-prefix"], global(|a| a.prefix_len = 63));
     check(&["no-prefix"], global(|a| a.prefix_len = 128));
-    check(&["no-prefix"], global(|a| a.scope = Scope::Site));
+    check(&["no-prefix"], global(|a| a.scope = AddressScope::Site));
     check(&["no-prefix"], global(|a| a.flags.tentative = true));
     check(&["no-prefix"], global(|a| a.flags.dadfailed = true));
     check(&["no-prefix"], global(|a| a.flags.deprecated = true));

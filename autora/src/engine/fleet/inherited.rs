@@ -8,7 +8,7 @@ use std::{
 use crate::{
     addr::IfIndex,
     engine::{
-        Instant,
+        BootInstant,
         handover::{Advertised, Ending, SavedInterface, SavedState},
         interface::Interface,
         rfc4861::MIN_DELAY_BETWEEN_RAS,
@@ -20,14 +20,14 @@ use crate::{
 pub(super) struct Inherited {
     unseen: HashMap<IfIndex, (String, Advertised)>,
     /// When the previous process may have sent last on any interface, if it could not say.
-    may_have_sent: Option<Instant>,
+    may_have_sent: Option<BootInstant>,
     /// Interfaces that were dropped, which the state file does not know yet.
     dropped: BTreeSet<IfIndex>,
 }
 
 impl Inherited {
     /// Takes over at `now`.
-    pub(super) fn restore(&mut self, saved: SavedState, now: Instant) {
+    pub(super) fn restore(&mut self, saved: SavedState, now: BootInstant) {
         self.may_have_sent = match saved.ending {
             Ending::Clean => None,
             Ending::Unclean { .. } => Some(now),
@@ -51,12 +51,12 @@ impl Inherited {
 
     /// Returns what has to be assumed at `now` of an interface of which nothing was left: a previous process that could
     /// not say may have sent on it within the 3 s.
-    pub(super) fn unknown(&self, now: Instant) -> Advertised {
+    pub(super) fn unknown(&self, now: BootInstant) -> Advertised {
         Advertised { last_sent: self.may_have_sent(now), ..Advertised::default() }
     }
 
     /// Returns when a previous process that could not say may have sent last on any interface, while that matters.
-    pub(super) fn may_have_sent(&self, now: Instant) -> Option<Instant> {
+    pub(super) fn may_have_sent(&self, now: BootInstant) -> Option<BootInstant> {
         self.may_have_sent.filter(|sent| now < *sent + MIN_DELAY_BETWEEN_RAS)
     }
 

@@ -5,7 +5,7 @@ use std::{mem, rc::Rc};
 use crate::{
     addr::LinkLocal,
     engine::{
-        Instant,
+        BootInstant,
         action::{Action, Cause, Report, StateChange, Transmission},
         advertiser::{Advertiser, Cease, DueRa, PrefixFate, SavedHash},
         content::LinkOptions,
@@ -48,7 +48,7 @@ pub(super) struct Member {
     /// Whether the filter's map has an entry.
     pub(super) in_map: bool,
     /// Its entry in the queue of deadlines.
-    pub(super) deadline: Option<Instant>,
+    pub(super) deadline: Option<BootInstant>,
     /// The advertiser's own when it was last looked at.
     pub(super) saved_hash: SavedHash,
     /// What was sent on it in this process.
@@ -92,7 +92,7 @@ impl Member {
 
     /// Lets the advertiser do at `now` what the verdict asks for. Returns whether an entry in the filter's map has to
     /// go: at once where the interface is not served, before its final RA leaves.
-    pub(super) fn follow_verdict(&mut self, now: Instant) -> bool {
+    pub(super) fn follow_verdict(&mut self, now: BootInstant) -> bool {
         match &self.verdict {
             Verdict::Serve(service) => {
                 let service = *service;
@@ -148,7 +148,7 @@ impl Member {
         due: DueRa,
         parameters: &Parameters,
         link_options: LinkOptions,
-        now: Instant,
+        now: BootInstant,
     ) -> Transmission {
         let DueRa { source, cause } = due;
         let mut advert = self.advertiser.message(cause, parameters, now);
@@ -229,7 +229,7 @@ impl Member {
     }
 
     /// Returns whether it can be dropped at `now`: it matches no longer, and hosts believe nothing because of it.
-    pub(super) fn is_spent(&self, now: Instant) -> bool {
+    pub(super) fn is_spent(&self, now: BootInstant) -> bool {
         self.verdict == Verdict::Ignore && self.advertiser.is_spent(now)
     }
 

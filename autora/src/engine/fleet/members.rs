@@ -11,7 +11,7 @@ use super::{member::Member, names::Names};
 use crate::{
     addr::IfIndex,
     engine::{
-        Instant, action::Fault, counts::InterfaceCounts, eligibility::Verdict, handover::Advertised,
+        BootInstant, action::Fault, counts::InterfaceCounts, eligibility::Verdict, handover::Advertised,
         interface::Interface,
     },
 };
@@ -23,7 +23,7 @@ pub(super) struct Members {
     by_index: HashMap<IfIndex, Box<Member>>,
     pub(super) names: Names,
     counts: InterfaceCounts,
-    deadlines: BTreeSet<(Instant, IfIndex)>,
+    deadlines: BTreeSet<(BootInstant, IfIndex)>,
     /// Members of which the saved state is not up to date.
     unsaved: BTreeSet<IfIndex>,
 }
@@ -106,7 +106,7 @@ impl Members {
     }
 
     /// Brings everything in step with a member, and drops it if nothing more is to come of it.
-    pub(super) fn settle(&mut self, index: IfIndex, now: Instant) {
+    pub(super) fn settle(&mut self, index: IfIndex, now: BootInstant) {
         self.update(index);
         if self.get(index).is_some_and(|member| member.is_spent(now)) {
             self.remove(index);
@@ -128,13 +128,13 @@ impl Members {
         mem::take(&mut self.unsaved)
     }
 
-    pub(super) fn next_deadline(&self) -> Option<Instant> {
+    pub(super) fn next_deadline(&self) -> Option<BootInstant> {
         self.deadlines.first().map(|&(deadline, _)| deadline)
     }
 
     /// Returns the member that has been due the longest at `now`. A deadline that is no member's is dropped: left where
     /// it is it would be due for ever.
-    pub(super) fn take_due(&mut self, now: Instant) -> Option<Result<IfIndex, Fault>> {
+    pub(super) fn take_due(&mut self, now: BootInstant) -> Option<Result<IfIndex, Fault>> {
         let (deadline, index) = self.deadlines.first().copied().filter(|(deadline, _)| *deadline <= now)?;
         if self.get(index).is_some_and(|member| member.deadline == Some(deadline)) {
             return Some(Ok(index));
@@ -147,7 +147,7 @@ impl Members {
 #[cfg(test)]
 impl Members {
     /// Makes the books wrong.
-    pub(super) fn add_deadline(&mut self, deadline: Instant, index: IfIndex) {
+    pub(super) fn add_deadline(&mut self, deadline: BootInstant, index: IfIndex) {
         self.deadlines.insert((deadline, index));
     }
 }
@@ -156,7 +156,7 @@ impl Members {
 /// anew.
 fn keep_in_step(
     member: &mut Member,
-    deadlines: &mut BTreeSet<(Instant, IfIndex)>,
+    deadlines: &mut BTreeSet<(BootInstant, IfIndex)>,
     unsaved: &mut BTreeSet<IfIndex>,
 ) {
     let index = member.seen.index;

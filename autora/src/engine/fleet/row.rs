@@ -4,7 +4,7 @@ use super::member::Member;
 use crate::{
     addr::{IfIndex, LinkLocal},
     engine::{
-        Instant,
+        BootInstant,
         action::Cause,
         counts::RaCounts,
         eligibility::{Reason, Service, Verdict},
@@ -30,9 +30,9 @@ pub struct InterfaceRow {
     /// Prefixes that its hosts are told to use no longer.
     pub retired: Vec<AdvertisedPrefix>,
     /// When the last RA left.
-    pub last: Option<Instant>,
+    pub last: Option<BootInstant>,
     /// When something is due on it next.
-    pub next: Option<Instant>,
+    pub next: Option<BootInstant>,
     /// What was sent on it.
     pub sent: RaCounts,
     /// Why the last RA of this process left.

@@ -53,7 +53,7 @@ pub(super) fn forwarding_off(interface: &mut Interface) {
 /// A fleet in virtual time, with a filter map of its own to hold the actions against.
 pub(super) struct Bench {
     pub(super) fleet: Fleet,
-    pub(super) now: Instant,
+    pub(super) now: BootInstant,
     pub(super) rng: StdRng,
     map: HashSet<IfIndex>,
     capacity: usize,
@@ -61,7 +61,7 @@ pub(super) struct Bench {
     map_failure: MapFailure,
     /// Everything that happened, in short: `+1` served, `-1` taken out, `~1` mark cleared, `RA 1`, `final 1`, and reports.
     pub(super) events: Vec<String>,
-    pub(super) last_sent: HashMap<IfIndex, Instant>,
+    pub(super) last_sent: HashMap<IfIndex, BootInstant>,
     pub(super) last_advert: Option<RouterAdvert>,
 }
 
@@ -77,7 +77,7 @@ impl Bench {
         };
         Self {
             fleet: Fleet::new(policy, parameters),
-            now: Instant::from_boot(secs(1_000)),
+            now: BootInstant::from_boot(secs(1_000)),
             rng: StdRng::seed_from_u64(1),
             map: HashSet::new(),
             capacity: usize::MAX,

@@ -32,7 +32,7 @@ use super::{
 };
 use crate::{
     addr::IfIndex,
-    engine::{Instant, eligibility::MapFailure},
+    engine::{BootInstant, eligibility::MapFailure},
 };
 
 /// The object file that this binary carries, if it was there when the binary was built.
@@ -154,7 +154,7 @@ impl Ebpf {
     }
 
     /// Writes a mark that is as old as [`PENDING_HOLD`] at `until`. The time since boot is 0 for a cleared one.
-    pub(super) fn set_pending_until(&mut self, interface: IfIndex, until: Instant) -> io::Result<()> {
+    pub(super) fn set_pending_until(&mut self, interface: IfIndex, until: BootInstant) -> io::Result<()> {
         let mark = until.since_boot().saturating_sub(PENDING_HOLD).as_nanos();
         let mark = PendingMark::try_from(mark).unwrap_or(PendingMark::MAX);
         tolerate_absence(self.served.insert(interface.get(), mark, BPF_EXIST))
@@ -212,7 +212,7 @@ fn other_router(record: maps::OtherRouterAdvertisement) -> Option<HeardRouter> {
     (record.seen != 0).then(|| HeardRouter {
         source: Ipv6Addr::from_bits(source),
         router_lifetime: Duration::from_secs(record.router_lifetime),
-        seen: Instant::from_boot(Duration::from_nanos(record.seen)),
+        seen: BootInstant::from_boot(Duration::from_nanos(record.seen)),
     })
 }
 

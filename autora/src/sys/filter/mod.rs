@@ -29,7 +29,7 @@ pub(crate) use self::kernel_log::{KernelLog, KernelLogStream};
 pub use self::{counters::Counters, ebpf::embedded, error::LoadError};
 use crate::{
     addr::IfIndex,
-    engine::{Instant, eligibility::MapFailure},
+    engine::{BootInstant, eligibility::MapFailure},
     settings::FilterMode,
 };
 
@@ -71,7 +71,7 @@ pub struct HeardRouter {
     /// For how long it wants to be a default router; zero says that it is none.
     pub router_lifetime: Duration,
     /// When the advertisement came in.
-    pub seen: Instant,
+    pub seen: BootInstant,
 }
 
 /// The filter, and which interfaces it serves.
@@ -98,7 +98,7 @@ enum Form {
 #[derive(Debug, Default)]
 struct Book {
     counters: Counters,
-    released: Option<Instant>,
+    released: Option<BootInstant>,
 }
 
 /// A refused packet gives the pending mark back, but not more often than this: a flood of them must not turn coalescing
@@ -195,7 +195,7 @@ impl Filter {
     ///
     /// What the kernel says, other than that the interface is not served.
     pub fn clear_pending(&mut self, interface: IfIndex) -> io::Result<()> {
-        self.set_pending_until(interface, Instant::from_boot(Duration::ZERO))
+        self.set_pending_until(interface, BootInstant::from_boot(Duration::ZERO))
     }
 
     /// Holds solicitations of `interface` back until `until`, as if an answer were pending.
@@ -203,7 +203,7 @@ impl Filter {
     /// # Errors
     ///
     /// What the kernel says, other than that the interface is not served.
-    pub fn set_pending_until(&mut self, interface: IfIndex, until: Instant) -> io::Result<()> {
+    pub fn set_pending_until(&mut self, interface: IfIndex, until: BootInstant) -> io::Result<()> {
         match &mut self.form {
             Form::Ebpf(ebpf) => ebpf.set_pending_until(interface, until),
             Form::Classic { .. } => Ok(()),
@@ -283,7 +283,7 @@ impl Filter {
 
     /// Counts a packet that got past the filter and that the daemon refuses, and gives back the pending mark that it
     /// has spent [RFC 6980], at most ten times a second: sooner than that, the mark is made to expire when it is time.
-    pub(crate) fn refused(&mut self, interface: IfIndex, reason: Reason, now: Instant) -> io::Result<()> {
+    pub(crate) fn refused(&mut self, interface: IfIndex, reason: Reason, now: BootInstant) -> io::Result<()> {
         self.count(interface, reason);
         let Some(book) = self.book(interface) else { return Ok(()) };
         let release = match book.released {
@@ -319,7 +319,7 @@ mod tests {
         assert_eq!(filter.kind(), FilterKind::Classic);
 
         let [one, two] = [1, 2].map(|index| IfIndex::new(index).unwrap());
-        let now = Instant::from_boot(Duration::from_secs(100));
+        let now = BootInstant::from_boot(Duration::from_secs(100));
         filter.serve(one).unwrap();
         assert!(filter.is_served(one) && !filter.is_served(two));
         filter.accepted(one);

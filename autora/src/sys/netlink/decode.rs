@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     addr::IfIndex,
-    engine::interface::{Address, AddressFlags, Interface, Scope},
+    engine::interface::{Address, AddressFlags, AddressScope, Interface},
 };
 
 /// `linux/netconf.h`: the interface that a message is about, or `conf.all`, or `conf.default`.
@@ -64,11 +64,11 @@ pub(super) fn address(payload: &[u8]) -> Result<Option<(IfIndex, Address)>, Malf
     )))
 }
 
-fn scope(scope: address::AddressScope) -> Option<Scope> {
+fn scope(scope: address::AddressScope) -> Option<AddressScope> {
     match u8::from(scope) {
-        RT_SCOPE_UNIVERSE => Some(Scope::Global),
-        RT_SCOPE_SITE => Some(Scope::Site),
-        RT_SCOPE_LINK => Some(Scope::Link),
+        RT_SCOPE_UNIVERSE => Some(AddressScope::Global),
+        RT_SCOPE_SITE => Some(AddressScope::Site),
+        RT_SCOPE_LINK => Some(AddressScope::Link),
         // RT_SCOPE_HOST; Linux gives an IPv6 address no other (`rt_scope()`, `include/net/addrconf.h`).
         _ => None,
     }

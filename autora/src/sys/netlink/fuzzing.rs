@@ -13,12 +13,12 @@ use super::{
 use crate::{
     addr::IfIndex,
     engine::{
-        Instant,
+        BootInstant,
         interface::{Address, Interface},
     },
 };
 
-const NOW: Instant = Instant::from_boot(Duration::from_secs(1));
+const NOW: BootInstant = BootInstant::from_boot(Duration::from_secs(1));
 
 /// The picture of the interfaces, of all names.
 #[derive(Debug)]

@@ -36,7 +36,7 @@ use super::{
 use crate::{
     addr::IfIndex,
     engine::{
-        Instant,
+        BootInstant,
         interface::{Address, Interface, Ipv6Settings},
     },
 };
@@ -58,7 +58,7 @@ pub(super) struct Mirror {
     entries: HashMap<IfIndex, Entry>,
     news: News,
     /// Interfaces in doubt, and when to ask for each.
-    doubtful: VecDeque<(Instant, IfIndex)>,
+    doubtful: VecDeque<(BootInstant, IfIndex)>,
     /// Announcements were lost, and whole interfaces may have come with them.
     lost: bool,
     /// While an answer is on its way: who was named since the question.
@@ -120,7 +120,7 @@ impl Mirror {
     }
 
     /// Takes in what `datagram` announces at `now`.
-    pub(super) fn hear(&mut self, datagram: &[u8], now: Instant) {
+    pub(super) fn hear(&mut self, datagram: &[u8], now: BootInstant) {
         for message in messages(datagram) {
             match message.and_then(Announcement::parse) {
                 Ok(announcement) => self.take_in(announcement, now),
@@ -168,12 +168,12 @@ impl Mirror {
     }
 
     /// When [`Self::next_doubt`] has something.
-    pub(super) fn doubt_due(&self) -> Option<Instant> {
+    pub(super) fn doubt_due(&self) -> Option<BootInstant> {
         self.doubtful.front().map(|&(due, _)| due)
     }
 
     /// How many interfaces are to be asked for by `now`.
-    pub(super) fn doubtful(&self, now: Instant) -> usize {
+    pub(super) fn doubtful(&self, now: BootInstant) -> usize {
         let due = self.doubtful.iter().take_while(|(due, _)| *due <= now);
         due.filter(|(_, index)| {
             self.entries.get(index).is_some_and(|entry| entry.queued && entry.doubts.any())
@@ -182,7 +182,7 @@ impl Mirror {
     }
 
     /// The next interface to ask for.
-    pub(super) fn next_doubt(&mut self, now: Instant) -> Option<IfIndex> {
+    pub(super) fn next_doubt(&mut self, now: BootInstant) -> Option<IfIndex> {
         while let Some((_, index)) = self.doubtful.pop_front_if(|(due, _)| *due <= now) {
             if let Some(entry) = self.entries.get_mut(&index)
                 && mem::take(&mut entry.queued)
@@ -206,7 +206,7 @@ impl Mirror {
     }
 
     /// What was found when the interface was asked for alone; `None` if there is none.
-    pub(super) fn answer(&mut self, index: IfIndex, found: Option<Interface>, now: Instant) {
+    pub(super) fn answer(&mut self, index: IfIndex, found: Option<Interface>, now: BootInstant) {
         if self.was_named(index).is_some() {
             return self.doubt(index, Doubts::NONE, now);
         }
@@ -225,7 +225,7 @@ impl Mirror {
         }
     }
 
-    fn take_in(&mut self, announcement: Announcement<'_>, now: Instant) {
+    fn take_in(&mut self, announcement: Announcement<'_>, now: BootInstant) {
         if let (Some(named), Some(index)) = (&mut self.named, announcement.subject()) {
             let deleted = matches!(announcement, Announcement::LinkGone(_));
             named.insert(index, if deleted { Named::Deleted } else { Named::Changed });
@@ -246,7 +246,7 @@ impl Mirror {
 
     /// One that was just made is a new one, whatever is known of its index: the deletion of a predecessor may be among
     /// what was lost.
-    fn link(&mut self, link: &Link<'_>, now: Instant) {
+    fn link(&mut self, link: &Link<'_>, now: BootInstant) {
         if link.made {
             self.remove(link.index);
             self.insert(link, Doubts::NONE);
@@ -266,7 +266,7 @@ impl Mirror {
         self.news.changed(link.index);
     }
 
-    fn update(&mut self, link: &Link<'_>, now: Instant) {
+    fn update(&mut self, link: &Link<'_>, now: BootInstant) {
         let followed = self.is_followed(link.index, &link.name);
         let Some(entry) = self.entries.get_mut(&link.index) else { return };
         match &mut entry.facts {
@@ -328,7 +328,7 @@ impl Mirror {
 
     /// Where IPv6 is switched off the addresses go, and nothing else is said. They also go with the link being down or
     /// its MTU too small, but that was announced before.
-    fn address_gone(&mut self, index: IfIndex, address: Ipv6Addr, now: Instant) {
+    fn address_gone(&mut self, index: IfIndex, address: Ipv6Addr, now: BootInstant) {
         let Some(known) = self.facts(index) else { return };
         let has_ipv6 = known.ipv6.is_some_and(|ipv6| !ipv6.disabled) && known.mtu >= MIN_MTU;
         let place = known.addresses.iter().position(|one| one.address == address);
@@ -344,7 +344,7 @@ impl Mirror {
         }
     }
 
-    fn forwarding(&mut self, index: IfIndex, on: bool, now: Instant) {
+    fn forwarding(&mut self, index: IfIndex, on: bool, now: BootInstant) {
         let Some(known) = self.facts(index) else { return };
         match known.ipv6 {
             Some(ipv6) if ipv6.forwarding == on => {}
@@ -362,7 +362,7 @@ impl Mirror {
 
     /// With too small an MTU IPv6 is gone. With a link that is being deleted, the link itself is in a moment; with a new
     /// name the settings are back in a moment.
-    fn settings_gone(&mut self, index: IfIndex, now: Instant) {
+    fn settings_gone(&mut self, index: IfIndex, now: BootInstant) {
         let Some(known) = self.facts(index) else { return };
         if known.mtu >= MIN_MTU {
             return self.doubt(index, Doubts::DETACHED, now);
@@ -376,13 +376,13 @@ impl Mirror {
         self.news.changed(index);
     }
 
-    fn settings_unclear(&mut self, index: IfIndex, now: Instant) {
+    fn settings_unclear(&mut self, index: IfIndex, now: BootInstant) {
         if self.facts(index).is_some() {
             self.doubt(index, Doubts::SETTINGS, now);
         }
     }
 
-    fn unclear(&mut self, index: IfIndex, now: Instant) {
+    fn unclear(&mut self, index: IfIndex, now: BootInstant) {
         if let hash_map::Entry::Vacant(vacant) = self.entries.entry(index) {
             vacant.insert(Entry::new(None, Doubts::NONE));
         }
@@ -390,7 +390,7 @@ impl Mirror {
     }
 
     /// Adds doubts about an interface that exists, and has it asked for if there are any.
-    fn doubt(&mut self, index: IfIndex, doubts: Doubts, now: Instant) {
+    fn doubt(&mut self, index: IfIndex, doubts: Doubts, now: BootInstant) {
         let Some(entry) = self.entries.get_mut(&index) else { return };
         entry.doubts.raise(doubts);
         if entry.doubts.any() && !mem::replace(&mut entry.queued, true) {

@@ -33,7 +33,7 @@ pub use query::{Queries, QueryError, Snapshot, neighbour_limit};
 
 use crate::{
     addr::IfIndex,
-    engine::{Instant, interface::Interface},
+    engine::{BootInstant, interface::Interface},
 };
 use events::{Drained, Events};
 use mirror::Mirror;
@@ -58,7 +58,7 @@ pub struct Netlink {
     mirror: Mirror,
     asking: Asking,
     /// When the last look at everything ended, and whether nothing interrupted it.
-    surveyed: Option<(Instant, Completeness)>,
+    surveyed: Option<(BootInstant, Completeness)>,
     /// There may be interfaces that were never seen.
     unknown: bool,
     counts: Counts,
@@ -140,7 +140,7 @@ impl Netlink {
     /// # Errors
     ///
     /// As [`Self::work`].
-    pub fn adopt(&mut self, snapshot: Snapshot, now: Instant) -> Result<(), QueryError> {
+    pub fn adopt(&mut self, snapshot: Snapshot, now: BootInstant) -> Result<(), QueryError> {
         self.counts.surveys += 1;
         self.unknown = !snapshot.complete;
         self.mirror.host_forwards(snapshot.forwarding);
@@ -166,7 +166,7 @@ impl Netlink {
 
     /// When there is, at the latest.
     #[must_use]
-    pub fn deadline(&self) -> Option<Instant> {
+    pub fn deadline(&self) -> Option<BootInstant> {
         self.mirror.doubt_due()
     }
 
@@ -175,7 +175,7 @@ impl Netlink {
     /// # Errors
     ///
     /// When a question was not answered. What is known stands, and a [`Self::survey`] is wanted after a while.
-    pub fn work(&mut self, budget: usize, now: Instant) -> Result<(), QueryError> {
+    pub fn work(&mut self, budget: usize, now: BootInstant) -> Result<(), QueryError> {
         match self.listen(budget, now)? {
             Drained::Dry => self.ask_on(now).inspect_err(|_| {
                 // Whatever was to be looked at with all the others is asked for alone, until such a look has worked.
@@ -209,7 +209,7 @@ impl Netlink {
         self.counts
     }
 
-    fn listen(&mut self, budget: usize, now: Instant) -> Result<Drained, QueryError> {
+    fn listen(&mut self, budget: usize, now: BootInstant) -> Result<Drained, QueryError> {
         let drained = self.events.drain(budget, |datagram| self.mirror.hear(datagram, now));
         if drained == Drained::Overrun {
             warn!("the kernel's announcements overflowed: looking at every interface again");
@@ -234,7 +234,7 @@ impl Netlink {
     }
 
     /// Everything that was announced before the answers was heard.
-    fn ask_on(&mut self, now: Instant) -> Result<(), QueryError> {
+    fn ask_on(&mut self, now: BootInstant) -> Result<(), QueryError> {
         match mem::replace(&mut self.asking, Asking::Nothing) {
             Asking::Nothing => self.ask(now),
             Asking::Some(answers) => {
@@ -248,7 +248,7 @@ impl Netlink {
         }
     }
 
-    fn survey_on(&mut self, survey: Survey, now: Instant) -> Result<(), QueryError> {
+    fn survey_on(&mut self, survey: Survey, now: BootInstant) -> Result<(), QueryError> {
         match survey.proceed(&mut self.mirror, &mut self.queries, now) {
             Ok(Progress::GoesOn(survey)) => self.asking = Asking::Everything(survey),
             Ok(Progress::Over { scope, links, addresses }) => {
@@ -267,7 +267,7 @@ impl Netlink {
         Ok(())
     }
 
-    fn ask(&mut self, now: Instant) -> Result<(), QueryError> {
+    fn ask(&mut self, now: BootInstant) -> Result<(), QueryError> {
         if self.mirror.doubtful(now) > MANY && self.may_survey(now) {
             return self.survey();
         }
@@ -302,7 +302,7 @@ impl Netlink {
     }
 
     /// Not one after the other, and not if something keeps interrupting them: then each has to be asked for alone.
-    fn may_survey(&self, now: Instant) -> bool {
+    fn may_survey(&self, now: BootInstant) -> bool {
         self.surveyed.is_none_or(|(at, completeness)| {
             completeness == Completeness::Complete && at + SURVEY_AGAIN <= now
         })

@@ -14,7 +14,7 @@ use super::{
     },
     request::Request,
 };
-use crate::engine::Instant;
+use crate::engine::BootInstant;
 
 /// How much is looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,7 +66,7 @@ impl Survey {
         mut self,
         mirror: &mut Mirror,
         queries: &mut Queries,
-        now: Instant,
+        now: BootInstant,
     ) -> Result<Progress, QueryError> {
         let question = self.question;
         let over = queries.take(&mut self.answer, |payload, so_far| {
@@ -98,7 +98,7 @@ pub(super) fn list(
     payload: &[u8],
     so_far: Completeness,
     mirror: &mut Mirror,
-    now: Instant,
+    now: BootInstant,
 ) -> Result<(), Malformed> {
     if !question.is_about_addresses() {
         mirror.list_link(&decode::link(payload)?, now);

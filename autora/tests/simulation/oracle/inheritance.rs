@@ -13,7 +13,7 @@ use std::{
 
 use autora::{
     addr::IfIndex,
-    engine::{Fleet, Instant, eligibility::Verdict, interface::Interface, parameters::Parameters},
+    engine::{BootInstant, Fleet, eligibility::Verdict, interface::Interface, parameters::Parameters},
 };
 
 use super::{
@@ -29,20 +29,20 @@ pub(super) struct Inheritance {
     /// Those that the present daemon has not seen yet.
     past: BTreeMap<IfIndex, Link>,
     /// When the present daemon started, if the former one crashed.
-    crashed: Option<Instant>,
+    crashed: Option<BootInstant>,
     /// What guests hold, when it was last looked at.
     beliefs: BTreeMap<IfIndex, Belief>,
     /// Links whose belief has changed since the file was last written, and the first time that it was not written since.
-    unsaved: BTreeMap<IfIndex, Option<Instant>>,
+    unsaved: BTreeMap<IfIndex, Option<BootInstant>>,
     /// Those of which a crash may have lost the last change.
     murky: BTreeSet<IfIndex>,
     /// When guests heard the last advertisement, whoever sent it.
-    heard: BTreeMap<IfIndex, Instant>,
+    heard: BTreeMap<IfIndex, BootInstant>,
 }
 
 impl Inheritance {
     /// A link that the present daemon sees for the first time: an old acquaintance if index and name are the same.
-    pub(super) fn claim(&mut self, seen: &Interface, now: Instant, tally: &mut Tally) -> Link {
+    pub(super) fn claim(&mut self, seen: &Interface, now: BootInstant, tally: &mut Tally) -> Link {
         let murky = self.murky.remove(&seen.index);
         let mut link = match self.past.remove(&seen.index) {
             Some(link) if link.seen.name == seen.name => link.resume(seen, murky, now, tally),
@@ -67,12 +67,12 @@ impl Inheritance {
         self.heard.remove(&index);
     }
 
-    pub(super) fn heard(&mut self, index: IfIndex, at: Instant) {
+    pub(super) fn heard(&mut self, index: IfIndex, at: BootInstant) {
         self.heard.insert(index, at);
     }
 
     /// The end of the 3 s, as guests see them.
-    pub(super) fn floor(&self, index: IfIndex) -> Option<Instant> {
+    pub(super) fn floor(&self, index: IfIndex) -> Option<BootInstant> {
         self.heard.get(&index).map(|heard| *heard + FLOOR)
     }
 
@@ -95,8 +95,8 @@ impl Inheritance {
 
 impl Oracle {
     /// The daemon has looked at its state file, and written it or not.
-    pub(crate) fn attended(&mut self, written: bool, now: Instant) {
-        let lasts = |since: &mut Option<Instant>| *since.get_or_insert(now) + SAVED > now;
+    pub(crate) fn attended(&mut self, written: bool, now: BootInstant) {
+        let lasts = |since: &mut Option<BootInstant>| *since.get_or_insert(now) + SAVED > now;
         self.inheritance.unsaved.retain(|_, since| !written && lasts(since));
     }
 
@@ -129,7 +129,7 @@ impl Oracle {
 
     /// Whether what a daemon says at a clean end is all that there is to know: not if it took over from a crash within
     /// the last 3 s, and so may have to wait itself on interfaces that it has not seen yet.
-    pub(crate) fn vouches(&self, now: Instant) -> bool {
+    pub(crate) fn vouches(&self, now: BootInstant) -> bool {
         self.inheritance.crashed.is_none_or(|crashed| crashed + FLOOR <= now)
     }
 
@@ -153,7 +153,7 @@ impl Oracle {
     }
 
     /// Another has read what it left, which is exact or the worst is to be expected of it.
-    pub(crate) fn recalled(&mut self, exact: bool, parameters: Parameters, now: Instant) {
+    pub(crate) fn recalled(&mut self, exact: bool, parameters: Parameters, now: BootInstant) {
         let former = mem::replace(&mut self.parameters, parameters);
         let valid = (!exact).then_some(former.valid_lifetime);
         self.inheritance.crashed = valid.map(|_| now);
@@ -169,7 +169,7 @@ impl Oracle {
 }
 
 /// The file counts in microseconds, rounded up.
-pub(super) fn whole_micros(instant: Instant) -> Instant {
+pub(super) fn whole_micros(instant: BootInstant) -> BootInstant {
     let missing = (1_000 - instant.since_boot().subsec_nanos() % 1_000) % 1_000;
     instant + Duration::from_nanos(missing.into())
 }

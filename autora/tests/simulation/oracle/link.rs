@@ -5,7 +5,7 @@ use std::time::Duration;
 use autora::{
     addr::{LinkLocal, Prefix64},
     engine::{
-        Instant,
+        BootInstant,
         action::{Cause, Transmission},
         interface::Interface,
         parameters::Parameters,
@@ -75,7 +75,7 @@ pub(super) enum FinalRa {
     None,
     Owed {
         source: LinkLocal,
-        since: Instant,
+        since: BootInstant,
         tries: u32,
     },
     /// It need not leave any more, but it may.
@@ -84,7 +84,12 @@ pub(super) enum FinalRa {
 
 impl Link {
     /// One that was seen for the first time.
-    pub(super) fn new(seen: &Interface, last_sent: Option<Instant>, now: Instant, tally: &mut Tally) -> Self {
+    pub(super) fn new(
+        seen: &Interface,
+        last_sent: Option<BootInstant>,
+        now: BootInstant,
+        tally: &mut Tally,
+    ) -> Self {
         let mut link = Self {
             seen: seen.clone(),
             looks: Looks::of(seen),
@@ -113,7 +118,7 @@ impl Link {
     }
 
     /// A daemon has read of it; `valid` is the Valid Lifetime of the former one if that crashed.
-    pub(super) fn recalled(&mut self, valid: Option<Duration>, now: Instant) {
+    pub(super) fn recalled(&mut self, valid: Option<Duration>, now: BootInstant) {
         self.schedule.recalled(valid.is_some(), now);
         self.promises.recalled(valid, now);
         (self.standing, self.final_ra) = (Standing::Other, FinalRa::None);
@@ -121,7 +126,13 @@ impl Link {
     }
 
     /// The first look of the daemon that took over.
-    pub(super) fn resume(mut self, seen: &Interface, murky: bool, now: Instant, tally: &mut Tally) -> Self {
+    pub(super) fn resume(
+        mut self,
+        seen: &Interface,
+        murky: bool,
+        now: BootInstant,
+        tally: &mut Tally,
+    ) -> Self {
         self.murky |= murky;
         let in_use = self.router;
         self.take_in(seen, in_use, now, tally);
@@ -153,12 +164,12 @@ impl Link {
     }
 
     /// Another look at it.
-    pub(super) fn told(&mut self, seen: &Interface, now: Instant, tally: &mut Tally) {
+    pub(super) fn told(&mut self, seen: &Interface, now: BootInstant, tally: &mut Tally) {
         let in_use = self.source();
         self.take_in(seen, in_use, now, tally);
     }
 
-    fn take_in(&mut self, seen: &Interface, in_use: Option<LinkLocal>, now: Instant, tally: &mut Tally) {
+    fn take_in(&mut self, seen: &Interface, in_use: Option<LinkLocal>, now: BootInstant, tally: &mut Tally) {
         if self.seen != *seen {
             self.seen = seen.clone();
             self.looks = Looks::of(seen);
@@ -218,7 +229,7 @@ impl Link {
         self.murky = false;
     }
 
-    fn reconsider_final_ra(&mut self, now: Instant, tally: &mut Tally) {
+    fn reconsider_final_ra(&mut self, now: BootInstant, tally: &mut Tally) {
         let in_use = self.source();
         if let FinalRa::Allowed(source) = self.final_ra
             && (in_use == Some(source) || self.looks.is_duplicate(source))
@@ -271,7 +282,7 @@ impl Link {
     }
 
     /// The map had no room for it.
-    pub(super) fn refused(&mut self, now: Instant, tally: &mut Tally) {
+    pub(super) fn refused(&mut self, now: BootInstant, tally: &mut Tally) {
         self.full = true;
         self.schedule.pause();
         self.reconsider_final_ra(now, tally);
@@ -280,14 +291,14 @@ impl Link {
         }
     }
 
-    pub(super) fn stop(&mut self, now: Instant, tally: &mut Tally) {
+    pub(super) fn stop(&mut self, now: BootInstant, tally: &mut Tally) {
         self.stopping = true;
         self.schedule.pause();
         self.reconsider_final_ra(now, tally);
     }
 
     /// When something has to leave at the latest, if anything has.
-    pub(super) fn duty(&self, parameters: &Parameters) -> Option<Instant> {
+    pub(super) fn duty(&self, parameters: &Parameters) -> Option<BootInstant> {
         match self.final_ra {
             FinalRa::Owed { since, .. } => Some(self.schedule.put_off(since)),
             FinalRa::None | FinalRa::Allowed(_) => {
@@ -302,7 +313,7 @@ impl Link {
     }
 
     /// Whether a fleet has no reason to remember it.
-    pub(super) fn is_past(&self, now: Instant) -> bool {
+    pub(super) fn is_past(&self, now: BootInstant) -> bool {
         self.standing == Standing::Other
             && self.router.is_none()
             && self.final_ra == FinalRa::None
@@ -315,8 +326,8 @@ impl Link {
     pub(super) fn check(
         &self,
         send: &Transmission,
-        made: Instant,
-        at: Instant,
+        made: BootInstant,
+        at: BootInstant,
         by: &Parameters,
     ) -> Result<(), Broken> {
         match send.cause {
@@ -365,7 +376,7 @@ impl Link {
     }
 
     /// It has left.
-    pub(super) fn sent(&mut self, send: &Transmission, at: Instant, by: &Parameters, tally: &mut Tally) {
+    pub(super) fn sent(&mut self, send: &Transmission, at: BootInstant, by: &Parameters, tally: &mut Tally) {
         self.schedule.sent(send.cause, at);
         if self.murky && send.cause != Cause::Final {
             self.murky = false;
@@ -383,8 +394,8 @@ impl Link {
     pub(super) fn failed(
         &mut self,
         send: &Transmission,
-        at: Instant,
-        retry: Option<Instant>,
+        at: BootInstant,
+        retry: Option<BootInstant>,
         tally: &mut Tally,
     ) -> Result<(), Broken> {
         if send.cause == Cause::Final

@@ -3,7 +3,7 @@
 
 use autora::{
     addr::{LinkLocal, Prefix64},
-    engine::interface::{Address, Interface, Scope},
+    engine::interface::{Address, AddressScope, Interface},
 };
 
 /// What one look shows.
@@ -69,7 +69,7 @@ fn prefixes(link: &Interface) -> Vec<Prefix64> {
             || address.flags.dadfailed
             || address.flags.deprecated
             || address.flags.temporary;
-        address.scope == Scope::Global && address.prefix_len == 64 && !bad
+        address.scope == AddressScope::Global && address.prefix_len == 64 && !bad
     };
     let addresses = link.addresses.iter().filter(usable);
     let mut found: Vec<_> = addresses.map(|address| Prefix64::containing(address.address)).collect();

@@ -22,7 +22,7 @@ use std::{
 use autora::{
     addr::IfIndex,
     engine::{
-        Fleet, Instant,
+        BootInstant, Fleet,
         action::{Cause, Transmission},
         interface::Interface,
         parameters::Parameters,
@@ -49,8 +49,8 @@ pub(crate) struct Oracle {
     /// Interfaces that something has happened to since the last check.
     touched: BTreeSet<IfIndex>,
     /// When something has to leave at the latest, for each interface.
-    duties: BTreeSet<(Instant, IfIndex)>,
-    duty_of: BTreeMap<IfIndex, Instant>,
+    duties: BTreeSet<(BootInstant, IfIndex)>,
+    duty_of: BTreeMap<IfIndex, BootInstant>,
     intervals: Spread,
     delays: Spread,
     delays_after_floor: Spread,
@@ -79,7 +79,7 @@ impl Oracle {
     }
 
     /// The fleet is told how an interface looks.
-    pub(crate) fn told(&mut self, seen: &Interface, now: Instant) {
+    pub(crate) fn told(&mut self, seen: &Interface, now: BootInstant) {
         self.touched.insert(seen.index);
         match self.links.get_mut(&seen.index) {
             Some(link) => link.told(seen, now, &mut self.tally),
@@ -125,9 +125,9 @@ impl Oracle {
     pub(crate) fn solicited(
         &mut self,
         index: IfIndex,
-        now: Instant,
-        before: Option<Instant>,
-        after: Option<Instant>,
+        now: BootInstant,
+        before: Option<BootInstant>,
+        after: Option<BootInstant>,
     ) -> Result<(), Violation> {
         self.touched.insert(index);
         self.tally.count("solicitation passed");
@@ -150,7 +150,12 @@ impl Oracle {
     }
 
     /// The delay that was drawn for an answer.
-    fn note_delay(&mut self, index: IfIndex, now: Instant, due: Option<Instant>) -> Result<(), Violation> {
+    fn note_delay(
+        &mut self,
+        index: IfIndex,
+        now: BootInstant,
+        due: Option<BootInstant>,
+    ) -> Result<(), Violation> {
         let (Some(link), Some(due)) = (self.links.get(&index), due) else { return Ok(()) };
         if matches!(link.final_ra, FinalRa::Owed { .. }) {
             return Ok(());
@@ -174,7 +179,7 @@ impl Oracle {
     }
 
     /// A solicitation came in that the filter dropped because an answer is pending: that one counts for it too.
-    pub(crate) fn coalesced(&mut self, index: IfIndex, now: Instant) {
+    pub(crate) fn coalesced(&mut self, index: IfIndex, now: BootInstant) {
         self.tally.count("solicitation coalesced");
         if let Some(link) = self.links.get_mut(&index)
             && link.advertising().is_some()
@@ -185,7 +190,7 @@ impl Oracle {
     }
 
     /// An entry is to be made in the map, which has room or not.
-    pub(crate) fn serve(&mut self, index: IfIndex, now: Instant, room: bool) -> Result<(), Violation> {
+    pub(crate) fn serve(&mut self, index: IfIndex, now: BootInstant, room: bool) -> Result<(), Violation> {
         self.expect_nothing_announced()?;
         let Self { links, parameters, tally, .. } = self;
         let Some(link) = links.get_mut(&index) else { return Err(unknown(index)) };
@@ -230,8 +235,8 @@ impl Oracle {
     pub(crate) fn sending(
         &mut self,
         send: &Transmission,
-        made: Instant,
-        at: Instant,
+        made: BootInstant,
+        at: BootInstant,
     ) -> Result<(), Violation> {
         let announced = self.announced.take();
         let early = self.inheritance.floor(send.index).is_some_and(|floor| at < floor);
@@ -244,8 +249,8 @@ impl Oracle {
         &self,
         send: &Transmission,
         announced: Option<IfIndex>,
-        made: Instant,
-        at: Instant,
+        made: BootInstant,
+        at: BootInstant,
     ) -> Result<(), Broken> {
         let link = self.links.get(&send.index);
         let link = link.ok_or(Broken { rule: "only on interfaces that are there", detail: String::new() })?;
@@ -269,7 +274,12 @@ impl Oracle {
     }
 
     /// It has left at `at`, and the fleet has been told.
-    pub(crate) fn sent(&mut self, send: &Transmission, at: Instant, fleet: &Fleet) -> Result<(), Violation> {
+    pub(crate) fn sent(
+        &mut self,
+        send: &Transmission,
+        at: BootInstant,
+        fleet: &Fleet,
+    ) -> Result<(), Violation> {
         let Self { links, parameters, tally, intervals, inheritance, .. } = self;
         let Some(link) = links.get_mut(&send.index) else { return Err(unknown(send.index)) };
         self.touched.insert(send.index);
@@ -299,7 +309,7 @@ impl Oracle {
     pub(crate) fn failed(
         &mut self,
         send: &Transmission,
-        at: Instant,
+        at: BootInstant,
         fleet: &Fleet,
     ) -> Result<(), Violation> {
         self.tally.count("send failed");
@@ -315,7 +325,7 @@ impl Oracle {
     }
 
     /// The fleet is told to stop.
-    pub(crate) fn stop(&mut self, now: Instant) {
+    pub(crate) fn stop(&mut self, now: BootInstant) {
         self.stopping = true;
         for (index, link) in &mut self.links {
             link.stop(now, &mut self.tally);

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, time::Duration};
 
 use autora::{
     addr::Prefix64,
-    engine::{Instant, action::Transmission, parameters::Parameters},
+    engine::{BootInstant, action::Transmission, parameters::Parameters},
     wire::{NdOption, PrefixInformation, RouterAdvert},
 };
 
@@ -17,7 +17,7 @@ use super::{
 use crate::run::Tally;
 
 /// Longer than any promise.
-const FOREVER: Instant = Instant::from_boot(Duration::from_secs(u64::MAX / 2));
+const FOREVER: BootInstant = BootInstant::from_boot(Duration::from_secs(u64::MAX / 2));
 
 /// All prefixes that guests hold.
 #[derive(Debug, Default)]
@@ -42,9 +42,9 @@ pub(super) struct AdvertisedPrefixes {
 #[derive(Clone, Copy, Debug)]
 struct AdvertisedPrefix {
     prefix: Prefix64,
-    until: Instant,
+    until: BootInstant,
     /// Until when a daemon has to believe that guests hold it: longer, if it cannot know when its predecessor sent last.
-    believed: Instant,
+    believed: BootInstant,
     /// More than eight others are newer: it may have made room, and need not come back.
     may_go: bool,
     retired: bool,
@@ -57,7 +57,7 @@ impl AdvertisedPrefixes {
         (self.last, self.renewable, self.vague) = (None, None, false);
     }
 
-    pub(super) fn all_over(&self, now: Instant) -> bool {
+    pub(super) fn all_over(&self, now: BootInstant) -> bool {
         self.held.iter().all(|promise| promise.believed <= now)
     }
 
@@ -71,13 +71,13 @@ impl AdvertisedPrefixes {
     }
 
     /// Whether the one advertised last is promised and no longer the present one.
-    pub(super) fn are_taken_back(&self, now: Instant) -> bool {
+    pub(super) fn are_taken_back(&self, now: BootInstant) -> bool {
         let last = self.last_before(|last| last.until <= now);
         last.is_some() && self.served.is_some() && self.served != last
     }
 
     /// Another daemon has read of them; after a crash it has to believe that the last advertisement left just now.
-    pub(super) fn recalled(&mut self, valid: Option<Duration>, now: Instant) {
+    pub(super) fn recalled(&mut self, valid: Option<Duration>, now: BootInstant) {
         for promise in &mut self.held {
             promise.until = whole_micros(promise.until);
             promise.believed = whole_micros(promise.believed);
@@ -97,7 +97,13 @@ impl AdvertisedPrefixes {
     }
 
     /// The interface was looked at; `current` is the prefix that it is served with.
-    pub(super) fn told(&mut self, looks: &Looks, current: Option<Prefix64>, now: Instant, tally: &mut Tally) {
+    pub(super) fn told(
+        &mut self,
+        looks: &Looks,
+        current: Option<Prefix64>,
+        now: BootInstant,
+        tally: &mut Tally,
+    ) {
         let last = self.last;
         self.stood &= looks.prefixes.as_slice() == last.as_slice();
         self.went = last.is_some_and(|last| !looks.prefixes.contains(&last));
@@ -114,7 +120,7 @@ impl AdvertisedPrefixes {
         (self.went, self.stood) = (false, false);
     }
 
-    fn make_room(&mut self, current: Option<Prefix64>, now: Instant, tally: &mut Tally) {
+    fn make_room(&mut self, current: Option<Prefix64>, now: BootInstant, tally: &mut Tally) {
         let before = self.held.len();
         let (last, renewable) = (self.last, self.renewable);
         let stays = |prefix| prefix == last || prefix == renewable;
@@ -140,7 +146,7 @@ impl AdvertisedPrefixes {
         is_final: bool,
         current: Option<Prefix64>,
         parameters: &Parameters,
-        now: Instant,
+        now: BootInstant,
     ) -> Result<(), Broken> {
         let said = Said::of(advert, parameters)?;
         let running = || self.held.iter().filter(|promise| promise.until > now);
@@ -165,7 +171,7 @@ impl AdvertisedPrefixes {
     }
 
     /// A final RA has the options as last sent, but takes back what is no longer there.
-    fn check_final(&self, said: &Said, now: Instant) -> Result<(), Broken> {
+    fn check_final(&self, said: &Said, now: BootInstant) -> Result<(), Broken> {
         let last = self.last_before(|last| last.until <= now);
         let believed = self.last_before(|last| last.believed <= now);
         let rule_name = "a final RA has the prefixes as last sent";
@@ -185,7 +191,7 @@ impl AdvertisedPrefixes {
     /// What the fleet knew in that uncertainty it has said now.
     pub(super) fn take_over(&mut self, advert: &RouterAdvert, parameters: &Parameters) {
         let Ok(said) = Said::of(advert, parameters) else { return };
-        let (until, believed) = (Instant::from_boot(Duration::ZERO), FOREVER);
+        let (until, believed) = (BootInstant::from_boot(Duration::ZERO), FOREVER);
         let promise = |prefix| AdvertisedPrefix { prefix, until, believed, may_go: true, retired: true };
         self.held = said.retired.into_iter().map(promise).collect();
         (self.last, self.renewable, self.vague) = (None, None, true);
@@ -196,7 +202,7 @@ impl AdvertisedPrefixes {
         &mut self,
         send: &Transmission,
         parameters: &Parameters,
-        now: Instant,
+        now: BootInstant,
         tally: &mut Tally,
     ) {
         let Ok(said) = Said::of(&send.advert, parameters) else { return };

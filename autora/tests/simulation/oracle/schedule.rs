@@ -2,7 +2,7 @@
 
 use std::{mem, time::Duration};
 
-use autora::engine::{Instant, action::Cause, parameters::Parameters};
+use autora::engine::{BootInstant, action::Cause, parameters::Parameters};
 
 use super::{
     bounds::{
@@ -17,12 +17,12 @@ use super::{
 #[derive(Debug)]
 pub(super) struct Schedule {
     /// When the last advertisement had left, of whatever kind.
-    last_sent: Option<Instant>,
+    last_sent: Option<BootInstant>,
     /// When the last one that was not final had.
-    last_advert: Option<Instant>,
+    last_advert: Option<BootInstant>,
     failure: Option<Failure>,
     /// Since when it advertises as it does, and how many advertisements have left since.
-    begun: Instant,
+    begun: BootInstant,
     pub(super) sent: u32,
     /// The first solicitation that no advertisement has followed.
     asked: Option<Asked>,
@@ -31,7 +31,7 @@ pub(super) struct Schedule {
 /// Failed sends in a row.
 #[derive(Clone, Copy, Debug)]
 struct Failure {
-    at: Instant,
+    at: BootInstant,
     /// How many there were with nothing new in between, and the last wait among them.
     steady: u32,
     wait: Duration,
@@ -39,7 +39,7 @@ struct Failure {
 
 #[derive(Clone, Copy, Debug)]
 struct Asked {
-    at: Instant,
+    at: BootInstant,
     /// Whether it passed the filter, and not only hid behind one that did.
     passed: bool,
     /// Whether an answer was scheduled for it or one after it: not if an advertisement was due sooner anyway.
@@ -47,19 +47,19 @@ struct Asked {
 }
 
 impl Schedule {
-    pub(super) fn new(last_sent: Option<Instant>, now: Instant) -> Self {
+    pub(super) fn new(last_sent: Option<BootInstant>, now: BootInstant) -> Self {
         Self { last_sent, last_advert: None, failure: None, begun: now, sent: 0, asked: None }
     }
 
     /// Another daemon takes over: after a crash it has to expect that something left a moment ago.
-    pub(super) fn recalled(&mut self, crashed: bool, now: Instant) {
+    pub(super) fn recalled(&mut self, crashed: bool, now: BootInstant) {
         let last_sent =
             if crashed { Some(now) } else { self.last_sent.map(|sent| whole_micros(sent).min(now)) };
         *self = Self::new(last_sent, now);
     }
 
     /// It becomes an advertising interface, or another one than before.
-    pub(super) fn begin(&mut self, now: Instant) {
+    pub(super) fn begin(&mut self, now: BootInstant) {
         (self.begun, self.sent) = (now, 0);
     }
 
@@ -75,7 +75,7 @@ impl Schedule {
         }
     }
 
-    pub(super) fn ask(&mut self, at: Instant, passed: bool) {
+    pub(super) fn ask(&mut self, at: BootInstant, passed: bool) {
         let first = self.asked.get_or_insert(Asked { at, passed, answered: false });
         first.passed |= passed;
     }
@@ -95,24 +95,24 @@ impl Schedule {
     }
 
     /// The end of the 3 s.
-    pub(super) fn floor(&self) -> Option<Instant> {
+    pub(super) fn floor(&self) -> Option<BootInstant> {
         self.last_sent.map(|sent| sent + FLOOR)
     }
 
     /// The latest instant to which the 3 s and failed sends can put something off that is due at `due`.
-    pub(super) fn put_off(&self, due: Instant) -> Instant {
+    pub(super) fn put_off(&self, due: BootInstant) -> BootInstant {
         let retry = self.failure.map(|failure| failure.at + LONGEST_RETRY);
-        [self.floor(), retry].into_iter().flatten().fold(due, Instant::max)
+        [self.floor(), retry].into_iter().flatten().fold(due, BootInstant::max)
     }
 
     /// When the next advertisement has to leave at the latest.
-    pub(super) fn latest(&self, parameters: &Parameters) -> Instant {
+    pub(super) fn latest(&self, parameters: &Parameters) -> BootInstant {
         let periodic = match self.last_advert {
             Some(last) if self.sent > 0 => last + self.interval(parameters).1,
             Some(_) | None => self.begun,
         };
         let answer = self.asked.map(|asked| self.put_off(asked.at) + ANSWER);
-        answer.into_iter().fold(self.put_off(periodic), Instant::min)
+        answer.into_iter().fold(self.put_off(periodic), BootInstant::min)
     }
 
     /// Bounds of the present interval [RFC 4861 6.2.4].
@@ -126,7 +126,7 @@ impl Schedule {
     }
 
     /// Whether an advertisement may leave at `at`.
-    pub(super) fn check(&self, cause: Cause, at: Instant, parameters: &Parameters) -> Result<(), Broken> {
+    pub(super) fn check(&self, cause: Cause, at: BootInstant, parameters: &Parameters) -> Result<(), Broken> {
         if let Some(floor) = self.floor() {
             let early = floor.saturating_since(at);
             rule(early.is_zero(), "no two advertisements within 3 s [RFC 4861 6.2.6]", || {
@@ -159,7 +159,7 @@ impl Schedule {
     }
 
     /// An advertisement has left.
-    pub(super) fn sent(&mut self, cause: Cause, at: Instant) {
+    pub(super) fn sent(&mut self, cause: Cause, at: BootInstant) {
         self.last_sent = Some(at);
         self.failure = None;
         match cause {
@@ -173,7 +173,7 @@ impl Schedule {
     }
 
     /// One did not, and `retry` is when the fleet wants to try again, if at all.
-    pub(super) fn failed(&mut self, at: Instant, retry: Option<Instant>) -> Result<(), Broken> {
+    pub(super) fn failed(&mut self, at: BootInstant, retry: Option<BootInstant>) -> Result<(), Broken> {
         let Some(retry) = retry else {
             self.failure = Some(Failure { at, steady: 0, wait: Duration::ZERO });
             return Ok(());

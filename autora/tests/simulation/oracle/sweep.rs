@@ -3,7 +3,7 @@
 use autora::{
     addr::IfIndex,
     engine::{
-        Fleet, Instant,
+        BootInstant, Fleet,
         counts::InterfaceCounts,
         eligibility::{Reason, Verdict},
         interface::Interface,
@@ -18,7 +18,7 @@ use super::{
 
 impl Oracle {
     /// After a step: every interface that it touched has its deadline, and its entry or none.
-    pub(crate) fn check_touched(&mut self, fleet: &Fleet, now: Instant) -> Result<(), Violation> {
+    pub(crate) fn check_touched(&mut self, fleet: &Fleet, now: BootInstant) -> Result<(), Violation> {
         while let Some(index) = self.touched.pop_first() {
             if let Some(before) = self.duty_of.remove(&index) {
                 self.duties.remove(&(before, index));
@@ -78,7 +78,7 @@ impl Oracle {
     }
 
     /// After a look at everything: the fleet's picture is the right one, and it remembers nobody without a reason.
-    pub(crate) fn check_all(&mut self, fleet: &Fleet, now: Instant) -> Result<(), Violation> {
+    pub(crate) fn check_all(&mut self, fleet: &Fleet, now: BootInstant) -> Result<(), Violation> {
         if !self.stopping {
             self.check_verdicts(fleet)?;
         }
@@ -126,7 +126,7 @@ impl Oracle {
     }
 
     /// At the end of a stop: nobody is served, and no final RA is left that could have been said.
-    pub(crate) fn check_stopped(&self, fleet: &Fleet, now: Instant) -> Result<(), Violation> {
+    pub(crate) fn check_stopped(&self, fleet: &Fleet, now: BootInstant) -> Result<(), Violation> {
         rule(self.map.is_empty(), "a stop leaves no entry", || format!("{:?}", self.map))
             .map_err(Broken::anywhere)?;
         for (index, link) in &self.links {
@@ -168,6 +168,6 @@ fn is_right(link: &Link, verdict: &Verdict) -> bool {
     }
 }
 
-fn final_ra_waits(link: &Link, now: Instant) -> bool {
+fn final_ra_waits(link: &Link, now: BootInstant) -> bool {
     matches!(link.final_ra, FinalRa::Owed { .. }) && link.schedule.floor().is_some_and(|floor| floor > now)
 }

@@ -2,7 +2,7 @@
 
 use autora::{
     addr::IfIndex,
-    engine::interface::{Address, Interface, Ipv6Settings, Master, Scope},
+    engine::interface::{Address, AddressScope, Interface, Ipv6Settings, Master},
 };
 use rand::{RngExt, rngs::StdRng};
 
@@ -116,16 +116,16 @@ impl Change {
                 link.addresses.clear();
             }
             Self::ReplaceLinkLocal => {
-                link.addresses.retain(|address| address.scope != Scope::Link);
+                link.addresses.retain(|address| address.scope != AddressScope::Link);
                 add_link_local(link, number, rng);
             }
             Self::AddLinkLocal => add_link_local(link, number, rng),
-            Self::RemoveLinkLocal => remove_one(link, Scope::Link, rng),
-            Self::FlagLinkLocal => flag_one(link, Scope::Link, rng),
+            Self::RemoveLinkLocal => remove_one(link, AddressScope::Link, rng),
+            Self::FlagLinkLocal => flag_one(link, AddressScope::Link, rng),
             Self::ReplacePrefix => replace_prefix(link, number, prefixes, rng),
             Self::AddGlobal => add_global(link, number, prefixes, rng),
-            Self::RemoveGlobal => remove_one(link, Scope::Global, rng),
-            Self::FlagGlobal => flag_one(link, Scope::Global, rng),
+            Self::RemoveGlobal => remove_one(link, AddressScope::Global, rng),
+            Self::FlagGlobal => flag_one(link, AddressScope::Global, rng),
             Self::Both(changes) => {
                 for change in changes {
                     change.apply(link, number, prefixes, rng);
@@ -141,14 +141,14 @@ fn heal(link: &mut Interface, number: u16, prefixes: u16, rng: &mut StdRng) {
     *link = fit(number, link.index);
     addresses.retain(|address| address.flags == autora::engine::interface::AddressFlags::default());
     addresses.retain(|address| address.prefix_len == 64);
-    if addresses.iter().any(|address| address.scope == Scope::Link) {
-        link.addresses.retain(|address| address.scope != Scope::Link);
+    if addresses.iter().any(|address| address.scope == AddressScope::Link) {
+        link.addresses.retain(|address| address.scope != AddressScope::Link);
     }
-    let prefix = addresses.iter().find(|address| address.scope == Scope::Global).copied();
-    link.addresses.extend(addresses.into_iter().filter(|address| address.scope == Scope::Link));
+    let prefix = addresses.iter().find(|address| address.scope == AddressScope::Global).copied();
+    link.addresses.extend(addresses.into_iter().filter(|address| address.scope == AddressScope::Link));
     match prefix {
         Some(prefix) => {
-            link.addresses.retain(|address| address.scope != Scope::Global);
+            link.addresses.retain(|address| address.scope != AddressScope::Global);
             link.addresses.push(prefix);
         }
         None => replace_prefix(link, number, prefixes, rng),
@@ -182,7 +182,7 @@ fn add_global(link: &mut Interface, number: u16, prefixes: u16, rng: &mut StdRng
 }
 
 fn replace_prefix(link: &mut Interface, number: u16, prefixes: u16, rng: &mut StdRng) {
-    link.addresses.retain(|address| address.scope != Scope::Global);
+    link.addresses.retain(|address| address.scope != AddressScope::Global);
     let prefix = rng.random_range(0..prefixes);
     add(link, global(number, prefix, 1));
     if rng.random_bool(0.2) {
@@ -196,13 +196,13 @@ fn add(link: &mut Interface, new: Address) {
     link.addresses.push(new);
 }
 
-fn remove_one(link: &mut Interface, scope: Scope, rng: &mut StdRng) {
+fn remove_one(link: &mut Interface, scope: AddressScope, rng: &mut StdRng) {
     if let Some(position) = any_of(link, scope, rng) {
         link.addresses.remove(position);
     }
 }
 
-fn flag_one(link: &mut Interface, scope: Scope, rng: &mut StdRng) {
+fn flag_one(link: &mut Interface, scope: AddressScope, rng: &mut StdRng) {
     let Some(position) = any_of(link, scope, rng) else { return };
     let flags = &mut link.addresses[position].flags;
     match rng.random_range(0..5) {
@@ -213,7 +213,7 @@ fn flag_one(link: &mut Interface, scope: Scope, rng: &mut StdRng) {
     }
 }
 
-fn any_of(link: &Interface, scope: Scope, rng: &mut StdRng) -> Option<usize> {
+fn any_of(link: &Interface, scope: AddressScope, rng: &mut StdRng) -> Option<usize> {
     let positions = || (0..link.addresses.len()).filter(|&at| link.addresses[at].scope == scope);
     let count = positions().count();
     (count > 0).then(|| rng.random_range(0..count)).and_then(|chosen| positions().nth(chosen))

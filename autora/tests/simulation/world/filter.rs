@@ -2,14 +2,14 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use autora::{addr::IfIndex, engine::Instant};
+use autora::{addr::IfIndex, engine::BootInstant};
 
 /// How long a mark holds further solicitations back if nobody clears it.
 const HOLD: Duration = Duration::from_secs(4);
 
 /// The map: when the last solicitation was let through, unless it was answered since.
 pub(crate) struct Filter {
-    marks: BTreeMap<IfIndex, Option<Instant>>,
+    marks: BTreeMap<IfIndex, Option<BootInstant>>,
     pub(crate) capacity: usize,
 }
 
@@ -52,7 +52,7 @@ impl Filter {
     }
 
     /// A valid solicitation comes in.
-    pub(crate) fn solicit(&mut self, index: IfIndex, now: Instant) -> Passage {
+    pub(crate) fn solicit(&mut self, index: IfIndex, now: BootInstant) -> Passage {
         match self.marks.get_mut(&index) {
             None => Passage::NotServed,
             Some(Some(marked)) if now < *marked + HOLD => Passage::Coalesced,

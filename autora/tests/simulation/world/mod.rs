@@ -9,8 +9,8 @@ use std::{collections::BTreeMap, net::Ipv6Addr};
 use autora::{
     addr::IfIndex,
     engine::{
-        Instant,
-        interface::{Address, AddressFlags, Interface, Ipv6Settings, LinkFlags, Scope},
+        BootInstant,
+        interface::{Address, AddressFlags, AddressScope, Interface, Ipv6Settings, LinkFlags},
     },
 };
 use rand::{RngExt, rngs::StdRng};
@@ -93,7 +93,7 @@ impl World {
     }
 
     /// Whether an advertisement can leave on a link now.
-    pub(crate) fn can_send(&mut self, index: IfIndex, now: Instant, rng: &mut StdRng) -> bool {
+    pub(crate) fn can_send(&mut self, index: IfIndex, now: BootInstant, rng: &mut StdRng) -> bool {
         let slot = self.by_index.get(&index).copied();
         let up = slot.and_then(|slot| self.slots[slot].link.as_ref()).is_some_and(|link| link.flags.up);
         up && self.weather.lets_pass(slot.unwrap_or_default(), now, rng)
@@ -186,11 +186,11 @@ fn fit(number: u16, index: IfIndex) -> Interface {
 /// A link-local address of the link with this number: one of several that it may have.
 fn link_local(number: u16, suffix: u16) -> Address {
     let address = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, number, suffix);
-    Address { address, prefix_len: 64, scope: Scope::Link, flags: AddressFlags::default() }
+    Address { address, prefix_len: 64, scope: AddressScope::Link, flags: AddressFlags::default() }
 }
 
 /// An address in one of the /64s of the link with this number.
 fn global(number: u16, prefix: u16, suffix: u16) -> Address {
     let address = Ipv6Addr::new(0x2001, 0xdb8, number, prefix, 0, 0, 0, suffix);
-    Address { address, prefix_len: 64, scope: Scope::Global, flags: AddressFlags::default() }
+    Address { address, prefix_len: 64, scope: AddressScope::Global, flags: AddressFlags::default() }
 }

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use autora::engine::Instant;
+use autora::engine::BootInstant;
 use rand::{RngExt, rngs::StdRng};
 
 use crate::chance::any_scale;
@@ -16,13 +16,13 @@ const SHORTEST: Duration = Duration::from_millis(10);
 /// Until when sends fail.
 #[derive(Default)]
 pub(crate) struct Weather {
-    everywhere: Option<Instant>,
-    on_slot: BTreeMap<usize, Instant>,
+    everywhere: Option<BootInstant>,
+    on_slot: BTreeMap<usize, BootInstant>,
 }
 
 impl Weather {
     /// It turns bad for `outage` at most: everywhere, or on one of `slots` links.
-    pub(crate) fn turn(&mut self, slots: usize, outage: Duration, now: Instant, rng: &mut StdRng) {
+    pub(crate) fn turn(&mut self, slots: usize, outage: Duration, now: BootInstant, rng: &mut StdRng) {
         let until = now + any_scale(rng, SHORTEST, outage);
         if rng.random_bool(0.2) {
             self.everywhere = Some(until);
@@ -31,8 +31,8 @@ impl Weather {
         }
     }
 
-    pub(super) fn lets_pass(&mut self, slot: usize, now: Instant, rng: &mut StdRng) -> bool {
-        let over = |until: Option<&Instant>| until.is_none_or(|until| *until <= now);
+    pub(super) fn lets_pass(&mut self, slot: usize, now: BootInstant, rng: &mut StdRng) -> bool {
+        let over = |until: Option<&BootInstant>| until.is_none_or(|until| *until <= now);
         over(self.everywhere.as_ref()) && over(self.on_slot.get(&slot)) && !rng.random_bool(MISHAP)
     }
 }

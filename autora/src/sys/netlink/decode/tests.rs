@@ -145,18 +145,18 @@ fn addresses() {
     let flags = |flags: u32| attribute(IFA_FLAGS, &flags.to_ne_bytes());
     let address_of = |address: Ipv6Addr| attribute(IFA_ADDRESS, &address.octets());
     let plain =
-        Address { address: own, prefix_len: 64, scope: Scope::Global, flags: AddressFlags::default() };
+        Address { address: own, prefix_len: 64, scope: AddressScope::Global, flags: AddressFlags::default() };
     for (what, bytes, wanted) in [
         ("plain", address_message(0, 0, &[address_of(own)]), Ok(Some(plain))),
         (
             "link scope",
             address_message(0, 253, &[address_of(own)]),
-            Ok(Some(Address { scope: Scope::Link, ..plain })),
+            Ok(Some(Address { scope: AddressScope::Link, ..plain })),
         ),
         (
             "site scope",
             address_message(0, 200, &[address_of(own)]),
-            Ok(Some(Address { scope: Scope::Site, ..plain })),
+            Ok(Some(Address { scope: AddressScope::Site, ..plain })),
         ),
         ("host scope", address_message(0, 254, &[address_of(own)]), Ok(None)),
         (

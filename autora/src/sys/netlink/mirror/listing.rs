@@ -10,7 +10,7 @@ use super::{Doubts, Entry, Mirror, Named};
 use crate::{
     addr::IfIndex,
     engine::{
-        Instant,
+        BootInstant,
         interface::{Address, Interface},
     },
     sys::netlink::decode::Link,
@@ -47,7 +47,7 @@ impl Mirror {
     }
 
     /// A link in the listing.
-    pub(in crate::sys::netlink) fn list_link(&mut self, link: &Link<'_>, now: Instant) {
+    pub(in crate::sys::netlink) fn list_link(&mut self, link: &Link<'_>, now: BootInstant) {
         let index = link.index;
         match (self.was_named(index), self.entries.contains_key(&index)) {
             (Some(Named::Deleted), false) => return,
@@ -68,7 +68,7 @@ impl Mirror {
     }
 
     /// All links were listed: `whole` if also those without an IPv6 part, `complete` if none was left out.
-    pub(in crate::sys::netlink) fn end_links(&mut self, whole: bool, complete: bool, now: Instant) {
+    pub(in crate::sys::netlink) fn end_links(&mut self, whole: bool, complete: bool, now: BootInstant) {
         for index in self.left_out(|entry| entry.link_listed) {
             if whole && complete {
                 self.remove(index);
@@ -84,7 +84,7 @@ impl Mirror {
         owner: IfIndex,
         address: Address,
         complete: bool,
-        now: Instant,
+        now: BootInstant,
     ) {
         if self.listed.owner != Some(owner) {
             self.end_interface(complete, now);
@@ -94,7 +94,7 @@ impl Mirror {
     }
 
     /// All addresses were listed; `complete` if none was left out.
-    pub(in crate::sys::netlink) fn end_listing(&mut self, complete: bool, now: Instant) {
+    pub(in crate::sys::netlink) fn end_listing(&mut self, complete: bool, now: BootInstant) {
         self.end_interface(complete, now);
         for index in self.left_out(|entry| entry.addresses_listed) {
             self.found(index, &[], complete, now);
@@ -136,7 +136,7 @@ impl Mirror {
         left_out
     }
 
-    fn end_interface(&mut self, complete: bool, now: Instant) {
+    fn end_interface(&mut self, complete: bool, now: BootInstant) {
         let Some(owner) = self.listed.owner.take() else { return };
         let mut addresses = mem::take(&mut self.listed.addresses);
         addresses.sort_unstable();
@@ -147,7 +147,7 @@ impl Mirror {
         self.listed.addresses = addresses;
     }
 
-    fn found(&mut self, owner: IfIndex, addresses: &[Address], complete: bool, now: Instant) {
+    fn found(&mut self, owner: IfIndex, addresses: &[Address], complete: bool, now: BootInstant) {
         let Some(entry) = self.entries.get_mut(&owner) else { return };
         let Some(known) = &mut entry.facts else { return };
         let unread = entry.doubts.has(Doubts::NEVER_READ);

@@ -14,7 +14,7 @@ mod bytes;
 /// What an announcement settles, if one does.
 type SettledBy = Option<Vec<u8>>;
 
-const NOW: Instant = Instant::from_boot(Duration::from_secs(100));
+const NOW: BootInstant = BootInstant::from_boot(Duration::from_secs(100));
 const LINK_LOCAL: &str = "fe80::1";
 const NOBODY: [u32; 0] = [];
 const GLOBAL: &str = "2001:db8::1";

@@ -8,7 +8,7 @@ use super::{DecodeError, invalid};
 use crate::{
     addr::{LinkLocal, Prefix64},
     engine::{
-        Instant,
+        BootInstant,
         handover::{Advertised, AdvertisedPrefix, SavedInterface},
     },
 };
@@ -87,10 +87,10 @@ impl TryFrom<PrefixFormat> for AdvertisedPrefix {
 }
 
 /// Rounded up, so that no wait becomes shorter by it.
-fn micros(instant: Instant) -> u64 {
+fn micros(instant: BootInstant) -> u64 {
     u64::try_from(instant.since_boot().as_nanos().div_ceil(1_000)).unwrap_or(u64::MAX)
 }
 
-fn instant(micros: u64) -> Instant {
-    Instant::from_boot(Duration::from_micros(micros))
+fn instant(micros: u64) -> BootInstant {
+    BootInstant::from_boot(Duration::from_micros(micros))
 }

@@ -4,7 +4,7 @@ use super::*;
 use crate::{
     addr::{IfIndex, LinkLocal, Prefix64},
     engine::{
-        Instant,
+        BootInstant,
         handover::{Advertised, AdvertisedPrefix},
     },
 };
@@ -21,7 +21,7 @@ const UNCLEAN: &str = r#"{"version":2,"boot_id":"00ff","end":"unclean","valid_li
 pub(in super::super) fn promise(network: &str, micros: u64) -> AdvertisedPrefix {
     AdvertisedPrefix {
         prefix: Prefix64::containing(network.parse().unwrap()),
-        valid_until: Instant::from_boot(Duration::from_micros(micros)),
+        valid_until: BootInstant::from_boot(Duration::from_micros(micros)),
     }
 }
 
@@ -34,7 +34,7 @@ pub(in super::super) fn clean() -> State {
         router: LinkLocal::new("fe80::7".parse().unwrap()),
         prefix: Some(promise("2001:db8:7::", 86_400_000_001)),
         retired: vec![promise("2001:db8:6::", 3_600_000_000)],
-        last_sent: Some(Instant::from_boot(Duration::from_micros(1_500_001))),
+        last_sent: Some(BootInstant::from_boot(Duration::from_micros(1_500_001))),
     };
     let interfaces = vec![remembered(7, advertised), remembered(8, Advertised::default())];
     State { boot_id: "00ff".to_owned(), memory: SavedState { ending: Ending::Clean, interfaces } }
@@ -148,7 +148,7 @@ fn every_part_of_a_clean_file_is_a_damaged_file() {
 fn any_advertised_prefix() -> impl Strategy<Value = AdvertisedPrefix> {
     (any::<u64>(), any::<u32>()).prop_map(|(network, seconds)| AdvertisedPrefix {
         prefix: Prefix64::containing((u128::from(network) << 64).into()),
-        valid_until: Instant::from_boot(Duration::from_secs(seconds.into())),
+        valid_until: BootInstant::from_boot(Duration::from_secs(seconds.into())),
     })
 }
 
@@ -169,7 +169,7 @@ prop_compose! {
                 router: source.map(link_local),
                 prefix,
                 retired,
-                last_sent: last_sent.map(|micros| Instant::from_boot(Duration::from_micros(micros.into()))),
+                last_sent: last_sent.map(|micros| BootInstant::from_boot(Duration::from_micros(micros.into()))),
             },
         }
     }
@@ -237,12 +237,12 @@ proptest! {
 
 #[test]
 fn an_instant_never_comes_out_earlier() {
-    let last_sent = Instant::from_boot(Duration::from_nanos(1_000_001));
+    let last_sent = BootInstant::from_boot(Duration::from_nanos(1_000_001));
     let interfaces = vec![remembered(1, Advertised { last_sent: Some(last_sent), ..Advertised::default() })];
     let memory = SavedState { ending: Ending::Clean, interfaces };
     let read = decode(&encode(&State { boot_id: String::new(), memory })).unwrap();
     assert_eq!(
         read.memory.interfaces[0].advertised.last_sent,
-        Some(Instant::from_boot(Duration::from_micros(1_001)))
+        Some(BootInstant::from_boot(Duration::from_micros(1_001)))
     );
 }
