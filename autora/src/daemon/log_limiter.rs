@@ -1,5 +1,5 @@
 //! Limits the log lines about each interface: a guest that lets its carrier flap, or makes sending fail again and again, causes
-//! a handful of lines, then one every few seconds, and one that says how many were held back.
+//! a handful of lines, then one every few seconds, and one that says how many were suppressed.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -24,7 +24,7 @@ const REFILL: Duration = Duration::from_secs(6);
 #[derive(Debug, Default)]
 pub(super) struct LogLimiter {
     buckets: HashMap<IfIndex, Bucket>,
-    /// All lines that were held back.
+    /// All lines that were suppressed.
     total: u64,
 }
 
@@ -35,7 +35,7 @@ struct Bucket {
 }
 
 impl LogLimiter {
-    /// Whether a line about the interface may be written now. If so, and some were held back before it, says that first.
+    /// Whether a line about the interface may be written now. If so, and some were suppressed before it, says that first.
     pub(super) fn admits(&mut self, index: IfIndex, fleet: &Fleet, now: BootInstant) -> bool {
         match self.take(index, now) {
             Some(0) => true,

@@ -36,7 +36,7 @@ fn a_flapping_carrier_does_not_fill_the_log() {
     }
     let about = |name: &str| daemon.lines_with(&[&format!("interface={name}")]);
     let mut written = about("vm1");
-    written.retain(|line| !line.contains("held back"));
+    written.retain(|line| !line.contains("suppressed"));
     // The flaps took 15 s, in which two or three more may be written.
     assert!((BURST..=BURST + 3).contains(&written.len()), "{written:#?}");
     assert_eq!(about("vm2").len(), 1, "the control: as ever");
@@ -46,17 +46,17 @@ fn a_flapping_carrier_does_not_fill_the_log() {
     // Nothing more comes, and still it is told how many there were, and what became of it.
     thread::sleep(REFILL);
     eventually(SOON, "the last word on vm1", || {
-        let told = daemon.lines_with(&["held back", "interface=vm1"]);
+        let told = daemon.lines_with(&["suppressed", "interface=vm1"]);
         told.last().is_some_and(|line| line.contains("now=\"serving\"")).then_some(())
     });
     let all: usize = daemon
-        .lines_with(&["held back", "interface=vm1"])
+        .lines_with(&["suppressed", "interface=vm1"])
         .iter()
         .map(|line| {
             field(line, "suppressed").and_then(|number| number.parse::<usize>().ok()).expect("a number")
         })
         .sum();
     // Each flap is two lines; a busy machine may miss one or the other.
-    assert!(all + written.len() > FLAPS + FLAPS / 2, "{all} held back, {written:#?}");
+    assert!(all + written.len() > FLAPS + FLAPS / 2, "{all} suppressed, {written:#?}");
     daemon.wait_for_log(&["heartbeat", &format!("lines_suppressed={all}")], SOON);
 }

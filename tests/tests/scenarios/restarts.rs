@@ -206,27 +206,6 @@ fn what_a_kill_left_unfinished_is_not_missed() {
 }
 
 #[test]
-fn a_file_of_the_first_version_is_taken_over() {
-    let host = Host::new();
-    let mut lines = host.lines(1);
-    let daemon = host.start();
-    let first = lines[0].expect_served(SOON);
-    stop(daemon, Signal::SIGHUP);
-    // One JSON value in place of its lines, which are the first, and one for the interface.
-    let text = fs::read_to_string(host.directory.state_file()).expect("a daemon has left it");
-    let (header, known) = text.split_once('\n').expect("a first line");
-    let known = known.trim_end().strip_prefix("{\"known\":").and_then(|known| known.strip_suffix('}'));
-    let header = header.replace("\"version\":2", "\"version\":1");
-    let (header, _) = header.split_once(",\"interfaces\"").expect("the number of lines");
-    let whole = format!("{header},\"interfaces\":[{}]}}", known.expect("one interface"));
-    fs::write(host.directory.state_file(), whole).expect("root may write it");
-    let next = host.start();
-    next.wait_for_log(&["taking over", "clean=true", "interfaces=1"], SOON);
-    let distance = lines[0].expect_served(SOON).since(first.at);
-    assert!((FLOOR..FLOOR + SLACK).contains(&distance), "{distance:?}");
-}
-
-#[test]
 fn a_stale_file_says_nothing_of_interfaces_that_came_since() {
     let host = Host::new();
     let mut lines = host.lines(1);

@@ -93,7 +93,7 @@ fn a_full_neighbour_table_stops_the_raw_socket_only_for_a_while() {
     line.capture.clear();
     line.solicit();
     line.expect_served(Duration::from_secs(10));
-    // Now and then there was room amid the storm. Each change was told, or is among the lines that were held back; how
+    // Now and then there was room amid the storm. Each change was told, or is among the lines that were suppressed; how
     // many these are is said at the next look at everything, if no line came before it.
     let told = eventually(Duration::from_secs(40), "an end for each begin", || {
         let told = Told::by(&daemon);
@@ -109,7 +109,7 @@ struct Told {
     begins: usize,
     /// It worked again so often.
     ends: usize,
-    /// Lines that were held back.
+    /// Lines that were suppressed.
     held: usize,
 }
 
