@@ -54,21 +54,21 @@ fn no_start(error: &StartError) -> Failure {
 const fn advice(error: &StartError) -> Option<&'static str> {
     match error {
         StartError::Filter(LoadError::Permission)
-        | StartError::Receiver(receiver::OpenError::Permission)
-        | StartError::Sender(sender::OpenError::NotPermitted(_)) => None,
+        | StartError::Receiver(receiver::ReceiverOpenError::Permission)
+        | StartError::Sender(sender::SenderOpenError::NotPermitted(_)) => None,
         StartError::Filter(
             LoadError::NoProgram
             | LoadError::Limited
             | LoadError::Verifier { .. }
             | LoadError::Unsupported(_),
         ) => Some("--filter classic needs none"),
-        StartError::Receiver(receiver::OpenError::Socket(_)) => Some(
+        StartError::Receiver(receiver::ReceiverOpenError::Socket(_)) => Some(
             "it takes a kernel with IPv6 (ipv6.disable=1 turns it off), and a sandbox that allows AF_INET6",
         ),
-        StartError::Sender(sender::OpenError::Failed { path: SendPath::Packet, .. }) => {
+        StartError::Sender(sender::SenderOpenError::Failed { path: SendPath::Packet, .. }) => {
             Some("a sandbox must allow AF_PACKET, and --send raw does without")
         }
-        StartError::Sender(sender::OpenError::Failed { path: SendPath::Raw, .. }) => {
+        StartError::Sender(sender::SenderOpenError::Failed { path: SendPath::Raw, .. }) => {
             Some("a sandbox must allow AF_INET6")
         }
         StartError::Netlink(_) | StartError::Dump(_) => Some(NETLINK_ADVICE),

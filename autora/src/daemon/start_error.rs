@@ -12,13 +12,13 @@ pub enum StartError {
     Filter(#[from] filter::LoadError),
     /// No receiving socket.
     #[error(transparent)]
-    Receiver(#[from] receiver::OpenError),
+    Receiver(#[from] receiver::ReceiverOpenError),
     /// No sending socket.
     #[error(transparent)]
-    Sender(#[from] sender::OpenError),
+    Sender(#[from] sender::SenderOpenError),
     /// No netlink socket.
     #[error(transparent)]
-    Netlink(#[from] netlink::OpenError),
+    Netlink(#[from] netlink::NetlinkOpenError),
     /// The kernel did not tell its interfaces.
     #[error("cannot read the interfaces from the kernel")]
     Dump(#[from] netlink::QueryError),

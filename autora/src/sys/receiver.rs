@@ -13,7 +13,7 @@ use tokio::io::{Interest, unix::AsyncFd};
 use tracing::trace;
 
 use self::datagram::{Buffer, Datagram};
-pub use self::socket::OpenError;
+pub use self::socket::ReceiverOpenError;
 use super::filter::{Filter, KernelLog, KernelLogStream};
 use crate::{addr::IfIndex, engine::BootInstant};
 
@@ -42,8 +42,8 @@ impl Receiver {
     ///
     /// # Errors
     ///
-    /// An [`OpenError`] that says what is missing.
-    pub fn open(mut filter: Filter) -> Result<Self, OpenError> {
+    /// An [`ReceiverOpenError`] that says what is missing.
+    pub fn open(mut filter: Filter) -> Result<Self, ReceiverOpenError> {
         let log = filter.take_log().map(KernelLog::into_stream).transpose()?;
         let socket = socket::open(&filter)?;
         // SAFETY: an `OwnedFd` is open until it is dropped, and the `AsyncFd` drops it.

@@ -36,7 +36,7 @@ pub struct Sender {
 
 /// Why the socket could not be opened.
 #[derive(Debug, thiserror::Error)]
-pub enum OpenError {
+pub enum SenderOpenError {
     /// CAP_NET_RAW is missing.
     #[error(
         "the kernel does not allow a {0} socket: CAP_NET_RAW is missing; {hint}",
@@ -58,17 +58,17 @@ impl Sender {
     ///
     /// # Errors
     ///
-    /// An [`OpenError`], above all when CAP_NET_RAW is missing.
-    pub fn open(path: SendPath) -> Result<Self, OpenError> {
+    /// An [`SenderOpenError`], above all when CAP_NET_RAW is missing.
+    pub fn open(path: SendPath) -> Result<Self, SenderOpenError> {
         let opened = match path {
             SendPath::Packet => open_packet(),
             SendPath::Raw => open_raw(),
         };
         let socket = opened.map_err(|source| {
             if source.kind() == io::ErrorKind::PermissionDenied {
-                OpenError::NotPermitted(path)
+                SenderOpenError::NotPermitted(path)
             } else {
-                OpenError::Failed { path, source }
+                SenderOpenError::Failed { path, source }
             }
         })?;
         Ok(Self { path, socket, buffer: Vec::with_capacity(256) })

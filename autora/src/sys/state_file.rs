@@ -43,7 +43,7 @@ pub struct StateFile {
 
 /// Why nothing can be kept.
 #[derive(Debug, thiserror::Error)]
-pub enum OpenError {
+pub enum StateFileOpenError {
     /// The directory could not be made or opened.
     #[error("{} cannot be used", directory.display())]
     Directory {
@@ -92,16 +92,16 @@ impl StateFile {
     ///
     /// # Errors
     ///
-    /// An [`OpenError`]; the daemon can do without.
-    pub fn open(directory: &Path) -> Result<Self, OpenError> {
-        let failed = |source| OpenError::Directory { directory: directory.to_owned(), source };
+    /// An [`StateFileOpenError`]; the daemon can do without.
+    pub fn open(directory: &Path) -> Result<Self, StateFileOpenError> {
+        let failed = |source| StateFileOpenError::Directory { directory: directory.to_owned(), source };
         DirBuilder::new().recursive(true).mode(0o750).create(directory).map_err(failed)?;
         let lock = File::open(directory).map_err(failed)?;
         lock.try_lock().map_err(|error| match error {
-            fs::TryLockError::WouldBlock => OpenError::InUse(directory.to_owned()),
+            fs::TryLockError::WouldBlock => StateFileOpenError::InUse(directory.to_owned()),
             fs::TryLockError::Error(source) => failed(source),
         })?;
-        let boot_id = boot_id().map_err(OpenError::BootId)?;
+        let boot_id = boot_id().map_err(StateFileOpenError::BootId)?;
         Ok(Self { directory: directory.to_owned(), boot_id, journal: None, _lock: lock })
     }
 

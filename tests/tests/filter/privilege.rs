@@ -8,7 +8,7 @@ use autora::{
     settings::FilterMode,
     sys::{
         filter::{CAPACITY, Filter, FilterKind, LoadError},
-        receiver::{OpenError, Receiver},
+        receiver::{Receiver, ReceiverOpenError},
     },
 };
 use autora_tests::{copy_program, require_root};
@@ -65,7 +65,7 @@ fn without_cap_net_raw_nothing() {
     unprivileged("privilege::without_cap_net_raw_nothing", "+bpf", || {
         let (filter, _) = Filter::open(FilterMode::Auto, CAPACITY).unwrap();
         let error = in_runtime(|| Receiver::open(filter)).unwrap_err();
-        assert!(matches!(error, OpenError::Permission), "{error:?}");
+        assert!(matches!(error, ReceiverOpenError::Permission), "{error:?}");
         assert_says(&error, &["CAP_NET_RAW", "setcap", "AmbientCapabilities"]);
     });
 }

@@ -1,8 +1,10 @@
-//! Packets by what became of them.
+//! Packets by what became of them, and what the filter knows of other routers.
 
-use std::ops::Add;
+use std::{net::Ipv6Addr, ops::Add, time::Duration};
 
 use autora_common::Reason;
+
+use crate::engine::BootInstant;
 
 /// One counter for each [`Reason`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -40,4 +42,24 @@ impl Add for Counters {
         }
         self
     }
+}
+
+/// A served interface as the filter counted it, since it is served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InterfaceStats {
+    /// What became of packets from it.
+    pub counters: Counters,
+    /// The last advertisement of another router on it.
+    pub other_router: Option<HeardRouter>,
+}
+
+/// Another router, as its last advertisement shows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HeardRouter {
+    /// Its link-local address.
+    pub source: Ipv6Addr,
+    /// For how long it wants to be a default router; zero says that it is none.
+    pub router_lifetime: Duration,
+    /// When the advertisement came in.
+    pub seen: BootInstant,
 }

@@ -15,7 +15,6 @@ mod loader;
 use std::{
     collections::{HashMap, HashSet},
     fmt, io,
-    net::Ipv6Addr,
     os::fd::AsFd,
     time::Duration,
 };
@@ -26,7 +25,11 @@ use serde::{Deserialize, Serialize};
 
 use self::ebpf::Ebpf;
 pub(crate) use self::kernel_log::{KernelLog, KernelLogStream};
-pub use self::{counters::Counters, ebpf::embedded, error::LoadError};
+pub use self::{
+    counters::{Counters, HeardRouter, InterfaceStats},
+    ebpf::embedded,
+    error::LoadError,
+};
 use crate::{
     addr::IfIndex,
     engine::{BootInstant, eligibility::MapFailure},
@@ -52,26 +55,6 @@ impl fmt::Display for FilterKind {
             Self::Classic => "classic",
         })
     }
-}
-
-/// A served interface as the filter counted it, since it is served.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct InterfaceStats {
-    /// What became of packets from it.
-    pub counters: Counters,
-    /// The last advertisement of another router on it.
-    pub other_router: Option<HeardRouter>,
-}
-
-/// Another router, as its last advertisement shows it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct HeardRouter {
-    /// Its link-local address.
-    pub source: Ipv6Addr,
-    /// For how long it wants to be a default router; zero says that it is none.
-    pub router_lifetime: Duration,
-    /// When the advertisement came in.
-    pub seen: BootInstant,
 }
 
 /// The filter, and which interfaces it serves.
@@ -309,31 +292,4 @@ impl Filter {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_classic_form_needs_nothing() {
-        let (mut filter, fallback) = Filter::open(FilterMode::Classic, CAPACITY).unwrap();
-        assert!(fallback.is_none());
-        assert_eq!(filter.kind(), FilterKind::Classic);
-
-        let [one, two] = [1, 2].map(|index| IfIndex::new(index).unwrap());
-        let now = BootInstant::from_boot(Duration::from_secs(100));
-        filter.serve(one).unwrap();
-        assert!(filter.is_served(one) && !filter.is_served(two));
-        filter.accepted(one);
-        filter.refused(one, Reason::Fragment, now).unwrap();
-        filter.refused(two, Reason::NotServed, now).unwrap();
-
-        let stats = filter.interface_stats(one).unwrap().unwrap();
-        assert_eq!((stats.counters.get(Reason::Passed), stats.counters.get(Reason::Fragment)), (1, 1));
-        assert_eq!(filter.interface_stats(two).unwrap(), None);
-        assert_eq!(filter.totals().unwrap().get(Reason::NotServed), 1);
-
-        filter.unserve(one).unwrap();
-        filter.unserve(one).unwrap();
-        filter.clear_pending(one).unwrap();
-        assert!(!filter.is_served(one));
-    }
-}
+mod tests;

@@ -20,11 +20,10 @@ use nix::libc::{
 };
 
 use super::{
-    attribute::{attributes, find, number},
     decode::{
         self, Link, NETCONF_HEADER_LEN, NETCONFA_IFINDEX, NETCONFA_IFINDEX_ALL, NETCONFA_IFINDEX_DEFAULT,
     },
-    message::{Malformed, Message},
+    frame::{Malformed, Message, attributes, find, number},
 };
 use crate::{addr::IfIndex, engine::interface::Address};
 
@@ -112,8 +111,8 @@ enum Subject {
     Default,
 }
 
-/// Other settings (`mc_forwarding`, `proxy_ndp`, `ignore_routes_with_linkdown`) come with their own attribute, and
-/// concern nobody; a message with none is one about a setting that the kernel does not put in
+/// Other settings (`mc_forwarding`, `proxy_ndp`, `ignore_routes_with_linkdown`) come with their own
+/// attribute, and concern nobody; a message with none is one about a setting that the kernel does not put in
 /// (`inet6_netconf_fill_devconf()`).
 fn settings(payload: &[u8]) -> Result<Announcement<'_>, Malformed> {
     let (subject, told) = whose_settings(payload)?;

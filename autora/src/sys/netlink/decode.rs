@@ -1,20 +1,19 @@
 //! Answers of the kernel as plain facts.
 //!
-//! Only the attributes that are needed are looked at, one by one: an attribute of some driver that nobody here
-//! understands cannot spoil a link, and a link that cannot be understood does not spoil the others.
+//! Only the attributes that are needed are looked at, one by one: an attribute of some driver that nobody
+//! here understands cannot spoil a link, and a link that cannot be understood does not spoil the others.
 
 mod link;
 
 use std::net::Ipv6Addr;
 
-use netlink_packet_route::address;
-use nix::libc::{IFA_ADDRESS, IFA_FLAGS, IFA_LOCAL, RT_SCOPE_LINK, RT_SCOPE_SITE, RT_SCOPE_UNIVERSE};
+use nix::libc::{
+    IFA_ADDRESS, IFA_F_DADFAILED, IFA_F_DEPRECATED, IFA_F_OPTIMISTIC, IFA_F_TEMPORARY, IFA_F_TENTATIVE,
+    IFA_FLAGS, IFA_LOCAL, RT_SCOPE_LINK, RT_SCOPE_SITE, RT_SCOPE_UNIVERSE,
+};
 
 pub(super) use self::link::{Link, link};
-use super::{
-    attribute::{find, number, text},
-    message::Malformed,
-};
+use super::frame::{Malformed, find, number, text};
 use crate::{
     addr::IfIndex,
     engine::interface::{Address, AddressFlags, AddressScope, Interface},
@@ -34,8 +33,12 @@ const NDTA_THRESH3: u16 = 4;
 /// `struct ndtmsg`.
 const NEIGHBOUR_TABLE_HEADER_LEN: usize = 4;
 
-/// `struct ifaddrmsg`.
+/// `struct ifaddrmsg` of
+/// [linux/if_addr.h](https://git.kernel.org/pub/scm/linux/kernel/git/torvalds/linux.git/tree/include/uapi/linux/if_addr.h):
+/// family, prefix length, flags and scope, a byte each, and the index.
 const ADDRESS_HEADER_LEN: usize = 8;
+/// The same header; what libc has no name for.
+const IFA_F_NOPREFIXROUTE: u32 = 0x200;
 
 /// The interface of an `RTM_NEWLINK`, without its addresses.
 pub(super) fn interface(payload: &[u8]) -> Result<Interface, Malformed> {
@@ -44,28 +47,21 @@ pub(super) fn interface(payload: &[u8]) -> Result<Interface, Malformed> {
 
 /// The address of an `RTM_NEWADDR` and whose it is; `None` for one that never leaves the host.
 pub(super) fn address(payload: &[u8]) -> Result<Option<(IfIndex, Address)>, Malformed> {
-    let header = address::AddressHeader::parse(payload).map_err(|_| Malformed)?;
-    let index = IfIndex::new(header.index).ok_or(Malformed)?;
-    let Some(scope) = scope(header.scope) else { return Ok(None) };
-    let rest = &payload[ADDRESS_HEADER_LEN..];
+    let (header, rest) = payload.split_at_checked(ADDRESS_HEADER_LEN).ok_or(Malformed)?;
+    let &[_family, prefix_len, header_flags, scope, ref index @ ..] = header else { return Err(Malformed) };
+    let index = number(index).and_then(IfIndex::new).ok_or(Malformed)?;
+    let Some(scope) = address_scope(scope) else { return Ok(None) };
     // With a peer, IFA_ADDRESS is the peer's and IFA_LOCAL our own; without, there is no IFA_LOCAL.
     let octets = find(rest, IFA_LOCAL).or_else(|| find(rest, IFA_ADDRESS)).ok_or(Malformed)?;
     let octets: [u8; 16] = octets.try_into().map_err(|_| Malformed)?;
     // The header has room for eight flags only.
-    let flags = find(rest, IFA_FLAGS).and_then(number).unwrap_or_else(|| header.flags.bits().into());
-    Ok(Some((
-        index,
-        Address {
-            address: Ipv6Addr::from(octets),
-            prefix_len: header.prefix_len,
-            scope,
-            flags: address_flags(address::AddressFlags::from_bits_retain(flags)),
-        },
-    )))
+    let flags = find(rest, IFA_FLAGS).and_then(number).unwrap_or_else(|| header_flags.into());
+    let address = Address { address: Ipv6Addr::from(octets), prefix_len, scope, flags: address_flags(flags) };
+    Ok(Some((index, address)))
 }
 
-fn scope(scope: address::AddressScope) -> Option<AddressScope> {
-    match u8::from(scope) {
+fn address_scope(scope: u8) -> Option<AddressScope> {
+    match scope {
         RT_SCOPE_UNIVERSE => Some(AddressScope::Global),
         RT_SCOPE_SITE => Some(AddressScope::Site),
         RT_SCOPE_LINK => Some(AddressScope::Link),
@@ -74,15 +70,14 @@ fn scope(scope: address::AddressScope) -> Option<AddressScope> {
     }
 }
 
-fn address_flags(flags: address::AddressFlags) -> AddressFlags {
+const fn address_flags(flags: u32) -> AddressFlags {
     AddressFlags {
-        tentative: flags.contains(address::AddressFlags::Tentative),
-        optimistic: flags.contains(address::AddressFlags::Optimistic),
-        dadfailed: flags.contains(address::AddressFlags::Dadfailed),
-        deprecated: flags.contains(address::AddressFlags::Deprecated),
-        // One bit with two names: IFA_F_SECONDARY for IPv4, IFA_F_TEMPORARY for IPv6.
-        temporary: flags.contains(address::AddressFlags::Secondary),
-        noprefixroute: flags.contains(address::AddressFlags::Noprefixroute),
+        tentative: flags & IFA_F_TENTATIVE != 0,
+        optimistic: flags & IFA_F_OPTIMISTIC != 0,
+        dadfailed: flags & IFA_F_DADFAILED != 0,
+        deprecated: flags & IFA_F_DEPRECATED != 0,
+        temporary: flags & IFA_F_TEMPORARY != 0,
+        noprefixroute: flags & IFA_F_NOPREFIXROUTE != 0,
     }
 }
 
@@ -97,8 +92,8 @@ pub(super) fn forwarding(attributes: &[u8]) -> Option<bool> {
     find(attributes, NETCONFA_FORWARDING).and_then(number).map(|value| value != 0)
 }
 
-/// `gc_thresh3` of an `RTM_NEWNEIGHTBL`, if that is the message about the whole table of IPv6: others, one for each
-/// interface, have no thresholds.
+/// `gc_thresh3` of an `RTM_NEWNEIGHTBL`, if that is the message about the whole table of IPv6: others, one
+/// for each interface, have no thresholds.
 pub(super) fn neighbour_limit(payload: &[u8]) -> Option<u32> {
     let attributes = payload.get(NEIGHBOUR_TABLE_HEADER_LEN..)?;
     find(attributes, NDTA_NAME).filter(|name| text(name) == "ndisc_cache")?;

@@ -4,40 +4,25 @@ use std::io;
 
 use netlink_sys::{Socket, protocols::NETLINK_ROUTE};
 use nix::{
-    libc::{
-        ENOBUFS, MSG_TRUNC, RTNLGRP_IPV6_IFADDR, RTNLGRP_IPV6_IFINFO, RTNLGRP_IPV6_NETCONF, RTNLGRP_LINK,
-        c_int,
-    },
+    libc::{ENOBUFS, RTNLGRP_IPV6_IFADDR, RTNLGRP_IPV6_IFINFO, RTNLGRP_IPV6_NETCONF, RTNLGRP_LINK, c_int},
     sys::socket::{setsockopt, sockopt},
 };
-use thiserror::Error;
 use tokio::io::{Interest, unix::AsyncFd};
 use tracing::warn;
 
-/// Room for unread events, in bytes: 1,000 new veths are 6,000 messages and 9 MB of the kernel's accounting, which
-/// grants twice what is asked for. It is memory only while events wait.
+use super::socket::{NetlinkOpenError, Received, receive};
+
+/// Room for unread events, in bytes: 1,000 new veths are 6,000 messages and 9 MB of the kernel's accounting,
+/// which grants twice what is asked for. It is memory only while events wait.
 pub const DEFAULT_RECEIVE_BUFFER: usize = 8 << 20;
 
-/// Larger than any event: the kernel builds them in one page, and in a few when an interface has many virtual functions.
+/// Larger than any event: the kernel builds them in one page, and in a few when an interface has many virtual
+/// functions.
 const DATAGRAM_LEN: usize = 64 << 10;
 
-/// More datagrams than any receive buffer holds that can be had (256 MB at the 768 bytes that the smallest is charged).
+/// More datagrams than any receive buffer holds that can be had (256 MB at the 768 bytes that the smallest is
+/// charged).
 const MORE_THAN_QUEUED: usize = 1 << 19;
-
-/// A netlink socket could not be had.
-#[derive(Debug, Error)]
-#[error("cannot open a netlink socket ({step})")]
-pub struct OpenError {
-    step: &'static str,
-    source: io::Error,
-}
-
-impl OpenError {
-    /// For `map_err`: what was tried when it failed.
-    pub(super) fn at(step: &'static str) -> impl FnOnce(io::Error) -> Self {
-        move |source| Self { step, source }
-    }
-}
 
 /// The socket that holds the subscription.
 #[derive(Debug)]
@@ -47,20 +32,21 @@ pub(super) struct Events {
 }
 
 impl Events {
-    pub(super) fn open(receive_buffer: usize) -> Result<Self, OpenError> {
-        let mut socket = Socket::new(NETLINK_ROUTE).map_err(OpenError::at("socket"))?;
-        set_receive_buffer(&socket, receive_buffer).map_err(OpenError::at("receive buffer"))?;
-        socket.set_non_blocking(true).map_err(OpenError::at("non-blocking"))?;
-        socket.bind_auto().map_err(OpenError::at("bind"))?;
-        // IFINFO alone tells of `disable_ipv6` where no usable address goes or comes with it. While an interface is
-        // down nobody tells; its coming up is an event like any other.
+    pub(super) fn open(receive_buffer: usize) -> Result<Self, NetlinkOpenError> {
+        let mut socket = Socket::new(NETLINK_ROUTE).map_err(NetlinkOpenError::at("socket"))?;
+        set_receive_buffer(&socket, receive_buffer).map_err(NetlinkOpenError::at("receive buffer"))?;
+        socket.set_non_blocking(true).map_err(NetlinkOpenError::at("non-blocking"))?;
+        socket.bind_auto().map_err(NetlinkOpenError::at("bind"))?;
+        // IFINFO alone tells of `disable_ipv6` where no usable address goes or comes with it. While an
+        // interface is down nobody tells; its coming up is an event like any other.
         for group in [RTNLGRP_LINK, RTNLGRP_IPV6_IFADDR, RTNLGRP_IPV6_NETCONF, RTNLGRP_IPV6_IFINFO] {
-            socket.add_membership(group).map_err(OpenError::at("subscribe"))?;
+            socket.add_membership(group).map_err(NetlinkOpenError::at("subscribe"))?;
         }
-        // SAFETY: the descriptor was just opened, and `Socket` owns it, keeps it unchanged and closes it in its own drop.
+        // SAFETY: the descriptor was just opened, and `Socket` owns it, keeps it unchanged and closes it in
+        // its own drop.
         let socket = unsafe { AsyncFd::register_with_interest(socket, Interest::READABLE) }
             .map_err(io::Error::from)
-            .map_err(OpenError::at("register"))?;
+            .map_err(NetlinkOpenError::at("register"))?;
         Ok(Self { socket, datagram: Vec::with_capacity(DATAGRAM_LEN) })
     }
 
@@ -73,7 +59,7 @@ impl Events {
     pub(super) fn drain(&mut self, budget: usize, mut each: impl FnMut(&[u8])) -> Drained {
         for _ in 0..budget {
             match self.receive() {
-                Ok(Received::Events) => each(&self.datagram),
+                Ok(Received::Messages) => each(&self.datagram),
                 Ok(Received::Foreign) => {}
                 Ok(Received::Truncated) => return self.overrun(),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Drained::Dry,
@@ -94,34 +80,27 @@ impl Events {
         Drained::Overrun
     }
 
-    /// Empties the queue after an overrun. What is in it is older than the dump that has to follow. It must be emptied
-    /// *before* that dump: a netlink socket that overran takes no further event until then, and does not report again
-    /// what it loses meanwhile (`NETLINK_S_CONGESTED`, `net/netlink/af_netlink.c`).
+    /// Empties the queue after an overrun. What is in it is older than the dump that has to follow. It must
+    /// be emptied *before* that dump: a netlink socket that overran takes no further event until then, and
+    /// does not report again what it loses meanwhile (`NETLINK_S_CONGESTED`, `net/netlink/af_netlink.c`).
     fn discard(&mut self) {
         for _ in 0..MORE_THAN_QUEUED {
             match self.receive() {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
-                Ok(Received::Events | Received::Foreign | Received::Truncated) | Err(_) => {}
+                Ok(Received::Messages | Received::Foreign | Received::Truncated) | Err(_) => {}
             }
         }
     }
 
     fn receive(&mut self) -> io::Result<Received> {
         let Self { socket, datagram } = self;
-        datagram.clear();
         let mut tried = false;
         let received = socket.try_io(Interest::READABLE, |socket| {
             tried = true;
-            socket.recv_from(datagram, MSG_TRUNC)
+            receive(socket, datagram)
         });
         // The runtime may not have heard of what is there by now, and then it does not even try.
-        let (len, sender) =
-            if tried { received? } else { socket.get_ref().recv_from(datagram, MSG_TRUNC)? };
-        Ok(match sender.port_number() {
-            0 if len > datagram.len() => Received::Truncated,
-            0 => Received::Events,
-            _ => Received::Foreign,
-        })
+        if tried { received } else { receive(socket.get_ref(), datagram) }
     }
 }
 
@@ -134,16 +113,6 @@ pub(super) enum Drained {
     InPart,
     /// Announcements were lost, and those that waited with them: everything has to be read anew.
     Overrun,
-}
-
-/// What a read from the subscription found.
-enum Received {
-    /// Messages of the kernel.
-    Events,
-    /// A datagram of another process, which has nothing to say here.
-    Foreign,
-    /// The end of a datagram was lost.
-    Truncated,
 }
 
 /// Past the system-wide limit where that is allowed (`CAP_NET_ADMIN`), up to it where not.

@@ -1,14 +1,15 @@
-//! What the bytes of a netlink socket are made into, with no socket: the entries of the fuzz targets, and of nobody else.
+//! What the bytes of a netlink socket are made into, with no socket: the entries of the fuzz targets, and of
+//! nobody else.
 
 use std::{ops::ControlFlow, time::Duration};
 
 use super::{
     Change, QueryError, decode,
-    message::{Malformed, messages},
+    frame::{Malformed, messages},
     mirror::Mirror,
-    query::ask::{Answer, Completeness},
+    query::client::{Answer, Completeness},
     request::Request,
-    survey,
+    resync,
 };
 use crate::{
     addr::IfIndex,
@@ -37,18 +38,18 @@ impl Picture {
         !self.0.take_lost()
     }
 
-    /// Takes in `datagram` as the answer to the questions for all links and for all addresses, though one that a change
-    /// interrupted if not `complete`.
+    /// Takes in `datagram` as the answer to the questions for all links and for all addresses, though one
+    /// that a change interrupted if not `complete`.
     pub fn list(&mut self, datagram: &[u8], complete: bool) {
         let so_far = if complete { Completeness::Complete } else { Completeness::Interrupted };
-        self.0.begin_listing();
+        self.0.begin_dump();
         for question in [Request::Links, Request::Addresses] {
             let _words = take(question, datagram, |payload| {
                 // One that makes no sense is passed over.
-                _ = survey::list(question, payload, so_far, &mut self.0, NOW);
+                _ = resync::list(question, payload, so_far, &mut self.0, NOW);
             });
             if question.is_about_addresses() {
-                self.0.end_listing(complete, NOW);
+                self.0.end_dump(complete, NOW);
             } else {
                 self.0.end_links(true, complete, NOW);
             }
@@ -82,8 +83,8 @@ pub struct Facts {
     pub malformed: usize,
 }
 
-/// What `datagram` says if it is the answer to a question, whichever it was: each is tried. Its own first message says
-/// which number the question had.
+/// What `datagram` says if it is the answer to a question, whichever it was: each is tried. Its own first
+/// message says which number the question had.
 #[must_use]
 pub fn facts(datagram: &[u8]) -> Facts {
     let mut facts = Facts::default();

@@ -1,16 +1,18 @@
 //! The kernel's picture of the interfaces, kept from what it announces: a pure machine over messages.
 //!
-//! Announcements come in the order of the changes, and most say all there is to say, so nothing has to be asked. Where
-//! one does not, the interface is *in doubt*: what is known of it stands until somebody has asked for it alone, or has
-//! listed all ([`listing`]). Whatever is asked is taken in only once everything announced before the answer was heard,
-//! and only for interfaces that were not named meanwhile: of those the announcements know better.
+//! Announcements come in the order of the changes, and most say all there is to say, so nothing has to be
+//! asked. Where one does not, a part of the interface is *unknown* ([`Entry`] shows a link's life): what was
+//! known of it stands until it is asked for alone, or with all others ([`dump`]). Whatever is asked is taken
+//! in only once everything announced before the answer was heard, and only for interfaces that were not named
+//! meanwhile: of those the announcements know better.
 //!
-//! Level-triggered all the same: what comes out is never a difference, but the interface as it is now, at most once
-//! however much has happened to it, and before that the news that its predecessor with the same index is gone.
+//! Level-triggered all the same: what comes out is never a difference, but the interface as it is now, at
+//! most once however much has happened to it, and before that, that its predecessor with the same index is
+//! gone.
 
-mod doubts;
-mod listing;
-mod news;
+mod dump;
+mod entry;
+mod pending;
 
 use std::{
     collections::{HashMap, HashSet, VecDeque, hash_map},
@@ -22,31 +24,29 @@ use std::{
 
 use regex::Regex;
 
-pub use self::news::Change;
+pub use self::pending::Change;
 use self::{
-    doubts::Doubts,
-    listing::{Listed, Unread},
-    news::News,
+    dump::{DumpedAddresses, Unread},
+    entry::{Entry, Named, Unknown},
+    pending::PendingChanges,
 };
 use super::{
     announcement::Announcement,
     decode::Link,
-    message::{Malformed, messages},
+    frame::{Malformed, messages},
 };
 use crate::{
     addr::IfIndex,
     engine::{
         BootInstant,
+        eligibility::MIN_MTU,
         interface::{Address, Interface, Ipv6Settings},
     },
 };
 
-/// How long a doubt waits before somebody asks. What settles it is most often announced right behind, by a process that
-/// holds the kernel's lock until then, on which a question would wait.
+/// How long an unknown part waits before the interface is asked for. What settles it is most often announced
+/// right behind, by a process that holds the kernel's lock until then, on which a question would wait.
 const GRACE: Duration = Duration::from_millis(10);
-
-/// The smallest MTU with which Linux runs IPv6 on a link [RFC 8200 5].
-const MIN_MTU: u32 = 1280;
 
 /// What is known of all interfaces.
 #[derive(Debug)]
@@ -56,36 +56,16 @@ pub(super) struct Mirror {
     /// Whose are kept whatever the name.
     known: HashSet<IfIndex>,
     entries: HashMap<IfIndex, Entry>,
-    news: News,
-    /// Interfaces in doubt, and when to ask for each.
-    doubtful: VecDeque<(BootInstant, IfIndex)>,
+    pending: PendingChanges,
+    /// Interfaces that are unknown in part, and when to ask for each.
+    queue: VecDeque<(BootInstant, IfIndex)>,
     /// Announcements were lost, and whole interfaces may have come with them.
     lost: bool,
-    /// While an answer is on its way: who was named since the question.
+    /// While an answer is on its way: the interfaces named since the question.
     named: Option<HashMap<IfIndex, Named>>,
-    listed: Listed,
-    /// After a listing: whom it left unread.
+    dumped: DumpedAddresses,
+    /// After a dump: which it left unread.
     unread: Option<Unread>,
-}
-
-/// One interface.
-#[derive(Debug)]
-struct Entry {
-    /// `None` while its name has never matched. Then nothing is kept but that it exists.
-    facts: Option<Rc<Interface>>,
-    doubts: Doubts,
-    /// Whether it stands in `Mirror::doubtful`.
-    queued: bool,
-    /// Whether the listing that is going on has come to its link, and to its addresses.
-    link_listed: bool,
-    addresses_listed: bool,
-}
-
-/// What an announcement did to an interface while an answer was on its way.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Named {
-    Changed,
-    Deleted,
 }
 
 impl Mirror {
@@ -94,11 +74,11 @@ impl Mirror {
             pattern,
             known: HashSet::new(),
             entries: HashMap::new(),
-            news: News::default(),
-            doubtful: VecDeque::new(),
+            pending: PendingChanges::default(),
+            queue: VecDeque::new(),
             lost: false,
             named: None,
-            listed: Listed::default(),
+            dumped: DumpedAddresses::default(),
             unread: None,
         }
     }
@@ -108,15 +88,15 @@ impl Mirror {
         self.known.extend(indices);
     }
 
-    /// Begins with a look at everything.
+    /// Begins with a dump.
     pub(super) fn adopt(&mut self, interfaces: Vec<Interface>, complete: bool) {
         for interface in interfaces {
             let index = interface.index;
             let facts = self.is_followed(interface.index, &interface.name).then(|| Rc::new(interface));
-            self.entries.insert(index, Entry::new(facts, Doubts::NONE));
-            self.news.changed(index);
+            self.entries.insert(index, Entry::new(facts, Unknown::NONE));
+            self.pending.changed(index);
         }
-        self.news.looked(complete);
+        self.pending.looked(complete);
     }
 
     /// Takes in what `datagram` announces at `now`.
@@ -131,29 +111,21 @@ impl Mirror {
 
     /// `conf.all.forwarding` was asked for.
     pub(super) fn host_forwards(&mut self, on: bool) {
-        self.news.host_forwards(on);
+        self.pending.host_forwards(on);
     }
 
     /// The next change that the world outside does not know.
     pub(super) fn poll_change(&mut self) -> Option<Change> {
         let entries = &self.entries;
-        self.news.poll(|index| {
-            let entry = entries.get(&index).filter(|entry| !entry.doubts.has(Doubts::NEVER_READ));
+        self.pending.poll(|index| {
+            let entry = entries.get(&index).filter(|entry| !entry.unknown.has(Unknown::NEVER_READ));
             entry.and_then(|entry| entry.facts.clone())
         })
     }
 
-    /// What is known of every interface, by index.
-    pub(super) fn interfaces(&self) -> Vec<Interface> {
-        let mut all: Vec<_> =
-            self.entries.values().filter_map(|entry| entry.facts.as_deref().cloned()).collect();
-        all.sort_unstable_by_key(|interface| interface.index);
-        all
-    }
-
     /// Whether [`Self::poll_change`] has something.
-    pub(super) fn has_news(&self) -> bool {
-        !self.news.is_empty()
+    pub(super) fn has_pending_change(&self) -> bool {
+        !self.pending.is_empty()
     }
 
     /// Whether announcements were lost since this was last asked.
@@ -161,32 +133,32 @@ impl Mirror {
         mem::take(&mut self.lost)
     }
 
-    /// Announcements were lost: everything is in doubt, and a listing has to follow.
+    /// Announcements were lost: everything is unknown, and a dump has to follow.
     pub(super) fn lose(&mut self) {
         let followed = self.entries.values_mut().filter(|entry| entry.facts.is_some());
-        followed.for_each(|entry| entry.doubts.raise(Doubts::ALL));
+        followed.for_each(|entry| entry.unknown.raise(Unknown::ALL));
     }
 
-    /// When [`Self::next_doubt`] has something.
-    pub(super) fn doubt_due(&self) -> Option<BootInstant> {
-        self.doubtful.front().map(|&(due, _)| due)
+    /// When [`Self::next_unknown`] has something.
+    pub(super) fn unknown_due(&self) -> Option<BootInstant> {
+        self.queue.front().map(|&(due, _)| due)
     }
 
     /// How many interfaces are to be asked for by `now`.
-    pub(super) fn doubtful(&self, now: BootInstant) -> usize {
-        let due = self.doubtful.iter().take_while(|(due, _)| *due <= now);
+    pub(super) fn unknown_by(&self, now: BootInstant) -> usize {
+        let due = self.queue.iter().take_while(|(due, _)| *due <= now);
         due.filter(|(_, index)| {
-            self.entries.get(index).is_some_and(|entry| entry.queued && entry.doubts.any())
+            self.entries.get(index).is_some_and(|entry| entry.queued && entry.unknown.any())
         })
         .count()
     }
 
     /// The next interface to ask for.
-    pub(super) fn next_doubt(&mut self, now: BootInstant) -> Option<IfIndex> {
-        while let Some((_, index)) = self.doubtful.pop_front_if(|(due, _)| *due <= now) {
+    pub(super) fn next_unknown(&mut self, now: BootInstant) -> Option<IfIndex> {
+        while let Some((_, index)) = self.queue.pop_front_if(|(due, _)| *due <= now) {
             if let Some(entry) = self.entries.get_mut(&index)
                 && mem::take(&mut entry.queued)
-                && entry.doubts.any()
+                && entry.unknown.any()
             {
                 return Some(index);
             }
@@ -208,19 +180,19 @@ impl Mirror {
     /// What was found when the interface was asked for alone; `None` if there is none.
     pub(super) fn answer(&mut self, index: IfIndex, found: Option<Interface>, now: BootInstant) {
         if self.was_named(index).is_some() {
-            return self.doubt(index, Doubts::NONE, now);
+            return self.mark_unknown(index, Unknown::NONE, now);
         }
         let Some(found) = found else { return self.remove(index) };
         let followed = self.is_followed(index, &found.name);
         let Some(entry) = self.entries.get_mut(&index) else { return };
-        let unread = entry.doubts.has(Doubts::NEVER_READ);
-        entry.doubts = Doubts::NONE;
+        let unread = entry.unknown.has(Unknown::NEVER_READ);
+        entry.unknown = Unknown::NONE;
         match &mut entry.facts {
             Some(known) if **known == found && !unread => {}
             None if !followed => {}
             facts => {
                 *facts = Some(Rc::new(found));
-                self.news.changed(index);
+                self.pending.changed(index);
             }
         }
     }
@@ -239,31 +211,31 @@ impl Mirror {
             Announcement::SettingsGone(index) => self.settings_gone(index, now),
             Announcement::SettingsUnclear(index) => self.settings_unclear(index, now),
             Announcement::Unclear(index) => self.unclear(index, now),
-            Announcement::HostForwarding(on) => self.news.host_forwards(on),
+            Announcement::HostForwarding(on) => self.pending.host_forwards(on),
             Announcement::Other => {}
         }
     }
 
-    /// One that was just made is a new one, whatever is known of its index: the deletion of a predecessor may be among
-    /// what was lost.
+    /// One that was just made is a new one, whatever is known of its index: the deletion of a predecessor may
+    /// be among what was lost.
     fn link(&mut self, link: &Link<'_>, now: BootInstant) {
         if link.made {
             self.remove(link.index);
-            self.insert(link, Doubts::NONE);
+            self.insert(link, Unknown::NONE);
         } else if self.entries.contains_key(&link.index) {
             self.update(link, now);
         } else if link.whole {
-            // Of one that nobody knew, only a listing or a question can tell the addresses.
-            self.insert(link, Doubts::NEVER_READ);
-            self.doubt(link.index, Doubts::NONE, now);
+            // Of one that was not known, only a dump or a question can tell the addresses.
+            self.insert(link, Unknown::NEVER_READ);
+            self.mark_unknown(link.index, Unknown::NONE, now);
         }
     }
 
-    fn insert(&mut self, link: &Link<'_>, doubts: Doubts) {
+    fn insert(&mut self, link: &Link<'_>, unknown: Unknown) {
         let facts = self.is_followed(link.index, &link.name).then(|| Rc::new(link.interface()));
-        let doubts = if facts.is_some() { doubts } else { Doubts::NONE };
-        self.entries.insert(link.index, Entry::new(facts, doubts));
-        self.news.changed(link.index);
+        let unknown = if facts.is_some() { unknown } else { Unknown::NONE };
+        self.entries.insert(link.index, Entry::new(facts, unknown));
+        self.pending.changed(link.index);
     }
 
     fn update(&mut self, link: &Link<'_>, now: BootInstant) {
@@ -273,22 +245,26 @@ impl Mirror {
             // Its name matches now, and nobody has kept its addresses.
             None if followed => {
                 entry.facts = Some(Rc::new(link.interface()));
-                let kind = if link.whole { Doubts::NONE } else { Doubts::LINK };
-                self.doubt(link.index, Doubts::NEVER_READ.and(kind), now);
+                let kind = if link.whole { Unknown::NONE } else { Unknown::LINK };
+                self.mark_unknown(link.index, Unknown::NEVER_READ.and(kind), now);
             }
-            // Whatever was in doubt, it is nobody's business.
-            None => entry.doubts = Doubts::NONE,
+            // Its name does not match: whatever is unknown of it does not matter.
+            None => entry.unknown = Unknown::NONE,
             Some(known) => {
-                let doubts = &mut entry.doubts;
-                doubts.settle(if link.whole { Doubts::LINK.and(Doubts::SETTINGS) } else { Doubts::SETTINGS });
+                let unknown = &mut entry.unknown;
+                unknown.settle(if link.whole {
+                    Unknown::LINK.and(Unknown::SETTINGS)
+                } else {
+                    Unknown::SETTINGS
+                });
                 if link.agrees_with(known) {
                     return;
                 }
                 let moved = link.whole && !link.has_master(known.master.as_deref());
                 let known = Rc::make_mut(known);
                 if known.flags.up && !link.flags.up {
-                    // `addrconf_ifdown()`: the addresses that stay (`keep_addr_on_down`) have to be detected again, and
-                    // the kernel says nothing of that before they are.
+                    // `addrconf_ifdown()`: the addresses that stay (`keep_addr_on_down`) have to be detected
+                    // again, and the kernel says nothing of that before they are.
                     known.addresses.iter_mut().for_each(|address| address.flags.tentative = true);
                 }
                 link.tell(known);
@@ -296,10 +272,10 @@ impl Mirror {
                     known.addresses.clear();
                 }
                 let has_addresses = !known.addresses.is_empty();
-                self.news.changed(link.index);
+                self.pending.changed(link.index);
                 if moved && has_addresses {
                     // A VRF takes addresses away and gives them back, those that stay without a word.
-                    self.doubt(link.index, Doubts::ADDRESSES, now);
+                    self.mark_unknown(link.index, Unknown::ADDRESSES, now);
                 }
             }
         }
@@ -307,7 +283,7 @@ impl Mirror {
 
     fn remove(&mut self, index: IfIndex) {
         if let Some(Entry { facts: Some(_), .. }) = self.entries.remove(&index) {
-            self.news.gone(index);
+            self.pending.gone(index);
         }
     }
 
@@ -323,11 +299,11 @@ impl Mirror {
             }
         }
         Rc::make_mut(known).addresses.sort_unstable();
-        self.news.changed(index);
+        self.pending.changed(index);
     }
 
-    /// Where IPv6 is switched off the addresses go, and nothing else is said. They also go with the link being down or
-    /// its MTU too small, but that was announced before.
+    /// Where IPv6 is switched off the addresses go, and nothing else is said. They also go with the link
+    /// being down or its MTU too small, but that was announced before.
     fn address_gone(&mut self, index: IfIndex, address: Ipv6Addr, now: BootInstant) {
         let Some(known) = self.facts(index) else { return };
         let has_ipv6 = known.ipv6.is_some_and(|ipv6| !ipv6.disabled) && known.mtu >= MIN_MTU;
@@ -337,10 +313,10 @@ impl Mirror {
         }
         let bare = known.addresses.is_empty() && known.flags.up && has_ipv6;
         if place.is_some() {
-            self.news.changed(index);
+            self.pending.changed(index);
         }
         if bare {
-            self.doubt(index, Doubts::SETTINGS, now);
+            self.mark_unknown(index, Unknown::SETTINGS, now);
         }
     }
 
@@ -350,22 +326,22 @@ impl Mirror {
             Some(ipv6) if ipv6.forwarding == on => {}
             Some(ipv6) => {
                 Rc::make_mut(known).ipv6 = Some(Ipv6Settings { forwarding: on, ..ipv6 });
-                self.news.changed(index);
+                self.pending.changed(index);
             }
             // IPv6 is back, with settings of which this is one.
-            None => return self.doubt(index, Doubts::SETTINGS, now),
+            None => return self.mark_unknown(index, Unknown::SETTINGS, now),
         }
         if let Some(entry) = self.entries.get_mut(&index) {
-            entry.doubts.settle(Doubts::DETACHED);
+            entry.unknown.settle(Unknown::DETACHED);
         }
     }
 
-    /// With too small an MTU IPv6 is gone. With a link that is being deleted, the link itself is in a moment; with a new
-    /// name the settings are back in a moment.
+    /// With too small an MTU IPv6 is gone. With a link that is being deleted, the link itself is in a moment;
+    /// with a new name the settings are back in a moment.
     fn settings_gone(&mut self, index: IfIndex, now: BootInstant) {
         let Some(known) = self.facts(index) else { return };
         if known.mtu >= MIN_MTU {
-            return self.doubt(index, Doubts::DETACHED, now);
+            return self.mark_unknown(index, Unknown::DETACHED, now);
         }
         if known.ipv6.is_none() && known.addresses.is_empty() {
             return;
@@ -373,28 +349,28 @@ impl Mirror {
         let known = Rc::make_mut(known);
         known.ipv6 = None;
         known.addresses.clear();
-        self.news.changed(index);
+        self.pending.changed(index);
     }
 
     fn settings_unclear(&mut self, index: IfIndex, now: BootInstant) {
         if self.facts(index).is_some() {
-            self.doubt(index, Doubts::SETTINGS, now);
+            self.mark_unknown(index, Unknown::SETTINGS, now);
         }
     }
 
     fn unclear(&mut self, index: IfIndex, now: BootInstant) {
         if let hash_map::Entry::Vacant(vacant) = self.entries.entry(index) {
-            vacant.insert(Entry::new(None, Doubts::NONE));
+            vacant.insert(Entry::new(None, Unknown::NONE));
         }
-        self.doubt(index, Doubts::LINK.and(Doubts::SETTINGS).and(Doubts::ADDRESSES), now);
+        self.mark_unknown(index, Unknown::LINK.and(Unknown::SETTINGS).and(Unknown::ADDRESSES), now);
     }
 
-    /// Adds doubts about an interface that exists, and has it asked for if there are any.
-    fn doubt(&mut self, index: IfIndex, doubts: Doubts, now: BootInstant) {
+    /// Marks parts of an interface that exists as unknown, and has it asked for if any are.
+    fn mark_unknown(&mut self, index: IfIndex, parts: Unknown, now: BootInstant) {
         let Some(entry) = self.entries.get_mut(&index) else { return };
-        entry.doubts.raise(doubts);
-        if entry.doubts.any() && !mem::replace(&mut entry.queued, true) {
-            self.doubtful.push_back((now + GRACE, index));
+        entry.unknown.raise(parts);
+        if entry.unknown.any() && !mem::replace(&mut entry.queued, true) {
+            self.queue.push_back((now + GRACE, index));
         }
     }
 
@@ -408,18 +384,6 @@ impl Mirror {
 
     fn was_named(&self, index: IfIndex) -> Option<Named> {
         self.named.as_ref()?.get(&index).copied()
-    }
-}
-
-impl Entry {
-    fn new(facts: Option<Rc<Interface>>, doubts: Doubts) -> Self {
-        Self { facts, doubts, queued: false, link_listed: false, addresses_listed: false }
-    }
-
-    /// Whether it was never shown, though it may turn out to be wanted: its addresses, or even its name, are still to be
-    /// asked for.
-    fn is_unread(&self) -> bool {
-        self.doubts.has(Doubts::NEVER_READ) || (self.facts.is_none() && self.doubts.any())
     }
 }
 

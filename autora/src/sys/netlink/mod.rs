@@ -1,35 +1,40 @@
 //! The kernel's picture of the interfaces, over `rtnetlink(7)`.
 //!
-//! The kernel announces what changes, and most announcements carry all there is to know: [`mirror`] keeps the picture
-//! from them. What they leave open is asked for, an interface at a time and rarely: a question about a link waits for the
-//! lock (RTNL) that whoever changes links holds. Lost announcements show as an overrun, after which everything is looked
-//! at again, a piece at a time ([`survey`]); so it is now and then as a safety net.
+//! The kernel announces what changes, and most announcements carry all there is to know: [`mirror`] keeps the
+//! picture from them. What they leave open is asked for, an interface at a time and rarely: a question about
+//! a link waits for the lock (RTNL) that whoever changes links holds. Lost announcements show as an overrun,
+//! after which everything is looked at again, a piece at a time ([`resync`]); so it is now and then as a
+//! safety net.
 //!
-//! Level-triggered: what comes out is an interface as it is now, whatever has happened to it, and in whatever order.
+//! Level-triggered: what comes out is an interface as it is now, whatever has happened to it, and in whatever
+//! order.
 //!
-//! Two sockets. One holds the subscription and is read without blocking; the other asks questions, which the kernel
-//! answers before the system call returns. Neither needs a capability.
+//! Two sockets. One holds the subscription and is read without blocking; the other asks questions, which the
+//! kernel answers before the system call returns. Neither needs a capability.
 
 mod announcement;
-mod attribute;
+#[cfg(test)]
+mod bytes;
 mod decode;
 mod events;
+mod frame;
 #[doc(hidden)]
 pub mod fuzzing;
-mod message;
 mod mirror;
 mod query;
 mod request;
-mod survey;
+mod resync;
+mod socket;
 
 use std::{io, mem, time::Duration};
 
 use regex::Regex;
 use tracing::warn;
 
-pub use events::{DEFAULT_RECEIVE_BUFFER, OpenError};
+pub use events::DEFAULT_RECEIVE_BUFFER;
 pub use mirror::Change;
 pub use query::{Queries, QueryError, Snapshot, neighbour_limit};
+pub use socket::NetlinkOpenError;
 
 use crate::{
     addr::IfIndex,
@@ -37,20 +42,21 @@ use crate::{
 };
 use events::{Drained, Events};
 use mirror::Mirror;
-use query::ask::Completeness;
-use survey::{Progress, Scope, Survey};
+use query::client::Completeness;
+use resync::{Resync, ResyncProgress, ResyncScope};
 
 /// How many interfaces are asked for in one turn. Each may wait for the lock.
 const QUESTIONS: usize = 4;
 
-/// More in doubt than this are looked at with all the others, unless that was done only a second ago.
+/// If more than this are unknown in part, all are dumped, unless that was done only a second ago.
 const MANY: usize = 64;
-const SURVEY_AGAIN: Duration = Duration::from_secs(1);
+const RESYNC_AGAIN: Duration = Duration::from_secs(1);
 
 /// Every so many looks one is a whole one: a net below the net.
 const WHOLE_EVERY: u32 = 20;
 
-/// Subscription, picture and questions, of the network namespace that the calling thread is in when it opens them.
+/// Subscription, picture and questions, of the network namespace that the calling thread is in when it opens
+/// them.
 #[derive(Debug)]
 pub struct Netlink {
     events: Events,
@@ -58,9 +64,9 @@ pub struct Netlink {
     mirror: Mirror,
     asking: Asking,
     /// When the last look at everything ended, and whether nothing interrupted it.
-    surveyed: Option<(BootInstant, Completeness)>,
+    resynced: Option<(BootInstant, Completeness)>,
     /// There may be interfaces that were never seen.
-    unknown: bool,
+    incomplete: bool,
     counts: Counts,
 }
 
@@ -81,12 +87,13 @@ enum Asking {
     Nothing,
     /// Interfaces, each alone.
     Some(Vec<(IfIndex, Option<Interface>)>),
-    Everything(Survey),
+    Everything(Resync),
 }
 
 impl Netlink {
-    /// Subscribes first and can ask only afterwards: whatever changes after a [`Self::dump`] is announced. Keeps the facts
-    /// of those interfaces alone whose name has matched `pattern` at some time; without one, of all.
+    /// Subscribes first and can ask only afterwards: whatever changes after a [`Self::dump`] is announced.
+    /// Keeps the facts of those interfaces alone whose name has matched `pattern` at some time; without one,
+    /// of all.
     ///
     /// # Errors
     ///
@@ -95,12 +102,12 @@ impl Netlink {
     /// # Panics
     ///
     /// Outside a Tokio runtime with IO enabled.
-    pub fn open(pattern: Option<Regex>) -> Result<Self, OpenError> {
+    pub fn open(pattern: Option<Regex>) -> Result<Self, NetlinkOpenError> {
         Self::open_with_receive_buffer(pattern, DEFAULT_RECEIVE_BUFFER)
     }
 
-    /// [`Self::open`] with room for `bytes` of events that are not yet read. The kernel grants twice as much, and
-    /// without `CAP_NET_ADMIN` at most twice `net.core.rmem_max`.
+    /// [`Self::open`] with room for `bytes` of events that are not yet read. The kernel grants twice as much,
+    /// and without `CAP_NET_ADMIN` at most twice `net.core.rmem_max`.
     ///
     /// # Errors
     ///
@@ -109,14 +116,14 @@ impl Netlink {
     /// # Panics
     ///
     /// As [`Self::open`].
-    pub fn open_with_receive_buffer(pattern: Option<Regex>, bytes: usize) -> Result<Self, OpenError> {
+    pub fn open_with_receive_buffer(pattern: Option<Regex>, bytes: usize) -> Result<Self, NetlinkOpenError> {
         Ok(Self {
             events: Events::open(bytes)?,
             queries: Queries::open()?,
             mirror: Mirror::new(pattern),
             asking: Asking::Nothing,
-            surveyed: None,
-            unknown: true,
+            resynced: None,
+            incomplete: true,
             counts: Counts::default(),
         })
     }
@@ -142,7 +149,7 @@ impl Netlink {
     /// As [`Self::work`].
     pub fn adopt(&mut self, snapshot: Snapshot, now: BootInstant) -> Result<(), QueryError> {
         self.counts.surveys += 1;
-        self.unknown = !snapshot.complete;
+        self.incomplete = !snapshot.complete;
         self.mirror.host_forwards(snapshot.forwarding);
         self.mirror.adopt(snapshot.interfaces, snapshot.complete);
         // Some of it is older than the snapshot: the picture is right when all of it was heard.
@@ -161,25 +168,28 @@ impl Netlink {
     /// Whether there is something to do for [`Self::work`] without an announcement, or a change to poll.
     #[must_use]
     pub fn is_busy(&self) -> bool {
-        self.mirror.has_news() || !matches!(self.asking, Asking::Nothing)
+        self.mirror.has_pending_change() || !matches!(self.asking, Asking::Nothing)
     }
 
     /// When there is, at the latest.
     #[must_use]
     pub fn deadline(&self) -> Option<BootInstant> {
-        self.mirror.doubt_due()
+        self.mirror.unknown_due()
     }
 
-    /// Takes in at most `budget` datagrams of announcements, and once there are no more, a piece of what was asked.
+    /// Takes in at most `budget` datagrams of announcements, and once there are no more, a piece of what was
+    /// asked.
     ///
     /// # Errors
     ///
-    /// When a question was not answered. What is known stands, and a [`Self::survey`] is wanted after a while.
+    /// When a question was not answered. What is known stands, and a [`Self::survey`] is wanted after a
+    /// while.
     pub fn work(&mut self, budget: usize, now: BootInstant) -> Result<(), QueryError> {
         match self.listen(budget, now)? {
             Drained::Dry => self.ask_on(now).inspect_err(|_| {
-                // Whatever was to be looked at with all the others is asked for alone, until such a look has worked.
-                self.surveyed = Some((now, Completeness::Interrupted));
+                // Whatever was to be looked at with all the others is asked for alone, until such a look has
+                // worked.
+                self.resynced = Some((now, Completeness::Interrupted));
             }),
             Drained::InPart | Drained::Overrun => Ok(()),
         }
@@ -199,8 +209,8 @@ impl Netlink {
         if let Asking::Everything(_) = self.asking {
             return Ok(());
         }
-        let whole = self.unknown || self.counts.surveys.is_multiple_of(WHOLE_EVERY);
-        self.begin(if whole { Scope::Whole } else { Scope::Inet6 })
+        let whole = self.incomplete || self.counts.surveys.is_multiple_of(WHOLE_EVERY);
+        self.begin(if whole { ResyncScope::Whole } else { ResyncScope::Inet6 })
     }
 
     /// What it has cost so far.
@@ -216,20 +226,20 @@ impl Netlink {
             self.counts.overruns += 1;
         }
         if drained == Drained::Overrun || self.mirror.take_lost() {
-            self.unknown = true;
+            self.incomplete = true;
             self.mirror.lose();
-            self.begin(Scope::Whole)?;
+            self.begin(ResyncScope::Whole)?;
             return Ok(Drained::Overrun);
         }
         Ok(drained)
     }
 
-    fn begin(&mut self, scope: Scope) -> Result<(), QueryError> {
+    fn begin(&mut self, scope: ResyncScope) -> Result<(), QueryError> {
         if let Asking::Everything(_) = mem::replace(&mut self.asking, Asking::Nothing) {
             self.queries.leave();
         }
-        let survey = Survey::begin(scope, &mut self.mirror, &mut self.queries);
-        self.asking = Asking::Everything(survey.inspect_err(|_| self.mirror.abandon_listing())?);
+        let resync = Resync::begin(scope, &mut self.mirror, &mut self.queries);
+        self.asking = Asking::Everything(resync.inspect_err(|_| self.mirror.abandon_dump())?);
         Ok(())
     }
 
@@ -244,23 +254,23 @@ impl Netlink {
                 self.mirror.asked();
                 Ok(())
             }
-            Asking::Everything(survey) => self.survey_on(survey, now),
+            Asking::Everything(resync) => self.resync_on(resync, now),
         }
     }
 
-    fn survey_on(&mut self, survey: Survey, now: BootInstant) -> Result<(), QueryError> {
-        match survey.proceed(&mut self.mirror, &mut self.queries, now) {
-            Ok(Progress::GoesOn(survey)) => self.asking = Asking::Everything(survey),
-            Ok(Progress::Over { scope, links, addresses }) => {
+    fn resync_on(&mut self, resync: Resync, now: BootInstant) -> Result<(), QueryError> {
+        match resync.proceed(&mut self.mirror, &mut self.queries, now) {
+            Ok(ResyncProgress::GoesOn(resync)) => self.asking = Asking::Everything(resync),
+            Ok(ResyncProgress::Over { scope, links, addresses }) => {
                 self.counts.surveys += 1;
-                self.surveyed = Some((now, links.and(addresses)));
+                self.resynced = Some((now, links.and(addresses)));
                 // New ones are announced, so that only a whole look has to find any.
-                self.unknown &= scope == Scope::Inet6 || links == Completeness::Interrupted;
+                self.incomplete &= scope == ResyncScope::Inet6 || links == Completeness::Interrupted;
                 self.mirror.host_forwards(self.queries.read_forwarding()?);
-                self.mirror.looked(!self.unknown);
+                self.mirror.looked(!self.incomplete);
             }
             Err(error) => {
-                self.mirror.abandon_listing();
+                self.mirror.abandon_dump();
                 return Err(error);
             }
         }
@@ -268,12 +278,12 @@ impl Netlink {
     }
 
     fn ask(&mut self, now: BootInstant) -> Result<(), QueryError> {
-        if self.mirror.doubtful(now) > MANY && self.may_survey(now) {
+        if self.mirror.unknown_by(now) > MANY && self.may_resync(now) {
             return self.survey();
         }
         let mut answers = Vec::new();
         while answers.len() < QUESTIONS
-            && let Some(index) = self.mirror.next_doubt(now)
+            && let Some(index) = self.mirror.next_unknown(now)
         {
             if answers.is_empty() {
                 self.mirror.ask();
@@ -301,10 +311,11 @@ impl Netlink {
         }
     }
 
-    /// Not one after the other, and not if something keeps interrupting them: then each has to be asked for alone.
-    fn may_survey(&self, now: BootInstant) -> bool {
-        self.surveyed.is_none_or(|(at, completeness)| {
-            completeness == Completeness::Complete && at + SURVEY_AGAIN <= now
+    /// Not one after the other, and not if something keeps interrupting them: then each has to be asked for
+    /// alone.
+    fn may_resync(&self, now: BootInstant) -> bool {
+        self.resynced.is_none_or(|(at, completeness)| {
+            completeness == Completeness::Complete && at + RESYNC_AGAIN <= now
         })
     }
 }

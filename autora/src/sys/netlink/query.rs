@@ -1,49 +1,20 @@
 //! Questions to the kernel, answered before the system call returns.
 
-pub(super) mod ask;
+pub(super) mod client;
 
-use std::{io, ops::ControlFlow};
+use std::ops::ControlFlow;
 
 use nix::libc::{ENODEV, ENXIO};
-use thiserror::Error;
 use tracing::warn;
 
-use self::ask::{Answer, Asker, Completeness};
-use super::{decode, events::OpenError, message::Malformed, request::Request};
+pub use self::client::QueryError;
+use self::client::{Answer, Completeness, QueryClient};
+use super::{decode, frame::Malformed, request::Request, socket::NetlinkOpenError};
 use crate::{addr::IfIndex, engine::interface::Interface};
 
-/// How often a dump is begun that changes of the interfaces keep interrupting. A host on which hundreds of guests start
-/// may never hold still long enough.
+/// How often a dump is begun that changes of the interfaces keep interrupting. A host on which hundreds of
+/// guests start may never hold still long enough.
 const DUMP_TRIES: usize = 2;
-
-/// A question was not answered.
-#[derive(Debug, Error)]
-pub enum QueryError {
-    /// The socket failed; the next question goes out on a new one.
-    #[error("cannot ask the kernel for {question}")]
-    Socket {
-        /// What was asked for.
-        question: &'static str,
-        /// The socket's error; `WouldBlock` when no answer came in time.
-        source: io::Error,
-    },
-    /// The kernel refused.
-    #[error("the kernel refuses {question}{}", reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default())]
-    Refused {
-        /// What was asked for.
-        question: &'static str,
-        /// Why, in the kernel's words, where it says.
-        reason: Option<String>,
-        /// The error that it gave.
-        source: io::Error,
-    },
-    /// The answer makes no sense.
-    #[error("the kernel's answer to the question for {question} is malformed")]
-    Malformed {
-        /// What was asked for.
-        question: &'static str,
-    },
-}
 
 /// Everything there is, at about one moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,15 +23,15 @@ pub struct Snapshot {
     pub forwarding: bool,
     /// The interfaces, sorted by index. What is said of each is true in any case.
     pub interfaces: Vec<Interface>,
-    /// Whether an interface that is not listed does not exist. Otherwise changes kept interrupting the kernel, which
-    /// may then leave some out: take no absence for a deletion, and dump again after a while.
+    /// Whether an interface that is not listed does not exist. Otherwise changes kept interrupting the
+    /// kernel, which may then leave some out: take no absence for a deletion, and dump again after a while.
     pub complete: bool,
 }
 
 /// The socket that asks. Usable alone where no events are wanted.
 #[derive(Debug)]
 pub struct Queries {
-    asker: Asker,
+    client: QueryClient,
 }
 
 impl Queries {
@@ -69,8 +40,8 @@ impl Queries {
     /// # Errors
     ///
     /// When a netlink socket cannot be had.
-    pub fn open() -> Result<Self, OpenError> {
-        Ok(Self { asker: Asker::open()? })
+    pub fn open() -> Result<Self, NetlinkOpenError> {
+        Ok(Self { client: QueryClient::open()? })
     }
 
     /// Reads all interfaces and `conf.all.forwarding`. The cost grows with the number of interfaces.
@@ -88,8 +59,8 @@ impl Queries {
             dump = self.dump_once()?;
         }
         if dump.addresses == Completeness::Interrupted {
-            // It may have left out addresses of an interface that nobody touched. Of each alone, no change elsewhere
-            // can interrupt the reading.
+            // It may have left out addresses of an interface that nobody touched. Of each alone, no change
+            // elsewhere can interrupt the reading.
             dump.interfaces = self.read_each(&dump.interfaces)?;
         }
         Ok(Snapshot {
@@ -99,7 +70,8 @@ impl Queries {
         })
     }
 
-    /// Reads one interface; `None` if there is none (any more). The cost does not grow with the number of interfaces.
+    /// Reads one interface; `None` if there is none (any more). The cost does not grow with the number of
+    /// interfaces.
     ///
     /// # Errors
     ///
@@ -109,7 +81,7 @@ impl Queries {
         for _ in 0..DUMP_TRIES {
             interface.addresses.clear();
             let question = Request::AddressesOf(index);
-            let answer = self.asker.ask(question, |payload| match decode::address(payload) {
+            let answer = self.client.ask(question, |payload| match decode::address(payload) {
                 Ok(Some((owner, address))) if owner == index => interface.addresses.push(address),
                 Ok(_) => {}
                 Err(Malformed) => skip(question),
@@ -134,38 +106,38 @@ impl Queries {
     pub fn read_forwarding(&mut self) -> Result<bool, QueryError> {
         let question = Request::HostSettings;
         let mut forwarding = Err(Malformed);
-        self.asker.ask(question, |payload| forwarding = decode::host_forwarding(payload))?;
+        self.client.ask(question, |payload| forwarding = decode::host_forwarding(payload))?;
         forwarding.map_err(|Malformed| QueryError::Malformed { question: question.name() })
     }
 
     /// Begins to read the links of all interfaces: all, or the IPv6 part of those that have one.
     pub(super) fn begin(&mut self, question: Request) -> Result<Answer, QueryError> {
-        self.asker.begin(question)
+        self.client.begin(question)
     }
 
-    /// See [`Asker::fetch`].
+    /// See [`QueryClient::fetch`].
     pub(super) fn fetch(&mut self, answer: &Answer) -> Result<(), QueryError> {
-        self.asker.fetch(answer)
+        self.client.fetch(answer)
     }
 
-    /// See [`Asker::take`].
+    /// See [`QueryClient::take`].
     pub(super) fn take(
         &mut self,
         answer: &mut Answer,
         each: impl FnMut(&[u8], Completeness),
     ) -> Result<ControlFlow<()>, QueryError> {
-        self.asker.take(answer, each)
+        self.client.take(answer, each)
     }
 
-    /// See [`Asker::leave`].
+    /// See [`QueryClient::leave`].
     pub(super) fn leave(&mut self) {
-        self.asker.leave();
+        self.client.leave();
     }
 
     fn link(&mut self, index: IfIndex) -> Result<Option<Interface>, QueryError> {
         let question = Request::Link(index);
         let mut interface = Err(Malformed);
-        self.asker.ask(question, |payload| interface = decode::interface(payload))?;
+        self.client.ask(question, |payload| interface = decode::interface(payload))?;
         interface.map(Some).map_err(|Malformed| QueryError::Malformed { question: question.name() })
     }
 
@@ -182,12 +154,12 @@ impl Queries {
 
     fn dump_once(&mut self) -> Result<Dump, QueryError> {
         let mut interfaces: Vec<Interface> = Vec::new();
-        let links = self.asker.ask(Request::Links, |payload| match decode::interface(payload) {
+        let links = self.client.ask(Request::Links, |payload| match decode::interface(payload) {
             Ok(interface) => interfaces.push(interface),
             Err(Malformed) => skip(Request::Links),
         })?;
         interfaces.sort_unstable_by_key(|interface| interface.index);
-        let addresses = self.asker.ask(Request::Addresses, |payload| match decode::address(payload) {
+        let addresses = self.client.ask(Request::Addresses, |payload| match decode::address(payload) {
             Ok(Some((owner, address))) => {
                 // An interface that came between the two has its event waiting.
                 if let Ok(place) = interfaces.binary_search_by_key(&owner, |interface| interface.index) {
@@ -219,12 +191,13 @@ struct Dump {
 
 /// `net.ipv6.neigh.default.gc_thresh3`: how many neighbours the kernel keeps at most, where it says.
 ///
-/// On a socket of its own: after the table itself the kernel lists its settings per interface, which nobody wants to
-/// read, and a socket takes no other question before that is done.
+/// On a socket of its own: after the table itself the kernel lists its settings per interface, which nobody
+/// wants to read, and a socket takes no other question before that is done.
 #[must_use]
 pub fn neighbour_limit() -> Option<u32> {
-    let asker = Asker::open().inspect_err(|error| warn!(%error, "cannot read the neighbour limit")).ok()?;
-    asker
+    let client =
+        QueryClient::open().inspect_err(|error| warn!(%error, "cannot read the neighbour limit")).ok()?;
+    client
         .first(Request::NeighbourTables, decode::neighbour_limit)
         .inspect_err(|error| warn!(%error, "cannot read the neighbour limit"))
         .ok()?

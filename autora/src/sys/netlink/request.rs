@@ -1,12 +1,14 @@
 //! The questions, as bytes.
 
-use netlink_packet_core::{NLM_F_DUMP, NLM_F_REQUEST};
 use nix::libc::{
     AF_INET6, AF_UNSPEC, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS, RTM_GETADDR, RTM_GETLINK, RTM_GETNEIGHTBL,
     RTM_GETNETCONF, RTM_NEWADDR, RTM_NEWLINK, RTM_NEWNEIGHTBL, RTM_NEWNETCONF,
 };
 
-use super::decode::{NETCONFA_IFINDEX, NETCONFA_IFINDEX_ALL};
+use super::{
+    decode::{NETCONFA_IFINDEX, NETCONFA_IFINDEX_ALL},
+    frame::{NLM_F_DUMP, attribute, question},
+};
 use crate::addr::IfIndex;
 
 /// A question to the kernel.
@@ -14,8 +16,8 @@ use crate::addr::IfIndex;
 pub(super) enum Request {
     /// All links.
     Links,
-    /// The IPv6 part of all links that have one: a third of the cost, and since 6.9 without the kernel's one lock for
-    /// everything that configures interfaces (RTNL).
+    /// The IPv6 part of all links that have one: a third of the cost, and since 6.9 without the kernel's one
+    /// lock for everything that configures interfaces (RTNL).
     Inet6Links,
     /// One link.
     Link(IfIndex),
@@ -69,20 +71,12 @@ impl Request {
             Self::HostSettings => (RTM_GETNETCONF, 0, netconf_body()),
             Self::NeighbourTables => (RTM_GETNEIGHTBL, NLM_F_DUMP, family_body(AF_INET6)),
         };
-        let length = 16 + u32::try_from(body.len()).expect("a body of a few bytes");
-        let mut datagram = Vec::with_capacity(64);
-        datagram.extend(length.to_ne_bytes());
-        datagram.extend(kind.to_ne_bytes());
-        datagram.extend((NLM_F_REQUEST | flags).to_ne_bytes());
-        datagram.extend(sequence.to_ne_bytes());
-        datagram.extend(0_u32.to_ne_bytes());
-        datagram.extend(body);
-        datagram
+        question(kind, flags, sequence, &body)
     }
 }
 
-/// `struct ifinfomsg`, and the wish to be spared the counters: they cost more than everything else together. The
-/// settings of `IFLA_INET6_CONF` come all the same.
+/// `struct ifinfomsg`, and the wish to be spared the counters: they cost more than everything else together.
+/// The settings of `IFLA_INET6_CONF` come all the same.
 fn link_body(index: u32) -> Vec<u8> {
     let mut body = family_body(AF_UNSPEC);
     body.extend(index.to_ne_bytes());
@@ -115,9 +109,4 @@ fn netconf_body() -> Vec<u8> {
 /// The first four bytes of every rtnetlink header: a family, and three that are 0 in a question.
 fn family_body(family: i32) -> Vec<u8> {
     vec![u8::try_from(family).expect("address families fit a byte"), 0, 0, 0]
-}
-
-/// An attribute that holds one number.
-fn attribute(kind: u16, value: i32) -> Vec<u8> {
-    [8_u16.to_ne_bytes(), kind.to_ne_bytes()].concat().into_iter().chain(value.to_ne_bytes()).collect()
 }

@@ -25,7 +25,7 @@ use crate::{
 
 /// Why there is no raw socket. The text says what to do.
 #[derive(Debug, thiserror::Error)]
-pub enum OpenError {
+pub enum ReceiverOpenError {
     /// The kernel wants a capability that the process does not have.
     #[error("the kernel does not allow a raw socket: CAP_NET_RAW is missing; {}", HOW_TO_GRANT)]
     Permission,
@@ -35,15 +35,19 @@ pub enum OpenError {
 }
 
 /// A non-blocking raw ICMPv6 socket behind `filter`.
-pub(super) fn open(filter: &Filter) -> Result<OwnedFd, OpenError> {
+pub(super) fn open(filter: &Filter) -> Result<OwnedFd, ReceiverOpenError> {
     let flags = SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC;
     let socket = socket(AddressFamily::Inet6, SockType::Raw, flags, SockProtocol::IcmpV6).map_err(refusal)?;
     configure(&socket, filter)?;
     Ok(socket)
 }
 
-fn refusal(errno: Errno) -> OpenError {
-    if errno == Errno::EPERM { OpenError::Permission } else { OpenError::Socket(errno.into()) }
+fn refusal(errno: Errno) -> ReceiverOpenError {
+    if errno == Errno::EPERM {
+        ReceiverOpenError::Permission
+    } else {
+        ReceiverOpenError::Socket(errno.into())
+    }
 }
 
 /// Packets queue from the moment on at which the socket exists, and the filter does not look at queued ones: so the tap

@@ -64,13 +64,13 @@ fn what_is_no_use_is_told_apart() {
 fn a_directory_has_one_daemon() {
     let (_parent, path) = directory();
     let first = StateFile::open(&path).unwrap();
-    assert!(matches!(StateFile::open(&path), Err(OpenError::InUse(_))));
+    assert!(matches!(StateFile::open(&path), Err(StateFileOpenError::InUse(_))));
     drop(first);
     assert!(StateFile::open(&path).is_ok());
 
     let file = path.join("a file");
     fs::write(&file, "").unwrap();
-    assert!(matches!(StateFile::open(&file.join("under it")), Err(OpenError::Directory { .. })));
+    assert!(matches!(StateFile::open(&file.join("under it")), Err(StateFileOpenError::Directory { .. })));
 }
 
 #[test]

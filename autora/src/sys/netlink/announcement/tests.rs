@@ -1,18 +1,10 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::sys::netlink::message::messages;
+use crate::sys::netlink::{bytes::message, frame::messages};
 
 const RTM_NEWROUTE: u16 = 24;
 const NLMSG_ERROR: u16 = 2;
-
-/// A message with a truthful length, padded.
-fn message(kind: u16, payload: &[u8]) -> Vec<u8> {
-    let length = u32::try_from(16 + payload.len()).unwrap();
-    let mut bytes = [length.to_ne_bytes().as_slice(), &kind.to_ne_bytes(), &[0; 10], payload].concat();
-    bytes.resize(bytes.len().next_multiple_of(4), 0);
-    bytes
-}
 
 fn with_length(mut bytes: Vec<u8>, length: u32) -> Vec<u8> {
     bytes[..4].copy_from_slice(&length.to_ne_bytes());

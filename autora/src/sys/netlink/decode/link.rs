@@ -2,31 +2,32 @@
 
 use std::{borrow::Cow, mem};
 
-use netlink_packet_route::{AddressFamily, link};
 use nix::libc::{
-    AF_INET6, IFLA_ADDRESS, IFLA_AF_SPEC, IFLA_IFNAME, IFLA_INFO_KIND, IFLA_INFO_SLAVE_KIND, IFLA_LINKINFO,
-    IFLA_MASTER, IFLA_MTU, IFLA_PROTINFO,
+    AF_INET6, AF_UNSPEC, IFF_LOOPBACK, IFF_LOWER_UP, IFF_MULTICAST, IFF_UP, IFLA_ADDRESS, IFLA_AF_SPEC,
+    IFLA_IFNAME, IFLA_INFO_KIND, IFLA_INFO_SLAVE_KIND, IFLA_LINKINFO, IFLA_MASTER, IFLA_MTU, IFLA_PROTINFO,
 };
 
 use crate::{
     addr::IfIndex,
     engine::interface::{Interface, Ipv6Settings, LinkFlags, Master},
-    sys::netlink::{
-        attribute::{attributes, find, number, utf8},
-        message::Malformed,
-    },
+    sys::netlink::frame::{Malformed, attributes, find, number, utf8},
 };
 
-/// `struct ifinfomsg`.
+/// `struct ifinfomsg` of
+/// [linux/rtnetlink.h](https://git.kernel.org/pub/scm/linux/kernel/git/torvalds/linux.git/tree/include/uapi/linux/rtnetlink.h):
+/// the family in the first byte, and in the second to fourth 32 bits the index, the flags, and which flags
+/// have changed.
 const LINK_HEADER_LEN: usize = 16;
 
 /// What `ifi_change` says of a link that was just made (`rtmsg_ifinfo()` in `register_netdevice()`,
-/// `rtnl_configure_link()` and `dev_change_net_namespace()`). Of one that changed it names the flags that did.
+/// `rtnl_configure_link()` and `dev_change_net_namespace()`). Of one that changed it names the flags that
+/// did.
 const MADE: u32 = u32::MAX;
 
 /// `linux/if_link.h`: the settings, as an array of 32-bit numbers.
 pub(super) const IFLA_INET6_CONF: u16 = 2;
-/// Places in that array (`DEVCONF_*` of `linux/ipv6.h`, which are never renumbered); an older kernel's is shorter.
+/// Places in that array (`DEVCONF_*` of `linux/ipv6.h`, which are never renumbered); an older kernel's is
+/// shorter.
 const DEVCONF_FORWARDING: usize = 0;
 const DEVCONF_DISABLE_IPV6: usize = 26;
 const DEVCONF_FORCE_FORWARDING: usize = 59;
@@ -35,8 +36,9 @@ const DEVCONF_FORCE_FORWARDING: usize = 59;
 #[derive(Clone, Debug)]
 pub(in crate::sys::netlink) struct Link<'a> {
     pub(in crate::sys::netlink) index: IfIndex,
-    /// Whether it says everything but the addresses, as a message of no family does. One of the family AF_INET6
-    /// (`inet6_fill_ifinfo()`, `net/ipv6/addrconf.c`) leaves out the master and the kind of the link.
+    /// Whether it says everything but the addresses, as a message of no family does. One of the family
+    /// AF_INET6 (`inet6_fill_ifinfo()`, `net/ipv6/addrconf.c`) leaves out the master and the kind of the
+    /// link.
     pub(in crate::sys::netlink) whole: bool,
     /// Whether an announcement says that the link was made, and did not exist before.
     pub(in crate::sys::netlink) made: bool,
@@ -52,15 +54,16 @@ pub(in crate::sys::netlink) struct Link<'a> {
 
 /// Understands an `RTM_NEWLINK`.
 pub(in crate::sys::netlink) fn link(payload: &[u8]) -> Result<Link<'_>, Malformed> {
-    let header = link::LinkHeader::parse(payload).map_err(|_| Malformed)?;
-    let whole = header.interface_family == AddressFamily::Unspec;
+    let (header, rest) = payload.split_at_checked(LINK_HEADER_LEN).ok_or(Malformed)?;
+    let field = |place: usize| number(&header[4 * place..]).ok_or(Malformed);
+    let whole = i32::from(header[0]) == AF_UNSPEC;
     let mut name = None;
     let mut mtu = None;
     let mut link_address = None;
     let mut master = None;
     let mut info: &[u8] = &[];
     let mut inet6 = None;
-    for (kind, value) in attributes(&payload[LINK_HEADER_LEN..]) {
+    for (kind, value) in attributes(rest) {
         match kind {
             IFLA_IFNAME => name = Some(utf8(value)),
             IFLA_MTU => mtu = number(value),
@@ -73,11 +76,11 @@ pub(in crate::sys::netlink) fn link(payload: &[u8]) -> Result<Link<'_>, Malforme
         }
     }
     Ok(Link {
-        index: IfIndex::new(header.index).ok_or(Malformed)?,
+        index: IfIndex::new(field(1)?).ok_or(Malformed)?,
         whole,
-        made: header.change_mask.bits() == MADE,
+        made: field(3)? == MADE,
         name: name.ok_or(Malformed)?,
-        flags: link_flags(header.flags),
+        flags: link_flags(field(2)?.cast_signed()),
         master: master.map(|index| (index, find(info, IFLA_INFO_SLAVE_KIND).map(utf8))),
         ipv6: inet6.map(settings).transpose()?,
         mtu: mtu.ok_or(Malformed)?,
@@ -131,12 +134,12 @@ impl Link<'_> {
     }
 }
 
-fn link_flags(flags: link::LinkFlags) -> LinkFlags {
+const fn link_flags(flags: i32) -> LinkFlags {
     LinkFlags {
-        up: flags.contains(link::LinkFlags::Up),
-        multicast: flags.contains(link::LinkFlags::Multicast),
-        loopback: flags.contains(link::LinkFlags::Loopback),
-        carrier: flags.contains(link::LinkFlags::LowerUp),
+        up: flags & IFF_UP != 0,
+        multicast: flags & IFF_MULTICAST != 0,
+        loopback: flags & IFF_LOOPBACK != 0,
+        carrier: flags & IFF_LOWER_UP != 0,
     }
 }
 
@@ -145,8 +148,8 @@ fn family(families: &[u8]) -> Option<&[u8]> {
     attributes(families).find_map(|(kind, value)| (i32::from(kind) == AF_INET6).then_some(value))
 }
 
-/// The settings in a link's IPv6 part. One without settings is no kernel's: malformed, so that nobody takes the
-/// interface for one that was switched off.
+/// The settings in a link's IPv6 part. One without settings is no kernel's: malformed, so that nobody takes
+/// the interface for one that was switched off.
 fn settings(inet6: &[u8]) -> Result<Ipv6Settings, Malformed> {
     let settings = find(inet6, IFLA_INET6_CONF).ok_or(Malformed)?;
     let (settings, _) = settings.as_chunks::<4>();

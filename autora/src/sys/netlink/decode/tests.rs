@@ -1,21 +1,16 @@
 use nix::libc::{
-    IFA_F_OPTIMISTIC, IFA_F_TEMPORARY, IFA_F_TENTATIVE, IFF_LOWER_UP, IFF_MULTICAST, IFF_UP, IFLA_ADDRESS,
-    IFLA_AF_SPEC, IFLA_IFNAME, IFLA_INFO_KIND, IFLA_INFO_SLAVE_KIND, IFLA_LINKINFO, IFLA_MASTER, IFLA_MTU,
+    IFF_LOWER_UP, IFF_MULTICAST, IFF_UP, IFLA_ADDRESS, IFLA_AF_SPEC, IFLA_IFNAME, IFLA_INFO_KIND,
+    IFLA_INFO_SLAVE_KIND, IFLA_LINKINFO, IFLA_MASTER, IFLA_MTU,
 };
 use proptest::prelude::*;
 
 use super::{link::IFLA_INET6_CONF, *};
-use crate::engine::interface::{Ipv6Settings, LinkFlags, Master};
+use crate::{
+    engine::interface::{Ipv6Settings, LinkFlags, Master},
+    sys::netlink::bytes::attribute,
+};
 
-const IFA_F_NOPREFIXROUTE: u32 = 0x200;
 const INET6: u16 = 10;
-
-fn attribute(kind: u16, value: &[u8]) -> Vec<u8> {
-    let length = u16::try_from(4 + value.len()).unwrap();
-    let mut bytes = [length.to_ne_bytes().as_slice(), &kind.to_ne_bytes(), value].concat();
-    bytes.resize(bytes.len().next_multiple_of(4), 0);
-    bytes
-}
 
 fn settings(values: &[(usize, i32)], len: usize) -> Vec<u8> {
     let mut settings = vec![0; len];

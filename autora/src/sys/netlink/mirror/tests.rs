@@ -3,13 +3,14 @@ use std::collections::HashSet;
 use proptest::prelude::*;
 
 use super::*;
-use crate::sys::netlink::{decode, message::messages};
-use bytes::{
-    DOWN, NewLink, TENTATIVE, address, address_gone, forwarding, link, link_gone, made, settings_gone,
-    settings_untold,
+use crate::sys::netlink::{
+    bytes::{
+        DOWN, MADE, NewLink, TENTATIVE, UP, address, address_gone, forwarding, link, link_gone, made,
+        settings_gone, settings_untold,
+    },
+    decode,
+    frame::messages,
 };
-
-mod bytes;
 
 /// What an announcement settles, if one does.
 type SettledBy = Option<Vec<u8>>;
@@ -69,27 +70,27 @@ impl Scene {
     }
 
     /// Whom it wants asked for, once their time has come.
-    fn doubts(&mut self) -> Vec<u32> {
-        std::iter::from_fn(|| self.0.next_doubt(NOW + GRACE)).map(IfIndex::get).collect()
+    fn unknown(&mut self) -> Vec<u32> {
+        std::iter::from_fn(|| self.0.next_unknown(NOW + GRACE)).map(IfIndex::get).collect()
     }
 
     /// Everything is listed: whole links, or their IPv6 part alone, and addresses.
     fn list(&mut self, whole: bool, complete: bool, links: &[NewLink], addresses: &[Vec<u8>]) {
-        self.0.begin_listing();
+        self.0.begin_dump();
         self.list_on(whole, complete, links, addresses);
     }
 
     fn list_on(&mut self, whole: bool, complete: bool, links: &[NewLink], addresses: &[Vec<u8>]) {
         for link in links {
             let bytes = if whole { link.whole() } else { link.inet6() };
-            self.0.list_link(&decode::link(payload(&bytes)).unwrap(), NOW);
+            self.0.dumped_link(&decode::link(payload(&bytes)).unwrap(), NOW);
         }
         self.0.end_links(whole, complete, NOW);
         for address in addresses {
             let (owner, address) = decode::address(payload(address)).unwrap().unwrap();
-            self.0.list_address(owner, address, complete, NOW);
+            self.0.dumped_address(owner, address, complete, NOW);
         }
-        self.0.end_listing(complete, NOW);
+        self.0.end_dump(complete, NOW);
     }
 }
 
@@ -101,7 +102,8 @@ fn tap7() -> Vec<Vec<u8>> {
     vec![address(7, LINK_LOCAL, 0), address(7, GLOBAL, 0)]
 }
 
-/// What each announcement alone does to an interface: whether it is as expected then, and whether somebody has to ask.
+/// What each announcement alone does to an interface: whether it is as expected then, and whether somebody
+/// has to ask.
 #[test]
 fn what_announcements_carry() {
     type Holds = fn(&Interface) -> bool;
@@ -162,7 +164,7 @@ fn what_announcements_carry() {
         scene.hear(messages);
         let found = scene.seen();
         assert!(holds(&found), "{what}: {found:?}");
-        assert_eq!(scene.doubts(), NOBODY, "{what}");
+        assert_eq!(scene.unknown(), NOBODY, "{what}");
         scene.hear(&messages[messages.len() - 1..]);
         assert_eq!(scene.said(), [""; 0], "{what}: said again, it changes nothing");
     }
@@ -183,19 +185,19 @@ fn what_they_do_not_carry_is_asked_for() {
     for (what, messages, settled_by) in cases {
         let mut scene = Scene::new();
         scene.hear(messages);
-        assert_eq!(scene.0.next_doubt(NOW), None, "{what}: not before its time");
-        assert_eq!(scene.doubts(), [7], "{what}");
-        assert_eq!(scene.doubts(), NOBODY, "{what}: once");
+        assert_eq!(scene.0.next_unknown(NOW), None, "{what}: not before its time");
+        assert_eq!(scene.unknown(), [7], "{what}");
+        assert_eq!(scene.unknown(), NOBODY, "{what}: once");
         let mut scene = Scene::new();
         scene.hear(messages);
         if let Some(settled_by) = settled_by {
             scene.hear(std::slice::from_ref(settled_by));
-            assert_eq!(scene.doubts(), NOBODY, "{what}: settled by an announcement");
+            assert_eq!(scene.unknown(), NOBODY, "{what}: settled by an announcement");
         }
         let mut scene = Scene::new();
         scene.hear(messages);
         scene.hear(&[link_gone(7)]);
-        assert_eq!(scene.doubts(), NOBODY, "{what}: it is gone");
+        assert_eq!(scene.unknown(), NOBODY, "{what}: it is gone");
     }
 }
 
@@ -217,7 +219,8 @@ fn deleted_and_made_again_is_another_one() {
     assert_eq!(scene.said(), ["gone #7"], "never seen");
 }
 
-/// As the kernel wrote it when `ip` deleted an interface and made another one with its index, name and all in one go.
+/// As the kernel wrote it when `ip` deleted an interface and made another one with its index, name and all in
+/// one go.
 #[test]
 fn deleted_and_made_again_as_recorded() {
     let recorded = include_bytes!("tests/recreated.bin");
@@ -231,7 +234,7 @@ fn deleted_and_made_again_as_recorded() {
     assert_eq!((*gone, found.index, found.link_address), (index(77), index(77), Some([2, 0, 0, 0, 0, 2])));
     let addresses: Vec<_> = found.addresses.iter().map(|one| one.address.to_string()).collect();
     assert_eq!(addresses, ["2001:db8:2::1"]);
-    assert_eq!(scene.doubts(), NOBODY, "nothing had to be asked");
+    assert_eq!(scene.unknown(), NOBODY, "nothing had to be asked");
 }
 
 #[test]
@@ -253,10 +256,10 @@ fn of_other_names_nothing_is_kept_until_one_matches() {
         settings_untold(5),
         forwarding(5, 1),
     ]);
-    assert_eq!((scene.said(), scene.doubts()), (vec![], vec![]));
+    assert_eq!((scene.said(), scene.unknown()), (vec![], vec![]));
     scene.hear(&[link(5, "tap5").whole()]);
     assert_eq!(scene.said(), [""; 0], "its addresses are not known");
-    assert_eq!(scene.doubts(), [5]);
+    assert_eq!(scene.unknown(), [5]);
     let found = decode::interface(payload(&link(5, "tap5").whole())).unwrap();
     scene.0.ask();
     scene.0.answer(index(5), Some(found), NOW);
@@ -283,14 +286,14 @@ fn an_answer_does_not_stand_against_what_was_announced_meanwhile() {
     ] {
         let mut scene = Scene::new();
         scene.hear(&[settings_untold(7)]);
-        assert_eq!(scene.doubts(), [7]);
+        assert_eq!(scene.unknown(), [7]);
         scene.0.ask();
         scene.hear(&meanwhile);
         scene.0.answer(index(7), Some(found.clone()), NOW);
         scene.0.asked();
         let taken_in = scene.0.interfaces() == [found.clone()];
         assert_eq!(taken_in, meanwhile.is_empty(), "{what}");
-        assert_eq!(scene.doubts() == [7], asked_again, "{what}");
+        assert_eq!(scene.unknown() == [7], asked_again, "{what}");
     }
 }
 
@@ -304,7 +307,7 @@ fn no_such_interface_is_an_answer() {
 }
 
 #[test]
-fn a_listing_finds_what_is_new_has_changed_and_is_gone() {
+fn a_dump_finds_what_is_new_has_changed_and_is_gone() {
     for whole in [true, false] {
         let mut scene = Scene::new();
         scene.hear(&[made(8, "tap8"), made(9, "tap9"), address(9, GLOBAL, 0)]);
@@ -313,19 +316,19 @@ fn a_listing_finds_what_is_new_has_changed_and_is_gone() {
         scene.list(whole, true, &links, &tap7());
         if whole {
             assert_eq!(scene.said(), ["seen #9 tap9 with 0", "gone #8"]);
-            assert_eq!(scene.doubts(), NOBODY);
+            assert_eq!(scene.unknown(), NOBODY);
         } else {
             assert_eq!(scene.said(), ["seen #9 tap9 with 0"]);
-            assert_eq!(scene.doubts(), [8], "it may only have lost its IPv6 part");
+            assert_eq!(scene.unknown(), [8], "it may only have lost its IPv6 part");
         }
         scene.list(whole, true, &links, &tap7());
         assert_eq!(scene.said(), [""; 0], "a second time it changes nothing");
     }
 }
 
-/// After lost announcements everything is in doubt, and a listing settles that.
+/// After lost announcements everything is unknown, and a dump settles that.
 #[test]
-fn a_listing_after_an_overrun() {
+fn a_dump_after_an_overrun() {
     let mut scene = Scene::new();
     scene.0.lose();
     scene.list(
@@ -335,42 +338,43 @@ fn a_listing_after_an_overrun() {
         &[tap7(), vec![address(8, GLOBAL, 0)]].concat(),
     );
     assert_eq!(scene.said(), ["seen #8 tap8 with 1"]);
-    assert_eq!(scene.doubts(), NOBODY);
+    assert_eq!(scene.unknown(), NOBODY);
 
-    // Named while the listing went on: what is not known for sure of it is asked for.
+    // Named while the dump went on: what is not known for sure of it is asked for.
     scene.0.lose();
-    scene.0.begin_listing();
+    scene.0.begin_dump();
     scene.hear(&[address(7, "2001:db8::2", 0), made(9, "tap9"), link_gone(8)]);
     scene.list_on(true, true, &[link(7, "tap7"), link(8, "tap8")], &tap7());
     assert_eq!(scene.said(), ["seen #7 tap7 with 3", "seen #9 tap9 with 0", "gone #8"]);
-    assert_eq!(scene.doubts(), [7], "not the new one");
+    assert_eq!(scene.unknown(), [7], "not the new one");
 }
 
 /// `NLM_F_DUMP_INTR`: what it left out may be there.
 #[test]
-fn an_interrupted_listing_takes_nothing_away() {
+fn an_interrupted_dump_takes_nothing_away() {
     for whole in [true, false] {
         let mut scene = Scene::new();
         scene.hear(&[made(8, "tap8")]);
         scene.said();
         scene.list(whole, false, &[link(8, "tap8")], &[]);
         assert_eq!(scene.said(), [""; 0], "whole: {whole}");
-        assert_eq!(scene.doubts(), [7], "whole: {whole}");
+        assert_eq!(scene.unknown(), [7], "whole: {whole}");
         scene.list(whole, false, &[link(7, "tap7"), link(8, "tap8")], &tap7()[..1]);
         assert_eq!(scene.said(), [""; 0], "an address left out, whole: {whole}");
-        assert_eq!(scene.doubts(), [7]);
+        assert_eq!(scene.unknown(), [7]);
     }
     // One that is found for the first time may lack addresses.
     let mut scene = Scene::empty();
     scene.list(true, false, &[link(7, "tap7")], &tap7()[..1]);
-    assert_eq!((scene.said(), scene.doubts()), (vec![], vec![7]));
+    assert_eq!((scene.said(), scene.unknown()), (vec![], vec![7]));
     // The control: complete, it takes away.
     let mut scene = Scene::new();
     scene.list(true, true, &[link(7, "tap7")], &tap7()[..1]);
     assert_eq!(scene.said(), ["seen #7 tap7 with 1"]);
 }
 
-/// Its addresses left out, an interface is there all the same, and a look that ended without it would say that it is not.
+/// Its addresses left out, an interface is there all the same, and a look that ended without it would say
+/// that it is not.
 #[test]
 fn a_look_is_over_when_everybody_was_read() {
     let found = || {
@@ -380,16 +384,16 @@ fn a_look_is_over_when_everybody_was_read() {
     };
     let looked = || {
         let mut scene = Scene::empty();
-        scene.0.begin_listing();
+        scene.0.begin_dump();
         for link in [link(5, "eth5"), link(7, "tap7")] {
-            scene.0.list_link(&decode::link(payload(&link.whole())).unwrap(), NOW);
+            scene.0.dumped_link(&decode::link(payload(&link.whole())).unwrap(), NOW);
         }
         scene.0.end_links(true, true, NOW);
-        scene.0.end_listing(false, NOW);
+        scene.0.end_dump(false, NOW);
         scene.0.looked(true);
         assert_eq!(scene.said(), [""; 0]);
-        assert!(!scene.0.has_news(), "there is nothing to do but to ask");
-        assert_eq!(scene.doubts(), [7]);
+        assert!(!scene.0.has_pending_change(), "there is nothing to do but to ask");
+        assert_eq!(scene.unknown(), [7]);
         scene.0.ask();
         scene
     };
@@ -404,7 +408,7 @@ fn a_look_is_over_when_everybody_was_read() {
     scene.0.answer(index(7), Some(found()), NOW);
     scene.0.asked();
     assert_eq!(scene.said(), [""; 0], "what was found may be older than what was announced");
-    assert_eq!(scene.doubts(), [7]);
+    assert_eq!(scene.unknown(), [7]);
 
     let mut scene = looked();
     scene.hear(&[link_gone(7)]);
@@ -420,26 +424,26 @@ fn a_look_is_over_when_everybody_was_read() {
         scene.list(true, false, &links[..if listed { 2 } else { 1 }], &tap7());
         scene.0.looked(false);
         if !listed {
-            assert_eq!((scene.said(), scene.doubts()), (vec![], vec![6]));
+            assert_eq!((scene.said(), scene.unknown()), (vec![], vec![6]));
             scene.0.ask();
             let found = Interface { index: index(6), name: "eth6".to_owned(), ..found() };
             scene.0.answer(index(6), Some(found), NOW);
             scene.0.asked();
         }
-        assert_eq!((scene.said(), scene.doubts()), (vec!["looked false".to_owned()], vec![]), "{listed}");
+        assert_eq!((scene.said(), scene.unknown()), (vec!["looked false".to_owned()], vec![]), "{listed}");
     }
 }
 
 #[test]
-fn in_a_listing_announcements_know_better() {
+fn in_a_dump_announcements_know_better() {
     let mut scene = Scene::new();
-    scene.0.begin_listing();
+    scene.0.begin_dump();
     let smaller = NewLink { mtu: 1400, ..link(7, "tap7") };
     scene.hear(&[smaller.whole(), address_gone(7, GLOBAL), made(8, "tap8"), link_gone(8)]);
     scene.list_on(true, true, &[link(7, "tap7"), link(8, "tap8")], &tap7());
     assert_eq!(scene.0.interfaces()[0].mtu, 1400);
     assert_eq!(scene.said(), ["seen #7 tap7 with 1", "gone #8"]);
-    assert_eq!(scene.doubts(), NOBODY);
+    assert_eq!(scene.unknown(), NOBODY);
 }
 
 #[test]
@@ -452,8 +456,8 @@ fn malformed_bytes_lose_everything() {
 
 fn any_message() -> impl Strategy<Value = Vec<u8>> {
     let name = prop::sample::select(vec!["tap7", "tap8", "x"]);
-    let flags = prop::sample::select(vec![bytes::UP, DOWN]);
-    let change = prop::sample::select(vec![0, bytes::MADE]);
+    let flags = prop::sample::select(vec![UP, DOWN]);
+    let change = prop::sample::select(vec![0, MADE]);
     let mtu = prop::sample::select(vec![1279_u32, 1500]);
     let settings = prop::option::of([0_u32..2, 0_u32..2, 0_u32..2]);
     let new_link = (1_u32..4, name, flags, change, mtu, settings).prop_map(
@@ -500,7 +504,7 @@ proptest! {
                 }
             }
         }
-        let unread: Vec<_> = scene.0.entries.iter().filter(|(_, entry)| entry.doubts.has(Doubts::NEVER_READ)).map(|(&index, _)| index).collect();
+        let unread: Vec<_> = scene.0.entries.iter().filter(|(_, entry)| entry.unknown.has(Unknown::NEVER_READ)).map(|(&index, _)| index).collect();
         let mirrored = scene.0.interfaces().into_iter().filter(|interface| !unread.contains(&interface.index));
         let mirrored: HashMap<_, _> = mirrored.map(|interface| (interface.index, Rc::new(interface))).collect();
         prop_assert_eq!(known, mirrored);

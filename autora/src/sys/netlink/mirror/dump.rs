@@ -1,12 +1,13 @@
-//! A look at everything, in pieces, beside the announcements that go on.
+//! What a dump says, in pieces, beside the announcements that go on.
 //!
-//! An interface that was named since the listing began is passed over, as the announcements know better. If it was in
-//! doubt before, it stays so, and is asked for alone afterwards. Nothing is ever forgotten, and no address taken away,
-//! because an answer that a change interrupted (`NLM_F_DUMP_INTR`) left it out: that too is a doubt.
+//! An interface that was named since the dump began is passed over, as the announcements know better. If a
+//! part of it was unknown before, it stays so, and is asked for alone afterwards. Nothing is ever forgotten,
+//! and no address taken away, because an answer that a change interrupted (`NLM_F_DUMP_INTR`) left it out:
+//! then it is unknown.
 
 use std::{collections::HashMap, mem, rc::Rc};
 
-use super::{Doubts, Entry, Mirror, Named};
+use super::{Entry, Mirror, Named, Unknown};
 use crate::{
     addr::IfIndex,
     engine::{
@@ -16,15 +17,15 @@ use crate::{
     sys::netlink::decode::Link,
 };
 
-/// The addresses of the interface that a listing is at: the kernel lists them one interface after the other.
+/// The addresses of the interface that a dump is at: the kernel lists them one interface after the other.
 #[derive(Debug, Default)]
-pub(super) struct Listed {
+pub(super) struct DumpedAddresses {
     owner: Option<IfIndex>,
     addresses: Vec<Address>,
 }
 
-/// A look that is over, but for those whom its listing left unread: each is asked for alone, and until that is done nobody
-/// may take it for one that does not exist.
+/// A dump that is over, but for those that it left unread: each is asked for alone, and until that is done
+/// none may be taken for one that does not exist.
 #[derive(Debug)]
 pub(super) struct Unread {
     interfaces: Vec<IfIndex>,
@@ -32,83 +33,91 @@ pub(super) struct Unread {
 }
 
 impl Mirror {
+    /// What is known of every interface, by index.
+    pub(in crate::sys::netlink) fn interfaces(&self) -> Vec<Interface> {
+        let mut all: Vec<_> =
+            self.entries.values().filter_map(|entry| entry.facts.as_deref().cloned()).collect();
+        all.sort_unstable_by_key(|interface| interface.index);
+        all
+    }
+
     /// Everything is asked for now.
-    pub(in crate::sys::netlink) fn begin_listing(&mut self) {
+    pub(in crate::sys::netlink) fn begin_dump(&mut self) {
         self.named = Some(HashMap::new());
-        self.listed = Listed::default();
+        self.dumped = DumpedAddresses::default();
         for entry in self.entries.values_mut() {
-            (entry.link_listed, entry.addresses_listed) = (false, false);
+            (entry.link_dumped, entry.addresses_dumped) = (false, false);
         }
     }
 
     /// There will be no more of it.
-    pub(in crate::sys::netlink) fn abandon_listing(&mut self) {
+    pub(in crate::sys::netlink) fn abandon_dump(&mut self) {
         self.named = None;
     }
 
-    /// A link in the listing.
-    pub(in crate::sys::netlink) fn list_link(&mut self, link: &Link<'_>, now: BootInstant) {
+    /// Takes in a link of the dump.
+    pub(in crate::sys::netlink) fn dumped_link(&mut self, link: &Link<'_>, now: BootInstant) {
         let index = link.index;
         match (self.was_named(index), self.entries.contains_key(&index)) {
             (Some(Named::Deleted), false) => return,
             (Some(Named::Changed | Named::Deleted), true) => {}
             (Some(Named::Changed), false) => {
-                self.insert(link, Doubts::NEVER_READ.and(Doubts::ALL));
-                self.doubt(index, Doubts::NONE, now);
+                self.insert(link, Unknown::NEVER_READ.and(Unknown::ALL));
+                self.mark_unknown(index, Unknown::NONE, now);
             }
             (None, true) => self.update(link, now),
             (None, false) => {
-                let kind = if link.whole { Doubts::NONE } else { Doubts::LINK };
-                self.insert(link, Doubts::NEVER_READ.and(kind));
+                let kind = if link.whole { Unknown::NONE } else { Unknown::LINK };
+                self.insert(link, Unknown::NEVER_READ.and(kind));
             }
         }
         if let Some(entry) = self.entries.get_mut(&index) {
-            entry.link_listed = true;
+            entry.link_dumped = true;
         }
     }
 
     /// All links were listed: `whole` if also those without an IPv6 part, `complete` if none was left out.
     pub(in crate::sys::netlink) fn end_links(&mut self, whole: bool, complete: bool, now: BootInstant) {
-        for index in self.left_out(|entry| entry.link_listed) {
+        for index in self.left_out(|entry| entry.link_dumped) {
             if whole && complete {
                 self.remove(index);
             } else if whole || self.facts(index).is_some_and(|known| known.ipv6.is_some()) {
-                self.doubt(index, Doubts::LINK.and(Doubts::SETTINGS), now);
+                self.mark_unknown(index, Unknown::LINK.and(Unknown::SETTINGS), now);
             }
         }
     }
 
-    /// An address in the listing, which was `complete` so far.
-    pub(in crate::sys::netlink) fn list_address(
+    /// Takes in an address of the dump, which was `complete` so far.
+    pub(in crate::sys::netlink) fn dumped_address(
         &mut self,
         owner: IfIndex,
         address: Address,
         complete: bool,
         now: BootInstant,
     ) {
-        if self.listed.owner != Some(owner) {
+        if self.dumped.owner != Some(owner) {
             self.end_interface(complete, now);
-            self.listed.owner = Some(owner);
+            self.dumped.owner = Some(owner);
         }
-        self.listed.addresses.push(address);
+        self.dumped.addresses.push(address);
     }
 
     /// All addresses were listed; `complete` if none was left out.
-    pub(in crate::sys::netlink) fn end_listing(&mut self, complete: bool, now: BootInstant) {
+    pub(in crate::sys::netlink) fn end_dump(&mut self, complete: bool, now: BootInstant) {
         self.end_interface(complete, now);
-        for index in self.left_out(|entry| entry.addresses_listed) {
+        for index in self.left_out(|entry| entry.addresses_dumped) {
             self.found(index, &[], complete, now);
         }
         self.named = None;
-        let mut doubtful: Vec<_> =
-            self.entries.iter().filter(|(_, entry)| entry.doubts.any()).map(|(&index, _)| index).collect();
-        doubtful.sort_unstable();
-        for index in doubtful {
-            self.doubt(index, Doubts::NONE, now);
+        let mut unknown: Vec<_> =
+            self.entries.iter().filter(|(_, entry)| entry.unknown.any()).map(|(&index, _)| index).collect();
+        unknown.sort_unstable();
+        for index in unknown {
+            self.mark_unknown(index, Unknown::NONE, now);
         }
     }
 
-    /// What came of all that. It is told when everybody was read.
+    /// Ends a resync. It is reported when all were read.
     pub(in crate::sys::netlink) fn looked(&mut self, complete: bool) {
         let unread = self.entries.iter().filter(|(_, entry)| entry.is_unread());
         self.unread = Some(Unread { interfaces: unread.map(|(&index, _)| index).collect(), complete });
@@ -119,12 +128,12 @@ impl Mirror {
         let Some(unread) = &mut self.unread else { return };
         unread.interfaces.retain(|index| self.entries.get(index).is_some_and(Entry::is_unread));
         if unread.interfaces.is_empty() {
-            self.news.looked(unread.complete);
+            self.pending.looked(unread.complete);
             self.unread = None;
         }
     }
 
-    /// Whom the listing did not come to, though nothing was announced of them.
+    /// The interfaces that the dump did not come to, though nothing was announced of them.
     fn left_out(&self, came: impl Fn(&Entry) -> bool) -> Vec<IfIndex> {
         let mut left_out: Vec<_> = self
             .entries
@@ -137,33 +146,33 @@ impl Mirror {
     }
 
     fn end_interface(&mut self, complete: bool, now: BootInstant) {
-        let Some(owner) = self.listed.owner.take() else { return };
-        let mut addresses = mem::take(&mut self.listed.addresses);
+        let Some(owner) = self.dumped.owner.take() else { return };
+        let mut addresses = mem::take(&mut self.dumped.addresses);
         addresses.sort_unstable();
         if self.was_named(owner).is_none() {
             self.found(owner, &addresses, complete, now);
         }
         addresses.clear();
-        self.listed.addresses = addresses;
+        self.dumped.addresses = addresses;
     }
 
     fn found(&mut self, owner: IfIndex, addresses: &[Address], complete: bool, now: BootInstant) {
         let Some(entry) = self.entries.get_mut(&owner) else { return };
         let Some(known) = &mut entry.facts else { return };
-        let unread = entry.doubts.has(Doubts::NEVER_READ);
+        let unread = entry.unknown.has(Unknown::NEVER_READ);
         let lacks_some = |known: &Interface| {
             known.addresses.iter().any(|one| addresses.iter().all(|other| one.address != other.address))
         };
         if !complete && (unread || lacks_some(known)) {
-            return self.doubt(owner, Doubts::ADDRESSES, now);
+            return self.mark_unknown(owner, Unknown::ADDRESSES, now);
         }
-        entry.addresses_listed = true;
-        entry.doubts.settle(Doubts::NEVER_READ);
+        entry.addresses_dumped = true;
+        entry.unknown.settle(Unknown::NEVER_READ);
         if known.addresses != addresses {
             addresses.clone_into(&mut Rc::make_mut(known).addresses);
         } else if !unread {
             return;
         }
-        self.news.changed(owner);
+        self.pending.changed(owner);
     }
 }

@@ -1,23 +1,8 @@
 use super::*;
+use crate::sys::netlink::bytes::answer as message;
 
 const RTM_NEWLINK: u16 = 16;
 const ASKED_AS: u32 = 7;
-
-/// A message of `kind` that answers question `sequence`.
-fn message(kind: u16, flags: u16, sequence: u32, payload: &[u8]) -> Vec<u8> {
-    let length = u32::try_from(16 + payload.len()).unwrap();
-    let mut bytes = [
-        length.to_ne_bytes().as_slice(),
-        &kind.to_ne_bytes(),
-        &flags.to_ne_bytes(),
-        &sequence.to_ne_bytes(),
-        &[0; 4],
-        payload,
-    ]
-    .concat();
-    bytes.resize(bytes.len().next_multiple_of(4), 0);
-    bytes
-}
 
 /// The first bytes of the payloads that were handed out, whether that was the end, and whether it left nothing out; or
 /// the error in words.
@@ -41,8 +26,8 @@ fn take(datagrams: &[Vec<u8>]) -> Taken {
 #[test]
 fn answers() {
     use Completeness::{Complete, Interrupted};
-    let part = |byte| message(RTM_NEWLINK, NLM_F_MULTIPART, ASKED_AS, &[byte]);
-    let done = |flags, code: i32| message(NLMSG_DONE, NLM_F_MULTIPART | flags, ASKED_AS, &code.to_ne_bytes());
+    let part = |byte| message(RTM_NEWLINK, NLM_F_MULTI, ASKED_AS, &[byte]);
+    let done = |flags, code: i32| message(NLMSG_DONE, NLM_F_MULTI | flags, ASKED_AS, &code.to_ne_bytes());
     let error = |flags, code: i32, rest: &[u8]| {
         message(NLMSG_ERROR, flags, ASKED_AS, &[&code.to_ne_bytes(), rest].concat())
     };

@@ -2,22 +2,24 @@
 
 use std::{io, ops::ControlFlow};
 
-use netlink_packet_core::{NLM_F_ACK_TLVS, NLM_F_DUMP_INTR, NLM_F_MULTIPART, NLMSG_DONE, NLMSG_ERROR};
 use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_ROUTE};
 use nix::{
-    libc::{ENOBUFS, MSG_TRUNC},
+    libc::ENOBUFS,
     sys::{
         socket::{setsockopt, sockopt},
         time::{TimeVal, TimeValLike},
     },
 };
 
-use super::QueryError;
+use thiserror::Error;
+
 use crate::sys::netlink::{
-    attribute::{find, number, text},
-    events::OpenError,
-    message::{Malformed, Message, messages},
+    frame::{
+        Malformed, Message, NLM_F_ACK_TLVS, NLM_F_DUMP_INTR, NLM_F_MULTI, NLMSG_DONE, NLMSG_ERROR, find,
+        messages, number, text,
+    },
     request::Request,
+    socket::{NetlinkOpenError, Received, receive},
 };
 
 /// The kernel answers before `send` returns, so that waiting at all means that an answer was lost.
@@ -26,11 +28,40 @@ const ANSWER_TIMEOUT_MS: i64 = 1_000;
 /// The kernel fills at most 32 KiB at a time.
 const ANSWER_LEN: usize = 64 << 10;
 
-/// `linux/netlink.h`: the reason for a refusal in words, and what stands before it in `NLMSG_ERROR` (the error number
-/// and the header of the question) and in `NLMSG_DONE` (the error number).
+/// `linux/netlink.h`: the reason for a refusal in words, and what stands before it in `NLMSG_ERROR` (the
+/// error number and the header of the question) and in `NLMSG_DONE` (the error number).
 const NLMSGERR_ATTR_MSG: u16 = 1;
 const ERROR_HEADER_LEN: usize = 20;
 const DONE_HEADER_LEN: usize = 4;
+
+/// A question was not answered.
+#[derive(Debug, Error)]
+pub enum QueryError {
+    /// The socket failed; the next question goes out on a new one.
+    #[error("cannot ask the kernel for {question}")]
+    Socket {
+        /// What was asked for.
+        question: &'static str,
+        /// The socket's error; `WouldBlock` when no answer came in time.
+        source: io::Error,
+    },
+    /// The kernel refused.
+    #[error("the kernel refuses {question}{}", reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default())]
+    Refused {
+        /// What was asked for.
+        question: &'static str,
+        /// Why, in the kernel's words, where it says.
+        reason: Option<String>,
+        /// The error that it gave.
+        source: io::Error,
+    },
+    /// The answer makes no sense.
+    #[error("the kernel's answer to the question for {question} is malformed")]
+    Malformed {
+        /// What was asked for.
+        question: &'static str,
+    },
+}
 
 /// Whether an answer left nothing out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,16 +78,17 @@ impl Completeness {
     }
 }
 
+/// The socket that asks, one question at a time.
 #[derive(Debug)]
-pub(super) struct Asker {
+pub(super) struct QueryClient {
     socket: Socket,
     /// Number of the last question.
     sequence: u32,
     answer: Vec<u8>,
 }
 
-impl Asker {
-    pub(super) fn open() -> Result<Self, OpenError> {
+impl QueryClient {
+    pub(super) fn open() -> Result<Self, NetlinkOpenError> {
         Ok(Self { socket: open_socket()?, sequence: 0, answer: Vec::with_capacity(ANSWER_LEN) })
     }
 
@@ -84,8 +116,8 @@ impl Asker {
         }
     }
 
-    /// The first message that answers `question` and has what `pick` looks for. Takes the socket with it, because the
-    /// rest of the answer is left unread.
+    /// The first message that answers `question` and has what `pick` looks for. Takes the socket with it,
+    /// because the rest of the answer is left unread.
     pub(super) fn first<T>(
         mut self,
         question: Request,
@@ -163,7 +195,7 @@ impl Asker {
     }
 
     fn receive(&mut self, question: Request) -> Result<bool, QueryError> {
-        receive(&self.socket, &mut self.answer)
+        receive_whole(&self.socket, &mut self.answer)
             .map_err(|source| QueryError::Socket { question: question.name(), source })
     }
 
@@ -190,8 +222,8 @@ impl Answer {
         Self { question, sequence, completeness: Completeness::Complete }
     }
 
-    /// Hands the payload of every message in `datagram` that belongs to the answer to `each`. Breaks when the answer is
-    /// at its end, or `each` has enough of it.
+    /// Hands the payload of every message in `datagram` that belongs to the answer to `each`. Breaks when the
+    /// answer is at its end, or `each` has enough of it.
     pub(in crate::sys::netlink) fn take(
         &mut self,
         datagram: &[u8],
@@ -222,7 +254,7 @@ impl Answer {
                 NLMSG_DONE => return refusal(question, message, DONE_HEADER_LEN).map(ControlFlow::Break),
                 kind if kind == question.answer() => {
                     let enough = each(message.payload, self.completeness).is_break();
-                    if enough || message.flags & NLM_F_MULTIPART == 0 {
+                    if enough || message.flags & NLM_F_MULTI == 0 {
                         return Ok(ControlFlow::Break(()));
                     }
                 }
@@ -233,12 +265,12 @@ impl Answer {
     }
 }
 
-fn open_socket() -> Result<Socket, OpenError> {
-    let mut socket = Socket::new(NETLINK_ROUTE).map_err(OpenError::at("socket"))?;
+fn open_socket() -> Result<Socket, NetlinkOpenError> {
+    let mut socket = Socket::new(NETLINK_ROUTE).map_err(NetlinkOpenError::at("socket"))?;
     setsockopt(&socket, sockopt::ReceiveTimeout, &TimeVal::milliseconds(ANSWER_TIMEOUT_MS))
         .map_err(io::Error::from)
-        .map_err(OpenError::at("receive timeout"))?;
-    socket.bind_auto().map_err(OpenError::at("bind"))?;
+        .map_err(NetlinkOpenError::at("receive timeout"))?;
+    socket.bind_auto().map_err(NetlinkOpenError::at("bind"))?;
     // What a kernel does not know (4.20, 4.12) it does without: more to read in an answer, less in a refusal.
     _ = socket.set_netlink_get_strict_chk(true);
     _ = socket.set_ext_ack(true);
@@ -247,18 +279,19 @@ fn open_socket() -> Result<Socket, OpenError> {
 }
 
 /// Fills `answer` with the next datagram; `false` if it is not the kernel's.
-fn receive(socket: &Socket, answer: &mut Vec<u8>) -> io::Result<bool> {
-    answer.clear();
-    let (len, sender) = loop {
-        match socket.recv_from(answer, MSG_TRUNC) {
+fn receive_whole(socket: &Socket, answer: &mut Vec<u8>) -> io::Result<bool> {
+    loop {
+        match receive(socket, answer) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            received => break received?,
+            received => {
+                return match received? {
+                    Received::Messages => Ok(true),
+                    Received::Foreign => Ok(false),
+                    Received::Truncated => Err(io::Error::from_raw_os_error(ENOBUFS)),
+                };
+            }
         }
-    };
-    if len > answer.len() {
-        return Err(io::Error::from_raw_os_error(ENOBUFS));
     }
-    Ok(sender.port_number() == 0)
 }
 
 /// The error in `message`, unless it is 0: then it ends an answer that was given.

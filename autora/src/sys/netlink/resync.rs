@@ -1,35 +1,35 @@
-//! A look at everything that takes its time: one datagram of the kernel's answers per turn of the loop.
+//! A full dump of links and addresses beside the loop: one datagram of the kernel's answers per turn.
 //!
-//! The kernel makes each piece of an answer when it is fetched. That takes well below a millisecond, but for the lock
-//! (RTNL) on which every piece of the whole listing waits.
+//! The kernel makes each piece of an answer when it is fetched. That takes well below a millisecond, but for
+//! the lock (RTNL) on which every piece of a dump of whole links waits.
 
 use super::{
     decode,
-    message::Malformed,
+    frame::Malformed,
     mirror::Mirror,
     query::{
         Queries, QueryError,
-        ask::{Answer, Completeness},
+        client::{Answer, Completeness},
         skip,
     },
     request::Request,
 };
 use crate::engine::BootInstant;
 
-/// How much is looked at.
+/// How much is dumped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Scope {
-    /// The IPv6 part of the links, and the addresses: everything that may change without an announcement. It costs half
-    /// as much and takes no lock.
+pub(super) enum ResyncScope {
+    /// The IPv6 part of the links, and the addresses: everything that may change without an announcement. It
+    /// costs half as much and takes no lock.
     Inet6,
     /// Everything, as nothing is known for sure.
     Whole,
 }
 
-/// One look, under way.
+/// One dump, under way.
 #[derive(Debug)]
-pub(super) struct Survey {
-    scope: Scope,
+pub(super) struct Resync {
+    scope: ResyncScope,
     question: Request,
     answer: Answer,
     links: Completeness,
@@ -37,37 +37,38 @@ pub(super) struct Survey {
 
 /// How far it is.
 #[derive(Debug)]
-pub(super) enum Progress {
+pub(super) enum ResyncProgress {
     /// A piece of it waits to be taken in.
-    GoesOn(Survey),
+    GoesOn(Resync),
     /// It is over.
-    Over { scope: Scope, links: Completeness, addresses: Completeness },
+    Over { scope: ResyncScope, links: Completeness, addresses: Completeness },
 }
 
-impl Survey {
+impl Resync {
     /// Asks, and fetches the first piece.
     pub(super) fn begin(
-        scope: Scope,
+        scope: ResyncScope,
         mirror: &mut Mirror,
         queries: &mut Queries,
     ) -> Result<Self, QueryError> {
         let question = match scope {
-            Scope::Inet6 => Request::Inet6Links,
-            Scope::Whole => Request::Links,
+            ResyncScope::Inet6 => Request::Inet6Links,
+            ResyncScope::Whole => Request::Links,
         };
-        mirror.begin_listing();
+        mirror.begin_dump();
         let answer = queries.begin(question)?;
         queries.fetch(&answer)?;
         Ok(Self { scope, question, answer, links: Completeness::Complete })
     }
 
-    /// Takes in the piece that was fetched last, now that everything announced before it was heard, and fetches the next.
+    /// Takes in the piece that was fetched last, now that everything announced before it was heard, and
+    /// fetches the next.
     pub(super) fn proceed(
         mut self,
         mirror: &mut Mirror,
         queries: &mut Queries,
         now: BootInstant,
-    ) -> Result<Progress, QueryError> {
+    ) -> Result<ResyncProgress, QueryError> {
         let question = self.question;
         let over = queries.take(&mut self.answer, |payload, so_far| {
             if list(question, payload, so_far, mirror, now).is_err() {
@@ -78,17 +79,17 @@ impl Survey {
             let completeness = self.answer.completeness;
             let complete = completeness == Completeness::Complete;
             if question.is_about_addresses() {
-                mirror.end_listing(complete, now);
+                mirror.end_dump(complete, now);
                 let Self { scope, links, .. } = self;
-                return Ok(Progress::Over { scope, links, addresses: completeness });
+                return Ok(ResyncProgress::Over { scope, links, addresses: completeness });
             }
-            mirror.end_links(self.scope == Scope::Whole, complete, now);
+            mirror.end_links(self.scope == ResyncScope::Whole, complete, now);
             self.links = completeness;
             self.question = Request::Addresses;
             self.answer = queries.begin(Request::Addresses)?;
         }
         queries.fetch(&self.answer)?;
-        Ok(Progress::GoesOn(self))
+        Ok(ResyncProgress::GoesOn(self))
     }
 }
 
@@ -101,9 +102,9 @@ pub(super) fn list(
     now: BootInstant,
 ) -> Result<(), Malformed> {
     if !question.is_about_addresses() {
-        mirror.list_link(&decode::link(payload)?, now);
+        mirror.dumped_link(&decode::link(payload)?, now);
     } else if let Some((owner, address)) = decode::address(payload)? {
-        mirror.list_address(owner, address, so_far == Completeness::Complete, now);
+        mirror.dumped_address(owner, address, so_far == Completeness::Complete, now);
     }
     Ok(())
 }

@@ -1,4 +1,5 @@
-//! What the world outside does not know yet: each interface once, in the order in which they first changed.
+//! Pending changes: what the fleet does not know yet, each interface once, in the order in which they first
+//! changed.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -28,26 +29,26 @@ pub enum Change {
 const USUAL: usize = 64;
 
 #[derive(Debug, Default)]
-pub(super) struct News {
+pub(super) struct PendingChanges {
     order: VecDeque<IfIndex>,
-    changes: HashMap<IfIndex, What>,
+    changes: HashMap<IfIndex, PendingChange>,
     host: Option<bool>,
     looked: Option<bool>,
 }
 
 #[derive(Debug, Default)]
-struct What {
+struct PendingChange {
     gone: bool,
     changed: bool,
 }
 
-impl News {
+impl PendingChanges {
     pub(super) fn changed(&mut self, index: IfIndex) {
         self.of(index).changed = true;
     }
 
     pub(super) fn gone(&mut self, index: IfIndex) {
-        *self.of(index) = What { gone: true, changed: false };
+        *self.of(index) = PendingChange { gone: true, changed: false };
     }
 
     pub(super) fn host_forwards(&mut self, on: bool) {
@@ -83,11 +84,11 @@ impl News {
         host.or_else(|| self.looked.take().map(|complete| Change::Looked { complete }))
     }
 
-    fn of(&mut self, index: IfIndex) -> &mut What {
+    fn of(&mut self, index: IfIndex) -> &mut PendingChange {
         let order = &mut self.order;
         self.changes.entry(index).or_insert_with(|| {
             order.push_back(index);
-            What::default()
+            PendingChange::default()
         })
     }
 }

@@ -1,4 +1,4 @@
-//! Messages as the kernel writes them.
+//! Messages as the kernel writes them, for the tests of all rooms.
 
 use nix::libc::{
     AF_INET6, AF_UNSPEC, IFA_ADDRESS, IFA_FLAGS, IFF_LOWER_UP, IFF_MULTICAST, IFF_UP, IFLA_AF_SPEC,
@@ -106,14 +106,23 @@ fn conf([forwarding, disabled, forced]: [u32; 3]) -> Vec<u8> {
     attribute(2, &settings.into_iter().flat_map(u32::to_ne_bytes).collect::<Vec<_>>())
 }
 
-fn attribute(kind: u16, value: &[u8]) -> Vec<u8> {
+pub(super) fn attribute(kind: u16, value: &[u8]) -> Vec<u8> {
     let length = u16::try_from(4 + value.len()).unwrap();
-    let mut bytes = [length.to_ne_bytes().as_slice(), &kind.to_ne_bytes(), value].concat();
-    bytes.resize(bytes.len().next_multiple_of(4), 0);
-    bytes
+    padded([length.to_ne_bytes().as_slice(), &kind.to_ne_bytes(), value].concat())
 }
 
-fn message(kind: u16, payload: &[u8]) -> Vec<u8> {
-    let length = u32::try_from(16 + payload.len()).unwrap();
-    [length.to_ne_bytes().as_slice(), &kind.to_ne_bytes(), &[0; 10], payload].concat()
+/// An announcement: no question has its number.
+pub(super) fn message(kind: u16, payload: &[u8]) -> Vec<u8> {
+    answer(kind, 0, 0, payload)
+}
+
+pub(super) fn answer(kind: u16, flags: u16, sequence: u32, payload: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(16 + payload.len()).unwrap().to_ne_bytes();
+    let (kind, flags, sequence) = (kind.to_ne_bytes(), flags.to_ne_bytes(), sequence.to_ne_bytes());
+    padded([length.as_slice(), &kind, &flags, &sequence, &[0; 4], payload].concat())
+}
+
+fn padded(mut bytes: Vec<u8>) -> Vec<u8> {
+    bytes.resize(bytes.len().next_multiple_of(4), 0);
+    bytes
 }
