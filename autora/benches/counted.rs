@@ -1,11 +1,11 @@
-//! One step of the pure code so many times and nothing else, for a program that counts instructions:
-//! `counted STEP SIZE TIMES`. `cargo xtask bench micro` runs it under callgrind, with two different numbers of times: what
-//! comes before the steps is in both.
+//! Runs one step of the pure code a given number of times, to count its instructions: `counted STEP SIZE
+//! TIMES`. `cargo xtask bench micro` runs it under callgrind with two values of TIMES, whose difference
+//! excludes the set-up.
 //!
-//! Instructions depend neither on what else the machine does nor on its caches: a step of the fleet must take as many at
-//! 4,000 interfaces as at 10, but for a deeper tree and the chances of a hash table.
+//! Unlike time, the number of instructions does not depend on load or caches. A step of the fleet must take
+//! the same number at 4,000 interfaces as at 10, apart from a deeper tree and hash collisions.
 
-#![expect(clippy::print_stderr, reason = "a program of its own")]
+#![expect(clippy::print_stderr, reason = "a command-line program")]
 
 mod scene;
 
@@ -16,7 +16,7 @@ use autora_common::validate;
 use crate::scene::{Scene, advert, interface, solicitation};
 
 fn main() -> ExitCode {
-    // Cargo adds an argument of its own.
+    // `cargo bench` adds `--bench`.
     let words: Vec<String> = env::args().skip(1).filter(|word| word != "--bench").collect();
     if words.is_empty() {
         return ExitCode::SUCCESS;

@@ -1,7 +1,7 @@
 //! The pure code: what an RA, a verdict on a packet and a step of the fleet cost. `cargo xtask bench micro`.
 //!
-//! One step of the fleet must cost the same at 10 and at 4,000 members, but for what a larger tree and colder caches
-//! make of it.
+//! One step of the fleet must cost the same at 10 and at 4,000 members, but for what a larger tree and colder
+//! caches make of it.
 
 mod scene;
 
@@ -31,7 +31,7 @@ fn validation(c: &mut Criterion) {
     let mut group = c.benchmark_group("validate");
     for options in [0, 1, 16] {
         let packet = solicitation(options);
-        assert!(validate(&packet[..]).is_ok(), "a good one");
+        assert!(validate(&packet[..]).is_ok(), "a valid solicitation");
         group.bench_with_input(BenchmarkId::new("options", options), &packet, |b, packet| {
             b.iter(|| validate(black_box(&packet[..])));
         });

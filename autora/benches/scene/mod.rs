@@ -1,4 +1,4 @@
-//! What is measured: a fleet whose actions all succeed, and messages.
+//! The measured objects: a fleet whose actions all succeed, and messages.
 
 use std::{hint::black_box, time::Duration};
 
@@ -16,10 +16,10 @@ use autora::{
 use rand::{SeedableRng, rngs::StdRng};
 use regex::Regex;
 
-/// When everything begins.
+/// The start of virtual time.
 pub(crate) const START: BootInstant = BootInstant::from_boot(Duration::from_secs(1_000));
 
-/// Past the 3 s between two RAs, and the longest delay.
+/// A time longer than the 3 s floor plus the longest delay of a solicited RA.
 const LATER: Duration = Duration::from_secs(4);
 
 /// A fleet whose actions all succeed.
@@ -28,14 +28,15 @@ pub(crate) struct Scene {
     rng: StdRng,
     now: BootInstant,
     size: u32,
-    /// Who asked last.
+    /// The interface of the last solicitation, counted from 0.
     asking: u32,
 }
 
 impl Scene {
     pub(crate) fn empty() -> Self {
         let policy = Policy { pattern: Regex::new("^vm[0-9]+$").expect("a regular expression") };
-        // So long that nothing but answers is due in these benchmarks, and each interface at a time of its own.
+        // So long that nothing but answers is due in these benchmarks, and each interface at a time of its
+        // own.
         let parameters = Parameters {
             min_interval: Duration::from_secs(1 << 29),
             max_interval: Duration::from_secs(1 << 30),
@@ -47,7 +48,7 @@ impl Scene {
         Self { fleet, rng: StdRng::seed_from_u64(1), now: START, size: 0, asking: 0 }
     }
 
-    /// Served, with their first RAs sent.
+    /// Serves `interfaces` and sends their first RAs.
     pub(crate) fn with(mut self, interfaces: Vec<Interface>) -> Self {
         self.size = u32::try_from(interfaces.len()).expect("thousands");
         self.fleet.reconcile_all(interfaces, self.now);
@@ -55,7 +56,7 @@ impl Scene {
         self
     }
 
-    /// So many served, with their initial burst behind them.
+    /// Returns a scene with `size` served interfaces whose initial burst is over.
     pub(crate) fn of(size: u32) -> Self {
         let mut scene = Self::empty().with((1..=size).map(interface).collect());
         for _ in 0..3 {
@@ -65,7 +66,7 @@ impl Scene {
         scene
     }
 
-    /// Carries out all that is due.
+    /// Carries out all due actions.
     fn act(&mut self) {
         loop {
             while let Some(action) = self.fleet.poll_action() {
@@ -80,7 +81,7 @@ impl Scene {
         }
     }
 
-    /// An interface that was not there before is served, and goes.
+    /// Serves a new interface and removes it.
     pub(crate) fn one_comes_and_goes(&mut self, new: &Interface) {
         self.fleet.reconcile(new.clone(), self.now);
         self.act();
@@ -88,12 +89,12 @@ impl Scene {
         self.act();
     }
 
-    /// A guest asks, another one each time, and has its answer.
+    /// Handles a solicitation, on another interface each time, and sends the RA.
     pub(crate) fn one_asks_and_is_answered(&mut self) {
-        // A prime number of steps leads everywhere.
+        // A prime step visits every interface.
         self.asking = (self.asking + 7_919) % self.size;
         let index = IfIndex::new(self.asking + 1).expect("not 0");
-        assert!(self.fleet.on_solicit(index, self.now, &mut self.rng).is_some(), "it is to be answered");
+        assert!(self.fleet.on_solicit(index, self.now, &mut self.rng).is_some(), "it schedules an RA");
         self.now += LATER;
         self.act();
     }
@@ -122,7 +123,7 @@ pub(crate) fn interface(number: u32) -> Interface {
     }
 }
 
-/// The one that the fleet sends first.
+/// Returns the first RA of a fleet.
 pub(crate) fn advert() -> RouterAdvert {
     let mut fleet = Scene::empty().fleet;
     fleet.reconcile(interface(1), START);
@@ -133,7 +134,7 @@ pub(crate) fn advert() -> RouterAdvert {
     advert.expect("it is served")
 }
 
-/// An IPv6 packet with a good solicitation in it, with so many options of 8 bytes.
+/// Returns an IPv6 packet with a valid solicitation that has `options` options of 8 bytes.
 pub(crate) fn solicitation(options: u8) -> Vec<u8> {
     let message =
         [vec![133, 0, 0, 0, 0, 0, 0, 0], [253, 1, 0, 0, 0, 0, 0, 0].repeat(usize::from(options))].concat();

@@ -3,8 +3,8 @@
 use crate::{
     addr::LinkLocal,
     engine::{
-        eligibility::{self, MIN_MTU, Subject, Test},
-        interface::{Address, Interface},
+        eligibility::{self, Subject, Test},
+        interface::{Address, Interface, MIN_MTU},
     },
 };
 

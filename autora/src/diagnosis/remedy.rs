@@ -6,8 +6,8 @@ use super::{Problem, Shell};
 use crate::{
     addr::{LinkLocal, Prefix64},
     engine::{
-        eligibility::{self, MIN_MTU, Reason, Uncounted, WhyUncounted},
-        interface::{Address, Interface},
+        eligibility::{self, Reason, Uncounted, WhyUncounted},
+        interface::{Address, Interface, MIN_MTU},
     },
 };
 

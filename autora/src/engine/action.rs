@@ -1,5 +1,5 @@
-//! What the fleet asks its caller to do: effects as data, carried out in their order. The outcome of one that can fail
-//! is the next input.
+//! The effects that the fleet requests of its caller, as data. The outcome of an action that can fail is a
+//! later input.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,53 +9,54 @@ use crate::{
     wire::RouterAdvert,
 };
 
-/// Something that has to happen outside. Actions are carried out in the order in which they come.
+/// An effect outside the engine. The caller carries out actions in the order in which it gets them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// Put the interface into the filter's map, its pending mark clear. A failure goes to
-    /// [`Fleet::on_serve_failed`](super::Fleet::on_serve_failed).
+    /// Add the interface to the SERVED map, with its pending mark clear. The caller passes a failure to
+    /// `Fleet::on_serve_failed`.
     Serve(IfIndex),
-    /// Take it out of the map.
+    /// Remove the interface from the SERVED map.
     Unserve(IfIndex),
-    /// An RA is about to leave: clear the pending mark, so that the next solicitation passes the filter.
+    /// Clear the pending mark because an RA is about to leave: the next solicitation passes the filter.
     ClearPending(IfIndex),
-    /// Send an RA. The outcome goes to [`Fleet::on_sent`](super::Fleet::on_sent) or
-    /// [`Fleet::on_send_failed`](super::Fleet::on_send_failed).
+    /// Send an RA. The caller passes the outcome to `Fleet::on_sent` or `Fleet::on_send_failed`.
     Send(Transmission),
     /// Log and publish a change of state.
     Report(Report),
-    /// Log a contradiction in the fleet's own books.
+    /// Log an inconsistency inside the fleet.
     Fault(Fault),
 }
 
 /// An RA to send.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Transmission {
-    /// The interface that it leaves through.
+    /// The outgoing interface.
     pub index: IfIndex,
-    /// Its source; its destination is all nodes.
+    /// The source address; the destination is always all nodes.
     pub source: LinkLocal,
-    /// Why it leaves.
+    /// The cause.
     pub cause: Cause,
     /// The message.
     pub advert: RouterAdvert,
 }
 
-/// Why an RA leaves.
+/// The cause of an RA.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Cause {
-    /// The interval is over, or the interface has just become an advertising one.
+    /// The interval has ended, or the interface has become an advertising interface
+    /// [RFC 4861 6.2.4](https://www.rfc-editor.org/rfc/rfc4861#section-6.2.4).
     Unsolicited,
-    /// A host asked.
+    /// A guest sent a solicitation [RFC 4861 6.2.6](https://www.rfc-editor.org/rfc/rfc4861#section-6.2.6).
     Solicited,
-    /// The router ceases to be one: Router Lifetime 0.
+    /// The interface ceases to advertise: Router Lifetime 0
+    /// [RFC 4861 6.2.5](https://www.rfc-editor.org/rfc/rfc4861#section-6.2.5).
     Final,
 }
 
 impl Cause {
-    /// Returns the cause in one word, for logs.
+    /// Returns the cause as one word.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -80,29 +81,29 @@ pub struct Report {
 /// What changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StateChange {
-    /// It is served now, or served in another way than before.
+    /// It is served from now on, or served in another way than before.
     Serving(Service),
-    /// It is served as before, but for its carrier, which has come or gone.
+    /// It is served as before, and its carrier came or went.
     Carrier(Service),
-    /// It matches but is not served, for these reasons.
+    /// It matches and is not served, for these reasons.
     NotServing(Vec<Reason>),
-    /// It was served and no longer matches.
+    /// Its name no longer matches.
     NoLongerMatching,
-    /// It was known and is gone.
+    /// It was deleted.
     Gone,
 }
 
-/// A contradiction in the fleet's own books, which only a bug can bring about. The entry that it concerns was dropped,
-/// and every interface goes on.
+/// An inconsistency inside the fleet, which only a bug causes. The fleet has dropped the entry in question
+/// and goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Fault {
-    /// Something was due on an interface that is not known, or has another deadline.
-    #[error("a deadline of the interface {0} belongs to none that is known")]
+    /// The queue had a deadline that belongs to no interface.
+    #[error("the queued deadline of the interface {0} is not its deadline")]
     StrayDeadline(IfIndex),
 }
 
 impl Action {
-    /// Returns whether this is an RA on the interface.
+    /// Returns whether this action sends an RA on the interface.
     pub(super) fn sends_on(&self, on: IfIndex) -> bool {
         matches!(self, Self::Send(transmission) if transmission.index == on)
     }

@@ -1,11 +1,11 @@
 //! The state machine of one advertising interface: [RFC 4861
 //! 6.2.4](https://www.rfc-editor.org/rfc/rfc4861#section-6.2.4) to 6.2.6 with the bounds of [RFC 8319
-//! 4](https://www.rfc-editor.org/rfc/rfc8319#section-4), and the deprecation of prefixes that went ([RFC 9096
+//! 4](https://www.rfc-editor.org/rfc/rfc8319#section-4), and retired prefixes ([RFC 9096
 //! 3.5](https://www.rfc-editor.org/rfc/rfc9096#section-3.5)).
 //!
-//! Instants and the random generator come in as arguments. [`Advertiser::deadline`] says when it wants to be asked,
-//! [`Advertiser::poll`] hands out what has to leave, and the outcome comes back through [`Advertiser::on_sent`] or
-//! [`Advertiser::on_send_failed`]: only what really left counts for the 3 s floor, the burst and the timers.
+//! The caller waits for [`Advertiser::deadline`], gets the due RA from [`Advertiser::poll`], and reports the
+//! outcome through [`Advertiser::on_sent`] or [`Advertiser::on_send_failed`]: only RAs that left start the 3
+//! s floor, count for the initial burst and reset the timers.
 
 mod retry;
 
@@ -39,38 +39,37 @@ use crate::{
 ///                                         on_solicit: next = floor + random(0..0.5 s), if sooner
 ///                                             +-------+
 ///              advertise, carrier             |       v        advertise, another source or prefix:
-///   +--------+ -----------------------> +-----------------+ -.  the burst begins again
+///   +--------+ -----------------------> +-----------------+ -.  the burst restarts
 ///   | Ceased |                          |   Advertising   |  |
 ///   +--------+ <----------------------- +-----------------+ <'
 ///     |    ^          cease                |           ^
 ///     |    |                     advertise,|           | advertise,
-///     |    |                    no carrier |           | carrier: the burst begins
+///     |    |                    no carrier |           | carrier: the burst restarts
 ///     |    |                               v           |
 ///     |    |          cease             +-----------------+
 ///     |    +--------------------------- |     Paused      |
 ///     +-------------------------------> +-----------------+
 ///            advertise, no carrier
 ///
-///   What leaves (poll), never within 3 s of the last RA:
-///     Advertising   a final RA from the source before, if hosts still hold that one; then what is due at `next`
-///     Paused        nothing
-///     Ceased        a final RA from the source that hosts hold, at most three tries; then nothing
+///   RAs that leave (poll), never within 3 s of the last one:
+///     Advertising   a final RA from the previous source, if guests still hold it; then the RA due at `next`
+///     Paused        none
+///     Ceased        a final RA from the source that guests hold, at most three tries; then none
 /// ```
 #[derive(Clone, Debug)]
 pub struct Advertiser {
     state: AdvertiserState,
-    /// What hosts were told, and when last: the beginning of the 3 s floor.
+    /// What guests hold, and when the last RA left, which starts the 3 s floor.
     advertised: Advertised,
-    /// While sending fails; in a box, as that is rare.
+    /// The backoff while sends fail. Boxed, because that is rare.
     retry: Option<Box<Retry>>,
-    /// How often an advertised Valid Lifetime ended earlier than the one before: only a previous process can have
-    /// advertised a longer one than this does.
+    /// How often an advertised Valid Lifetime ended earlier than the one before it: only a previous process
+    /// with other parameters can have advertised a longer one.
     shortened: u32,
     in_flight: Option<DueRa>,
 }
 
-/// A hash of what the next process has to know of one interface, time aside: kept of every interface, and only
-/// compared.
+/// A hash of the saved state of one interface without its instants, to detect changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SavedHash(u64);
 
@@ -82,48 +81,49 @@ enum AdvertiserState {
         solicited: bool,
         initial_left: u8,
     },
-    /// No carrier: nothing is sent, nothing is withdrawn.
+    /// No carrier: no RA leaves, nothing is withdrawn.
     Paused,
     Ceased,
 }
 
-/// How an interface ceases to advertise [RFC 4861 6.2.5](https://www.rfc-editor.org/rfc/rfc4861#section-6.2.5).
+/// How an interface ceases to advertise [RFC 4861
+/// 6.2.5](https://www.rfc-editor.org/rfc/rfc4861#section-6.2.5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cease {
-    /// Whether a final RA can still leave and be heard.
+    /// Whether a final RA can leave and reach guests.
     pub withdraw: bool,
-    /// What has become of the prefix.
+    /// The fate of the prefix.
     pub prefix: PrefixFate,
 }
 
-/// What becomes of a prefix when its interface ceases to advertise.
+/// The fate of a prefix when its interface ceases to advertise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PrefixFate {
-    /// It is still there, or that is unknown: hosts keep their addresses.
+    /// The interface has it, or that is unknown: guests keep their addresses.
     Stands,
-    /// It went: hosts are told to deprecate their addresses, by lifetimes 0
-    /// [RFC 9096 3.5](https://www.rfc-editor.org/rfc/rfc9096#section-3.5). They keep them valid for up to 2 h
-    /// [RFC 4862 5.5.3 e](https://www.rfc-editor.org/rfc/rfc4862#section-5.5.3).
+    /// The interface no longer has it: RAs carry it with lifetimes 0 [RFC 9096
+    /// 3.5](https://www.rfc-editor.org/rfc/rfc9096#section-3.5), and guests deprecate their addresses, which
+    /// stay valid for up to 2 h [RFC 4862 5.5.3 e](https://www.rfc-editor.org/rfc/rfc4862#section-5.5.3).
     Gone,
-    /// The link went down or away, and with it everything that is known of it.
+    /// The link went down or IPv6 was disabled on it, so no RA can retire the prefix.
     Forgotten,
 }
 
-/// An RA that has to leave now.
+/// An RA that is due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DueRa {
-    /// Its source.
+    /// The source address.
     pub source: LinkLocal,
-    /// Why it leaves.
+    /// The cause.
     pub cause: Cause,
 }
 
-/// The RA that a solicitation has brought about.
+/// An RA that a solicitation has scheduled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SolicitedRa {
-    /// The random delay that was drawn for it.
+    /// The random delay that was drawn.
     pub delay: Duration,
-    /// When it is to leave: after the delay, counted from the solicitation or from the end of the 3 s floor.
+    /// When the RA is due: the delay after the solicitation or after the end of the 3 s floor.
     pub due: BootInstant,
 }
 
@@ -134,7 +134,7 @@ impl Default for Advertiser {
 }
 
 impl Advertiser {
-    /// Returns one that has nothing to send yet.
+    /// Returns an advertiser that has nothing to send.
     #[must_use]
     pub const fn new() -> Self {
         Self {
@@ -146,23 +146,23 @@ impl Advertiser {
         }
     }
 
-    /// Returns one that takes over where a previous one ended: it owes a final RA, unless it is to serve as that one
-    /// did.
+    /// Returns an advertiser that continues from a saved state. It owes a final RA until it advertises from
+    /// the source that guests hold.
     #[must_use]
     pub fn restore(mut advertised: Advertised) -> Self {
         advertised.drop_surplus();
         Self { advertised, ..Self::new() }
     }
 
-    /// Returns what hosts were told, for the next process to know.
+    /// Returns what guests hold, for the saved state.
     #[must_use]
     pub const fn advertised(&self) -> &Advertised {
         &self.advertised
     }
 
-    /// Returns a hash that changes whenever the next process would have to know something else, but for the time that
-    /// passes: an RA that prolongs the lifetimes that it repeats changes nothing. A prefix is only retired after having
-    /// been advertised, so of the retired ones their number is enough.
+    /// Returns a hash that changes with the saved state, instants aside: an RA that only prolongs lifetimes
+    /// does not change it. A prefix is retired only after it was the current one, so the number of retired
+    /// prefixes is enough.
     #[must_use]
     pub fn saved_hash(&self) -> SavedHash {
         let Advertised { router, prefix, retired, .. } = &self.advertised;
@@ -172,9 +172,9 @@ impl Advertiser {
         SavedHash(hasher.finish())
     }
 
-    /// The interface is to be served as `service` says, from `now` on. Nothing happens if it already is; becoming
-    /// advertising, and a new source or prefix, start the initial burst again
-    /// [RFC 4861 6.2.4](https://www.rfc-editor.org/rfc/rfc4861#section-6.2.4).
+    /// Advertises `service` from `now` on. An interface that becomes an advertising interface, and a new
+    /// source or prefix, restart the initial burst [RFC 4861
+    /// 6.2.4](https://www.rfc-editor.org/rfc/rfc4861#section-6.2.4).
     pub fn advertise(&mut self, service: Service, now: BootInstant) {
         self.advertised.retire_all_but(service.prefix, now);
         match self.state {
@@ -190,13 +190,13 @@ impl Advertiser {
                 };
             }
         }
-        // A final RA that is not owed any more took its failures along: the next one has all its tries.
+        // The failures of a final RA that is no longer owed do not count against the next one.
         if self.owed_final().is_none() {
             self.forget_failed_finals();
         }
     }
 
-    /// The interface is no longer to be served [RFC 4861 6.2.5](https://www.rfc-editor.org/rfc/rfc4861#section-6.2.5).
+    /// Ceases to advertise [RFC 4861 6.2.5](https://www.rfc-editor.org/rfc/rfc4861#section-6.2.5).
     pub fn cease(&mut self, how: Cease) {
         self.state = AdvertiserState::Ceased;
         self.retry_soon();
@@ -210,9 +210,9 @@ impl Advertiser {
         }
     }
 
-    /// A valid solicitation arrived: an RA leaves after a random delay, unless one is due sooner anyway
-    /// [RFC 4861 6.2.6](https://www.rfc-editor.org/rfc/rfc4861#section-6.2.6). Returns it if it is this solicitation
-    /// that brings it about.
+    /// Handles a valid solicitation: schedules an RA after a random delay, unless one is due sooner [RFC 4861
+    /// 6.2.6](https://www.rfc-editor.org/rfc/rfc4861#section-6.2.6). Returns the RA if this solicitation
+    /// scheduled it.
     pub fn on_solicit(&mut self, now: BootInstant, rng: &mut impl Rng) -> Option<SolicitedRa> {
         let floor = self.floor();
         let AdvertiserState::Advertising { next, solicited, .. } = &mut self.state else { return None };
@@ -220,7 +220,7 @@ impl Advertiser {
             return None;
         }
         // "... at a time corresponding to MIN_DELAY_BETWEEN_RAS plus the random value after the previous
-        // advertisement was sent" [RFC 4861 6.2.6]; likewise after the wait that a failed send asks for.
+        // advertisement was sent" [RFC 4861 6.2.6]; the backoff after a failed send is treated the same.
         let delay = rng.random_range(Duration::ZERO..=MAX_RA_DELAY_TIME);
         let due = floor.map_or(now, |floor| floor.max(now)) + delay;
         if due >= *next {
@@ -231,7 +231,7 @@ impl Advertiser {
         Some(SolicitedRa { delay, due })
     }
 
-    /// Returns when [`Advertiser::poll`] has something to hand out next, if ever.
+    /// Returns when [`Advertiser::poll`] returns the next RA, or `None` if none is scheduled.
     #[must_use]
     pub fn deadline(&self) -> Option<BootInstant> {
         if self.in_flight.is_some() {
@@ -245,7 +245,7 @@ impl Advertiser {
         Some(self.floor().map_or(due, |floor| due.max(floor)))
     }
 
-    /// Returns what has to leave at `now`, if anything. Its outcome must come back before anything else is handed out.
+    /// Returns the RA that is due at `now`, if any. No other is due until its outcome is reported.
     pub fn poll(&mut self, now: BootInstant) -> Option<DueRa> {
         if self.deadline()? > now {
             return None;
@@ -267,19 +267,19 @@ impl Advertiser {
         content::router_advert(cause, self.prefix(), &self.advertised.retired, parameters, now)
     }
 
-    /// What was handed out has left at `now`. Returns how many tries had failed before.
+    /// Records that the RA in flight left at `now`. Returns the number of failed tries before it.
     pub fn on_sent(&mut self, parameters: &Parameters, now: BootInstant, rng: &mut impl Rng) -> u32 {
         let Some(sent) = self.in_flight.take() else { return 0 };
         self.advertised.last_sent = Some(now);
         let failed_before = self.retry.take().map_or(0, |retry| retry.tries());
-        // A final RA prolongs its prefix's lifetimes like any other.
+        // A final RA carries the prefix with full lifetimes, so it prolongs them.
         if let Some(prefix) = self.prefix() {
             let valid_until = now + parameters.valid_lifetime;
             let before = self.advertised.prefix.replace(AdvertisedPrefix { prefix, valid_until });
             self.shortened += u32::from(before.is_some_and(|before| before.valid_until > valid_until));
         }
         match (sent.cause, &mut self.state) {
-            // Once is enough where it left: no host holds the source any more.
+            // One final RA is enough: guests no longer hold the source.
             (Cause::Final, _) => self.advertised.router = None,
             (
                 Cause::Unsolicited | Cause::Solicited,
@@ -295,8 +295,8 @@ impl Advertiser {
         failed_before
     }
 
-    /// What was handed out did not leave. The schedule stands, the burst is not consumed, and the next try waits.
-    /// Returns how many tries in a row have failed now.
+    /// Records that the RA in flight did not leave. The schedule and the burst stay, and the next try waits
+    /// for the backoff. Returns the number of consecutive failures.
     pub fn on_send_failed(&mut self, now: BootInstant) -> u32 {
         let Some(failed) = self.in_flight.take() else { return self.failures() };
         let retry = self.retry.get_or_insert_with(|| Retry::new(now).into());
@@ -307,19 +307,19 @@ impl Advertiser {
         self.failures()
     }
 
-    /// Gives up the final RA that may be owed: its source has become another node's, or no host would hear it.
+    /// Cancels an owed final RA, because DAD found its source at another node or no guest would receive it.
     pub fn forgo_final(&mut self) {
         self.advertised.router = None;
         self.forget_failed_finals();
     }
 
-    /// What was handed out must not leave after all: the interface ceases instead.
+    /// Cancels the RA in flight and ceases.
     pub fn abandon(&mut self, how: Cease) {
         self.in_flight = None;
         self.cease(how);
     }
 
-    /// Returns whether there is nothing left at `now` that would matter if the interface were served again.
+    /// Returns whether this state would make no difference if the interface were served again at `now`.
     #[must_use]
     pub fn is_spent(&self, now: BootInstant) -> bool {
         self.state == AdvertiserState::Ceased
@@ -327,19 +327,19 @@ impl Advertiser {
             && self.floor().is_none_or(|floor| floor <= now)
     }
 
-    /// Returns the source that hosts hold as a router now.
+    /// Returns the source that guests hold as a router.
     #[must_use]
     pub const fn router(&self) -> Option<LinkLocal> {
         self.advertised.router
     }
 
-    /// Returns what was handed out and has no outcome yet.
+    /// Returns the RA whose outcome has not been reported yet.
     #[must_use]
     pub const fn in_flight(&self) -> Option<DueRa> {
         self.in_flight
     }
 
-    /// Returns how many tries to send have failed in a row.
+    /// Returns the number of consecutive failed sends.
     #[must_use]
     pub fn failures(&self) -> u32 {
         self.retry.as_ref().map_or(0, |retry| retry.tries())
@@ -357,7 +357,7 @@ impl Advertiser {
         }
     }
 
-    /// Returns the source from which a final RA is owed: one that hosts know and that is no longer in use
+    /// Returns the source of the owed final RA: guests hold it and it is no longer in use
     /// [RFC 4861 6.2.5, 6.2.8](https://www.rfc-editor.org/rfc/rfc4861#section-6.2.8).
     fn owed_final(&self) -> Option<LinkLocal> {
         let router = self.advertised.router?;
@@ -368,14 +368,14 @@ impl Advertiser {
         }
     }
 
-    /// Returns before when nothing may leave: 3 s after the last RA
-    /// [RFC 4861 6.2.6](https://www.rfc-editor.org/rfc/rfc4861#section-6.2.6), and not before a retry is due.
+    /// Returns the earliest instant of the next RA: 3 s after the last one
+    /// [RFC 4861 6.2.6](https://www.rfc-editor.org/rfc/rfc4861#section-6.2.6), and after the backoff.
     fn floor(&self) -> Option<BootInstant> {
         let retry_at = self.retry.as_ref().map(|retry| retry.at());
         self.advertised.last_sent.map(|sent| sent + MIN_DELAY_BETWEEN_RAS).max(retry_at)
     }
 
-    /// Returns the prefix that RAs carry as the current one: also in a final one, where it is the one sent last.
+    /// Returns the prefix that RAs carry as the current one; without a service, the one sent last.
     fn prefix(&self) -> Option<Prefix64> {
         match self.state {
             AdvertiserState::Advertising { service, .. } => Some(service.prefix),
@@ -386,7 +386,7 @@ impl Advertiser {
     }
 }
 
-/// Returns whether hosts see no difference between two services.
+/// Returns whether two services are the same to guests.
 fn same_for_guests(a: Service, b: Service) -> bool {
     a.source == b.source && a.prefix == b.prefix
 }

@@ -1,4 +1,4 @@
-//! What an RA says: the prefix, the retired ones, and what the operator asked to have said of the link.
+//! The content of an RA: the prefix, the retired prefixes, and the options about the link.
 
 use std::time::Duration;
 
@@ -10,8 +10,8 @@ use crate::{
     wire::{NdOption, PrefixInformation, RouterAdvert},
 };
 
-/// Returns the message of an RA with `prefix` as the current one, as it leaves at `now`. A final RA [RFC 4861
-/// 6.2.5](https://www.rfc-editor.org/rfc/rfc4861#section-6.2.5) differs in its Router Lifetime alone.
+/// Returns the message of an RA that leaves at `now`, with `prefix` as the current one. A final RA differs
+/// only in its Router Lifetime [RFC 4861 6.2.5](https://www.rfc-editor.org/rfc/rfc4861#section-6.2.5).
 pub(super) fn router_advert(
     cause: Cause,
     prefix: Option<Prefix64>,
@@ -21,7 +21,7 @@ pub(super) fn router_advert(
 ) -> RouterAdvert {
     let current =
         prefix.map(|prefix| prefix_option(prefix, parameters.valid_lifetime, parameters.preferred_lifetime));
-    // Lifetimes 0, for as long as hosts may hold the prefix
+    // Lifetimes 0, for as long as guests may hold the prefix
     // [RFC 9096 3.5](https://www.rfc-editor.org/rfc/rfc9096#section-3.5).
     let retired = retired.iter().filter(|retired| retired.is_valid(now));
     RouterAdvert {
@@ -40,8 +40,9 @@ pub(super) fn router_advert(
     }
 }
 
-/// L=0: guests of one hypervisor are strangers and must not look for each other on the link. A=1: SLAAC
-/// [RFC 4861 4.6.2](https://www.rfc-editor.org/rfc/rfc4861#section-4.6.2).
+/// Returns a Prefix Information option with L=0 and A=1 [RFC 4861
+/// 4.6.2](https://www.rfc-editor.org/rfc/rfc4861#section-4.6.2): guests of one hypervisor reach each other
+/// through the host, not on the link, and form addresses with SLAAC.
 fn prefix_option(prefix: Prefix64, valid: Duration, preferred: Duration) -> NdOption {
     NdOption::PrefixInformation(PrefixInformation {
         prefix,
@@ -52,18 +53,19 @@ fn prefix_option(prefix: Prefix64, valid: Duration, preferred: Duration) -> NdOp
     })
 }
 
-/// Which of the link's own facts every RA says, final ones included.
+/// Which options about the link every RA carries, final RAs included.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LinkOptions {
-    /// The source link-layer address [RFC 4861 4.6.1]: a guest then need not ask for it.
+    /// Source Link-Layer Address [RFC 4861 4.6.1](https://www.rfc-editor.org/rfc/rfc4861#section-4.6.1): it
+    /// saves guests an address resolution.
     pub source_link_layer_address: bool,
-    /// The MTU [RFC 4861 4.6.4].
+    /// MTU [RFC 4861 4.6.4](https://www.rfc-editor.org/rfc/rfc4861#section-4.6.4).
     pub mtu: bool,
 }
 
 impl LinkOptions {
-    /// The options as they are of `link` now, in the order of RFC 4861 4.2, in which the prefixes come behind them. A
-    /// link without an address of six bytes says none.
+    /// Returns the options for `link`, in the order of RFC 4861 4.2, in which prefixes follow them. A link
+    /// without a six-byte address has no Source Link-Layer Address option.
     pub(super) fn of(self, link: &Interface) -> impl Iterator<Item = NdOption> {
         let address = link.link_address.filter(|_| self.source_link_layer_address);
         let mtu = self.mtu.then_some(link.mtu);
@@ -77,7 +79,7 @@ mod tests {
     use crate::{addr::IfIndex, engine::interface::LinkFlags};
 
     #[test]
-    fn nothing_by_default_and_only_what_the_link_has() {
+    fn link_options_are_off_by_default_and_need_a_six_byte_address() {
         let link = |link_address| Interface {
             index: IfIndex::new(7).unwrap(),
             name: "vm1".to_owned(),

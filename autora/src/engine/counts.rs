@@ -1,4 +1,4 @@
-//! Counters, kept as things happen: none is worked out by going through all interfaces.
+//! Counters, updated with each event: none is computed by visiting all interfaces.
 
 use std::fmt;
 
@@ -7,21 +7,21 @@ use super::{
     eligibility::{Service, Verdict},
 };
 
-/// RAs by their cause, and those that could not be sent.
+/// RAs sent by cause, and failed sends.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RaCounts {
-    /// Unsolicited RAs that left.
+    /// Unsolicited RAs sent.
     pub unsolicited: u64,
-    /// Solicited RAs that left.
+    /// Solicited RAs sent.
     pub solicited: u64,
-    /// Final RAs that left.
+    /// Final RAs sent.
     pub finals: u64,
-    /// Tries to send one that failed.
+    /// Sends that failed.
     pub failures: u64,
 }
 
 impl RaCounts {
-    /// Counts an RA that left.
+    /// Counts an RA that was sent.
     pub const fn sent(&mut self, cause: Cause) {
         match cause {
             Cause::Unsolicited => self.unsolicited += 1,
@@ -30,35 +30,35 @@ impl RaCounts {
         }
     }
 
-    /// Counts one that did not.
+    /// Counts a send that failed.
     pub const fn failed(&mut self) {
         self.failures += 1;
     }
 }
 
-/// Interfaces that match, by their verdict.
+/// Matching interfaces by verdict.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct InterfaceCounts {
-    /// Served, with a carrier.
+    /// Served, with carrier.
     pub served: usize,
-    /// Served, but for the carrier.
+    /// Served and paused, without carrier.
     pub paused: usize,
     /// Not served.
     pub not_served: usize,
 }
 
 impl InterfaceCounts {
-    /// Counts one more with this verdict.
-    pub(super) const fn enter(&mut self, verdict: &Verdict) {
-        if let Some(count) = self.count_of(verdict) {
-            *count += 1;
+    /// Moves one interface from the verdict `before` to the verdict `after`.
+    ///
+    /// No count falls below 0: an interface starts with [`Verdict::Ignore`], which is not counted, and each
+    /// change gives as `before` the verdict that the previous one gave as `after`.
+    pub(super) const fn change(&mut self, before: &Verdict, after: &Verdict) {
+        if let Some(count) = self.count_of(before) {
+            debug_assert!(*count > 0, "a verdict is left after it was entered");
+            *count = count.saturating_sub(1);
         }
-    }
-
-    /// Counts one less with this verdict.
-    pub(super) const fn leave(&mut self, verdict: &Verdict) {
-        if let Some(count) = self.count_of(verdict) {
-            *count -= 1;
+        if let Some(count) = self.count_of(after) {
+            *count += 1;
         }
     }
 
@@ -72,7 +72,7 @@ impl InterfaceCounts {
     }
 }
 
-/// For `systemctl status`.
+/// Writes the line that `systemctl status` shows.
 impl fmt::Display for InterfaceCounts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { served, paused, not_served } = self;

@@ -1,4 +1,4 @@
-//! Which interfaces are served: every test, every reason, and no notion of time.
+//! Which interfaces are served: every test and every reason, independent of time.
 
 mod reason;
 
@@ -8,68 +8,64 @@ pub use self::reason::{MapFailure, Reason, Uncounted, WhyUncounted};
 use super::interface::{Address, AddressScope, Host, Interface, Master};
 use crate::addr::{LinkLocal, Prefix64};
 
-/// What the operator asked for.
+/// The operator's choice of interfaces.
 #[derive(Clone, Debug)]
 pub struct Policy {
-    /// Interfaces whose name this matches, anywhere in the name unless it is anchored, are meant to be served.
+    /// Interfaces whose name matches are to be served. It matches anywhere in the name unless it is anchored.
     pub pattern: Regex,
 }
 
-/// What becomes of one interface.
+/// What eligibility decides about one interface.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// Its name does not match: it is none of our business.
+    /// Its name does not match.
     Ignore,
-    /// It passed every test.
+    /// It matches and passes every test.
     Serve(Service),
-    /// It matches and failed at least one test: all the tests that it failed, in the order of the tests.
+    /// It matches and fails at least one test: every failed test, in the order of [`Test::ALL`].
     NotServed(Vec<Reason>),
 }
 
-/// How an interface is served.
+/// How one interface is served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Service {
-    /// The source of its advertisements.
+    /// The source of its RAs.
     pub source: LinkLocal,
-    /// The prefix that its guest makes addresses in.
+    /// The prefix in which its guests form addresses.
     pub prefix: Prefix64,
-    /// Whether the link has a carrier: without one serving pauses, and nothing is withdrawn.
+    /// Whether the link has carrier; without it the interface is paused.
     pub carrier: bool,
-    /// Whether the kernel was left to make a connected route for the prefix. Without one, answers to the guest's
-    /// new address have nowhere to go unless the operator routed the prefix in another way.
+    /// Whether the kernel makes a connected route for the prefix. Without it, packets to guests' addresses
+    /// are lost unless the operator routes the prefix in another way.
     pub connected_route: bool,
     /// Whether the interface forwards even when `net.ipv6.conf.all.forwarding` is 0.
     pub force_forwarding: bool,
 }
 
-/// The smallest MTU with which Linux runs IPv6 on a link [RFC 8200
-/// 5](https://www.rfc-editor.org/rfc/rfc8200#section-5): below it `addrconf_notify()` takes the IPv6 part away
-/// (`net/ipv6/addrconf.c`, Linux 6.12).
-pub const MIN_MTU: u32 = 1280;
-
-/// A test that an interface has to pass. This is the one list of them, for the verdict and for its explanation.
+/// A test that an interface has to pass. Verdict and explanation share this list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Test {
-    /// IPv6 is enabled, and the link has an IPv6 part at all.
+    /// IPv6 is enabled, and the link has an IPv6 part.
     Ipv6,
-    /// It is up.
+    /// It is administratively up.
     Up,
     /// It is capable of multicast.
     Multicast,
     /// It is not the loopback device.
     NotLoopback,
-    /// It is not a port of another device, a VRF aside.
+    /// It is not a port of another device, other than a VRF.
     NotEnslaved,
-    /// It forwards.
+    /// The kernel forwards on it.
     Forwarding,
-    /// It has a link-local address that can be the source.
+    /// It has a usable link-local address, which every RA needs as its source
+    /// [RFC 4861 4.2](https://www.rfc-editor.org/rfc/rfc4861#section-4.2).
     LinkLocal,
     /// It has exactly one usable /64.
     Prefix,
 }
 
 impl Test {
-    /// All of them, in the order in which reasons are shown.
+    /// All tests, in the order in which reasons are shown.
     pub const ALL: [Self; 8] = [
         Self::Ipv6,
         Self::Up,
@@ -81,7 +77,7 @@ impl Test {
         Self::Prefix,
     ];
 
-    /// Why the interface fails it, if it does.
+    /// Returns why the interface fails this test, or `None` if it passes.
     #[must_use]
     pub fn failure(self, subject: &Subject<'_>) -> Option<Reason> {
         let interface = subject.interface;
@@ -111,20 +107,20 @@ impl Test {
     }
 }
 
-/// An interface under test, with what has to be worked out once for several tests.
+/// An interface under test, with values that several tests need.
 #[derive(Debug)]
 pub struct Subject<'a> {
     /// The interface.
     pub interface: &'a Interface,
-    /// The source that its advertisements would have.
+    /// The source that its RAs would have.
     pub source: Option<LinkLocal>,
-    /// The /64s that guests could use, each once, in order.
+    /// The usable /64s, sorted, each once.
     pub prefixes: Vec<Prefix64>,
 }
 
 impl<'a> Subject<'a> {
-    /// `in_use` is the link-local address that the interface is served from now, if it is: as long as that one stays
-    /// usable it stays the source, so that guests never see their router's address flap.
+    /// Prepares `interface` for the tests. `in_use` is the source in use, if the interface is served: it
+    /// stays the source while it is usable, so that guests do not see their router's address change.
     #[must_use]
     pub fn new(interface: &'a Interface, in_use: Option<LinkLocal>) -> Self {
         let source = select_source(interface, in_use);
@@ -132,7 +128,7 @@ impl<'a> Subject<'a> {
     }
 }
 
-/// Judges `interface`; for `in_use` see [`Subject::new`].
+/// Decides about `interface`; for `in_use` see [`Subject::new`].
 #[must_use]
 pub fn decide(policy: &Policy, interface: &Interface, in_use: Option<LinkLocal>) -> Verdict {
     if !policy.pattern.is_match(&interface.name) {
@@ -144,11 +140,11 @@ pub fn decide(policy: &Policy, interface: &Interface, in_use: Option<LinkLocal>)
     }
 }
 
-/// How the interface can be served, whatever its name.
+/// Returns how the interface is served if its name matches.
 ///
 /// # Errors
 ///
-/// All the tests that it failed, in their order.
+/// Every failed test, in the order of [`Test::ALL`].
 pub fn judge(subject: &Subject<'_>) -> Result<Service, Vec<Reason>> {
     let reasons: Vec<_> = Test::ALL.iter().filter_map(|test| test.failure(subject)).collect();
     let Subject { interface, source, ref prefixes } = *subject;
@@ -165,28 +161,30 @@ pub fn judge(subject: &Subject<'_>) -> Result<Service, Vec<Reason>> {
 }
 
 impl Service {
-    /// Whether the host drops what guests send here, so that their default route ends in a hole.
+    /// Returns whether the kernel drops packets that guests on this interface send beyond the host.
     #[must_use]
     pub const fn leads_nowhere(&self, host: &Host) -> bool {
         !host.forwarding && !self.force_forwarding
     }
 }
 
-/// Whether the kernel's table of neighbours is too small for `served` interfaces: a raw socket takes an entry on each.
+/// Returns whether the kernel's neighbour table is too small for `served` interfaces: RAs sent through a raw
+/// socket take an entry on each.
 #[must_use]
 pub fn too_few_neighbours(host: &Host, served: usize) -> bool {
     host.neighbour_limit.is_some_and(|limit| usize::try_from(limit).unwrap_or(usize::MAX) < served)
 }
 
-/// A VRF only chooses a routing table: its ports keep addresses and neighbour discovery of their own.
+/// Returns whether `master` is a VRF. A VRF only selects a routing table: its ports keep their own addresses
+/// and neighbour discovery.
 #[must_use]
 pub fn is_vrf(master: &Master) -> bool {
     master.kind.as_deref() == Some("vrf")
 }
 
-/// Returns whether a final RA from `source` can still leave and be heard
-/// [RFC 4861 6.2.5](https://www.rfc-editor.org/rfc/rfc4861#section-6.2.5). The address itself may be gone, but it must
-/// not be one that duplicate address detection found at another node.
+/// Returns whether a final RA from `source` can leave and reach guests [RFC 4861
+/// 6.2.5](https://www.rfc-editor.org/rfc/rfc4861#section-6.2.5). The address may be gone from the interface,
+/// but must not be one that DAD found at another node.
 #[must_use]
 pub fn can_withdraw(interface: &Interface, source: LinkLocal) -> bool {
     interface.flags.up
@@ -195,20 +193,20 @@ pub fn can_withdraw(interface: &Interface, source: LinkLocal) -> bool {
         && !interface.addresses.iter().any(|a| a.address == source.get() && a.flags.dadfailed)
 }
 
-/// Whether `prefix` is one of those that guests could use there, be it the only one or not.
+/// Returns whether `prefix` is a usable /64 of the interface, the only one or not.
 #[must_use]
 pub fn has_prefix(interface: &Interface, prefix: Prefix64) -> bool {
     usable_prefixes(interface).contains(&prefix)
 }
 
-/// The link-local address in use if it is still usable, else the lowest that is.
+/// Returns the source in use while it is usable, else the lowest usable link-local address.
 fn select_source(interface: &Interface, in_use: Option<LinkLocal>) -> Option<LinkLocal> {
     let usable =
         || interface.addresses.iter().filter(|a| a.flags.usable()).filter_map(|a| LinkLocal::new(a.address));
     usable().find(|&source| Some(source) == in_use).or_else(|| usable().min())
 }
 
-/// The /64s that guests could use, each once, in order.
+/// Returns the usable /64s, sorted, each once.
 fn usable_prefixes(interface: &Interface) -> Vec<Prefix64> {
     let mut prefixes: Vec<_> = interface
         .addresses
@@ -221,13 +219,13 @@ fn usable_prefixes(interface: &Interface) -> Vec<Prefix64> {
     prefixes
 }
 
-/// Whether an address makes a prefix that guests could use.
+/// Returns whether an address makes a usable /64.
 #[must_use]
 pub fn counts_for_prefix(address: &Address) -> bool {
     address.scope == AddressScope::Global && why_uncounted(address).is_none()
 }
 
-/// Returns why an address of global scope does not make a prefix, if it does not.
+/// Returns why an address of global scope makes no usable /64, or `None` if it makes one.
 fn why_uncounted(address: &Address) -> Option<WhyUncounted> {
     let flags = address.flags;
     match () {
@@ -240,7 +238,7 @@ fn why_uncounted(address: &Address) -> Option<WhyUncounted> {
     }
 }
 
-/// The addresses of global scope that make no prefix.
+/// Returns the addresses of global scope that make no usable /64, with the reason of each.
 #[must_use]
 pub fn uncounted(interface: &Interface) -> Vec<Uncounted> {
     let globals = interface.addresses.iter().filter(|address| address.scope == AddressScope::Global);

@@ -1,7 +1,8 @@
-//! All interfaces together: verdicts become advertisers, deadlines one next deadline, effects one queue of actions.
+//! All interfaces together: one verdict and one advertiser each, one next deadline and one queue of actions
+//! for all.
 //!
-//! Level-triggered: [`Fleet::reconcile`] takes a fresh look at an interface, compares it with the last one, and acts on
-//! the difference. Work grows with events, never with the number of interfaces.
+//! Level-triggered: [`Fleet::reconcile`] compares the current state of an interface with the last one and
+//! acts on the difference. The work grows with the number of events, not with the number of interfaces.
 
 mod inherited;
 mod member;
@@ -36,10 +37,10 @@ use super::{
 };
 use crate::addr::IfIndex;
 
-/// Room for actions that is kept from one turn to the next.
+/// The capacity of the action queue that is kept from one turn to the next.
 const USUAL_ACTIONS: usize = 128;
 
-/// Every interface that matches, and what has to be done about it.
+/// Every interface that matches, and the queue of actions.
 #[derive(Debug)]
 pub struct Fleet {
     policy: Policy,
@@ -52,7 +53,7 @@ pub struct Fleet {
 }
 
 impl Fleet {
-    /// Returns a fleet of none.
+    /// Returns a fleet without interfaces.
     #[must_use]
     pub fn new(policy: Policy, parameters: Parameters) -> Self {
         Self {
@@ -66,13 +67,13 @@ impl Fleet {
         }
     }
 
-    /// Puts these facts of each link into its RAs.
+    /// Makes every RA carry these options about its link.
     #[must_use]
     pub fn with_link_options(self, link_options: LinkOptions) -> Self {
         Self { link_options, ..self }
     }
 
-    /// Everything there is was looked at: reconciles each interface and forgets those that are not among them.
+    /// Reconciles every interface after a full resync, and forgets those that are not among `interfaces`.
     pub fn reconcile_all(&mut self, interfaces: Vec<Interface>, now: BootInstant) {
         let present: BTreeSet<_> = interfaces.iter().map(|interface| interface.index).collect();
         let known = self.members.indices().chain(self.inherited.indices());
@@ -86,10 +87,10 @@ impl Fleet {
         self.all_seen(now);
     }
 
-    /// Everything there is was looked at, and what has changed was told: interfaces of the previous process that were
-    /// not seen are gone, and what stood in the way of an interface without being a part of it may be gone, too.
+    /// Ends a full resync whose changes have been reconciled: drops the state of a previous process's
+    /// interfaces that were not seen, and tries again those that a full map kept from being served.
     pub fn all_seen(&mut self, now: BootInstant) {
-        // A fleet that stops takes on no interface, so what was left of one is left to the next process.
+        // While the fleet stops it adds no interface, so their saved state goes on to the next process.
         if !self.stopping {
             self.inherited.forget_all();
         }
@@ -99,7 +100,7 @@ impl Fleet {
         }
     }
 
-    /// One interface was looked at.
+    /// Compares the current state of one interface with the last one and acts on the difference.
     pub fn reconcile(&mut self, interface: impl Into<Rc<Interface>>, now: BootInstant) {
         let interface = interface.into();
         let index = interface.index;
@@ -121,14 +122,14 @@ impl Fleet {
         if member.follow_verdict(now) {
             self.actions.push_back(Action::Unserve(index));
         }
-        // A retry is only reported once it has worked.
+        // A retry of the map is reported only once it has succeeded.
         if !awaits_map(&before) {
             self.report(index);
         }
         self.members.settle(index, now);
     }
 
-    /// The interface is gone, and so is everything that was known of it.
+    /// Removes a deleted interface with all its state. No RA leaves on it.
     pub fn forget(&mut self, index: IfIndex) {
         self.inherited.forget(index);
         let Some(member) = self.members.remove(index) else { return };
@@ -139,7 +140,7 @@ impl Fleet {
         self.actions.extend(member.gone().map(Action::Report));
     }
 
-    /// A valid solicitation came in on the interface. Returns the RA that it brings about, if it does.
+    /// Handles a valid solicitation on the interface. Returns the RA if this solicitation scheduled it.
     pub fn on_solicit(
         &mut self,
         index: IfIndex,
@@ -151,15 +152,15 @@ impl Fleet {
         solicited
     }
 
-    /// Returns when [`Fleet::on_timeout`] wants to be called next.
+    /// Returns when [`Fleet::on_timeout`] has to be called next.
     #[must_use]
     pub fn next_deadline(&self) -> Option<BootInstant> {
         self.members.next_deadline()
     }
 
-    /// Time has passed: what has been due the longest becomes actions. Returns whether something was due: carry out the
-    /// actions, then call this again with the same `now`. So thousands that are due together never stand in the queue
-    /// together.
+    /// Queues the actions of the interface that has been due the longest at `now`. Returns whether one was
+    /// due: the caller then carries out the actions and calls this again with the same `now`. The queue thus
+    /// never holds thousands of RAs that are due together.
     pub fn on_timeout(&mut self, now: BootInstant) -> bool {
         let Some(due) = self.members.take_due(now) else { return false };
         match due {
@@ -179,30 +180,30 @@ impl Fleet {
         self.members.update(index);
     }
 
-    /// Returns the next thing to do, if there is one.
+    /// Returns the next action, if any.
     pub fn poll_action(&mut self) -> Option<Action> {
         let action = self.actions.pop_front();
         if action.is_none() {
-            // A stop has some for each interface.
+            // A stop queues an action for each interface.
             self.actions.shrink_to(USUAL_ACTIONS);
         }
         action
     }
 
-    /// The filter's map took no entry for the interface: it is not served, and nothing leaves on it but the final RA that
-    /// it may still owe from a moment ago. The next reconciliation tries again.
+    /// Handles a failed [`Action::Serve`]: the interface is not served, and only an owed final RA leaves on
+    /// it. The next reconciliation tries again.
     pub fn on_serve_failed(&mut self, index: IfIndex, failure: MapFailure) {
         let Some(seen) = self.members.get(index).map(|member| member.seen.clone()) else { return };
-        // The RA comes right behind its entry.
+        // The first RA directly follows `Serve` in the queue.
         self.actions.pop_front_if(|action| action.sends_on(index));
-        let refused = Verdict::NotServed(vec![failure.into()]);
-        let (member, _) = self.members.take_on(seen, refused, Default::default);
+        let not_served = Verdict::NotServed(vec![failure.into()]);
+        let (member, _) = self.members.take_on(seen, not_served, Default::default);
         member.abandon();
         self.report(index);
         self.members.update(index);
     }
 
-    /// The RA handed out last for the interface has left at `now`. Returns how many tries had failed before.
+    /// Records that the interface's RA in flight left at `now`. Returns the number of failed tries before it.
     pub fn on_sent(&mut self, index: IfIndex, now: BootInstant, rng: &mut impl Rng) -> u32 {
         let Some(member) = self.members.get_mut(index) else { return 0 };
         member.count_sent();
@@ -212,7 +213,7 @@ impl Fleet {
         failed_before
     }
 
-    /// It did not leave. Returns how many tries in a row have failed now.
+    /// Records that the interface's RA in flight did not leave. Returns the number of consecutive failures.
     pub fn on_send_failed(&mut self, index: IfIndex, now: BootInstant) -> u32 {
         let Some(member) = self.members.get_mut(index) else { return 0 };
         member.count_failure();
@@ -221,13 +222,13 @@ impl Fleet {
         failures
     }
 
-    /// The daemon is to stop: one final RA leaves on every served interface, and nothing else is sent any more
+    /// Stops: one final RA leaves on every served interface, and no other RA
     /// [RFC 4861 6.2.5](https://www.rfc-editor.org/rfc/rfc4861#section-6.2.5).
     pub fn stop(&mut self) {
         self.stopping = true;
         let actions = &mut self.actions;
         self.members.for_each(|member| {
-            if let Verdict::Serve(_) = member.verdict {
+            if let Verdict::Serve(_) = member.verdict() {
                 member.cease();
             }
             if mem::take(&mut member.in_map) {
@@ -236,18 +237,18 @@ impl Fleet {
         });
     }
 
-    /// Returns whether, after [`Fleet::stop`], a final RA is still to leave on some interface.
+    /// Returns whether, after [`Fleet::stop`], an interface owes a final RA.
     #[must_use]
     pub fn owes_final_ras(&self) -> bool {
         self.stopping && self.next_deadline().is_some()
     }
 
-    /// Takes over at `now` from the previous process, before anything is looked at.
+    /// Takes over at `now` from the previous process, before the first reconciliation.
     pub fn restore(&mut self, saved: SavedState, now: BootInstant) {
         self.inherited.restore(saved, now);
     }
 
-    /// Returns what the next process has to know if this one ends without saving more after `now`.
+    /// Returns the saved state at `now`, marked unclean: it holds if this process ends without saving again.
     #[must_use]
     pub fn saved_state(&self, now: BootInstant) -> SavedState {
         let indices = self.inherited.indices().chain(self.members.indices());
@@ -256,9 +257,9 @@ impl Fleet {
         SavedState { ending: Ending::Unclean { valid_lifetime }, interfaces }
     }
 
-    /// Returns what the next process has to know if this one ends in good order at `now`, with nothing sent any more.
-    /// If this one has itself taken over from a crash a moment ago, it can say no more than that one: there may be
-    /// interfaces that it has not seen yet and that were sent to within the 3 s.
+    /// Returns the saved state of an orderly end at `now`, after which no RA leaves. Within 3 s of taking
+    /// over from a process that crashed it is marked unclean: that process may have sent on interfaces that
+    /// this one has not seen.
     #[must_use]
     pub fn final_state(&self, now: BootInstant) -> SavedState {
         let saved = self.saved_state(now);
@@ -269,22 +270,22 @@ impl Fleet {
         }
     }
 
-    /// Returns what [`Fleet::saved_state`] says at `now` of one interface.
+    /// Returns the part of [`Fleet::saved_state`] at `now` that concerns one interface.
     #[must_use]
     pub fn saved_update(&self, index: IfIndex, now: BootInstant) -> SavedUpdate {
         self.saved_interface(index, now).map_or(SavedUpdate::Gone(index), SavedUpdate::Known)
     }
 
-    /// Returns the interfaces of which [`Fleet::saved_state`] has changed since this was last asked, or since
-    /// [`Fleet::restore`]. That time passes, and lifetimes with it, is no change.
+    /// Returns the interfaces whose part of [`Fleet::saved_state`] has changed since the last call or since
+    /// [`Fleet::restore`]. The passing of time is no change.
     pub fn take_unsaved(&mut self) -> BTreeSet<IfIndex> {
         let mut unsaved = self.members.take_unsaved();
         unsaved.append(&mut self.inherited.take_dropped());
         unsaved
     }
 
-    /// Returns the interfaces of the previous process that were not seen in this one yet. They concern the fleet even
-    /// where their names match no longer, as a final RA may be owed on them.
+    /// Returns the interfaces of the previous process that this one has not seen yet. The fleet needs their
+    /// state even if their names no longer match, because they may owe a final RA.
     pub fn unseen(&self) -> impl Iterator<Item = IfIndex> {
         self.inherited.indices()
     }
@@ -299,44 +300,44 @@ impl Fleet {
         })
     }
 
-    /// Returns every interface that matches, with its verdict; in no order.
+    /// Returns every interface that matches, with its verdict, unordered.
     pub fn verdicts(&self) -> impl Iterator<Item = (&Interface, &Verdict)> {
         self.members
             .iter()
-            .map(|member| (&*member.seen, &member.verdict))
+            .map(|member| (&*member.seen, member.verdict()))
             .filter(|(_, verdict)| **verdict != Verdict::Ignore)
     }
 
-    /// Returns how many interfaces there are of each kind.
+    /// Returns the number of matching interfaces by verdict.
     #[must_use]
     pub const fn counts(&self) -> InterfaceCounts {
         self.members.counts()
     }
 
-    /// Returns one interface, with its verdict, if it matches or did a moment ago.
+    /// Returns one interface with its verdict, if the fleet knows it.
     #[must_use]
     pub fn verdict_of(&self, index: IfIndex) -> Option<(&Interface, &Verdict)> {
-        self.members.get(index).map(|member| (&*member.seen, &member.verdict))
+        self.members.get(index).map(|member| (&*member.seen, member.verdict()))
     }
 
-    /// Returns the name under which the interface was last seen, and when the next RA is due there.
+    /// Returns the last known name of the interface, and when the next RA is due on it.
     #[must_use]
     pub fn schedule_of(&self, index: IfIndex) -> Option<(&str, Option<BootInstant>)> {
         self.members.get(index).map(|member| (member.seen.name.as_str(), member.deadline))
     }
 
-    /// Returns the interfaces that there is something to say of: they match, or a final RA is on its way. In no order.
+    /// Returns the interfaces to show, unordered: those that match, and those that owe a final RA.
     pub fn indices(&self) -> impl Iterator<Item = IfIndex> {
         self.members.iter().filter(|member| member.is_worth_showing()).map(|member| member.seen.index)
     }
 
-    /// Returns one of them by its index.
+    /// Returns an interface to show, by index.
     #[must_use]
     pub fn row(&self, index: IfIndex) -> Option<InterfaceRow> {
         self.show(self.members.get(index)?)
     }
 
-    /// Returns one of them by its name, without a look at interfaces of other names.
+    /// Returns an interface to show, by name, without visiting interfaces of other names.
     #[must_use]
     pub fn row_named(&self, name: &str) -> Option<InterfaceRow> {
         self.members.named(name).find_map(|member| self.show(member))
@@ -346,7 +347,7 @@ impl Fleet {
         member.is_worth_showing().then(|| InterfaceRow::new(member, self.stopping))
     }
 
-    /// Reports the member's state if it is not the one that was reported last.
+    /// Queues a report if the interface's verdict differs from the last one reported.
     fn report(&mut self, index: IfIndex) {
         let report = self.members.get_mut(index).and_then(Member::report);
         self.actions.extend(report.map(Action::Report));

@@ -1,31 +1,31 @@
-//! What one process leaves to the next: what hosts still believe because of it.
+//! The saved state that one process leaves to the next: what guests hold from its RAs.
 //!
-//! Plain data: the fleet hands it out and takes it back, `sys::state_file` keeps it in between.
+//! Plain data: the fleet produces and restores it, `sys::state_file` stores it.
 
 use std::time::Duration;
 
 use super::{BootInstant, rfc4861::MIN_DELAY_BETWEEN_RAS};
 use crate::addr::{IfIndex, LinkLocal, Prefix64};
 
-/// How many retired prefixes are advertised at most; beyond that the oldest goes first.
+/// The most retired prefixes that an RA carries; the one that expires first is dropped first.
 pub(super) const MAX_RETIRED: usize = 8;
 
-/// Everything that survives a restart.
+/// The state that survives a restart.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SavedState {
     /// How the process that saved it ended.
     pub ending: Ending,
-    /// The interfaces on which hosts were told something; in no order.
+    /// The interfaces whose guests hold something, unordered.
     pub interfaces: Vec<SavedInterface>,
 }
 
-/// How a process ended, and so how much its saved state says.
+/// How a process ended, which decides how exact its saved state is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ending {
-    /// It stopped in good order: every instant is exact.
+    /// It stopped in an orderly way: every instant is exact.
     Clean,
-    /// It was killed, or still ran: it may have sent on any interface until a moment ago, and may have advertised the
-    /// present prefixes once more, with this Valid Lifetime.
+    /// It was killed, or still ran when it saved: until its end it may have sent on any interface, and
+    /// advertised the current prefixes once more.
     Unclean {
         /// The Valid Lifetime that it advertised.
         valid_lifetime: Duration,
@@ -37,46 +37,47 @@ pub enum Ending {
 pub struct SavedInterface {
     /// Its index.
     pub index: IfIndex,
-    /// Its name. The index of an interface that has another name now may have been given to another one.
+    /// Its name. If it differs later, the kernel may have reused the index for another interface.
     pub name: String,
-    /// What its hosts were told.
+    /// What its guests hold.
     pub advertised: Advertised,
 }
 
-/// A change of the saved state: the present state of one interface in it, whatever it was before.
+/// A change of the saved state: the new state of one interface in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SavedUpdate {
-    /// This is saved of it now.
+    /// The interface has this state.
     Known(SavedInterface),
-    /// Nothing is.
+    /// The interface has no state.
     Gone(IfIndex),
 }
 
-/// What the hosts of one interface were told.
+/// What the guests of one interface hold from RAs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Advertised {
-    /// The source that they hold as a router.
+    /// The source that guests hold as a router.
     pub router: Option<LinkLocal>,
     /// The prefix that was advertised last with lifetimes above 0.
     pub prefix: Option<AdvertisedPrefix>,
-    /// Prefixes that the interface has no more while their Valid Lifetime still runs at hosts; the oldest first.
+    /// Prefixes that the interface no longer has and whose Valid Lifetime still runs at guests, the oldest
+    /// first.
     pub retired: Vec<AdvertisedPrefix>,
     /// When the last RA left.
     pub last_sent: Option<BootInstant>,
 }
 
-/// A prefix that hosts may use.
+/// A prefix that guests hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AdvertisedPrefix {
     /// The prefix.
     pub prefix: Prefix64,
-    /// When its Valid Lifetime is over.
+    /// The end of its Valid Lifetime, as advertised.
     pub valid_until: BootInstant,
 }
 
 impl SavedState {
-    /// Returns what has to be assumed at `now`: after an unclean end the worst, and never that something was sent
-    /// later.
+    /// Returns the state to assume at `now`. After an unclean end that is the worst case: an RA just now,
+    /// with full lifetimes. A `last_sent` in the future becomes `now`.
     #[must_use]
     pub fn at(mut self, now: BootInstant) -> Self {
         for SavedInterface { advertised, .. } in &mut self.interfaces {
@@ -89,7 +90,7 @@ impl SavedState {
                     }
                 }
             }
-            // No host holds what has run out meanwhile, so a final RA must not bring it back.
+            // Guests have dropped a prefix that expired meanwhile, so a final RA must not advertise it again.
             advertised.prefix.take_if(|prefix| !prefix.is_valid(now));
         }
         self
@@ -97,7 +98,7 @@ impl SavedState {
 }
 
 impl Advertised {
-    /// Returns whether it makes a difference to what may or must be sent at `now`.
+    /// Returns whether this state affects what may or must be sent at `now`.
     #[must_use]
     pub fn matters(&self, now: BootInstant) -> bool {
         self.router.is_some()
@@ -105,9 +106,9 @@ impl Advertised {
             || self.last_sent.is_some_and(|sent| sent + MIN_DELAY_BETWEEN_RAS > now)
     }
 
-    /// Makes `current` the prefix: the one advertised before, if it was another, is retired, to be advertised with
-    /// lifetimes 0 [RFC 9096 3.5](https://www.rfc-editor.org/rfc/rfc9096#section-3.5). If `current` itself was retired,
-    /// it is simply current again: what hosts hold of it is still valid.
+    /// Makes `current` the prefix, and retires another one advertised before it, to be sent with lifetimes 0
+    /// [RFC 9096 3.5](https://www.rfc-editor.org/rfc/rfc9096#section-3.5). A retired prefix becomes current
+    /// again, as guests still hold it.
     pub(super) fn retire_all_but(&mut self, current: Prefix64, now: BootInstant) {
         if self.prefix.is_some_and(|prefix| prefix.prefix == current) {
             return self.retired.retain(|retired| retired.is_valid(now));
@@ -118,19 +119,19 @@ impl Advertised {
         self.drop_surplus();
     }
 
-    /// Retires the prefix: the interface has it no more.
+    /// Retires the prefix, because the interface no longer has it.
     pub(super) fn retire(&mut self) {
         self.retired.extend(self.prefix.take());
         self.drop_surplus();
     }
 
-    /// Forgets every prefix.
+    /// Drops every prefix.
     pub(super) fn forget_prefixes(&mut self) {
         self.prefix = None;
         self.retired.clear();
     }
 
-    /// Drops the oldest retired prefixes, those that run out soonest, wherever they stand.
+    /// Drops the retired prefixes that expire first, until at most [`MAX_RETIRED`] are left.
     pub(super) fn drop_surplus(&mut self) {
         while self.retired.len() > MAX_RETIRED
             && let Some((oldest, _)) =
@@ -142,7 +143,7 @@ impl Advertised {
 }
 
 impl AdvertisedPrefix {
-    /// Returns whether hosts may still hold it at `now`.
+    /// Returns whether guests may still hold it at `now`.
     #[must_use]
     pub fn is_valid(&self, now: BootInstant) -> bool {
         self.valid_until > now

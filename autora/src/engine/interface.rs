@@ -1,38 +1,43 @@
-//! What the kernel says of one interface: plain data, without a netlink type in it.
+//! The kernel's state of one interface, as plain data without netlink types.
 //!
-//! `sys::netlink` makes these values, [`super::eligibility`] judges them. They hold every fact that the judgement or
-//! its explanation needs, and nothing that changes without one of those changing: two equal values deserve equal
-//! verdicts, so a comparison with `==` tells whether there is anything to do.
+//! `sys::netlink` builds these values, [`super::eligibility`] decides about them. They hold every fact that a
+//! verdict or its explanation needs and nothing else, so equal values get equal verdicts and the fleet
+//! compares with `==`.
 
 use std::net::Ipv6Addr;
 
 use crate::addr::IfIndex;
 
-/// One interface, as a fresh look at the kernel shows it.
+/// The smallest MTU with which Linux runs IPv6 on a link [RFC 8200
+/// 5](https://www.rfc-editor.org/rfc/rfc8200#section-5): below it `addrconf_notify()` removes the link's IPv6
+/// part (`net/ipv6/addrconf.c`, Linux 6.12).
+pub const MIN_MTU: u32 = 1280;
+
+/// One interface, as the kernel holds it at one instant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Interface {
-    /// Its index; a rename keeps it, a deleted interface's may be given out again.
+    /// The index; a rename keeps it, and the kernel may reuse that of a deleted interface.
     pub index: IfIndex,
-    /// Its present name.
+    /// The current name.
     pub name: String,
     /// The link's flags.
     pub flags: LinkFlags,
-    /// What kind of device has this one as a port, if one has (`IFLA_INFO_SLAVE_KIND`; e.g. `bridge`, `vrf`); in a
-    /// box, as it rarely is one.
+    /// The device that has this interface as a port, if any (`IFLA_MASTER`, `IFLA_INFO_SLAVE_KIND`). Boxed,
+    /// because most interfaces have none.
     pub master: Option<Box<Master>>,
-    /// Its IPv6 part, or `None` where the link has none at all: an MTU below 1280 removes it.
+    /// The IPv6 settings, or `None` if the link has no IPv6 part: an MTU below [`MIN_MTU`] removes it.
     pub ipv6: Option<Ipv6Settings>,
     /// The link's MTU in bytes.
     pub mtu: u32,
-    /// The link-layer address, where the link has one of six bytes.
+    /// The link-layer address, if it has six bytes.
     pub link_address: Option<[u8; 6]>,
-    /// Whether it is a tun or tap device, whose carrier depends on a program that has it open.
+    /// Whether it is a tun or tap device, whose carrier depends on a program that holds it open.
     pub tun: bool,
-    /// Its IPv6 addresses, sorted; without those of host scope.
+    /// The IPv6 addresses, sorted, without those of host scope.
     pub addresses: Vec<Address>,
 }
 
-/// Flags of a link that matter here (`IFF_*` of `netdevice(7)`).
+/// The flags of a link that eligibility needs (`IFF_*` of `netdevice(7)`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "they mirror independent bits of the kernel's flag word")]
 pub struct LinkFlags {
@@ -42,7 +47,7 @@ pub struct LinkFlags {
     pub multicast: bool,
     /// The loopback device (`IFF_LOOPBACK`).
     pub loopback: bool,
-    /// The layer below is there (`IFF_LOWER_UP`).
+    /// Has carrier (`IFF_LOWER_UP`).
     pub carrier: bool,
 }
 
@@ -51,18 +56,19 @@ pub struct LinkFlags {
 pub struct Master {
     /// The master's index.
     pub index: IfIndex,
-    /// Its kind, as the kernel names it (`bridge`, `bond`, `team`, `openvswitch`, `vrf`, ...), where it says.
+    /// Its kind as the kernel names it (`bridge`, `bond`, `team`, `openvswitch`, `vrf`, ...), if the kernel
+    /// names it.
     pub kind: Option<String>,
 }
 
-/// An interface's own IPv6 settings (`net.ipv6.conf.<name>`), read over netlink.
+/// The IPv6 settings of one interface (`net.ipv6.conf.<name>`), read over netlink.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ipv6Settings {
     /// `disable_ipv6` is not 0.
     pub disabled: bool,
-    /// `forwarding` is not 0: the interface acts as a router.
+    /// `forwarding` is not 0: the kernel acts as a router on it.
     pub forwarding: bool,
-    /// `force_forwarding` is not 0 (Linux 6.17): forwards even with `conf.all.forwarding` = 0.
+    /// `force_forwarding` is not 0 (since Linux 6.17): it forwards even if `conf.all.forwarding` is 0.
     pub force_forwarding: bool,
 }
 
@@ -71,62 +77,64 @@ pub struct Ipv6Settings {
 pub struct Address {
     /// The address.
     pub address: Ipv6Addr,
-    /// Its prefix length in bits.
+    /// The prefix length in bits.
     pub prefix_len: u8,
-    /// Its scope.
+    /// The scope.
     pub scope: AddressScope,
-    /// Its state.
+    /// The flags.
     pub flags: AddressFlags,
 }
 
-/// Scope of an address (`ifa_scope`).
+/// The scope of an address (`ifa_scope`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum AddressScope {
-    /// Valid beyond the link; unique local addresses included.
+    /// Valid beyond the link, including unique local addresses.
     Global,
-    /// Deprecated site scope (`fec0::/10`).
+    /// Site scope (`fec0::/10`), deprecated by [RFC 3879](https://www.rfc-editor.org/rfc/rfc3879).
     Site,
-    /// Valid on this link alone.
+    /// Valid on this link only.
     Link,
 }
 
-/// State of an address (`IFA_F_*`).
+/// The flags of an address (`IFA_F_*`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 #[expect(clippy::struct_excessive_bools, reason = "they mirror independent bits of the kernel's flag word")]
 pub struct AddressFlags {
-    /// Duplicate address detection still runs, and the address must not be used yet [RFC 4862 5.4].
+    /// Duplicate address detection (DAD) runs, and the address must not be used yet
+    /// [RFC 4862 5.4](https://www.rfc-editor.org/rfc/rfc4862#section-5.4).
     pub tentative: bool,
-    /// Usable while duplicate address detection runs [RFC 4429].
+    /// Usable while DAD runs [RFC 4429](https://www.rfc-editor.org/rfc/rfc4429).
     pub optimistic: bool,
-    /// Duplicate address detection found another owner.
+    /// DAD found the address at another node.
     pub dadfailed: bool,
-    /// Its preferred lifetime is over.
+    /// The preferred lifetime has ended.
     pub deprecated: bool,
-    /// A privacy address of this host itself [RFC 8981].
+    /// A temporary address that the host made for itself [RFC 8981](https://www.rfc-editor.org/rfc/rfc8981).
     pub temporary: bool,
-    /// The kernel was told to make no connected route for its prefix.
+    /// The kernel makes no connected route for its prefix (`noprefixroute`).
     pub noprefixroute: bool,
 }
 
 impl AddressFlags {
-    /// Whether a packet may carry the address as its source: not tentative (unless optimistic), not a duplicate.
+    /// Returns whether a packet may use the address as its source: not a duplicate, and not tentative unless
+    /// optimistic.
     #[must_use]
     pub const fn usable(self) -> bool {
         !self.dadfailed && (!self.tentative || self.optimistic)
     }
 }
 
-/// Host-wide facts beside the interfaces.
+/// Settings of the host as a whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Host {
     /// `net.ipv6.conf.all.forwarding` is not 0.
     pub forwarding: bool,
-    /// `net.ipv6.neigh.default.gc_thresh3`: how many neighbours the kernel keeps at most, where that matters and it
-    /// says.
+    /// `net.ipv6.neigh.default.gc_thresh3`, the most entries of the kernel's neighbour table; `None` if it is
+    /// unknown or does not matter.
     pub neighbour_limit: Option<u32>,
 }
 
-/// An address, for tests.
+/// Returns an address, for tests.
 #[cfg(test)]
 pub(crate) fn address(text: &str, prefix_len: u8) -> Address {
     let address: Ipv6Addr = text.parse().expect("an address");
@@ -134,7 +142,7 @@ pub(crate) fn address(text: &str, prefix_len: u8) -> Address {
     Address { address, prefix_len, scope, flags: AddressFlags::default() }
 }
 
-/// An interface that passes every test: the positive control of those in which one is not as it should be.
+/// Returns an interface that passes every test of eligibility; tests change one fact of it.
 #[cfg(test)]
 pub(crate) fn fit() -> Interface {
     Interface {

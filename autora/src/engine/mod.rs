@@ -1,7 +1,7 @@
-//! The protocol machine: what to serve and when to speak.
+//! The protocol machine: which interfaces are served, and when each RA leaves.
 //!
-//! Pure by rule: no clock, randomness, input or output and nothing asynchronous in this folder. Instants and the random
-//! generator come in as arguments; what has to happen goes out as values.
+//! Pure: no clock, random source, I/O or async in this folder. Instants and the random generator come in as
+//! arguments, effects go out as values ([`action`]).
 
 pub mod action;
 pub mod advertiser;

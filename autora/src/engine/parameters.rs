@@ -1,4 +1,4 @@
-//! What RAs say and how often, for every interface alike.
+//! The advertising parameters, the same for every interface.
 
 use std::time::Duration;
 
@@ -6,15 +6,16 @@ use rand::{Rng, RngExt};
 
 use super::rfc4861::MAX_INITIAL_RTR_ADVERT_INTERVAL;
 
-/// Settings of every interface [RFC 4861 6.2.1](https://www.rfc-editor.org/rfc/rfc4861#section-6.2.1); their bounds
-/// (those of [RFC 8319 4](https://www.rfc-editor.org/rfc/rfc8319#section-4)) were checked where they were made.
+/// The router configuration variables [RFC 4861 6.2.1](https://www.rfc-editor.org/rfc/rfc4861#section-6.2.1).
+/// `config` has checked their bounds, those of [RFC 8319
+/// 4](https://www.rfc-editor.org/rfc/rfc8319#section-4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Parameters {
-    /// MinRtrAdvInterval: the shortest time between unsolicited RAs, at least 3 s.
+    /// MinRtrAdvInterval, the shortest time between unsolicited RAs, at least 3 s.
     pub min_interval: Duration,
-    /// MaxRtrAdvInterval: the longest time between them.
+    /// MaxRtrAdvInterval, the longest time between unsolicited RAs.
     pub max_interval: Duration,
-    /// Router Lifetime; 0 makes no default router.
+    /// Router Lifetime; with 0 guests install no default route.
     pub router_lifetime: Duration,
     /// Valid Lifetime of the prefix.
     pub valid_lifetime: Duration,
@@ -23,7 +24,7 @@ pub struct Parameters {
 }
 
 impl Parameters {
-    /// Draws a fresh random interval to the next unsolicited RA, shorter within the initial burst
+    /// Draws a random interval to the next unsolicited RA, capped within the initial burst
     /// [RFC 4861 6.2.4](https://www.rfc-editor.org/rfc/rfc4861#section-6.2.4).
     pub(super) fn draw_interval(&self, initial: bool, rng: &mut impl Rng) -> Duration {
         let drawn = rng.random_range(self.min_interval..=self.max_interval);

@@ -1,4 +1,4 @@
-//! The engine's own instant: a point on CLOCK_BOOTTIME, handed in from outside.
+//! The engine's instant: a point on CLOCK_BOOTTIME, passed in by the caller.
 
 use std::{
     num::NonZeroU64,
@@ -6,31 +6,31 @@ use std::{
     time::Duration,
 };
 
-/// A point in time, as the time since boot including time in suspend (CLOCK_BOOTTIME).
+/// A point in time on CLOCK_BOOTTIME, the time since boot including suspend.
 ///
-/// `std::time::Instant` is CLOCK_MONOTONIC on Linux, which stands still in suspend while the lifetimes that guests
-/// hold run on, and it cannot be made from a number. This one can, so tests step it and a state file can carry it.
+/// `std::time::Instant` is CLOCK_MONOTONIC on Linux, which stops in suspend while the lifetimes that guests
+/// hold go on, and it cannot be made from a number. This type can: tests step it and the state file stores
+/// it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct BootInstant(
-    /// Nanoseconds and one more, so that an `Option` of it takes no more room: there are several for each interface.
+    /// Nanoseconds plus one, so that an `Option` takes no more space: each interface holds several.
     NonZeroU64,
 );
 
 impl BootInstant {
-    /// The instant `since_boot` after the machine started, to the nanosecond; of what is further away than 584 years,
-    /// only that.
+    /// Returns the instant `since_boot` after boot, exact to the nanosecond; saturates after 584 years.
     #[must_use]
     pub const fn from_boot(since_boot: Duration) -> Self {
         Self(NonZeroU64::MIN.saturating_add(nanoseconds(since_boot)))
     }
 
-    /// Time since boot.
+    /// Returns the time since boot.
     #[must_use]
     pub const fn since_boot(self) -> Duration {
         Duration::from_nanos(self.0.get() - 1)
     }
 
-    /// How much later this is than `earlier`; zero if it is not later.
+    /// Returns the time from `earlier` to this instant; zero if this one is not later.
     #[must_use]
     pub const fn saturating_since(self, earlier: Self) -> Duration {
         Duration::from_nanos(self.0.get().saturating_sub(earlier.0.get()))
@@ -60,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_is_exact_from_boot_to_the_end_of_all_counting() {
+    fn instants_are_exact_to_the_nanosecond_and_saturate() {
         for nanoseconds in [0, 1, 999_999_999, 1_000_000_000, u64::MAX - 1] {
             let since_boot = Duration::from_nanos(nanoseconds);
             assert_eq!(BootInstant::from_boot(since_boot).since_boot(), since_boot);
@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn later_and_earlier() {
+    fn the_time_since_a_later_instant_is_zero() {
         let at = |seconds| BootInstant::from_boot(Duration::from_secs(seconds));
         assert_eq!(at(5).saturating_since(at(3)), Duration::from_secs(2));
         assert_eq!(at(3).saturating_since(at(5)), Duration::ZERO);

@@ -1,12 +1,17 @@
-//! The Router Advertisement [RFC 4861 4.2].
+//! The Router Advertisement [RFC 4861 4.2](https://www.rfc-editor.org/rfc/rfc4861#section-4.2).
 
 use std::{fmt, time::Duration};
 
-use super::{DecodeError, NdOption, ROUTER_ADVERTISEMENT, lifetime, millis_u32, seconds_u16};
+use super::{
+    error::DecodeError,
+    field::{lifetime, millis_u32, seconds_u16},
+    option::NdOption,
+    protocol::ROUTER_ADVERTISEMENT,
+};
 
 const FIXED_LEN: usize = 16;
 
-/// A Router Advertisement, as values.
+/// A decoded Router Advertisement.
 ///
 /// ```text
 ///  0                   1                   2                   3
@@ -24,22 +29,23 @@ const FIXED_LEN: usize = 16;
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RouterAdvert {
-    /// The hop limit that hosts shall use; 0 says nothing about it.
+    /// Cur Hop Limit, the hop limit that guests use; 0 leaves it unspecified.
     pub cur_hop_limit: u8,
-    /// The flag byte as it is: M (0x80), O (0x40) and what later RFCs put there.
+    /// The raw flag byte: M (0x80), O (0x40), and flags that later RFCs define.
     pub flags: u8,
-    /// How long the sender is a default router; 0 says that it is none.
+    /// How long the sender is a default router, in whole seconds; 0 if it is none.
     pub router_lifetime: Duration,
-    /// How long a neighbour counts as reachable; 0 says nothing about it.
+    /// Reachable Time, in whole milliseconds; 0 leaves it unspecified.
     pub reachable_time: Duration,
-    /// The time between repeated Neighbour Solicitations; 0 says nothing about it.
+    /// Retrans Timer, the time between repeated Neighbour Solicitations, in whole milliseconds; 0 leaves it
+    /// unspecified.
     pub retrans_timer: Duration,
-    /// The options, in their order.
+    /// The options, in the order of the message.
     pub options: Vec<NdOption>,
 }
 
 impl RouterAdvert {
-    /// Appends the ICMPv6 message to `out`, its checksum 0: the IPv6 layer around it fills that in.
+    /// Appends the ICMPv6 message to `out`, with checksum 0: [`super::ipv6::encode`] fills it in.
     pub fn encode(&self, out: &mut Vec<u8>) {
         out.extend([ROUTER_ADVERTISEMENT, 0, 0, 0, self.cur_hop_limit, self.flags]);
         out.extend(seconds_u16(self.router_lifetime).to_be_bytes());
@@ -50,11 +56,11 @@ impl RouterAdvert {
         }
     }
 
-    /// Reads an ICMPv6 message; its checksum is not looked at.
+    /// Decodes an ICMPv6 message; the checksum is not verified.
     ///
     /// # Errors
     ///
-    /// A [`DecodeError`] unless it is a whole, well-formed Router Advertisement.
+    /// A [`DecodeError`] unless `message` is a whole, well-formed Router Advertisement.
     pub fn decode(message: &[u8]) -> Result<Self, DecodeError> {
         let Some((fixed, options)) = message.split_first_chunk::<FIXED_LEN>() else {
             return Err(DecodeError::Truncated { len: message.len(), needed: FIXED_LEN });
@@ -74,7 +80,7 @@ impl RouterAdvert {
     }
 }
 
-/// One line for the fixed part, one for each option, each of them indented by two.
+/// Writes one line for the fixed part and one for each option, each indented by two spaces.
 impl fmt::Display for RouterAdvert {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { cur_hop_limit, flags, router_lifetime, reachable_time, retrans_timer, options } = self;
@@ -99,7 +105,7 @@ mod tests {
     use super::*;
     use crate::{
         addr::Prefix64,
-        wire::{INFINITE_LIFETIME, PrefixInformation},
+        wire::{field::INFINITE_LIFETIME, option::PrefixInformation},
     };
 
     fn advert(options: Vec<NdOption>) -> RouterAdvert {
@@ -132,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn the_advertisement_that_guests_get_by_default() {
+    fn the_default_ra_has_its_golden_bytes() {
         #[rustfmt::skip]
         let golden = [
             134, 0, 0, 0,  0, 0, 0, 180,  0, 0, 0, 0,  0, 0, 0, 0,
@@ -143,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn the_other_options() {
+    fn the_other_options_have_their_golden_bytes() {
         #[rustfmt::skip]
         let golden = [
             134, 0, 0, 0,  0, 0, 0, 180,  0, 0, 0, 0,  0, 0, 0, 0,
@@ -160,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn it_reads_well() {
+    fn an_ra_is_displayed_line_by_line() {
         let mut shown = advert(vec![NdOption::PrefixInformation(prefix_information()), NdOption::Mtu(1500)]);
         shown.flags = 0x40;
         let expected = "  router lifetime 180s, cur hop limit 0, M=0 O=1, reachable 0 ms, retrans 0 ms\n  \
@@ -183,9 +189,9 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_a_router_advertisement() {
+    fn other_messages_are_refused() {
         let whole = [134, 0, 0, 0, 0, 0, 0, 180, 0, 0, 0, 0, 0, 0, 0, 0];
-        assert!(RouterAdvert::decode(&whole).is_ok(), "the control");
+        assert!(RouterAdvert::decode(&whole).is_ok(), "positive control");
         let with = |at: usize, value: u8| {
             let mut bytes = whole;
             bytes[at] = value;
@@ -206,7 +212,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_decodes_encodes_to_the_same_bytes(
+        fn a_decoded_message_encodes_to_the_same_bytes(
             mut bytes in proptest::collection::vec(any::<u8>(), 16..120),
             units in proptest::collection::vec(0_u8..5, 8),
         ) {

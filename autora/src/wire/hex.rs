@@ -1,8 +1,9 @@
-//! Bytes for people.
+//! Hexadecimal dumps.
 
 use std::fmt;
 
-/// Shows bytes as hexadecimal digits, sixteen a line, each line with its offset and indented by two.
+/// Bytes to display as hexadecimal digits, sixteen to a line, each line indented by two spaces and with its
+/// offset.
 #[derive(Clone, Copy, Debug)]
 pub struct Hex<'a>(pub &'a [u8]);
 
@@ -25,7 +26,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sixteen_a_line_in_pairs() {
+    fn bytes_are_displayed_sixteen_a_line_in_pairs() {
         let bytes: Vec<u8> = (0..19).collect();
         let expected = "  0000  0001 0203 0405 0607 0809 0a0b 0c0d 0e0f\n  0010  1011 12\n";
         assert_eq!(Hex(&bytes).to_string(), expected);

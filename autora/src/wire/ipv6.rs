@@ -1,38 +1,39 @@
-//! The IPv6 header and the ICMPv6 checksum, for the packet socket, which takes whole packets.
+//! The IPv6 header and the ICMPv6 checksum. The packet socket takes whole packets, so the kernel adds
+//! neither.
 
 use std::net::Ipv6Addr;
 
-use super::{DecodeError, ND_HOP_LIMIT};
+use super::{error::DecodeError, protocol::ND_HOP_LIMIT};
 
-/// Length of the fixed IPv6 header in bytes [RFC 8200 3].
+/// Length of the fixed IPv6 header in bytes [RFC 8200 3](https://www.rfc-editor.org/rfc/rfc8200#section-3).
 pub const HEADER_LEN: usize = 40;
 
-/// Next Header value of ICMPv6 [RFC 4443 1].
+/// Next Header value of ICMPv6 [RFC 4443 1](https://www.rfc-editor.org/rfc/rfc4443#section-1).
 pub const ICMPV6: u8 = 58;
 
 const CHECKSUM_AT: usize = HEADER_LEN + 2;
 
-/// An IPv6 packet whose payload is an ICMPv6 message, taken apart.
+/// A decoded IPv6 packet whose payload is an ICMPv6 message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Icmpv6Packet<'a> {
-    /// The packet's source.
+    /// The source address.
     pub source: Ipv6Addr,
-    /// Its destination.
+    /// The destination address.
     pub destination: Ipv6Addr,
-    /// Its hop limit.
+    /// The hop limit.
     pub hop_limit: u8,
-    /// Its traffic class and flow label: the first four bytes without the version.
+    /// Traffic class and flow label: the first four bytes without the version.
     pub class_and_flow: u32,
-    /// The ICMPv6 message, its checksum included.
+    /// The ICMPv6 message, including its checksum.
     pub message: &'a [u8],
 }
 
-/// Replaces `out` with an IPv6 packet of hop limit 255 around the ICMPv6 message that `write_message` appends, and fills
-/// in the checksum.
+/// Replaces `out` with an IPv6 packet of hop limit 255 around the ICMPv6 message that `write_message`
+/// appends, and fills in the checksum.
 ///
 /// # Panics
 ///
-/// If the message is longer than 65,535 bytes or has no room for a checksum, which is a bug of the caller.
+/// If the message is longer than 65,535 bytes or too short to hold a checksum, which is a bug of the caller.
 pub fn encode(
     out: &mut Vec<u8>,
     source: Ipv6Addr,
@@ -50,12 +51,13 @@ pub fn encode(
     out[CHECKSUM_AT..CHECKSUM_AT + 2].copy_from_slice(&sum.to_be_bytes());
 }
 
-/// Takes an IPv6 packet apart whose payload is ICMPv6 right after the header. The checksum is not looked at:
-/// [`checksum`] of a message that carries a right one is 0.
+/// Decodes an IPv6 packet whose ICMPv6 payload follows the fixed header directly. The checksum is not
+/// verified: [`checksum`] of a message with a correct one is 0.
 ///
 /// # Errors
 ///
-/// [`DecodeError::Truncated`] if bytes are missing, [`DecodeError::WrongType`] unless it is IPv6 and ICMPv6.
+/// [`DecodeError::Truncated`] if bytes are missing, [`DecodeError::WrongType`] unless the packet is IPv6 with
+/// ICMPv6.
 pub fn decode(packet: &[u8]) -> Result<Icmpv6Packet<'_>, DecodeError> {
     let Some((header, payload)) = packet.split_first_chunk::<HEADER_LEN>() else {
         return Err(DecodeError::Truncated { len: packet.len(), needed: HEADER_LEN });
@@ -80,7 +82,9 @@ pub fn decode(packet: &[u8]) -> Result<Icmpv6Packet<'_>, DecodeError> {
     })
 }
 
-/// The ICMPv6 checksum of `message` under its pseudo-header [RFC 4443 2.3, RFC 8200 8.1], in host byte order.
+/// Returns the ICMPv6 checksum of `message` with its pseudo-header, in host byte order
+/// [RFC 4443 2.3](https://www.rfc-editor.org/rfc/rfc4443#section-2.3),
+/// [RFC 8200 8.1](https://www.rfc-editor.org/rfc/rfc8200#section-8.1).
 #[must_use]
 pub fn checksum(source: Ipv6Addr, destination: Ipv6Addr, message: &[u8]) -> u16 {
     let len = u32::try_from(message.len()).unwrap_or(u32::MAX).to_be_bytes();
@@ -101,9 +105,9 @@ pub fn checksum(source: Ipv6Addr, destination: Ipv6Addr, message: &[u8]) -> u16 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::ALL_NODES;
+    use crate::wire::protocol::ALL_NODES;
 
-    /// A Router Solicitation that a Linux kernel sent, as tcpdump showed it.
+    /// A Router Solicitation sent by a Linux kernel, captured with tcpdump.
     const FROM_A_KERNEL: [u8; 56] = [
         0x60, 0x00, 0x00, 0x00, 0x00, 0x10, 0x3a, 0xff, 0xfe, 0x80, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x30,
         0x40, 0xcc, 0xff, 0xfe, 0x09, 0xf7, 0x10, 0xff, 0x02, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
@@ -112,27 +116,27 @@ mod tests {
     ];
 
     #[test]
-    fn a_packet_that_goes_round() {
+    fn an_encoded_packet_decodes_to_the_same_values() {
         let source: Ipv6Addr = "fe80::1".parse().unwrap();
         let mut packet = vec![0xaa; 3];
         encode(&mut packet, source, ALL_NODES, |out| out.extend([134, 0, 0, 0, 1, 2, 3]));
         let decoded = decode(&packet).unwrap();
         assert_eq!((decoded.source, decoded.destination, decoded.hop_limit), (source, ALL_NODES, 255));
         assert_eq!((decoded.class_and_flow, decoded.message.len()), (0, 7));
-        assert_eq!(checksum(source, ALL_NODES, decoded.message), 0, "a right checksum sums up to 0");
+        assert_eq!(checksum(source, ALL_NODES, decoded.message), 0, "a correct checksum sums up to 0");
         assert_eq!(packet.len(), HEADER_LEN + 7);
     }
 
     #[test]
-    fn a_packet_of_another_sender() {
+    fn a_packet_from_a_kernel_decodes() {
         let decoded = decode(&FROM_A_KERNEL).unwrap();
         assert_eq!(decoded.source, "fe80::3040:ccff:fe09:f710".parse::<Ipv6Addr>().unwrap());
         assert_eq!(checksum(decoded.source, decoded.destination, decoded.message), 0);
     }
 
     #[test]
-    fn what_is_no_such_packet() {
-        assert!(decode(&FROM_A_KERNEL).is_ok(), "the control");
+    fn other_packets_are_refused() {
+        assert!(decode(&FROM_A_KERNEL).is_ok(), "positive control");
         let with = |at: usize, value: u8| {
             let mut packet = FROM_A_KERNEL;
             packet[at] = value;

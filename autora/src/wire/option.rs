@@ -1,33 +1,37 @@
-//! Options of neighbour discovery [RFC 4861 4.6].
+//! Options of neighbour discovery [RFC 4861 4.6](https://www.rfc-editor.org/rfc/rfc4861#section-4.6).
 
 use std::{fmt, time::Duration};
 
-use super::{DecodeError, lifetime, seconds_u32};
+use super::{
+    error::DecodeError,
+    field::{lifetime, seconds_u32},
+};
 use crate::addr::Prefix64;
 
 const SOURCE_LINK_LAYER_ADDRESS: u8 = 1;
 const PREFIX_INFORMATION: u8 = 3;
 const MTU: u8 = 5;
 
-/// One option of a neighbour-discovery message.
+/// An option of a neighbour-discovery message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NdOption {
-    /// The sender's link-layer address, on a link whose addresses have six bytes.
+    /// Source Link-Layer Address of six bytes [RFC 4861 4.6.1].
     SourceLinkLayerAddress([u8; 6]),
-    /// A /64 and how long it may be used.
+    /// Prefix Information of a /64 [RFC 4861 4.6.2].
     PrefixInformation(PrefixInformation),
-    /// The link's MTU in bytes.
+    /// The link's MTU in bytes [RFC 4861 4.6.4].
     Mtu(u32),
-    /// Any other option, also one of a kind above but of an unusual shape: its type and what follows the length byte.
+    /// Any other option, or one of the types above in a form that its variant cannot represent.
     Other {
         /// The option's type.
         kind: u8,
-        /// Its bytes after type and length: 8n - 2 of them.
+        /// The 8n - 2 bytes after type and length.
         body: Vec<u8>,
     },
 }
 
-/// A Prefix Information option for a prefix of 64 bits [RFC 4861 4.6.2].
+/// A Prefix Information option for a prefix of 64 bits
+/// [RFC 4861 4.6.2](https://www.rfc-editor.org/rfc/rfc4861#section-4.6.2).
 ///
 /// ```text
 ///  0                   1                   2                   3
@@ -47,13 +51,14 @@ pub enum NdOption {
 pub struct PrefixInformation {
     /// The prefix.
     pub prefix: Prefix64,
-    /// L: neighbours in this prefix are reached directly, without the router.
+    /// L: guests reach neighbours in this prefix directly, without the router.
     pub on_link: bool,
-    /// A: hosts make addresses of their own in this prefix [RFC 4862].
+    /// A: guests form addresses in this prefix
+    /// [RFC 4862 5.5.3](https://www.rfc-editor.org/rfc/rfc4862#section-5.5.3).
     pub autonomous: bool,
-    /// How long addresses of this prefix stay valid; [`super::INFINITE_LIFETIME`] or more is forever.
+    /// Valid Lifetime, in whole seconds; [`INFINITE_LIFETIME`](super::INFINITE_LIFETIME) or more never ends.
     pub valid: Duration,
-    /// How long they stay preferred; never longer than `valid`.
+    /// Preferred Lifetime, in whole seconds, at most `valid`.
     pub preferred: Duration,
 }
 
@@ -80,7 +85,7 @@ impl NdOption {
         }
     }
 
-    /// Reads the options that fill `bytes` to its end.
+    /// Decodes the options that fill `bytes` to the end.
     ///
     /// # Errors
     ///
@@ -111,7 +116,9 @@ impl NdOption {
     }
 }
 
-/// Two reserved bytes, then the MTU [RFC 4861 4.6.4]; `None` unless it is that, with the reserved bytes 0.
+/// Decodes two reserved bytes and the MTU [RFC 4861
+/// 4.6.4](https://www.rfc-editor.org/rfc/rfc4861#section-4.6.4). Returns `None` for another length or
+/// reserved bytes other than 0.
 fn decode_mtu(body: &[u8]) -> Option<u32> {
     let (&[0, 0], mtu) = body.split_first_chunk()? else { return None };
     Some(u32::from_be_bytes(mtu.try_into().ok()?))
@@ -155,8 +162,8 @@ impl PrefixInformation {
         out.extend(self.prefix.network().octets());
     }
 
-    /// Reads what follows type and length; `None` unless it is a /64 in the option's one shape, 32 bytes, with its
-    /// reserved bits 0, so that nothing is lost in decoding.
+    /// Decodes the 30 bytes after type and length. Returns `None` unless they hold a /64 with all reserved
+    /// bits 0, so that decoding loses nothing.
     fn decode(body: &[u8]) -> Option<Self> {
         let (&[Self::PREFIX_LEN, flags], rest) = body.split_first_chunk()? else { return None };
         let (&valid, rest) = rest.split_first_chunk()?;

@@ -1,4 +1,5 @@
-//! A model of the state file: its text, written by the real functions at the times at which the daemon writes it.
+//! A model of the state file: its text, written by the real functions at the times at which the daemon writes
+//! it.
 
 use std::{collections::BTreeSet, mem, time::Duration};
 

@@ -302,7 +302,8 @@ impl Simulation {
         self.end_turn(complete.then_some(made))
     }
 
-    /// Looks at what the turn has come to, and saves what is to be saved; a daemon that died in it does neither.
+    /// Looks at what the turn has come to, and saves what is to be saved; a daemon that died in it does
+    /// neither.
     fn end_turn(&mut self, looked_at_all: Option<BootInstant>) -> Result<(), Violation> {
         if self.doom != Some(Doom::Actions(0)) {
             if let Some(at) = looked_at_all {

@@ -27,7 +27,8 @@ const LONGEST_GAP: Duration = Duration::from_secs(7_200);
 pub(crate) enum End {
     /// It is told to restart: it sends nothing, and says so in its file.
     Hangup,
-    /// It is told to stop, and says its final RAs for this long at most: less than it would if somebody tells it twice.
+    /// It is told to stop, and says its final RAs for this long at most: less than it would if somebody tells
+    /// it twice.
     Stop(Duration),
     /// It is killed.
     Crash,

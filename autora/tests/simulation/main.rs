@@ -1,9 +1,10 @@
 //! A deterministic simulation of the whole fleet, over virtual days and hundreds of interfaces.
 //!
-//! A made-up kernel ([`world`]) has links that come, go and change, guests that solicit, sends that fail and a filter map
-//! that is full. The [`driver`] carries out the fleet's actions against it, in virtual time that jumps from one event to
-//! the next. The [`oracle`] sees what the fleet is told and what it does, and holds every step against the rules. It is
-//! written from the RFCs and knows nothing of the engine but its actions and deadlines.
+//! A made-up kernel ([`world`]) has links that come, go and change, guests that solicit, sends that fail and
+//! a filter map that is full. The [`driver`] carries out the fleet's actions against it, in virtual time that
+//! jumps from one event to the next. The [`oracle`] sees what the fleet is told and what it does, and holds
+//! every step against the rules. It is written from the RFCs and knows nothing of the engine but its actions
+//! and deadlines.
 //!
 //! Everything follows from one seed. By default a few run, as a test; more on request:
 //!
@@ -91,7 +92,7 @@ const MUST_HAPPEN: &[&str] = &[
     clippy::disallowed_methods,
     reason = "how long it goes on looking is real time; what it simulates is not"
 )]
-fn the_rules_hold_whatever_happens() {
+fn the_rules_hold_for_random_events() {
     let options = Options::from_environment();
     let mut fresh = StdRng::try_from_rng(&mut rand::rngs::SysRng).expect("the system has randomness");
     let started = Instant::now();

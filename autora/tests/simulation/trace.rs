@@ -22,7 +22,8 @@ pub(crate) enum Note {
         prefix: Prefix64,
         carrier: bool,
     },
-    /// It was told that it is not: whether its name matches, it is up with IPv6 on, has a carrier, and its first /64.
+    /// It was told that it is not: whether its name matches, it is up with IPv6 on, has a carrier, and its
+    /// first /64.
     NotFit {
         matches: bool,
         alive: bool,
@@ -80,7 +81,8 @@ impl Trace {
         track.last.push_back((at, note));
     }
 
-    /// A number that differs when anything happened otherwise. What several interfaces did at one instant has no order.
+    /// A number that differs when anything happened otherwise. What several interfaces did at one instant has
+    /// no order.
     pub(crate) fn hash(&self) -> u64 {
         let mut all = DefaultHasher::new();
         for (index, track) in &self.tracks {

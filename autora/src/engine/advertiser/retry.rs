@@ -1,33 +1,33 @@
-//! When the next try to send is made after one that failed.
+//! The backoff after failed sends.
 
 use std::time::Duration;
 
 use crate::engine::{BootInstant, rfc4861::MAX_FINAL_RTR_ADVERTISEMENTS};
 
-/// The wait after a first failed send; it doubles up to [`MAX_RETRY_DELAY`].
+/// The delay after the first failed send; it doubles up to [`MAX_RETRY_DELAY`].
 pub(super) const MIN_RETRY_DELAY: Duration = Duration::from_secs(1);
 
-/// The longest wait between two tries to send.
+/// The longest delay between two tries.
 const MAX_RETRY_DELAY: Duration = Duration::from_secs(8);
 
-/// Tries to send that failed in a row.
+/// Consecutive failed sends.
 #[derive(Clone, Debug)]
 pub(super) struct Retry {
     tries: u32,
-    /// When the last of them failed.
+    /// When the last try failed.
     last: BootInstant,
     at: BootInstant,
-    /// How many of them were tries to send the final RA that is owed.
+    /// How many of the tries were of the owed final RA.
     finals: u32,
 }
 
 impl Retry {
-    /// Returns one without a failure yet.
+    /// Returns a backoff without failures.
     pub(super) const fn new(now: BootInstant) -> Self {
         Self { tries: 0, last: now, at: now, finals: 0 }
     }
 
-    /// Notes a failure at `now`.
+    /// Records a failure at `now`.
     pub(super) fn failed(&mut self, now: BootInstant) {
         let doublings = self.tries.min(3);
         self.tries = self.tries.saturating_add(1);
@@ -35,29 +35,29 @@ impl Retry {
         self.at = now + (MIN_RETRY_DELAY * (1 << doublings)).min(MAX_RETRY_DELAY);
     }
 
-    /// Notes that it was a final RA that failed. Returns whether that was the last try
+    /// Records that the failed RA was final. Returns whether it was the last try
     /// [RFC 4861 6.2.5](https://www.rfc-editor.org/rfc/rfc4861#section-6.2.5).
     pub(super) const fn final_failed(&mut self) -> bool {
         self.finals += 1;
         self.finals >= MAX_FINAL_RTR_ADVERTISEMENTS
     }
 
-    /// Gives the next final RA all its tries.
+    /// Gives the next final RA the full number of tries.
     pub(super) const fn forget_finals(&mut self) {
         self.finals = 0;
     }
 
-    /// Shortens the wait to the shortest one: something has changed, so the next try is worth more than the last.
+    /// Reduces the delay to [`MIN_RETRY_DELAY`], because a change of the interface makes success likelier.
     pub(super) fn soon(&mut self) {
         self.at = self.last + MIN_RETRY_DELAY;
     }
 
-    /// Returns how many tries have failed in a row.
+    /// Returns the number of consecutive failures.
     pub(super) const fn tries(&self) -> u32 {
         self.tries
     }
 
-    /// Returns when the next try may be made.
+    /// Returns the earliest instant of the next try.
     pub(super) const fn at(&self) -> BootInstant {
         self.at
     }

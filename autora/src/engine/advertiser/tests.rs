@@ -45,7 +45,7 @@ const WITHDRAW: Cease = Cease { withdraw: true, prefix: PrefixFate::Stands };
 const PREFIX_GONE: Cease = Cease { withdraw: true, prefix: PrefixFate::Gone };
 const LINK_DOWN: Cease = Cease { withdraw: false, prefix: PrefixFate::Forgotten };
 
-/// One advertisement that left.
+/// An RA that left.
 #[derive(Clone, Debug)]
 struct Sent {
     at: BootInstant,
@@ -53,14 +53,14 @@ struct Sent {
     advert: RouterAdvert,
 }
 
-/// An advertiser in virtual time: time jumps from deadline to deadline, and nothing is ever late.
+/// An advertiser in virtual time, which jumps from deadline to deadline without delay.
 struct Bench {
     advertiser: Advertiser,
     parameters: Parameters,
     now: BootInstant,
     rng: StdRng,
     sent: Vec<Sent>,
-    /// When tries to send failed.
+    /// When sends failed.
     failed: Vec<BootInstant>,
     link_works: bool,
 }
@@ -78,7 +78,7 @@ impl Bench {
         }
     }
 
-    /// One whose initial burst is over and that sent its last advertisement just now.
+    /// Returns a bench whose initial burst is over and whose last RA leaves now.
     fn settled(seed: u64) -> Self {
         let mut bench = Self::new(seed);
         bench.advertise(service(1, 1));
@@ -103,12 +103,12 @@ impl Bench {
         if let Some(answer) = self.advertiser.on_solicit(self.now, &mut self.rng) {
             assert!(answer.delay <= MAX_RA_DELAY_TIME, "{answer:?}");
             assert!(answer.due >= self.now + answer.delay, "{answer:?}");
-            assert_eq!(self.advertiser.deadline(), Some(answer.due), "what is told is what happens");
+            assert_eq!(self.advertiser.deadline(), Some(answer.due), "the returned RA is the one scheduled");
         }
         self.run_for(Duration::ZERO);
     }
 
-    /// Jumps to the next deadline and does what is due then.
+    /// Jumps to the next deadline and sends what is due.
     fn step(&mut self) {
         let deadline = self.advertiser.deadline().expect("something is due");
         self.run_for(deadline.saturating_since(self.now));
@@ -124,7 +124,7 @@ impl Bench {
     }
 
     fn transmit(&mut self) {
-        let transmission = self.advertiser.poll(self.now).expect("its deadline has come");
+        let transmission = self.advertiser.poll(self.now).expect("its deadline has passed");
         let advert = self.advertiser.message(transmission.cause, &self.parameters, self.now);
         if self.link_works {
             self.advertiser.on_sent(&self.parameters, self.now, &mut self.rng);
@@ -144,7 +144,7 @@ impl Bench {
     }
 }
 
-/// The prefixes of an advertisement with their valid lifetimes in seconds.
+/// Returns the prefixes of an RA with their valid lifetimes in seconds.
 fn prefixes(advert: &RouterAdvert) -> Vec<(Prefix64, u64)> {
     advert
         .options
@@ -163,7 +163,7 @@ fn prefixes(advert: &RouterAdvert) -> Vec<(Prefix64, u64)> {
 }
 
 #[test]
-fn the_first_leaves_at_once_and_the_burst_has_three() {
+fn the_first_ra_leaves_at_once_and_the_burst_has_three() {
     for seed in 0..200 {
         let mut bench = Bench::new(seed);
         let start = bench.now;
@@ -189,7 +189,7 @@ fn intervals_are_drawn_afresh_over_the_whole_range() {
 }
 
 #[test]
-fn an_answer_leaves_within_half_a_second_and_resets_the_periodic_timer() {
+fn a_solicited_ra_leaves_within_half_a_second_and_resets_the_timer() {
     let mut delays = Vec::new();
     for seed in 0..300 {
         let mut bench = Bench::settled(seed);
@@ -198,10 +198,10 @@ fn an_answer_leaves_within_half_a_second_and_resets_the_periodic_timer() {
         bench.solicit();
         bench.solicit();
         bench.run_for(secs(15));
-        assert_eq!(bench.causes(), [Cause::Solicited], "one answer to two solicitations");
+        assert_eq!(bench.causes(), [Cause::Solicited], "one RA for two solicitations");
         delays.push(bench.sent[0].at.saturating_since(asked));
         bench.run_for(secs(60));
-        assert!((secs(20)..=secs(60)).contains(&bench.gaps()[0]), "it counts as the periodic one");
+        assert!((secs(20)..=secs(60)).contains(&bench.gaps()[0]), "it resets the periodic timer");
     }
     assert!(delays.iter().all(|delay| *delay <= MAX_RA_DELAY_TIME));
     assert!(
@@ -210,7 +210,7 @@ fn an_answer_leaves_within_half_a_second_and_resets_the_periodic_timer() {
 }
 
 #[test]
-fn an_answer_within_the_three_seconds_waits_for_their_end_and_its_own_delay() {
+fn a_solicited_ra_within_the_floor_waits_for_its_end_and_the_delay() {
     let mut delays = Vec::new();
     for seed in 0..300 {
         let mut bench = Bench::settled(seed);
@@ -226,7 +226,7 @@ fn an_answer_within_the_three_seconds_waits_for_their_end_and_its_own_delay() {
 }
 
 #[test]
-fn nothing_is_scheduled_when_an_advertisement_is_due_sooner() {
+fn a_solicitation_schedules_nothing_when_an_ra_is_due_sooner() {
     let mut bench = Bench::settled(5);
     let due = bench.advertiser.deadline().unwrap();
     bench.run_for(due.saturating_since(bench.now).saturating_sub(Duration::from_nanos(1)));
@@ -237,7 +237,7 @@ fn nothing_is_scheduled_when_an_advertisement_is_due_sooner() {
 }
 
 #[test]
-fn a_changed_source_is_handed_over_and_starts_the_burst_again() {
+fn a_changed_source_sends_a_final_ra_and_restarts_the_burst() {
     let mut bench = Bench::settled(6);
     bench.run_for(secs(10));
     bench.advertise(service(2, 1));
@@ -251,14 +251,14 @@ fn a_changed_source_is_handed_over_and_starts_the_burst_again() {
 }
 
 #[test]
-fn a_changed_prefix_carries_the_old_one_until_its_valid_lifetime_is_over() {
+fn a_retired_prefix_is_sent_until_its_valid_lifetime_ends() {
     let mut bench = Bench::settled(7);
     bench.run_for(secs(10));
     let valid_until = bench.advertiser.advertised.last_sent.unwrap() + secs(86_400);
     bench.advertise(service(1, 2));
     assert_eq!(prefixes(&bench.sent[0].advert), [(prefix(2), 86_400), (prefix(1), 0)]);
     bench.run_for(secs(86_500));
-    assert_eq!(bench.gaps()[..2], [secs(16), secs(16)], "the burst starts again");
+    assert_eq!(bench.gaps()[..2], [secs(16), secs(16)], "the burst restarts");
     for sent in &bench.sent {
         let count = prefixes(&sent.advert).len();
         assert_eq!(count, if sent.at < valid_until { 2 } else { 1 });
@@ -268,12 +268,12 @@ fn a_changed_prefix_carries_the_old_one_until_its_valid_lifetime_is_over() {
     assert_eq!(
         prefixes(last),
         [(prefix(1), 86_400), (prefix(2), 0)],
-        "and one that comes back is current again"
+        "a prefix that returns is current again"
     );
 }
 
 #[test]
-fn a_prefix_that_comes_back_in_time_is_simply_current_again() {
+fn a_retired_prefix_that_returns_is_current_again() {
     let mut bench = Bench::settled(17);
     for number in [2, 1] {
         bench.run_for(secs(10));
@@ -291,7 +291,7 @@ fn at_most_eight_retired_prefixes_are_carried() {
     }
     let expected: Vec<_> =
         [(prefix(14), 86_400)].into_iter().chain((6..14).map(|n| (prefix(n), 0))).collect();
-    assert_eq!(prefixes(&bench.sent.last().unwrap().advert), expected, "the oldest went");
+    assert_eq!(prefixes(&bench.sent.last().unwrap().advert), expected, "the oldest is dropped");
 }
 
 #[test]
@@ -309,7 +309,7 @@ fn the_largest_advertisement_fits_into_every_link() {
 }
 
 #[test]
-fn nor_in_the_final_one_when_the_ninth_prefix_goes() {
+fn a_final_ra_carries_at_most_eight_retired_prefixes() {
     let mut bench = Bench::settled(22);
     for number in 2..10 {
         bench.run_for(secs(5));
@@ -318,11 +318,11 @@ fn nor_in_the_final_one_when_the_ninth_prefix_goes() {
     bench.run_for(secs(5));
     bench.cease(PREFIX_GONE);
     let expected: Vec<_> = (2..10).map(|n| (prefix(n), 0)).collect();
-    assert_eq!(prefixes(&bench.sent.last().unwrap().advert), expected, "the oldest went");
+    assert_eq!(prefixes(&bench.sent.last().unwrap().advert), expected, "the oldest is dropped");
 }
 
 #[test]
-fn what_runs_out_first_makes_room_wherever_it_stands() {
+fn the_retired_prefix_that_expires_first_is_dropped_first() {
     let mut bench = Bench::settled(23);
     bench.run_for(secs(10));
     let left = |n: u8| secs(if n == 5 { 100 } else { 1_000 });
@@ -334,7 +334,7 @@ fn what_runs_out_first_makes_room_wherever_it_stands() {
 }
 
 #[test]
-fn a_prefix_that_came_back_unsent_and_went_again_is_still_retired() {
+fn a_prefix_that_returned_unsent_and_went_again_is_retired() {
     for (what, gap) in [("another", Some(2)), ("none", None)] {
         let mut bench = Bench::settled(24);
         bench.link_works = false;
@@ -352,7 +352,7 @@ fn a_prefix_that_came_back_unsent_and_went_again_is_still_retired() {
 }
 
 #[test]
-fn a_final_ra_advertises_its_prefix_like_any_other() {
+fn a_final_ra_carries_the_current_prefix() {
     let mut bench = Bench::settled(25);
     bench.run_for(secs(10));
     bench.advertise(service(2, 2));
@@ -361,16 +361,16 @@ fn a_final_ra_advertises_its_prefix_like_any_other() {
     bench.advertise(service(2, 3));
     bench.run_for(secs(3));
     let expected = [(prefix(3), 86_400), (prefix(1), 0), (prefix(2), 0)];
-    assert_eq!(prefixes(&bench.sent[1].advert), expected, "guests have heard of prefix 2");
+    assert_eq!(prefixes(&bench.sent[1].advert), expected, "guests hold prefix 2 from the final RA");
 }
 
 #[test]
-fn a_final_ra_prolongs_the_lifetime_that_it_repeats() {
+fn a_final_ra_prolongs_the_lifetime_of_its_prefix() {
     let mut bench = Bench::settled(26);
     bench.run_for(secs(10));
     bench.cease(WITHDRAW);
-    let promise = AdvertisedPrefix { prefix: prefix(1), valid_until: bench.now + secs(86_400) };
-    assert_eq!((bench.causes(), bench.advertiser.advertised.prefix), (vec![Cause::Final], Some(promise)));
+    let prolonged = AdvertisedPrefix { prefix: prefix(1), valid_until: bench.now + secs(86_400) };
+    assert_eq!((bench.causes(), bench.advertiser.advertised.prefix), (vec![Cause::Final], Some(prolonged)));
 }
 
 #[test]
@@ -396,7 +396,7 @@ fn ceasing_sends_one_final_advertisement() {
 }
 
 #[test]
-fn a_prefix_that_went_is_retired_and_carried_with_the_next_one() {
+fn a_removed_prefix_is_retired_and_sent_with_the_next_one() {
     let mut bench = Bench::settled(11);
     bench.run_for(secs(10));
     bench.cease(PREFIX_GONE);
@@ -408,7 +408,7 @@ fn a_prefix_that_went_is_retired_and_carried_with_the_next_one() {
 }
 
 #[test]
-fn nothing_leaves_a_link_that_went_down_and_the_floor_outlives_it() {
+fn a_link_that_went_down_sends_nothing_and_keeps_its_floor() {
     let mut bench = Bench::settled(12);
     let previous = bench.now;
     bench.cease(LINK_DOWN);
@@ -420,7 +420,7 @@ fn nothing_leaves_a_link_that_went_down_and_the_floor_outlives_it() {
 }
 
 #[test]
-fn an_interface_that_is_fit_again_before_its_final_ra_left_sends_none() {
+fn an_interface_that_is_served_again_before_its_final_ra_left_sends_none() {
     let mut bench = Bench::settled(13);
     let previous = bench.now;
     bench.run_for(secs(1));
@@ -433,7 +433,7 @@ fn an_interface_that_is_fit_again_before_its_final_ra_left_sends_none() {
 }
 
 #[test]
-fn without_a_carrier_it_is_silent_and_with_it_the_burst_starts_again() {
+fn a_lost_carrier_pauses_and_a_new_one_restarts_the_burst() {
     let mut bench = Bench::settled(14);
     bench.run_for(secs(5));
     bench.advertise(Service { carrier: false, ..service(1, 1) });
@@ -447,7 +447,7 @@ fn without_a_carrier_it_is_silent_and_with_it_the_burst_starts_again() {
 }
 
 #[test]
-fn failures_keep_the_schedule_back_off_and_do_not_consume_the_burst() {
+fn failed_sends_back_off_and_do_not_consume_the_burst() {
     let mut bench = Bench::new(15);
     bench.link_works = false;
     let start = bench.now;
@@ -462,13 +462,13 @@ fn failures_keep_the_schedule_back_off_and_do_not_consume_the_burst() {
     bench.run_for(secs(60));
     assert!(
         bench.sent[0].at.saturating_since(*bench.failed.last().unwrap()) <= secs(8),
-        "resumed in one retry"
+        "resumed within one retry"
     );
     assert_eq!(bench.gaps()[..2], [secs(16), secs(16)], "the whole burst");
 }
 
 #[test]
-fn a_final_ra_that_became_needless_leaves_the_next_one_all_its_tries() {
+fn a_cancelled_final_ra_leaves_the_next_one_all_its_tries() {
     let mut bench = Bench::settled(27);
     bench.run_for(secs(10));
     bench.link_works = false;
@@ -478,11 +478,11 @@ fn a_final_ra_that_became_needless_leaves_the_next_one_all_its_tries() {
     bench.cease(WITHDRAW);
     let before = bench.failed.len();
     bench.run_for(secs(60));
-    assert_eq!((before, bench.failed.len()), (2, 5), "failed as often as one that was owed all along");
+    assert_eq!((before, bench.failed.len()), (2, 5), "three tries after the cancelled final RA");
 }
 
 #[test]
-fn a_change_is_reason_enough_to_try_again_at_once() {
+fn a_change_shortens_the_wait_for_a_retry() {
     let mut bench = Bench::settled(18);
     bench.link_works = false;
     bench.step();
@@ -494,7 +494,7 @@ fn a_change_is_reason_enough_to_try_again_at_once() {
 }
 
 #[test]
-fn changes_do_not_get_around_the_backoff() {
+fn changes_do_not_bypass_the_shortest_backoff() {
     let mut bench = Bench::settled(19);
     bench.link_works = false;
     bench.step();
@@ -508,7 +508,7 @@ fn changes_do_not_get_around_the_backoff() {
 }
 
 #[test]
-fn failures_before_it_do_not_count_against_a_final_ra() {
+fn earlier_failures_do_not_count_against_a_final_ra() {
     let mut bench = Bench::settled(20);
     bench.link_works = false;
     while bench.failed.len() < 5 {
@@ -522,7 +522,7 @@ fn failures_before_it_do_not_count_against_a_final_ra() {
 }
 
 #[test]
-fn a_final_ra_that_cannot_leave_is_given_up() {
+fn a_final_ra_is_given_up_after_three_failures() {
     let mut bench = Bench::settled(16);
     bench.run_for(secs(10));
     bench.link_works = false;
@@ -532,7 +532,7 @@ fn a_final_ra_that_cannot_leave_is_given_up() {
     assert_eq!(bench.advertiser.deadline(), None);
 }
 
-/// What can happen to an interface, for random sequences.
+/// A random event of one interface.
 #[derive(Clone, Debug)]
 enum Event {
     Advertise { source: u8, prefix: u8, carrier: bool },
@@ -558,7 +558,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn the_rules_hold_whatever_happens(
+    fn the_rules_hold_for_random_events(
         seed: u64,
         min in 3_u64..=45,
         spread in 0_u64..=1_000,
@@ -588,16 +588,16 @@ proptest! {
                     bench.solicit();
                     if advertising.is_some() {
                         let bound = floor.map_or(asked_at, |floor| floor.max(asked_at)) + MAX_RA_DELAY_TIME;
-                        prop_assert!(bench.advertiser.deadline().unwrap() <= bound, "answered within its bound");
+                        prop_assert!(bench.advertiser.deadline().unwrap() <= bound, "within its bound");
                     }
                 }
             }
-            // Whatever is said from here on is said by one that is fit, or it is a final RA.
+            // Every RA is a final one, or leaves an advertising interface with its current source and prefix.
             for sent in &bench.sent[before..] {
                 match sent.transmission.cause {
                     Cause::Final => prop_assert_eq!(sent.advert.router_lifetime, Duration::ZERO),
                     Cause::Unsolicited | Cause::Solicited => {
-                        let service: Service = advertising.expect("only an advertising interface advertises");
+                        let service: Service = advertising.expect("only an advertising interface sends this RA");
                         prop_assert_eq!(sent.transmission.source, service.source);
                         prop_assert_eq!(prefixes(&sent.advert)[0], (service.prefix, 86_400));
                     }
@@ -616,7 +616,7 @@ proptest! {
             let was_final = pair[0].transmission.cause == Cause::Final;
             prop_assert!(!was_final || pair[1].transmission.cause != Cause::Final, "one final RA is enough");
         }
-        // In the end, an advertising interface on a link that works advertises for ever.
+        // At the end, an advertising interface on a working link keeps advertising.
         bench.link_works = true;
         let before = bench.sent.len();
         bench.run_for(bench.parameters.max_interval * 3 + secs(30));

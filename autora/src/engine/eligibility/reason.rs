@@ -1,13 +1,12 @@
-//! Why an interface is not served: a stable name for scripts, a sentence for people.
+//! Why an interface is not served: a stable name and a sentence for each reason.
 
 use std::{fmt, io, net::Ipv6Addr};
 
-use super::MIN_MTU;
-use crate::addr::Prefix64;
+use crate::{addr::Prefix64, engine::interface::MIN_MTU};
 
-/// A test that an interface failed.
+/// A failed test of eligibility.
 ///
-/// [`Reason::name`] is stable and meant for scripts; [`fmt::Display`] is a sentence for a person.
+/// [`Reason::name`] is stable, for scripts; [`fmt::Display`] writes a sentence for the operator.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reason {
     /// IPv6 is disabled, or the link has no IPv6 part because its MTU is too small for one.
@@ -21,44 +20,45 @@ pub enum Reason {
     NoMulticast,
     /// The loopback device.
     Loopback,
-    /// A port of a bridge, bond, team or Open vSwitch: IPv6 lives on the master, not here.
+    /// A port of a bridge, bond, team or Open vSwitch: IPv6 runs on the master instead.
     Enslaved {
-        /// The kind of the master, where the kernel says.
+        /// The kind of the master, if the kernel names it.
         kind: Option<String>,
     },
-    /// The interface does not forward, so a guest's packets would end here.
+    /// `forwarding` is 0, so the kernel would drop guests' packets.
     ForwardingOff,
-    /// No link-local address that could be the source.
+    /// No usable link-local address.
     NoLinkLocal {
-        /// It is a tun or tap device that no program has open: without a carrier it never gets one.
+        /// A tun or tap device that no program holds open: the kernel makes no link-local address without
+        /// carrier.
         unopened: bool,
     },
     /// No usable /64.
     NoPrefix {
-        /// The addresses of global scope that there are, and why they do not count.
+        /// The addresses of global scope, with the reason why each makes no usable /64.
         others: Vec<Uncounted>,
     },
-    /// More than one usable /64, and no way to tell which is meant.
+    /// More than one usable /64: which one to advertise is ambiguous.
     SeveralPrefixes(Vec<Prefix64>),
-    /// The filter's map of served interfaces has no room left.
+    /// The SERVED map is full.
     FilterFull,
-    /// The kernel refuses an entry in that map for another reason.
+    /// The kernel refuses an entry in the SERVED map for another reason.
     FilterError {
-        /// The number of the system call's error.
+        /// The error number of the system call.
         errno: i32,
     },
 }
 
-/// Why the filter's map of served interfaces took no entry for an interface.
+/// Why the SERVED map took no entry for an interface.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum MapFailure {
-    /// It has no room for one more; there may be some later.
+    /// The map is full.
     #[error("the filter's map of served interfaces is full")]
     Full,
-    /// The kernel refused for another reason.
+    /// The kernel refused the entry for another reason.
     #[error("the kernel refuses an entry in the filter's map: {}", io::Error::from_raw_os_error(*errno))]
     Error {
-        /// The number of the system call's error.
+        /// The error number of the system call.
         errno: i32,
     },
 }
@@ -72,29 +72,29 @@ impl From<MapFailure> for Reason {
     }
 }
 
-/// An address of global scope that does not make a prefix.
+/// An address of global scope that makes no usable /64.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Uncounted {
     /// The address.
     pub address: Ipv6Addr,
-    /// Its prefix length in bits.
+    /// The prefix length in bits.
     pub prefix_len: u8,
-    /// Why it does not count.
+    /// Why it makes none.
     pub why: WhyUncounted,
 }
 
-/// Why an address of global scope does not make a prefix.
+/// Why an address of global scope makes no usable /64.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WhyUncounted {
-    /// Its prefix has another length.
+    /// The prefix length is not 64.
     NotA64,
-    /// Duplicate address detection failed.
+    /// DAD found it at another node.
     Duplicate,
-    /// Duplicate address detection is running.
+    /// DAD runs.
     Tentative,
-    /// Its preferred lifetime is over.
+    /// Its preferred lifetime has ended.
     Deprecated,
-    /// A privacy address [RFC 8981].
+    /// A temporary address [RFC 8981](https://www.rfc-editor.org/rfc/rfc8981).
     Temporary,
 }
 
@@ -117,7 +117,7 @@ impl fmt::Display for Uncounted {
 }
 
 impl Reason {
-    /// The reason's stable name.
+    /// Returns the stable name.
     #[must_use]
     pub const fn name(&self) -> &'static str {
         match self {
@@ -135,7 +135,7 @@ impl Reason {
         }
     }
 
-    /// What the filter's map said, where that is the reason.
+    /// Returns the failure of the SERVED map, if that is the reason.
     #[must_use]
     pub const fn map_failure(&self) -> Option<MapFailure> {
         match self {
@@ -155,7 +155,7 @@ impl Reason {
 }
 
 impl MapFailure {
-    /// The number of the system call's error, unless it was the one that says "full".
+    /// Returns the error number of the system call, or `None` for a full map.
     #[must_use]
     pub const fn errno(self) -> Option<i32> {
         match self {

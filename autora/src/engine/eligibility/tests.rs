@@ -24,7 +24,7 @@ fn judged(change: impl FnOnce(&mut Interface)) -> Verdict {
     decide(&policy(), &interface, None)
 }
 
-/// The names of all reasons for which the changed interface is refused; none if it is served.
+/// Checks the names of the reasons why the changed interface is not served; none if it is served.
 #[track_caller]
 fn check(expected: &[&str], change: impl FnOnce(&mut Interface)) {
     let names: Vec<_> = match judged(change) {
@@ -36,12 +36,12 @@ fn check(expected: &[&str], change: impl FnOnce(&mut Interface)) {
 }
 
 #[test]
-fn one_that_passes_every_test_is_served() {
+fn an_interface_that_passes_every_test_is_served() {
     assert_eq!(judged(|_| ()), Verdict::Serve(service()));
 }
 
 #[test]
-fn one_that_does_not_match_is_ignored() {
+fn an_interface_whose_name_does_not_match_is_ignored() {
     check(&["ignored"], |i| i.name = "eth0".to_owned());
     check(&["ignored"], |i| i.name = "tap1x".to_owned());
 }
@@ -60,7 +60,7 @@ fn each_failed_test_is_a_reason() {
 }
 
 #[test]
-fn all_reasons_are_told_at_once() {
+fn every_reason_is_given_at_once() {
     check(&["down", "forwarding-off", "no-link-local", "no-prefix"], |i| {
         i.flags.up = false;
         i.ipv6.as_mut().unwrap().forwarding = false;
@@ -84,7 +84,7 @@ fn a_port_is_enslaved_unless_the_master_is_a_vrf() {
 }
 
 #[test]
-fn a_link_local_address_that_may_not_be_a_source() {
+fn a_tentative_or_duplicate_link_local_address_is_no_source() {
     let link_local = |set: fn(&mut AddressFlags)| move |i: &mut Interface| set(&mut i.addresses[1].flags);
     check(&[], link_local(|_| ()));
     check(&["no-link-local"], link_local(|f| f.tentative = true));
@@ -94,7 +94,7 @@ fn a_link_local_address_that_may_not_be_a_source() {
 }
 
 #[test]
-fn an_address_that_does_not_make_a_prefix() {
+fn only_a_usable_global_address_makes_a_prefix() {
     let global = |set: fn(&mut Address)| move |i: &mut Interface| set(&mut i.addresses[0]);
     check(&[], global(|_| ()));
     check(&[], global(|a| a.address = "fd00::1".parse().unwrap()));
@@ -114,13 +114,13 @@ fn several_addresses_in_one_prefix_are_one_prefix() {
 }
 
 #[test]
-fn without_a_carrier_it_is_served_but_pauses() {
+fn an_interface_without_carrier_is_served_and_paused() {
     let expected = Service { carrier: false, ..service() };
     assert_eq!(judged(|i| i.flags.carrier = false), Verdict::Serve(expected));
 }
 
 #[test]
-fn the_source_never_flaps() {
+fn the_source_in_use_stays_while_it_is_usable() {
     let mut interface = fit();
     interface.addresses.push(address("fe80::2", 64));
     let source = |interface: &Interface, in_use: Option<&str>| {
@@ -133,7 +133,7 @@ fn the_source_never_flaps() {
     assert_eq!(source(&interface, None), "fe80::1", "the lowest");
     assert_eq!(source(&interface, Some("fe80::2")), "fe80::2", "the one in use");
     interface.addresses[2].flags.dadfailed = true;
-    assert_eq!(source(&interface, Some("fe80::2")), "fe80::1", "unless it has become unusable");
+    assert_eq!(source(&interface, Some("fe80::2")), "fe80::1", "the one in use is no longer usable");
 }
 
 #[test]
@@ -151,7 +151,7 @@ fn a_final_ra_needs_a_link_and_an_address_that_is_no_duplicate() {
         can_withdraw(&interface, source)
     };
     assert!(can(|_| ()));
-    assert!(can(|i| i.addresses.clear()), "from an address that has just gone");
+    assert!(can(|i| i.addresses.clear()), "from an address that was removed");
     assert!(can(|i| i.addresses[1].flags.tentative = true));
     assert!(!can(|i| i.addresses[1].flags.dadfailed = true));
     assert!(!can(|i| i.flags.up = false));
@@ -161,7 +161,7 @@ fn a_final_ra_needs_a_link_and_an_address_that_is_no_duplicate() {
 }
 
 #[test]
-fn sentences_say_what_to_look_at() {
+fn reasons_are_displayed_as_sentences() {
     for (reason, expected) in [
         (
             Reason::Ipv6Disabled { mtu: 1200 },

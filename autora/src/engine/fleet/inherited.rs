@@ -1,4 +1,4 @@
-//! What the previous process left, as long as it matters.
+//! The saved state of the previous process, as long as it matters.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -15,18 +15,18 @@ use crate::{
     },
 };
 
-/// The saved state of the previous process, of interfaces that this one has not seen yet.
+/// The saved state of interfaces that this process has not seen yet.
 #[derive(Debug, Default)]
 pub(super) struct Inherited {
     unseen: HashMap<IfIndex, (String, Advertised)>,
-    /// When the previous process may have sent last on any interface, if it could not say.
+    /// When the previous process may have sent last on any interface, if it ended unclean.
     may_have_sent: Option<BootInstant>,
-    /// Interfaces that were dropped, which the state file does not know yet.
+    /// Interfaces that were dropped here and not yet from the state file.
     dropped: BTreeSet<IfIndex>,
 }
 
 impl Inherited {
-    /// Takes over at `now`.
+    /// Takes over the saved state at `now`.
     pub(super) fn restore(&mut self, saved: SavedState, now: BootInstant) {
         self.may_have_sent = match saved.ending {
             Ending::Clean => None,
@@ -38,8 +38,8 @@ impl Inherited {
             .collect();
     }
 
-    /// Takes out what was left of an interface that is seen for the first time; nothing if it has another name now, as
-    /// it may be another one.
+    /// Removes and returns the saved state of an interface that this process sees for the first time. Drops
+    /// it if the name differs, as the kernel may have reused the index.
     pub(super) fn take(&mut self, interface: &Interface) -> Option<Advertised> {
         let (name, advertised) = self.unseen.remove(&interface.index)?;
         if name != interface.name {
@@ -49,40 +49,41 @@ impl Inherited {
         Some(advertised)
     }
 
-    /// Returns what has to be assumed at `now` of an interface of which nothing was left: a previous process that could
-    /// not say may have sent on it within the 3 s.
+    /// Returns the state to assume at `now` of an interface without saved state: a previous process that
+    /// ended unclean may have sent on it within the last 3 s.
     pub(super) fn unknown(&self, now: BootInstant) -> Advertised {
         Advertised { last_sent: self.may_have_sent(now), ..Advertised::default() }
     }
 
-    /// Returns when a previous process that could not say may have sent last on any interface, while that matters.
+    /// Returns when a previous process that ended unclean may have sent last on any interface, within the
+    /// last 3 s.
     pub(super) fn may_have_sent(&self, now: BootInstant) -> Option<BootInstant> {
         self.may_have_sent.filter(|sent| now < *sent + MIN_DELAY_BETWEEN_RAS)
     }
 
-    /// Drops what was left of an interface that is gone.
+    /// Drops the saved state of a deleted interface.
     pub(super) fn forget(&mut self, index: IfIndex) {
         if self.unseen.remove(&index).is_some() {
             self.dropped.insert(index);
         }
     }
 
-    /// Drops everything that was not taken: those interfaces are gone.
+    /// Drops all saved state that was not taken: those interfaces no longer exist.
     pub(super) fn forget_all(&mut self) {
         self.dropped.extend(self.unseen.drain().map(|(index, _)| index));
     }
 
-    /// Returns the interfaces that were not seen yet.
+    /// Returns the interfaces that this process has not seen yet.
     pub(super) fn indices(&self) -> impl Iterator<Item = IfIndex> {
         self.unseen.keys().copied()
     }
 
-    /// Returns name and saved state of one of them.
+    /// Returns the name and the saved state of such an interface.
     pub(super) fn get(&self, index: IfIndex) -> Option<(&String, &Advertised)> {
         self.unseen.get(&index).map(|(name, advertised)| (name, advertised))
     }
 
-    /// Returns the interfaces that were dropped since this was last asked.
+    /// Returns the interfaces dropped since the last call.
     pub(super) fn take_dropped(&mut self) -> BTreeSet<IfIndex> {
         mem::take(&mut self.dropped)
     }

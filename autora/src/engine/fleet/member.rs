@@ -1,4 +1,4 @@
-//! One interface of the fleet: what was seen of it, how it was judged, and its advertiser.
+//! One interface of the fleet: its last known state, its verdict, and its advertiser.
 
 use std::{mem, rc::Rc};
 
@@ -17,47 +17,49 @@ use crate::{
     },
 };
 
-/// One interface that matches, or matched a moment ago.
+/// An interface that matches, or matched before and still owes a final RA or has a lifetime running at
+/// guests.
 ///
 /// ```text
 ///            reconcile, name matches
 ///   (none) ---------------------------------------------+-----------------------------.
-///     ^                                                 | every test passed           | some did not
+///     ^                                                 | fit                         | not fit
 ///     |                                                 v                             v
 ///     | forget                 +-----------------------------+             +---------------------+
-///     | (any state):           | Serve                       | reconcile   | NotServed(reasons)     |
-///     | Unserve, nothing       |  first RA: Serve, Send      | ----------> |  Unserve at once,   |
-///     | is sent                |  further ones: ClearPending,| <---------- |  then a final RA    |
-///     |                        |  Send                       | on_serve_   |  if hosts hold it   |
+///     | (any state):           | Serve                       | reconcile   | NotServed(reasons)  |
+///     | Unserve, no RA         |  first RA: Serve, Send      | ----------> |  Unserve at once,   |
+///     |                        |  later RAs: ClearPending,   | <---------- |  then a final RA    |
+///     |                        |  Send                       | on_serve_   |  if guests hold it  |
 ///     |                        |  no carrier: paused         | failed: ->  |  as a router        |
 ///     |                        +-----------------------------+             +---------------------+
-///     |                                                 | reconcile, the name matches no longer
-///     |   is_spent: nothing is owed, no lifetime runs   v
+///     |                                                 | reconcile, the name no longer matches
+///     |   is_spent: no final RA owed, no lifetime runs  v
 ///     +----------------------------------------- Ignore: Unserve at once, then a final RA
 ///
-///   stop: Unserve and a final RA wherever Serve was; nothing else leaves, no interface is taken on.
-///   Every change of the verdict leaves a Report, once.
+///   stop: Unserve and a final RA for each served interface; no other RA leaves, no interface is added.
+///   Each change of the verdict is reported once.
 /// ```
 #[derive(Debug)]
 pub(super) struct Member {
     pub(super) seen: Rc<Interface>,
-    pub(super) verdict: Verdict,
-    /// What was reported last, while that is not what there is.
+    /// Only [`Member::take_on`] changes it, so that the counts by verdict stay right.
+    verdict: Verdict,
+    /// The last report, while it differs from the current name and verdict.
     reported: Option<Box<Reported>>,
     pub(super) advertiser: Advertiser,
-    /// Whether the filter's map has an entry.
+    /// Whether the SERVED map has an entry.
     pub(super) in_map: bool,
     /// Its entry in the queue of deadlines.
     pub(super) deadline: Option<BootInstant>,
-    /// The advertiser's own when it was last looked at.
+    /// The hash of the advertiser's saved state at the last update.
     pub(super) saved_hash: SavedHash,
-    /// What was sent on it in this process.
+    /// RAs sent by this process.
     pub(super) sent: RaCounts,
-    /// Why the last RA left.
+    /// The cause of the last RA.
     pub(super) last_cause: Option<Cause>,
 }
 
-/// The name and the verdict that were reported of a member.
+/// The name and the verdict that were reported last.
 #[derive(Debug)]
 struct Reported {
     name: String,
@@ -65,8 +67,8 @@ struct Reported {
 }
 
 impl Member {
-    pub(super) fn new(seen: Rc<Interface>, told: Advertised) -> Self {
-        let advertiser = Advertiser::restore(told);
+    pub(super) fn new(seen: Rc<Interface>, advertised: Advertised) -> Self {
+        let advertiser = Advertiser::restore(advertised);
         let saved_hash = advertiser.saved_hash();
         Self {
             seen,
@@ -81,7 +83,12 @@ impl Member {
         }
     }
 
-    /// Takes on what was seen and how it was judged. Returns the verdict before.
+    /// Returns the verdict.
+    pub(super) const fn verdict(&self) -> &Verdict {
+        &self.verdict
+    }
+
+    /// Sets the state and the verdict. Returns the previous verdict.
     pub(super) fn take_on(&mut self, seen: Rc<Interface>, verdict: Verdict) -> Verdict {
         if self.seen.name != seen.name || self.verdict != verdict {
             self.keep_reported();
@@ -90,8 +97,8 @@ impl Member {
         mem::replace(&mut self.verdict, verdict)
     }
 
-    /// Lets the advertiser do at `now` what the verdict asks for. Returns whether an entry in the filter's map has to
-    /// go: at once where the interface is not served, before its final RA leaves.
+    /// Makes the advertiser follow the verdict at `now`. Returns whether the entry in the SERVED map has to
+    /// be removed, which happens before the final RA leaves.
     pub(super) fn follow_verdict(&mut self, now: BootInstant) -> bool {
         match &self.verdict {
             Verdict::Serve(service) => {
@@ -107,19 +114,19 @@ impl Member {
         }
     }
 
-    /// Ceases to advertise, in the state that was just seen.
+    /// Ceases to advertise, given the current state of the interface.
     pub(super) fn cease(&mut self) {
         self.advertiser.cease(self.how_to_cease());
     }
 
-    /// The filter's map has no room: nothing leaves but the final RA that it may still owe from a moment ago.
+    /// Handles a SERVED map that took no entry: cancels the RA in flight, and only an owed final RA leaves.
     pub(super) fn abandon(&mut self) {
         self.in_map = false;
         self.advertiser.abandon(self.how_to_cease());
     }
 
-    /// Takes on what was seen while final RAs are on their way. Two things matter: whether this one may still be sent,
-    /// and whether the link went down or away, and with it everything that the next process would have to know of it.
+    /// Sets the state of the interface while the fleet stops. It decides whether the owed final RA may still
+    /// leave, and a link that went down drops the saved state.
     pub(super) fn see_while_stopping(&mut self, seen: Rc<Interface>) {
         self.seen = seen;
         let how = self.how_to_cease();
@@ -129,8 +136,8 @@ impl Member {
         self.check_owed_final(None);
     }
 
-    /// Returns what has to be done to the filter's map before an RA leaves: the entry appears only now, when the first
-    /// one can leave; later the pending mark is cleared first, so that no solicitation falls in between.
+    /// Returns the action on the SERVED map before an RA leaves. The first RA adds the entry; each later one
+    /// clears the pending mark before it leaves, so that no solicitation in between is lost.
     pub(super) fn map_action(&mut self, cause: Cause) -> Option<Action> {
         let index = self.seen.index;
         match cause {
@@ -142,7 +149,7 @@ impl Member {
         }
     }
 
-    /// Returns the RA that is due, as it leaves at `now`.
+    /// Returns the due RA as it leaves at `now`.
     pub(super) fn transmission(
         &self,
         due: DueRa,
@@ -156,7 +163,7 @@ impl Member {
         Transmission { index: self.seen.index, source, cause, advert }
     }
 
-    /// Counts the RA that is on its way as sent.
+    /// Counts the RA in flight as sent.
     pub(super) fn count_sent(&mut self) {
         if let Some(DueRa { cause, .. }) = self.advertiser.in_flight() {
             self.sent.sent(cause);
@@ -164,14 +171,14 @@ impl Member {
         }
     }
 
-    /// Counts it as failed.
+    /// Counts the RA in flight as failed.
     pub(super) fn count_failure(&mut self) {
         if self.advertiser.in_flight().is_some() {
             self.sent.failed();
         }
     }
 
-    /// Returns the change that is to be reported if the verdict is not the one that was reported last.
+    /// Returns a report if the verdict differs from the last one reported.
     pub(super) fn report(&mut self) -> Option<Report> {
         let (known, before) = self.reported();
         let Some(change) = change(before, &self.verdict) else {
@@ -180,14 +187,14 @@ impl Member {
             }
             return None;
         };
-        // One that no longer matches is still known by the name under which it did.
+        // An interface that no longer matches is reported under the name that matched.
         let matched = change == StateChange::NoLongerMatching;
         let name = if matched { known } else { &self.seen.name }.to_owned();
         self.reported = None;
         Some(Report { index: self.seen.index, name, change })
     }
 
-    /// Returns the report that it is gone, unless it did not match.
+    /// Returns the report of a deletion, if the interface was reported as matching.
     pub(super) fn gone(&self) -> Option<Report> {
         let matched = *self.reported().1 != Verdict::Ignore;
         matched.then(|| Report {
@@ -197,20 +204,20 @@ impl Member {
         })
     }
 
-    /// Returns the name and the verdict that were reported.
+    /// Returns the name and the verdict that were reported last.
     fn reported(&self) -> (&str, &Verdict) {
         let present = (self.seen.name.as_str(), &self.verdict);
         self.reported.as_ref().map_or(present, |reported| (&reported.name, &reported.verdict))
     }
 
-    /// Keeps name and verdict as they were reported: they change now.
+    /// Keeps the reported name and verdict, before they change.
     fn keep_reported(&mut self) {
         let Self { seen, verdict, .. } = self;
         self.reported
             .get_or_insert_with(|| Reported { name: seen.name.clone(), verdict: verdict.clone() }.into());
     }
 
-    /// Returns the source in use, if the interface is served.
+    /// Returns the source in use if the interface is served.
     pub(super) fn source(&self) -> Option<LinkLocal> {
         match &self.verdict {
             Verdict::Serve(service) => Some(service.source),
@@ -218,8 +225,9 @@ impl Member {
         }
     }
 
-    /// Returns whether an unchanged interface means that there is nothing to do. The map lies outside the interface,
-    /// so that is tried again; and one that no longer matches is only kept until it is spent.
+    /// Returns whether an unchanged interface needs no action. A failed entry in the SERVED map does not
+    /// depend on the interface, so it is tried again; an interface that no longer matches is kept only until
+    /// it is spent.
     pub(super) fn stays_as_it_is(&self) -> bool {
         match &self.verdict {
             Verdict::Serve(_) => true,
@@ -228,18 +236,18 @@ impl Member {
         }
     }
 
-    /// Returns whether it can be dropped at `now`: it matches no longer, and hosts believe nothing because of it.
+    /// Returns whether the member can be removed at `now`: its name no longer matches, and guests hold
+    /// nothing from it.
     pub(super) fn is_spent(&self, now: BootInstant) -> bool {
         self.verdict == Verdict::Ignore && self.advertiser.is_spent(now)
     }
 
-    /// Returns whether there is something to say of it: one that matches no longer is only kept for what its hosts
-    /// still believe, unless its final RA has yet to leave.
+    /// Returns whether status shows the interface: it matches, or owes a final RA.
     pub(super) fn is_worth_showing(&self) -> bool {
         self.verdict != Verdict::Ignore || self.deadline.is_some()
     }
 
-    /// Gives up the final RA that is owed from a source other than `in_use` if it may not be sent any more.
+    /// Cancels the owed final RA, of a source other than `in_use`, if it can no longer leave.
     fn check_owed_final(&mut self, in_use: Option<LinkLocal>) {
         if let Some(router) = self.advertiser.router()
             && in_use != Some(router)
@@ -249,7 +257,7 @@ impl Member {
         }
     }
 
-    /// Returns how it ceases, in the state that was just seen.
+    /// Returns how the interface ceases to advertise, given its current state.
     fn how_to_cease(&self) -> Cease {
         let advertised = self.advertiser.advertised();
         let gone =
@@ -266,12 +274,12 @@ impl Member {
     }
 }
 
-/// Returns whether the filter's map is what stands in the way.
+/// Returns whether a failure of the SERVED map is among the reasons.
 pub(super) fn awaits_map(verdict: &Verdict) -> bool {
     matches!(verdict, Verdict::NotServed(reasons) if reasons.iter().any(|reason| reason.map_failure().is_some()))
 }
 
-/// Returns what there is to report when a verdict takes the place of another.
+/// Returns the change to report when the verdict changes from `before` to `after`, if any.
 fn change(before: &Verdict, after: &Verdict) -> Option<StateChange> {
     match (before, after) {
         (Verdict::Serve(old), Verdict::Serve(new)) if old == new => None,

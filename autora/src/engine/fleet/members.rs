@@ -1,5 +1,5 @@
-//! The interfaces of the fleet, and what is kept in step with them: the queue of deadlines, the counts, and which of
-//! them the next process would have to know anew.
+//! The members of the fleet, and what is derived from them: names, counts, the queue of deadlines, unsaved
+//! changes.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -19,12 +19,12 @@ use crate::{
 /// All members.
 #[derive(Debug, Default)]
 pub(super) struct Members {
-    /// Each in a box: a hash table is up to twice as large as what is in it.
+    /// Boxed, because a hash table allocates up to twice the size of its entries.
     by_index: HashMap<IfIndex, Box<Member>>,
     pub(super) names: Names,
     counts: InterfaceCounts,
     deadlines: BTreeSet<(BootInstant, IfIndex)>,
-    /// Members of which the saved state is not up to date.
+    /// Members whose saved state has changed since it was taken.
     unsaved: BTreeSet<IfIndex>,
 }
 
@@ -33,12 +33,12 @@ impl Members {
         self.by_index.get(&index).map(Box::as_ref)
     }
 
-    /// To be followed by [`Members::update`] wherever the advertiser may have changed.
+    /// Returns a member to change. The caller calls [`Members::update`] after a change of its advertiser.
     pub(super) fn get_mut(&mut self, index: IfIndex) -> Option<&mut Member> {
         self.by_index.get_mut(&index).map(Box::as_mut)
     }
 
-    /// Returns the members of a name, without a look at others.
+    /// Returns the members with this name, without visiting others.
     pub(super) fn named(&self, name: &str) -> impl Iterator<Item = &Member> {
         self.names.of(name).filter_map(|index| self.get(index))
     }
@@ -55,8 +55,8 @@ impl Members {
         self.counts
     }
 
-    /// Takes on what was seen of an interface and how it was judged; a new one starts with what its hosts were told.
-    /// Returns the member and the verdict before.
+    /// Sets the state and the verdict of an interface; a new member starts with `advertised`. Returns the
+    /// member and its previous verdict.
     pub(super) fn take_on(
         &mut self,
         seen: Rc<Interface>,
@@ -72,13 +72,12 @@ impl Members {
             self.names.rename(&member.seen.name, &seen.name, index);
             self.unsaved.insert(index);
         }
-        self.counts.leave(&member.verdict);
-        self.counts.enter(&verdict);
+        self.counts.change(member.verdict(), &verdict);
         let before = member.take_on(seen, verdict);
         (member, before)
     }
 
-    /// Takes on what was seen of a member while final RAs are on their way, and brings everything in step with it.
+    /// Sets the state of a member while the fleet stops, and updates what is derived from it.
     pub(super) fn see_while_stopping(&mut self, seen: Rc<Interface>) {
         let index = seen.index;
         let Some(member) = self.by_index.get_mut(&index) else { return };
@@ -90,22 +89,22 @@ impl Members {
         self.update(index);
     }
 
-    /// Brings everything in step with a member.
+    /// Updates what is derived from a member.
     pub(super) fn update(&mut self, index: IfIndex) {
         if let Some(member) = self.by_index.get_mut(&index) {
-            keep_in_step(member, &mut self.deadlines, &mut self.unsaved);
+            update_derived(member, &mut self.deadlines, &mut self.unsaved);
         }
     }
 
-    /// Changes every member, in no order, and brings everything in step with it.
+    /// Changes every member, unordered, and updates what is derived from it.
     pub(super) fn for_each(&mut self, mut change: impl FnMut(&mut Member)) {
         for member in self.by_index.values_mut() {
             change(member);
-            keep_in_step(member, &mut self.deadlines, &mut self.unsaved);
+            update_derived(member, &mut self.deadlines, &mut self.unsaved);
         }
     }
 
-    /// Brings everything in step with a member, and drops it if nothing more is to come of it.
+    /// Updates what is derived from a member, and removes the member if it is spent.
     pub(super) fn settle(&mut self, index: IfIndex, now: BootInstant) {
         self.update(index);
         if self.get(index).is_some_and(|member| member.is_spent(now)) {
@@ -116,7 +115,7 @@ impl Members {
     pub(super) fn remove(&mut self, index: IfIndex) -> Option<Box<Member>> {
         let member = self.by_index.remove(&index)?;
         self.names.remove(&member.seen.name, index);
-        self.counts.leave(&member.verdict);
+        self.counts.change(member.verdict(), &Verdict::Ignore);
         self.unsaved.insert(index);
         if let Some(deadline) = member.deadline {
             self.deadlines.remove(&(deadline, index));
@@ -132,8 +131,8 @@ impl Members {
         self.deadlines.first().map(|&(deadline, _)| deadline)
     }
 
-    /// Returns the member that has been due the longest at `now`. A deadline that is no member's is dropped: left where
-    /// it is it would be due for ever.
+    /// Returns the member that has been due the longest at `now`. Drops a deadline that is not its member's,
+    /// as the daemon would otherwise wake up for it for ever.
     pub(super) fn take_due(&mut self, now: BootInstant) -> Option<Result<IfIndex, Fault>> {
         let (deadline, index) = self.deadlines.first().copied().filter(|(deadline, _)| *deadline <= now)?;
         if self.get(index).is_some_and(|member| member.deadline == Some(deadline)) {
@@ -146,15 +145,14 @@ impl Members {
 
 #[cfg(test)]
 impl Members {
-    /// Makes the books wrong.
+    /// Adds a deadline that is not its member's.
     pub(super) fn add_deadline(&mut self, deadline: BootInstant, index: IfIndex) {
         self.deadlines.insert((deadline, index));
     }
 }
 
-/// Brings the queue of deadlines in step with the member's advertiser, and notes what the next process has to know
-/// anew.
-fn keep_in_step(
+/// Updates the queue of deadlines and the unsaved changes after a change of the member's advertiser.
+fn update_derived(
     member: &mut Member,
     deadlines: &mut BTreeSet<(BootInstant, IfIndex)>,
     unsaved: &mut BTreeSet<IfIndex>,

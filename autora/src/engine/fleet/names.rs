@@ -1,12 +1,13 @@
-//! Members by name.
+//! An index of the members by name.
 
 use std::collections::BTreeSet;
 
 use crate::addr::IfIndex;
 
-/// The names of all members, so that one is found without a look at the others.
+/// The names of all members.
 ///
-/// Two members may have one name in passing: the kernel has renamed the older one, and the fleet has not seen that yet.
+/// Two members can briefly have the same name: the kernel has renamed the older one, and the fleet has not
+/// seen the rename yet.
 #[derive(Debug, Default)]
 pub(super) struct Names(BTreeSet<(Box<str>, IfIndex)>);
 
@@ -24,7 +25,7 @@ impl Names {
         self.insert(after, index);
     }
 
-    /// Returns the members of this name, the one that the kernel made last first.
+    /// Returns the members with this name, the highest index (the newest interface) first.
     pub(super) fn of(&self, name: &str) -> impl Iterator<Item = IfIndex> {
         let bound = |index| (Box::from(name), index);
         self.0.range(bound(IfIndex::MIN)..=bound(IfIndex::MAX)).rev().map(|(_, index)| *index)
@@ -52,25 +53,25 @@ mod tests {
     }
 
     #[test]
-    fn an_interface_is_found_by_the_name_that_it_has_now() {
+    fn an_interface_is_found_by_its_current_name() {
         let mut bench = Bench::new();
         bench.see_all((1..=3).map(tap));
         assert_eq!((find(&bench, "tap2"), find(&bench, "tap9")), (Some(2), None));
         bench.see(named(2, "tap9"));
         assert_eq!((find(&bench, "tap2"), find(&bench, "tap9")), (None, Some(2)));
         bench.see(named(4, "tap1"));
-        assert_eq!(find(&bench, "tap1"), Some(4), "1 was renamed, and the fleet has yet to see it");
+        assert_eq!(find(&bench, "tap1"), Some(4), "1 was renamed, and the fleet has not seen it yet");
         bench.fleet.forget(index(4));
         assert_eq!(find(&bench, "tap1"), Some(1));
         bench.fleet.forget(index(1));
         assert_eq!(find(&bench, "tap1"), None);
         bench.fleet.stop();
         bench.see(named(3, "tap8"));
-        assert_eq!((find(&bench, "tap3"), find(&bench, "tap8")), (None, Some(3)), "while it stops");
+        assert_eq!((find(&bench, "tap3"), find(&bench, "tap8")), (None, Some(3)), "while the fleet stops");
     }
 
     #[test]
-    fn a_search_looks_at_no_member_of_another_name() {
+    fn a_search_by_name_visits_no_member_of_another_name() {
         let mut bench = Bench::new();
         bench.see_all((1..=1_000).map(tap));
         assert_eq!(bench.fleet.members.names.of("tap500").collect::<Vec<_>>(), [index(500)]);
@@ -78,7 +79,7 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever happens, the names are those of the members.
+        /// After any sequence of events the index holds exactly the names of the members.
         #[test]
         fn names_follow_the_members(steps in prop::collection::vec((0..8_u8, 1..5_u32, 0..5_u32), 1..60)) {
             let mut bench = Bench::new();
@@ -86,7 +87,7 @@ mod tests {
                 match what {
                     0 => {
                         bench.fleet.forget(index(n));
-                        // The next one of this index is another interface, and sends when it likes.
+                        // The next interface with this index is another one, with a floor of its own.
                         bench.last_sent.remove(&index(n));
                     }
                     1 => bench.run_for(std::time::Duration::from_secs(100_000)),

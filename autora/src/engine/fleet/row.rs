@@ -1,4 +1,4 @@
-//! One interface of the fleet as it stands, to be shown: plain data, and looking changes nothing.
+//! A snapshot of one interface of the fleet for display, as plain data.
 
 use super::member::Member;
 use crate::{
@@ -12,52 +12,52 @@ use crate::{
     },
 };
 
-/// One interface, as it stands.
+/// A snapshot of one interface.
 #[derive(Clone, Debug)]
 pub struct InterfaceRow {
-    /// Its index.
+    /// The index.
     pub index: IfIndex,
-    /// Its name.
+    /// The name.
     pub name: String,
-    /// What becomes of it.
+    /// The state.
     pub state: ServiceState,
-    /// Why it is not served; empty if it is.
+    /// The reasons why it is not served; empty if it is served.
     pub reasons: Vec<Reason>,
-    /// How it is served, if it is.
+    /// How it is served, if it is served.
     pub service: Option<Service>,
-    /// The source that its hosts hold as a router.
+    /// The source that guests hold as a router.
     pub router: Option<LinkLocal>,
-    /// Prefixes that its hosts are told to use no longer.
+    /// Retired prefixes.
     pub retired: Vec<AdvertisedPrefix>,
     /// When the last RA left.
     pub last: Option<BootInstant>,
-    /// When something is due on it next.
+    /// When the next RA is due.
     pub next: Option<BootInstant>,
-    /// What was sent on it.
+    /// RAs sent by this process.
     pub sent: RaCounts,
-    /// Why the last RA of this process left.
+    /// The cause of the last RA of this process.
     pub last_cause: Option<Cause>,
-    /// Tries to send that failed in a row, up to now.
+    /// Consecutive failed sends.
     pub failures: u32,
 }
 
-/// What becomes of an interface, in a word.
+/// The state of an interface.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ServiceState {
-    /// It is served.
+    /// Served, with carrier.
     Serving,
-    /// It is served, but has no carrier.
+    /// Served, without carrier.
     Paused,
-    /// It matches, and is not fit to serve.
+    /// Matches, and is not served.
     NotServed,
-    /// It is served no longer, and a final RA is on its way.
+    /// No longer served; owes a final RA.
     Withdrawing,
 }
 
 impl InterfaceRow {
-    /// Returns a member as it stands, in a fleet that stops or does not.
+    /// Takes a snapshot of a member; `stopping` is whether the fleet stops.
     pub(super) fn new(member: &Member, stopping: bool) -> Self {
-        let (service, reasons) = match &member.verdict {
+        let (service, reasons) = match member.verdict() {
             Verdict::Serve(service) => (Some(*service), Vec::new()),
             Verdict::NotServed(reasons) => (None, reasons.clone()),
             Verdict::Ignore => (None, Vec::new()),
@@ -66,7 +66,7 @@ impl InterfaceRow {
         Self {
             index: member.seen.index,
             name: member.seen.name.clone(),
-            state: ServiceState::of(&member.verdict, stopping),
+            state: ServiceState::of(member.verdict(), stopping),
             reasons,
             service,
             router: advertised.router,

@@ -29,7 +29,7 @@ pub(super) fn index(n: u32) -> IfIndex {
     IfIndex::new(n).unwrap()
 }
 
-/// A fit interface: tapN with fe80::N and 2001:db8:N::1/64.
+/// Returns a fit interface: tapN with fe80::N and 2001:db8:N::1/64.
 pub(super) fn tap(n: u32) -> Interface {
     Interface {
         index: index(n),
@@ -50,16 +50,17 @@ pub(super) fn forwarding_off(interface: &mut Interface) {
     interface.ipv6.as_mut().unwrap().forwarding = false;
 }
 
-/// A fleet in virtual time, with a filter map of its own to hold the actions against.
+/// A fleet in virtual time, with a SERVED map of its own that checks the actions.
 pub(super) struct Bench {
     pub(super) fleet: Fleet,
     pub(super) now: BootInstant,
     pub(super) rng: StdRng,
     map: HashSet<IfIndex>,
     capacity: usize,
-    /// What the map says when it is full.
+    /// The failure of a full map.
     map_failure: MapFailure,
-    /// Everything that happened, in short: `+1` served, `-1` taken out, `~1` mark cleared, `RA 1`, `final 1`, and reports.
+    /// Everything that happened, in short: `+1` served, `-1` taken out, `~1` mark cleared, `RA 1`, `final 1`,
+    /// and reports.
     pub(super) events: Vec<String>,
     pub(super) last_sent: HashMap<IfIndex, BootInstant>,
     pub(super) last_advert: Option<RouterAdvert>,
@@ -105,7 +106,7 @@ impl Bench {
             match self.fleet.next_deadline() {
                 Some(deadline) if deadline <= end => {
                     self.now = self.now.max(deadline);
-                    assert!(self.fleet.on_timeout(self.now), "the deadline has come");
+                    assert!(self.fleet.on_timeout(self.now), "the deadline has passed");
                 }
                 Some(_) | None => break,
             }
@@ -125,11 +126,11 @@ impl Bench {
                     format!("+{index}")
                 }
                 Action::Unserve(index) => {
-                    assert!(self.map.remove(&index), "taken out twice");
+                    assert!(self.map.remove(&index), "removed twice");
                     format!("-{index}")
                 }
                 Action::ClearPending(index) => {
-                    assert!(self.map.contains(&index), "a mark is cleared in an entry that is there");
+                    assert!(self.map.contains(&index), "a mark is cleared in an existing entry");
                     format!("~{index}")
                 }
                 Action::Send(send) => self.send(&send),
@@ -147,7 +148,7 @@ impl Bench {
             };
             self.events.push(event);
         }
-        assert_eq!(self.fleet.counts(), counted(&self.fleet), "the census is what there is");
+        assert_eq!(self.fleet.counts(), counted(&self.fleet), "the counts match the verdicts");
     }
 
     fn send(&mut self, send: &Transmission) -> String {
@@ -168,7 +169,7 @@ impl Bench {
     }
 }
 
-/// The census, by going through all of them.
+/// Counts all verdicts one by one.
 fn counted(fleet: &Fleet) -> InterfaceCounts {
     let mut counted = InterfaceCounts::default();
     for (_, verdict) in fleet.verdicts() {
@@ -176,23 +177,23 @@ fn counted(fleet: &Fleet) -> InterfaceCounts {
             Verdict::Serve(service) if service.carrier => counted.served += 1,
             Verdict::Serve(_) => counted.paused += 1,
             Verdict::NotServed(_) => counted.not_served += 1,
-            Verdict::Ignore => unreachable!("these do not match"),
+            Verdict::Ignore => unreachable!("`verdicts` skips interfaces that do not match"),
         }
     }
     counted
 }
 
 #[test]
-fn a_fit_interface_gets_its_entry_and_then_its_first_advertisement() {
+fn a_fit_interface_gets_its_map_entry_and_then_its_first_ra() {
     let mut bench = Bench::new();
     bench.see_all([tap(1), changed(2, forwarding_off), changed(3, |i| i.name = "eth0".to_owned())]);
     assert_eq!(bench.take_events(), ["tap1 serving", "tap2 forwarding-off", "+1", "RA 1"]);
     bench.run_for(secs(16));
-    assert_eq!(bench.take_events(), ["~1", "RA 1"], "the mark is cleared before the answer leaves");
+    assert_eq!(bench.take_events(), ["~1", "RA 1"], "the mark is cleared before the RA leaves");
 }
 
 #[test]
-fn an_unchanged_interface_is_no_event() {
+fn an_unchanged_interface_causes_no_action() {
     let mut bench = Bench::new();
     bench.see_all([tap(1), changed(2, forwarding_off)]);
     bench.take_events();
@@ -204,7 +205,7 @@ fn an_unchanged_interface_is_no_event() {
 }
 
 #[test]
-fn an_interface_that_is_no_longer_fit_loses_its_entry_first_and_then_sends_a_final_ra() {
+fn an_interface_that_is_no_longer_fit_loses_its_entry_before_its_final_ra() {
     let mut bench = Bench::new();
     bench.see(tap(1));
     bench.run_for(secs(10));
@@ -213,17 +214,13 @@ fn an_interface_that_is_no_longer_fit_loses_its_entry_first_and_then_sends_a_fin
     assert_eq!(bench.take_events(), ["-1", "tap1 forwarding-off", "final 1"]);
     bench.run_for(secs(1));
     bench.see(tap(1));
-    assert_eq!(
-        bench.take_events(),
-        ["tap1 serving"],
-        "the 3 s hold back the first advertisement and the entry"
-    );
+    assert_eq!(bench.take_events(), ["tap1 serving"], "the 3 s floor delays the first RA and the entry");
     bench.run_for(secs(2));
     assert_eq!(bench.take_events(), ["+1", "RA 1"]);
 }
 
 #[test]
-fn nothing_leaves_one_that_is_down_or_deleted() {
+fn no_ra_leaves_an_interface_that_is_down_or_deleted() {
     let mut bench = Bench::new();
     bench.see_all([tap(1), tap(2), tap(3)]);
     bench.run_for(secs(10));
@@ -238,7 +235,7 @@ fn nothing_leaves_one_that_is_down_or_deleted() {
 }
 
 #[test]
-fn a_link_that_went_down_has_no_saved_state() {
+fn a_link_that_went_down_drops_its_prefixes() {
     let other_prefix = |i: &mut Interface| i.addresses[0].address = "2001:db8:99::1".parse().unwrap();
     let prefixes_after = |gap: fn(&mut Interface)| {
         let mut bench = Bench::new();
@@ -263,12 +260,12 @@ fn an_interface_renamed_out_of_the_pattern_sends_a_final_ra_and_is_forgotten() {
     assert_eq!(bench.take_events(), ["-1", "tap1 no match", "final 1"]);
     bench.run_for(secs(90_000));
     bench.see_all([changed(1, |i| i.name = "other".to_owned())]);
-    assert!(bench.fleet.members.indices().next().is_none(), "once no promise runs any more");
+    assert!(bench.fleet.members.indices().next().is_none(), "once no advertised lifetime runs");
     assert!(bench.events.is_empty());
 }
 
 #[test]
-fn a_full_map_refuses_one_interface_and_the_others_go_on() {
+fn a_full_map_makes_one_interface_not_served_and_the_others_go_on() {
     let mut bench = Bench::new();
     bench.capacity = 1;
     bench.see_all([tap(1), tap(2)]);
@@ -276,7 +273,7 @@ fn a_full_map_refuses_one_interface_and_the_others_go_on() {
     assert_eq!(events.iter().filter(|event| event.ends_with("filter-full")).count(), 1, "{events:?}");
     assert_eq!(events.iter().filter(|event| event.starts_with("RA")).count(), 1, "{events:?}");
     bench.see_all([tap(1), tap(2)]);
-    assert_eq!(bench.take_events().len(), 1, "tried again, in vain: no news");
+    assert_eq!(bench.take_events().len(), 1, "a failed retry is not reported");
     bench.capacity = 2;
     bench.see_all([tap(1), tap(2)]);
     assert_eq!(bench.map.len(), 2);
@@ -284,7 +281,7 @@ fn a_full_map_refuses_one_interface_and_the_others_go_on() {
 }
 
 #[test]
-fn what_the_map_said_is_the_reason() {
+fn the_cause_of_a_map_failure_decides_the_reason() {
     let errors = [MapFailure::Error { errno: 1 }, MapFailure::Error { errno: 12 }];
     let mut bench = Bench::new();
     (bench.capacity, bench.map_failure) = (0, errors[0]);
@@ -304,11 +301,11 @@ fn what_the_map_said_is_the_reason() {
     }
     bench.capacity = 1;
     bench.see(tap(1));
-    assert_eq!(bench.take_events(), ["+1", "RA 1", "tap1 serving"], "tried again at each look");
+    assert_eq!(bench.take_events(), ["+1", "RA 1", "tap1 serving"], "each reconciliation tries again");
 }
 
 #[test]
-fn a_full_map_does_not_take_away_a_final_ra_that_is_owed() {
+fn a_full_map_does_not_cancel_an_owed_final_ra() {
     let mut bench = Bench::new();
     bench.see(tap(1));
     bench.run_for(secs(1));
@@ -323,7 +320,7 @@ fn a_full_map_does_not_take_away_a_final_ra_that_is_owed() {
 }
 
 #[test]
-fn a_solicitation_concerns_its_own_interface_alone() {
+fn a_solicitation_affects_only_its_own_interface() {
     let mut bench = Bench::new();
     bench.see_all([tap(1), tap(2)]);
     bench.run_for(secs(10));
@@ -389,7 +386,7 @@ fn no_final_ra_leaves_from_a_duplicate_address() {
 }
 
 #[test]
-fn a_carrier_that_flaps_is_no_new_service() {
+fn a_carrier_flap_is_reported_as_a_carrier_change() {
     let mut bench = Bench::new();
     bench.see(tap(1));
     bench.take_events();
@@ -399,7 +396,7 @@ fn a_carrier_that_flaps_is_no_new_service() {
 }
 
 #[test]
-fn a_stray_deadline_is_dropped_and_everything_else_goes_on() {
+fn a_stray_deadline_is_dropped_and_the_fleet_goes_on() {
     for (what, stray) in [("of no member", 9), ("that a member does not have", 2)] {
         let mut bench = Bench::new();
         bench.see_all([tap(1), tap(2)]);
@@ -436,8 +433,8 @@ fn change_of(n: u32) -> impl Strategy<Value = Option<Interface>> {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// The rules that `Bench::act` holds every action against, whatever the kernel does; and in the end every
-    /// interface that is fit is served and heard.
+    /// `Bench::act` checks every action against the rules; at the end every fit interface is served and sends
+    /// RAs.
     #[test]
     fn the_rules_hold_for_many_interfaces(
         seed: u64,
@@ -454,7 +451,7 @@ proptest! {
             } else {
                 bench.fleet.forget(index(n));
                 bench.act();
-                // A new interface may get the index, and the floor is that of an interface.
+                // The next interface with this index has a floor of its own.
                 bench.last_sent.remove(&index(n));
             }
             if solicit {

@@ -1,9 +1,10 @@
 //! What one daemon leaves to the next, and what the next one has to make of it.
 //!
-//! After a clean end it knows all that its predecessor knew, to the microsecond. After a crash it knows all but what
-//! changed within the last 250 ms, and has to expect the worst of what it does not know: an advertisement a moment ago,
-//! and a promise just renewed. Of an interface whose last change may have been lost nothing is expected of it but what
-//! every daemon owes to one it sees for the first time, until it has advertised there: it is murky until then.
+//! After a clean end it knows all that its predecessor knew, to the microsecond. After a crash it knows all
+//! but what changed within the last 250 ms, and has to expect the worst of what it does not know: an
+//! advertisement a moment ago, and a promise just renewed. Of an interface whose last change may have been
+//! lost nothing is expected of it but what every daemon owes to one it sees for the first time, until it has
+//! advertised there: it is murky until then.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -32,7 +33,8 @@ pub(super) struct Inheritance {
     crashed: Option<BootInstant>,
     /// What guests hold, when it was last looked at.
     beliefs: BTreeMap<IfIndex, Belief>,
-    /// Links whose belief has changed since the file was last written, and the first time that it was not written since.
+    /// Links whose belief has changed since the file was last written, and the first time that it was not
+    /// written since.
     unsaved: BTreeMap<IfIndex, Option<BootInstant>>,
     /// Those of which a crash may have lost the last change.
     murky: BTreeSet<IfIndex>,
@@ -41,7 +43,8 @@ pub(super) struct Inheritance {
 }
 
 impl Inheritance {
-    /// A link that the present daemon sees for the first time: an old acquaintance if index and name are the same.
+    /// A link that the present daemon sees for the first time: an old acquaintance if index and name are the
+    /// same.
     pub(super) fn claim(&mut self, seen: &Interface, now: BootInstant, tally: &mut Tally) -> Link {
         let murky = self.murky.remove(&seen.index);
         let mut link = match self.past.remove(&seen.index) {
@@ -111,7 +114,8 @@ impl Oracle {
         }
     }
 
-    /// The fleet has seen these: where the oracle cannot know which source it takes for the one in use, it asks.
+    /// The fleet has seen these: where the oracle cannot know which source it takes for the one in use, it
+    /// asks.
     pub(crate) fn reconciled(&mut self, indices: impl IntoIterator<Item = IfIndex>, fleet: &Fleet) {
         let murky = |index: &IfIndex| self.links.get(index).is_some_and(|link| link.murky);
         let indices: BTreeSet<_> = indices.into_iter().filter(murky).collect();
@@ -127,8 +131,8 @@ impl Oracle {
         }
     }
 
-    /// Whether what a daemon says at a clean end is all that there is to know: not if it took over from a crash within
-    /// the last 3 s, and so may have to wait itself on interfaces that it has not seen yet.
+    /// Whether what a daemon says at a clean end is all that there is to know: not if it took over from a
+    /// crash within the last 3 s, and so may have to wait itself on interfaces that it has not seen yet.
     pub(crate) fn vouches(&self, now: BootInstant) -> bool {
         self.inheritance.crashed.is_none_or(|crashed| crashed + FLOOR <= now)
     }

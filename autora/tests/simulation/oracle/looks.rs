@@ -1,5 +1,5 @@
-//! Whether an interface is fit, judged from one look at it: section by section from the list of tests in the README, and
-//! without the engine's own judgement.
+//! Whether an interface is fit, judged from one look at it: section by section from the list of tests in the
+//! README, and without the engine's own judgement.
 
 use autora::{
     addr::{LinkLocal, Prefix64},

@@ -1,8 +1,8 @@
-//! The rules, held against what the fleet does: from RFC 4861 6.2, RFC 9096 3.5 and what the README promises, and from
-//! nothing that the engine thinks.
+//! The rules, held against what the fleet does: from RFC 4861 6.2, RFC 9096 3.5 and what the README promises,
+//! and from nothing that the engine thinks.
 //!
-//! What the fleet was told last counts as the truth here: it cannot know better. A rule that sets a time limit is held
-//! against the fleet's deadlines, so a machine that wakes up late breaks none.
+//! What the fleet was told last counts as the truth here: it cannot know better. A rule that sets a time
+//! limit is held against the fleet's deadlines, so a machine that wakes up late breaks none.
 
 pub(crate) mod bounds;
 mod broken;
@@ -178,7 +178,8 @@ impl Oracle {
         .map_err(|broken| broken.on(index))
     }
 
-    /// A solicitation came in that the filter dropped because an answer is pending: that one counts for it too.
+    /// A solicitation came in that the filter dropped because an answer is pending: that one counts for it
+    /// too.
     pub(crate) fn coalesced(&mut self, index: IfIndex, now: BootInstant) {
         self.tally.count("solicitation coalesced");
         if let Some(link) = self.links.get_mut(&index)

@@ -25,7 +25,8 @@ pub(super) struct AdvertisedPrefixes {
     held: Vec<AdvertisedPrefix>,
     /// The one advertised last.
     last: Option<Prefix64>,
-    /// The one that a daemon, if it crashes, may have advertised once more: that which was the present one last.
+    /// The one that a daemon, if it crashes, may have advertised once more: that which was the present one
+    /// last.
     renewable: Option<Prefix64>,
     /// How often one became shorter, as it does under a daemon with other parameters.
     pub(super) shortened: u32,
@@ -43,7 +44,8 @@ pub(super) struct AdvertisedPrefixes {
 struct AdvertisedPrefix {
     prefix: Prefix64,
     until: BootInstant,
-    /// Until when a daemon has to believe that guests hold it: longer, if it cannot know when its predecessor sent last.
+    /// Until when a daemon has to believe that guests hold it: longer, if it cannot know when its predecessor
+    /// sent last.
     believed: BootInstant,
     /// More than eight others are newer: it may have made room, and need not come back.
     may_go: bool,
@@ -76,7 +78,8 @@ impl AdvertisedPrefixes {
         last.is_some() && self.served.is_some() && self.served != last
     }
 
-    /// Another daemon has read of them; after a crash it has to believe that the last advertisement left just now.
+    /// Another daemon has read of them; after a crash it has to believe that the last advertisement left just
+    /// now.
     pub(super) fn recalled(&mut self, valid: Option<Duration>, now: BootInstant) {
         for promise in &mut self.held {
             promise.until = whole_micros(promise.until);
@@ -132,14 +135,15 @@ impl AdvertisedPrefixes {
         let goes = if self.vague && surplus > 0 { others.len() } else { surplus };
         others.sort_by_key(|promise| promise.believed);
         others.iter_mut().take(goes).for_each(|promise| promise.may_go = true);
-        // Of those that are believed in for longer than they run, the ones that in truth are older may go as well.
+        // Of those that are believed in for longer than they run, the ones that in truth are older may go as
+        // well.
         others.sort_by_key(|promise| promise.until);
         others.iter_mut().take(surplus).for_each(|promise| promise.may_go = true);
         tally.add("retired prefix made room", surplus);
     }
 
-    /// Holds the options of an advertisement made at `now` against what guests hold; `current` is the prefix that the
-    /// interface is served with.
+    /// Holds the options of an advertisement made at `now` against what guests hold; `current` is the prefix
+    /// that the interface is served with.
     pub(super) fn check(
         &self,
         advert: &RouterAdvert,

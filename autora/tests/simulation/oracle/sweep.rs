@@ -77,7 +77,8 @@ impl Oracle {
         .map_err(|broken| broken.on(index))
     }
 
-    /// After a look at everything: the fleet's picture is the right one, and it remembers nobody without a reason.
+    /// After a look at everything: the fleet's picture is the right one, and it remembers nobody without a
+    /// reason.
     pub(crate) fn check_all(&mut self, fleet: &Fleet, now: BootInstant) -> Result<(), Violation> {
         if !self.stopping {
             self.check_verdicts(fleet)?;

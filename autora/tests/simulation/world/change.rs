@@ -109,7 +109,8 @@ impl Change {
             Self::Forwarding => with_ipv6(link, |ipv6| ipv6.forwarding = !ipv6.forwarding),
             Self::DisableIpv6 => with_ipv6(link, |ipv6| ipv6.disabled = !ipv6.disabled),
             Self::Master => link.master = master(rng).map(Box::new),
-            // The kernel takes the whole IPv6 part away, addresses included; nothing brings it back by itself.
+            // The kernel takes the whole IPv6 part away, addresses included; nothing brings it back by
+            // itself.
             Self::Mtu => {
                 link.mtu = 1_000;
                 link.ipv6 = None;

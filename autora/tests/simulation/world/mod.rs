@@ -84,8 +84,8 @@ impl World {
         self.slots.iter().filter_map(|slot| slot.link.clone()).collect()
     }
 
-    /// The link in a slot, if it exists and a guest behind it can reach the host's ff02::2. The kernel is a member of
-    /// that group only where it forwards.
+    /// The link in a slot, if it exists and a guest behind it can reach the host's ff02::2. The kernel is a
+    /// member of that group only where it forwards.
     pub(crate) fn heard(&self, slot: usize) -> Option<IfIndex> {
         let link = self.slots[slot].link.as_ref()?;
         let forwards = link.ipv6.is_some_and(|ipv6| !ipv6.disabled && ipv6.forwarding);

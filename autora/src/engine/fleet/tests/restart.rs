@@ -1,4 +1,4 @@
-//! One daemon's memory in the hands of the next.
+//! The saved state of one process, restored in the next.
 
 use std::collections::BTreeMap;
 
@@ -8,36 +8,36 @@ use crate::{
     wire::NdOption,
 };
 
-/// How the first daemon ends.
+/// How the first process ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum End {
     /// SIGHUP, or SIGTERM with `--on-exit keep`.
     Silent,
-    /// SIGTERM: every final RA was said.
+    /// SIGTERM: every final RA has left.
     Withdrawn,
     /// SIGKILL.
     Killed,
 }
 
-/// A second life, `gap` after the first ended so.
+/// Starts a second process, `gap` after the first ended as `end` says.
 fn restarted(mut first: Bench, end: End, gap: Duration) -> Bench {
     if end == End::Withdrawn {
         first.fleet.stop();
         first.run_for(secs(3));
     }
-    let memory = match end {
+    let saved = match end {
         End::Silent | End::Withdrawn => first.fleet.final_state(first.now),
         End::Killed => first.fleet.saved_state(first.now),
     };
     let mut second = Bench::new();
     second.now = first.now + gap;
-    // The rules of the first life hold in the second.
+    // The 3 s floor holds across both processes.
     second.last_sent = first.last_sent;
-    second.fleet.restore(memory, second.now);
+    second.fleet.restore(saved, second.now);
     second
 }
 
-/// tap1 was advertised for `served`; then a daemon takes over.
+/// Serves tap1 for `served`, then starts a second process.
 fn tap1_restarted(served: Duration, end: End, gap: Duration) -> Bench {
     let mut first = Bench::new();
     first.see(tap(1));
@@ -63,9 +63,9 @@ fn retired(advert: &RouterAdvert) -> Vec<String> {
 const NEW: &[&str] = &["tap1 serving", "+1", "RA 1"];
 
 #[test]
-fn after_a_clean_end_the_three_seconds_go_on_exactly() {
+fn after_a_clean_end_the_floor_continues_exactly() {
     for end in [End::Silent, End::Withdrawn] {
-        // A final RA, where there is one, counts like any other.
+        // A final RA starts the floor like any other RA.
         let mut second = tap1_restarted(secs(1), end, Duration::from_millis(100));
         let due = second.last_sent[&index(1)] + MIN_DELAY_BETWEEN_RAS;
         second.see(tap(1));
@@ -80,12 +80,12 @@ fn after_a_clean_end_the_three_seconds_go_on_exactly() {
     }
     let mut second = tap1_restarted(secs(1), End::Silent, secs(2));
     second.see(tap(1));
-    assert_eq!(second.take_events(), NEW, "they are over");
+    assert_eq!(second.take_events(), NEW, "the floor has passed");
 }
 
 #[test]
-fn after_a_crash_first_advertisements_wait_three_seconds_wherever_they_leave() {
-    // tap2 is not in the memory: it may have come a moment before the crash.
+fn after_a_crash_every_first_ra_waits_three_seconds() {
+    // tap2 is not in the saved state: it may have appeared just before the crash.
     let mut second = tap1_restarted(secs(100), End::Killed, secs(50));
     second.see_all([tap(1), tap(2)]);
     second.run_for(Duration::from_millis(2_999));
@@ -97,8 +97,8 @@ fn after_a_crash_first_advertisements_wait_three_seconds_wherever_they_leave() {
 }
 
 #[test]
-fn a_clean_end_right_after_a_crash_is_not_taken_for_one() {
-    // tap2 was advertised right before the crash, and the second life did not come to see it.
+fn a_clean_end_within_three_seconds_of_a_crash_is_saved_as_unclean() {
+    // tap2 was advertised right before the crash, and the second process ended before it saw tap2.
     for (lived, expected) in
         [(secs(2), ["tap2 serving"].as_slice()), (secs(3), &["tap2 serving", "+2", "RA 2"])]
     {
@@ -118,7 +118,7 @@ fn a_name_that_changes_during_a_stop_is_an_unsaved_change() {
     bench.fleet.stop();
     bench.fleet.take_unsaved();
     bench.see(tap(1));
-    assert!(bench.fleet.take_unsaved().is_empty(), "the control");
+    assert!(bench.fleet.take_unsaved().is_empty(), "positive control");
     bench.see(changed(1, |interface| interface.name = "other".to_owned()));
     assert_eq!(bench.fleet.take_unsaved(), [index(1)].into());
 }
@@ -130,26 +130,26 @@ fn a_link_that_goes_down_during_a_stop_is_forgotten() {
     bench.run_for(secs(1));
     bench.fleet.stop();
     bench.see(changed(1, forwarding_off));
-    let remembered = |bench: &Bench| bench.fleet.final_state(bench.now + secs(3)).interfaces.len();
-    assert_eq!(remembered(&bench), 1, "the control");
+    let saved = |bench: &Bench| bench.fleet.final_state(bench.now + secs(3)).interfaces.len();
+    assert_eq!(saved(&bench), 1, "positive control");
     bench.see(changed(1, |interface| interface.flags.up = false));
-    assert_eq!(remembered(&bench), 0);
+    assert_eq!(saved(&bench), 0);
 }
 
 #[test]
-fn what_a_daemon_that_stops_has_not_seen_yet_is_left_to_the_next() {
+fn a_process_that_stops_leaves_unseen_interfaces_to_the_next() {
     let mut first = Bench::new();
     first.see_all([tap(1), tap(2), tap(3)]);
     first.run_for(secs(10));
     let mut second = restarted(first, End::Silent, secs(10));
-    // The first listing was interrupted, and the next one comes while it stops.
+    // The first dump was interrupted, and the next one ends while the fleet stops.
     second.see(tap(1));
     second.fleet.stop();
     second.see_all([tap(1), tap(2)]);
     let mut known: Vec<_> =
         second.fleet.final_state(second.now).interfaces.into_iter().map(|known| known.name).collect();
     known.sort();
-    assert_eq!(known, ["tap1", "tap2"], "and what is gone is not");
+    assert_eq!(known, ["tap1", "tap2"], "a deleted interface is not saved");
 }
 
 #[test]
@@ -160,7 +160,7 @@ fn without_saved_state_first_ras_leave_at_once() {
 }
 
 #[test]
-fn a_prefix_that_changed_meanwhile_is_deprecated() {
+fn a_prefix_that_changed_between_processes_is_retired() {
     for end in [End::Silent, End::Withdrawn, End::Killed] {
         let mut second = tap1_restarted(secs(10), end, secs(10));
         second.see(changed(1, other_prefix));
@@ -172,7 +172,7 @@ fn a_prefix_that_changed_meanwhile_is_deprecated() {
         second.see(tap(1));
         second.run_for(secs(3));
         let advert = second.last_advert.take().unwrap();
-        assert!(retired(&advert).is_empty(), "the control: {end:?}");
+        assert!(retired(&advert).is_empty(), "positive control: {end:?}");
     }
 }
 
@@ -182,21 +182,24 @@ fn a_valid_lifetime_runs_on_through_a_restart() {
         let mut second = tap1_restarted(secs(10), end, secs(600));
         second.see(changed(1, other_prefix));
         let start = second.now;
-        let rides_along = |second: &mut Bench| {
+        let is_sent = |second: &mut Bench| {
             second.run_for(secs(60));
             second.last_advert.as_ref().is_none_or(|advert| !retired(advert).is_empty())
         };
-        while rides_along(&mut second) {}
+        while is_sent(&mut second) {}
         second.now.saturating_since(start)
     };
-    // Within the minutes in which one looks.
+    // `is_sent` checks once a minute.
     let (clean, killed) = (until(End::Silent), until(End::Killed));
     assert!((secs(85_700)..secs(85_900)).contains(&clean), "{clean:?}");
-    assert!((secs(86_400)..secs(86_530)).contains(&killed), "the last may have left just before: {killed:?}");
+    assert!(
+        (secs(86_400)..secs(86_530)).contains(&killed),
+        "an RA may have left just before the crash: {killed:?}"
+    );
 }
 
 #[test]
-fn what_was_retired_before_stays_retired() {
+fn a_retired_prefix_stays_retired_over_a_restart() {
     let mut first = Bench::new();
     first.see(tap(1));
     first.run_for(secs(10));
@@ -208,7 +211,7 @@ fn what_was_retired_before_stays_retired() {
 }
 
 #[test]
-fn a_link_local_address_that_changed_meanwhile_is_handed_over() {
+fn a_source_that_changed_between_processes_sends_a_final_ra() {
     let mut second = tap1_restarted(secs(10), End::Silent, secs(10));
     second.see(changed(1, |i| i.addresses[1].address = "fe80::99".parse().unwrap()));
     assert_eq!(second.take_events(), ["tap1 serving", "final 1"]);
@@ -217,17 +220,17 @@ fn a_link_local_address_that_changed_meanwhile_is_handed_over() {
 
     let mut second = tap1_restarted(secs(10), End::Withdrawn, secs(10));
     second.see(changed(1, |i| i.addresses[1].address = "fe80::99".parse().unwrap()));
-    assert_eq!(second.take_events(), NEW, "guests knew of none any more");
+    assert_eq!(second.take_events(), NEW, "guests held no router any more");
 }
 
 #[test]
-fn a_router_that_is_none_any_more_says_so() {
+fn an_interface_that_is_not_served_after_a_restart_sends_a_final_ra() {
     for (what, change, expected) in [
-        ("unfit", forwarding_off as fn(&mut Interface), ["tap1 forwarding-off", "final 1"].as_slice()),
+        ("not fit", forwarding_off as fn(&mut Interface), ["tap1 forwarding-off", "final 1"].as_slice()),
         ("down", |i| i.flags.up = false, &["tap1 down"]),
-        // It may be somebody else's interface by now.
+        // The kernel may have reused the index for another interface.
         ("another name", |i| i.name = "other".to_owned(), &[]),
-        ("a carrier that went", |i| i.flags.carrier = false, &["tap1 serving"]),
+        ("lost carrier", |i| i.flags.carrier = false, &["tap1 serving"]),
     ] {
         let mut second = tap1_restarted(secs(10), End::Silent, secs(10));
         second.see_all([changed(1, change)]);
@@ -238,7 +241,7 @@ fn a_router_that_is_none_any_more_says_so() {
 }
 
 #[test]
-fn an_interface_that_matches_no_longer_gets_a_final_ra() {
+fn an_interface_that_no_longer_matches_after_a_restart_sends_a_final_ra() {
     let mut second = tap1_restarted(secs(10), End::Silent, secs(10));
     second.fleet.policy.pattern = Regex::new("^vm[0-9]+$").unwrap();
     second.see_all([tap(1), tap(2)]);
@@ -246,7 +249,7 @@ fn an_interface_that_matches_no_longer_gets_a_final_ra() {
 }
 
 #[test]
-fn what_is_gone_is_forgotten_once_everything_was_looked_at() {
+fn missing_interfaces_are_forgotten_after_a_full_resync() {
     let mut second = tap1_restarted(secs(10), End::Silent, secs(10));
     second.see(tap(2));
     let names = |bench: &Bench| {
@@ -255,7 +258,7 @@ fn what_is_gone_is_forgotten_once_everything_was_looked_at() {
         names.sort();
         names
     };
-    assert_eq!(names(&second), ["tap1", "tap2"], "a listing that was interrupted");
+    assert_eq!(names(&second), ["tap1", "tap2"], "after an interrupted dump");
     second.see_all([tap(2)]);
     assert_eq!(names(&second), ["tap2"]);
     second.fleet.forget(index(2));
@@ -263,7 +266,7 @@ fn what_is_gone_is_forgotten_once_everything_was_looked_at() {
 }
 
 #[test]
-fn a_crash_before_anything_was_seen_loses_nothing() {
+fn a_crash_before_the_first_resync_keeps_the_saved_state() {
     let second = tap1_restarted(secs(10), End::Silent, secs(10));
     let mut third = restarted(second, End::Killed, secs(10));
     third.see(changed(1, other_prefix));
@@ -274,28 +277,28 @@ fn a_crash_before_anything_was_seen_loses_nothing() {
 type Act<'a> = &'a dyn Fn(&mut Bench);
 
 #[test]
-fn only_what_the_next_process_must_know_is_an_unsaved_change() {
+fn only_a_change_of_the_saved_state_is_an_unsaved_change() {
     let source_99 = |interface: &mut Interface| interface.addresses[1].address = "fe80::99".parse().unwrap();
     let mut bench = Bench::new();
     let steps: &[(&str, Act<'_>, &[u32])] = &[
         ("nothing yet", &|_| (), &[]),
         ("first RAs", &|bench| bench.see_all([tap(1), tap(2), tap(4)]), &[1, 2, 4]),
-        ("RAs as they come", &|bench| bench.run_for(secs(1_000)), &[]),
+        ("periodic RAs", &|bench| bench.run_for(secs(1_000)), &[]),
         (
-            "an answer",
+            "a solicited RA",
             &|bench| {
                 bench.fleet.on_solicit(index(1), bench.now, &mut bench.rng);
             },
             &[],
         ),
-        ("an unfit interface", &|bench| bench.see(changed(3, forwarding_off)), &[]),
+        ("an interface that is not fit", &|bench| bench.see(changed(3, forwarding_off)), &[]),
         ("another prefix", &|bench| bench.see(changed(1, other_prefix)), &[1]),
         ("RAs with it", &|bench| bench.run_for(secs(1_000)), &[]),
         ("the first again", &|bench| bench.see(tap(1)), &[1]),
         ("the end of the 3 s", &|bench| bench.run_for(secs(3)), &[]),
         ("another source", &|bench| bench.see(changed(1, source_99)), &[1]),
-        ("RAs from it", &|bench| bench.run_for(secs(100)), &[1]),
-        ("and more", &|bench| bench.run_for(secs(100)), &[]),
+        ("the first RA from it", &|bench| bench.run_for(secs(100)), &[1]),
+        ("more RAs", &|bench| bench.run_for(secs(100)), &[]),
         ("another name", &|bench| bench.see(changed(2, |i| i.name = "tap22".to_owned())), &[2]),
         ("no name that matches", &|bench| bench.see(changed(4, |i| i.name = "eth4".to_owned())), &[4]),
         ("its end", &|bench| bench.fleet.forget(index(1)), &[1]),
@@ -310,13 +313,13 @@ fn only_what_the_next_process_must_know_is_an_unsaved_change() {
 }
 
 #[test]
-fn what_is_restored_unchanged_is_no_unsaved_change() {
+fn a_restored_unchanged_interface_is_no_unsaved_change() {
     let second = |gap, seen: Vec<Interface>| {
         let mut first = Bench::new();
         first.see_all([tap(1), tap(2), tap(3)]);
         first.run_for(secs(10));
         let mut second = restarted(first, End::Silent, gap);
-        assert!(second.fleet.take_unsaved().is_empty(), "it was just read");
+        assert!(second.fleet.take_unsaved().is_empty(), "just restored");
         second.see_all(seen);
         second.fleet.take_unsaved()
     };
@@ -324,11 +327,11 @@ fn what_is_restored_unchanged_is_no_unsaved_change() {
     assert!(second(secs(10), all()).is_empty());
     let other_name = || changed(2, |interface| interface.name = "other".to_owned());
     let changes = vec![changed(1, other_prefix), other_name()];
-    assert_eq!(second(secs(10), changes), [1, 2, 3].map(index).into(), "changed, another's, gone");
+    assert_eq!(second(secs(10), changes), [1, 2, 3].map(index).into(), "changed, renamed, deleted");
 }
 
 #[test]
-fn a_lifetime_that_became_shorter_is_an_unsaved_change() {
+fn a_shortened_lifetime_is_an_unsaved_change() {
     for (lifetime, expected) in [(secs(600), vec![index(1)]), (secs(86_400), vec![])] {
         let mut second = tap1_restarted(secs(10), End::Silent, secs(10));
         second.fleet.parameters.valid_lifetime = lifetime;
@@ -341,9 +344,9 @@ fn a_lifetime_that_became_shorter_is_an_unsaved_change() {
 }
 
 #[test]
-fn the_unsaved_changes_bring_a_saved_state_up_to_date() {
+fn unsaved_changes_keep_a_saved_state_up_to_date() {
     let mut bench = Bench::new();
-    let mut kept = BTreeMap::new();
+    let mut saved = BTreeMap::new();
     let steps: [Act<'_>; 6] = [
         &|bench| bench.see_all([tap(1), tap(2), tap(3)]),
         &|bench| bench.see(changed(1, other_prefix)),
@@ -357,19 +360,19 @@ fn the_unsaved_changes_bring_a_saved_state_up_to_date() {
         bench.run_for(secs(5));
         for index in bench.fleet.take_unsaved() {
             match bench.fleet.saved_update(index, bench.now) {
-                SavedUpdate::Known(known) => _ = kept.insert(index, known),
-                SavedUpdate::Gone(index) => _ = kept.remove(&index),
+                SavedUpdate::Known(known) => _ = saved.insert(index, known),
+                SavedUpdate::Gone(index) => _ = saved.remove(&index),
             }
         }
         let key = |known: &SavedInterface| (known.index, known.name.clone(), known.advertised.router);
         let present = bench.fleet.saved_state(bench.now).interfaces;
         let present: BTreeSet<_> = present.iter().map(key).collect();
-        assert_eq!(kept.values().map(key).collect::<BTreeSet<_>>(), present, "step {step}");
+        assert_eq!(saved.values().map(key).collect::<BTreeSet<_>>(), present, "step {step}");
     }
 }
 
 #[test]
-fn a_saved_state_of_the_future_silences_no_interface() {
+fn a_saved_instant_in_the_future_delays_no_ra() {
     let mut second = Bench::new();
     let later = second.now + secs(10_000);
     let advertised = Advertised {
@@ -395,7 +398,7 @@ fn lower_source(interface: &mut Interface) {
 }
 
 #[test]
-fn the_source_in_use_stays_the_one() {
+fn the_source_in_use_stays_over_a_restart() {
     for end in [End::Silent, End::Killed] {
         let mut first = Bench::new();
         first.see(tap(1));
@@ -404,9 +407,9 @@ fn the_source_in_use_stays_the_one() {
         let mut second = restarted(first, end, secs(10));
         second.see(changed(1, lower_source));
         second.run_for(secs(3));
-        assert_eq!(second.take_events(), NEW, "no final RA from it: {end:?}");
+        assert_eq!(second.take_events(), NEW, "no final RA: {end:?}");
     }
-    // The control: where guests know of none, the lowest is taken.
+    // Positive control: without a source in use the lowest is selected.
     let mut second = Bench::new();
     second.see(changed(1, lower_source));
     assert!(matches!(
@@ -416,7 +419,7 @@ fn the_source_in_use_stays_the_one() {
 }
 
 #[test]
-fn a_final_ra_brings_no_prefix_back() {
+fn a_final_ra_does_not_advertise_a_prefix_that_went() {
     let options = |gap: Duration, change: &dyn Fn(&mut Interface), pattern: &str| {
         let mut second = tap1_restarted(secs(10), End::Silent, gap);
         second.fleet.policy.pattern = Regex::new(pattern).unwrap();
@@ -426,18 +429,18 @@ fn a_final_ra_brings_no_prefix_back() {
         (advert.options.len(), retired(&advert).len())
     };
     let no_prefix = |i: &mut Interface| _ = i.addresses.remove(0);
-    let others_that_are_not_fit = |i: &mut Interface| {
+    let other_prefix_not_fit = |i: &mut Interface| {
         other_prefix(i);
         forwarding_off(i);
     };
     assert_eq!(options(secs(10), &no_prefix, "^vm$"), (1, 1), "neither pattern nor prefix");
-    assert_eq!(options(secs(10), &others_that_are_not_fit, "^tap1$"), (1, 1), "another prefix");
-    assert_eq!(options(secs(90_000), &forwarding_off, "^tap1$"), (0, 0), "it had run out");
-    assert_eq!(options(secs(10), &forwarding_off, "^tap1$"), (1, 0), "the control");
+    assert_eq!(options(secs(10), &other_prefix_not_fit, "^tap1$"), (1, 1), "another prefix");
+    assert_eq!(options(secs(90_000), &forwarding_off, "^tap1$"), (0, 0), "it has expired");
+    assert_eq!(options(secs(10), &forwarding_off, "^tap1$"), (1, 0), "positive control");
 }
 
 #[test]
-fn what_is_lost_with_a_link_that_goes_down_is_an_unsaved_change() {
+fn a_link_that_goes_down_is_an_unsaved_change() {
     let mut bench = Bench::new();
     bench.see(tap(1));
     bench.run_for(secs(10));
