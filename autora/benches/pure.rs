@@ -1,7 +1,6 @@
-//! The pure code: what an RA, a verdict on a packet and a step of the fleet cost. `cargo xtask bench micro`.
+//! The cost of encoding an RA, validating a packet and a step of the fleet. `cargo xtask bench micro` runs it.
 //!
-//! One step of the fleet must cost the same at 10 and at 4,000 members, but for what a larger tree and colder
-//! caches make of it.
+//! A step of the fleet must cost the same at 10 and at 4,000 members, apart from a deeper tree and colder caches.
 
 mod scene;
 

@@ -35,8 +35,7 @@ pub(crate) struct Scene {
 impl Scene {
     pub(crate) fn empty() -> Self {
         let policy = Policy { pattern: Regex::new("^vm[0-9]+$").expect("a regular expression") };
-        // So long that nothing but answers is due in these benchmarks, and each interface at a time of its
-        // own.
+        // Intervals so long that only solicited RAs are due in these benchmarks.
         let parameters = Parameters {
             min_interval: Duration::from_secs(1 << 29),
             max_interval: Duration::from_secs(1 << 30),

@@ -59,8 +59,7 @@ pub(super) struct Bench {
     capacity: usize,
     /// The failure of a full map.
     map_failure: MapFailure,
-    /// Everything that happened, in short: `+1` served, `-1` taken out, `~1` mark cleared, `RA 1`, `final 1`,
-    /// and reports.
+    /// Every action in short form: `+1` served, `-1` removed, `~1` mark cleared, `RA 1`, `final 1`, and reports.
     pub(super) events: Vec<String>,
     pub(super) last_sent: HashMap<IfIndex, BootInstant>,
     pub(super) last_advert: Option<RouterAdvert>,
