@@ -39,8 +39,7 @@ use crate::{
     addr::IfIndex,
     engine::{
         BootInstant,
-        eligibility::MIN_MTU,
-        interface::{Address, Interface, Ipv6Settings},
+        interface::{Address, Interface, Ipv6Settings, MIN_MTU},
     },
 };
 
