@@ -29,7 +29,7 @@ const ROOMS: &[(&str, &[&str])] = &[
         ],
     ),
     ("daemon", &["control", "config", "sys", "engine", "wire", "logging", "settings", "error", "addr"]),
-    ("control", &["sys", "engine", "wire", "error", "addr"]),
+    ("control", &["sys", "engine", "wire", "settings", "error", "addr"]),
     ("diagnosis", &["engine", "wire", "addr"]),
     ("config", &["engine", "wire", "settings", "error", "addr"]),
     ("sys", &["engine", "wire", "settings", "error", "addr"]),
