@@ -41,8 +41,9 @@ fn object() -> Option<PathBuf> {
         watch(&object);
         return Some(object);
     }
-    // Cargo runs a build script each time if a watched path does not exist, and watches a folder by the times of what is
-    // in it: so the folder is made, and the object's appearance is noticed. Where it cannot be made, none will appear.
+    // Cargo runs a build script each time if a watched path does not exist, and watches a folder by the times
+    // of what is in it: so the folder is made, and the object's appearance is noticed. Where it cannot be
+    // made, none will appear.
     if folder.exists() || make_old(&folder).is_ok() {
         watch(&folder);
     }

@@ -1,14 +1,16 @@
-//! The daemon: one event loop on one thread, between the kernel, the pure fleet and those who look in.
+//! The daemon: one event loop on one thread, between the kernel, the pure fleet and the clients of the
+//! control socket.
 //!
 //! ```text
 //!   start ----> opens sockets, files and the control thread, confines itself, reads every interface
 //!     |
-//!     v                                      +--> log, or dry_run
-//!   event_loop -- what happened --> observe -+--> control_handle: counters, `autora monitor`
+//!     v                               +--> log, or dry_run
+//!   event_loop -- events --> observe -+--> control_handle: counters, `autora monitor`
 //!     |    ^
-//!     |    +-- links: what changed on an interface
-//!     +------> backend: filter and sockets, or none of them (a dry run)
-//!     +------> state_saver: what the next process has to know
+//!     |    +-- links: changes of interfaces
+//!     +------> backend: filter and sockets, or nothing (a dry run)
+//!     +------> state_saver: the state for the next process
+//!     +------> shutdown: how far the daemon is from its end
 //! ```
 
 mod backend;
@@ -21,6 +23,7 @@ mod log;
 mod log_limiter;
 mod observe;
 mod other_routers;
+mod shutdown;
 mod signals;
 mod socket_drops;
 mod start;

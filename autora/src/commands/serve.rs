@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+use nix::errno::Errno;
+
 use super::{CommandResult, NETLINK_ADVICE, screen};
 use crate::{
     config::{Config, DaemonArgs},
@@ -50,8 +52,8 @@ fn no_start(error: &StartError) -> Failure {
     }
 }
 
-/// What to do about it, where the error does not say so itself.
-const fn advice(error: &StartError) -> Option<&'static str> {
+/// Returns what to do about it, if the error does not say so itself.
+fn advice(error: &StartError) -> Option<&'static str> {
     match error {
         StartError::Filter(LoadError::Permission)
         | StartError::Receiver(receiver::ReceiverOpenError::Permission)
@@ -77,7 +79,13 @@ const fn advice(error: &StartError) -> Option<&'static str> {
             "the kernel has the means and refuses them: see what else confines this process (a container's or a unit's \
              SystemCallFilter= must allow seccomp and the landlock calls)",
         ),
-        StartError::Io(_) => Some("see the limit of open files (ulimit -n)"),
+        StartError::Io(error) => Some(match error.raw_os_error().map(Errno::from_raw) {
+            Some(Errno::EMFILE | Errno::ENFILE) => "raise the limit of open files (ulimit -n, LimitNOFILE=)",
+            Some(_) | None => {
+                "a sandbox must allow epoll_create1(2), eventfd2(2), socketpair(2), timerfd_create(2), \
+                 timerfd_settime(2) and getrandom(2)"
+            }
+        }),
     }
 }
 

@@ -69,6 +69,11 @@ fn about_the_daemon(families: &mut Families<'_>, status: &Status) -> fmt::Result
             "Times that what a restart must know could not be saved",
             status.state_save_failures,
         ),
+        (
+            "autora_notifications_dropped",
+            "Messages that the service manager did not accept",
+            status.notifications_dropped,
+        ),
     ])
 }
 

@@ -65,6 +65,9 @@ pub struct Status {
     /// Times that what a restart must know could not be saved.
     #[serde(default)]
     pub state_save_failures: u64,
+    /// Messages that the service manager did not accept.
+    #[serde(default)]
+    pub notifications_dropped: u64,
     /// Connections on the control socket and the metrics address, this one included.
     pub control_clients: u64,
 }

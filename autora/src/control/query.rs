@@ -60,6 +60,8 @@ pub struct Overview {
     pub overruns: u64,
     /// Tries to save the state that failed.
     pub state_save_failures: u64,
+    /// Messages that the service manager did not accept.
+    pub notifications_dropped: u64,
     /// What became of packets.
     pub packets: Counters,
     /// Packets that the receiving socket dropped, where the kernel says.

@@ -1,4 +1,4 @@
-//! What the fleet's actions act on: the filter and the sockets, or nothing in a dry run.
+//! Where the fleet's actions go: to the filter and the sockets, or nowhere in a dry run.
 
 use std::{future, io};
 
@@ -18,26 +18,26 @@ use crate::{
     },
 };
 
-/// No interface ever has this index: the kernel's are positive as a signed number.
+/// An index that no interface has: the kernel's indexes are positive `int`s.
 const NO_INTERFACE: u32 = u32::MAX;
 
-/// What the fleet's actions act on.
-#[expect(clippy::large_enum_variant, reason = "there is one, and it never moves")]
+/// The kernel, or the dry run.
+#[expect(clippy::large_enum_variant, reason = "there is one value, and it never moves")]
 pub(super) enum Backend {
     Kernel(Kernel),
     DryRun,
 }
 
-/// Sockets and filter.
+/// The sockets and the filter.
 pub(super) struct Kernel {
     receiver: Receiver,
     sender: Sender,
-    /// Solicitations of one turn, kept for its memory.
+    /// The solicitations of one turn; kept between turns to reuse its allocation.
     solicitations: Vec<Solicitation>,
 }
 
 impl Backend {
-    /// Opens everything that takes a capability, and gives up the capabilities.
+    /// Opens all that takes a capability, then gives up the capabilities that are no longer needed.
     pub(super) fn open(config: &Config) -> Result<Self, StartError> {
         if config.dry_run {
             return Ok(Self::DryRun);
@@ -48,7 +48,7 @@ impl Backend {
         Ok(Self::Kernel(kernel))
     }
 
-    /// Waits until there may be solicitations.
+    /// Waits until there may be solicitations; without end in a dry run.
     pub(super) async fn readable(&mut self) -> io::Result<()> {
         match self {
             Self::Kernel(kernel) => kernel.receiver.readable().await,
@@ -56,6 +56,7 @@ impl Backend {
         }
     }
 
+    /// Sends an RA; a dry run sends nothing and succeeds.
     pub(super) fn send(&mut self, transmission: &Transmission) -> io::Result<()> {
         let Self::Kernel(kernel) = self else { return Ok(()) };
         let Transmission { index, source, cause, advert } = transmission;
@@ -76,22 +77,24 @@ impl Backend {
         }
     }
 
-    /// Returns what guards the receiving socket.
+    /// Returns which filter the receiving socket has: `ebpf`, `classic` or `none`.
     pub(super) fn filter_name(&self) -> String {
         self.filter().map_or_else(|| "none".to_owned(), |filter| filter.kind().to_string())
     }
 
-    /// Returns what became of all packets; zeros, and a warning, if the kernel does not tell.
+    /// Returns the filter's counts of packets by result. If they cannot be read, logs a warning and returns
+    /// zeros.
     pub(super) fn packets(&self) -> Counters {
         self.filter().map_or_else(Counters::default, |filter| {
             filter.totals().unwrap_or_else(|error| {
-                warn!(%error, "the filter's counters cannot be read");
+                warn!(%error, "the filter's counters cannot be read: they count as 0 here");
                 Counters::default()
             })
         })
     }
 
-    /// Returns how many packets found no room in the receiving socket's buffer, or had a wrong checksum.
+    /// Returns how many packets the kernel dropped at the receiving socket: no room in its buffer, or a wrong
+    /// checksum.
     pub(super) fn socket_drops(&self) -> Option<u32> {
         match self {
             Self::Kernel(kernel) => kernel.receiver.dropped().ok(),
@@ -107,15 +110,16 @@ impl Kernel {
         if let Some(reason) = fallback {
             warn!(
                 reason = error::chain(&reason),
-                "no eBPF filter: the classic one takes its place, so floods of solicitations reach the daemon and \
-                 other routers go unseen; --filter classic accepts that, --filter ebpf refuses to start"
+                "the eBPF filter cannot be used: using the classic one, which lets floods of solicitations through to \
+                 the daemon and does not report other routers; --filter classic accepts that without this warning, \
+                 --filter ebpf refuses to start"
             );
         }
         let sender = Sender::open(config.send)?;
         Ok(Self { receiver, sender, solicitations: Vec::new() })
     }
 
-    /// Returns whether the filter's maps can be written with the capabilities that are there now.
+    /// Returns whether the filter's maps can be written with the present capabilities.
     fn map_updates_work(&mut self) -> bool {
         let index = IfIndex::new(NO_INTERFACE).expect("not 0");
         let filter = self.receiver.filter_mut();
@@ -124,7 +128,7 @@ impl Kernel {
         works
     }
 
-    /// Takes at most `budget` datagrams from the socket and hands out the solicitations among them.
+    /// Takes at most `budget` datagrams from the socket, and returns the solicitations among them.
     pub(super) fn receive(
         &mut self,
         budget: usize,

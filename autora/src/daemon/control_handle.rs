@@ -1,5 +1,5 @@
-//! The loop's end of the control socket: answers queries and publishes events. Each answer costs a turn a fraction of a
-//! millisecond, however many interfaces there are.
+//! The loop's end of the control socket: answers queries and publishes events. An answer takes a fraction of
+//! a millisecond of a turn, however many interfaces there are.
 
 use std::collections::HashMap;
 
@@ -17,27 +17,28 @@ use crate::{
     sys::{clock, control_socket::Listeners, filter::Filter, netlink, process_stats::ProcessStats},
 };
 
-/// What answers are made from.
+/// The parts of the loop that answers are made from.
 pub(super) struct Sources<'a> {
     pub(super) fleet: &'a Fleet,
     pub(super) backend: &'a Backend,
     pub(super) ras: RaCounts,
     pub(super) netlink: netlink::Counts,
     pub(super) state_save_failures: u64,
+    pub(super) notifications_dropped: u64,
 }
 
-/// The loop's end of the control socket, and what has to be kept for it alone.
+/// The loop's end of the control socket, and the state that only clients see.
 #[derive(Debug)]
 pub(super) struct ControlHandle {
     control: Control,
-    /// What the kernel said last where sending fails.
-    errors: HashMap<IfIndex, i32>,
+    /// The errno of the last failure, for each interface where sending fails now.
+    send_errors: HashMap<IfIndex, i32>,
 }
 
 impl ControlHandle {
-    /// Returns one without a socket.
+    /// Returns a handle without a socket or a thread.
     pub(super) fn closed() -> Self {
-        Self { control: Control::none(), errors: HashMap::new() }
+        Self { control: Control::none(), send_errors: HashMap::new() }
     }
 
     /// Starts the control thread, if there is a socket for it.
@@ -45,11 +46,12 @@ impl ControlHandle {
         Self { control: Control::start(listeners, info), ..Self::closed() }
     }
 
+    /// Waits for the next query; without end if there is no control thread.
     pub(super) async fn next_query(&mut self) -> Query {
         self.control.next_query().await
     }
 
-    /// Answers; a client that has stopped waiting misses nothing.
+    /// Answers `query`. An answer that no client waits for any more is dropped.
     pub(super) fn answer(&self, query: Query, sources: &Sources<'_>) {
         let fleet = sources.fleet;
         match query {
@@ -72,30 +74,31 @@ impl ControlHandle {
             Detail::Full => backend.filter().and_then(|filter| filter.interface_stats(index).ok().flatten()),
             Detail::Brief => None,
         };
-        Row { interface, send_error: self.errors.get(&index).copied(), packets }
+        Row { interface, send_error: self.send_errors.get(&index).copied(), packets }
     }
 
-    /// Publishes `event` to the clients that listen, and keeps what sending failed with.
+    /// Publishes `event` to the clients that listen, and keeps the errno of a failed send.
     pub(super) fn publish(&mut self, event: &Event<'_>) {
         if let EventKind::Sent { transmission, .. } = event.kind {
-            self.errors.remove(&transmission.index);
+            self.send_errors.remove(&transmission.index);
         } else if let EventKind::SendFailed { transmission, error, .. } = event.kind {
-            self.errors.extend(error.raw_os_error().map(|code| (transmission.index, code)));
+            self.send_errors.extend(error.raw_os_error().map(|code| (transmission.index, code)));
         }
         self.control.events.publish(event);
     }
 
-    /// Forgets what concerns interfaces that are gone.
-    pub(super) fn tidy(&mut self, fleet: &Fleet) {
-        self.errors.retain(|&index, _| fleet.schedule_of(index).is_some());
+    /// Forgets the errors of interfaces that are gone.
+    pub(super) fn forget_gone(&mut self, fleet: &Fleet) {
+        self.send_errors.retain(|&index, _| fleet.schedule_of(index).is_some());
     }
 
+    /// Ends the control thread.
     pub(super) fn close(&mut self) {
         self.control.close();
     }
 }
 
-/// Returns what clients are told of this daemon. Opens files.
+/// Returns the facts about this daemon that clients see. Opens files of `/proc`.
 pub(super) fn info(config: &Config, filter: &Filter) -> DaemonInfo {
     DaemonInfo {
         started: clock::now(),
@@ -114,6 +117,7 @@ fn overview(sources: &Sources<'_>) -> Overview {
         resyncs: sources.netlink.surveys.into(),
         overruns: sources.netlink.overruns,
         state_save_failures: sources.state_save_failures,
+        notifications_dropped: sources.notifications_dropped,
         packets: sources.backend.packets(),
         socket_drops: sources.backend.socket_drops(),
     }

@@ -1,6 +1,6 @@
-//! The dry run: what would be served, why the rest would not, and every advertisement as it would leave.
+//! The dry run: which interfaces would be served, why the others would not, and every RA as it would leave.
 //!
-//! Writes to standard output. A reader that goes away ends nothing.
+//! Writes to standard output. A reader that closes its end (`| head`) does not end the dry run.
 
 use std::{
     io::{self, Write},
@@ -18,19 +18,19 @@ use crate::{
     wire::{ALL_NODES, Hex, ipv6},
 };
 
-/// What a dry run shows.
+/// The output of a dry run.
 #[derive(Debug)]
 pub(super) struct DryRun {
     out: io::Stdout,
     packet: Vec<u8>,
-    /// The table of the beginning has said what there is to say.
-    introducing: bool,
+    /// Changes are not shown yet: the table at the beginning has them.
+    is_starting: bool,
 }
 
 impl DryRun {
-    /// Shows the settings, and what they mean for every interface there is.
+    /// Shows the settings, and the verdict on every interface of the host.
     pub(super) fn new(config: &Config, interfaces: &[Interface]) -> Self {
-        let mut dry_run = Self { out: io::stdout(), packet: Vec::new(), introducing: true };
+        let mut dry_run = Self { out: io::stdout(), packet: Vec::new(), is_starting: true };
         dry_run.write(&format!(
             "Dry run: nothing is sent. Interfaces matching {}, advertised every {} to {} s:\n\n{}\n\n",
             config.policy.pattern,
@@ -41,9 +41,9 @@ impl DryRun {
         dry_run
     }
 
-    /// From now on changes are shown.
-    pub(super) const fn introduced(&mut self) {
-        self.introducing = false;
+    /// Shows changes from now on.
+    pub(super) const fn started(&mut self) {
+        self.is_starting = false;
     }
 
     /// Shows a change of state, or an RA as it would leave.
@@ -52,7 +52,7 @@ impl DryRun {
         if let EventKind::Sent { transmission, next_in, .. } = event.kind {
             self.show_ra(name, transmission, next_in);
         } else if let EventKind::Changed(change) = event.kind
-            && !self.introducing
+            && !self.is_starting
         {
             self.show_change(name, change);
         }
@@ -70,7 +70,7 @@ impl DryRun {
         self.write(&format!("{name} {what}\n"));
     }
 
-    /// Decoded and in hex, and when the next one is due.
+    /// Shows an RA decoded and in hex, and when the next one is due.
     fn show_ra(&mut self, name: &str, transmission: &Transmission, next_in: Option<Duration>) {
         let Transmission { source, cause, advert, .. } = transmission;
         ipv6::encode(&mut self.packet, source.get(), ALL_NODES, |out| advert.encode(out));
@@ -81,12 +81,11 @@ impl DryRun {
     }
 
     fn write(&mut self, text: &str) {
-        // The reader may have gone (`| head`), which ends nothing.
         drop(self.out.write_all(text.as_bytes()).and_then(|()| self.out.flush()));
     }
 }
 
-/// One line for each interface, served ones first.
+/// Returns one line for each interface, served ones first.
 fn table(config: &Config, interfaces: &[Interface]) -> String {
     let mut rows: Vec<_> = interfaces
         .iter()

@@ -10,6 +10,7 @@ use super::{
     links::Links,
     log,
     observe::Observer,
+    shutdown::Shutdown,
     signals::{Request, Signals},
     state_saver::StateSaver,
 };
@@ -22,7 +23,6 @@ use crate::{
     engine::{
         BootInstant, Fleet,
         action::{Action, Report, Transmission},
-        rfc4861::MIN_DELAY_BETWEEN_RAS,
     },
     sys::{
         clock::{self, Timer},
@@ -33,15 +33,13 @@ use crate::{
     },
 };
 
-/// How many datagrams one turn of the loop takes from a socket before the others have their turn: a storm on one side
-/// delays the other by a millisecond or two, not more.
+/// How many datagrams one turn of the loop takes from a socket before the other sockets have their turn: a
+/// storm on one socket delays the others by a millisecond or two.
 const BUDGET: usize = 32;
 
-/// How much longer than the 3 s floor a stop waits for its final RAs.
-const STOP_SLACK: Duration = Duration::from_millis(200);
-
-/// `AsyncFd::readable` registers nothing, so it makes no system call that could fail: its one error is that the runtime's I/O
-/// driver has shut down ([`Registration::readiness`](https://docs.rs/tokio/1.54.1/src/tokio/runtime/io/registration.rs.html)).
+/// `AsyncFd::readable` registers nothing, so it makes no system call that could fail: its one error is that
+/// the runtime's I/O driver has shut down
+/// ([`Registration::readiness`](https://docs.rs/tokio/1.54.1/src/tokio/runtime/io/registration.rs.html)).
 const RUNTIME_LIVES: &str = "the runtime outlives the future that it blocks on";
 
 /// Everything that the loop works with.
@@ -57,45 +55,26 @@ pub(super) struct EventLoop {
     pub(super) notifier: ServiceNotifier,
     pub(super) heartbeat_interval: Option<Duration>,
     pub(super) next_heartbeat: Option<BootInstant>,
-    /// A stop sends final RAs.
-    pub(super) withdraws: bool,
-    pub(super) run_state: RunState,
-}
-
-/// How far the daemon is from its end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum RunState {
-    /// No signal has come yet.
-    Running,
-    /// Final RAs are on their way; what has not left by then stays.
-    Stopping {
-        /// The end at the latest.
-        until: BootInstant,
-    },
-    /// This turn is the last.
-    Done,
+    pub(super) shutdown: Shutdown,
 }
 
 /// What wakes the loop.
 enum WakeUp {
-    /// The kernel announced changes, or has answered a question about them.
+    /// The kernel announced changes, or answered a netlink request.
     Links,
-    /// Solicitations came in.
     Solicitations,
-    /// A deadline has come.
     Deadline,
     /// A client of the control socket asks.
     Query(Query),
-    /// A signal came.
     Signal(Request),
 }
 
 impl EventLoop {
-    /// Runs until a signal ends it, and nothing else does.
+    /// Runs until a signal ends it. Nothing else does.
     pub(super) async fn run(mut self) {
-        while self.run_state != RunState::Done {
+        while !self.shutdown.is_done() {
             self.turn().await;
-            // A source that is always ready must not keep the runtime from looking at the others.
+            // Lets the runtime poll the other sources even if one is always ready.
             tokio::task::yield_now().await;
         }
         self.state_saver.close(&self.fleet, clock::now());
@@ -115,7 +94,7 @@ impl EventLoop {
         self.act();
         self.state_saver.attend(&mut self.fleet, clock::now());
         self.notifier.attend(clock::now(), || self.fleet.counts().to_string());
-        self.end_if_withdrawn();
+        self.shutdown.update(self.fleet.owes_final_ras(), clock::now());
     }
 
     async fn next_wake_up(&mut self) -> WakeUp {
@@ -131,23 +110,19 @@ impl EventLoop {
     }
 
     fn next_deadline(&self) -> BootInstant {
-        let stop = match self.run_state {
-            RunState::Stopping { until } => Some(until),
-            RunState::Running | RunState::Done => None,
-        };
         [
             self.fleet.next_deadline(),
             self.next_heartbeat,
             self.state_saver.deadline(),
             self.notifier.deadline(),
-            stop,
+            self.shutdown.deadline(),
         ]
         .into_iter()
         .flatten()
         .fold(self.links.deadline(), BootInstant::min)
     }
 
-    /// Does what is due by the clock, in every turn: no source can keep it waiting.
+    /// Does what is due by the clock. Runs in every turn, so that no source of events can delay it.
     fn on_time(&mut self) {
         let now = clock::now();
         if self.links.resync_is_due(now) {
@@ -162,7 +137,7 @@ impl EventLoop {
         }
     }
 
-    /// The kernel announced changes, or has answered a question: takes in a bounded part of that.
+    /// Takes in a bounded part of what came on the netlink sockets, and hands the changes to the fleet.
     pub(super) fn on_links(&mut self) {
         let now = clock::now();
         self.links.work(BUDGET, now);
@@ -170,8 +145,9 @@ impl EventLoop {
             match change {
                 Change::Gone(index) => self.fleet.forget(index),
                 Change::Seen(interface) => self.fleet.reconcile(interface, now),
-                // Writing `conf.all.forwarding` flips every interface, and host and interfaces must be judged together. Its
-                // own announcement comes first, so that is done when all were looked at.
+                // Writing `conf.all.forwarding` flips every interface, and host and interfaces must be judged
+                // together. The announcement about the host comes first, so the host is judged at the end of
+                // a resync.
                 Change::HostForwarding(on) => {
                     if self.links.host_forwarding_changed(on) {
                         self.resync(now);
@@ -183,9 +159,9 @@ impl EventLoop {
         }
     }
 
-    /// Begins a resync, beside which the loop goes on.
+    /// Begins a resync. The loop goes on beside it.
     fn resync(&mut self, now: BootInstant) {
-        self.observer.look_around(&self.backend, &self.fleet, now);
+        self.observer.read_counters(&self.backend, &self.fleet, now);
         self.links.resync(now);
     }
 
@@ -220,39 +196,22 @@ impl EventLoop {
             ras: self.observer.ras,
             netlink: self.links.netlink.counts(),
             state_save_failures: self.state_saver.failures(),
+            notifications_dropped: self.notifier.dropped(),
         };
         self.observer.control.answer(query, &sources);
     }
 
     fn on_signal(&mut self, request: Request) {
         let now = clock::now();
-        let kind = match (request, self.run_state) {
-            (Request::Restart, _) => StopKind::Restart,
-            (Request::Stop, RunState::Running) if self.withdraws => StopKind::Withdraw,
-            (Request::Stop, RunState::Running | RunState::Stopping { .. } | RunState::Done) => {
-                StopKind::AtOnce
-            }
-        };
+        let kind = self.shutdown.begin(request, now);
         self.notifier.stopping();
         self.observer.observe(&Event { interface: None, kind: EventKind::Stopping(kind) }, &self.fleet, now);
-        self.run_state = match kind {
-            StopKind::Withdraw => {
-                self.fleet.stop();
-                RunState::Stopping { until: now + MIN_DELAY_BETWEEN_RAS + STOP_SLACK }
-            }
-            StopKind::AtOnce | StopKind::Restart => RunState::Done,
-        };
-    }
-
-    fn end_if_withdrawn(&mut self) {
-        if let RunState::Stopping { until } = self.run_state
-            && (!self.fleet.owes_final_ras() || until <= clock::now())
-        {
-            self.run_state = RunState::Done;
+        if kind == StopKind::Withdraw {
+            self.fleet.stop();
         }
     }
 
-    /// Does what the fleet wants by now, and then, in every turn, what is due on the links.
+    /// Carries out the fleet's actions, those that fall due now included.
     fn act(&mut self) {
         self.carry_out();
         let now = clock::now();
@@ -261,7 +220,7 @@ impl EventLoop {
         }
     }
 
-    /// Does what the fleet wants, and tells it how that went.
+    /// Carries out the fleet's queued actions, and reports their outcome to the fleet.
     fn carry_out(&mut self) {
         while let Some(action) = self.fleet.poll_action() {
             match action {
@@ -285,7 +244,7 @@ impl EventLoop {
         }
     }
 
-    /// Writes to the filter's map otherwise.
+    /// Writes to the filter's map. A failure is only logged: the fleet does not depend on it.
     fn update_map(&mut self, index: IfIndex, update: impl FnOnce(&mut Filter, IfIndex) -> io::Result<()>) {
         let Some(filter) = self.backend.filter_mut() else { return };
         if let Err(error) = update(filter, index)
@@ -330,7 +289,8 @@ impl EventLoop {
     }
 }
 
-/// Names the interface as it was last seen; not at all if its final RA was the last that was known of it.
+/// Returns the interface with the name that it had last; an empty name if its final RA was all that was left
+/// of it.
 fn interface(fleet: &Fleet, index: IfIndex) -> InterfaceRef<'_> {
     let (name, _) = fleet.schedule_of(index).unwrap_or_default();
     InterfaceRef { index, name }

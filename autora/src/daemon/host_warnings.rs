@@ -1,4 +1,4 @@
-//! Conditions of the whole host that are worth one warning each when they begin.
+//! Conditions of the whole host: one warning for each when it begins.
 
 use std::mem;
 
@@ -10,7 +10,7 @@ use crate::engine::{
     interface::Host,
 };
 
-/// The conditions that were warned of and still hold.
+/// The conditions that were logged and still hold.
 #[derive(Debug, Default)]
 pub(super) struct HostWarnings {
     not_forwarding: bool,
@@ -18,6 +18,7 @@ pub(super) struct HostWarnings {
 }
 
 impl HostWarnings {
+    /// Logs a warning for each condition that has begun.
     pub(super) fn update(&mut self, host: &Host, fleet: &Fleet) {
         let services = || {
             fleet.verdicts().filter_map(|(_, verdict)| match verdict {
@@ -28,8 +29,8 @@ impl HostWarnings {
         let leads_nowhere = services().any(|service| service.leads_nowhere(host));
         if begins(&mut self.not_forwarding, leads_nowhere) {
             warn!(
-                "net.ipv6.conf.all.forwarding is 0: guests get a default route, and this host drops what they send; \
-                 set it to 1"
+                "net.ipv6.conf.all.forwarding is 0: guests get a default route to this host, which drops their \
+                 packets; set it to 1"
             );
         }
         let served = services().count();
@@ -38,14 +39,14 @@ impl HostWarnings {
             warn!(
                 gc_thresh3 = host.neighbour_limit,
                 served,
-                "the neighbour table is smaller than --send raw needs: some RAs will fail with EINVAL; raise \
-                 net.ipv6.neigh.default.gc_thresh3 or use --send packet"
+                "the neighbour table is too small for --send raw: RAs on some interfaces will fail with EINVAL; raise \
+                 net.ipv6.neigh.default.gc_thresh3, or use --send packet"
             );
         }
     }
 }
 
-/// Notes whether a condition holds; returns whether that has just begun.
+/// Notes whether a condition holds. Returns whether it has just begun.
 const fn begins(noted: &mut bool, holds: bool) -> bool {
     !mem::replace(noted, holds) && holds
 }

@@ -1,4 +1,4 @@
-//! The loop's side of netlink: when everything is read again, and what the kernel says of the host.
+//! The loop's side of netlink: when the next resync is due, and which settings of the host matter.
 
 use std::{mem, time::Duration};
 
@@ -11,17 +11,17 @@ use crate::{
     sys::netlink::{self, Change, Netlink, QueryError},
 };
 
-/// Time to the next resync after one that failed.
+/// Time from a resync that failed to the next.
 const RETRY_RESYNC: Duration = Duration::from_secs(1);
 
-/// What the kernel announces, and the resync that is the net below it.
+/// The kernel's announcements, and the resync that finds what they missed.
 pub(super) struct Links {
     pub(super) netlink: Netlink,
     resync_interval: Duration,
     next_resync: BootInstant,
     /// `conf.all.forwarding`.
     host_forwarding: bool,
-    /// `--send raw` needs a neighbour entry for each interface.
+    /// `--send raw` takes a neighbour entry on each interface.
     needs_neighbours: bool,
 }
 
@@ -36,7 +36,7 @@ impl Links {
         }
     }
 
-    /// Returns when [`Self::is_due`] or [`Self::resync_is_due`] says so next.
+    /// Returns when [`Self::is_due`] or [`Self::resync_is_due`] next becomes true.
     pub(super) fn deadline(&self) -> BootInstant {
         self.netlink.deadline().map_or(self.next_resync, |at| at.min(self.next_resync))
     }
@@ -49,7 +49,7 @@ impl Links {
         self.next_resync <= now
     }
 
-    /// Takes in at most `budget` datagrams of announcements, or a piece of what was asked.
+    /// Takes in at most `budget` datagrams of announcements, or a part of an answer.
     pub(super) fn work(&mut self, budget: usize, now: BootInstant) {
         if let Err(error) = self.netlink.work(budget, now) {
             self.failed(&error, now);
@@ -64,7 +64,7 @@ impl Links {
         change
     }
 
-    /// Notes `conf.all.forwarding`; returns whether it has changed.
+    /// Notes `conf.all.forwarding`. Returns whether it has changed.
     pub(super) const fn host_forwarding_changed(&mut self, on: bool) -> bool {
         mem::replace(&mut self.host_forwarding, on) != on
     }
@@ -77,22 +77,22 @@ impl Links {
         }
     }
 
-    /// A resync has ended. In one that is not complete, links came and went, and one that it left out may never have been
-    /// seen: another follows soon.
+    /// Plans the next resync after one has ended. During one that is not complete, links came and went: it
+    /// may have missed one that no announcement named, so another follows soon.
     pub(super) fn resynced(&mut self, complete: bool, now: BootInstant) {
         self.next_resync =
             now + if complete { self.resync_interval } else { RETRY_RESYNC.min(self.resync_interval) };
-        debug!(counts = ?self.netlink.counts(), complete, "looked at everything");
+        debug!(counts = ?self.netlink.counts(), complete, "resync ended");
     }
 
-    /// Returns what eligibility has to know of the host.
+    /// Returns the host's settings that the fleet and the warnings depend on.
     pub(super) fn host(&self) -> Host {
         let neighbour_limit = self.needs_neighbours.then(netlink::neighbour_limit).flatten();
         Host { forwarding: self.host_forwarding, neighbour_limit }
     }
 
     fn failed(&mut self, error: &QueryError, now: BootInstant) {
-        warn!(%error, "the kernel did not answer: keeping what is known, and looking at everything again");
+        warn!(%error, "a netlink request failed: keeping the last known interfaces; a resync follows within a second");
         self.next_resync = self.next_resync.min(now + RETRY_RESYNC);
     }
 }

@@ -1,4 +1,4 @@
-//! How events read in the log: one line for each change of state, with fields; nothing per packet above TRACE.
+//! The log lines of events: one line for each change of state, with fields; nothing per packet above TRACE.
 
 use std::{fmt, io, time::Duration};
 
@@ -17,7 +17,8 @@ use crate::{
     sys::filter::{self, Counters},
 };
 
-/// Logs `event`; what could come without end about an interface above TRACE only if it is `admitted`.
+/// Logs `event`. Lines that a guest can repeat without end are logged above TRACE only if they are
+/// `admitted`.
 pub(super) fn event(event: &Event<'_>, admitted: bool) {
     let (name, ifindex) = match event.interface {
         Some(InterfaceRef { index, name }) => (name, index.get()),
@@ -39,12 +40,12 @@ pub(super) fn event(event: &Event<'_>, admitted: bool) {
         EventKind::SendFailed { transmission, error, failures } => {
             let cause = transmission.cause.name();
             if admitted {
-                warn!(interface = %name, ifindex, cause, %error, "an RA could not be sent: trying again until it can");
+                warn!(interface = %name, ifindex, cause, %error, "an RA could not be sent: retrying until it can");
             } else {
                 trace!(interface = %name, ifindex, cause, %error, failures, "an RA could not be sent");
             }
         }
-        // No host can bring about more than one in 3 s; at TRACE the filter itself writes a record for each packet.
+        // A guest causes at most one of these in 3 s. At TRACE the filter itself logs each packet.
         EventKind::Solicited { answer: SolicitedRa { delay, due }, .. } => {
             debug!(interface = %name, ifindex, delay = %Micros(delay), due = %Micros(due.since_boot()), "solicited");
         }
@@ -53,13 +54,14 @@ pub(super) fn event(event: &Event<'_>, admitted: bool) {
             ifindex,
             source = %router.source,
             router_lifetime = router.router_lifetime.as_secs(),
-            "another router advertises here: a guest, or a second RA daemon; this one goes on"
+            "another router sends RAs on this interface: a guest, or a second RA daemon on this host; still serving; \
+             block its RAs, or stop that daemon"
         ),
         EventKind::Stopping(StopKind::Withdraw) => {
-            info!("asked to stop: withdrawing; a second signal stops at once");
+            info!("asked to stop: sending final RAs; a second signal stops at once");
         }
-        EventKind::Stopping(StopKind::AtOnce) => info!("asked to stop: stopping at once"),
-        EventKind::Stopping(StopKind::Restart) => info!("asked to restart: stopping without a withdrawal"),
+        EventKind::Stopping(StopKind::AtOnce) => info!("asked to stop: stopping without final RAs"),
+        EventKind::Stopping(StopKind::Restart) => info!("asked to restart: stopping without final RAs"),
         // The heartbeat has the totals.
         EventKind::Dropped(_) => {}
     }
@@ -74,7 +76,8 @@ fn changed(name: &str, ifindex: u32, change: &StateChange) {
                     interface = %name,
                     ifindex,
                     prefix = %service.prefix,
-                    "the prefix has no connected route (noprefixroute): answers to the guest need one"
+                    "the prefix has no connected route (noprefixroute): packets to the guest need one; add a route \
+                     for the prefix on this interface"
                 );
             }
         }
@@ -94,31 +97,44 @@ fn serving(name: &str, ifindex: u32, service: &Service) {
     if *carrier {
         info!(interface = %name, ifindex, %source, %prefix, "serving");
     } else {
-        info!(interface = %name, ifindex, %source, %prefix, "paused until the carrier is there");
+        info!(interface = %name, ifindex, %source, %prefix, "paused: no RAs until the interface has a carrier");
     }
 }
 
-/// A full map is a reason like the others, and reported like them.
+/// Logs that the filter's map takes no entry. A full map has no line here: it is a reason, logged as the
+/// others are.
 pub(super) fn serve_failed(index: IfIndex, failure: MapFailure) {
     if let MapFailure::Error { errno } = failure {
         let error = io::Error::from_raw_os_error(errno);
-        warn!(ifindex = index.get(), %error, "the filter's map takes no entry: trying again at the next resync");
+        warn!(
+            ifindex = index.get(),
+            %error,
+            "the kernel refused an entry in the filter's map: the interface is not served; retrying at the next resync"
+        );
     }
 }
 
-/// An entry of the filter's map could not be written: it heals itself after 4 s, or there is nothing behind it.
+/// Logs that an entry of the filter's map could not be removed, or its pending mark not cleared; the mark
+/// expires by itself after 4 s.
 pub(super) fn map_write_failed(index: IfIndex, error: &io::Error) {
-    warn!(ifindex = index.get(), %error, "the filter's map could not be written");
+    warn!(
+        ifindex = index.get(),
+        %error,
+        "the kernel refused a write to the filter's map: the answer to the next solicitation may come up to 4 s late"
+    );
 }
 
-/// A bug, which costs no more than the entry that it concerns.
+/// Logs a bug, which costs no more than the entry that it concerns.
 pub(super) fn fault(fault: Fault) {
-    error!(%fault, "a bug in autora: please report it; it goes on");
+    error!(%fault, "a bug in autora, please report it: one entry was dropped, the daemon goes on");
 }
 
+/// Logs that the daemon runs, with its main settings.
 pub(super) fn started(config: &Config, filter: &str, interfaces: InterfaceCounts) {
     if filter::embedded().is_none() {
-        info!("this build carries no eBPF program: `cargo xtask build` makes one that does");
+        info!(
+            "this build carries no eBPF program and can use the classic filter alone; `cargo xtask build` includes it"
+        );
     }
     let InterfaceCounts { served, paused, not_served } = interfaces;
     info!(
@@ -133,7 +149,7 @@ pub(super) fn started(config: &Config, filter: &str, interfaces: InterfaceCounts
     );
 }
 
-/// Returns every reason that was counted at least once, as `name:count`; `none` if nothing was.
+/// Returns every result that was counted at least once, as `name:count,...`; `none` if there is none.
 pub(super) fn by_reason(packets: &Counters) -> String {
     let counted = packets.iter().filter(|&(_, count)| count > 0);
     let counted = join(",", counted.map(|(reason, count)| format!("{}:{count}", reason.name())));
@@ -144,7 +160,7 @@ fn join(separator: &str, items: impl IntoIterator<Item = impl fmt::Display>) -> 
     items.into_iter().map(|item| item.to_string()).collect::<Vec<_>>().join(separator)
 }
 
-/// A time to the microsecond, written only where the line is.
+/// A time in microseconds, formatted only if the line is logged.
 struct Micros(Duration);
 
 impl fmt::Display for Micros {

@@ -1,5 +1,5 @@
-//! Limits the log lines about each interface: a guest that lets its carrier flap, or makes sending fail again and again, causes
-//! a handful of lines, then one every few seconds, and one that says how many were suppressed.
+//! Limits the log lines about each interface: a guest that lets its carrier flap, or makes sending fail again
+//! and again, causes ten lines, then one every 6 s, and a line that says how many were suppressed.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -16,11 +16,11 @@ use crate::{
 /// How many lines about one interface may come at once.
 const BURST: u32 = 10;
 
-/// After that, one for each of these.
+/// The time in which a bucket gains one token.
 const REFILL: Duration = Duration::from_secs(6);
 
-/// A bucket of tokens for each interface that was told of lately; a line costs one. Nothing is due at any time: a bucket
-/// is a point in time, at which it will be full again.
+/// A bucket of tokens for each interface that was logged lately; a line costs one token. A bucket is stored
+/// as the time at which it will be full again, so that no timer has to fill it.
 #[derive(Debug, Default)]
 pub(super) struct LogLimiter {
     buckets: HashMap<IfIndex, Bucket>,
@@ -31,74 +31,80 @@ pub(super) struct LogLimiter {
 #[derive(Debug)]
 struct Bucket {
     full_at: BootInstant,
-    held: u64,
+    suppressed: u64,
 }
 
 impl LogLimiter {
-    /// Whether a line about the interface may be written now. If so, and some were suppressed before it, says that first.
+    /// Returns whether a line about the interface may be logged now. If so, first logs how many were
+    /// suppressed before it.
     pub(super) fn admits(&mut self, index: IfIndex, fleet: &Fleet, now: BootInstant) -> bool {
         match self.take(index, now) {
             Some(0) => true,
-            Some(held) => {
-                log_suppressed(index, held, fleet);
+            Some(suppressed) => {
+                log_suppressed(index, suppressed, fleet);
                 true
             }
             None => false,
         }
     }
 
-    /// Logs, once in a while, what was held back where nothing more came, and forgets the buckets that are full.
+    /// Logs how many lines were suppressed where no further line said so, and forgets the buckets that are
+    /// full.
     pub(super) fn sweep(&mut self, fleet: &Fleet, now: BootInstant) {
-        for (index, held) in self.settle(now) {
-            log_suppressed(index, held, fleet);
+        for (index, suppressed) in self.settle(now) {
+            log_suppressed(index, suppressed, fleet);
         }
     }
 
-    /// Logs what was held back of an interface that is gone. That it is gone is always logged, as no guest can bring it about,
-    /// and the interface that gets its index next begins afresh.
+    /// Logs how many lines were suppressed about an interface that is gone, and forgets its bucket: the next
+    /// interface with this index starts with a full one. The line that says "gone" is always logged, as a
+    /// guest cannot cause it.
     pub(super) fn gone(&mut self, index: IfIndex, fleet: &Fleet) {
         match self.forget(index) {
             0 => {}
-            held => log_suppressed(index, held, fleet),
+            suppressed => log_suppressed(index, suppressed, fleet),
         }
     }
 
-    /// How many lines were suppressed.
+    /// Removes a bucket. Returns how many lines were suppressed.
     fn forget(&mut self, index: IfIndex) -> u64 {
-        self.buckets.remove(&index).map_or(0, |bucket| bucket.held)
+        self.buckets.remove(&index).map_or(0, |bucket| bucket.suppressed)
     }
 
-    /// How many lines were suppressed in all.
+    /// Returns how many lines were suppressed in all.
     pub(super) const fn total(&self) -> u64 {
         self.total
     }
 
-    /// Takes a token: how many lines were suppressed before this one, or `None` if this one is, too.
+    /// Takes a token. Returns how many lines were suppressed before this one, or `None` if this one is
+    /// suppressed, too.
     fn take(&mut self, index: IfIndex, now: BootInstant) -> Option<u64> {
-        let bucket = self.buckets.entry(index).or_insert(Bucket { full_at: now, held: 0 });
+        let bucket = self.buckets.entry(index).or_insert(Bucket { full_at: now, suppressed: 0 });
         if bucket.take(now) {
-            return Some(std::mem::take(&mut bucket.held));
+            return Some(std::mem::take(&mut bucket.suppressed));
         }
-        bucket.held += 1;
+        bucket.suppressed += 1;
         self.total += 1;
         None
     }
 
-    /// Interfaces whose held lines can be told of now, and how many they are.
+    /// Returns the interfaces that have suppressed lines and a token to log that with, and how many lines
+    /// they are.
     fn settle(&mut self, now: BootInstant) -> Vec<(IfIndex, u64)> {
-        self.buckets.retain(|_, bucket| bucket.held > 0 || bucket.full_at > now);
+        self.buckets.retain(|_, bucket| bucket.suppressed > 0 || bucket.full_at > now);
         self.buckets.shrink_to_fit();
-        let mut told = Vec::new();
+        let mut settled = Vec::new();
         for (index, bucket) in &mut self.buckets {
-            if bucket.held > 0 && bucket.take(now) {
-                told.push((*index, std::mem::take(&mut bucket.held)));
+            if bucket.suppressed > 0 && bucket.take(now) {
+                settled.push((*index, std::mem::take(&mut bucket.suppressed)));
             }
         }
-        told
+        settled
     }
 }
 
 impl Bucket {
+    /// Takes a token. Returns whether there was one.
     fn take(&mut self, now: BootInstant) -> bool {
         let full_at = self.full_at.max(now) + REFILL;
         let has_one = full_at <= now + REFILL * BURST;
@@ -109,13 +115,14 @@ impl Bucket {
     }
 }
 
-/// Logs the interface's state as well: it may have changed in a line that was held back.
+/// Logs how many lines were suppressed, and the interface's state: a suppressed line may have been about a
+/// change of it.
 fn log_suppressed(index: IfIndex, suppressed: u64, fleet: &Fleet) {
     let (name, state) = match fleet.verdict_of(index) {
         Some((interface, verdict)) => (interface.name.as_str(), state(verdict)),
         None => ("", "gone"),
     };
-    info!(interface = %name, ifindex = index.get(), suppressed, now = state, "lines were suppressed");
+    info!(interface = %name, ifindex = index.get(), suppressed, now = state, "log lines were suppressed");
 }
 
 const fn state(verdict: &Verdict) -> &'static str {
@@ -140,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn a_burst_then_one_every_few_seconds_which_says_how_many_were_suppressed() {
+    fn after_a_burst_one_line_in_six_seconds_is_admitted_with_the_number_suppressed() {
         let mut limiter = LogLimiter::default();
         for line in 0..10 {
             assert_eq!(limiter.take(interface(1), at(0)), Some(0), "line {line}");
@@ -153,7 +160,7 @@ mod tests {
             (6, None),
             (11, None),
             (12, Some(2)),
-            // A quiet minute, and everything is as at the beginning.
+            // After a quiet minute the bucket is full again.
             (80, Some(0)),
         ] {
             assert_eq!(limiter.take(interface(1), at(seconds)), expected, "at {seconds} s");
@@ -166,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn a_flood_costs_a_bounded_number_of_lines() {
+    fn a_flood_causes_a_bounded_number_of_lines() {
         let mut limiter = LogLimiter::default();
         let hour = 3_600_u32;
         // A hundred lines a second, for an hour.
@@ -186,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn who_gets_an_index_next_begins_afresh() {
+    fn the_next_interface_with_an_index_has_a_full_bucket() {
         let mut limiter = LogLimiter::default();
         while limiter.take(interface(1), at(0)).is_some() {}
         assert_eq!(limiter.take(interface(1), at(0)), None);
@@ -195,15 +202,15 @@ mod tests {
     }
 
     #[test]
-    fn what_was_suppressed_is_logged_in_time_and_full_buckets_are_forgotten() {
+    fn suppressed_lines_are_reported_when_a_token_is_there_and_full_buckets_are_forgotten() {
         let mut limiter = LogLimiter::default();
         for _ in 0..15 {
             limiter.take(interface(1), at(0));
         }
         limiter.take(interface(2), at(0));
-        assert_eq!(limiter.settle(at(5)), [], "still empty");
+        assert_eq!(limiter.settle(at(5)), [], "the bucket is still empty");
         assert_eq!(limiter.settle(at(7)), [(interface(1), 5)]);
-        assert_eq!(limiter.buckets.len(), 1, "the other was full");
+        assert_eq!(limiter.buckets.len(), 1, "the other bucket was full");
         assert_eq!(limiter.settle(at(80)), []);
         assert!(limiter.buckets.is_empty());
     }

@@ -1,4 +1,4 @@
-//! What is logged, counted and published: the one place through which everything passes that happens in the loop.
+//! Logs, counts and publishes each event of the loop.
 
 use tracing::info;
 
@@ -19,27 +19,27 @@ use crate::{
     sys::netlink,
 };
 
-/// Where everything goes that happens.
+/// Receives each event of the loop.
 pub(super) struct Observer {
     output: Output,
     pub(super) control: ControlHandle,
     pub(super) ras: RaCounts,
-    /// Solicitations that came through the filter.
+    /// Solicitations that passed the filter.
     pub(super) solicitations: u64,
     other_routers: OtherRouters,
     socket_drops: SocketDrops,
     host_warnings: HostWarnings,
 }
 
-/// What is written for the operator.
+/// Where the operator reads the events.
 pub(super) enum Output {
-    /// The log, in which no interface has too many lines.
+    /// The log, with a limit on the lines about each interface.
     Log(LogLimiter),
     DryRun(DryRun),
 }
 
 impl Output {
-    /// A dry run begins with a table of `interfaces`.
+    /// Returns the output that `config` asks for. A dry run begins with a table of `interfaces`.
     pub(super) fn new(config: &Config, interfaces: &[Interface]) -> Self {
         if config.dry_run {
             Self::DryRun(DryRun::new(config, interfaces))
@@ -67,7 +67,8 @@ impl Output {
     }
 }
 
-/// Whether `event` may have a line that counts against its interface's share. What has none is not asked for.
+/// Returns whether `event` may have a line that counts towards its interface's limit. Asks the limiter only
+/// about events that have such a line.
 fn is_admitted(limiter: &mut LogLimiter, event: &Event<'_>, fleet: &Fleet, now: BootInstant) -> bool {
     let Some(interface) = event.interface else { return false };
     match event.kind {
@@ -77,7 +78,7 @@ fn is_admitted(limiter: &mut LogLimiter, event: &Event<'_>, fleet: &Fleet, now: 
         }
         EventKind::Changed(_)
         | EventKind::Sent { failed_before: 1.., .. }
-        // The first failure of a row alone.
+        // Of failures in a row, the first alone has a line.
         | EventKind::SendFailed { failures: 1, .. } => limiter.admits(interface.index, fleet, now),
         EventKind::Sent { .. }
         | EventKind::SendFailed { .. }
@@ -101,11 +102,12 @@ impl Observer {
         }
     }
 
-    /// The start is over. Its lines are as many as there are interfaces, and count for nothing.
-    pub(super) fn begin(&mut self) {
+    /// Notes that the start is over. Its lines, at least one for each interface, do not count towards the
+    /// limits.
+    pub(super) fn started(&mut self) {
         match &mut self.output {
             Output::Log(limiter) => *limiter = LogLimiter::default(),
-            Output::DryRun(dry_run) => dry_run.introduced(),
+            Output::DryRun(dry_run) => dry_run.started(),
         }
     }
 
@@ -120,7 +122,8 @@ impl Observer {
         self.control.publish(event);
     }
 
-    /// Returns whether one more line about the interface may be logged. To be asked only when there is one.
+    /// Returns whether one more line about the interface may be logged. Costs a token: ask only when there is
+    /// a line.
     pub(super) fn admits(&mut self, index: IfIndex, fleet: &Fleet, now: BootInstant) -> bool {
         match &mut self.output {
             Output::Log(limiter) => limiter.admits(index, fleet, now),
@@ -128,28 +131,28 @@ impl Observer {
         }
     }
 
-    /// Looks at what the kernel has counted, once in a while, and writes what was held back.
-    pub(super) fn look_around(&mut self, backend: &Backend, fleet: &Fleet, now: BootInstant) {
-        self.look_for_other_routers(backend, fleet, now);
+    /// Reads the kernel's counters and logs what they show; logs how many lines were suppressed.
+    pub(super) fn read_counters(&mut self, backend: &Backend, fleet: &Fleet, now: BootInstant) {
+        self.report_other_routers(backend, fleet, now);
         if let Output::Log(limiter) = &mut self.output {
             limiter.sweep(fleet, now);
         }
         if let Some(drops) = backend.socket_drops() {
-            self.socket_drops.look(drops, now);
+            self.socket_drops.update(drops, now);
         }
     }
 
-    fn look_for_other_routers(&mut self, backend: &Backend, fleet: &Fleet, now: BootInstant) {
-        for (interface, router) in self.other_routers.look(backend, fleet, now) {
+    fn report_other_routers(&mut self, backend: &Backend, fleet: &Fleet, now: BootInstant) {
+        for (interface, router) in self.other_routers.new_warnings(backend, fleet, now) {
             let event = Event { interface: Some(interface), kind: EventKind::OtherRouter(router) };
             self.output.show(&event, fleet, now);
         }
     }
 
-    /// A resync has ended.
+    /// Updates what depends on all interfaces, after a resync.
     pub(super) fn resynced(&mut self, fleet: &Fleet, host: &Host, complete: bool) {
         if complete {
-            self.control.tidy(fleet);
+            self.control.forget_gone(fleet);
         }
         self.host_warnings.update(host, fleet);
     }
@@ -163,7 +166,7 @@ impl Observer {
         notifications_dropped: u64,
         now: BootInstant,
     ) {
-        self.look_for_other_routers(backend, fleet, now);
+        self.report_other_routers(backend, fleet, now);
         let InterfaceCounts { served, paused, not_served } = fleet.counts();
         let RaCounts { unsolicited, solicited, finals, failures } = self.ras;
         let netlink::Counts { surveys, questions, overruns } = netlink;
@@ -187,7 +190,7 @@ impl Observer {
         );
     }
 
-    /// The last RA has left.
+    /// Ends the control thread and logs the end, after the last RA has left.
     pub(super) fn close(&mut self) {
         self.control.close();
         info!(final_ras = self.ras.finals, "stopped");

@@ -1,6 +1,7 @@
-//! Other routers on served interfaces: told once when it begins, and at most once an hour while it lasts.
+//! Other routers on served interfaces: a warning when one appears, and at most one an hour while it sends
+//! RAs.
 //!
-//! It stops nothing: a guest must not be able to silence its host.
+//! The interface stays served: a guest must not be able to stop the host's RAs.
 
 use std::{collections::HashMap, mem, time::Duration};
 
@@ -17,12 +18,12 @@ use crate::{
 /// The shortest time between two warnings about one interface.
 const WARN_INTERVAL: Duration = Duration::from_secs(3_600);
 
-/// What is known of other routers.
+/// The other routers that were seen.
 #[derive(Debug, Default)]
 pub(super) struct OtherRouters {
-    /// How many of their advertisements the filter had counted when it was last looked at.
+    /// The filter's count of their RAs when it was last read.
     counted: u64,
-    /// The interfaces where there are some.
+    /// The served interfaces that have another router.
     known: HashMap<IfIndex, Known>,
 }
 
@@ -33,8 +34,9 @@ struct Known {
 }
 
 impl OtherRouters {
-    /// Returns the other routers to warn of. Reads what the filter recorded only where its total has changed.
-    pub(super) fn look<'f>(
+    /// Returns the other routers to log a warning about. Reads the filter's records only if its count has
+    /// changed.
+    pub(super) fn new_warnings<'f>(
         &mut self,
         backend: &Backend,
         fleet: &'f Fleet,
@@ -46,27 +48,27 @@ impl OtherRouters {
             return Vec::new();
         }
         let routers = filter.other_routers().unwrap_or_else(|error| {
-            warn!(%error, "what the filter saw of other routers cannot be read");
+            warn!(%error, "the filter's records of other routers cannot be read: none are reported this time");
             Vec::new()
         });
         let mut before = mem::take(&mut self.known);
-        let mut to_warn_of = Vec::new();
+        let mut warnings = Vec::new();
         for (index, router) in routers {
             let Some((interface, Verdict::Serve(_))) = fleet.verdict_of(index) else { continue };
             let warned = match before.remove(&index) {
                 Some(known) if !deserves_warning(&known, &router, now) => known.warned,
                 Some(_) | None => {
-                    to_warn_of.push((InterfaceRef { index, name: &interface.name }, router));
+                    warnings.push((InterfaceRef { index, name: &interface.name }, router));
                     now
                 }
             };
             self.known.insert(index, Known { seen: router.seen, warned });
         }
-        to_warn_of
+        warnings
     }
 }
 
-/// Whether there is a new advertisement, and the last warning is long enough ago.
+/// Returns whether there is a new RA, and the last warning is long enough ago.
 fn deserves_warning(known: &Known, router: &HeardRouter, now: BootInstant) -> bool {
     router.seen > known.seen && now.saturating_since(known.warned) >= WARN_INTERVAL
 }
@@ -78,14 +80,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn there_is_no_second_warning_within_an_hour_nor_without_a_new_advertisement() {
+    fn a_second_warning_takes_an_hour_and_a_new_advertisement() {
         let at = |seconds| BootInstant::from_boot(Duration::from_secs(seconds));
         for (now, known_seen, seen, expected) in [
             (200, 100, 150, false),
             (3_699, 100, 3_690, false),
             (3_700, 100, 3_690, true),
             (3_700, 100, 101, true),
-            // The one that was told of, and nothing since.
+            // No RA since the one that was logged.
             (3_700, 100, 100, false),
             (9_000, 3_690, 3_690, false),
         ] {

@@ -1,26 +1,27 @@
-//! Signals: asked to stop, or to make room for the next process.
+//! The signals that ask the daemon to stop, or to make room for the next process.
 
 use std::io;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// The signals that the daemon listens to.
+/// The streams of the signals that the daemon handles.
 pub(super) struct Signals {
     terminate: Signal,
     interrupt: Signal,
     hangup: Signal,
 }
 
-/// What a signal asks for.
+/// The meaning of a signal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Request {
-    /// SIGTERM or SIGINT: end, and withdraw if that is wanted.
+    /// SIGTERM or SIGINT: end, with a withdrawal if `--on-exit` says so.
     Stop,
-    /// SIGHUP: end, and leave everything to the next process.
+    /// SIGHUP: end without a withdrawal; the next process takes over.
     Restart,
 }
 
 impl Signals {
+    /// Registers the signals.
     pub(super) fn new() -> io::Result<Self> {
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
@@ -29,8 +30,7 @@ impl Signals {
         })
     }
 
-    /// Waits for the next one. Signals have no error of their own once they are registered: tokio documents that `recv`
-    /// always returns `Some`.
+    /// Waits for the next signal. Tokio documents that `recv` of a registered signal always returns `Some`.
     pub(super) async fn next(&mut self) -> Request {
         tokio::select! {
             _ = self.terminate.recv() => Request::Stop,

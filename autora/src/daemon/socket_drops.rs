@@ -1,6 +1,8 @@
-//! Packets that the kernel dropped at the receiving socket: told when it begins, and at most once an hour while it lasts.
+//! Packets that the kernel dropped at the receiving socket: a warning for the first, and at most one an hour
+//! for more.
 //!
-//! A guest can bring it about, with a flood behind the classic filter or with wrong checksums: it stops nothing.
+//! A guest can cause it, with a flood behind the classic filter or with wrong checksums, so nothing but a
+//! warning follows.
 
 use std::time::Duration;
 
@@ -11,34 +13,33 @@ use crate::engine::BootInstant;
 /// The shortest time between two warnings.
 const WARN_INTERVAL: Duration = Duration::from_secs(3_600);
 
-/// What is known of the kernel's counter.
+/// The kernel's counter as it was last read.
 #[derive(Debug, Default)]
 pub(super) struct SocketDrops {
-    /// Its value when it was last looked at.
     counted: u32,
     warned: Option<BootInstant>,
 }
 
 impl SocketDrops {
-    /// Looks at the counter, which only ever grows, and from its end begins again at 0.
-    pub(super) fn look(&mut self, counted: u32, now: BootInstant) {
+    /// Takes the counter's present value, and logs a warning if it has changed. The counter wraps.
+    pub(super) fn update(&mut self, counted: u32, now: BootInstant) {
         if self.deserves_warning(counted, now) {
             warn!(
                 socket_drops = counted,
-                "the receiving socket dropped packets for want of room, or for a wrong checksum: solicitations may be \
-                 among them, and hosts repeat those"
+                "the kernel dropped packets at the receiving socket: its buffer was full, or their checksum was wrong; \
+                 solicitations may be among them, which guests repeat; look for a guest that floods"
             );
         }
     }
 
-    /// Whether it has grown, and the last warning is long enough ago. Notes that it was given.
+    /// Returns whether the counter has changed, and the last warning is long enough ago. Notes the warning.
     fn deserves_warning(&mut self, counted: u32, now: BootInstant) -> bool {
-        let has_grown = std::mem::replace(&mut self.counted, counted) != counted;
-        let is_news = self.warned.is_none_or(|warned| now.saturating_since(warned) >= WARN_INTERVAL);
-        if has_grown && is_news {
+        let has_changed = std::mem::replace(&mut self.counted, counted) != counted;
+        let is_first = self.warned.is_none_or(|warned| now.saturating_since(warned) >= WARN_INTERVAL);
+        if has_changed && is_first {
             self.warned = Some(now);
         }
-        has_grown && is_news
+        has_changed && is_first
     }
 }
 
@@ -47,7 +48,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_is_told_when_it_begins_and_once_an_hour() {
+    fn the_first_drop_causes_a_warning_and_later_ones_at_most_one_an_hour() {
         let mut drops = SocketDrops::default();
         for (seconds, counted, expected) in [
             (0, 0, false),
@@ -55,7 +56,7 @@ mod tests {
             (60, 1, false),
             (90, 500, false),
             (3_629, 501, false),
-            // Grown since the last look, not since the last warning.
+            // Changed since the last warning, but not since the last reading.
             (3_630, 501, false),
             (3_660, 502, true),
             (9_000, 0, true),

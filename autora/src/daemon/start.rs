@@ -1,4 +1,5 @@
-//! From the settings to an event loop that runs: opens everything, gives up what that took, and reads every interface.
+//! The start: opens sockets and files, gives up capabilities, confines the process, and reads every
+//! interface.
 
 use std::{io, path::Path};
 
@@ -8,10 +9,11 @@ use tracing::warn;
 use super::{
     backend::Backend,
     control_handle::{self, ControlHandle},
-    event_loop::{EventLoop, RunState},
+    event_loop::EventLoop,
     links::Links,
     log,
     observe::{Observer, Output},
+    shutdown::Shutdown,
     signals::Signals,
     start_error::StartError,
     state_saver::StateSaver,
@@ -36,7 +38,7 @@ use crate::{
 ///
 /// # Errors
 ///
-/// A [`StartError`] when it cannot start. Once it runs, nothing ends it but a signal.
+/// A [`StartError`] if it cannot start. Once it runs, only a signal ends it.
 pub async fn run(config: Config) -> Result<(), StartError> {
     let mut event_loop = open(&config)?;
     begin(&mut event_loop, &config);
@@ -44,12 +46,12 @@ pub async fn run(config: Config) -> Result<(), StartError> {
     Ok(())
 }
 
-/// Opens everything, confines the process, and only then reads the interfaces.
+/// Opens sockets and files, confines the process, and only then reads the interfaces.
 fn open(config: &Config) -> Result<EventLoop, StartError> {
-    // Signals first: one that comes while everything opens is not lost.
+    // Signals first: one that comes during the start is not lost.
     let signals = Signals::new()?;
-    // Before the capabilities are given up: CAP_NET_ADMIN, where it is there, makes room for more announcements.
-    // A dry run shows every interface, and a daemon keeps those alone that may be served.
+    // Before the capabilities are given up: CAP_NET_ADMIN, if present, allows a larger receive buffer.
+    // A dry run shows every interface; a daemon keeps only those whose name matches.
     let mut netlink = Netlink::open((!config.dry_run).then(|| config.policy.pattern.clone()))?;
     let listeners = (!config.dry_run).then(|| listen(&config.control));
     let backend = Backend::open(config)?;
@@ -72,8 +74,7 @@ fn open(config: &Config) -> Result<EventLoop, StartError> {
         observer: Observer::new(output, control),
         heartbeat_interval: config.heartbeat_interval,
         next_heartbeat: config.heartbeat_interval.map(|interval| now + interval),
-        withdraws: config.on_exit == OnExit::Withdraw && !config.dry_run,
-        run_state: RunState::Running,
+        shutdown: Shutdown::new(config.on_exit == OnExit::Withdraw && !config.dry_run),
         signals,
         backend,
         timer,
@@ -89,25 +90,28 @@ fn listen(config: &ControlConfig) -> Listeners {
     Listeners::open(socket.as_deref(), group.as_deref(), *metrics_listen)
 }
 
-/// Confines the process and starts the control thread: files before it, since a thread has the confinement of the one that
-/// starts it, and system calls when every thread there will be has everything open.
+/// Confines the process and starts the control thread. Files are confined before the thread starts, since a
+/// thread inherits the Landlock domain of the one that starts it; system calls once every thread has opened
+/// its files and sockets.
 fn confine(config: &Config, listeners: Listeners, filter: &Filter) -> Result<ControlHandle, SandboxError> {
     let info = control_handle::info(config, filter);
     let socket = config.control.socket.as_deref().and_then(Path::parent);
     if sandbox::confine_files(&Places { state: &config.runtime_directory, socket })? == Support::Missing {
         warn!(
-            "this kernel has no Landlock (Linux 5.13, CONFIG_SECURITY_LANDLOCK): files are out of reach by their \
-             permissions alone"
+            "this kernel has no Landlock (it takes Linux 5.13 and CONFIG_SECURITY_LANDLOCK): the daemon can open \
+             every file that its user may open"
         );
     }
     let control = ControlHandle::open(listeners, info);
     if sandbox::confine_calls()? == Support::Missing {
-        warn!("this kernel has no seccomp filters (CONFIG_SECCOMP_FILTER): every system call stays possible");
+        warn!(
+            "this kernel has no seccomp filters (it takes CONFIG_SECCOMP_FILTER): the daemon can make every system call"
+        );
     }
     Ok(control)
 }
 
-/// Reads every interface; a dry run shows them.
+/// Reads every interface. A dry run shows them.
 fn first_dump(netlink: &mut Netlink, fleet: &Fleet, config: &Config) -> Result<Output, StartError> {
     let snapshot = netlink.dump()?;
     let output = Output::new(config, &snapshot.interfaces);
@@ -116,10 +120,10 @@ fn first_dump(netlink: &mut Netlink, fleet: &Fleet, config: &Config) -> Result<O
     Ok(output)
 }
 
-/// Hands what was read to the fleet. What is due at once leaves in the loop's first turn.
+/// Hands the interfaces to the fleet. RAs that are due at once leave in the loop's first turn.
 fn begin(event_loop: &mut EventLoop, config: &Config) {
     event_loop.on_links();
-    event_loop.observer.begin();
+    event_loop.observer.started();
     heap::give_back();
     program::forget_start();
     let interfaces = event_loop.fleet.counts();

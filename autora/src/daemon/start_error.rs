@@ -1,4 +1,4 @@
-//! What can end a start, and nothing else: a running loop returns no error.
+//! The errors that can end a start. A running loop returns none.
 
 use std::io;
 
@@ -7,28 +7,28 @@ use crate::sys::{filter, netlink, receiver, sandbox::SandboxError, sender};
 /// Why the daemon could not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// No filter.
+    /// The filter cannot be loaded.
     #[error(transparent)]
     Filter(#[from] filter::LoadError),
-    /// No receiving socket.
+    /// The receiving socket cannot be opened.
     #[error(transparent)]
     Receiver(#[from] receiver::ReceiverOpenError),
-    /// No sending socket.
+    /// The sending socket cannot be opened.
     #[error(transparent)]
     Sender(#[from] sender::SenderOpenError),
-    /// No netlink socket.
+    /// The netlink sockets cannot be opened.
     #[error(transparent)]
     Netlink(#[from] netlink::NetlinkOpenError),
-    /// The kernel did not tell its interfaces.
+    /// The kernel did not answer with its interfaces.
     #[error("cannot read the interfaces from the kernel")]
     Dump(#[from] netlink::QueryError),
-    /// The capabilities could not be given up.
+    /// The capabilities cannot be given up.
     #[error("cannot give up the capabilities")]
     Privileges(#[from] caps::errors::CapsError),
-    /// The kernel can confine the daemon, and does not.
+    /// The kernel supports confinement, and refuses it.
     #[error(transparent)]
     Sandbox(#[from] SandboxError),
-    /// A file descriptor could not be had.
+    /// The kernel refused a file descriptor, a timer or random bytes.
     #[error("cannot set up the event loop")]
     Io(#[from] io::Error),
 }

@@ -1,4 +1,5 @@
-//! Saves what the next process has to know: each change of it a little later, and never because of an RA.
+//! Saves the state that the next process needs: each change of it shortly after it happens, and never because
+//! of an RA.
 
 use std::{collections::BTreeSet, io, mem, path::Path, time::Duration};
 
@@ -14,43 +15,42 @@ use crate::{
     sys::state_file::{Found, StateFile},
 };
 
-/// How long changes are gathered before they are written: what comes by the thousand is written by the hundred, and an
-/// interface whose first advertisements and addresses come one after the other is written once. A crash within that time
-/// loses little: what guests were told before is still there, and a prefix that is missing in it was advertised a moment
-/// ago for the first time.
+/// How long changes are gathered before they are written: thousands of changes then take few writes, and an
+/// interface whose addresses and first RA come one after the other is written once. A crash within that time
+/// loses little: the file still has everything older, and a prefix that it lacks was advertised for the first
+/// time a moment ago.
 const GATHER: Duration = Duration::from_millis(250);
 
-/// Time to the next try after one that failed; it writes everything, however much has changed meanwhile.
+/// Time to the next attempt after one that failed. That one writes a whole new file.
 const RETRY: Duration = Duration::from_secs(30);
 
-/// Saves the fleet's state, where there is a place for it.
+/// Saves the fleet's state, if there is a directory for it.
 #[derive(Debug)]
 pub(super) struct StateSaver {
     file: Option<StateFile>,
-    /// Interfaces of which something new is to be saved.
+    /// The interfaces with changes to save.
     changed: BTreeSet<IfIndex>,
     due: Option<BootInstant>,
     failing: bool,
-    /// How often it could not be saved.
     failures: u64,
 }
 
 impl StateSaver {
-    /// Returns one that saves nothing.
+    /// Returns a saver that saves nothing.
     pub(super) const fn disabled() -> Self {
         Self { file: None, changed: BTreeSet::new(), due: None, failing: false, failures: 0 }
     }
 
-    /// Hands the saved state of the previous process to `fleet`. From here on it counts as unclean, also if this process dies
-    /// before it has changed anything: so that is written before the first RA can leave.
+    /// Hands the saved state of the previous process to `fleet`, and marks it unclean before the first RA can
+    /// leave, so that the next process also knows of a crash that comes before any change.
     pub(super) fn open(directory: &Path, fleet: &mut Fleet, now: BootInstant) -> Self {
         let file = match StateFile::open(directory) {
             Ok(file) => file,
             Err(error) => {
                 warn!(
                     reason = error::chain(&error),
-                    "nothing will survive a restart: RAs may then come within 3 s of the last, and a prefix that \
-                     changes meanwhile is not taken back; see --runtime-directory"
+                    "the state cannot be saved, so a restart starts without it: RAs may then come within 3 s of the \
+                     last, and a prefix that changes meanwhile is not withdrawn; see --runtime-directory"
                 );
                 return Self { failures: 1, ..Self::disabled() };
             }
@@ -61,13 +61,13 @@ impl StateSaver {
         if saver.failing
             && let Some(file) = &mut saver.file
         {
-            // What is there says more than can be vouched for.
+            // The file still says that the previous process ended cleanly, which would be untrue of this one.
             _ = file.remove();
         }
         saver
     }
 
-    /// Notes whether there is something to save, and saves what is due.
+    /// Takes the fleet's unsaved changes, and saves them when they are due.
     pub(super) fn attend(&mut self, fleet: &mut Fleet, now: BootInstant) {
         let unsaved = fleet.take_unsaved();
         if self.file.is_none() {
@@ -82,12 +82,12 @@ impl StateSaver {
         }
     }
 
-    /// When [`StateSaver::attend`] has something to do.
+    /// Returns when [`StateSaver::attend`] has something to do.
     pub(super) const fn deadline(&self) -> Option<BootInstant> {
         self.due
     }
 
-    /// Returns how often the state could not be saved; once and for all, where there is no place for it.
+    /// Returns how often the state could not be saved; it stays at 1 if the directory cannot be used.
     pub(super) const fn failures(&self) -> u64 {
         self.failures
     }
@@ -97,7 +97,8 @@ impl StateSaver {
         self.save_all(fleet.final_state(now), now);
     }
 
-    /// What changed is added to what is there, so that an event costs the same among any number of interfaces.
+    /// Appends the changes to the file, so that the cost of an event does not grow with the number of
+    /// interfaces.
     fn save_changes(&mut self, fleet: &Fleet, now: BootInstant) {
         let changed = mem::take(&mut self.changed);
         let updates: Vec<_> = changed.into_iter().map(|index| fleet.saved_update(index, now)).collect();
@@ -122,7 +123,7 @@ impl StateSaver {
             Err(error) => warn!(
                 file = %file.path().display(),
                 %error,
-                "the state could not be saved, so a restart may know less than it should: trying again"
+                "the state could not be saved: a restart now would continue from an older state; retrying every 30 s"
             ),
         }
     }
@@ -132,7 +133,7 @@ fn restore(file: &StateFile, fleet: &mut Fleet, now: BootInstant) {
     match file.read() {
         Found::Saved(saved) => {
             let clean = saved.ending == Ending::Clean;
-            info!(interfaces = saved.interfaces.len(), clean, "taking over from a former daemon");
+            info!(interfaces = saved.interfaces.len(), clean, "taking over from the previous process");
             fleet.restore(saved, now);
         }
         Found::Nothing => {}
@@ -140,7 +141,7 @@ fn restore(file: &StateFile, fleet: &mut Fleet, now: BootInstant) {
         Found::Unusable(error) => warn!(
             file = %file.path().display(),
             reason = error::chain(&error),
-            "the state file cannot be used: starting as if there were none"
+            "the saved state cannot be used: starting without it; RAs may come within 3 s of the previous process's last"
         ),
     }
 }

@@ -17,7 +17,7 @@ use tokio::io::{Interest, unix::AsyncFd};
 
 use crate::engine::BootInstant;
 
-/// Returns the present.
+/// Returns the present time.
 #[must_use]
 pub fn now() -> BootInstant {
     let now =
@@ -25,21 +25,22 @@ pub fn now() -> BootInstant {
     BootInstant::from_boot(now.into())
 }
 
-/// Returns the time of day, as the time since 1970: to show, and for nothing else, since it may jump.
+/// Returns the time of day, as the time since 1970. Only for display, since it may jump.
 #[must_use]
 #[expect(clippy::disallowed_methods, reason = "this is the daemon's clock")]
 pub fn wall() -> Duration {
     SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()
 }
 
-/// A kernel timer that the event loop waits for. Tokio's own timers run on CLOCK_MONOTONIC in steps of a millisecond.
+/// A kernel timer that the event loop waits for. Tokio's own timers run on CLOCK_MONOTONIC, with a resolution
+/// of a millisecond.
 #[derive(Debug)]
 pub struct Timer {
     fd: AsyncFd<Fd>,
     armed: Option<BootInstant>,
 }
 
-/// What Tokio wants of a file descriptor.
+/// Implements the trait that [`AsyncFd`] asks for.
 #[derive(Debug)]
 struct Fd(TimerFd);
 
@@ -50,23 +51,25 @@ impl AsRawFd for Fd {
 }
 
 impl Timer {
-    /// A timer that is not armed, though it was once to show that it can be.
+    /// Returns a timer that is not armed. Arms it once before, to show that the kernel allows that.
     ///
     /// # Errors
     ///
-    /// When the process or the system is out of file descriptors, and where a filter of system calls refuses
-    /// `timerfd_settime(2)`.
+    /// If the process or the system has no file descriptor left, or a seccomp filter refuses
+    /// `timerfd_create(2)` or `timerfd_settime(2)`.
     pub fn new() -> io::Result<Self> {
         let flags = TimerFlags::TFD_NONBLOCK | TimerFlags::TFD_CLOEXEC;
         let fd = TimerFd::new(ClockId::CLOCK_BOOTTIME, flags)?;
         set(&fd, now())?;
         fd.unset()?;
-        // SAFETY: `TimerFd` owns its descriptor and keeps it open, the same one, until the `AsyncFd` drops it.
+        // SAFETY: `TimerFd` owns its descriptor and keeps it open, the same one, until the `AsyncFd` drops
+        // it.
         let fd = unsafe { AsyncFd::register_with_interest(Fd(fd), Interest::READABLE) }?;
         Ok(Self { fd, armed: None })
     }
 
-    /// Arms the timer for `deadline`; one that has passed fires at once. Costs a system call only where it was armed for another one.
+    /// Arms the timer for `deadline`; one that has passed fires at once. Makes a system call only if
+    /// `deadline` differs from the armed one.
     pub fn arm(&mut self, deadline: BootInstant) {
         if self.armed == Some(deadline) {
             return;
@@ -79,21 +82,22 @@ impl Timer {
     ///
     /// # Errors
     ///
-    /// When the runtime is shutting down.
+    /// If the runtime is shutting down.
     pub async fn fired(&mut self) -> io::Result<()> {
         let mut guard = self.fd.readable().await?;
-        // The kernel's readiness is taken off by the next `arm`, Tokio's here. A timer that was armed anew in
-        // between has nothing to read: that costs one needless turn of the loop.
+        // The next `arm` clears the kernel's readiness; this clears Tokio's. A timer that was armed again in
+        // between has nothing to read, which costs one needless turn of the loop.
         guard.clear_ready();
         self.armed = None;
         Ok(())
     }
 }
 
-/// `do_timerfd_settime` in [fs/timerfd.c](https://elixir.bootlin.com/linux/v6.12/source/fs/timerfd.c#L425) fails with EINVAL
-/// (other flags than the two there are, a time below 0 or with 10^9 nanoseconds or more, a descriptor of another kind),
-/// EBADF and EFAULT; EPERM and ECANCELED are for alarms and for TFD_TIMER_CANCEL_ON_SET alone. A filter of system calls that
-/// refuses it cannot come from outside later than the process begins, and shows in [`Timer::new`].
+/// `do_timerfd_settime` in [fs/timerfd.c, Linux
+/// 6.12](https://elixir.bootlin.com/linux/v6.12/source/fs/timerfd.c#L425) fails with EINVAL (unknown flags, a
+/// time below 0 or with 10^9 nanoseconds or more, a descriptor of another kind), EBADF and EFAULT; EPERM and
+/// ECANCELED are for alarms and for TFD_TIMER_CANCEL_ON_SET alone. A seccomp filter from outside is there
+/// before the process starts, so a refusal already shows in [`Timer::new`].
 const SETTING_WORKS: &str = "a timerfd that is open, and was set before, can be set to any time";
 
 fn set(fd: &TimerFd, deadline: BootInstant) -> nix::Result<()> {
@@ -111,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn fires_when_the_deadline_has_come_and_not_before() {
+    fn a_timer_fires_at_its_deadline_and_not_before() {
         run(async {
             let mut timer = Timer::new().unwrap();
             for wait in [Duration::from_millis(20), Duration::from_millis(5), Duration::ZERO] {

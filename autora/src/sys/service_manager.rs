@@ -1,8 +1,9 @@
-//! Reports readiness, status and signs of life to the service manager, where there is one (`sd_notify(3)`).
+//! Reports readiness, status and watchdog pings to the service manager, if there is one (`sd_notify(3)`).
 //!
-//! Never waits for it: a service manager that does not read fills its socket's queue (`net.unix.max_dgram_qlen`, 10 in many
-//! containers), and a blocking send would then keep the event loop from everything else, SIGTERM included. What finds no
-//! room is dropped and counted; READY=1 and the status are tried again later.
+//! Never waits for it: a service manager that does not read fills its socket's queue
+//! (`net.unix.max_dgram_qlen`, 10 in many containers), and a blocking send would then stop the event loop,
+//! SIGTERM included. A message that finds no room is dropped and counted; READY=1 and the status are sent
+//! again later.
 
 use std::{
     env,
@@ -23,33 +24,34 @@ use tracing::{debug, info, warn};
 
 use crate::engine::BootInstant;
 
-/// The shortest time between two reports of the status: a hypervisor that boots has thousands of changes.
+/// The shortest time between two reports of the status: thousands of interfaces change while a hypervisor
+/// boots.
 const STATUS_INTERVAL: Duration = Duration::from_secs(1);
 
-/// The longest time between two tries to report READY=1 or the status.
+/// The longest time between two attempts to report READY=1 or the status.
 const MAX_RETRY: Duration = Duration::from_secs(16);
 
-/// The service manager's view of this daemon. All that is to be reported has a deadline among those of the event loop, so
-/// that a loop that hangs gives no sign of life.
+/// The reports to the service manager. Their deadlines are among those of the event loop, so that a loop that
+/// hangs sends no watchdog ping.
 #[derive(Debug)]
 pub struct ServiceNotifier {
     socket: Option<NotifySocket>,
     watchdog: Option<Watchdog>,
-    /// READY=1 was not taken yet.
-    owes_ready: bool,
-    /// The status that was taken last.
+    /// READY=1 is due and was not accepted yet.
+    ready_pending: bool,
+    /// The status that was accepted last.
     reported: String,
-    /// The status may be another one now.
+    /// The status may have changed since.
     is_stale: bool,
     /// The earliest time of the next report.
     next_report: BootInstant,
-    /// How long to wait after a report that is not taken.
+    /// How long to wait after a report that is not accepted.
     retry: Duration,
     dropped: u64,
     failing: bool,
 }
 
-/// Signs of life, twice as often as the service manager misses them (`sd_watchdog_enabled(3)`).
+/// The watchdog pings, at half of the service manager's timeout (`sd_watchdog_enabled(3)`).
 #[derive(Debug)]
 struct Watchdog {
     interval: Duration,
@@ -57,12 +59,19 @@ struct Watchdog {
 }
 
 impl ServiceNotifier {
-    /// Opens a socket to the service manager that the environment names. It knows nothing at `now`.
+    /// Opens a socket to the service manager that `NOTIFY_SOCKET` names.
     #[must_use]
     pub fn open(now: BootInstant) -> Self {
         let socket = env::var_os("NOTIFY_SOCKET").and_then(|address| {
             NotifySocket::open(&address)
-                .inspect_err(|error| warn!(?address, %error, "NOTIFY_SOCKET is of no use"))
+                .inspect_err(|error| {
+                    warn!(
+                        ?address,
+                        %error,
+                        "NOTIFY_SOCKET cannot be used: the service manager will learn neither readiness nor status; it \
+                         must be a path, or @ and a name"
+                    );
+                })
                 .ok()
         });
         Self::new(socket, watchdog_interval(), now)
@@ -76,7 +85,7 @@ impl ServiceNotifier {
         Self {
             socket,
             watchdog,
-            owes_ready: false,
+            ready_pending: false,
             reported: String::new(),
             is_stale: false,
             next_report: now,
@@ -86,33 +95,33 @@ impl ServiceNotifier {
         }
     }
 
-    /// Reports that everything is open and every interface was read.
+    /// Reports that the start is complete: READY=1 and the status.
     pub fn ready(&mut self, status: String, now: BootInstant) {
-        self.owes_ready = true;
+        self.ready_pending = true;
         self.report(status, now);
     }
 
     /// Reports that the daemon has begun to stop.
     pub fn stopping(&mut self) {
         self.send("STOPPING=1");
-        (self.owes_ready, self.is_stale) = (false, false);
+        (self.ready_pending, self.is_stale) = (false, false);
     }
 
-    /// Notes that the status may have changed. What it is gets worked out when it can be reported.
+    /// Notes that the status may have changed. It is computed when it can be reported.
     pub const fn touch(&mut self) {
         self.is_stale = true;
     }
 
-    /// When [`Self::attend`] has something to do.
+    /// Returns when [`Self::attend`] has something to do.
     #[must_use]
     pub fn deadline(&self) -> Option<BootInstant> {
-        let report = self.is_due_some_time().then_some(self.next_report);
+        let report = self.has_report().then_some(self.next_report);
         self.watchdog.iter().map(|watchdog| watchdog.next).chain(report).min()
     }
 
-    /// Does what is due: in every turn of the loop.
+    /// Sends what is due at `now`. `status` computes the status, and is called only if it is reported.
     pub fn attend(&mut self, now: BootInstant, status: impl FnOnce() -> String) {
-        if self.is_due_some_time() && self.next_report <= now {
+        if self.has_report() && self.next_report <= now {
             self.report(status(), now);
         }
         if let Some(watchdog) = &mut self.watchdog
@@ -123,24 +132,24 @@ impl ServiceNotifier {
         }
     }
 
-    /// How many messages the service manager has not taken.
+    /// Returns how many messages the service manager has not accepted.
     #[must_use]
     pub const fn dropped(&self) -> u64 {
         self.dropped
     }
 
-    const fn is_due_some_time(&self) -> bool {
-        self.socket.is_some() && (self.owes_ready || self.is_stale)
+    const fn has_report(&self) -> bool {
+        self.socket.is_some() && (self.ready_pending || self.is_stale)
     }
 
-    /// Reports what the service manager does not know yet, if anything. Either way the status is looked at no more for a
-    /// while: so many changes are not worth a look each.
+    /// Reports READY=1 if it is pending, and `status` if it has changed. Either way the next report waits for
+    /// a while, so that thousands of changes do not cost a report each.
     fn report(&mut self, status: String, now: BootInstant) {
         self.is_stale = false;
-        let ready = if self.owes_ready { "READY=1\n" } else { "" };
-        let is_change = self.owes_ready || status != self.reported;
+        let ready = if self.ready_pending { "READY=1\n" } else { "" };
+        let is_change = self.ready_pending || status != self.reported;
         if !is_change || self.send(&format!("{ready}STATUS={status}")) {
-            (self.owes_ready, self.reported) = (false, status);
+            (self.ready_pending, self.reported) = (false, status);
             self.retry = STATUS_INTERVAL;
             self.next_report = now + STATUS_INTERVAL;
         } else {
@@ -150,38 +159,41 @@ impl ServiceNotifier {
         }
     }
 
-    /// Sends `message` if there is room for it now. Whether it was taken.
+    /// Sends `message` if there is room for it now. Returns whether it was accepted.
     fn send(&mut self, message: &str) -> bool {
         let Some(socket) = &self.socket else { return true };
         let result = socket.send(message);
         let failed_before = std::mem::replace(&mut self.failing, result.is_err());
         self.dropped += u64::from(result.is_err());
         match &result {
-            Ok(()) if failed_before => info!(dropped = self.dropped, "the service manager listens again"),
+            Ok(()) if failed_before => {
+                info!(dropped = self.dropped, "the service manager accepts notifications again");
+            }
             Ok(()) => {}
             Err(error) if failed_before => {
-                debug!(notification = ?message, %error, "the service manager does not listen");
+                debug!(notification = ?message, %error, "the service manager did not accept a notification");
             }
             Err(error) => warn!(
                 notification = ?message,
                 %error,
-                "the service manager does not listen: going on without it"
+                "the service manager did not accept a notification: going on; readiness and status are sent again later"
             ),
         }
         result.is_ok()
     }
 }
 
-/// A socket that a datagram to the service manager either leaves at once, or not at all.
+/// A socket that never blocks: a datagram is accepted at once, or not at all.
 #[derive(Debug)]
 struct NotifySocket {
     socket: UnixDatagram,
-    /// Not connected to it: a service manager that starts anew binds another socket to the same address.
+    /// The socket is not connected, since a service manager that restarts binds another socket to the same
+    /// address.
     address: SocketAddr,
 }
 
 impl NotifySocket {
-    /// A path, or `@` and a name in the abstract namespace (`unix(7)`).
+    /// Opens a socket to `address`: a path, or `@` and a name in the abstract namespace (`unix(7)`).
     fn open(address: &OsStr) -> io::Result<Self> {
         let address = match address.as_bytes() {
             [b'@', name @ ..] => SocketAddr::from_abstract_name(name)?,
@@ -194,13 +206,12 @@ impl NotifySocket {
     }
 
     fn send(&self, message: &str) -> io::Result<()> {
-        // A datagram is sent whole or not at all.
         self.socket.send_to_addr(message.as_bytes(), &self.address).map(drop)
     }
 }
 
-/// Half of the time after which the service manager gives this process up, if it watches it at all. Variables that were
-/// inherited from another service name its process.
+/// Returns half of the service manager's watchdog timeout, if it watches this process. Variables that were
+/// inherited from another service have that service's process id.
 fn watchdog_interval() -> Option<Duration> {
     let variable = |name| env::var(name).ok()?.parse::<u64>().ok();
     let is_meant =
@@ -217,7 +228,7 @@ mod tests {
         BootInstant::from_boot(Duration::from_secs(1_000) + Duration::from_millis(millis))
     }
 
-    /// The other end of the socket.
+    /// A service manager, which holds the other end of the socket.
     struct Manager {
         socket: UnixDatagram,
         address: String,
@@ -244,13 +255,13 @@ mod tests {
             Some(String::from_utf8_lossy(&buffer[..length]).into_owned())
         }
 
-        /// Fills the queue to the last place.
+        /// Fills the queue of the manager's socket.
         fn fill(&self) {
             let socket = NotifySocket::open(self.address.as_ref()).unwrap();
             while socket.send("filler").is_ok() {}
         }
 
-        fn read_everything(&self) {
+        fn empty_queue(&self) {
             while self.received().is_some() {}
         }
     }
@@ -260,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn signs_of_life_come_twice_as_often_as_they_are_missed() {
+    fn watchdog_pings_come_at_half_the_timeout() {
         let manager = Manager::new();
         let mut notifier = manager.notifier(Some(Duration::from_secs(15)));
         for (millis, expected, next) in
@@ -274,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn a_status_is_reported_when_it_changed_and_once_a_second_at_most() {
+    fn a_changed_status_is_reported_at_most_once_a_second() {
         let manager = Manager::new();
         let mut notifier = manager.notifier(None);
         notifier.ready("0 served".to_owned(), at(0));
@@ -284,7 +295,7 @@ mod tests {
             (30, "2 served", None),
             (1_000, "2 served", Some("STATUS=2 served")),
             (1_500, "3 served", None),
-            // What has come and gone in between is not reported.
+            // A status that came and went in between is not reported.
             (2_100, "2 served", None),
             (2_200, "4 served", None),
             (3_100, "4 served", Some("STATUS=4 served")),
@@ -299,27 +310,26 @@ mod tests {
         assert_eq!(notifier.deadline(), Some(at(4_100)));
     }
 
-    /// Thousands of changes that leave it as it is must not cost a look each.
     #[test]
-    fn a_status_is_worked_out_once_a_second_at_most() {
+    fn a_status_is_computed_at_most_once_a_second() {
         let manager = Manager::new();
         let mut notifier = manager.notifier(None);
         notifier.ready("0 served".to_owned(), at(0));
-        let mut worked_out = 0;
+        let mut computed = 0;
         for millis in (0..5_000).step_by(10) {
             notifier.touch();
             notifier.attend(at(millis), || {
-                worked_out += 1;
+                computed += 1;
                 "0 served".to_owned()
             });
         }
-        assert_eq!(worked_out, 4);
+        assert_eq!(computed, 4);
         assert_eq!(manager.received().as_deref(), Some("READY=1\nSTATUS=0 served"));
         assert_eq!(manager.received(), None);
     }
 
     #[test]
-    fn what_finds_no_room_is_counted_and_ready_is_tried_again_ever_more_rarely() {
+    fn a_dropped_message_is_counted_and_ready_is_retried_with_growing_intervals() {
         let manager = Manager::new();
         manager.fill();
         let mut notifier = manager.notifier(None);
@@ -328,9 +338,9 @@ mod tests {
             assert_eq!((notifier.deadline(), notifier.dropped()), (Some(at(next)), dropped));
             attend(&mut notifier, next, "1 served");
         }
-        manager.read_everything();
+        manager.empty_queue();
         attend(&mut notifier, 62_999, "1 served");
-        assert_eq!(manager.received(), None, "not before its time");
+        assert_eq!(manager.received(), None, "it is not due yet");
         attend(&mut notifier, 63_000, "2 served");
         assert_eq!(manager.received().as_deref(), Some("READY=1\nSTATUS=2 served"));
         assert_eq!((notifier.deadline(), notifier.dropped()), (None, 7));
@@ -341,7 +351,7 @@ mod tests {
         let mut notifier = ServiceNotifier::new(None, None, at(0));
         notifier.ready("0 served".to_owned(), at(0));
         notifier.touch();
-        notifier.attend(at(9_000), || panic!("the status is worked out for nothing"));
+        notifier.attend(at(9_000), || panic!("a status is computed without a service manager"));
         assert_eq!((notifier.deadline(), notifier.dropped()), (None, 0));
     }
 

@@ -234,6 +234,7 @@ fn a_kernel_that_refuses_the_timer_ends_it_before_it_begins() {
     let mut daemon = launch(libc::SYS_timerfd_settime, None, EPERM).start(&host);
     assert_eq!(daemon.wait_exit(SOON), 1);
     assert_eq!(daemon.lines_with(&["cannot set up the event loop"]).len(), 1);
+    assert_eq!(daemon.lines_with(&["a sandbox must allow", "timerfd_settime(2)"]).len(), 1);
     assert_eq!(daemon.lines_with(&["started"]).len(), 0);
     // The control: only another system call is refused.
     let daemon = launch(libc::SYS_ptrace, None, EPERM).start(&host);

@@ -393,7 +393,7 @@ fn a_directory_that_cannot_be_used_is_a_warning() {
     let mut lines = host.lines(1);
     let arguments = rarely(&["--runtime-directory=/proc/no/such/place"]);
     let daemon = Launch::new(&arguments).start(&host.namespace);
-    daemon.wait_for_log(&["WARN", "nothing will survive a restart", "/proc/no/such/place"], SOON);
+    daemon.wait_for_log(&["WARN", "the state cannot be saved", "/proc/no/such/place"], SOON);
     lines[0].expect_served(SOON);
     thread::sleep(FLOOR);
     stop(daemon, Signal::SIGTERM);
