@@ -27,7 +27,8 @@ use crate::{
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// What comes out for others to install: package, exposure, boot (3 minutes, more where nothing was built before)
+    /// What comes out for others to install: package, exposure, boot (3 minutes, more where nothing was built
+    /// before)
     #[arg(long)]
     ship: bool,
     /// All there is, virtual machines and a systemd of its own included (25 minutes)

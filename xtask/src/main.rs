@@ -1,8 +1,8 @@
 //! Development tasks of autora: `cargo xtask <task>`.
 //!
-//! Each task brings about what it needs by itself (`demo` and `test` set the machine up, build the filter, build
-//! the daemon), so that any of them may be the first command ever run on a machine. A task that finds everything in
-//! place is quick and says little.
+//! Each task brings about what it needs by itself (`demo` and `test` set the machine up, build the filter,
+//! build the daemon), so that any of them may be the first command ever run on a machine. A task that finds
+//! everything in place is quick and says little.
 //!
 //! The rooms, top to bottom; each imports only what stands below it:
 //!
@@ -15,8 +15,9 @@
 //! workspace, process, ui, outcome, neighbours      the ground: folders, programs, the terminal, results, a kernel's limit
 //! ```
 //!
-//! Two ways of compiling: `build`, `package`, `dist`, `bench` and the virtual machines take the release profile (fat LTO, linked
-//! statically), `test` and `demo` the one of `cargo build`, and each crate is compiled once in either.
+//! Two ways of compiling: `build`, `package`, `dist`, `bench` and the virtual machines take the release
+//! profile (fat LTO, linked statically), `test` and `demo` the one of `cargo build`, and each crate is
+//! compiled once in either.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command-line tool speaks on its terminal")]
 

@@ -1,8 +1,8 @@
 //! Room in the kernel's IPv6 neighbour table, which all network namespaces of a machine share.
 //!
-//! Every link needs some entries of its own for multicast groups. Scenarios run side by side, each with its links, and
-//! the kernel takes seconds to clear away after a namespace: with 1,024 entries at most, the default, a guest may find no
-//! room for its router.
+//! Every link needs some entries of its own for multicast groups. Scenarios run side by side, each with its
+//! links, and the kernel takes seconds to clear away after a namespace: with 1,024 entries at most, the
+//! default, a guest may find no room for its router.
 //!
 //! The benchmarks (`tests/src/bin/bench`) include this file too, and want more.
 

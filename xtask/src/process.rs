@@ -28,8 +28,8 @@ pub(crate) fn query(command: &mut Command) -> Option<String> {
     output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
-/// Runs a long command out of sight: the terminal shows what runs and for how long, `log` keeps what it says, and
-/// only a failure brings the end of that to light.
+/// Runs a long command out of sight: the terminal shows what runs and for how long, `log` keeps what it says,
+/// and only a failure brings the end of that to light.
 pub(crate) fn run_logged(label: &str, command: &mut Command, log: &Path) -> Result<()> {
     let status = status_logged(label, command, log)?;
     if !status.success() {
@@ -86,13 +86,14 @@ fn tail(text: &str, count: usize) -> String {
     lines[lines.len().saturating_sub(count)..].join("\n")
 }
 
-/// Whether this machine is there for these tests alone: its clock may be set, and packages that stand in the way may go.
+/// Whether this machine is there for these tests alone: its clock may be set, and packages that stand in the
+/// way may go.
 pub(crate) fn has_machine_of_its_own() -> bool {
     env::var_os("CI").is_some_and(|ci| ci == "true")
 }
 
-/// The program of that name on the search path, which here includes the folders of system administration: many
-/// users do not have those in theirs.
+/// The program of that name on the search path, which here includes the folders of system administration:
+/// many users do not have those in theirs.
 pub(crate) fn which(program: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
     env::split_paths(&path)

@@ -1,4 +1,5 @@
-//! What others get: the package, a release with its manual, licences and bill of materials, and whether its crates are fit.
+//! What others get: the package, a release with its manual, licences and bill of materials, and whether its
+//! crates are fit.
 
 mod crates;
 pub(crate) mod deny;

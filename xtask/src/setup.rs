@@ -1,7 +1,8 @@
 //! `cargo xtask setup`: what the builds and the tests need, found or installed.
 //!
-//! Level-triggered: look at the machine, install everything that is missing as far as it is known by now, look
-//! again. What a step brings (a compiler, say) decides what the next look asks for (the LLVM it was built with).
+//! Level-triggered: look at the machine, install everything that is missing as far as it is known by now,
+//! look again. What a step brings (a compiler, say) decides what the next look asks for (the LLVM it was
+//! built with).
 
 pub(crate) mod apt;
 pub(crate) mod cargo_tool;

@@ -43,8 +43,8 @@ impl Workspace {
         self.target.join("bpf-build")
     }
 
-    /// Root of the tools that `setup` compiles, as `cargo install --root` wants it. Like the object below it stays in
-    /// the checkout wherever `CARGO_TARGET_DIR` points: both belong to these sources.
+    /// Root of the tools that `setup` compiles, as `cargo install --root` wants it. Like the object below it
+    /// stays in the checkout wherever `CARGO_TARGET_DIR` points: both belong to these sources.
     pub(crate) fn tools(&self) -> PathBuf {
         self.root.join("target/tools")
     }

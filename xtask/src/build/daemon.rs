@@ -1,4 +1,5 @@
-//! `cargo xtask build`: the daemon as it is shipped, which is only good with the filter in it; and what is compiled like it.
+//! `cargo xtask build`: the daemon as it is shipped, which is only good with the filter in it; and what is
+//! compiled like it.
 
 use std::{
     env,
@@ -23,8 +24,9 @@ pub(crate) fn run(workspace: &Workspace) -> Result<PathBuf> {
     with(workspace, &toolchain)
 }
 
-/// How the daemon is linked: with its part of the C library in it, which is smaller than what of a shared one would be in its
-/// memory, and with its relocations packed, which are read once and would be in its memory ever after.
+/// How the daemon is linked: with its part of the C library in it, which is smaller than what of a shared one
+/// would be in its memory, and with its relocations packed, which are read once and would be in its memory
+/// ever after.
 const LINKED: [&str; 4] = ["-C", "target-feature=+crt-static", "-C", "link-arg=-Wl,-z,pack-relative-relocs"];
 
 pub(crate) fn with(workspace: &Workspace, toolchain: &Toolchain) -> Result<PathBuf> {
@@ -46,7 +48,8 @@ pub(crate) fn with(workspace: &Workspace, toolchain: &Toolchain) -> Result<PathB
     Ok(daemon)
 }
 
-/// Compiles a program of the tests like the daemon, so that most crates below them are compiled once; returns where it is.
+/// Compiles a program of the tests like the daemon, so that most crates below them are compiled once; returns
+/// where it is.
 pub(crate) fn test_program(workspace: &Workspace, name: &str) -> Result<PathBuf> {
     process::run(&mut cargo(workspace, "build", "autora-tests", name))
         .with_context(|| format!("the program {name} does not compile"))?;
@@ -62,8 +65,9 @@ fn cargo(workspace: &Workspace, subcommand: &str, package: &str, program: &str) 
     cargo
 }
 
-/// For all crates: the daemon does not tell where whoever compiled it keeps them. (The checkout it does not tell either: cargo
-/// compiles its members by relative paths, and `cargo xtask dist` sees to it.) Flags that somebody has set are kept.
+/// For all crates: the daemon does not tell where whoever compiled it keeps them. (The checkout it does not
+/// tell either: cargo compiles its members by relative paths, and `cargo xtask dist` sees to it.) Flags that
+/// somebody has set are kept.
 fn flags(variable: impl Fn(&str) -> Option<OsString>) -> OsString {
     let set = |name| variable(name).filter(|value| !value.is_empty());
     let words =

@@ -1,7 +1,8 @@
-//! The workspace compiled without optimisation: its tests, and the daemon and the demonstration that belong to them.
+//! The workspace compiled without optimisation: its tests, and the daemon and the demonstration that belong
+//! to them.
 //!
-//! All tests are compiled as one set: cargo compiles a crate once for each set of features, and those depend on the packages
-//! and the kinds of targets that are asked for together.
+//! All tests are compiled as one set: cargo compiles a crate once for each set of features, and those depend
+//! on the packages and the kinds of targets that are asked for together.
 
 use std::{
     fs,
@@ -62,7 +63,8 @@ pub(crate) fn scenarios(
     daemon: &Path,
     adjust: impl FnOnce(&mut Command),
 ) -> Result<()> {
-    // Scenarios wait far more than they compute: as many at a time as there are processors would take minutes.
+    // Scenarios wait far more than they compute: as many at a time as there are processors would take
+    // minutes.
     let _room = Room::make(NEIGHBOURS);
     let mut cargo = cargo_test(workspace);
     adjust(&mut cargo);
@@ -71,8 +73,8 @@ pub(crate) fn scenarios(
 
 /// Compiles a daemon that carries no eBPF program, for the scenarios of that, and puts it aside.
 ///
-/// A setting of its own for this one crate, which changes next to nothing of its code, makes cargo keep it apart: everything
-/// below it is shared with the others, and neither makes the other stale.
+/// A setting of its own for this one crate, which changes next to nothing of its code, makes cargo keep it
+/// apart: everything below it is shared with the others, and neither makes the other stale.
 fn without_filter(workspace: &Workspace) -> Result<()> {
     let folder = workspace.without_filter();
     fs::create_dir_all(&folder)?;

@@ -31,7 +31,8 @@ pub(crate) fn with(workspace: &Workspace, toolchain: &Toolchain) -> Result<()> {
     Ok(())
 }
 
-/// Into a target directory of its own: another compiler than the daemon's must not make cargo forget what that built.
+/// Into a target directory of its own: another compiler than the daemon's must not make cargo forget what
+/// that built.
 fn compile(workspace: &Workspace, toolchain: &Toolchain) -> Result<()> {
     let flags = ["-C".to_owned(), format!("linker={}", toolchain.linker.display())];
     let mut command = toolchain.compiler.cargo_build(workspace.cargo([] as [&str; 0]));
@@ -45,9 +46,9 @@ fn compile(workspace: &Workspace, toolchain: &Toolchain) -> Result<()> {
     process::run(&mut command).context("the eBPF filter does not compile")
 }
 
-/// Puts a copy in place in one step, and only if there is something new: the copy's time of change decides whether
-/// the daemon is compiled again, and by it the daemon's build script tells whether the copy is older than the sources.
-/// Says whether it did.
+/// Puts a copy in place in one step, and only if there is something new: the copy's time of change decides
+/// whether the daemon is compiled again, and by it the daemon's build script tells whether the copy is older
+/// than the sources. Says whether it did.
 fn put(compiled: &Path, object: &Path) -> Result<bool> {
     let modified = |file: &Path| fs::metadata(file).and_then(|meta| meta.modified());
     let content = fs::read(compiled)?;

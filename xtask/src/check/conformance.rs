@@ -1,8 +1,9 @@
 //! `cargo xtask conformance`: whether the tables of CONFORMANCE.md are sound.
 //!
-//! The page is written by hand. It has every rule of the RFCs that a sender of Router Advertisements has to keep, with the test
-//! that shows it, or the deviation and its reason. This holds it against the texts (each MUST and SHOULD of a section has a
-//! rule), against itself (deviations, names), and against the tests that there are, which `cargo test` lists.
+//! The page is written by hand. It has every rule of the RFCs that a sender of Router Advertisements has to
+//! keep, with the test that shows it, or the deviation and its reason. This holds it against the texts (each
+//! MUST and SHOULD of a section has a rule), against itself (deviations, names), and against the tests that
+//! there are, which `cargo test` lists.
 
 mod listed;
 mod page;

@@ -10,8 +10,8 @@ use crate::{
     workspace::Workspace,
 };
 
-/// Scenarios that are ignored, because they need the machine for themselves, and run on their own in the end. The first
-/// fills a table that all namespaces share, the second sets the clock.
+/// Scenarios that are ignored, because they need the machine for themselves, and run on their own in the end.
+/// The first fills a table that all namespaces share, the second sets the clock.
 pub(super) const ALONE: [&str; 2] = ["a_full_neighbour_table", WALL_CLOCK];
 
 const WALL_CLOCK: &str = "jumps_of_the_wall_clock";

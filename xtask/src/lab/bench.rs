@@ -62,7 +62,8 @@ pub(crate) fn run(workspace: &Workspace, args: &Args) -> Result<std::convert::In
     become_it(workspace, program, args)
 }
 
-/// Brings packages about as far as that can be done. What is missing then is not measured, which is said, and no failure.
+/// Brings packages about as far as that can be done. What is missing then is not measured, which is said, and
+/// no failure.
 fn fetch(workspace: &Workspace, names: &[&str], root: &Path, otherwise: &str) {
     if !apt::is_here() {
         ui::note(&format!("no apt-get here: of {} only those that are installed are used", names.join(", ")));

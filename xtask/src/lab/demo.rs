@@ -1,7 +1,7 @@
 //! `cargo xtask demo`: everything a newcomer needs, then the main job before their eyes.
 //!
-//! The demonstration itself is the program `demo` of the tests, which has network namespaces, captures and decoding
-//! at hand; this one stays small enough to be compiled first on a new machine.
+//! The demonstration itself is the program `demo` of the tests, which has network namespaces, captures and
+//! decoding at hand; this one stays small enough to be compiled first on a new machine.
 
 use std::{convert::Infallible, os::unix::process::CommandExt, process::Command};
 

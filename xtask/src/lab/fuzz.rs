@@ -24,14 +24,15 @@ use crate::{
 /// What the leak test does in all, and what it asks for in the environment.
 const LEAK_CYCLES: (&str, &str) = ("AUTORA_LEAK_CYCLES", "10000");
 
-/// Six fuzz targets (libFuzzer), the deterministic simulation of the fleet, and the leak test of the real daemon.
+/// Six fuzz targets (libFuzzer), the deterministic simulation of the fleet, and the leak test of the real
+/// daemon.
 ///
-/// A fuzz target invents inputs, keeps those that reach new code, and compares what the code says of each with an oracle
-/// written down a second time. What it has found is kept in target/fuzz, so the next run goes on from there; a crasher is
-/// tried first until it is mended.
+/// A fuzz target invents inputs, keeps those that reach new code, and compares what the code says of each
+/// with an oracle written down a second time. What it has found is kept in target/fuzz, so the next run goes
+/// on from there; a crasher is tried first until it is mended.
 ///
-/// When something crashes, the summary shows the input and the table that it belongs into: make it a row there, see the
-/// row fail, then mend the code. The row stays and the crasher may go.
+/// When something crashes, the summary shows the input and the table that it belongs into: make it a row
+/// there, see the row fail, then mend the code. The row stays and the crasher may go.
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Args {
@@ -69,7 +70,8 @@ fn list() {
     }
 }
 
-/// Whatever any of the jobs needs, before the first one starts: the tools, the filter and the daemon, the targets.
+/// Whatever any of the jobs needs, before the first one starts: the tools, the filter and the daemon, the
+/// targets.
 fn prepare(workspace: &Workspace, jobs: &[&Job]) -> Result<()> {
     let is_target = |job: &&&Job| matches!(job.kind, Kind::Target { .. });
     let scope = if jobs.iter().any(|job| is_target(&job)) { Scope::Fuzz } else { Scope::Tests };

@@ -1,8 +1,10 @@
-//! `cargo xtask vm-test` and `cargo xtask kernels`: virtual machines as guests of autora, and as hosts that it runs on.
+//! `cargo xtask vm-test` and `cargo xtask kernels`: virtual machines as guests of autora, and as hosts that
+//! it runs on.
 //!
-//! What happens in them is the program `vm` of the tests, which has namespaces, taps and captures at hand. This one
-//! brings about what it wants: QEMU is installed, kernels and busybox are packages of Debian taken apart below the target
-//! folder. No hardware virtualisation is needed; where there is none everything takes some seconds longer.
+//! What happens in them is the program `vm` of the tests, which has namespaces, taps and captures at hand.
+//! This one brings about what it wants: QEMU is installed, kernels and busybox are packages of Debian taken
+//! apart below the target folder. No hardware virtualisation is needed; where there is none everything takes
+//! some seconds longer.
 
 mod kernel;
 mod modules;

@@ -31,8 +31,8 @@ pub(crate) struct Crate {
 
 pub(crate) type Crates = BTreeMap<Id, Crate>;
 
-/// What is compiled for other crates' sake, and runs at compile time only, is not in the program: build dependencies,
-/// procedural macros.
+/// What is compiled for other crates' sake, and runs at compile time only, is not in the program: build
+/// dependencies, procedural macros.
 const LINKED: [&str; 6] =
     ["--edges", "normal,no-proc-macro", "--target", "x86_64-unknown-linux-gnu", "--prefix", "depth"];
 
@@ -45,8 +45,8 @@ pub(crate) fn linked(workspace: &Workspace) -> Result<Crates> {
     parse(&says)
 }
 
-/// A line is `1|anyhow v1.0.0|MIT|https://...|`, where the number is how deep it stands, and ends in ` (*)` where the crate's
-/// own lines stand further up.
+/// A line is `1|anyhow v1.0.0|MIT|https://...|`, where the number is how deep it stands, and ends in ` (*)`
+/// where the crate's own lines stand further up.
 fn parse(tree: &str) -> Result<Crates> {
     let mut crates = Crates::new();
     let mut above: Vec<Id> = Vec::new();

@@ -1,4 +1,5 @@
-//! `cargo xtask dist`: what a release consists of, in target/dist. The same commit makes the same bytes, wherever it lies.
+//! `cargo xtask dist`: what a release consists of, in target/dist. The same commit makes the same bytes,
+//! wherever it lies.
 
 use std::{
     fs,

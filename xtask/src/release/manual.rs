@@ -1,7 +1,7 @@
 //! `cargo xtask man` and `cargo xtask completions`: what is made of the command line's own description.
 //!
-//! A program of the tests writes them (`tests/src/bin/manual`): this one stays small enough to be compiled first on a new
-//! machine, and knows nothing of the daemon. They need no eBPF object.
+//! A program of the tests writes them (`tests/src/bin/manual`): this one stays small enough to be compiled
+//! first on a new machine, and knows nothing of the daemon. They need no eBPF object.
 
 use std::path::Path;
 

@@ -61,7 +61,8 @@ fn chosen(about: &Crate, texts: BTreeMap<String, String>) -> Vec<String> {
     texts.into_iter().filter(|(name, _)| !by_choice || is_mit(name)).map(|(_, text)| text).collect()
 }
 
-/// The licences in a crate's folder, by the names of their files. Lines' ends, and space around them, are no difference.
+/// The licences in a crate's folder, by the names of their files. Lines' ends, and space around them, are no
+/// difference.
 fn texts(folder: &Path) -> Result<BTreeMap<String, String>> {
     let mut texts = BTreeMap::new();
     for entry in fs::read_dir(folder)?.flatten() {

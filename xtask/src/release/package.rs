@@ -43,9 +43,9 @@ pub(crate) fn build(workspace: &Workspace) -> Result<PathBuf> {
     Ok(package)
 }
 
-/// The time of what is made: that of the commit, so that it is the same whenever and wherever it is made. Whoever sets the
-/// variable that has become usual for this knows better. Sources without a history have none; the package then takes that of
-/// its changelog.
+/// The time of what is made: that of the commit, so that it is the same whenever and wherever it is made.
+/// Whoever sets the variable that has become usual for this knows better. Sources without a history have
+/// none; the package then takes that of its changelog.
 pub(crate) fn epoch(workspace: &Workspace) -> Option<String> {
     let set = env::var("SOURCE_DATE_EPOCH").ok().filter(|set| !set.is_empty());
     let mut git = Command::new("git");
@@ -65,7 +65,8 @@ fn tools(workspace: &Workspace) -> Result<()> {
     apt::install(workspace, &packages)
 }
 
-/// What it leaves would lie beside the checkout; here it goes into `folder`. Afterwards the sources are as clean as before.
+/// What it leaves would lie beside the checkout; here it goes into `folder`. Afterwards the sources are as
+/// clean as before.
 fn buildpackage(workspace: &Workspace, folder: &Path, file: impl Fn(&str) -> PathBuf) -> Command {
     let option = |start: &str, path: &Path| {
         let mut option = OsString::from(start);

@@ -1,7 +1,7 @@
 //! The bill of materials of the daemon: CycloneDX 1.5, as JSON.
 //!
-//! Written here and not by cargo-cyclonedx, which names components by where the checkout lies, so that no two would be the
-//! same, and takes minutes to compile. What goes into it cargo tells anyway.
+//! Written here and not by cargo-cyclonedx, which names components by where the checkout lies, so that no two
+//! would be the same, and takes minutes to compile. What goes into it cargo tells anyway.
 
 use std::{collections::BTreeMap, fs};
 

@@ -1,7 +1,7 @@
 //! `cargo xtask release-version`: from a tag to the one version that crates and package have.
 //!
-//! Crates follow Semantic Versioning, the package Debian's rules, in which `0.2.0-rc.1` would come after `0.2.0`: there it is
-//! `0.2.0~rc.1`.
+//! Crates follow Semantic Versioning, the package Debian's rules, in which `0.2.0-rc.1` would come after
+//! `0.2.0`: there it is `0.2.0~rc.1`.
 
 use std::{fmt, fs};
 
@@ -111,7 +111,8 @@ fn manifest(text: &str, version: &Version) -> Result<String> {
     Ok(format!("{before}[workspace.package]\n{section}"))
 }
 
-/// A member's entry is `[[package]]`, its name, its version. Crates of others have a source, and none has our names.
+/// A member's entry is `[[package]]`, its name, its version. Crates of others have a source, and none has our
+/// names.
 fn lock(text: &str, version: &Version) -> Result<String> {
     let names = MEMBERS.map(|name| format!("name = \"{name}\""));
     let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();

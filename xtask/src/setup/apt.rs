@@ -20,7 +20,8 @@ pub(crate) fn is_here() -> bool {
 }
 
 impl Lists {
-    /// What to make of the lists on a machine where nobody is going to fetch newer ones: if any are there, they count.
+    /// What to make of the lists on a machine where nobody is going to fetch newer ones: if any are there,
+    /// they count.
     pub(crate) fn unchanged() -> Self {
         let any = fs::read_dir("/var/lib/apt/lists").is_ok_and(|entries| {
             entries.flatten().any(|entry| entry.file_name().to_string_lossy().contains("_Packages"))
@@ -60,8 +61,8 @@ pub(crate) fn update(workspace: &Workspace) -> Result<()> {
     process::run_logged("apt-get update", apt_get().arg("update"), &workspace.log("apt-update"))
 }
 
-/// Installs packages and removes none. A failure is answered once, by what helps against the two usual causes:
-/// lists older than the archive, and a dpkg that was interrupted (by a power cut, say).
+/// Installs packages and removes none. A failure is answered once, by what helps against the two usual
+/// causes: lists older than the archive, and a dpkg that was interrupted (by a power cut, say).
 pub(crate) fn install(workspace: &Workspace, packages: &[&str]) -> Result<()> {
     if !process::is_root() {
         bail!(
@@ -99,8 +100,8 @@ fn install_command(packages: &[&str]) -> Command {
 
 /// apt-get that asks nothing and waits five minutes for whoever holds its lock.
 ///
-/// In a process group of its own: a Ctrl-C at the terminal thus ends us and not dpkg in the middle of unpacking; the
-/// next run waits for it.
+/// In a process group of its own: a Ctrl-C at the terminal thus ends us and not dpkg in the middle of
+/// unpacking; the next run waits for it.
 fn apt_get() -> Command {
     let mut command = Command::new("apt-get");
     command.env("DEBIAN_FRONTEND", "noninteractive").env("LC_ALL", "C").arg("-q").process_group(0);

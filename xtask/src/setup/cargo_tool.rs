@@ -49,7 +49,8 @@ impl CargoTool {
         self.install_with(workspace, |_| ())
     }
 
-    /// Compiles it with what `adjust` adds. Cargo puts a program in place by renaming, so what is there is whole.
+    /// Compiles it with what `adjust` adds. Cargo puts a program in place by renaming, so what is there is
+    /// whole.
     pub(crate) fn install_with(
         &self,
         workspace: &Workspace,

@@ -1,8 +1,8 @@
 //! A Rust compiler for `bpfel-unknown-none`.
 //!
-//! Two exist. Debian's has `core` for that target in a package, ready compiled, and needs no rustup. Rustup's nightly
-//! compiles `core` itself from the `rust-src` component. The target is not stable (aya-ebpf uses one unstable
-//! feature), which is why rustup's stable compilers are of no use.
+//! Two exist. Debian's has `core` for that target in a package, ready compiled, and needs no rustup. Rustup's
+//! nightly compiles `core` itself from the `rust-src` component. The target is not stable (aya-ebpf uses one
+//! unstable feature), which is why rustup's stable compilers are of no use.
 
 use std::{
     env, fs,
@@ -15,8 +15,8 @@ use super::llvm;
 use super::remedy::Remedy;
 use crate::process;
 
-/// Rustup's name of the compiler. One of a certain day, as later ones come with an LLVM that neither bpf-linker nor
-/// distributions may have yet; this one has LLVM 22, as Debian's has.
+/// Rustup's name of the compiler. One of a certain day, as later ones come with an LLVM that neither
+/// bpf-linker nor distributions may have yet; this one has LLVM 22, as Debian's has.
 const NIGHTLY: &str = "nightly-2026-05-20";
 
 /// How rustup installs it.
@@ -25,7 +25,8 @@ const NIGHTLY_INSTALL: &[&str] =
 
 const TARGET: &str = "bpfel-unknown-none";
 
-/// Package of the compiler and of its `core` for BPF. Debian 12 has a second, newer compiler for web browsers.
+/// Package of the compiler and of its `core` for BPF. Debian 12 has a second, newer compiler for web
+/// browsers.
 const DEBIAN: [[&str; 2]; 2] = [["rustc-web", "libstd-rust-web-dev-bpf"], ["rustc", "libstd-rust-dev-bpf"]];
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -163,7 +164,8 @@ pub(crate) fn remedy(lists: Lists) -> Remedy {
     ))
 }
 
-/// The packages of one of Debian's compilers with its LLVM, if this release has them, all of them, and new enough.
+/// The packages of one of Debian's compilers with its LLVM, if this release has them, all of them, and new
+/// enough.
 fn debian_packages([rustc, core]: [&str; 2]) -> Option<Vec<String>> {
     let version = apt::candidate(core)?;
     if apt::candidate(rustc)? != version || !is_new_enough(&version) {

@@ -1,6 +1,8 @@
-//! Debian's packages, unpacked into the target folder and not installed: those of this machine's release or of another.
+//! Debian's packages, unpacked into the target folder and not installed: those of this machine's release or
+//! of another.
 //!
-//! So nothing of the machine changes: no user is made, no service is enabled or started, no file of /etc is written.
+//! So nothing of the machine changes: no user is made, no service is enabled or started, no file of /etc is
+//! written.
 
 use std::{
     ffi::OsString,
@@ -26,8 +28,8 @@ pub(crate) struct Archive<'a> {
     options: Vec<OsString>,
 }
 
-/// Unpacks `packages` below `root`, once, with those that they need and the machine lacks. Returns the names of all that is
-/// there.
+/// Unpacks `packages` below `root`, once, with those that they need and the machine lacks. Returns the names
+/// of all that is there.
 pub(crate) fn unpack_once(workspace: &Workspace, packages: &[&str], root: &Path) -> Result<String> {
     let record = root.join("packages");
     if let Ok(names) = fs::read_to_string(&record) {

@@ -1,5 +1,5 @@
-//! Prometheus and its promtool, for the tests of alerts, dashboard and metrics: unpacked, as the installed package would
-//! start a service.
+//! Prometheus and its promtool, for the tests of alerts, dashboard and metrics: unpacked, as the installed
+//! package would start a service.
 
 use anyhow::Result;
 

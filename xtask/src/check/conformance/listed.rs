@@ -58,7 +58,8 @@ impl Tests {
     }
 }
 
-/// A line is `module::name: test`. Where a macro makes several tests of one function, its name is that of a module.
+/// A line is `module::name: test`. Where a macro makes several tests of one function, its name is that of a
+/// module.
 fn names(listed: &str) -> BTreeSet<String> {
     let tests = listed.lines().filter_map(|line| line.strip_suffix(": test"));
     tests.flat_map(|path| path.split("::")).map(str::to_owned).collect()

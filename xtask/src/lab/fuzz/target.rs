@@ -15,7 +15,8 @@ use crate::{process, setup::cargo_tool::CARGO_FUZZ, ui, workspace::Workspace};
 const LONGEST_INPUT: &str = "-timeout=20";
 const MOST_MEMORY: &str = "-rss_limit_mb=1024";
 
-/// In place of the daemon's own profile: quick to compile, a crash names its line, arithmetic does not wrap unnoticed.
+/// In place of the daemon's own profile: quick to compile, a crash names its line, arithmetic does not wrap
+/// unnoticed.
 const PROFILE: [(&str, &str); 5] = [
     ("CARGO_PROFILE_RELEASE_OPT_LEVEL", "3"),
     ("CARGO_PROFILE_RELEASE_LTO", "off"),
@@ -27,7 +28,8 @@ const PROFILE: [(&str, &str); 5] = [
 /// How much of a crasher is shown.
 const SHOWN: usize = 1024;
 
-/// Compiles these targets; with a stable compiler, so without a sanitizer: there is no `unsafe` on their paths.
+/// Compiles these targets; with a stable compiler, so without a sanitizer: there is no `unsafe` on their
+/// paths.
 pub(crate) fn build(workspace: &Workspace, targets: &[&str]) -> Result<()> {
     ui::heading("fuzz targets");
     // It builds one target or all of them.

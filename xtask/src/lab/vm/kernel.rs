@@ -20,7 +20,8 @@ const PARTS: [&str; 3] = ["linux-image-", "linux-binary-", "linux-modules-"];
 /// A network card for guests, and cables for hosts.
 const MODULES: [&str; 3] = ["virtio_pci", "virtio_net", "veth"];
 
-/// A kernel as the machines boot it: a folder with `vmlinuz`, and `modules` with names in the order of loading.
+/// A kernel as the machines boot it: a folder with `vmlinuz`, and `modules` with names in the order of
+/// loading.
 ///
 /// It is made once. To have a newer one, delete the folder.
 pub(crate) fn prepare<'a>(

@@ -17,8 +17,8 @@ pub(crate) fn name_of(file: &Path) -> Option<String> {
     Some(name.replace('-', "_"))
 }
 
-/// The wanted ones and all that they need, in the order of loading. One that `read` does not find is part of the kernel
-/// itself; whoever boots it sees whether that was so.
+/// The wanted ones and all that they need, in the order of loading. One that `read` does not find is part of
+/// the kernel itself; whoever boots it sees whether that was so.
 pub(crate) fn in_order(
     wanted: &[&str],
     read: impl Fn(&str) -> Result<Option<Vec<u8>>>,
