@@ -1,6 +1,6 @@
-//! Embeds the eBPF program that `cargo xtask build-ebpf` has built, if it is there.
+//! Embeds the eBPF program that `cargo xtask build-ebpf` has built, if it exists.
 //!
-//! Without it the daemon builds all the same, on a machine with no BPF toolchain, and carries no program.
+//! Without it the daemon still builds, on a machine with no BPF toolchain, and carries no program.
 
 use std::{
     env, fs, io,
@@ -8,7 +8,7 @@ use std::{
     time::SystemTime,
 };
 
-/// Path of the object file, for a build that keeps it elsewhere. If set, it must exist.
+/// The variable with the path of an object file elsewhere. If it is set, the file must exist.
 const OVERRIDE: &str = "AUTORA_EBPF_OBJECT";
 
 fn main() {
@@ -17,7 +17,7 @@ fn main() {
     let object = object();
     let copied = match &object {
         Some(object) => fs::copy(object, &embedded).map(|_| ()),
-        // An empty file stands for "none": the source that includes it stays the same.
+        // An empty file stands for "none", so that the source can always include a file.
         None => fs::write(&embedded, []),
     };
     if let Err(error) = copied {
@@ -28,7 +28,7 @@ fn main() {
     }
 }
 
-/// The object file to embed, with cargo told what to watch.
+/// Returns the object file to embed, and prints which paths cargo has to watch.
 fn object() -> Option<PathBuf> {
     if let Some(object) = env::var_os(OVERRIDE).filter(|value| !value.is_empty()) {
         let object = PathBuf::from(object);
@@ -41,16 +41,16 @@ fn object() -> Option<PathBuf> {
         watch(&object);
         return Some(object);
     }
-    // Cargo runs a build script each time if a watched path does not exist, and watches a folder by the times
-    // of what is in it: so the folder is made, and the object's appearance is noticed. Where it cannot be
-    // made, none will appear.
+    // Cargo runs a build script again each time if a watched path does not exist, and watches a folder by the times of
+    // the files in it. So the folder is made, and cargo notices when the object appears. If it cannot be made, no object
+    // will appear.
     if folder.exists() || make_old(&folder).is_ok() {
         watch(&folder);
     }
     None
 }
 
-/// Makes a folder that does not look changed since this script has started.
+/// Makes a folder whose modification time is older than the start of this script.
 fn make_old(folder: &Path) -> io::Result<()> {
     fs::create_dir_all(folder)?;
     fs::File::open(folder)?.set_modified(SystemTime::UNIX_EPOCH)
@@ -72,7 +72,7 @@ fn warn_if_stale(object: &Path) {
     }
 }
 
-/// When the last change below `folder` happened.
+/// Returns the time of the last change below `folder`.
 fn newest(folder: &Path) -> io::Result<SystemTime> {
     let mut latest = SystemTime::UNIX_EPOCH;
     for entry in fs::read_dir(folder)? {

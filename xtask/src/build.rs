@@ -1,5 +1,4 @@
-//! What is compiled here: the filter, the daemon as it is shipped, and (`dev`) all of it without
-//! optimisation.
+//! Compiling: the filter, the daemon in the release profile, and (`dev`) daemon and tests in the dev profile.
 
 pub(crate) mod daemon;
 pub(crate) mod dev;

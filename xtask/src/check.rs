@@ -1,4 +1,4 @@
-//! `cargo xtask test`: everything that must hold, in the order in which it fails soonest.
+//! `cargo xtask test`: the steps that a change must pass, the quick ones first.
 
 pub(crate) mod conformance;
 mod kernel;
@@ -27,30 +27,31 @@ use crate::{
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// What comes out for others to install: package, exposure, boot (3 minutes, more where nothing was built
-    /// before)
+    /// Run the steps for a release instead: package, smoke, exposure, boot (3 minutes, more in a new
+    /// checkout)
     #[arg(long)]
     ship: bool,
-    /// All there is, virtual machines and a systemd of its own included (25 minutes)
+    /// Run every step, virtual machines and the package under systemd included (25 minutes)
     #[arg(long, conflicts_with = "ship")]
     all: bool,
-    /// Only these steps
+    /// Run only these steps
     #[arg(long, value_name = "STEP", value_delimiter = ',', conflicts_with_all = ["ship", "all"])]
     only: Vec<Step>,
-    /// Leave out these steps
+    /// Leave these steps out
     #[arg(long, value_name = "STEP", value_delimiter = ',', conflicts_with = "only")]
     skip: Vec<Step>,
 }
 
 struct Run<'a> {
     workspace: &'a Workspace,
-    /// There once `setup` went well.
+    /// Present once `setup` has succeeded.
     toolchain: Option<Toolchain>,
-    /// Why there is none.
+    /// Why `setup` has not succeeded.
     setup_failed: Option<String>,
     outcomes: Vec<(Step, Outcome)>,
 }
 
+/// Runs the selected steps and prints a summary. Succeeds only if every step ran and passed.
 pub(crate) fn run(workspace: &Workspace, args: &Args) -> ExitCode {
     let mut run = Run { workspace, toolchain: None, setup_failed: None, outcomes: Vec::new() };
     for step in select(args) {
@@ -60,7 +61,7 @@ pub(crate) fn run(workspace: &Workspace, args: &Args) -> ExitCode {
     if run.all_passed() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// In their fixed order, each once.
+/// Returns the steps that `args` ask for, in their fixed order, each once.
 fn select(args: &Args) -> Vec<Step> {
     let part = if args.ship { Part::Ship } else { Part::Usual };
     let wanted = |step: &Step| {
@@ -87,7 +88,7 @@ impl Run<'_> {
         self.judge(step, done, started.elapsed())
     }
 
-    /// Why a step cannot run, if so.
+    /// Returns why a step cannot run, if it cannot.
     fn obstacle(&self, step: Step) -> Option<String> {
         if let Some((failed, _)) =
             self.outcomes.iter().find(|(_, outcome)| matches!(outcome, Outcome::Failed(_)))
@@ -128,7 +129,7 @@ impl Run<'_> {
         }
     }
 
-    /// Compiles what the steps after it run; quick where that is there.
+    /// Compiles the programs that later steps run.
     fn compile(&mut self) -> Result<()> {
         dev::compile(self.workspace, self.toolchain()?)
     }
@@ -139,7 +140,7 @@ impl Run<'_> {
         process::run(Command::new("sh").arg(script).arg(daemon))
     }
 
-    /// That of `setup`, or found now where that step was left out.
+    /// Returns the toolchain that `setup` found; looks for it now if that step was left out.
     fn toolchain(&mut self) -> Result<&Toolchain> {
         let found = match self.toolchain.take() {
             Some(found) => found,
@@ -148,7 +149,8 @@ impl Run<'_> {
         Ok(self.toolchain.insert(found))
     }
 
-    /// Without root a machine cannot be set up, which must not keep the other steps from running.
+    /// Turns a result into an outcome. Without root, `setup` may be incomplete; steps that need no toolchain
+    /// still run.
     fn judge(&mut self, step: Step, done: Result<()>, took: Duration) -> Outcome {
         match done {
             Ok(()) => Outcome::Passed(took),
@@ -175,11 +177,12 @@ impl Run<'_> {
     }
 }
 
-/// Those of the handbook's tests that concern the unit. They are among the kernel's step as well.
+/// Runs the handbook's tests of the systemd unit. The step `kernel` runs them, too.
 fn exposure(workspace: &Workspace) -> Result<()> {
     setup::ensure(workspace, Scope::Tests)?;
     let test = ["--test", "docs", "--", "security::the_unit"];
-    process::run(dev::cargo_test(workspace).args(test)).context("the unit leaves too much open")
+    process::run(dev::cargo_test(workspace).args(test))
+        .context("the systemd unit is more exposed than the test allows")
 }
 
 #[cfg(test)]

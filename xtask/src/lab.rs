@@ -1,4 +1,4 @@
-//! What shows, measures and tries the daemon beyond the tests of every change.
+//! Runs of the daemon beyond the tests of every change: demonstration, benchmarks, fuzzing, virtual machines.
 
 pub(crate) mod bench;
 pub(crate) mod demo;

@@ -1,23 +1,24 @@
 //! Development tasks of autora: `cargo xtask <task>`.
 //!
-//! Each task brings about what it needs by itself (`demo` and `test` set the machine up, build the filter,
-//! build the daemon), so that any of them may be the first command ever run on a machine. A task that finds
-//! everything in place is quick and says little.
+//! Each task installs and builds what it needs (`demo` and `test` set the machine up, build the filter, build
+//! the daemon), so that any of them may be the first command run on a machine. A task that finds everything
+//! in place is quick.
 //!
 //! The rooms, top to bottom; each imports only what stands below it:
 //!
 //! ```text
 //! check      what a change must pass: `test` and its steps, `conformance`
-//! lab        what shows, measures and tries the daemon: `demo`, `bench`, `fuzz`, `vm-test`, `kernels`, `service-test`
-//! release    what others get: `package`, `dist`, `man`, `completions`, `notices`, `release-version`, `deny`
-//! build      what is compiled: `build-ebpf`, `build` (as it is shipped), and the tests (not optimised)
-//! setup      what the machine has to have: `setup`; apt, LLVM, tools that cargo compiles
-//! workspace, process, ui, outcome, neighbours      the ground: folders, programs, the terminal, results, a kernel's limit
+//! lab        longer runs of the daemon: `demo`, `bench`, `fuzz`, `vm-test`, `kernels`, `service-test`
+//! release    publishing: `package`, `dist`, `man`, `completions`, `notices`, `release-version`, `deny`
+//! build      compiling: `build-ebpf`, `build` (release profile), and the tests (dev profile)
+//! setup      compilers, programs and packages that the machine needs: `setup`
+//! ground     workspace (folders), process (other programs), ui (the terminal), outcome (results),
+//!            neighbours (a kernel limit)
 //! ```
 //!
-//! Two ways of compiling: `build`, `package`, `dist`, `bench` and the virtual machines take the release
-//! profile (fat LTO, linked statically), `test` and `demo` the one of `cargo build`, and each crate is
-//! compiled once in either.
+//! There are two ways of compiling, and each crate is compiled once in either: `build`, `package`, `dist`,
+//! `bench` and the virtual machines use the release profile (fat LTO, linked statically), `test` and `demo`
+//! use the dev profile.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command-line tool speaks on its terminal")]
 
@@ -44,45 +45,45 @@ use crate::{
     workspace::Workspace,
 };
 
-/// Development tasks of autora.
+/// Development tasks of autora. Each task installs and builds what it needs first.
 #[derive(Debug, Parser)]
 #[command(name = "xtask", bin_name = "cargo xtask", disable_help_subcommand = true)]
 enum Task {
-    /// Find or install what the eBPF build (and, asked for, the tests) need
+    /// Find or install the compilers and programs that the builds and tests need
     Setup(setup::Args),
-    /// Compile the socket filter to target/ebpf/autora.bpf.o
+    /// Compile the eBPF filter to target/ebpf/autora.bpf.o
     BuildEbpf,
-    /// Build the release daemon with the filter in it
+    /// Build the release daemon, with the eBPF filter embedded, to target/release/autora
     Build,
-    /// Format, clippy, unit tests, tests against the real kernel
+    /// Check a change: format, clippy, unit tests, conformance, tests against the real kernel (as root)
     Test(check::Args),
-    /// Fuzz targets, the simulation and the leak test, for long
+    /// Run the fuzz targets, the simulation and the leak test for a given time
     Fuzz(fuzz::Args),
-    /// Check CONFORMANCE.md: each rule of the RFCs has the test that shows it, or a reason
+    /// Check CONFORMANCE.md: each rule of the RFCs has a test, or a reason
     Conformance,
     /// Write the manual pages to target/man
     Man,
     /// Write completions for bash, zsh and fish to target/completions
     Completions,
-    /// Write the licences of what is linked into the daemon to target/notices
+    /// Write the licences of the crates that are linked into the daemon to target/notices
     Notices,
-    /// Build the Debian package to target/package, and ask lintian
+    /// Build the Debian package to target/package, and check it with lintian
     Package,
-    /// Install, run, restart, hang, upgrade and purge the package under a systemd of its own
+    /// Install, run, restart, hang, upgrade and purge the package under systemd in namespaces (as root)
     ServiceTest,
     /// Make a release in target/dist: package, tarball, bill of materials, checksums
     Dist,
-    /// Print the version that a tag stands for, and give it to crates and package
+    /// Print the version of a tag; with --write, set it in the crates and the package
     ReleaseVersion(version::Args),
-    /// Check licences, versions and origins of all crates, and advisories about them
+    /// Check licences, versions, sources and advisories of all crates
     Deny(deny::Args),
-    /// Show the main job in network namespaces: guests get an address and a route
+    /// Show autora at work in network namespaces: guests get an address and a route (as root)
     Demo,
-    /// Boot virtual machines as guests: address and route, a reboot, a neighbour that floods, the withdrawal
+    /// Boot virtual machines as guests: address, route, reboot, a guest that floods, withdrawal (as root)
     VmTest(vm::GuestArgs),
-    /// Boot Debian's kernels as hosts: what of autora works on which
+    /// Run the daemon on Debian's kernels in virtual machines (as root)
     Kernels(vm::KernelArgs),
-    /// Measure autora beside the other daemons of this distribution
+    /// Measure autora and the other RA daemons of this distribution (as root)
     Bench(bench::Args),
 }
 

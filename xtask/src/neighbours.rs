@@ -1,23 +1,24 @@
-//! Room in the kernel's IPv6 neighbour table, which all network namespaces of a machine share.
+//! The limit of the kernel's IPv6 neighbour table, which all network namespaces of a machine share.
 //!
-//! Every link needs some entries of its own for multicast groups. Scenarios run side by side, each with its
-//! links, and the kernel takes seconds to clear away after a namespace: with 1,024 entries at most, the
-//! default, a guest may find no room for its router.
+//! Every link needs some entries for multicast groups. Scenarios run side by side, each with its links, and
+//! the kernel takes seconds to remove the entries of a namespace: with the default of 1,024 entries, a guest
+//! may find no room for its router.
 //!
-//! The benchmarks (`tests/src/bin/bench`) include this file too, and want more.
+//! The benchmarks (`tests/src/bin/bench`) include this file too, with a higher limit.
 
 use std::fs;
 
 const LIMIT: &str = "/proc/sys/net/ipv6/neigh/default/gc_thresh3";
 
-/// The limit is raised for as long as this exists.
+/// Keeps the limit raised until it is dropped.
 #[derive(Debug)]
 pub(crate) struct Room {
     before: Option<u32>,
 }
 
 impl Room {
-    /// Raises the limit where it can be had: not inside of a container, which has no such file.
+    /// Raises the limit to `enough`, if it is lower. Does nothing in a container, which does not have the
+    /// file.
     pub(crate) fn make(enough: u32) -> Self {
         let before = fs::read_to_string(LIMIT).ok().and_then(|limit| limit.trim().parse().ok());
         let before = before.filter(|&limit| limit < enough && set(enough));

@@ -1,4 +1,4 @@
-//! How the parts of a long task ended, for the eye at its end.
+//! How the parts of a long task ended, and the summary of that.
 
 use std::{fmt, time::Duration};
 
@@ -9,11 +9,11 @@ use crate::ui;
 pub(crate) enum Outcome {
     Passed(Duration),
     Failed(Duration),
-    /// Why not.
+    /// With the reason.
     NotRun(String),
 }
 
-/// A line for each part, and loudly what was left out: a part that did not run is no success.
+/// Prints a line for each part, and how many did not run: a part that did not run is not a success.
 pub(crate) fn summary(parts: &str, outcomes: &[(String, &Outcome)]) {
     ui::heading("summary");
     let rows: Vec<[String; 2]> =

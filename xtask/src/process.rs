@@ -13,7 +13,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::ui;
 
-/// Runs a command that speaks to the terminal itself, and wants it to succeed.
+/// Runs a command with the terminal as its input and output. Fails if the command does.
 pub(crate) fn run(command: &mut Command) -> Result<()> {
     let status = command.status().with_context(|| format!("cannot start {}", name(command)))?;
     if !status.success() {
@@ -22,14 +22,14 @@ pub(crate) fn run(command: &mut Command) -> Result<()> {
     Ok(())
 }
 
-/// Standard output of a command that succeeded; `None` when it is not there or failed.
+/// Returns the standard output of a command; `None` if it cannot be started or fails.
 pub(crate) fn query(command: &mut Command) -> Option<String> {
     let output = command.stdin(Stdio::null()).stderr(Stdio::null()).output().ok()?;
     output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
-/// Runs a long command out of sight: the terminal shows what runs and for how long, `log` keeps what it says,
-/// and only a failure brings the end of that to light.
+/// Runs a long command whose output goes to `log`. The terminal shows how long it runs, and the end of the
+/// log if it fails.
 pub(crate) fn run_logged(label: &str, command: &mut Command, log: &Path) -> Result<()> {
     let status = status_logged(label, command, log)?;
     if !status.success() {
@@ -38,7 +38,7 @@ pub(crate) fn run_logged(label: &str, command: &mut Command, log: &Path) -> Resu
     Ok(())
 }
 
-/// The same for a command whose failure the caller has to explain.
+/// Does the same, and returns the status of a command that failed, for the caller to explain.
 pub(crate) fn status_logged(label: &str, command: &mut Command, log: &Path) -> Result<ExitStatus> {
     let started = Instant::now();
     ui::running(label, Duration::ZERO);
@@ -57,10 +57,10 @@ pub(crate) fn status_logged(label: &str, command: &mut Command, log: &Path) -> R
     Ok(status)
 }
 
-/// The last lines of a log, and where the rest is.
+/// Returns the last lines of a log, and the path of the log.
 pub(crate) fn end_of(log: &Path) -> String {
     let said = fs::read(log).unwrap_or_default();
-    format!("{}\nall of it: {}", tail(&String::from_utf8_lossy(&said), 25), log.display())
+    format!("{}\nfull log: {}", tail(&String::from_utf8_lossy(&said), 25), log.display())
 }
 
 fn spawn_logged(command: &mut Command, log: &Path) -> Result<std::process::Child> {
@@ -70,7 +70,7 @@ fn spawn_logged(command: &mut Command, log: &Path) -> Result<std::process::Child
     Ok(command.stdin(Stdio::null()).stdout(out).stderr(err).spawn()?)
 }
 
-/// The command as one would type it, as far as arguments go.
+/// Returns the command's name and arguments, for messages.
 pub(crate) fn line(command: &Command) -> String {
     let words = command.get_args().map(|word| word.to_string_lossy().into_owned());
     std::iter::once(name(command)).chain(words).collect::<Vec<_>>().join(" ")
@@ -86,14 +86,14 @@ fn tail(text: &str, count: usize) -> String {
     lines[lines.len().saturating_sub(count)..].join("\n")
 }
 
-/// Whether this machine is there for these tests alone: its clock may be set, and packages that stand in the
-/// way may go.
+/// Returns whether this machine runs nothing but these tests (CI): its clock may be set, and packages may be
+/// removed.
 pub(crate) fn has_machine_of_its_own() -> bool {
     env::var_os("CI").is_some_and(|ci| ci == "true")
 }
 
-/// The program of that name on the search path, which here includes the folders of system administration:
-/// many users do not have those in theirs.
+/// Returns the path of a program on the search path or in the folders of system administration, which many
+/// users do not have on theirs.
 pub(crate) fn which(program: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
     env::split_paths(&path)
@@ -107,7 +107,7 @@ fn is_executable(file: &Path) -> bool {
     fs::metadata(file).is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
 }
 
-/// Whether we run as root: the owner of our own entry in /proc is our effective user.
+/// Returns whether this process runs as root: its entry in /proc belongs to its effective user.
 pub(crate) fn is_root() -> bool {
     use std::os::unix::fs::MetadataExt;
     fs::metadata("/proc/self").is_ok_and(|meta| meta.uid() == 0)
@@ -118,18 +118,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_names_program_and_arguments() {
+    fn a_line_has_program_and_arguments() {
         assert_eq!(line(Command::new("/usr/bin/apt-get").args(["install", "x"])), "apt-get install x");
     }
 
     #[test]
-    fn the_tail_is_the_end() {
+    fn the_tail_is_the_last_lines() {
         assert_eq!(tail("a\nb\nc\n", 2), "b\nc");
         assert_eq!(tail("a", 2), "a");
     }
 
     #[test]
-    fn programs_are_found_or_not() {
+    fn programs_on_the_search_path_are_found() {
         assert!(which("sh").is_some());
         assert!(which("no-such-program-here").is_none());
     }

@@ -1,5 +1,5 @@
-//! What others get: the package, a release with its manual, licences and bill of materials, and whether its
-//! crates are fit.
+//! What is published: the package, a release with its manual, licences and bill of materials; and whether its
+//! crates follow the rules.
 
 mod crates;
 pub(crate) mod deny;

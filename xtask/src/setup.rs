@@ -1,7 +1,7 @@
-//! `cargo xtask setup`: what the builds and the tests need, found or installed.
+//! `cargo xtask setup`: finds or installs what the builds and the tests need.
 //!
-//! Level-triggered: look at the machine, install everything that is missing as far as it is known by now,
-//! look again. What a step brings (a compiler, say) decides what the next look asks for (the LLVM it was
+//! Level-triggered: takes an inventory of the machine, installs what is missing, and takes the next
+//! inventory. What one round installs (a compiler) decides what the next one asks for (the LLVM that it was
 //! built with).
 
 pub(crate) mod apt;
@@ -22,24 +22,25 @@ pub(crate) use self::compiler::Toolchain;
 pub(crate) use self::needs::Scope;
 
 use self::cargo_tool::CARGO_FUZZ;
-use self::needs::{Need, State, Survey};
+use self::needs::{Inventory, Need, State};
 use self::remedy::Remedy;
 use crate::workspace::Workspace;
 use crate::{process, ui};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Also what the namespace tests, the demo and the lints need at run time
+    /// Also install what the tests, the demonstration and the lints need
     #[arg(long)]
     tests: bool,
-    /// Also what the fuzz targets need: a C++ compiler and cargo-fuzz
+    /// Also install what the tests and the fuzz targets need: a C++ compiler and cargo-fuzz
     #[arg(long)]
     fuzz: bool,
-    /// Install nothing, only report; exit code 1 if something is missing
+    /// Install nothing, only report; the exit code is 1 if something is missing
     #[arg(long)]
     check: bool,
 }
 
+/// Installs what `args` ask for, or reports what is missing.
 pub(crate) fn run(workspace: &Workspace, args: &Args) -> Result<ExitCode> {
     let scope = match args {
         Args { fuzz: true, .. } => Scope::Fuzz,
@@ -47,36 +48,36 @@ pub(crate) fn run(workspace: &Workspace, args: &Args) -> Result<ExitCode> {
         Args { .. } => Scope::Build,
     };
     if !args.check {
-        let survey = complete(workspace, scope)?;
-        report(workspace, &survey);
+        let inventory = complete(workspace, scope)?;
+        report(workspace, &inventory);
         return Ok(ExitCode::SUCCESS);
     }
-    let survey = Survey::take(workspace, scope, apt::Lists::unchanged());
-    report(workspace, &survey);
-    Ok(if survey.is_complete() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    let inventory = Inventory::take(workspace, scope, apt::Lists::unchanged());
+    report(workspace, &inventory);
+    Ok(if inventory.is_complete() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Brings about what `scope` needs. Silent when all of it is there.
+/// Installs what `scope` needs. Prints nothing if all of it is there.
 pub(crate) fn ensure(workspace: &Workspace, scope: Scope) -> Result<Toolchain> {
-    complete(workspace, scope)?.toolchain.context("everything is there, but no compiler for the filter")
+    complete(workspace, scope)?.toolchain.context("there is no compiler for the filter")
 }
 
-fn complete(workspace: &Workspace, scope: Scope) -> Result<Survey> {
-    // Root can fetch the lists, and does before it believes that a package does not exist.
+fn complete(workspace: &Workspace, scope: Scope) -> Result<Inventory> {
+    // Root can fetch the lists, and does so before a package counts as absent from the distribution.
     let mut lists = if process::is_root() { apt::Lists::AsTheyAre } else { apt::Lists::unchanged() };
     let mut before: Vec<Remedy> = Vec::new();
     loop {
-        let survey = Survey::take(workspace, scope, lists);
-        let missing = survey.remedies();
+        let inventory = Inventory::take(workspace, scope, lists);
+        let missing = inventory.remedies();
         if missing.is_empty() {
-            return Ok(survey);
+            return Ok(inventory);
         }
         if missing == before {
-            report(workspace, &survey);
+            report(workspace, &inventory);
             bail!("installed what was missing, but it is still not found");
         }
         if before.is_empty() {
-            ui::note("not everything is here yet:");
+            ui::note("some programs are missing; installing them:");
         }
         if missing.contains(&Remedy::PackageLists) {
             lists = apt::Lists::Fresh;
@@ -86,7 +87,7 @@ fn complete(workspace: &Workspace, scope: Scope) -> Result<Survey> {
     }
 }
 
-/// Installs all it can; what only root or a person can do comes last, as the error.
+/// Installs what it can. The error says what the developer has to do.
 fn apply(workspace: &Workspace, missing: &[Remedy]) -> Result<()> {
     let mut packages: Vec<&str> = Vec::new();
     let mut lists = false;
@@ -127,10 +128,10 @@ fn rustup(workspace: &Workspace, args: &[&str]) -> Result<()> {
         .context("rustup could not fetch it (is the network there?)")
 }
 
-fn report(workspace: &Workspace, survey: &Survey) {
-    let rows: Vec<[String; 3]> = survey.needs.iter().map(|need| row(workspace, need)).collect();
+fn report(workspace: &Workspace, inventory: &Inventory) {
+    let rows: Vec<[String; 3]> = inventory.needs.iter().map(|need| row(workspace, need)).collect();
     println!();
-    for (need, line) in survey.needs.iter().zip(ui::columns(&rows)) {
+    for (need, line) in inventory.needs.iter().zip(ui::columns(&rows)) {
         let mark = if need.is_found() {
             ui::paint(ui::Paint::Good, "✓")
         } else {

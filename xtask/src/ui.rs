@@ -1,4 +1,4 @@
-//! What a person sees: headings, steps with their time, tables. Colour only on a terminal.
+//! Output on the terminal: headings, steps with their time, tables. Colour only on a terminal.
 
 use std::{
     env,
@@ -11,7 +11,7 @@ static COLOUR: LazyLock<bool> = LazyLock::new(|| {
     std::io::stderr().is_terminal() && env::var_os("NO_COLOR").is_none_or(|set| set.is_empty())
 });
 
-/// Whether lines can be redrawn in place.
+/// Returns whether lines can be redrawn in place.
 pub(crate) fn live() -> bool {
     *COLOUR
 }
@@ -25,6 +25,7 @@ pub(crate) enum Paint {
     Notice,
 }
 
+/// Returns `text` in a colour, if output is a terminal.
 pub(crate) fn paint(paint: Paint, text: &str) -> String {
     let code = match paint {
         Paint::Bold => "1",
@@ -36,7 +37,7 @@ pub(crate) fn paint(paint: Paint, text: &str) -> String {
     if *COLOUR { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
 }
 
-/// Opens a part of a longer task.
+/// Prints the heading of a part of a longer task.
 pub(crate) fn heading(text: &str) {
     eprintln!("\n{} {}", paint(Paint::Good, "==>"), paint(Paint::Bold, text));
 }
@@ -45,11 +46,11 @@ pub(crate) fn note(text: &str) {
     eprintln!("    {text}");
 }
 
-/// Redraws the line of a running step; elsewhere than on a terminal the step is announced once.
+/// Redraws the line of a running step. If output is not a terminal, prints it once, at the start.
 pub(crate) fn running(label: &str, elapsed: Duration) {
     if live() {
         eprint!("\r\x1b[K    {} {label} {}", paint(Paint::Notice, "…"), paint(Paint::Dim, &seconds(elapsed)));
-        // A progress line that cannot be written is no reason to stop.
+        // A progress line that cannot be written must not end the task.
         drop(std::io::stderr().flush());
     } else if elapsed.is_zero() {
         eprintln!("    … {label}");
@@ -66,7 +67,7 @@ pub(crate) fn error(error: &anyhow::Error) {
     eprintln!("\n{} {error:#}", paint(Paint::Bad, "error:"));
 }
 
-/// `0.3 s`, `12.0 s`, `2 min 05 s`.
+/// Returns a time as `0.3 s`, `12.0 s` or `2 min 05 s`.
 pub(crate) fn seconds(time: Duration) -> String {
     if time < Duration::from_secs(100) {
         return format!("{:.1} s", time.as_secs_f64());
@@ -75,7 +76,7 @@ pub(crate) fn seconds(time: Duration) -> String {
     format!("{} min {:02} s", whole / 60, whole % 60)
 }
 
-/// Lines of a table whose columns are as wide as their widest cell. Two spaces between columns.
+/// Returns the lines of a table. Each column is as wide as its widest cell, with two spaces between columns.
 pub(crate) fn columns<const N: usize>(rows: &[[String; N]]) -> Vec<String> {
     let widths: [usize; N] =
         std::array::from_fn(|column| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0));
@@ -92,13 +93,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn columns_line_up_and_do_not_trail() {
+    fn columns_line_up_without_trailing_spaces() {
         let rows = [["a".to_owned(), "long".to_owned()], ["bcd".to_owned(), "x".to_owned()]];
         assert_eq!(columns(&rows), ["a    long", "bcd  x"]);
     }
 
     #[test]
-    fn seconds_read_well() {
+    fn seconds_are_shown_with_minutes_if_long() {
         assert_eq!(seconds(Duration::from_millis(340)), "0.3 s");
         assert_eq!(seconds(Duration::from_secs(125)), "2 min 05 s");
     }

@@ -1,4 +1,4 @@
-//! Where things are, and the cargo that builds them.
+//! The paths of the checkout, and the cargo that builds it.
 
 use std::{
     env,
@@ -38,7 +38,7 @@ impl Workspace {
         &self.target
     }
 
-    /// Cargo's target directory for what runs in the kernel.
+    /// Cargo's target directory for the eBPF program.
     pub(crate) fn bpf_target(&self) -> PathBuf {
         self.target.join("bpf-build")
     }
@@ -59,12 +59,12 @@ impl Workspace {
         self.target.join("release/autora")
     }
 
-    /// Where the daemon without the filter is put aside.
+    /// The folder of the daemon without the filter.
     pub(crate) fn without_filter(&self) -> PathBuf {
         self.target.join("without-ebpf")
     }
 
-    /// The daemon as `cargo build` leaves it.
+    /// The daemon of the dev profile.
     pub(crate) fn debug_daemon(&self) -> PathBuf {
         self.target.join("debug/autora")
     }
@@ -99,22 +99,22 @@ impl Workspace {
         self.tools().join("monitoring")
     }
 
-    /// Kernels and whatever else virtual machines want.
+    /// Kernels and programs for virtual machines.
     pub(crate) fn vm(&self) -> PathBuf {
         self.root.join("target/vm")
     }
 
-    /// Output of quiet steps, for when one of them fails.
+    /// The log of a step whose output is not shown.
     pub(crate) fn log(&self, step: &str) -> PathBuf {
         self.root.join("target/xtask").join(step).with_extension("log")
     }
 
-    /// A path as a person in the checkout would write it.
+    /// Returns a path relative to the checkout, for messages.
     pub(crate) fn display(&self, path: &Path) -> String {
         path.strip_prefix(&self.root).unwrap_or(path).display().to_string()
     }
 
-    /// A command of the cargo that runs us, in the workspace's root.
+    /// Returns a command of the cargo that runs this program, in the root of the workspace.
     pub(crate) fn cargo<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Command {
         let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
         command.current_dir(&self.root).args(args).env("CARGO_TARGET_DIR", &self.target);

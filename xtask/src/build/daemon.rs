@@ -1,5 +1,4 @@
-//! `cargo xtask build`: the daemon as it is shipped, which is only good with the filter in it; and what is
-//! compiled like it.
+//! `cargo xtask build`: the release daemon, with the filter embedded, and test programs in the same profile.
 
 use std::{
     env,
@@ -18,21 +17,21 @@ use crate::{
     workspace::Workspace,
 };
 
-/// Builds it; returns where it is.
+/// Sets the machine up and builds the release daemon. Returns its path.
 pub(crate) fn run(workspace: &Workspace) -> Result<PathBuf> {
     let toolchain = setup::ensure(workspace, Scope::Build)?;
     with(workspace, &toolchain)
 }
 
-/// How the daemon is linked: with its part of the C library in it, which is smaller than what of a shared one
-/// would be in its memory, and with its relocations packed, which are read once and would be in its memory
-/// ever after.
+/// How the daemon is linked: with the C library inside, of which it then has less in memory than of a shared
+/// one, and with packed relocations, which are read once and would otherwise stay in memory.
 const LINKED: [&str; 4] = ["-C", "target-feature=+crt-static", "-C", "link-arg=-Wl,-z,pack-relative-relocs"];
 
+/// Builds the filter and the release daemon with `toolchain`. Returns the daemon's path.
 pub(crate) fn with(workspace: &Workspace, toolchain: &Toolchain) -> Result<PathBuf> {
     ui::heading("eBPF filter");
     filter::with(workspace, toolchain)?;
-    ui::heading("daemon, release");
+    ui::heading("daemon, release profile");
     let mut cargo = cargo(workspace, "rustc", "autora", "autora");
     process::run(cargo.arg("--").args(LINKED)).context("the daemon does not compile")?;
     let daemon = workspace.daemon();
@@ -40,7 +39,7 @@ pub(crate) fn with(workspace: &Workspace, toolchain: &Toolchain) -> Result<PathB
         .with_context(|| format!("{} --version failed", daemon.display()))?;
     ensure!(
         carries_filter(&version),
-        "{} carries no eBPF program although {} was built: it says\n{version}",
+        "{} carries no eBPF program although {} was built; its --version says:\n{version}",
         daemon.display(),
         workspace.object().display()
     );
@@ -48,8 +47,8 @@ pub(crate) fn with(workspace: &Workspace, toolchain: &Toolchain) -> Result<PathB
     Ok(daemon)
 }
 
-/// Compiles a program of the tests like the daemon, so that most crates below them are compiled once; returns
-/// where it is.
+/// Compiles a program of the tests in the daemon's profile, so that most crates are compiled once. Returns
+/// its path.
 pub(crate) fn test_program(workspace: &Workspace, name: &str) -> Result<PathBuf> {
     process::run(&mut cargo(workspace, "build", "autora-tests", name))
         .with_context(|| format!("the program {name} does not compile"))?;
@@ -60,14 +59,14 @@ fn cargo(workspace: &Workspace, subcommand: &str, package: &str, program: &str) 
     let mut cargo =
         workspace.cargo([subcommand, "--release", "--locked", "--package", package, "--bin", program]);
     cargo.env("CARGO_ENCODED_RUSTFLAGS", flags(|name| env::var_os(name))).env_remove("RUSTFLAGS");
-    // The object that was just built, and no other, is the one to embed.
+    // Embeds the object that was just built, even if the variable names another.
     cargo.env_remove("AUTORA_EBPF_OBJECT");
     cargo
 }
 
-/// For all crates: the daemon does not tell where whoever compiled it keeps them. (The checkout it does not
-/// tell either: cargo compiles its members by relative paths, and `cargo xtask dist` sees to it.) Flags that
-/// somebody has set are kept.
+/// Returns the compiler's flags for all crates: those that are set, and one that keeps cargo's home out of
+/// the daemon. (The path of the checkout is not in it either: cargo compiles workspace members by relative
+/// paths, and `cargo xtask dist` checks that.)
 fn flags(variable: impl Fn(&str) -> Option<OsString>) -> OsString {
     let set = |name| variable(name).filter(|value| !value.is_empty());
     let words =
@@ -86,7 +85,7 @@ fn flags(variable: impl Fn(&str) -> Option<OsString>) -> OsString {
     theirs.into_iter().chain(ours).collect::<Vec<_>>().join(OsStr::new("\x1f"))
 }
 
-/// Reads what `autora --version` says of its filter.
+/// Returns whether the text of `autora --version` says that a filter is embedded.
 fn carries_filter(version: &str) -> bool {
     version.contains("with the eBPF filter")
 }
@@ -96,13 +95,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_version_tells_whether_there_is_a_filter() {
+    fn the_version_says_whether_a_filter_is_embedded() {
         assert!(carries_filter("autora 0.1.0 (with the eBPF filter)"));
         assert!(!carries_filter("autora 0.1.0 (without an eBPF filter: built without it)"));
         assert!(!carries_filter("autora 0.1.0"));
     }
+
     #[test]
-    fn no_folder_of_this_machine_is_named() {
+    fn the_flags_remap_cargos_home_and_keep_flags_that_are_set() {
         let flags = |variables: &[(&str, &str)]| {
             let value = |name: &str| {
                 variables.iter().find(|(known, _)| *known == name).map(|(_, value)| value.into())

@@ -1,5 +1,4 @@
-//! The workspace compiled without optimisation: its tests, and the daemon and the demonstration that belong
-//! to them.
+//! The workspace in the dev profile: the tests, and the daemon and the demonstration that go with them.
 //!
 //! All tests are compiled as one set: cargo compiles a crate once for each set of features, and those depend
 //! on the packages and the kinds of targets that are asked for together.
@@ -17,20 +16,20 @@ use crate::{neighbours::Room, process, setup::Toolchain, ui, workspace::Workspac
 
 const SET: [&str; 5] = ["test", "--locked", "--workspace", "--exclude", "autora-ebpf"];
 
-/// Targets that need no privilege: everything beside the code, and the fleet in virtual time.
+/// Test targets that need no privilege: unit tests and the simulation.
 pub(crate) const UNPRIVILEGED: [&str; 4] = ["--lib", "--bins", "--test", "simulation"];
 
-/// Targets that want the real kernel, and the handbook's, which want tools.
+/// Test targets that need the real kernel, and the handbook's, which need programs that `setup` installs.
 pub(crate) const PRIVILEGED: [&str; 10] =
     ["--test", "docs", "--test", "filter", "--test", "harness", "--test", "netlink", "--test", "scenarios"];
 
-/// Enough for scenarios that run side by side.
+/// Entries in the neighbour table that scenarios need when they run side by side.
 const NEIGHBOURS: u32 = 8_192;
 
-/// `cargo test` of the set, for whatever targets and options are added.
+/// Returns `cargo test` of the set, to which the caller adds targets and options.
 pub(crate) fn cargo_test(workspace: &Workspace) -> Command {
     let mut cargo = workspace.cargo(SET);
-    // The object that was just built, and no other, is the one to embed.
+    // Embeds the object that was just built, even if the variable names another.
     cargo.env_remove("AUTORA_EBPF_OBJECT");
     cargo
 }
@@ -39,17 +38,17 @@ pub(crate) fn cargo_test(workspace: &Workspace) -> Command {
 pub(crate) fn compile(workspace: &Workspace, toolchain: &Toolchain) -> Result<()> {
     ui::heading("eBPF filter");
     filter::with(workspace, toolchain)?;
-    ui::heading("daemon and tests, not optimised");
+    ui::heading("daemon and tests, dev profile");
     without_filter(workspace)?;
     process::run(cargo_test(workspace).args(["--no-run", "--lib", "--bins", "--tests"]))
         .context("the tests do not compile")
 }
 
-/// Compiles the demonstration and the daemon that it shows; returns where the demonstration is.
+/// Compiles the demonstration and its daemon. Returns the path of the demonstration.
 pub(crate) fn demonstration(workspace: &Workspace, toolchain: &Toolchain) -> Result<PathBuf> {
     ui::heading("eBPF filter");
     filter::with(workspace, toolchain)?;
-    ui::heading("daemon and demonstration, not optimised");
+    ui::heading("daemon and demonstration, dev profile");
     let mut cargo =
         workspace.cargo(["build", "--locked", "--package", "autora", "--package", "autora-tests"]);
     cargo.args(["--bin", "autora", "--bin", "demo"]).env_remove("AUTORA_EBPF_OBJECT");
@@ -57,21 +56,20 @@ pub(crate) fn demonstration(workspace: &Workspace, toolchain: &Toolchain) -> Res
     Ok(workspace.debug_daemon().with_file_name("demo"))
 }
 
-/// Runs tests of `tests/` side by side, against `daemon`.
+/// Runs tests of `tests/` against `daemon`; `adjust` adds targets and options.
 pub(crate) fn scenarios(
     workspace: &Workspace,
     daemon: &Path,
     adjust: impl FnOnce(&mut Command),
 ) -> Result<()> {
-    // Scenarios wait far more than they compute: as many at a time as there are processors would take
-    // minutes.
     let _room = Room::make(NEIGHBOURS);
     let mut cargo = cargo_test(workspace);
     adjust(&mut cargo);
     process::run(cargo.env("AUTORA_BIN", daemon)).context("a test against the kernel failed")
 }
 
-/// Compiles a daemon that carries no eBPF program, for the scenarios of that, and puts it aside.
+/// Compiles a daemon that carries no eBPF program, for the scenarios about that, and copies it to a folder of
+/// its own.
 ///
 /// A setting of its own for this one crate, which changes next to nothing of its code, makes cargo keep it
 /// apart: everything below it is shared with the others, and neither makes the other stale.
@@ -83,7 +81,7 @@ fn without_filter(workspace: &Workspace) -> Result<()> {
         fs::write(&nothing, [])?;
     }
     let mut cargo = cargo_test(workspace);
-    // Beside the tests of a package in files of their own cargo compiles its program.
+    // For an integration test, cargo also compiles the program of its package.
     cargo.args([
         "--no-run",
         "--test",
@@ -94,7 +92,7 @@ fn without_filter(workspace: &Workspace) -> Result<()> {
     process::run(cargo.env("AUTORA_EBPF_OBJECT", &nothing))
         .context("the daemon without the filter does not compile")?;
     fs::copy(workspace.debug_daemon(), folder.join("autora"))
-        .context("cannot put the daemon without the filter aside")?;
+        .context("cannot copy the daemon without the filter")?;
     Ok(())
 }
 
@@ -104,9 +102,9 @@ mod tests {
 
     use super::*;
 
-    /// Tests in a file or folder that neither list names would not run.
+    /// A test target that neither list names would not run.
     #[test]
-    fn every_folder_of_tests_is_a_target() {
+    fn every_file_and_folder_of_tests_is_a_listed_target() {
         let workspace = Workspace::locate();
         let mut there = BTreeSet::new();
         for folder in ["autora/tests", "tests/tests"] {

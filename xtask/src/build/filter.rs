@@ -1,4 +1,4 @@
-//! `cargo xtask build-ebpf`: the socket filter, compiled to the one object that the daemon embeds.
+//! `cargo xtask build-ebpf`: compiles the socket filter to the object that the daemon embeds.
 
 use std::{fs, path::Path};
 
@@ -11,14 +11,16 @@ use crate::{
     workspace::Workspace,
 };
 
-/// The profile in the workspace's manifest: a release that is not stripped, which would cost the maps.
+/// The profile in the workspace's manifest: release, but not stripped, since stripping removes the maps.
 const PROFILE: &str = "ebpf";
 
+/// Sets the machine up and builds the filter.
 pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     let toolchain = setup::ensure(workspace, Scope::Build)?;
     with(workspace, &toolchain)
 }
 
+/// Builds the filter with `toolchain`.
 pub(crate) fn with(workspace: &Workspace, toolchain: &Toolchain) -> Result<()> {
     compile(workspace, toolchain)?;
     let compiled = workspace.bpf_target().join("bpfel-unknown-none").join(PROFILE).join("autora-ebpf");
@@ -31,8 +33,8 @@ pub(crate) fn with(workspace: &Workspace, toolchain: &Toolchain) -> Result<()> {
     Ok(())
 }
 
-/// Into a target directory of its own: another compiler than the daemon's must not make cargo forget what
-/// that built.
+/// Compiles into a target directory of its own: in a shared one, the other compiler would make cargo compile
+/// the daemon's crates again.
 fn compile(workspace: &Workspace, toolchain: &Toolchain) -> Result<()> {
     let flags = ["-C".to_owned(), format!("linker={}", toolchain.linker.display())];
     let mut command = toolchain.compiler.cargo_build(workspace.cargo([] as [&str; 0]));
@@ -40,15 +42,15 @@ fn compile(workspace: &Workspace, toolchain: &Toolchain) -> Result<()> {
         .args(["--locked", "--profile", PROFILE, "--package", "autora-ebpf"])
         .arg("--target-dir")
         .arg(workspace.bpf_target())
-        // Flags meant for this machine's code (`-C target-cpu=native`) would be wrong here.
+        // Flags for the host's code (`-C target-cpu=native`) do not apply to BPF.
         .env_remove("RUSTFLAGS")
         .env("CARGO_ENCODED_RUSTFLAGS", flags.join("\x1f"));
     process::run(&mut command).context("the eBPF filter does not compile")
 }
 
-/// Puts a copy in place in one step, and only if there is something new: the copy's time of change decides
-/// whether the daemon is compiled again, and by it the daemon's build script tells whether the copy is older
-/// than the sources. Says whether it did.
+/// Copies the object in one step, and only if it changed: cargo compiles the daemon again when the copy's
+/// modification time changes, and the daemon's build script compares that time with those of the sources.
+/// Returns whether it copied.
 fn put(compiled: &Path, object: &Path) -> Result<bool> {
     let modified = |file: &Path| fs::metadata(file).and_then(|meta| meta.modified());
     let content = fs::read(compiled)?;
@@ -73,13 +75,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_changes_are_copied() {
+    fn an_object_is_copied_only_if_it_changed() {
         let folder = std::env::temp_dir().join(format!("xtask-put-{}", std::process::id()));
         let (compiled, object) = (folder.join("compiled"), folder.join("deep/object.o"));
         fs::create_dir_all(&folder).expect("made");
         fs::write(&compiled, b"one").expect("written");
-        assert!(put(&compiled, &object).expect("copied"), "there was none");
-        assert!(!put(&compiled, &object).expect("compared"), "nothing happened");
+        assert!(put(&compiled, &object).expect("copied"), "there was no object");
+        assert!(!put(&compiled, &object).expect("compared"), "nothing changed");
         fs::write(&compiled, b"two").expect("written");
         assert!(put(&compiled, &object).expect("copied"), "it differs");
         assert_eq!(fs::read(&object).expect("there"), b"two");
@@ -90,7 +92,7 @@ mod tests {
             .and_then(|file| file.set_modified(later))
             .expect("touched");
         assert!(put(&compiled, &object).expect("copied"), "it was compiled again, from newer sources");
-        assert_eq!(fs::read_dir(folder.join("deep")).expect("there").count(), 1, "no draft stays behind");
+        assert_eq!(fs::read_dir(folder.join("deep")).expect("there").count(), 1, "a draft stays behind");
         fs::remove_dir_all(folder).expect("removed");
     }
 }

@@ -1,9 +1,9 @@
-//! `cargo xtask conformance`: whether the tables of CONFORMANCE.md are sound.
+//! `cargo xtask conformance`: checks the tables of CONFORMANCE.md.
 //!
-//! The page is written by hand. It has every rule of the RFCs that a sender of Router Advertisements has to
-//! keep, with the test that shows it, or the deviation and its reason. This holds it against the texts (each
-//! MUST and SHOULD of a section has a rule), against itself (deviations, names), and against the tests that
-//! there are, which `cargo test` lists.
+//! The page is written by hand. It has every rule that the RFCs set for a sender of Router Advertisements,
+//! with the test that shows it, or the deviation and its reason. The check compares it with the texts (each
+//! MUST and SHOULD of a section has a rule), with itself (deviations, names), and with the tests that `cargo
+//! test -- --list` prints.
 
 mod listed;
 mod page;
@@ -18,7 +18,7 @@ use crate::{ui, workspace::Workspace};
 
 const PAGE: &str = "CONFORMANCE.md";
 
-/// The sections that must be there, and how often their text says MUST (or MUST NOT) and SHOULD.
+/// The sections that the page must have, and how often their text says MUST (or MUST NOT) and SHOULD.
 const REQUIRED: &[(&str, u8, u8)] = &[
     ("RFC 4861 6.1.1", 4, 0),
     ("RFC 4861 6.1.2", 3, 0),
@@ -41,17 +41,18 @@ const REQUIRED: &[(&str, u8, u8)] = &[
     ("v6LC 2.2.9", 0, 0),
 ];
 
+/// Checks the page, and fails with all that is wrong with it.
 pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     let text =
         fs::read_to_string(workspace.root().join(PAGE)).with_context(|| format!("cannot read {PAGE}"))?;
     let page = Page::read(&text);
     let problems = problems(&page, REQUIRED, &Tests::list(workspace)?);
-    ensure!(problems.is_empty(), "{PAGE} is not sound:\n  {}", problems.join("\n  "));
+    ensure!(problems.is_empty(), "{PAGE} has faults:\n  {}", problems.join("\n  "));
     ui::note(&format!("{PAGE}: {}", summary(&page.sections)));
     Ok(())
 }
 
-/// Everything that is wrong with the page, in sentences.
+/// Returns all that is wrong with the page, in sentences.
 fn problems(page: &Page<'_>, required: &[(&str, u8, u8)], tests: &Tests) -> Vec<String> {
     let names: BTreeSet<_> = page.sections.iter().map(|section| section.name).collect();
     let missing = required.iter().filter(|(name, ..)| !names.contains(name));
@@ -91,7 +92,7 @@ fn unsound_section<'a>(
     let counts = required.iter().find(|(name, ..)| *name == section.name);
     let uncovered = match counts {
         Some(&(_, musts, shoulds)) => uncovered(section, musts, shoulds),
-        None => vec!["it is none of those whose MUSTs and SHOULDs are counted".to_owned()],
+        None => vec!["REQUIRED has no counts of MUST and SHOULD for it".to_owned()],
     };
     let rules = section.rules.iter();
     let unmet = rules.flat_map(move |rule| {
@@ -101,7 +102,8 @@ fn unsound_section<'a>(
     repeated.into_iter().chain(uncovered).chain(unmet)
 }
 
-/// The MUSTs and SHOULDs of a section that no rule has, or that the section has not.
+/// Returns the MUSTs and SHOULDs of a section that have no rule, and those of rules that the section does not
+/// have.
 fn uncovered(section: &Section<'_>, musts: u8, shoulds: u8) -> Vec<String> {
     let has = |level| section.rules.iter().any(|rule| rule.level == level);
     let fault = |word: &str, number: u8, count: u8, has: bool| match ((1..=count).contains(&number), has) {
@@ -115,26 +117,28 @@ fn uncovered(section: &Section<'_>, musts: u8, shoulds: u8) -> Vec<String> {
     of_musts.chain(of_shoulds).collect()
 }
 
-/// Why a rule is not accounted for.
+/// Returns why a rule counts as unmet.
 fn unmet(rule: &Rule<'_>, page: &Page<'_>, tests: &Tests) -> Vec<String> {
     let mut problems = repeated("test", rule.tests());
     if rule.met.is_empty() {
-        problems.push("neither a test nor a reason".to_owned());
+        problems.push("it has neither a test nor a reason".to_owned());
     }
     for met in &rule.met {
         problems.extend(match *met {
             Met::Test { test, file } => tests.fault(test, file),
             Met::Deviation(name) => (!page.deviations.iter().any(|(known, _)| *known == name))
                 .then(|| format!("there is no deviation {name}")),
-            Met::NotOurs("") => Some("no reason".to_owned()),
+            Met::NotOurs("") => Some("it has no reason".to_owned()),
             Met::NotOurs(_) => None,
-            Met::Unknown(text) => Some(format!("neither a test nor a deviation nor a reason: {text}")),
+            Met::Unknown(text) => {
+                Some(format!("this is neither a test nor a deviation nor a reason: {text}"))
+            }
         });
     }
     problems
 }
 
-/// How many rules there are, of which kind.
+/// Returns how many rules of each kind the page has, as its summary must say it.
 fn summary(sections: &[Section<'_>]) -> String {
     let rules = || sections.iter().flat_map(|section| &section.rules);
     let deviate = rules().filter(|rule| rule.deviations().next().is_some()).count();
@@ -146,14 +150,14 @@ fn summary(sections: &[Section<'_>]) -> String {
     )
 }
 
-/// Names that come more than once.
+/// Returns a sentence for each name that comes more than once.
 fn repeated<T: Ord + Display>(what: &str, names: impl Iterator<Item = T>) -> Vec<String> {
     let mut seen = BTreeSet::new();
     let mut twice = Vec::new();
     for name in names {
-        let told = format!("the {what} {name} comes twice");
+        let problem = format!("the {what} {name} comes twice");
         if !seen.insert(name) {
-            twice.push(told);
+            twice.push(problem);
         }
     }
     twice
@@ -169,7 +173,7 @@ mod tests {
         Tests::of(Workspace::locate().root(), &["each_fault_is_found", "slow"], &["slow"])
     }
 
-    /// What is found on a page whose one section, which has a MUST, has these rows below a sound one.
+    /// Returns the problems of a page with one section, which has one MUST, a sound row and these `rows`.
     fn found(deviations: &str, rows: &str) -> Vec<String> {
         let text = format!(
             "In short: S.\n| deviation | why |\n|---|---|\n{deviations}\n## RFC 1 2: A title\n\n\
@@ -195,13 +199,13 @@ mod tests {
         let linked =
             |name: &str| row(&format!("[`check/conformance::{name}`](xtask/src/check/conformance.rs)"));
         for (rows, expected) in [
-            (row(""), "a: neither a test nor a reason"),
-            (row("of course"), "a: neither a test nor a deviation nor a reason: of course"),
-            (row("not ours:"), "a: no reason"),
+            (row(""), "a: it has neither a test nor a reason"),
+            (row("of course"), "a: this is neither a test nor a deviation nor a reason: of course"),
+            (row("not ours:"), "a: it has no reason"),
             (row("deviation: [other](#other)"), "a: there is no deviation other"),
             (
                 row("deviation: [other](#another)"),
-                "a: neither a test nor a deviation nor a reason: deviation: [other](#another)",
+                "a: this is neither a test nor a deviation nor a reason: deviation: [other](#another)",
             ),
             (
                 row(&format!("{TEST}<br>{TEST}")),
@@ -214,10 +218,13 @@ mod tests {
                 row("[`check/step::each_fault_is_found`](xtask/src/check/step.rs)"),
                 "a: the test check/step::each_fault_is_found is not in its file",
             ),
-            (linked("linked"), "a: the test check/conformance::linked is in its file, but none that runs"),
+            (
+                linked("linked"),
+                "a: the test check/conformance::linked is in its file, but cargo does not list it",
+            ),
             (
                 linked("slow"),
-                "a: the test check/conformance::slow is ignored, and `cargo xtask test` does not ask for it",
+                "a: the test check/conformance::slow is ignored, and `cargo xtask test` does not run it",
             ),
             (
                 row("[`check/other::each_fault_is_found`](xtask/src/check/conformance.rs)"),
@@ -234,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn sections_and_the_summary_are_held_against_what_must_be_there() {
+    fn missing_sections_uncovered_rules_and_a_wrong_summary_are_found() {
         let page = Page::read("In short: 5 rules.\n## RFC 1 2: A\n## RFC 1 2: B\n## RFC 1 3: C\n");
         let required = [("RFC 1 2", 0, 1), ("RFC 1 4", 0, 0)];
         assert_eq!(
@@ -244,7 +251,7 @@ mod tests {
                 "the section RFC 1 2 comes twice",
                 "RFC 1 2: SHOULD 1 of 1 has no rule",
                 "RFC 1 2: SHOULD 1 of 1 has no rule",
-                "RFC 1 3: it is none of those whose MUSTs and SHOULDs are counted",
+                "RFC 1 3: REQUIRED has no counts of MUST and SHOULD for it",
                 "the page should say: In short: 0 rules, of which tests show 0, 0 deviate, and 0 ask nothing of this daemon.",
             ]
         );

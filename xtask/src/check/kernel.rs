@@ -1,4 +1,4 @@
-//! The tests that want the real kernel.
+//! The step `kernel`: the tests that need the real kernel.
 
 use std::{env, path::Path};
 
@@ -10,23 +10,25 @@ use crate::{
     workspace::Workspace,
 };
 
-/// Scenarios that are ignored, because they need the machine for themselves, and run on their own in the end.
-/// The first fills a table that all namespaces share, the second sets the clock.
+/// Ignored scenarios, which need the machine for themselves and run one by one at the end. The first fills a
+/// table that all namespaces share, the second sets the clock.
 pub(super) const ALONE: [&str; 2] = ["a_full_neighbour_table", WALL_CLOCK];
 
 const WALL_CLOCK: &str = "jumps_of_the_wall_clock";
 
-/// The clock of a machine that is not there for tests alone is not set without being asked for.
+/// The variable that allows setting the machine's clock. In CI it may be set in any case.
 const MAY_SET_CLOCK: &str = "AUTORA_TEST_MAY_SET_CLOCK";
 
+/// Runs the tests against `daemon`: most side by side, then each of [`ALONE`] by itself.
 pub(super) fn run(workspace: &Workspace, daemon: &Path) -> Result<()> {
     scenarios(workspace, daemon, |cargo| {
         cargo.arg("--no-fail-fast").args(PRIVILEGED).args(["--", "--test-threads=8"]);
     })?;
     ALONE.iter().try_for_each(|&name| {
         if name == WALL_CLOCK && !may_set_clock() {
-            let why =
-                format!("{name} DID NOT RUN: it sets the machine's clock; {MAY_SET_CLOCK}=1 allows that");
+            let why = format!(
+                "{name} DID NOT RUN: it sets the machine's clock; set {MAY_SET_CLOCK}=1 to allow that"
+            );
             ui::note(&ui::paint(ui::Paint::Notice, &why));
             return Ok(());
         }

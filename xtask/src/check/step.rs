@@ -6,56 +6,56 @@ use clap::ValueEnum;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Step {
-    /// Find or install compiler, linker and tools
+    /// Find or install compiler, linker and programs
     Setup,
-    /// `cargo fmt --check`
+    /// Check the format of the code
     Format,
-    /// clippy, warnings denied, the filter included
+    /// Run clippy on the workspace and the filter; warnings are errors
     Lint,
-    /// The filter, the daemon around it and all tests, not optimised
+    /// Compile the filter, the daemon and all tests in the dev profile
     Build,
-    /// Unit tests, and the fleet in virtual time
+    /// Run the unit tests and the simulation of the fleet
     Unit,
-    /// The table of CONFORMANCE.md is sound, and every test in it is there
+    /// Check CONFORMANCE.md: its tables are sound, and every test in them exists
     Conformance,
-    /// The filter in the kernel and the daemon in network namespaces
+    /// Run the tests of the filter in the kernel and of the daemon in network namespaces
     Kernel,
-    /// With --ship: the Debian package, and lintian's opinion of it
+    /// With --ship: build the Debian package, and check it with lintian
     Package,
-    /// With --ship: the two basic cases with the daemon that is shipped, as a shell script
+    /// With --ship: run tests/ns-smoke.sh with the release daemon
     Smoke,
-    /// With --ship: how much `systemd-analyze security` finds open in the unit
+    /// With --ship: rate the systemd unit with `systemd-analyze security`
     Exposure,
-    /// With --ship: a virtual machine gets its address and route
+    /// With --ship: boot a virtual machine that gets its address and route
     Boot,
-    /// With --all: virtual machines that boot again, flood, and lose their route (1 minute)
+    /// With --all: boot virtual machines that reboot, flood, and lose their route (1 minute)
     Guests,
-    /// With --all: Debian's kernels as hosts (2 minutes)
+    /// With --all: run the daemon on Debian's kernels in virtual machines (2 minutes)
     Kernels,
-    /// With --all: the package under a systemd of its own (1 minute)
+    /// With --all: run the package under systemd in namespaces (1 minute)
     Service,
-    /// With --all: licences, versions and origins of all crates
+    /// With --all: check licences, versions and sources of all crates
     Deny,
 }
 
-/// When a step runs without being named.
+/// When a step runs if it is not named.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Part {
-    /// For every change.
+    /// By default.
     Usual,
-    /// Before others get it.
+    /// With `--ship` or `--all`.
     Ship,
-    /// Now and then.
+    /// With `--all`.
     Rare,
 }
 
-/// What is known of a step.
+/// The properties of a step.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct About {
     /// Says which daemon runs, where one does.
     pub(super) title: &'static str,
     pub(super) part: Part,
-    /// Whether it is in vain where `setup` failed.
+    /// Whether it cannot run if `setup` failed.
     pub(super) needs_toolchain: bool,
     pub(super) needs_root: bool,
 }
@@ -68,35 +68,31 @@ impl Step {
     pub(super) const fn about(self) -> About {
         use Part::{Rare, Ship, Usual};
         match self {
-            Self::Setup => About::of("setup: compiler, linker, tools", Usual),
+            Self::Setup => About::of("setup: compiler, linker, programs", Usual),
             Self::Format => About::of("format: cargo fmt", Usual),
             Self::Lint => About::of("lint: cargo clippy", Usual),
-            Self::Build => About::of("build: filter, daemon and tests, not optimised", Usual).compiles(),
+            Self::Build => About::of("build: filter, daemon and tests, dev profile", Usual).compiles(),
             Self::Unit => About::of("unit: tests without privilege", Usual),
-            Self::Conformance => About::of("conformance: every rule has its test or its reason", Usual),
-            Self::Kernel => {
-                About::of("kernel: filter and daemon (not optimised) against the real kernel", Usual)
-                    .compiles()
-                    .as_root()
-            }
-            Self::Package => About::of("package: dpkg-buildpackage and lintian", Ship).compiles(),
-            Self::Smoke => About::of("smoke: tests/ns-smoke.sh with the daemon as it is shipped", Ship)
+            Self::Conformance => About::of("conformance: every rule has a test or a reason", Usual),
+            Self::Kernel => About::of("kernel: filter and daemon (dev profile) on the real kernel", Usual)
                 .compiles()
                 .as_root(),
+            Self::Package => About::of("package: dpkg-buildpackage and lintian", Ship).compiles(),
+            Self::Smoke => {
+                About::of("smoke: tests/ns-smoke.sh with the release daemon", Ship).compiles().as_root()
+            }
             Self::Exposure => About::of("exposure: systemd-analyze security", Ship),
-            Self::Boot => {
-                About::of("boot: a virtual machine as a guest of the daemon as it is shipped", Ship)
-                    .compiles()
-                    .as_root()
-            }
-            Self::Guests => {
-                About::of("guests: virtual machines, the daemon as it is shipped", Rare).compiles().as_root()
-            }
+            Self::Boot => About::of("boot: a virtual machine as a guest of the release daemon", Ship)
+                .compiles()
+                .as_root(),
+            Self::Guests => About::of("guests: virtual machines as guests of the release daemon", Rare)
+                .compiles()
+                .as_root(),
             Self::Kernels => {
-                About::of("kernels: Debian's, under the daemon as it is shipped", Rare).compiles().as_root()
+                About::of("kernels: the release daemon on Debian's kernels", Rare).compiles().as_root()
             }
             Self::Service => About::of("service: the package under systemd", Rare).compiles().as_root(),
-            Self::Deny => About::of("deny: every crate's licence, version and origin", Rare),
+            Self::Deny => About::of("deny: licence, version and source of every crate", Rare),
         }
     }
 }

@@ -9,7 +9,7 @@ fn steps(only: &[Step], skip: &[Step]) -> Vec<Step> {
 }
 
 #[test]
-fn steps_keep_their_order_whatever_is_asked_for() {
+fn steps_run_in_their_fixed_order_each_once() {
     let select = |ship, all| select(&Args { ship, all, only: Vec::new(), skip: Vec::new() });
     assert_eq!(select(false, true), Step::value_variants());
     assert_eq!(select(true, false), [Step::Package, Step::Smoke, Step::Exposure, Step::Boot]);
@@ -22,7 +22,7 @@ fn steps_keep_their_order_whatever_is_asked_for() {
 }
 
 #[test]
-fn a_step_that_did_not_run_is_no_success() {
+fn a_step_that_did_not_run_is_not_a_success() {
     let workspace = Workspace::locate();
     let mut run = Run { workspace: &workspace, toolchain: None, setup_failed: None, outcomes: Vec::new() };
     run.outcomes.push((Step::Format, Outcome::Passed(Duration::ZERO)));
@@ -39,14 +39,14 @@ fn nothing_runs_after_a_failure() {
     assert_eq!(run.obstacle(Step::Build).as_deref(), Some("lint failed"));
 }
 
-/// A line of a script, as far as it concerns this task.
+/// The arguments of `cargo xtask test` in a line of a script.
 #[derive(Debug, Parser)]
 struct Line {
     #[command(flatten)]
     args: Args,
 }
 
-/// The steps that a file asks for by its lines with `cargo xtask test`.
+/// Returns the steps that the lines with `cargo xtask test` in a file run.
 fn steps_asked_for(path: &str) -> BTreeSet<String> {
     let text = fs::read_to_string(Workspace::locate().root().join(path)).expect(path);
     let lines = text.lines().filter_map(|line| line.split_once("cargo xtask test").map(|(_, words)| words));

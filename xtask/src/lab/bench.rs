@@ -1,6 +1,6 @@
-//! `cargo xtask bench`: autora beside the other daemons of this distribution, measured.
+//! `cargo xtask bench`: measures autora and the other RA daemons of this distribution.
 //!
-//! The measuring itself is the program `bench` of the tests, and so are its options.
+//! The program `bench` of the tests measures; the options are its own.
 
 use std::{
     ffi::OsString,
@@ -21,26 +21,26 @@ use crate::{
 /// The other daemons' packages.
 const PEERS: [&str; 4] = ["radvd", "bird2", "frr", "dnsmasq-base"];
 
-/// systemd-networkd is part of Debian's systemd; where that is installed, it is there already.
+/// systemd-networkd's program, and Debian's package of it, which is usually installed.
 const NETWORKD: (&str, &str) = ("/lib/systemd/systemd-networkd", "systemd");
 
-/// Its Callgrind counts instructions.
+/// Its tool Callgrind counts instructions.
 const VALGRIND: &str = "valgrind";
 
-/// Taken as they are: --help and --list tell of them.
+/// The arguments, handed on unread.
 #[derive(Debug, clap::Args)]
 #[command(disable_help_flag = true)]
 pub(crate) struct Args {
-    /// What to measure, and how: see --help
+    /// What to measure, and how; --help and --list print what there is
     #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "NAME|OPTION")]
     words: Vec<OsString>,
 }
 
-/// Returns only if it could not come to the measuring.
+/// Installs and builds what the benchmarks need, then becomes the program `bench`. Returns only on an error.
 pub(crate) fn run(workspace: &Workspace, args: &Args) -> Result<std::convert::Infallible> {
     if args.asks(&["--help", "-h", "--list"]) {
         let program = build::daemon::test_program(workspace, "bench")?;
-        return become_it(workspace, program, args);
+        return become_program(workspace, program, args);
     }
     if !process::is_root() {
         bail!(
@@ -52,21 +52,20 @@ pub(crate) fn run(workspace: &Workspace, args: &Args) -> Result<std::convert::In
     build::daemon::with(workspace, &toolchain)?;
     if !args.asks(&["--no-peers"]) {
         ui::heading("the other daemons");
-        fetch(workspace, &peers(), &peers_root(workspace), "SOME OF THE OTHER DAEMONS ARE MISSING");
+        fetch(workspace, &peers(), &peers_root(workspace), "OTHER DAEMONS ARE MISSING AND NOT MEASURED");
         if process::which(VALGRIND).is_none() {
-            fetch(workspace, &[VALGRIND], &valgrind_root(workspace), "INSTRUCTIONS WILL NOT BE COUNTED");
+            fetch(workspace, &[VALGRIND], &valgrind_root(workspace), "INSTRUCTIONS ARE NOT COUNTED");
         }
     }
     ui::heading("benchmarks");
     let program = build::daemon::test_program(workspace, "bench")?;
-    become_it(workspace, program, args)
+    become_program(workspace, program, args)
 }
 
-/// Brings packages about as far as that can be done. What is missing then is not measured, which is said, and
-/// no failure.
+/// Unpacks packages. If that fails, says so with `otherwise`, and the benchmarks go on without them.
 fn fetch(workspace: &Workspace, names: &[&str], root: &Path, otherwise: &str) {
     if !apt::is_here() {
-        ui::note(&format!("no apt-get here: of {} only those that are installed are used", names.join(", ")));
+        ui::note(&format!("there is no apt-get: of {}, only what is installed is used", names.join(", ")));
         return;
     }
     match packages::unpack_once(workspace, names, root) {
@@ -88,15 +87,15 @@ fn valgrind_root(workspace: &Workspace) -> PathBuf {
     workspace.tools().join(VALGRIND)
 }
 
-/// Goes on as the program: it deals with Ctrl-C itself, and its exit code is ours.
-fn become_it(workspace: &Workspace, program: PathBuf, args: &Args) -> Result<std::convert::Infallible> {
+/// Replaces this process by the program, which handles Ctrl-C itself; its exit code becomes that of the task.
+fn become_program(workspace: &Workspace, program: PathBuf, args: &Args) -> Result<std::convert::Infallible> {
     let mut command = Command::new(program);
     command
         .args(&args.words)
         .env("AUTORA_BIN", workspace.daemon())
         .env("AUTORA_PEERS", peers_root(workspace))
         .env("AUTORA_VALGRIND", valgrind_root(workspace));
-    // For what cargo itself measures.
+    // For the benchmarks that run cargo.
     let target = workspace.daemon().ancestors().nth(2).map(PathBuf::from);
     command.envs(target.map(|target| ("CARGO_TARGET_DIR", target)));
     Err(command.exec()).context("cannot start the benchmarks")
@@ -113,7 +112,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn flags_are_found_wherever_they_stand() {
+    fn flags_are_found_at_any_position() {
         let args = Args { words: ["start", "--no-peers", "--json"].map(OsString::from).to_vec() };
         assert!(args.asks(&["--no-peers"]));
         assert!(!args.asks(&["--help", "-h", "--list"]));

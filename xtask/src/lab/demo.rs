@@ -1,7 +1,7 @@
-//! `cargo xtask demo`: everything a newcomer needs, then the main job before their eyes.
+//! `cargo xtask demo`: sets the machine up, builds the daemon, and shows it at work.
 //!
-//! The demonstration itself is the program `demo` of the tests, which has network namespaces, captures and
-//! decoding at hand; this one stays small enough to be compiled first on a new machine.
+//! The program `demo` of the tests shows it, since it needs their namespaces, captures and decoding. xtask
+//! stays small, as it is compiled first on a new machine.
 
 use std::{convert::Infallible, os::unix::process::CommandExt, process::Command};
 
@@ -14,7 +14,7 @@ use crate::{
     workspace::Workspace,
 };
 
-/// Returns only if it could not come to the demonstration.
+/// Installs and builds what the demonstration needs, then becomes its program. Returns only on an error.
 pub(crate) fn run(workspace: &Workspace) -> Result<Infallible> {
     if !process::is_root() {
         bail!(
@@ -25,7 +25,8 @@ pub(crate) fn run(workspace: &Workspace) -> Result<Infallible> {
     let toolchain = setup::ensure(workspace, Scope::Namespaces)?;
     let demo = build::dev::demonstration(workspace, &toolchain)?;
     ui::heading("demonstration");
-    // In our place: it deals with Ctrl-C itself, and its exit code is ours.
+    // Replaces this process: the demonstration handles Ctrl-C itself, and its exit code becomes that of the
+    // task.
     let error = Command::new(demo).env("AUTORA_BIN", workspace.debug_daemon()).exec();
     Err(error).context("cannot start the demonstration")
 }

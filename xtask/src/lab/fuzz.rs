@@ -1,4 +1,4 @@
-//! `cargo xtask fuzz`: what looks for faults for as long as one lets it.
+//! `cargo xtask fuzz`: searches for faults for a given time.
 
 mod job;
 mod target;
@@ -21,28 +21,27 @@ use crate::{
     workspace::Workspace,
 };
 
-/// What the leak test does in all, and what it asks for in the environment.
+/// The environment variable that sets the number of cycles of the leak test, and its value.
 const LEAK_CYCLES: (&str, &str) = ("AUTORA_LEAK_CYCLES", "10000");
 
-/// Six fuzz targets (libFuzzer), the deterministic simulation of the fleet, and the leak test of the real
-/// daemon.
+/// Run the fuzz targets (libFuzzer), the simulation of the fleet, and the leak test of the real daemon.
 ///
-/// A fuzz target invents inputs, keeps those that reach new code, and compares what the code says of each
-/// with an oracle written down a second time. What it has found is kept in target/fuzz, so the next run goes
-/// on from there; a crasher is tried first until it is mended.
+/// A fuzz target invents inputs, keeps those that reach new code, and compares the result for each with an
+/// independent oracle. The inputs are kept in target/fuzz, and the next run continues from there. An input
+/// that crashed is tried first until the fault is fixed.
 ///
-/// When something crashes, the summary shows the input and the table that it belongs into: make it a row
-/// there, see the row fail, then mend the code. The row stays and the crasher may go.
+/// After a crash the summary shows the input and the table of tests that it belongs to: add it there as a
+/// row, see the row fail, then fix the code. The row stays; the file of the input may be deleted.
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Args {
-    /// Only these, as --list shows them
+    /// Run only these; --list shows the names
     #[arg(value_name = "NAME", value_parser = PossibleValuesParser::new(JOBS.iter().map(|job| job.name)))]
     names: Vec<String>,
-    /// How long each of them takes: not all together. The leak test takes what its ten thousand cycles need
+    /// How long each of them runs. The leak test ignores this and runs ten thousand cycles
     #[arg(long, default_value = "60s", value_name = "TIME", value_parser = time)]
     time: Duration,
-    /// Show what there is, and run nothing
+    /// List the names, and run nothing
     #[arg(long)]
     list: bool,
 }
@@ -70,8 +69,7 @@ fn list() {
     }
 }
 
-/// Whatever any of the jobs needs, before the first one starts: the tools, the filter and the daemon, the
-/// targets.
+/// Installs and builds what the jobs need, before the first one starts.
 fn prepare(workspace: &Workspace, jobs: &[&Job]) -> Result<()> {
     let is_target = |job: &&&Job| matches!(job.kind, Kind::Target { .. });
     let scope = if jobs.iter().any(|job| is_target(&job)) { Scope::Fuzz } else { Scope::Tests };
@@ -85,7 +83,7 @@ fn prepare(workspace: &Workspace, jobs: &[&Job]) -> Result<()> {
 
 fn attempt(workspace: &Workspace, job: &Job, time: Duration) -> Outcome {
     if job.needs_root && !process::is_root() {
-        return Outcome::NotRun("needs root, for the kernel".to_owned());
+        return Outcome::NotRun("needs root, for the real kernel".to_owned());
     }
     ui::heading(&format!("{}: {}", job.name, job.what));
     let started = Instant::now();
@@ -107,28 +105,29 @@ fn simulation(workspace: &Workspace, time: Duration) -> Result<()> {
     let test = ["test", "--release", "--locked", "--package", "autora", "--test", "simulation", "--"];
     let mut cargo = workspace.cargo(test);
     cargo.arg("--nocapture").env("AUTORA_SIMULATION_TIME", format!("{}s", time.as_secs()));
-    process::run(&mut cargo).context("a rule was broken: the seed is above, and it replays")
+    process::run(&mut cargo).context("the simulation broke a rule; the seed above replays it")
 }
 
 fn leaks(workspace: &Workspace) -> Result<()> {
     build::dev::scenarios(workspace, &workspace.daemon(), |cargo| {
         cargo.args(["--test", "scenarios", "--", "leaks::", "--nocapture"]).env(LEAK_CYCLES.0, LEAK_CYCLES.1);
     })
-    .context("something leaks, see above")
+    .context("the daemon leaks; see above")
 }
 
-/// `60s`, `5m`, `8h`: whole seconds, at least one.
+/// Parses a time like `60s`, `5m` or `8h`, which is at least 1 s.
 fn time(text: &str) -> Result<Duration> {
     let unit = text.chars().next_back().unwrap_or_default();
     let seconds = match unit {
         's' => 1,
         'm' => 60,
         'h' => 3600,
-        _ => bail!("a time ends in s, m or h, as in 60s"),
+        _ => bail!("the time must end in s, m or h, as in 60s"),
     };
-    let number: u32 = text[..text.len() - unit.len_utf8()].parse().context("a time is like 60s, 5m or 8h")?;
+    let number: u32 =
+        text[..text.len() - unit.len_utf8()].parse().context("the time must be like 60s, 5m or 8h")?;
     if number == 0 {
-        bail!("a time of 0 would find nothing");
+        bail!("the time must be at least 1s");
     }
     Ok(Duration::from_secs(u64::from(number) * seconds))
 }
@@ -138,7 +137,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times() {
+    fn times_have_a_number_and_a_unit() {
         for (text, seconds) in [("60s", Some(60)), ("5m", Some(300)), ("8h", Some(28_800))] {
             assert_eq!(time(text).ok().map(|time| time.as_secs()), seconds, "{text}");
         }

@@ -1,10 +1,9 @@
 //! `cargo xtask vm-test` and `cargo xtask kernels`: virtual machines as guests of autora, and as hosts that
 //! it runs on.
 //!
-//! What happens in them is the program `vm` of the tests, which has namespaces, taps and captures at hand.
-//! This one brings about what it wants: QEMU is installed, kernels and busybox are packages of Debian taken
-//! apart below the target folder. No hardware virtualisation is needed; where there is none everything takes
-//! some seconds longer.
+//! The program `vm` of the tests runs them. This module provides what it needs: QEMU is installed, kernels
+//! and busybox are packages of Debian that are unpacked below the target folder. No hardware virtualisation
+//! is needed; without it each boot takes some seconds longer.
 
 mod kernel;
 mod modules;
@@ -27,12 +26,12 @@ use crate::{
 
 const QEMU: &str = "qemu-system-x86_64";
 
-/// The release that this machine runs, whatever that is.
+/// Stands for the release that this machine runs.
 const OWN: &str = "own";
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct GuestArgs {
-    /// Only this part
+    /// Run only this part
     #[arg(long, value_name = "PART")]
     only: Option<Part>,
 }
@@ -45,7 +44,7 @@ pub(crate) enum Part {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct KernelArgs {
-    /// Only these releases of Debian
+    /// Run only the kernels of these releases of Debian
     #[arg(long, value_name = "RELEASE", value_delimiter = ',')]
     only: Vec<Release>,
 }
@@ -59,11 +58,11 @@ enum Release {
     Bookworm,
     /// Linux 6.12
     Trixie,
-    /// The newest that Debian has
+    /// The newest one
     Sid,
 }
 
-/// `cargo xtask vm-test`.
+/// Runs `cargo xtask vm-test`.
 pub(crate) fn guest(workspace: &Workspace, args: &GuestArgs) -> Result<ExitCode> {
     let machines = Machines::ready(workspace)?;
     let kernel = kernel::prepare(workspace, OWN, || Archive::own(workspace))?;
@@ -77,24 +76,24 @@ pub(crate) fn guest(workspace: &Workspace, args: &GuestArgs) -> Result<ExitCode>
     Ok(ExitCode::SUCCESS)
 }
 
-/// One boot of a guest, for `cargo xtask test --ship`: about 20 s.
+/// Boots one guest, for `cargo xtask test --ship`: about 20 s.
 pub(crate) fn boot(workspace: &Workspace) -> Result<()> {
     guest(workspace, &GuestArgs { only: Some(Part::Boot) }).map(drop)
 }
 
-/// All that guests do.
+/// Runs every part of `cargo xtask vm-test`.
 pub(crate) fn guests(workspace: &Workspace) -> Result<()> {
     guest(workspace, &GuestArgs { only: None }).map(drop)
 }
 
-/// Every kernel there is; one that cannot be had is a failure.
+/// Runs every kernel. One that cannot be fetched is a failure.
 pub(crate) fn all_kernels(workspace: &Workspace) -> Result<()> {
     let outcome = kernels(workspace, &KernelArgs { only: Vec::new() })?;
-    ensure!(outcome == ExitCode::SUCCESS, "not every kernel ran");
+    ensure!(outcome == ExitCode::SUCCESS, "some kernels did not run; see above");
     Ok(())
 }
 
-/// `cargo xtask kernels`.
+/// Runs `cargo xtask kernels`.
 pub(crate) fn kernels(workspace: &Workspace, args: &KernelArgs) -> Result<ExitCode> {
     let machines = Machines::ready(workspace)?;
     let wanted = |release: &&Release| args.only.is_empty() || args.only.contains(release);
@@ -109,7 +108,6 @@ pub(crate) fn kernels(workspace: &Workspace, args: &KernelArgs) -> Result<ExitCo
         ui::heading("virtual machines as hosts");
         process::run(machines.command("hosts").args(folders))?;
     }
-    // What did not run is no success.
     for line in &missing {
         ui::note(&ui::paint(ui::Paint::Bad, line));
     }
@@ -117,7 +115,7 @@ pub(crate) fn kernels(workspace: &Workspace, args: &KernelArgs) -> Result<ExitCo
 }
 
 impl Release {
-    /// As Debian calls it.
+    /// Returns Debian's name of it.
     fn name(self) -> String {
         self.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
     }
@@ -139,10 +137,10 @@ impl Machines {
                  as `sudo -s` gives one, so that cargo is found)"
             );
         }
-        ensure!(cfg!(target_arch = "x86_64"), "this is made for machines of the kind x86-64");
+        ensure!(cfg!(target_arch = "x86_64"), "the virtual machines need an x86-64 host");
         let toolchain = setup::ensure(workspace, Scope::Namespaces)?;
         let daemon = build::daemon::with(workspace, &toolchain)?;
-        ui::heading("what virtual machines need");
+        ui::heading("QEMU and busybox");
         let qemu = qemu(workspace)?;
         let busybox = busybox(workspace)?;
         let program = build::daemon::test_program(workspace, "vm")?;
@@ -163,10 +161,11 @@ fn qemu(workspace: &Workspace) -> Result<PathBuf> {
         return Ok(found);
     }
     apt::install(workspace, &["qemu-system-x86"])?;
-    process::which(QEMU).with_context(|| format!("the package qemu-system-x86 brought no {QEMU}"))
+    process::which(QEMU).with_context(|| format!("the package qemu-system-x86 has no {QEMU}"))
 }
 
-/// One that needs no library. Unpacked, as the package would take the place of the machine's own busybox.
+/// Returns the path of a static busybox. It is unpacked and not installed, since its package would replace
+/// the machine's busybox.
 fn busybox(workspace: &Workspace) -> Result<PathBuf> {
     let root = workspace.vm().join("busybox");
     let places = ["bin/busybox", "usr/bin/busybox"].map(|place| root.join(place));
@@ -175,5 +174,5 @@ fn busybox(workspace: &Workspace) -> Result<PathBuf> {
         return Ok(found);
     }
     Archive::own(workspace)?.unpack(&["busybox-static".to_owned()], &root)?;
-    find().context("the package busybox-static holds no busybox")
+    find().context("the package busybox-static has no busybox")
 }

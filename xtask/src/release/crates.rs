@@ -1,4 +1,4 @@
-//! The crates that are linked into the daemon and into the eBPF program it carries, as cargo tells.
+//! The crates that are linked into the daemon and into its eBPF program, as `cargo tree` prints them.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -17,26 +17,26 @@ pub(crate) struct Id {
     pub(crate) version: String,
 }
 
-/// What is known of it.
+/// The properties of a crate.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Crate {
     /// An SPDX expression.
     pub(crate) licence: String,
     pub(crate) repository: String,
-    /// A member of this workspace.
+    /// It is a member of this workspace.
     pub(crate) is_ours: bool,
-    /// The crates that it uses itself.
+    /// Its direct dependencies.
     pub(crate) uses: BTreeSet<Id>,
 }
 
 pub(crate) type Crates = BTreeMap<Id, Crate>;
 
-/// What is compiled for other crates' sake, and runs at compile time only, is not in the program: build
-/// dependencies, procedural macros.
+/// Options of `cargo tree`: build dependencies and procedural macros run at compile time only, and are not in
+/// the program.
 const LINKED: [&str; 6] =
     ["--edges", "normal,no-proc-macro", "--target", "x86_64-unknown-linux-gnu", "--prefix", "depth"];
 
-/// Asks cargo for them. Their sources are there afterwards.
+/// Returns the linked crates. Cargo downloads their sources, if needed.
 pub(crate) fn linked(workspace: &Workspace) -> Result<Crates> {
     let mut tree =
         workspace.cargo(["tree", "--quiet", "--locked", "--package", "autora", "--package", "autora-ebpf"]);
@@ -45,8 +45,8 @@ pub(crate) fn linked(workspace: &Workspace) -> Result<Crates> {
     parse(&says)
 }
 
-/// A line is `1|anyhow v1.0.0|MIT|https://...|`, where the number is how deep it stands, and ends in ` (*)`
-/// where the crate's own lines stand further up.
+/// Parses the output of `cargo tree`. A line is `1|anyhow v1.0.0|MIT|https://...|` and begins with its depth;
+/// it ends in ` (*)` if the crate's dependencies were printed before.
 fn parse(tree: &str) -> Result<Crates> {
     let mut crates = Crates::new();
     let mut above: Vec<Id> = Vec::new();
@@ -75,11 +75,11 @@ fn parse(tree: &str) -> Result<Crates> {
 }
 
 impl Id {
-    /// Where cargo has unpacked its sources.
+    /// Returns the folder where cargo has unpacked its sources.
     pub(crate) fn sources(&self) -> Result<PathBuf> {
         let home = env::var_os("CARGO_HOME").filter(|home| !home.is_empty()).map(PathBuf::from);
         let home = home.or_else(|| Some(env::home_dir()?.join(".cargo"))).context("no home directory")?;
-        let registries = fs::read_dir(home.join("registry/src")).context("cargo has no sources here")?;
+        let registries = fs::read_dir(home.join("registry/src")).context("cargo has unpacked no sources")?;
         let folder = format!("{}-{}", self.name, self.version);
         let mut folders = registries.flatten().map(|registry| registry.path().join(&folder));
         folders.find(|path| path.is_dir()).with_context(|| format!("no sources of {folder}"))
@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn who_uses_whom_is_read() {
+    fn crates_and_their_dependencies_are_read() {
         let crates = parse(TREE).expect("a tree");
         let names: Vec<_> = crates.keys().map(|id| format!("{} {}", id.name, id.version)).collect();
         assert_eq!(names, ["autora 0.1.0", "autora-ebpf 0.1.0", "aya 0.14.0", "log 0.3.0", "log 0.4.35"]);
@@ -114,12 +114,12 @@ mod tests {
         assert!(autora.is_ours);
         let aya = &crates[&id("aya", "0.14.0")];
         assert_eq!(aya.uses, BTreeSet::from([id("log", "0.4.35")]));
-        assert_eq!(aya.licence, "MIT OR Apache-2.0", "the slash is how it was once written");
+        assert_eq!(aya.licence, "MIT OR Apache-2.0", "a slash is an old form of OR");
         assert!(!aya.is_ours);
     }
 
     #[test]
-    fn what_is_no_tree_is_refused() {
+    fn lines_of_another_form_are_an_error() {
         for text in ["hello\n", "x|a v1|MIT|r|\n", "0|a|MIT|r|\n", "0|a 1|MIT|r|\n", "1|a v1|MIT|r|\n"] {
             assert!(parse(text).is_err(), "{text:?}");
         }

@@ -1,5 +1,5 @@
-//! `cargo xtask dist`: what a release consists of, in target/dist. The same commit makes the same bytes,
-//! wherever it lies.
+//! `cargo xtask dist`: makes the files of a release in target/dist. The same commit makes the same bytes in
+//! any folder.
 
 use std::{
     fs,
@@ -12,7 +12,7 @@ use anyhow::{Context, Result, ensure};
 use super::{package, sbom, version::Version};
 use crate::{process, ui, workspace::Workspace};
 
-/// What the tarball holds, and what it is called there; folders are taken whole.
+/// The content of the tarball: path in the checkout, name in the tarball. Folders are copied whole.
 const CONTENT: [(&str, &str); 13] = [
     ("target/release/autora", "autora"),
     ("contrib/autora.service", "autora.service"),
@@ -31,15 +31,16 @@ const CONTENT: [(&str, &str); 13] = [
 
 const CHECKSUMS: &str = "SHA256SUMS";
 
+/// Makes the release.
 pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     let epoch = package::epoch(workspace)
-        .context("no time to go by: neither is this a git checkout, nor is SOURCE_DATE_EPOCH set")?;
-    // It builds everything else, too.
+        .context("a release needs a time: this is not a git checkout, and SOURCE_DATE_EPOCH is not set")?;
+    // This also builds the other files.
     let package = package::build(workspace)?;
     ui::heading("release");
     ensure!(
         !names(&fs::read(workspace.daemon())?, workspace.root()),
-        "the daemon tells where this checkout lies, so no other could make the same"
+        "the daemon contains the path of this checkout, so another checkout would not make the same bytes"
     );
     let folder = workspace.dist();
     if folder.exists() {
@@ -58,19 +59,19 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     if is_changed(workspace) {
         ui::note(&ui::paint(
             ui::Paint::Notice,
-            "with changes that are not committed: no other checkout makes these",
+            "this checkout has uncommitted changes: no other checkout makes the same bytes",
         ));
     }
     Ok(())
 }
 
-/// Whether a program has a path in it.
+/// Returns whether a program contains a path.
 fn names(program: &[u8], path: &Path) -> bool {
     let path = path.as_os_str().as_encoded_bytes();
     program.windows(path.len()).any(|window| window == path)
 }
 
-/// Names in order, one time, no owner, modes that depend on no umask.
+/// Makes the tarball. Sorted names, one time, no owners and fixed modes make it reproducible.
 fn tarball(workspace: &Workspace, folder: &Path, name: &str, epoch: &str) -> Result<()> {
     let staged = workspace.target().join("dist-content");
     if staged.exists() {
@@ -87,25 +88,26 @@ fn tarball(workspace: &Workspace, folder: &Path, name: &str, epoch: &str) -> Res
     tar.args(["--mode=u=rwX,go=rX", "--use-compress-program=gzip --no-name --best"]);
     tar.arg(format!("--mtime=@{epoch}")).arg("--directory").arg(&staged);
     tar.arg("--create").arg("--file").arg(folder.join(format!("{name}.tar.gz"))).arg(name);
-    process::run(&mut tar).context("no tarball could be made")?;
+    process::run(&mut tar).context("tar could not make the tarball")?;
     fs::remove_dir_all(&staged)?;
     Ok(())
 }
 
-/// As `sha256sum --check` reads them.
+/// Returns the checksums of the files, as `sha256sum --check` reads them.
 fn checksums(folder: &Path) -> Result<String> {
     let mut names: Vec<PathBuf> =
         fs::read_dir(folder)?.map(|entry| Ok(entry?.file_name().into())).collect::<Result<_>>()?;
     names.sort();
-    ensure!(names.len() == 3, "package, tarball and bill of materials are three, not {names:?}");
+    ensure!(names.len() == 3, "there should be a package, a tarball and a bill of materials, not {names:?}");
     process::query(Command::new("sha256sum").current_dir(folder).args(names)).context("sha256sum failed")
 }
 
-/// Seconds since 1970 as RFC 3339 writes them.
+/// Returns seconds since 1970 in the form of RFC 3339.
 fn timestamp(epoch: &str) -> Result<String> {
     let mut date = Command::new("date");
     date.args(["--utc", &format!("--date=@{epoch}"), "+%Y-%m-%dT%H:%M:%SZ"]);
-    Ok(process::query(&mut date).with_context(|| format!("{epoch:?} is no time"))?.trim().to_owned())
+    let says = process::query(&mut date);
+    Ok(says.with_context(|| format!("SOURCE_DATE_EPOCH is not a time: {epoch:?}"))?.trim().to_owned())
 }
 
 fn is_changed(workspace: &Workspace) -> bool {

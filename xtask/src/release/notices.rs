@@ -1,4 +1,5 @@
-//! `cargo xtask notices`: the licences of what is linked into the daemon, which must come with it.
+//! `cargo xtask notices`: the licences of the crates that are linked into the daemon, which must be
+//! distributed with it.
 
 use std::{collections::BTreeMap, fmt::Write as _, fs, path::Path};
 
@@ -10,13 +11,13 @@ use crate::{ui, workspace::Workspace};
 const INTRODUCTION: &str = "\
 The program autora is linked statically. Beside its own code it holds that of the crates below, of the Rust standard
 library (MIT OR Apache-2.0, https://github.com/rust-lang/rust), and of the GNU C Library (LGPL-2.1-or-later,
-https://sourceware.org/glibc/; the package says in Built-Using which source of Debian it is). Whoever wants to link it
-again, with another C library, finds all there is to it in autora's sources.
+https://sourceware.org/glibc/; the package names its Debian source in Built-Using). autora's sources have all that is needed
+to link it again with another C library.
 
-Where a crate offers several licences, MIT among them, that is the one made use of here.
+If a crate offers several licences with MIT among them, MIT is the one that is used here.
 ";
 
-/// Writes them to target/notices.
+/// Writes the licences to target/notices.
 pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     let crates = crates::linked(workspace)?;
     let text = text(&crates, |id| texts(&id.sources()?))?;
@@ -27,14 +28,15 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     Ok(())
 }
 
-/// The table of crates, then each text once, below the names of those that come with it.
+/// Returns the table of crates, then each text once, below the names of the crates that have it.
 fn text(crates: &Crates, texts: impl Fn(&Id) -> Result<BTreeMap<String, String>>) -> Result<String> {
     let mut page = INTRODUCTION.to_owned();
     let mut shared: BTreeMap<String, Vec<String>> = BTreeMap::new();
     page.push_str("\nCrates\n======\n\n");
     for (id, about) in crates.iter().filter(|(_, about)| !about.is_ours) {
-        let found = chosen(about, texts(id).with_context(|| format!("no licence of {}", id.name))?);
-        let remark = if found.is_empty() { " (its sources bring no text of it)" } else { "" };
+        let found =
+            chosen(about, texts(id).with_context(|| format!("cannot read a licence of {}", id.name))?);
+        let remark = if found.is_empty() { " (its sources contain no text of it)" } else { "" };
         writeln!(
             page,
             "{} {}\n    {}{remark}\n    {}",
@@ -44,7 +46,7 @@ fn text(crates: &Crates, texts: impl Fn(&Id) -> Result<BTreeMap<String, String>>
             shared.entry(text).or_default().push(format!("{} {}", id.name, id.version));
         }
     }
-    ensure!(!shared.is_empty(), "not one licence was found");
+    ensure!(!shared.is_empty(), "no crate has the text of a licence");
     page.push_str("\nTexts\n=====\n");
     let mut texts: Vec<_> = shared.into_iter().collect();
     texts.sort_by(|(_, one), (_, other)| one.cmp(other));
@@ -54,15 +56,15 @@ fn text(crates: &Crates, texts: impl Fn(&Id) -> Result<BTreeMap<String, String>>
     Ok(page)
 }
 
-/// Of several licences the MIT one.
+/// Returns the texts that apply: of several licences, MIT.
 fn chosen(about: &Crate, texts: BTreeMap<String, String>) -> Vec<String> {
     let is_mit = |name: &String| name.to_uppercase().contains("MIT");
     let by_choice = about.licence.contains("MIT") && texts.keys().any(is_mit);
     texts.into_iter().filter(|(name, _)| !by_choice || is_mit(name)).map(|(_, text)| text).collect()
 }
 
-/// The licences in a crate's folder, by the names of their files. Lines' ends, and space around them, are no
-/// difference.
+/// Returns the licences in a crate's folder, by the names of their files, without trailing whitespace and
+/// blank lines around them, so that equal texts compare equal.
 fn texts(folder: &Path) -> Result<BTreeMap<String, String>> {
     let mut texts = BTreeMap::new();
     for entry in fs::read_dir(folder)?.flatten() {
@@ -92,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn of_several_licences_it_is_the_mit_one() {
+    fn of_several_licences_mit_is_chosen() {
         let about = |licence: &str| Crate { licence: licence.to_owned(), ..Crate::default() };
         let both = ["LICENSE-APACHE", "LICENSE-MIT"];
         assert_eq!(chosen(&about("MIT OR Apache-2.0"), found(&both)), ["text of LICENSE-MIT"]);
@@ -102,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_that_two_share_stands_there_once() {
+    fn a_text_that_two_crates_share_is_printed_once() {
         let id = |name: &str| Id { name: name.to_owned(), version: "1.0.0".to_owned() };
         let theirs = Crate { licence: "MIT".to_owned(), ..Crate::default() };
         let ours = Crate { is_ours: true, ..theirs.clone() };
@@ -114,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn licences_are_told_by_their_names() {
+    fn licence_files_are_recognised_by_name() {
         for name in ["LICENSE", "license-mit", "LICENCE.md", "COPYING", "UNLICENSE", "NOTICE"] {
             assert!(is_licence(name), "{name}");
         }

@@ -1,4 +1,4 @@
-//! `cargo xtask package`: the Debian package, and lintian's opinion of it.
+//! `cargo xtask package`: builds the Debian package, and checks it with lintian.
 
 use std::{
     env,
@@ -13,19 +13,20 @@ use anyhow::{Context, Result, bail, ensure};
 use super::version::Version;
 use crate::{process, setup::apt, ui, workspace::Workspace};
 
-/// Programs, and the packages that bring them, dpkg-buildpackage among what these need.
+/// Programs and their packages. These depend on the package of dpkg-buildpackage.
 const TOOLS: [(&str, &str); 2] = [("dh", "debhelper"), ("lintian", "lintian")];
 
-/// Ends what hangs: fetching crates, say. A build of everything takes six minutes on two slow processors.
+/// Limits for a command that hangs, as when crates cannot be fetched. A full build takes six minutes on two
+/// slow processors.
 const BUILD_AT_MOST: &str = "30m";
 const LINTIAN_AT_MOST: &str = "5m";
 
-/// Builds it into target/package; returns where it is.
+/// Builds the package in target/package. Returns its path.
 pub(crate) fn build(workspace: &Workspace) -> Result<PathBuf> {
     ui::heading("Debian package");
     tools(workspace)?;
     let folder = workspace.package();
-    // What lies there afterwards is of this build.
+    // Afterwards the folder has the files of this build alone.
     if folder.exists() {
         fs::remove_dir_all(&folder).with_context(|| format!("cannot empty {}", folder.display()))?;
     }
@@ -34,18 +35,19 @@ pub(crate) fn build(workspace: &Workspace) -> Result<PathBuf> {
     let file = |extension: &str| folder.join(format!("{name}.{extension}"));
     let mut build = buildpackage(workspace, &folder, file);
     process::run_logged("dpkg-buildpackage", &mut build, &workspace.log("package"))
-        .context("the package could not be built")?;
+        .context("dpkg-buildpackage could not build the package")?;
     let package = file("deb");
-    ensure!(package.is_file(), "dpkg-buildpackage has left no {}", package.display());
+    ensure!(package.is_file(), "dpkg-buildpackage did not make {}", package.display());
     process::run_logged("lintian", &mut lintian(&file("changes")), &workspace.log("lintian"))
-        .context("lintian has complaints")?;
+        .context("lintian found faults")?;
     ui::note(&format!("{}: {} bytes", workspace.display(&package), fs::metadata(&package)?.len()));
     Ok(package)
 }
 
-/// The time of what is made: that of the commit, so that it is the same whenever and wherever it is made.
-/// Whoever sets the variable that has become usual for this knows better. Sources without a history have
-/// none; the package then takes that of its changelog.
+/// Returns the time stamp of the files that are made, in seconds since 1970:
+/// [`SOURCE_DATE_EPOCH`](https://reproducible-builds.org/specs/source-date-epoch/) if it is set, else the
+/// time of the commit, so that a later build makes the same bytes. `None` for sources without a history: the
+/// package then takes the time of its changelog.
 pub(crate) fn epoch(workspace: &Workspace) -> Option<String> {
     let set = env::var("SOURCE_DATE_EPOCH").ok().filter(|set| !set.is_empty());
     let mut git = Command::new("git");
@@ -65,8 +67,8 @@ fn tools(workspace: &Workspace) -> Result<()> {
     apt::install(workspace, &packages)
 }
 
-/// What it leaves would lie beside the checkout; here it goes into `folder`. Afterwards the sources are as
-/// clean as before.
+/// Returns the command that builds the package. Its output goes to `folder` instead of the folder above the
+/// checkout, and it cleans the sources afterwards.
 fn buildpackage(workspace: &Workspace, folder: &Path, file: impl Fn(&str) -> PathBuf) -> Command {
     let option = |start: &str, path: &Path| {
         let mut option = OsString::from(start);
@@ -86,7 +88,8 @@ fn buildpackage(workspace: &Workspace, folder: &Path, file: impl Fn(&str) -> Pat
     command
 }
 
-/// Anything that it has to say is a failure, unless debian/autora.lintian-overrides says why not.
+/// Returns the command that checks the package. Every tag of any severity is a failure, unless
+/// debian/autora.lintian-overrides has it with a reason.
 fn lintian(changes: &Path) -> Command {
     let mut command = bounded(LINTIAN_AT_MOST, "lintian");
     command.args(["--pedantic", "--display-info", "--tag-display-limit", "0"]);
@@ -100,8 +103,8 @@ fn bounded(time: &str, program: &str) -> Command {
     command
 }
 
-/// As dpkg calls this machine's.
+/// Returns dpkg's name for the architecture of this machine.
 fn architecture() -> Result<String> {
     let says = process::query(Command::new("dpkg").arg("--print-architecture"));
-    Ok(says.context("dpkg does not tell this machine's architecture")?.trim().to_owned())
+    Ok(says.context("`dpkg --print-architecture` failed")?.trim().to_owned())
 }

@@ -1,7 +1,7 @@
 //! The bill of materials of the daemon: CycloneDX 1.5, as JSON.
 //!
-//! Written here and not by cargo-cyclonedx, which names components by where the checkout lies, so that no two
-//! would be the same, and takes minutes to compile. What goes into it cargo tells anyway.
+//! cargo-cyclonedx is not used: it names components by the path of the checkout, which is not reproducible,
+//! and takes minutes to compile. `cargo tree` and Cargo.lock have all that is needed.
 
 use std::{collections::BTreeMap, fs};
 
@@ -10,7 +10,7 @@ use anyhow::{Context, Result};
 use super::crates::{self, Crate, Crates, Id};
 use crate::workspace::Workspace;
 
-/// The text for these sources; `timestamp` as in RFC 3339.
+/// Returns the bill of materials of these sources; `timestamp` is in the form of RFC 3339.
 pub(crate) fn make(workspace: &Workspace, timestamp: &str) -> Result<String> {
     let lock = fs::read_to_string(workspace.root().join("Cargo.lock")).context("no Cargo.lock")?;
     write(&crates::linked(workspace)?, &checksums(&lock), timestamp)
@@ -69,17 +69,19 @@ fn dependency(id: &Id, about: &Crate) -> String {
     format!(r#"{{"ref": {}, "dependsOn": [{}]}}"#, reference(id), uses.join(", "))
 }
 
-/// The package URL, which is unique and says nothing of this machine.
+/// Returns the [package URL](https://github.com/package-url/purl-spec) as a JSON string: unique, and the same
+/// on every machine.
 fn reference(id: &Id) -> String {
     quoted(&format!("pkg:cargo/{}@{}", id.name, id.version.replace('+', "%2B")))
 }
 
-/// As JSON has text. What cargo tells is one line of printable characters.
+/// Returns `text` as a JSON string. Cargo's output is one line of printable characters, so two escapes are
+/// enough.
 fn quoted(text: &str) -> String {
     format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
 }
 
-/// The checksums in Cargo.lock: of each crate as it was published.
+/// Returns the checksum of each published crate in Cargo.lock.
 fn checksums(lock: &str) -> BTreeMap<Id, String> {
     let entries = lock.split("[[package]]").skip(1);
     entries
@@ -111,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn components_and_who_uses_them() {
+    fn components_have_licences_checksums_and_dependencies() {
         let crates = Crates::from([
             (id("autora"), Crate { uses: BTreeSet::from([id("aya")]), is_ours: true, ..Crate::default() }),
             (id("aya"), Crate { licence: "MIT".to_owned(), ..Crate::default() }),

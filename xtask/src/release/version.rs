@@ -1,7 +1,7 @@
-//! `cargo xtask release-version`: from a tag to the one version that crates and package have.
+//! `cargo xtask release-version`: derives the version of the crates and of the package from a tag.
 //!
-//! Crates follow Semantic Versioning, the package Debian's rules, in which `0.2.0-rc.1` would come after
-//! `0.2.0`: there it is `0.2.0~rc.1`.
+//! Crates follow Semantic Versioning. In Debian's order `0.2.0-rc.1` would come after `0.2.0`, so the package
+//! has `0.2.0~rc.1`.
 
 use std::{fmt, fs};
 
@@ -13,18 +13,19 @@ use crate::workspace::Workspace;
 pub(crate) struct Args {
     /// The tag or version, like v0.2.0 or 0.2.0-rc.1
     tag: String,
-    /// Write it into debian/changelog (the top entry), Cargo.toml and Cargo.lock
+    /// Set the version in debian/changelog (the top entry), Cargo.toml and Cargo.lock
     #[arg(long)]
     write: bool,
 }
 
-/// A version that a release may have: `1.2.3`, or `1.2.3-rc.1` for one that comes before it.
+/// A version of a release: `1.2.3`, or `1.2.3-rc.1` for a pre-release.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Version(String);
 
 /// The packages that have the workspace's version.
 const MEMBERS: [&str; 6] = ["autora", "autora-common", "autora-ebpf", "autora-fuzz", "autora-tests", "xtask"];
 
+/// Prints the version of the tag, and writes it to the files if that is asked for.
 pub(crate) fn run(workspace: &Workspace, args: &Args) -> Result<()> {
     let version = Version::of_tag(&args.tag)?;
     if args.write {
@@ -43,12 +44,12 @@ pub(crate) fn run(workspace: &Workspace, args: &Args) -> Result<()> {
 }
 
 impl Version {
-    /// The version of these sources.
+    /// Returns the version of these sources.
     pub(crate) fn current() -> Self {
         Self(env!("CARGO_PKG_VERSION").to_owned())
     }
 
-    /// Reads it, with or without a leading v.
+    /// Parses a tag, with or without a leading v.
     fn of_tag(tag: &str) -> Result<Self> {
         let version = tag.strip_prefix('v').unwrap_or(tag);
         let (core, before) = match version.split_once('-') {
@@ -58,17 +59,18 @@ impl Version {
         let numbers: Vec<&str> = core.split('.').collect();
         ensure!(
             numbers.len() == 3 && numbers.iter().all(|number| is_number(number)),
-            "{tag:?} is no version like v1.2.3 or v1.2.3-rc.1"
+            "{tag:?} is not a version like v1.2.3 or v1.2.3-rc.1"
         );
         if let Some(bad) = before.and_then(|before| before.split('.').find(|part| !is_identifier(part))) {
             bail!(
-                "{tag:?}: {bad:?} is neither a number nor letters and digits, which is all that Debian takes there"
+                "{tag:?}: {bad:?} is not allowed; a part of a pre-release is a number, or letters and digits, as \
+                 Debian's versions need it"
             );
         }
         Ok(Self(version.to_owned()))
     }
 
-    /// As the package has it.
+    /// Returns the version of the package.
     pub(crate) fn debian(&self) -> String {
         self.0.replace('-', "~")
     }
@@ -80,7 +82,7 @@ impl fmt::Display for Version {
     }
 }
 
-/// Semantic Versioning allows no leading zeros.
+/// Returns whether `text` is a number without leading zeros, as Semantic Versioning asks for.
 fn is_number(text: &str) -> bool {
     let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     digits && (text == "0" || !text.starts_with('0'))
@@ -91,7 +93,7 @@ fn is_identifier(text: &str) -> bool {
     plain && (is_number(text) || text.bytes().any(|byte| !byte.is_ascii_digit()))
 }
 
-/// The version of the top entry, as in `autora (0.1.0) unstable; urgency=medium`.
+/// Returns the version of the top entry, as in `autora (0.1.0) unstable; urgency=medium`.
 pub(crate) fn top_of_changelog(text: &str) -> Result<&str> {
     let first = text.lines().next().unwrap_or_default();
     let rest = first.strip_prefix("autora (").context("the top entry is not one of autora")?;
@@ -103,7 +105,7 @@ fn changelog(text: &str, version: &Version) -> Result<String> {
     Ok(text.replacen(&format!("({old})"), &format!("({})", version.debian()), 1))
 }
 
-/// The version below `[workspace.package]`, which every member inherits.
+/// Replaces the version below `[workspace.package]`, which every member inherits.
 fn manifest(text: &str, version: &Version) -> Result<String> {
     let (before, section) = text.split_once("[workspace.package]\n").context("no [workspace.package]")?;
     let old = section.lines().next().filter(|line| line.starts_with("version = \"")).context("no version")?;
@@ -111,8 +113,8 @@ fn manifest(text: &str, version: &Version) -> Result<String> {
     Ok(format!("{before}[workspace.package]\n{section}"))
 }
 
-/// A member's entry is `[[package]]`, its name, its version. Crates of others have a source, and none has our
-/// names.
+/// Replaces the version of the workspace's members, whose entries are `[[package]]`, name, version. No
+/// published crate in the file has one of their names.
 fn lock(text: &str, version: &Version) -> Result<String> {
     let names = MEMBERS.map(|name| format!("name = \"{name}\""));
     let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
@@ -123,7 +125,7 @@ fn lock(text: &str, version: &Version) -> Result<String> {
             found += 1;
         }
     }
-    ensure!(found > 0, "it names no member of the workspace");
+    ensure!(found > 0, "it has no member of the workspace");
     Ok(lines.join("\n") + "\n")
 }
 
@@ -136,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn tags_are_versions() {
+    fn tags_become_versions_of_crates_and_package() {
         for (tag, semantic, debian) in [
             ("v0.1.0", "0.1.0", "0.1.0"),
             ("0.1.0", "0.1.0", "0.1.0"),
@@ -151,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_release_may_be_called_is_refused() {
+    fn other_tags_are_an_error() {
         let bad = [
             "",
             "v",
@@ -213,7 +215,7 @@ mod tests {
         assert!(lock("version = 4\n", &version("v0.2.0")).is_err());
     }
 
-    /// The files as they are: what is written in place of the version must be all of them that there is.
+    /// Rewrites the present files with the present version, which must change nothing.
     #[test]
     fn package_and_crates_have_the_same_version() {
         let current = Version::current();
@@ -233,6 +235,6 @@ mod tests {
             .skip(1)
             .filter(|entry| !entry.contains("\nsource = "))
             .count();
-        assert_eq!(sourceless, MEMBERS.len(), "a member is missing here");
+        assert_eq!(sourceless, MEMBERS.len(), "MEMBERS does not have every member of the workspace");
     }
 }

@@ -1,4 +1,4 @@
-//! Debian's and Ubuntu's package manager: what it offers, and installing from it.
+//! Debian's and Ubuntu's package manager: queries and installations.
 
 use std::{fs, os::unix::process::CommandExt, process::Command};
 
@@ -6,22 +6,22 @@ use anyhow::{Result, bail};
 
 use crate::{process, workspace::Workspace};
 
-/// What is known of the package lists of this machine.
+/// The state of the package lists of this machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Lists {
-    /// Perhaps old, perhaps missing (as in a container image): a package that is not there may yet appear.
+    /// Perhaps old or missing (as in a container image): a package that they do not have may exist.
     AsTheyAre,
-    /// Fetched a moment ago: what is not there does not exist.
+    /// Complete: a package that they do not have does not exist.
     Fresh,
 }
 
+/// Returns whether this machine has apt.
 pub(crate) fn is_here() -> bool {
     process::which("apt-get").is_some() && process::which("apt-cache").is_some()
 }
 
 impl Lists {
-    /// What to make of the lists on a machine where nobody is going to fetch newer ones: if any are there,
-    /// they count.
+    /// Returns the state of the lists where none will be fetched: complete, if there are any.
     pub(crate) fn unchanged() -> Self {
         let any = fs::read_dir("/var/lib/apt/lists").is_ok_and(|entries| {
             entries.flatten().any(|entry| entry.file_name().to_string_lossy().contains("_Packages"))
@@ -30,7 +30,7 @@ impl Lists {
     }
 }
 
-/// The version that would be installed.
+/// Returns the version of a package that would be installed.
 pub(crate) fn candidate(package: &str) -> Option<String> {
     let policy = process::query(Command::new("apt-cache").env("LC_ALL", "C").args(["policy", package]))?;
     parse_candidate(&policy).map(str::to_owned)
@@ -41,7 +41,7 @@ fn parse_candidate(policy: &str) -> Option<&str> {
     (version != "(none)").then_some(version)
 }
 
-/// The LLVM that packages bring along, found before they are installed by following what they depend on.
+/// Returns the major version of the LLVM that packages depend on.
 pub(crate) fn llvm_behind(packages: &[&str]) -> Option<u32> {
     let mut command = Command::new("apt-cache");
     command.env("LC_ALL", "C").args(["depends", "--recurse", "--important"]).args(packages);
@@ -52,17 +52,19 @@ fn parse_llvm(depends: &str) -> Option<u32> {
     depends.lines().find_map(|line| line.trim().strip_prefix("Depends: libllvm")?.parse().ok())
 }
 
+/// Fetches the package lists, which only root may do.
 pub(crate) fn update(workspace: &Workspace) -> Result<()> {
     if !process::is_root() {
         bail!(
-            "the package lists are missing or too old, and only root may fetch them. Run\n\n    sudo apt-get update\n\nand then this command again"
+            "the package lists are missing or too old, and only root may fetch them. Run\n\n    sudo apt-get update\n\n\
+             and then this command again"
         );
     }
     process::run_logged("apt-get update", apt_get().arg("update"), &workspace.log("apt-update"))
 }
 
-/// Installs packages and removes none. A failure is answered once, by what helps against the two usual
-/// causes: lists older than the archive, and a dpkg that was interrupted (by a power cut, say).
+/// Installs packages and removes none. After a failure it repairs the two usual causes, lists older than the
+/// archive and a dpkg that was interrupted, and tries once more.
 pub(crate) fn install(workspace: &Workspace, packages: &[&str]) -> Result<()> {
     if !process::is_root() {
         bail!(
@@ -84,6 +86,7 @@ pub(crate) fn install(workspace: &Workspace, packages: &[&str]) -> Result<()> {
     process::run_logged(&label, &mut install_command(packages), &log)
 }
 
+/// Returns the command that installs packages, for messages.
 pub(crate) fn by_hand(packages: &[&str]) -> String {
     format!("sudo apt-get install -y --no-install-recommends {}", packages.join(" "))
 }
@@ -91,16 +94,17 @@ pub(crate) fn by_hand(packages: &[&str]) -> String {
 fn install_command(packages: &[&str]) -> Command {
     let mut command = apt_get();
     command.args(["install", "-y", "--no-install-recommends"]).args(packages);
-    // A newer qemu-utils of the backports, say, stands in the way of the release's QEMU.
+    // Some images have a newer qemu-utils from backports, which has to go before the release's QEMU can be
+    // installed.
     if !process::has_machine_of_its_own() {
         command.arg("--no-remove");
     }
     command
 }
 
-/// apt-get that asks nothing and waits five minutes for whoever holds its lock.
+/// Returns an apt-get that asks no questions and waits up to five minutes for its lock.
 ///
-/// In a process group of its own: a Ctrl-C at the terminal thus ends us and not dpkg in the middle of
+/// It has a process group of its own, so that Ctrl-C at the terminal does not end dpkg in the middle of
 /// unpacking; the next run waits for it.
 fn apt_get() -> Command {
     let mut command = Command::new("apt-get");
@@ -114,13 +118,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn candidates() {
+    fn the_candidate_of_a_package_is_read() {
         let known =
             "rustc-web:\n  Installed: (none)\n  Candidate: 1.96.0+dfsg1-1~deb12u2\n  Version table:\n";
         let removed = "libstd-rust-dev-bpf:\n  Installed: (none)\n  Candidate: (none)\n  Version table:\n";
         assert_eq!(parse_candidate(known), Some("1.96.0+dfsg1-1~deb12u2"));
         assert_eq!(parse_candidate(removed), None);
-        assert_eq!(parse_candidate(""), None, "a name that apt has never heard of");
+        assert_eq!(parse_candidate(""), None, "a name that apt does not know");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Programs that cargo compiles from their published sources into the checkout's own target folder.
+//! Programs that cargo compiles from their published sources into the checkout's target folder.
 
 use std::{path::PathBuf, process::Command};
 
@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 
 use crate::{process, workspace::Workspace};
 
-/// It runs for seconds and is compiled for minutes: with none of what its own release profile asks for.
+/// A quick release profile, since these programs run for seconds and would compile for minutes.
 const QUICKLY: [(&str, &str); 4] = [
     ("CARGO_PROFILE_RELEASE_OPT_LEVEL", "0"),
     ("CARGO_PROFILE_RELEASE_DEBUG", "false"),
@@ -14,43 +14,44 @@ const QUICKLY: [(&str, &str); 4] = [
     ("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16"),
 ];
 
-/// A program, of one version.
+/// A program in a fixed version.
 #[derive(Debug)]
 pub(crate) struct CargoTool {
     pub(crate) name: &'static str,
     pub(crate) version: &'static str,
-    /// How it is asked for its version.
-    asks: &'static [&'static str],
+    /// The arguments that make it print its version.
+    version_args: &'static [&'static str],
 }
 
 pub(crate) const BPF_LINKER: CargoTool =
-    CargoTool { name: "bpf-linker", version: "0.13.0", asks: &["--version"] };
+    CargoTool { name: "bpf-linker", version: "0.13.0", version_args: &["--version"] };
 
-/// Programs compiled by others exist, but this is the one that is to say whom to trust.
+/// Compiled here although binaries exist: this is the program that decides which crates are trusted.
 pub(crate) const CARGO_DENY: CargoTool =
-    CargoTool { name: "cargo-deny", version: "0.20.2", asks: &["--version"] };
+    CargoTool { name: "cargo-deny", version: "0.20.2", version_args: &["--version"] };
 
 pub(crate) const CARGO_FUZZ: CargoTool =
-    CargoTool { name: "cargo-fuzz", version: "0.13.2", asks: &["fuzz", "--version"] };
+    CargoTool { name: "cargo-fuzz", version: "0.13.2", version_args: &["fuzz", "--version"] };
 
 impl CargoTool {
+    /// Returns where it is, or will be.
     pub(crate) fn path(&self, workspace: &Workspace) -> PathBuf {
         workspace.tools().join("bin").join(self.name)
     }
 
-    /// Whether it is there, of this version, and starts.
+    /// Returns whether it is there in this version, and starts.
     pub(crate) fn is_here(&self, workspace: &Workspace) -> bool {
-        process::query(Command::new(self.path(workspace)).args(self.asks))
+        process::query(Command::new(self.path(workspace)).args(self.version_args))
             .is_some_and(|says| says.trim().ends_with(self.version))
     }
 
-    /// Compiles it as it comes.
+    /// Compiles it with its default features.
     pub(crate) fn install(&self, workspace: &Workspace) -> Result<()> {
         self.install_with(workspace, |_| ())
     }
 
-    /// Compiles it with what `adjust` adds. Cargo puts a program in place by renaming, so what is there is
-    /// whole.
+    /// Compiles it with the arguments that `adjust` adds. Cargo renames the finished program into place, so
+    /// an interrupted run leaves no partial one.
     pub(crate) fn install_with(
         &self,
         workspace: &Workspace,
@@ -58,7 +59,7 @@ impl CargoTool {
     ) -> Result<()> {
         let Self { name, version, .. } = self;
         let mut command = workspace.cargo(["install", name, "--version", version, "--locked", "--force"]);
-        // A target directory of its own, gone afterwards: shared with ours, it would stay for good.
+        // Cargo then uses a temporary target directory, and removes it afterwards.
         command.arg("--root").arg(workspace.tools()).env_remove("CARGO_TARGET_DIR");
         command.envs(QUICKLY);
         adjust(&mut command);

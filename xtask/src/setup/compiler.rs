@@ -1,8 +1,8 @@
 //! A Rust compiler for `bpfel-unknown-none`.
 //!
-//! Two exist. Debian's has `core` for that target in a package, ready compiled, and needs no rustup. Rustup's
-//! nightly compiles `core` itself from the `rust-src` component. The target is not stable (aya-ebpf uses one
-//! unstable feature), which is why rustup's stable compilers are of no use.
+//! Two are usable. Debian's has a package with a compiled `core` for that target, and needs no rustup.
+//! Rustup's nightly compiles `core` from the component `rust-src`. The target is not stable (aya-ebpf uses
+//! one unstable feature), so rustup's stable compilers cannot be used.
 
 use std::{
     env, fs,
@@ -15,8 +15,8 @@ use super::llvm;
 use super::remedy::Remedy;
 use crate::process;
 
-/// Rustup's name of the compiler. One of a certain day, as later ones come with an LLVM that neither
-/// bpf-linker nor distributions may have yet; this one has LLVM 22, as Debian's has.
+/// Rustup's name of the compiler. The day is fixed, since a later compiler may have an LLVM that bpf-linker
+/// and the distributions do not support yet; this one has LLVM 22, as Debian's has.
 const NIGHTLY: &str = "nightly-2026-05-20";
 
 /// How rustup installs it.
@@ -25,7 +25,7 @@ const NIGHTLY_INSTALL: &[&str] =
 
 const TARGET: &str = "bpfel-unknown-none";
 
-/// Package of the compiler and of its `core` for BPF. Debian 12 has a second, newer compiler for web
+/// The packages of a compiler and of its `core` for BPF. Debian 12 has a second, newer compiler for web
 /// browsers.
 const DEBIAN: [[&str; 2]; 2] = [["rustc-web", "libstd-rust-web-dev-bpf"], ["rustc", "libstd-rust-dev-bpf"]];
 
@@ -35,7 +35,7 @@ pub(crate) struct Compiler {
     pub(crate) about: About,
 }
 
-/// What compiles the filter.
+/// The compiler and the linker of the filter.
 #[derive(Debug)]
 pub(crate) struct Toolchain {
     pub(crate) compiler: Compiler,
@@ -46,38 +46,38 @@ pub(crate) struct Toolchain {
 pub(crate) enum Kind {
     /// The distribution's, at this path.
     System(PathBuf),
-    /// Rustup's [`NIGHTLY`]; the path is that of its sources of `core`.
+    /// Rustup's [`NIGHTLY`], with the path of its sources of `core`.
     Nightly(PathBuf),
 }
 
-/// What `rustc -vV` says.
+/// The output of `rustc -vV`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct About {
-    /// As in `1.96.0` or `1.97.0-nightly`.
+    /// The version, as in `1.96.0` or `1.97.0-nightly`.
     pub(crate) release: String,
     /// Major version of the LLVM it generates code with; the linker must read that code.
     pub(crate) llvm: u32,
 }
 
 impl Compiler {
-    /// Looks for one that can compile the filter.
+    /// Finds a compiler that can compile the filter.
     pub(crate) fn find() -> Option<Self> {
         system().or_else(nightly)
     }
 
-    /// Where a person finds it.
+    /// Returns where it is, for messages.
     pub(crate) fn place(&self) -> &Path {
         match &self.kind {
             Kind::System(path) | Kind::Nightly(path) => path,
         }
     }
 
-    /// A cargo that compiles with it for [`TARGET`]; `cargo` is the one for everything else.
+    /// Returns a `cargo build` with this compiler for [`TARGET`]. `cargo` is the workspace's.
     pub(crate) fn cargo_build(&self, cargo: Command) -> Command {
         let mut command = match &self.kind {
             Kind::System(rustc) => {
                 let mut command = cargo;
-                // Debian's compiler is a release; this lets it accept the unstable feature.
+                // RUSTC_BOOTSTRAP lets a stable compiler accept the unstable feature.
                 command.env("RUSTC", rustc).env("RUSTC_BOOTSTRAP", "1").arg("build");
                 command
             }
@@ -133,18 +133,18 @@ fn parse_about(text: &str) -> Option<About> {
     Some(About { release: field("release:")?.to_owned(), llvm })
 }
 
-/// Whether it compiles this workspace: cargo knows the `rust-version` of our own manifest.
+/// Returns whether a compiler is at least the workspace's `rust-version`.
 fn is_new_enough(release: &str) -> bool {
     minor(release) >= minor(env!("CARGO_PKG_RUST_VERSION"))
 }
 
-/// The first two numbers of a version.
+/// Returns the first two numbers of a version.
 fn minor(version: &str) -> Option<(u32, u32)> {
     let mut numbers = version.split(|c: char| !c.is_ascii_digit()).map(str::parse);
     Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
 }
 
-/// What to do when there is none.
+/// Returns what to do if there is no compiler.
 pub(crate) fn remedy(lists: Lists) -> Remedy {
     if apt::is_here() {
         if let Some(packages) = DEBIAN.into_iter().find_map(debian_packages) {
@@ -158,13 +158,13 @@ pub(crate) fn remedy(lists: Lists) -> Remedy {
         return Remedy::Rustup(NIGHTLY_INSTALL);
     }
     Remedy::ByHand(format!(
-        "no Rust compiler for {TARGET}: neither does this distribution package one of at least {} with its core \
-         library, nor is rustup here. Install rustup (https://rustup.rs) and run this again",
+        "there is no Rust compiler for {TARGET}: this distribution has no package of version {} or newer with a core \
+         library for it, and rustup is not installed. Install rustup (https://rustup.rs) and run this command again",
         env!("CARGO_PKG_RUST_VERSION")
     ))
 }
 
-/// The packages of one of Debian's compilers with its LLVM, if this release has them, all of them, and new
+/// Returns the packages of one of Debian's compilers and its LLVM, if this release has all of them, new
 /// enough.
 fn debian_packages([rustc, core]: [&str; 2]) -> Option<Vec<String>> {
     let version = apt::candidate(core)?;
@@ -182,7 +182,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rustc_tells_release_and_llvm() {
+    fn release_and_llvm_are_read_from_rustc() {
         let debian = "rustc 1.96.0 (ac68faa20 2026-05-25) (built from a source tarball)\nbinary: rustc\n\
                       host: x86_64-unknown-linux-gnu\nrelease: 1.96.0\nLLVM version: 22.1.8\n";
         assert_eq!(parse_about(debian), Some(About { release: "1.96.0".to_owned(), llvm: 22 }));

@@ -1,4 +1,4 @@
-//! The LLVM that bpf-linker is compiled against: that of the compiler, whose code it has to read.
+//! The LLVM that bpf-linker is compiled against: the compiler's, whose code it has to read.
 
 use std::{
     env,
@@ -16,18 +16,18 @@ pub(crate) struct Llvm {
     pub(crate) prefix: PathBuf,
 }
 
-/// Whether this bpf-linker has a feature for that major version.
+/// Returns whether bpf-linker has a feature for that major version.
 pub(crate) fn reads(llvm: u32) -> bool {
     (21..=23).contains(&llvm)
 }
 
-/// Debian's name for the LLVM to compile against.
+/// Returns Debian's package of the LLVM to compile against.
 pub(crate) fn package(major: u32) -> String {
     format!("llvm-{major}-dev")
 }
 
 impl Llvm {
-    /// Where Debian and Fedora put it; `LLVM_PREFIX`, as bpf-linker's build knows it, goes first.
+    /// Finds an LLVM in `LLVM_PREFIX`, which bpf-linker's build reads too, or where Debian and Fedora put it.
     pub(crate) fn find(major: u32) -> Option<Self> {
         let named = env::var_os("LLVM_PREFIX").map(PathBuf::from);
         let usual = [format!("/usr/lib/llvm-{major}"), format!("/usr/lib64/llvm{major}")].map(PathBuf::from);
@@ -35,7 +35,7 @@ impl Llvm {
         Some(Self { major, prefix })
     }
 
-    /// As in `22.1.8`.
+    /// Returns its version, as in `22.1.8`.
     pub(crate) fn version(&self) -> String {
         version_of(&self.prefix).unwrap_or_default()
     }

@@ -1,4 +1,4 @@
-//! What is needed, whether it is here, and what helps if it is not.
+//! What a scope needs, whether this machine has it, and the remedy if not.
 
 use std::{
     path::PathBuf,
@@ -14,19 +14,20 @@ use super::prometheus;
 use super::remedy::Remedy;
 use crate::{process, workspace::Workspace};
 
-/// How much is asked for; each includes the one before.
+/// How much is needed; each scope includes the one before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Scope {
-    /// To compile the filter.
+    /// Compiling the filter.
     Build,
-    /// And to run the daemon in network namespaces.
+    /// Running the daemon in network namespaces.
     Namespaces,
-    /// And to format, lint and cross-check.
+    /// Format, lints and all tests.
     Tests,
-    /// And to compile and run the fuzz targets.
+    /// Compiling and running the fuzz targets.
     Fuzz,
 }
 
+/// A program or library that is needed.
 #[derive(Debug)]
 pub(crate) struct Need {
     pub(crate) name: &'static str,
@@ -39,15 +40,16 @@ pub(crate) enum State {
     Missing(Remedy),
 }
 
-/// A look at the machine.
+/// What this machine has of what a scope needs.
 #[derive(Debug)]
-pub(crate) struct Survey {
+pub(crate) struct Inventory {
     pub(crate) needs: Vec<Need>,
-    /// There when its needs are found.
+    /// Usable once no need is missing.
     pub(crate) toolchain: Option<Toolchain>,
 }
 
-/// A program of the namespace tests: its name, its package, and how it is asked for its version.
+/// A program that tests run: its name, its package, the argument that makes it print its version, and the
+/// first scope that needs it.
 struct Program(&'static str, &'static str, &'static str, Scope);
 
 const PROGRAMS: [Program; 10] = [
@@ -63,7 +65,7 @@ const PROGRAMS: [Program; 10] = [
     Program("c++", "g++", "--version", Scope::Fuzz),
 ];
 
-/// A component of the Rust toolchain, the subcommand of cargo that it brings, and how rustup adds it.
+/// A component of the Rust toolchain, its subcommand of cargo, and rustup's arguments to add it.
 struct Component {
     name: &'static str,
     subcommand: &'static str,
@@ -75,7 +77,8 @@ const COMPONENTS: [Component; 2] = [
     Component { name: "clippy", subcommand: "clippy", add: &["component", "add", "clippy"] },
 ];
 
-impl Survey {
+impl Inventory {
+    /// Looks for all that `scope` needs.
     pub(crate) fn take(workspace: &Workspace, scope: Scope, lists: Lists) -> Self {
         let compiler = Compiler::find();
         let mut needs = vec![compiler_need(compiler.as_ref(), lists)];
@@ -98,17 +101,19 @@ impl Survey {
         Self { needs, toolchain }
     }
 
+    /// Returns whether nothing is missing.
     pub(crate) fn is_complete(&self) -> bool {
         self.needs.iter().all(Need::is_found)
     }
 
+    /// Returns the remedies for what is missing.
     pub(crate) fn remedies(&self) -> Vec<Remedy> {
         self.needs.iter().filter_map(Need::remedy).cloned().collect()
     }
 }
 
 impl Need {
-    /// A tool that is there.
+    /// Returns the need that `tool` meets.
     fn of(tool: &CargoTool, workspace: &Workspace) -> Self {
         let state = State::Found { version: tool.version.to_owned(), place: tool.path(workspace) };
         Self { name: tool.name, state }
@@ -134,7 +139,7 @@ fn compiler_need(compiler: Option<&Compiler>, lists: Lists) -> Need {
     Need { name: "rustc for BPF", state }
 }
 
-/// The linker and, as long as it has to be compiled, its LLVM.
+/// Returns the linker and its LLVM. The LLVM is missing only if the linker has yet to be compiled.
 fn linker_needs(workspace: &Workspace, compiler: Option<&Compiler>, lists: Lists) -> Vec<Need> {
     let missing = |name, remedy| Need { name, state: State::Missing(remedy) };
     let Some(major) = compiler.map(|compiler| compiler.about.llvm) else {
@@ -163,13 +168,12 @@ fn program_need(&Program(name, package, version_flag, _): &Program, lists: Lists
     Need { name, state }
 }
 
-/// What to do when LLVM is not there.
+/// Returns what to do if there is no LLVM of that version.
 fn llvm_remedy(major: u32, lists: Lists) -> Remedy {
     Remedy::package(&llvm::package(major), lists).unwrap_or_else(|| {
         Remedy::ByHand(format!(
-            "LLVM {major} (the compiler's own major version) is not here, nor does a package manager known to this \
-             program offer it. Install it with llvm-config and libLLVM.so, and set LLVM_PREFIX to the folder above \
-             its bin and lib"
+            "LLVM {major} (the compiler's own major version) is missing, and apt has no package of it. Install it \
+             with llvm-config and libLLVM.so, and set LLVM_PREFIX to the folder above its bin and lib"
         ))
     })
 }
@@ -182,7 +186,7 @@ fn prometheus_need(workspace: &Workspace, lists: Lists) -> Need {
     Need { name: "promtool", state }
 }
 
-/// A component of the Rust toolchain in use, which may be rustup's or Debian's.
+/// Returns a component of the Rust toolchain in use, which may be rustup's or Debian's.
 fn component_need(workspace: &Workspace, component: &Component, lists: Lists) -> Need {
     let &Component { name, subcommand, add } = component;
     let mut ask = workspace.cargo([subcommand, "--version"]);
@@ -195,7 +199,7 @@ fn component_need(workspace: &Workspace, component: &Component, lists: Lists) ->
     Need { name, state: State::Missing(remedy) }
 }
 
-/// Debian names the components of its two compilers differently.
+/// Returns Debian's package of a component, which has another name for each of its two compilers.
 fn debian_component(name: &'static str, lists: Lists) -> Remedy {
     let package = match (name, apt::candidate("cargo-web").is_some()) {
         ("clippy", true) => "rust-web-clippy",
@@ -208,14 +212,14 @@ fn debian_component(name: &'static str, lists: Lists) -> Remedy {
     })
 }
 
-/// What the program says of its version; empty when it says nothing of the kind.
+/// Returns the version that a program prints; empty if it prints none.
 fn version(command: &mut Command) -> String {
     let Ok(output) = command.stdin(Stdio::null()).output() else { return String::new() };
     let said = [output.stdout, output.stderr].concat();
     version_in(&String::from_utf8_lossy(&said)).unwrap_or_default().to_owned()
 }
 
-/// The first word part that looks like `1.2` or `1.2.3`.
+/// Returns the first part of `text` that looks like `1.2` or `1.2.3`.
 fn version_in(text: &str) -> Option<&str> {
     text.split(|c: char| !c.is_ascii_digit() && c != '.')
         .map(|word| word.trim_matches('.'))
@@ -227,7 +231,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn versions_are_found_in_what_programs_say() {
+    fn versions_are_read_from_the_output_of_programs() {
         assert_eq!(version_in("ip utility, iproute2-6.1.0, libbpf 1.1.2"), Some("6.1.0"));
         assert_eq!(version_in("nftables v1.0.6 (Lester Gooch #5)"), Some("1.0.6"));
         assert_eq!(

@@ -1,7 +1,6 @@
-//! Debian's packages, unpacked into the target folder and not installed: those of this machine's release or
-//! of another.
+//! Packages of this or another release of Debian, unpacked into the target folder instead of installed.
 //!
-//! So nothing of the machine changes: no user is made, no service is enabled or started, no file of /etc is
+//! The machine does not change: no user is made, no service is enabled or started, no file of /etc is
 //! written.
 
 use std::{
@@ -16,20 +15,20 @@ use anyhow::{Context, Result, bail, ensure};
 use super::apt;
 use crate::{process, workspace::Workspace};
 
-/// What signs all of Debian's releases.
+/// The keys that sign Debian's releases.
 const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
-/// Packages to be had without installing them.
+/// A source of packages.
 #[derive(Debug)]
 pub(crate) struct Archive<'a> {
     workspace: &'a Workspace,
     name: &'a str,
-    /// What makes apt look at another release than the machine's.
+    /// Options that point apt to another release than the machine's.
     options: Vec<OsString>,
 }
 
-/// Unpacks `packages` below `root`, once, with those that they need and the machine lacks. Returns the names
-/// of all that is there.
+/// Unpacks `packages` below `root`, with those that they depend on and the machine lacks. Does it once;
+/// returns the names of all unpacked packages.
 pub(crate) fn unpack_once(workspace: &Workspace, packages: &[&str], root: &Path) -> Result<String> {
     let record = root.join("packages");
     if let Ok(names) = fs::read_to_string(&record) {
@@ -47,16 +46,17 @@ pub(crate) fn unpack_once(workspace: &Workspace, packages: &[&str], root: &Path)
 }
 
 impl<'a> Archive<'a> {
-    /// As this machine is set up.
+    /// Returns the release and mirror that this machine uses.
     pub(crate) fn own(workspace: &'a Workspace) -> Result<Self> {
-        ensure!(apt::is_here(), "no apt-get here: packages of Debian can only be had on Debian");
+        ensure!(apt::is_here(), "there is no apt-get: Debian's packages can be fetched on Debian alone");
         if process::is_root() && apt::Lists::unchanged() == apt::Lists::AsTheyAre {
             apt::update(workspace)?;
         }
         Ok(Self { workspace, name: "own", options: Vec::new() })
     }
 
-    /// Another release of Debian, from the mirror that this machine uses, with lists of its own.
+    /// Returns another release of Debian, from the mirror that this machine uses, with package lists of its
+    /// own.
     pub(crate) fn of(workspace: &'a Workspace, suite: &'a str) -> Result<Self> {
         let own = Self::own(workspace)?;
         let mirror = own.mirror()?;
@@ -91,20 +91,20 @@ impl<'a> Archive<'a> {
         fs::remove_dir_all(&folder).context("the packages cannot be removed once they are unpacked")
     }
 
-    /// Returns what apt knows of the newest version of a package; `None` if there is none of that name.
+    /// Returns apt's record of the newest version of a package; `None` if there is no such package.
     pub(crate) fn show(&self, package: &str) -> Option<String> {
         process::query(self.command("apt-cache").args(["--no-all-versions", "show", package]))
     }
 
-    /// These packages and those that they need, as far as they are not installed.
+    /// Returns these packages and their dependencies, without those that are installed.
     fn missing(&self, packages: &[&str]) -> Result<Vec<String>> {
         let mut simulate = self.command("apt-get");
         simulate.args(["--simulate", "--no-install-recommends", "install"]).args(packages);
-        let says = process::query(&mut simulate).context("apt-get cannot tell what they need")?;
+        let says = process::query(&mut simulate).context("apt-get cannot resolve their dependencies")?;
         Ok(to_install(&says))
     }
 
-    /// Where this machine gets Debian from.
+    /// Returns the mirror of Debian that this machine uses.
     fn mirror(&self) -> Result<String> {
         let format = ["--format", "$(LABEL) $(REPO_URI)", "Created-By: Packages"];
         let targets = process::query(self.command("apt-get").arg("indextargets").args(format));
@@ -116,7 +116,7 @@ impl<'a> Archive<'a> {
 
     fn command(&self, program: &str) -> Command {
         let mut command = Command::new(program);
-        // As root, whose folder this may be, rather than as apt's own user.
+        // Runs as root instead of apt's own user, who may not be able to write to the folder.
         command.env("LC_ALL", "C").args(["-o", "APT::Sandbox::User=root"]).args(&self.options);
         command
     }
@@ -127,12 +127,12 @@ fn to_install(says: &str) -> Vec<String> {
     names.map(str::to_owned).collect()
 }
 
-/// Security updates carry a label of their own, so the first one is of the archive itself.
+/// Returns the mirror of the archive itself: security updates have another label.
 fn mirror(targets: &str) -> Option<&str> {
     targets.lines().find_map(|line| line.strip_prefix("Debian "))
 }
 
-/// Nothing of the machine's but how its network is reached.
+/// Returns options that replace all of the machine's apt settings but those of the network.
 fn options(folder: &Path, sources: &Path, status: &Path) -> Vec<OsString> {
     let places = [
         ("Dir::Etc::SourceList", sources.to_owned()),
@@ -157,7 +157,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_would_be_installed_is_read() {
+    fn packages_to_install_are_read() {
         let says = "Reading package lists...\nInst libyang2 (2.1.30-2 Debian [amd64])\nInst frr (8.4.4 Debian)\n\
                     Conf libyang2 (2.1.30-2 Debian [amd64])\n";
         assert_eq!(to_install(says), ["libyang2", "frr"]);
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn the_mirror_is_that_of_debian_itself() {
+    fn the_mirror_is_that_of_the_main_archive() {
         let targets = "Some Vendor http://vendor.example/apt/\nDebian-Security http://mirror.example/security/\n\
                        Debian http://mirror.example/debian/\nDebian http://other.example/debian/\n";
         assert_eq!(mirror(targets), Some("http://mirror.example/debian/"));

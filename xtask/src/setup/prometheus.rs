@@ -1,5 +1,5 @@
-//! Prometheus and its promtool, for the tests of alerts, dashboard and metrics: unpacked, as the installed
-//! package would start a service.
+//! Prometheus and promtool, for the tests of alerts, dashboard and metrics. They are unpacked and not
+//! installed, since the package would start a service.
 
 use anyhow::Result;
 
@@ -8,7 +8,7 @@ use crate::{process, workspace::Workspace};
 
 const PACKAGE: &str = "prometheus";
 
-/// Where both are: unpacked, or installed by whoever wanted that.
+/// Returns where promtool is: unpacked, or installed with prometheus on the search path.
 pub(crate) fn find(workspace: &Workspace) -> Option<std::path::PathBuf> {
     let unpacked = workspace.monitoring().join("usr/bin/promtool");
     if unpacked.is_file() {
@@ -17,12 +17,12 @@ pub(crate) fn find(workspace: &Workspace) -> Option<std::path::PathBuf> {
     process::which("prometheus").and(process::which("promtool"))
 }
 
-/// What brings them.
+/// Returns what to do if they are missing.
 pub(crate) fn remedy(lists: apt::Lists) -> Remedy {
     match Remedy::package(PACKAGE, lists) {
         Some(Remedy::PackageLists) => Remedy::PackageLists,
         Some(_) => Remedy::Prometheus,
-        None => Remedy::ByHand("install Prometheus, with promtool, on the search path".to_owned()),
+        None => Remedy::ByHand("install prometheus and promtool on the search path".to_owned()),
     }
 }
 

@@ -1,18 +1,18 @@
-//! What helps where something is missing.
+//! What to do about something that is missing.
 
 use std::fmt;
 
 use super::apt::{self, Lists};
 use super::llvm::Llvm;
 
-/// What to do about something missing.
+/// The action that provides what is missing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Remedy {
-    /// Fetch the package lists: what they offer is not known.
+    /// Fetch the package lists, which may have the package.
     PackageLists,
     /// Install these packages.
     Packages(Vec<String>),
-    /// Have rustup do this.
+    /// Run rustup with these arguments.
     Rustup(&'static [&'static str]),
     /// Compile bpf-linker against this LLVM.
     Linker(Llvm),
@@ -20,16 +20,16 @@ pub(crate) enum Remedy {
     CargoFuzz,
     /// Unpack Prometheus.
     Prometheus,
-    /// A person has to; the sentence says what.
+    /// The developer has to do what the sentence says.
     ByHand(String),
-    /// What it takes shows when something else is there.
+    /// Unknown until another need is met.
     Later,
 }
 
 impl fmt::Display for Remedy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::PackageLists => write!(f, "sudo apt-get update, then look again"),
+            Self::PackageLists => write!(f, "sudo apt-get update, then this command again"),
             Self::Packages(names) => {
                 let names: Vec<&str> = names.iter().map(String::as_str).collect();
                 f.write_str(&apt::by_hand(&names))
@@ -39,13 +39,13 @@ impl fmt::Display for Remedy {
             Self::Prometheus => write!(f, "cargo xtask setup --tests"),
             Self::CargoFuzz => write!(f, "cargo xtask setup --fuzz"),
             Self::ByHand(what) => f.write_str(what),
-            Self::Later => write!(f, "after the others"),
+            Self::Later => write!(f, "cargo xtask setup, once the others are there"),
         }
     }
 }
 
 impl Remedy {
-    /// How to get a package here; `None` if not from this distribution.
+    /// Returns the remedy that provides a package; `None` if this distribution does not have it.
     pub(crate) fn package(package: &str, lists: Lists) -> Option<Self> {
         if !apt::is_here() {
             return None;
@@ -63,7 +63,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_remedy_says_what_to_type() {
+    fn a_remedy_is_shown_as_a_command() {
         let packages = Remedy::Packages(vec!["a".to_owned(), "b".to_owned()]);
         assert_eq!(packages.to_string(), "sudo apt-get install -y --no-install-recommends a b");
         assert_eq!(

@@ -1,4 +1,4 @@
-//! The tests that there are, as `cargo test` lists them.
+//! The tests of the workspace, as `cargo test -- --list` prints them.
 
 use std::{
     collections::BTreeSet,
@@ -16,18 +16,17 @@ use crate::{
     workspace::Workspace,
 };
 
-/// Their names, among those of the modules that they stand in.
+/// The names of tests and of the modules that they are in.
 #[derive(Debug)]
 pub(super) struct Tests {
     root: PathBuf,
-    /// All of them.
     names: BTreeSet<String>,
-    /// Those that run only when they are asked for.
+    /// Tests with `#[ignore]`.
     ignored: BTreeSet<String>,
 }
 
 impl Tests {
-    /// Asks the programs that the other steps have compiled.
+    /// Runs the compiled test programs with `--list`.
     pub(super) fn list(workspace: &Workspace) -> Result<Self> {
         let list = |options: &[&str]| {
             let mut cargo = cargo_test(workspace);
@@ -39,7 +38,7 @@ impl Tests {
         Ok(Self { root: workspace.root().to_owned(), names: list(&[])?, ignored: list(&["--ignored"])? })
     }
 
-    /// Why a test shows nothing, if so. `test` is its file without `.rs`, and its name.
+    /// Returns why a cited test does not count, if so. `test` is its file without `.rs`, and its name.
     pub(super) fn fault(&self, test: &str, file: &str) -> Option<String> {
         let (module, name) = test.rsplit_once("::").unwrap_or(("", test));
         let content = fs::read_to_string(self.root.join(file)).unwrap_or_default();
@@ -48,9 +47,9 @@ impl Tests {
         } else if !content.split(|c: char| c != '_' && !c.is_alphanumeric()).any(|word| word == name) {
             "is not in its file"
         } else if !self.names.contains(name) {
-            "is in its file, but none that runs"
+            "is in its file, but cargo does not list it"
         } else if self.ignored.contains(name) && !ALONE.contains(&name) {
-            "is ignored, and `cargo xtask test` does not ask for it"
+            "is ignored, and `cargo xtask test` does not run it"
         } else {
             return None;
         };

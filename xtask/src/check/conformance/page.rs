@@ -1,4 +1,4 @@
-//! What stands in the tables of CONFORMANCE.md.
+//! The tables of CONFORMANCE.md as values.
 
 /// The page.
 #[derive(Debug, Default)]
@@ -18,34 +18,34 @@ pub(super) struct Section<'a> {
     pub(super) rules: Vec<Rule<'a>>,
 }
 
-/// One thing that a document asks for, in words of our own.
+/// One requirement of a document, in the page's words.
 #[derive(Debug)]
 pub(super) struct Rule<'a> {
-    /// Unique in its section.
+    /// Its name, unique in the section.
     pub(super) id: &'a str,
     pub(super) level: Level,
     pub(super) met: Vec<Met<'a>>,
 }
 
-/// How strongly it is asked for. Each MUST and SHOULD of a section has its number, in the order of the text.
+/// The strength of a requirement. Each MUST and SHOULD of a section has a number, in the order of the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Level {
     Must(u8),
     Should(u8),
-    /// A MAY, or said without such a word.
+    /// A MAY, or a sentence without such a word.
     Other,
 }
 
-/// How it is met; several stand in one cell.
+/// How a rule is met. A cell of the table may have several of these.
 #[derive(Debug)]
 pub(super) enum Met<'a> {
-    /// By this test, `folder/file::name`, in this file.
+    /// A test, `folder/file::name`, and the file that it is linked to.
     Test { test: &'a str, file: &'a str },
-    /// Not to the letter: the name of the deviation.
+    /// The name of a deviation.
     Deviation(&'a str),
-    /// It asks nothing of this daemon: why not.
+    /// The reason why the rule does not apply to this daemon.
     NotOurs(&'a str),
-    /// Something else.
+    /// Text of no known form.
     Unknown(&'a str),
 }
 

@@ -1,10 +1,10 @@
-//! What there is to run: one table.
+//! The jobs of `cargo xtask fuzz`: one table.
 
-/// Something to run.
+/// A fuzz target, the simulation or the leak test.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Job {
     pub(crate) name: &'static str,
-    /// What it holds against what.
+    /// What it tests.
     pub(crate) what: &'static str,
     pub(crate) kind: Kind,
     pub(crate) needs_root: bool,
@@ -14,7 +14,7 @@ pub(crate) struct Job {
 pub(crate) enum Kind {
     /// A target of tests/fuzz.
     Target {
-        /// The file of tests that a crasher becomes a row of.
+        /// The file with the table of tests in which an input that crashed becomes a row.
         table: &'static str,
     },
     Simulation,
@@ -25,23 +25,27 @@ pub(crate) enum Kind {
 pub(crate) const JOBS: &[Job] = &[
     target(
         "solicitation",
-        "the validator against RFC 4861 6.1, read a second time",
+        "the validator of solicitations against a second reading of RFC 4861 6.1",
         "tests/tests/filter/rows.rs",
     ),
-    target("advert", "advertisements: bytes to values to bytes", "autora/src/wire/advert.rs"),
-    target("netlink", "what a netlink socket may bring", "autora/src/sys/netlink/mirror/tests.rs"),
-    target("control", "clients of the control socket", "autora/src/control/server/tests.rs"),
-    target("state_file", "the state file, and a fleet that takes over", "autora/src/sys/state_file/tests.rs"),
+    target("advert", "advertisements: from bytes to values and back", "autora/src/wire/advert.rs"),
+    target("netlink", "any bytes from a netlink socket", "autora/src/sys/netlink/mirror/tests.rs"),
+    target("control", "any bytes from clients of the control socket", "autora/src/control/server/tests.rs"),
+    target(
+        "state_file",
+        "any state file, and a fleet that takes it over",
+        "autora/src/sys/state_file/tests.rs",
+    ),
     as_root(target("differential", "the eBPF verdict against the Rust one", "tests/tests/filter/rows.rs")),
     Job {
         name: "simulation",
-        what: "the fleet over virtual days, random but for its seed",
+        what: "the fleet over days of virtual time; a seed replays a run",
         kind: Kind::Simulation,
         needs_root: false,
     },
     as_root(Job {
         name: "leaks",
-        what: "ten thousand interfaces come, are served and go",
+        what: "the daemon while ten thousand interfaces come and go",
         kind: Kind::Leaks,
         needs_root: false,
     }),
@@ -55,7 +59,7 @@ const fn as_root(job: Job) -> Job {
     Job { needs_root: true, ..job }
 }
 
-/// Those of these names, or all: in the order of the table, each once.
+/// Returns the jobs with these names, or all if there are none: in the order of the table, each once.
 pub(crate) fn select(names: &[String]) -> Vec<&'static Job> {
     JOBS.iter().filter(|job| names.is_empty() || names.iter().any(|name| name == job.name)).collect()
 }
@@ -79,13 +83,13 @@ mod tests {
     }
 
     #[test]
-    fn names_keep_their_order_whatever_is_asked_for() {
+    fn jobs_are_selected_in_the_order_of_the_table_each_once() {
         assert_eq!(selected(&[]), JOBS.iter().map(|job| job.name).collect::<Vec<_>>());
         assert_eq!(selected(&["netlink", "advert", "netlink"]), ["advert", "netlink"]);
     }
 
     #[test]
-    fn the_table_has_every_target_and_every_table_is_there() {
+    fn every_fuzz_target_has_a_job_and_every_table_of_tests_exists() {
         let workspace = Workspace::locate();
         let read = |file: &str| fs::read_to_string(workspace.root().join(file));
         let mut targets = Vec::new();

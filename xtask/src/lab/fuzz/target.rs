@@ -1,4 +1,4 @@
-//! One fuzz target: compiled by cargo-fuzz, run as the libFuzzer program that comes out.
+//! One fuzz target: compiled by cargo-fuzz, run as a libFuzzer program.
 
 use std::{
     fs,
@@ -11,12 +11,11 @@ use anyhow::{Context, Result, anyhow, bail};
 
 use crate::{process, setup::cargo_tool::CARGO_FUZZ, ui, workspace::Workspace};
 
-/// An input that takes longer, or more memory in all, is a crasher too.
+/// An input that takes longer, or more memory, counts as a crash.
 const LONGEST_INPUT: &str = "-timeout=20";
 const MOST_MEMORY: &str = "-rss_limit_mb=1024";
 
-/// In place of the daemon's own profile: quick to compile, a crash names its line, arithmetic does not wrap
-/// unnoticed.
+/// Replaces the release profile: quick to compile, a crash names its line, an overflow panics.
 const PROFILE: [(&str, &str); 5] = [
     ("CARGO_PROFILE_RELEASE_OPT_LEVEL", "3"),
     ("CARGO_PROFILE_RELEASE_LTO", "off"),
@@ -25,14 +24,14 @@ const PROFILE: [(&str, &str); 5] = [
     ("CARGO_PROFILE_RELEASE_OVERFLOW_CHECKS", "true"),
 ];
 
-/// How much of a crasher is shown.
+/// How many bytes of an input that crashed are shown.
 const SHOWN: usize = 1024;
 
-/// Compiles these targets; with a stable compiler, so without a sanitizer: there is no `unsafe` on their
-/// paths.
+/// Compiles these targets with a stable compiler, so without a sanitizer: the code under test has no
+/// `unsafe`.
 pub(crate) fn build(workspace: &Workspace, targets: &[&str]) -> Result<()> {
     ui::heading("fuzz targets");
-    // It builds one target or all of them.
+    // cargo-fuzz builds one target or all of them.
     let one = if let [one] = targets { Some(one) } else { None };
     let mut command = Command::new(CARGO_FUZZ.path(workspace));
     command
@@ -46,7 +45,7 @@ pub(crate) fn build(workspace: &Workspace, targets: &[&str]) -> Result<()> {
     process::run(&mut command).context("the fuzz targets do not compile")
 }
 
-/// Runs one for `time`. Its crasher, if there is one, is to become a row of `table`.
+/// Runs a target for `time`. An error names `table`, in which an input that crashed becomes a row.
 pub(crate) fn run(workspace: &Workspace, name: &str, table: &str, time: Duration) -> Result<()> {
     let part = |part: &str| folder(workspace).join(part).join(name);
     let (corpus, seeds, crashers) = (part("corpus"), part("seeds"), part("artifacts"));
@@ -59,7 +58,7 @@ pub(crate) fn run(workspace: &Workspace, name: &str, table: &str, time: Duration
         .arg(format!("-max_total_time={}", time.as_secs()))
         .arg(format!("-artifact_prefix={}/", crashers.display()))
         .args([LONGEST_INPUT, MOST_MEMORY, "-print_final_stats=1"])
-        // What it finds goes into the first; the others are read.
+        // libFuzzer writes new inputs to the first folder, and reads all of them.
         .args([&corpus, &seeds, &crashers])
         .env("AUTORA_FUZZ_SEEDS", &seeds);
     let log = workspace.log(&format!("fuzz-{name}"));
@@ -69,7 +68,7 @@ pub(crate) fn run(workspace: &Workspace, name: &str, table: &str, time: Duration
         return Err(crash(workspace, &Crash { name, table, program: &program, log: &log, said: &said }));
     }
     let Some(inputs) = inputs(&said).filter(|&inputs| inputs > 0) else {
-        bail!("{name} tried nothing\n{}", process::end_of(&log));
+        bail!("{name} tried no input\n{}", process::end_of(&log));
     };
     ui::note(&format!("{inputs} inputs, {} kept", fs::read_dir(&corpus)?.count()));
     Ok(())
@@ -79,47 +78,47 @@ fn folder(workspace: &Workspace) -> PathBuf {
     workspace.target().join("fuzz")
 }
 
-/// Beneath a folder that cargo names after this machine.
+/// Finds the compiled target, below a folder that cargo names after the machine's triple.
 fn program(workspace: &Workspace, name: &str) -> Result<PathBuf> {
     let build = folder(workspace).join("build");
     let found = fs::read_dir(&build)?.flatten().map(|entry| entry.path().join("release").join(name));
     found.into_iter().find(|file| file.is_file()).with_context(|| format!("no {name} in {}", build.display()))
 }
 
-/// What is known of a run that ended badly.
+/// A run that failed.
 struct Crash<'a> {
     name: &'a str,
     table: &'a str,
     program: &'a Path,
     log: &'a Path,
-    /// What is in the log.
+    /// The text of the log.
     said: &'a str,
 }
 
-/// What happened, on which input, and what to do.
+/// Returns an error that says what happened, on which input, and what to do.
 fn crash(workspace: &Workspace, crash: &Crash<'_>) -> anyhow::Error {
     let &Crash { name, table, program, log, said } = crash;
     let Some((file, input)) = crasher(said).and_then(|file| Some((file, fs::read(file).ok()?))) else {
-        return anyhow!("{name} ended, but not on an input\n{}", process::end_of(log));
+        return anyhow!("{name} failed without naming an input\n{}", process::end_of(log));
     };
     let steps = [
-        ["why", &why(said).replace('\n', "\n              ")],
+        ["cause", &why(said).replace('\n', "\n              ")],
         ["input", &format!("{} ({} bytes)", workspace.display(Path::new(file)), input.len())],
         ["hex", &hex(&input)],
-        ["again", &format!("{} {}", workspace.display(program), workspace.display(Path::new(file)))],
-        ["now", &format!("make it a row of {table}, see the row fail, then mend the code")],
-        ["all of it", &workspace.display(log)],
+        ["replay", &format!("{} {}", workspace.display(program), workspace.display(Path::new(file)))],
+        ["to do", &format!("add it as a row to {table}, see the row fail, then fix the code")],
+        ["full log", &workspace.display(log)],
     ];
     let steps = ui::columns(&steps.map(|row| row.map(str::to_owned)));
     anyhow!("{name} crashed\n\n    {}\n", steps.join("\n    "))
 }
 
-/// The file that libFuzzer says it has written the input to.
+/// Returns the file that libFuzzer has written the input to.
 fn crasher(said: &str) -> Option<&str> {
     said.lines().find_map(|line| line.split_once("Test unit written to ").map(|(_, file)| file.trim()))
 }
 
-/// What the panic said, or else how libFuzzer calls it (`timeout`, `out-of-memory`).
+/// Returns the message of the panic, or else libFuzzer's name of the fault (`timeout`, `out-of-memory`).
 fn why(said: &str) -> String {
     let panic: Vec<_> = said
         .lines()
@@ -142,7 +141,7 @@ fn hex(bytes: &[u8]) -> String {
     format!("{}{rest}", shown.concat())
 }
 
-/// How many inputs it tried.
+/// Returns how many inputs were tried.
 fn inputs(said: &str) -> Option<u64> {
     said.lines().find_map(|line| line.strip_prefix("stat::number_of_executed_units:")?.trim().parse().ok())
 }
@@ -166,7 +165,7 @@ Base64: AAAA
 ";
 
     #[test]
-    fn a_crash_is_read_from_what_libfuzzer_says() {
+    fn the_input_and_the_cause_of_a_crash_are_read_from_the_log() {
         assert_eq!(crasher(CRASHED), Some("/x/crash-da39"));
         assert_eq!(crasher("no such thing"), None);
         assert!(why(CRASHED).ends_with("left: Passed\n right: Code"), "{}", why(CRASHED));
@@ -174,7 +173,7 @@ Base64: AAAA
     }
 
     #[test]
-    fn a_run_that_tried_nothing_is_no_success() {
+    fn the_number_of_inputs_is_read_from_the_log() {
         assert_eq!(inputs("stat::number_of_executed_units: 12527959\nstat::x: 1\n"), Some(12_527_959));
         assert_eq!(inputs("INFO: Loaded 1 modules"), None);
     }

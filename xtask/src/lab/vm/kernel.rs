@@ -1,4 +1,4 @@
-//! Debian's kernels, taken apart: the kernel itself, and the few modules that the machines need.
+//! Debian's kernels, unpacked: the kernel image, and the few modules that the virtual machines need.
 
 use std::{
     fs,
@@ -11,19 +11,18 @@ use anyhow::{Context, Result, bail, ensure};
 use super::modules;
 use crate::{process, setup::packages::Archive, ui, workspace::Workspace};
 
-/// Debian's name for whatever its present kernel is.
+/// Debian's package that depends on the release's present kernel.
 const NEWEST: &str = "linux-image-amd64";
 
-/// Of what a kernel package depends on, these are the kernel; the rest is for installing it.
+/// How the packages begin that contain the kernel. The other dependencies are for installing it.
 const PARTS: [&str; 3] = ["linux-image-", "linux-binary-", "linux-modules-"];
 
-/// A network card for guests, and cables for hosts.
+/// A network card for guests, and links for hosts.
 const MODULES: [&str; 3] = ["virtio_pci", "virtio_net", "veth"];
 
-/// A kernel as the machines boot it: a folder with `vmlinuz`, and `modules` with names in the order of
-/// loading.
+/// Returns a folder with `vmlinuz`, and `modules` whose names sort in the order of loading.
 ///
-/// It is made once. To have a newer one, delete the folder.
+/// It is made once. To get a newer kernel, delete the folder.
 pub(crate) fn prepare<'a>(
     workspace: &Workspace,
     name: &str,
@@ -31,17 +30,17 @@ pub(crate) fn prepare<'a>(
 ) -> Result<PathBuf> {
     let folder = workspace.vm().join("kernels").join(name);
     if !folder.join("vmlinuz").is_file() {
-        take_apart(&archive()?, &folder).with_context(|| format!("no kernel of {name}"))?;
+        unpack(&archive()?, &folder).with_context(|| format!("cannot get the kernel of {name}"))?;
     }
     let version = fs::read_to_string(folder.join("version"))?;
     ui::note(&format!("{}: Linux {version}", workspace.display(&folder)));
     Ok(folder)
 }
 
-fn take_apart(archive: &Archive<'_>, folder: &Path) -> Result<()> {
+fn unpack(archive: &Archive<'_>, folder: &Path) -> Result<()> {
     let packages = parts(&[NEWEST.to_owned()], |package| archive.show(package));
     ensure!(packages.len() > 1, "the archive has no {NEWEST}");
-    // All that is made here are plain files, and nothing is ever mounted on them.
+    // Both folders hold plain files alone, and nothing is mounted on them.
     let scratch = folder.join("unpacked");
     for stale in [&scratch, folder] {
         if stale.exists() {
@@ -53,14 +52,14 @@ fn take_apart(archive: &Archive<'_>, folder: &Path) -> Result<()> {
     write_modules(&tree, &folder.join("modules"))?;
     let version = tree.file_name().unwrap_or_default().to_string_lossy().into_owned();
     fs::write(folder.join("version"), &version)?;
-    // Last, as it stands for all of it.
+    // Last, since `prepare` takes it as the sign that the folder is complete.
     let image = [scratch.join(format!("boot/vmlinuz-{version}")), tree.join("vmlinuz")];
-    let image = image.iter().find(|file| file.is_file()).context("the packages hold no vmlinuz")?;
+    let image = image.iter().find(|file| file.is_file()).context("the packages contain no vmlinuz")?;
     fs::rename(image, folder.join("vmlinuz"))?;
     Ok(fs::remove_dir_all(scratch)?)
 }
 
-/// The packages that a kernel consists of, found by following what they depend on.
+/// Returns the packages that a kernel consists of, by following their dependencies.
 fn parts(names: &[String], show: impl Fn(&str) -> Option<String>) -> Vec<String> {
     let mut found: Vec<String> = names.to_vec();
     let mut next = 0;
@@ -81,14 +80,14 @@ fn kernel_dependencies(shown: &str) -> Vec<String> {
     names.filter(|name| PARTS.iter().any(|part| name.starts_with(part))).map(str::to_owned).collect()
 }
 
-/// The one folder below `lib/modules`, which newer releases have below `usr`.
+/// Returns the one folder below `lib/modules`, which newer releases have below `usr`.
 fn modules_folder(root: &Path) -> Result<PathBuf> {
     let roots = ["lib/modules", "usr/lib/modules"].map(|place| root.join(place));
     let folders: Vec<_> =
         roots.iter().filter_map(|place| fs::read_dir(place).ok()).flatten().flatten().collect();
     match &folders[..] {
         [one] => Ok(one.path()),
-        others => bail!("the packages hold the modules of {} kernels", others.len()),
+        others => bail!("the packages contain the modules of {} kernels instead of one", others.len()),
     }
 }
 
@@ -118,7 +117,7 @@ fn files_below(folder: &Path) -> Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-/// A module's bytes; newer releases compress them.
+/// Returns a module's bytes, decompressed if the release compresses them.
 fn contents(file: &Path) -> Result<Vec<u8>> {
     let unpacker = match file.extension().and_then(|extension| extension.to_str()) {
         Some("xz") => "xz",
@@ -137,7 +136,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_kernel_in_one_package_or_in_several() {
+    fn a_kernel_is_found_in_one_package_or_in_several() {
         let one = |package: &str| match package {
             "linux-image-amd64" => {
                 Some("Version: 1\nDepends: linux-image-6.1.0-9-amd64 (= 6.1.9-1)\n".to_owned())

@@ -1,4 +1,4 @@
-//! Which modules come before which: what `depmod` would find out, for a few of them.
+//! The order in which modules have to be loaded: what `depmod` computes, for a few of them.
 
 use std::path::Path;
 
@@ -11,14 +11,14 @@ pub(crate) struct Module {
     pub(crate) bytes: Vec<u8>,
 }
 
-/// A module's name by its file's: `virtio-pci.ko.xz` is `virtio_pci`.
+/// Returns a module's name from that of its file: `virtio-pci.ko.xz` is `virtio_pci`.
 pub(crate) fn name_of(file: &Path) -> Option<String> {
     let (name, _) = file.file_name()?.to_str()?.split_once(".ko")?;
     Some(name.replace('-', "_"))
 }
 
-/// The wanted ones and all that they need, in the order of loading. One that `read` does not find is part of
-/// the kernel itself; whoever boots it sees whether that was so.
+/// Returns the `wanted` modules and those that they depend on, in the order of loading. One that `read` does
+/// not find is taken to be built into the kernel; if it is not, the boot fails.
 pub(crate) fn in_order(
     wanted: &[&str],
     read: impl Fn(&str) -> Result<Option<Vec<u8>>>,
@@ -30,7 +30,7 @@ pub(crate) fn in_order(
     Ok(ordered)
 }
 
-/// No module needs itself, by whatever detour: the kernel's build refuses that.
+/// Adds a module after those that it depends on. The kernel's build refuses circular dependencies.
 fn add(name: &str, read: &impl Fn(&str) -> Result<Option<Vec<u8>>>, ordered: &mut Vec<Module>) -> Result<()> {
     if ordered.iter().any(|module| module.name == name) {
         return Ok(());
@@ -43,7 +43,8 @@ fn add(name: &str, read: &impl Fn(&str) -> Result<Option<Vec<u8>>>, ordered: &mu
     Ok(())
 }
 
-/// What a module says that it depends on, in its section `.modinfo`: strings with a zero byte between them.
+/// Returns the modules that a module depends on, from its section `.modinfo`: strings with a zero byte
+/// between them.
 fn depends(module: &[u8]) -> Vec<String> {
     let said = module.split(|&byte| byte == 0).find_map(|string| string.strip_prefix(b"depends="));
     let said = String::from_utf8_lossy(said.unwrap_or_default()).into_owned();
@@ -70,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_needed_comes_first_and_once() {
+    fn dependencies_come_first_and_once() {
         assert_eq!(
             order(&["virtio_pci", "virtio_net"]),
             ["virtio", "virtio_ring", "virtio_pci", "failover", "net_failover", "virtio_net"]
@@ -79,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_those_of_the_kernel() {
+    fn module_names_have_underscores_and_no_extension() {
         assert_eq!(name_of(Path::new("/x/virtio-pci.ko.xz")).as_deref(), Some("virtio_pci"));
         assert_eq!(name_of(Path::new("veth.ko")).as_deref(), Some("veth"));
         assert_eq!(name_of(Path::new("modules.builtin")), None);
