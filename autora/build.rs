@@ -41,9 +41,9 @@ fn object() -> Option<PathBuf> {
         watch(&object);
         return Some(object);
     }
-    // Cargo runs a build script again each time if a watched path does not exist, and watches a folder by the times of
-    // the files in it. So the folder is made, and cargo notices when the object appears. If it cannot be made, no object
-    // will appear.
+    // Cargo runs a build script again each time if a watched path does not exist, and watches a folder by the
+    // times of the files in it. So the folder is made, and cargo notices when the object appears. If it
+    // cannot be made, no object will appear.
     if folder.exists() || make_old(&folder).is_ok() {
         watch(&folder);
     }

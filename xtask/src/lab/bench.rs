@@ -31,7 +31,7 @@ const VALGRIND: &str = "valgrind";
 #[derive(Debug, clap::Args)]
 #[command(disable_help_flag = true)]
 pub(crate) struct Args {
-    /// What to measure, and how; --help and --list print what there is
+    /// What to measure, and how; --help prints the options, --list the names
     #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "NAME|OPTION")]
     words: Vec<OsString>,
 }

@@ -14,7 +14,7 @@ library (MIT OR Apache-2.0, https://github.com/rust-lang/rust), and of the GNU C
 https://sourceware.org/glibc/; the package names its Debian source in Built-Using). autora's sources have all that is needed
 to link it again with another C library.
 
-If a crate offers several licences with MIT among them, MIT is the one that is used here.
+If a crate offers several licences with MIT among them, MIT is used here.
 ";
 
 /// Writes the licences to target/notices.

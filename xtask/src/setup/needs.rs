@@ -101,7 +101,7 @@ impl Inventory {
         Self { needs, toolchain }
     }
 
-    /// Returns whether nothing is missing.
+    /// Returns whether every need is met.
     pub(crate) fn is_complete(&self) -> bool {
         self.needs.iter().all(Need::is_found)
     }
