@@ -161,22 +161,22 @@ purged() {
 # another_process_without_withdrawal COMMAND...
 another_process_without_withdrawal() {
     old=$(pid)
-    final RAs=$(final RAs)
+    before=$(final_ras)
     "$@" >"$work/command" 2>&1 || fail "$*: $(cat "$work/command")"
     wait_until 50 "another process" has_another_process "$old"
     # It serves again: among the first three advertisements of a process no two are further apart than 16 s.
     heard=$(advertisements)
     wait_until 20 "an advertisement of the new process" heard_more_than "$heard"
-    [ "$(final RAs)" -eq "$final RAs" ] || fail "a withdrawal: $(cat "$work/wire")"
+    [ "$(final_ras)" -eq "$before" ] || fail "a withdrawal: $(cat "$work/wire")"
     guest_has_route || fail "the guest has lost its route"
 }
 
 # withdrawn COMMAND...
 withdrawn() {
-    final RAs=$(final RAs)
+    before=$(final_ras)
     "$@" >"$work/command" 2>&1 || fail "$*: $(cat "$work/command")"
     wait_until 5 "the end of the route" guest_has_no_route
-    wait_until 5 "a withdrawal on the wire" said_more_than "$final RAs"
+    wait_until 5 "a withdrawal on the wire" final_ras_more_than "$before"
     is "inactive" inside systemctl is-active autora
 }
 
@@ -258,11 +258,11 @@ journal_has() { journal | grep -q "$1"; }
 pid() { inside systemctl show --property=MainPID --value autora; }
 has_another_process() { now=$(pid) && [ "$now" -ne 0 ] && [ "$now" -ne "$1" ] && [ "$(inside systemctl is-active autora)" = active ]; }
 advertisements() { grep -c 'router advertisement' "$work/wire"; }
-final RAs() { grep -c 'router lifetime 0s' "$work/wire"; }
+final_ras() { grep -c 'router lifetime 0s' "$work/wire"; }
 answers() { inside autora status --json | tr -d ' \n' | sed 's/.*"solicited":\([0-9]*\).*/\1/'; }
 answered_more_than() { [ "$(answers)" -gt "$1" ]; }
 heard_more_than() { [ "$(advertisements)" -gt "$1" ]; }
-said_more_than() { [ "$(final RAs)" -gt "$1" ]; }
+final_ras_more_than() { [ "$(final_ras)" -gt "$1" ]; }
 guest_has_address() { inside ip -n guest -6 -o address show dev eth0 | grep -q " $address/64 "; }
 guest_has_route() { inside ip -n guest -6 route show default | grep -q "via $router "; }
 guest_has_no_route() { [ -z "$(inside ip -n guest -6 route show default)" ]; }
