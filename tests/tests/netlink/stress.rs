@@ -24,7 +24,7 @@ use crate::watch::{Heard, SOON, Watch};
 
 /// With a buffer that keeps next to nothing of what a thousand links announce.
 #[test]
-fn after_an_overrun_the_picture_is_the_kernels_within_two_seconds() {
+fn after_an_overrun_the_daemon_agrees_with_the_kernel_within_two_seconds() {
     const COUNT: usize = 1_000;
     const RECOVERY: Duration = Duration::from_secs(2);
     let host = Namespace::new("netlink");

@@ -1,4 +1,4 @@
-//! More interfaces than are to be served.
+//! More interfaces than `--max-interfaces` and the SERVED map allow.
 
 use std::time::Duration;
 
@@ -8,16 +8,16 @@ use serde_json::json;
 
 use crate::bench::{AT_ONCE, FLOOR, Line, MAX_DELAY, SLACK, SOON, expect_silence, rarely};
 
-/// Beside the slow look at everything, which is what finds that there is room again.
+/// The interval of the resync, which finds that the map has room again.
 const RESYNC: Duration = Duration::from_secs(1);
 
-/// Two of three find room. Returns the lines, the one without room last.
+/// Starts a daemon that serves two of three fit interfaces. Returns the line that is not served last.
 fn two_of_three(filter: &str) -> (Namespace, Daemon, Vec<Line>) {
     let (host, guest) = (Namespace::host(), Namespace::quiet());
     let mut lines = Line::several(&host, &guest, 3);
     let daemon =
         Daemon::start(&host, &rarely(&[filter, "--max-interfaces=2", "--forwarding-resync-interval=1s"]));
-    let refused = eventually(SOON, "one that is refused", || {
+    let refused = eventually(SOON, "an interface that is not served", || {
         lines.iter().position(|line| !refusals(&daemon, line).is_empty())
     });
     let without_room = lines.remove(refused);
@@ -32,8 +32,8 @@ fn refusals(daemon: &Daemon, line: &Line) -> Vec<String> {
     daemon.lines_with(&["not serving", &format!("interface={}", line.name()), "filter-full"])
 }
 
-/// It waits, told of once, and is neither advertised nor answered; the others are.
-fn one_beyond_waits_until_another_goes(filter: &str) {
+/// The interface without room gets no RA and no answer, and is logged once; the others are served.
+fn the_third_interface_waits_for_room(filter: &str) {
     let (_guest, daemon, mut lines) = two_of_three(filter);
     std::thread::sleep(FLOOR);
     lines.iter().for_each(Line::solicit);
@@ -42,16 +42,18 @@ fn one_beyond_waits_until_another_goes(filter: &str) {
         line.expect_served(MAX_DELAY + SLACK);
     }
     expect_silence([&mut *third], AT_ONCE);
-    assert_eq!(refusals(&daemon, third).len(), 1, "tried again at each look, and told of once");
-    assert_eq!(daemon.wait_refused(third.name(), SOON), ["filter-full"], "it is fit but for that");
+    assert_eq!(refusals(&daemon, third).len(), 1, "tried again at each resync, and logged once");
+    assert_eq!(daemon.wait_refused(third.name(), SOON), ["filter-full"], "the only reason");
 
     first.remove_prefix();
     assert!(first.capture.expect_advert(FLOOR + SLACK).is_final());
     third.expect_served(RESYNC + SLACK);
 
-    // The one that went finds no room when it is fit again, until another goes for good.
+    // The first interface is fit again, and waits for room until another is deleted.
     first.add_prefix();
-    eventually(SOON, "the refusal", || (!refusals(&daemon, first).is_empty()).then_some(()));
+    eventually(SOON, "the interface to be not served", || {
+        (!refusals(&daemon, first).is_empty()).then_some(())
+    });
     expect_silence([&mut *first], FLOOR);
     second.link.host.delete();
     first.expect_served(FLOOR + RESYNC + SLACK);
@@ -59,21 +61,22 @@ fn one_beyond_waits_until_another_goes(filter: &str) {
 }
 
 #[test]
-fn one_beyond_the_room_of_the_map_waits_until_another_goes() {
-    one_beyond_waits_until_another_goes("--filter=ebpf");
+fn an_interface_beyond_the_limit_waits_for_room_in_the_map() {
+    the_third_interface_waits_for_room("--filter=ebpf");
 }
 
 #[test]
-fn one_beyond_the_room_behind_the_classic_filter_waits_until_another_goes() {
-    one_beyond_waits_until_another_goes("--filter=classic");
+fn an_interface_beyond_the_limit_waits_for_room_behind_the_classic_filter() {
+    the_third_interface_waits_for_room("--filter=classic");
 }
 
-/// The command of `bpf(2)` that writes an entry (include/uapi/linux/bpf.h).
+/// The command of `bpf(2)` that writes a map entry (include/uapi/linux/bpf.h).
 const BPF_MAP_UPDATE_ELEM: u64 = 2;
 
-/// As a container's filter of system calls may look: log, status, metrics and explanation say what the kernel said.
+/// A container's seccomp filter may refuse the call: log, status, metrics and `explain` then show the
+/// kernel's error.
 #[test]
-fn what_the_kernel_refuses_is_not_called_a_full_map() {
+fn a_refused_map_write_is_a_filter_error() {
     let (host, guest) = (Namespace::host(), Namespace::quiet());
     let mut line = Line::new(&host, &guest, 1);
     let refusal =
@@ -91,7 +94,7 @@ fn what_the_kernel_refuses_is_not_called_a_full_map() {
     assert!(String::from_utf8_lossy(&explained.stdout).contains(text), "{explained:?}");
     expect_silence([&mut line], AT_ONCE);
 
-    // The control.
+    // The control: without the seccomp filter the interface is served.
     drop(daemon);
     let _daemon = Daemon::start(&host, &rarely(&["--filter=ebpf"]));
     line.expect_served(SOON);

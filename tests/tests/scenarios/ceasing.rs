@@ -1,4 +1,5 @@
-//! Ceasing: every way in which an interface stops being fit, what leaves then, and how it comes back.
+//! Ceasing: every way in which an interface stops being fit, the final RA that leaves, and the return to
+//! serving.
 
 use std::{
     thread,
@@ -13,31 +14,31 @@ use crate::bench::{
 
 on_both_paths!(an_interface_that_ceases_sends_a_final_ra_and_comes_back);
 
-/// Something that ends the serving of an interface, and what undoes it.
+/// A cause that ends the serving of an interface, and its repair.
 struct End {
     what: &'static str,
     cause: fn(&mut Line),
-    /// All reasons that the daemon has to give, sorted; none of its business if there are none.
+    /// All reasons of the daemon, sorted; empty if the interface no longer matches.
     reasons: &'static [&'static str],
     leaves: FinalRa,
     repair: fn(&mut Line),
 }
 
-/// The final advertisement of an interface that ceases.
+/// The final RA of an interface that ceases.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum FinalRa {
-    /// With the prefix as last sent.
+    /// It has the prefix as last sent.
     AsLastSent,
-    /// With the prefix taken back.
-    Deprecating,
-    /// There is none: nothing can leave, or must not.
+    /// It has the prefix with lifetimes 0.
+    Retiring,
+    /// No final RA leaves: the kernel cannot send it, or the address belongs to another node.
     None,
 }
 
 const ENDS: &[End] = &[
     // First in the table: its detection has to be over before the 3 s floor lets a final RA leave.
     End {
-        what: "the link-local address is somebody else's",
+        what: "the link-local address is another node's",
         cause: |line| line.begin_conflict(),
         reasons: &["no-link-local"],
         leaves: FinalRa::None,
@@ -82,28 +83,28 @@ const ENDS: &[End] = &[
         repair: |line| line.link.host.rename("vm77"),
     },
     End {
-        what: "the prefix went",
+        what: "the prefix is removed",
         cause: |line| line.remove_prefix(),
         reasons: &["no-prefix"],
-        leaves: FinalRa::Deprecating,
+        leaves: FinalRa::Retiring,
         repair: |line| line.add_prefix(),
     },
     End {
         what: "the operator deprecated the address",
         cause: |line| change_preferred(line, "0"),
         reasons: &["no-prefix"],
-        leaves: FinalRa::Deprecating,
+        leaves: FinalRa::Retiring,
         repair: |line| change_preferred(line, "forever"),
     },
     End {
-        what: "the last link-local address went",
+        what: "the last link-local address is removed",
         cause: |line| line.link.host.remove_address(&line.link_local()),
         reasons: &["no-link-local"],
         leaves: FinalRa::AsLastSent,
         repair: |line| line.link.host.add_address(&line.link_local()),
     },
     End {
-        what: "the link-local address is being detected again",
+        what: "the link-local address is tentative again",
         cause: |line| line.begin_detection(&line.link_local()),
         reasons: &["no-link-local"],
         leaves: FinalRa::AsLastSent,
@@ -134,7 +135,7 @@ const ENDS: &[End] = &[
         cause: |line| line.link.host.set("mtu 1279"),
         reasons: &["forwarding-off", "ipv6-disabled", "no-link-local", "no-prefix"],
         leaves: FinalRa::None,
-        // The kernel has forgotten everything: the operator sets it up again.
+        // The kernel drops the interface's IPv6 settings with the MTU, so the operator sets them again.
         repair: |line| {
             line.link.host.set("mtu 1500");
             line.link.host.sysctl("forwarding", 1);
@@ -166,7 +167,7 @@ fn an_interface_that_ceases_sends_a_final_ra_and_comes_back(arguments: &[&str]) 
         final_ras.push(expect_final_ra(end, line, first));
         line.solicit();
     }
-    // From then on it is silent, whoever asks, and the neighbour is served as ever.
+    // From then on the interface answers no solicitation, and another interface is served as before.
     control.expect_answer();
     expect_silence(&mut lines, MAX_DELAY + SLACK);
     for (end, line) in ENDS.iter().zip(&mut lines) {
@@ -174,7 +175,7 @@ fn an_interface_that_ceases_sends_a_final_ra_and_comes_back(arguments: &[&str]) 
     }
     for (((end, line), first), final_ra) in ENDS.iter().zip(&mut lines).zip(&first).zip(final_ras) {
         let again = line.expect_served(SOON);
-        assert_eq!(again.prefixes(), first.prefixes(), "{}: as if nothing had happened", end.what);
+        assert_eq!(again.prefixes(), first.prefixes(), "{}: the same prefixes as before", end.what);
         assert!(final_ra.is_none_or(|at| again.since(at) >= FLOOR), "{}", end.what);
         line.solicit();
     }
@@ -194,7 +195,7 @@ fn wait_ceased(daemon: &Daemon, end: &End, line: &Line) {
     });
 }
 
-/// What has left since the `first`: the one final RA that is due, or nothing. Returns when.
+/// Checks what has left since `first`: one final RA, or none. Returns its time.
 fn expect_final_ra(end: &End, line: &mut Line, first: &Advert) -> Option<SystemTime> {
     let what = end.what;
     let (_, adverts) = line.seen(Duration::ZERO);

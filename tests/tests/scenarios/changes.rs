@@ -1,4 +1,4 @@
-//! Interfaces that come, change and go while the daemon runs.
+//! Interfaces that are created, changed and deleted while the daemon runs.
 
 use std::{
     thread,
@@ -10,12 +10,12 @@ use autora_tests::{Daemon, Namespace};
 use crate::bench::{AT_ONCE, FLOOR, Line, MAX_DELAY, SLACK, SOON, expect_silence, on_both_paths, rarely};
 
 on_both_paths!(
-    from_its_making_to_its_end,
-    many_at_once,
-    a_link_local_address_counts_when_its_detection_is_over,
+    an_interface_is_served_from_creation_to_deletion,
+    many_interfaces_created_at_once_are_served,
+    a_link_local_address_counts_after_duplicate_address_detection,
 );
 
-fn from_its_making_to_its_end(arguments: &[&str]) {
+fn an_interface_is_served_from_creation_to_deletion(arguments: &[&str]) {
     let (host, guest) = (Namespace::host(), Namespace::quiet());
     let daemon = Daemon::start(&host, &rarely(arguments));
     daemon.wait_for_log(&["started"], SOON);
@@ -27,7 +27,7 @@ fn from_its_making_to_its_end(arguments: &[&str]) {
     line.expect_served(AT_ONCE);
     daemon.wait_serving("vm1", SOON);
 
-    // A name that does not match: nothing is served, however fit it is.
+    // With a name that does not match, a fit interface is not served.
     line.link.host.set("down");
     line.link.host.rename("other1");
     line.link.host.set("up");
@@ -37,7 +37,7 @@ fn from_its_making_to_its_end(arguments: &[&str]) {
     line.solicit();
     expect_silence([&mut line], FLOOR + MAX_DELAY + SLACK);
 
-    // A name that matches again, another one even.
+    // With another name that matches, it is served again.
     line.link.host.set("down");
     line.link.host.rename("vm2");
     line.link.host.set("up");
@@ -53,7 +53,7 @@ fn from_its_making_to_its_end(arguments: &[&str]) {
     assert_eq!(daemon.served("vm2"), 2);
 }
 
-fn many_at_once(arguments: &[&str]) {
+fn many_interfaces_created_at_once_are_served(arguments: &[&str]) {
     let (host, guest) = (Namespace::host(), Namespace::quiet());
     let _daemon = Daemon::start(&host, &rarely(&[&["--forwarding-resync-interval=1h"], arguments].concat()));
     let mut lines = Line::several(&host, &guest, 20);
@@ -70,15 +70,15 @@ fn many_at_once(arguments: &[&str]) {
     }
 }
 
-/// Two links come up with a prefix each, one of them with detection.
-fn a_link_local_address_counts_when_its_detection_is_over(arguments: &[&str]) {
+/// Two links come up with a prefix each, one of them with duplicate address detection.
+fn a_link_local_address_counts_after_duplicate_address_detection(arguments: &[&str]) {
     let (host, guest) = (Namespace::host(), Namespace::quiet());
     let daemon = Daemon::start(&host, &rarely(arguments));
     let mut lines = Line::several(&host, &guest, 2);
     lines[0].link.host.sysctl("accept_dad", 1);
     for line in &mut lines {
         line.expect_served(SOON);
-        // Which takes all addresses away, and brings only the link-local one back.
+        // The kernel removes all addresses, and restores only the link-local one when the link is up again.
         line.link.host.set("down");
     }
     thread::sleep(FLOOR);
@@ -91,9 +91,10 @@ fn a_link_local_address_counts_when_its_detection_is_over(arguments: &[&str]) {
     lines[1].expect_served(AT_ONCE / 2);
     let advert = lines[0].expect_served(SOON);
     assert!(advert.since(began) >= DETECTION, "{:?}", advert.since(began));
-    let last = daemon.last_refusal(lines[0].name()).expect("it was refused");
-    assert_eq!(last, ["no-link-local"], "that was all there was to wait for");
+    let last = daemon.last_refusal(lines[0].name()).expect("it was not served");
+    assert_eq!(last, ["no-link-local"], "the only reason at the end");
 }
 
-/// How long at least the kernel waits for somebody else's claim [RFC 4861 10, `RETRANS_TIMER`].
+/// The least time that the kernel waits for a claim of another node: `RETRANS_TIMER`
+/// [RFC 4861 10](https://www.rfc-editor.org/rfc/rfc4861#section-10).
 const DETECTION: Duration = Duration::from_secs(1);

@@ -1,6 +1,7 @@
-//! The wall clock, which is nobody's business here.
+//! The wall clock, whose jumps change nothing.
 //!
-//! Distances are measured on the monotonic clock as packets come in: the captures' own timestamps jump with the rest.
+//! Intervals are measured on the monotonic clock as packets arrive: the timestamps of captures jump with the
+//! wall clock.
 
 use std::{
     env, thread,
@@ -17,19 +18,19 @@ use crate::bench::{FLOOR, Line, MAX_DELAY, SLACK, SOON, rarely};
 
 const HOUR: Duration = Duration::from_hours(1);
 
-/// The machine's clock, which is set right again when this is dropped, a failed test included.
+/// The machine's wall clock, which is set right again on drop, after a failed test too.
 struct WallClock {
-    /// What it would show at the beginning of the monotonic clock.
+    /// The wall clock's time at the zero of the monotonic clock.
     origin: Duration,
 }
 
 impl WallClock {
-    /// Takes hold of it, if that was allowed.
+    /// Takes control of the clock. Panics unless the environment allows that.
     fn take() -> Self {
         let is = |name: &str, value: &str| env::var_os(name).is_some_and(|found| found == value);
         assert!(
             is("CI", "true") || is("AUTORA_TEST_MAY_SET_CLOCK", "1"),
-            "this test sets the machine's clock: say AUTORA_TEST_MAY_SET_CLOCK=1 if it may"
+            "this test sets the machine's clock: set AUTORA_TEST_MAY_SET_CLOCK=1 to allow that"
         );
         Self { origin: now(ClockId::CLOCK_REALTIME).saturating_sub(now(ClockId::CLOCK_MONOTONIC)) }
     }
@@ -46,7 +47,7 @@ impl WallClock {
         set_origin(self.origin);
     }
 
-    /// How far it is from where it should be.
+    /// Returns how far the wall clock is from the right time.
     fn error(&self) -> Duration {
         now(ClockId::CLOCK_REALTIME).abs_diff(self.origin + now(ClockId::CLOCK_MONOTONIC))
     }
@@ -58,7 +59,7 @@ impl Drop for WallClock {
     }
 }
 
-/// Sets the clock as if it had shown this when the monotonic clock began.
+/// Sets the wall clock to `origin` plus the time of the monotonic clock.
 fn set_origin(origin: Duration) {
     let time = TimeSpec::from(origin + now(ClockId::CLOCK_MONOTONIC));
     clock_settime(ClockId::CLOCK_REALTIME, time).expect("root may set the clock");
@@ -68,7 +69,7 @@ fn now(clock: ClockId) -> Duration {
     clock_gettime(clock).expect("the kernel has this clock").into()
 }
 
-/// When advertisements come in, until `end`.
+/// Returns the arrival times of RAs until `end`.
 fn arrivals(capture: &mut Capture, end: Instant) -> Vec<Instant> {
     let mut arrivals = Vec::new();
     while Instant::now() < end {
@@ -78,7 +79,7 @@ fn arrivals(capture: &mut Capture, end: Instant) -> Vec<Instant> {
     arrivals
 }
 
-/// Somebody asks after each jump, and on another interface advertisements are due all along.
+/// One guest solicits after each jump; the other gets unsolicited RAs throughout.
 #[test]
 #[ignore = "sets the machine's clock: run it alone, with AUTORA_TEST_MAY_SET_CLOCK=1"]
 fn jumps_of_the_wall_clock_change_nothing() {
@@ -93,7 +94,8 @@ fn jumps_of_the_wall_clock_change_nothing() {
     let rest = FLOOR + Duration::from_millis(100);
     let end = Instant::now() + (rest + MAX_DELAY) * 4;
     thread::scope(|scope| {
-        // In here, so that a failure sets it right before it waits for the other thread.
+        // Inside the scope, so that a failure sets the clock right before the scope waits for the other
+        // thread.
         let clock = WallClock::take();
         let jumps: [&dyn Fn(); 4] = [
             &|| clock.ahead_by(3 * HOUR),
@@ -103,10 +105,10 @@ fn jumps_of_the_wall_clock_change_nothing() {
         ];
         let watch = scope.spawn(|| arrivals(&mut periodic.capture, end));
         for (number, jump) in (1..).zip(jumps) {
-            // Past the floor, so that it takes no longer than the random delay; a pending mark is cleared with it.
+            // After the floor an answer takes only the random delay.
             thread::sleep(rest);
             jump();
-            assert_eq!(clock.error() > HOUR, number < 4, "the control: it has jumped");
+            assert_eq!(clock.error() > HOUR, number < 4, "the control: the clock has jumped");
             let asked = Instant::now();
             asking.solicit();
             asking.expect_served(MAX_DELAY + SLACK);
@@ -116,7 +118,7 @@ fn jumps_of_the_wall_clock_change_nothing() {
                 asked.elapsed()
             );
         }
-        let arrivals = watch.join().expect("advertisements came all along");
+        let arrivals = watch.join().expect("RAs arrive throughout");
         let distances: Vec<_> = arrivals.windows(2).map(|pair| pair[1] - pair[0]).collect();
         assert!(distances.len() >= 2, "{distances:?}");
         for &distance in &distances {

@@ -1,5 +1,5 @@
-//! A daemon that has everything open shuts itself in: what somebody could still do who has taken it over, and what it does
-//! where it cannot.
+//! Confinement: what an attacker who has taken over the daemon can still do, and what the daemon does on a
+//! kernel that cannot confine it.
 
 use std::{fs, time::Duration};
 
@@ -11,7 +11,7 @@ use nix::{
 
 use crate::bench::{FLOOR, Line, MAX_DELAY, SLACK, SOON, expect_silence, rarely};
 
-/// An int as a register holds it.
+/// Returns an int as a register holds it.
 fn int(value: i32) -> u64 {
     i64::from(value).cast_unsigned()
 }
@@ -30,7 +30,7 @@ fn maps(intruder: &Intruder, protection: i32) -> Result<u64, Errno> {
     intruder.call(libc::SYS_mmap, &[0, 4_096, int(protection), flags, u64::MAX, 0])
 }
 
-/// A daemon that serves, and the guest's end of it.
+/// A daemon that serves one line.
 struct Scene {
     line: Line,
     daemon: Daemon,
@@ -46,7 +46,7 @@ impl Scene {
         Self { line, daemon, _namespaces: [host, guest] }
     }
 
-    /// Whoever was in there, it goes on.
+    /// Checks that the daemon still answers after the intrusion.
     fn still_answers(mut self) {
         self.line.solicit();
         self.line.expect_served(FLOOR + MAX_DELAY + SLACK);
@@ -69,7 +69,7 @@ fn every_thread_is_confined() {
 }
 
 #[test]
-fn no_file_but_its_own_is_within_reach() {
+fn only_the_state_file_can_be_opened() {
     let scene = Scene::new();
     let state = scene.daemon.runtime_directory().state_file();
     let intruder = Intruder::take_over(&scene.daemon);
@@ -77,14 +77,14 @@ fn no_file_but_its_own_is_within_reach() {
         assert_eq!(opens(&intruder, path, libc::O_RDONLY), Err(EACCES), "{path}");
     }
     assert_eq!(opens(&intruder, "/tmp/autora-was-here", libc::O_WRONLY | libc::O_CREAT), Err(EACCES));
-    // The control.
+    // The control: the state file can be opened.
     assert_eq!(opens(&intruder, state.to_str().expect("a plain path"), libc::O_RDWR), Ok(()));
     drop(intruder);
     scene.still_answers();
 }
 
 #[test]
-fn no_system_call_but_its_own_is_made() {
+fn only_the_daemons_own_system_calls_are_allowed() {
     let scene = Scene::new();
     let intruder = Intruder::take_over(&scene.daemon);
     let refused = |call, arguments: &[u64]| {
@@ -100,7 +100,8 @@ fn no_system_call_but_its_own_is_made() {
     refused(libc::SYS_unshare, &[int(libc::CLONE_NEWUSER)]);
     refused(libc::SYS_setuid, &[0]);
     refused(libc::SYS_mount, &[0, 0, 0, 0, 0]);
-    // What makes a map, and what loads a program; then the control, which asks a map for an entry and lacks the question.
+    // BPF_MAP_CREATE and BPF_PROG_LOAD; then the control: BPF_MAP_LOOKUP_ELEM without arguments fails
+    // otherwise.
     refused(libc::SYS_bpf, &[0, 0, 0]);
     refused(libc::SYS_bpf, &[5, 0, 0]);
     assert_ne!(intruder.call(libc::SYS_bpf, &[1, 0, 0]), Err(EPERM));
@@ -123,7 +124,7 @@ fn no_system_call_but_its_own_is_made() {
 }
 
 #[test]
-fn no_memory_becomes_code() {
+fn no_memory_can_be_made_executable() {
     let scene = Scene::new();
     let intruder = Intruder::take_over(&scene.daemon);
     let writable = libc::PROT_READ | libc::PROT_WRITE;
@@ -138,7 +139,7 @@ fn no_memory_becomes_code() {
 }
 
 #[test]
-fn the_filter_stays_in_front_of_the_socket() {
+fn the_filter_cannot_be_detached() {
     let scene = Scene::new();
     let fds = fs::read_dir(format!("/proc/{}/fd", scene.daemon.pid())).expect("it runs");
     let sockets = fds.flatten().filter_map(|fd| {
@@ -149,13 +150,13 @@ fn the_filter_stays_in_front_of_the_socket() {
     let sockets: Vec<_> = sockets.collect();
     let intruder = Intruder::take_over(&scene.daemon);
     let zero = intruder.text("\0\0\0\0");
-    let taken_away = sockets.iter().map(|&fd| {
+    let detached = sockets.iter().map(|&fd| {
         let (level, option) = (int(libc::SOL_SOCKET), int(libc::SO_DETACH_FILTER));
         intruder.call(libc::SYS_setsockopt, &[fd, level, option, zero, 4])
     });
-    let results: Vec<_> = taken_away.collect();
+    let results: Vec<_> = detached.collect();
     assert_eq!(results.iter().filter(|&&result| result == Err(EPERM)).count(), 1, "{results:?}");
-    // The control: where there is none, that is the reason.
+    // The control: on a socket without a filter the error is ENOENT.
     assert_eq!(
         results.iter().filter(|&&result| result == Err(ENOENT)).count(),
         results.len() - 1,
@@ -165,18 +166,19 @@ fn the_filter_stays_in_front_of_the_socket() {
     scene.still_answers();
 }
 
+/// The control of the tests above.
 #[test]
-fn the_control_a_dry_run_is_not_confined() {
+fn a_dry_run_is_not_confined() {
     let host = Namespace::host();
     let dry = Daemon::start(&host, &rarely(&["--dry-run"]));
     dry.wait_for_log(&["lo", "does not match"], SOON);
     let intruder = Intruder::take_over(&dry);
     assert_eq!(opens(&intruder, "/etc/passwd", libc::O_RDONLY), Ok(()));
     assert_eq!(makes_socket(&intruder, libc::AF_INET, libc::SOCK_STREAM, 0), Ok(()));
-    maps(&intruder, libc::PROT_READ | libc::PROT_EXEC).expect("nothing is in the way");
+    maps(&intruder, libc::PROT_READ | libc::PROT_EXEC).expect("a dry run may map executable memory");
 }
 
-/// A daemon on a kernel that lacks something, or refuses it.
+/// Returns a daemon whose system call `call` fails with `errno`.
 fn launch(call: libc::c_long, first_argument: Option<u64>, errno: Errno) -> Launch {
     Launch::new(&rarely(&[])).refuse(Refusal { call, first_argument, errno })
 }
@@ -198,28 +200,28 @@ fn refuses_to_start(launch: &Launch, words: &[&str]) {
     assert_eq!(daemon.wait_exit(SOON), 1);
     assert_eq!(daemon.lines_with(words).len(), 1, "one line with {words:?}");
     expect_silence([&mut line], Duration::ZERO);
-    // The control.
+    // The control: without the refusal the daemon serves.
     let _daemon = Daemon::start(&host, &rarely(&[]));
     line.expect_served(SOON);
 }
 
 #[test]
-fn a_kernel_without_landlock_is_worth_one_warning() {
+fn a_kernel_without_landlock_causes_one_warning() {
     one_warning_and_service(&launch(libc::SYS_landlock_create_ruleset, None, ENOSYS), &["WARN", "Landlock"]);
 }
 
 #[test]
-fn a_kernel_without_seccomp_is_worth_one_warning() {
+fn a_kernel_without_seccomp_causes_one_warning() {
     one_warning_and_service(&launch(libc::SYS_seccomp, None, ENOSYS), &["WARN", "seccomp"]);
 }
 
 #[test]
-fn a_kernel_that_refuses_landlock_ends_it_before_the_first_packet() {
+fn a_refused_landlock_ends_the_daemon_before_the_first_packet() {
     refuses_to_start(&launch(libc::SYS_landlock_restrict_self, None, EPERM), &["Landlock", "cannot confine"]);
 }
 
 #[test]
-fn a_kernel_that_refuses_seccomp_ends_it_before_the_first_packet() {
+fn a_refused_seccomp_filter_ends_the_daemon_before_the_first_packet() {
     let set_mode_filter = u64::from(libc::SECCOMP_SET_MODE_FILTER);
     refuses_to_start(
         &launch(libc::SYS_seccomp, Some(set_mode_filter), EPERM),
@@ -227,9 +229,9 @@ fn a_kernel_that_refuses_seccomp_ends_it_before_the_first_packet() {
     );
 }
 
-/// Once it runs, only a signal ends it: what the loop cannot do without is tried before.
+/// After the start only a signal ends the daemon, so the timer is tried before.
 #[test]
-fn a_kernel_that_refuses_the_timer_ends_it_before_it_begins() {
+fn a_refused_timer_ends_the_daemon_before_it_starts() {
     let host = Namespace::host();
     let mut daemon = launch(libc::SYS_timerfd_settime, None, EPERM).start(&host);
     assert_eq!(daemon.wait_exit(SOON), 1);

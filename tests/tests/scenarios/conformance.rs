@@ -1,5 +1,5 @@
-//! Rules of RFC 4861 6.2 that no other scenario shows, and the router's cases of the IPv6 Ready core tests with their own
-//! values and times. CONFORMANCE.md says which test shows which rule.
+//! Rules of RFC 4861 6.2 that no other scenario shows, and the router's cases of the IPv6 Ready core tests
+//! (v6LC) with their values and times. CONFORMANCE.md says which test shows which rule.
 
 use std::{ops::RangeInclusive, thread, time::Duration};
 
@@ -10,12 +10,12 @@ use crate::{
     routers::advertisement,
 };
 
-/// A part of v6LC 2.2.7: what is set, and what has to leave.
+/// A part of v6LC 2.2.7: the settings, and the RAs that they cause.
 struct Part {
     name: char,
     arguments: &'static [&'static str],
     address: &'static str,
-    /// Seconds between two advertisements.
+    /// Seconds between two RAs.
     intervals: RangeInclusive<u64>,
     /// Router, valid and preferred lifetime in seconds.
     lifetimes: [u64; 3],
@@ -74,7 +74,7 @@ const UNSOLICITED: &[Part] = &[
 ];
 
 #[test]
-fn unsolicited_ones_keep_to_the_intervals_and_values_that_are_set() {
+fn unsolicited_ras_have_the_configured_intervals_and_values() {
     let guest = Namespace::quiet();
     let mut running: Vec<_> = (1..)
         .zip(UNSOLICITED)
@@ -86,7 +86,7 @@ fn unsolicited_ones_keep_to_the_intervals_and_values_that_are_set() {
             (part, line, Daemon::start(&host, &arguments))
         })
         .collect();
-    // The first of each, and 32 s for the two capped intervals behind it.
+    // The first RA, and 32 s for the two intervals of the initial burst.
     thread::sleep(Duration::from_secs(34));
     for (part, line, _daemon) in &mut running {
         let (_, adverts) = line.seen(Duration::ZERO);
@@ -107,8 +107,9 @@ fn unsolicited_ones_keep_to_the_intervals_and_values_that_are_set() {
     }
 }
 
-/// v6LC 2.2.9 part A. The case wants both answers within half a second; the second solicitation falls into the 3 s after
-/// the first answer, so its own delay begins with their end [RFC 4861 6.2.6].
+/// v6LC 2.2.9 part A. The case wants both answers within half a second. The second solicitation comes within
+/// 3 s of the first answer, so its delay begins at the end of these 3 s [RFC 4861
+/// 6.2.6](https://www.rfc-editor.org/rfc/rfc4861#section-6.2.6).
 #[test]
 fn two_solicitations_three_seconds_apart_are_both_answered() {
     let (host, guest) = (Namespace::host(), Namespace::quiet());
@@ -156,9 +157,9 @@ fn solicitations_two_seconds_apart_get_one_answer_in_three_seconds() {
     }
 }
 
-/// What a solicitation may leave in the neighbour cache [RFC 4861 6.2.6]: the kernel's work, and autora adds nothing to it.
+/// The neighbour cache after a solicitation [RFC 4861 6.2.6]: the kernel alone keeps it.
 #[test]
-fn the_neighbour_cache_learns_what_a_solicitation_may_teach() {
+fn a_solicitation_updates_the_neighbour_cache() {
     let (host, guest) = (Namespace::host(), Namespace::quiet());
     let mut lines = Line::several(&host, &guest, 4);
     let _daemon = Daemon::start(&host, &rarely(&[]));
@@ -172,7 +173,7 @@ fn the_neighbour_cache_learns_what_a_solicitation_may_teach() {
     addressless.sender.send(&Solicit { options: Vec::new(), ..good(addressless) }.frame());
     named.sender.send(&good(named).frame());
     changed.sender.send(&good(changed).frame());
-    eventually(SOON, "an entry for the one that will move", || {
+    eventually(SOON, "an entry for the guest whose address changes", || {
         (neighbour(changed) == stale(changed.link.guest.mac())).then_some(())
     });
     changed.sender.send(&Solicit { options: Solicit::new(moved).options, ..good(changed) }.frame());
@@ -188,28 +189,30 @@ fn stale(mac: Mac) -> Vec<String> {
     vec!["lladdr".to_owned(), mac.to_string(), "STALE".to_owned()]
 }
 
-/// What the host knows of a line's guest, without its address: empty if nothing, `router` in it if it takes it for one.
+/// Returns the words of the host's neighbour entry for a line's guest, without the address; empty without an
+/// entry.
 fn neighbour(line: &Line) -> Vec<String> {
     let show = format!("-6 neighbour show {} dev {}", line.link.guest.link_local(), line.name());
     line.link.host.namespace().ip(&show).split_whitespace().skip(1).map(str::to_owned).collect()
 }
 
-/// Membership of the all-routers group and the Router flag [RFC 4861 6.2.2, 6.2.5]: the kernel's work, and the reason why
-/// an interface that does not forward is not served.
+/// The kernel keeps the membership of the all-routers group and the Router flag [RFC 4861
+/// 6.2.2](https://www.rfc-editor.org/rfc/rfc4861#section-6.2.2), [6.2.5]: both need `forwarding`, so an
+/// interface that does not forward is not served.
 #[test]
-fn a_router_that_becomes_a_host_leaves_the_routers_and_says_so() {
+fn an_interface_that_stops_forwarding_leaves_the_all_routers_group() {
     let (host, guest) = (Namespace::host(), Namespace::quiet());
     let mut line = Line::new(&host, &guest, 1);
     let daemon = Daemon::start(&host, &rarely(&[]));
     line.expect_served(SOON);
     assert!(listens_to_routers(&line.link.host));
-    assert!(is_router(&mut line), "it says that it is one");
+    assert!(is_router(&mut line), "the Router flag is set");
 
     line.link.host.sysctl("forwarding", 0);
     daemon.wait_refused("vm1", SOON);
     assert!(line.capture.expect_advert(FLOOR + SLACK).is_final());
     assert!(!listens_to_routers(&line.link.host));
-    assert!(!is_router(&mut line), "it says that it is none");
+    assert!(!is_router(&mut line), "the Router flag is clear");
 
     line.link.host.sysctl("forwarding", 1);
     line.expect_served(FLOOR + SLACK);
@@ -221,7 +224,7 @@ fn listens_to_routers(interface: &Interface) -> bool {
     groups.split_whitespace().any(|word| word == "ff02::2")
 }
 
-/// Asks the host's end for its link-layer address; whether the Neighbor Advertisement has its Router flag set.
+/// Sends a Neighbor Solicitation to the host's end. Returns whether the Router flag of the answer is set.
 fn is_router(line: &mut Line) -> bool {
     const NEIGHBOR_SOLICITATION: u8 = 135;
     const NEIGHBOR_ADVERTISEMENT: u8 = 136;
@@ -248,8 +251,9 @@ fn is_router(line: &mut Line) -> bool {
 
 type Spoil = fn(Solicit) -> Solicit;
 
-/// Advertisements that are none [RFC 4861 6.1.2, RFC 6980 5], and whether the host takes them for one all the same.
-const OTHER_ROUTERS: &[(&str, Spoil, bool)] = &[
+/// Invalid RAs ([RFC 4861 6.1.2](https://www.rfc-editor.org/rfc/rfc4861#section-6.1.2), [RFC 6980
+/// 5](https://www.rfc-editor.org/rfc/rfc6980#section-5)), and whether the daemon counts them all the same.
+const INVALID_RAS: &[(&str, Spoil, bool)] = &[
     ("hop limit 254", |good| Solicit { hop_limit: 254, ..good }, false),
     ("wrong checksum", |good| Solicit { checksum: Checksum::Wrong, ..good }, false),
     ("code 1", |good| Solicit { code: 1, ..good }, false),
@@ -261,27 +265,26 @@ const OTHER_ROUTERS: &[(&str, Spoil, bool)] = &[
         false,
     ),
     ("an atomic fragment", |good| Solicit { fragments: Fragments::Atomic, ..good }, false),
-    // A deviation: the filter sees it reassembled.
+    // A deviation: the filter sees the packet reassembled.
     ("two fragments", |good| Solicit { fragments: Fragments::Two, ..good }, true),
 ];
 
 #[test]
-fn an_invalid_advertisement_is_no_other_router() {
+fn an_invalid_ra_is_not_another_router() {
     let (host, guest) = (Namespace::host(), Namespace::quiet());
-    let mut lines =
-        Line::several(&host, &guest, u16::try_from(OTHER_ROUTERS.len()).expect("a table is short"));
+    let mut lines = Line::several(&host, &guest, u16::try_from(INVALID_RAS.len()).expect("a table is short"));
     let daemon = Daemon::start(&host, &rarely(&["--heartbeat-interval=1s"]));
     for line in &mut lines {
         line.expect_served(SOON);
     }
-    for ((_, spoil, _), line) in OTHER_ROUTERS.iter().zip(&lines) {
+    for ((_, spoil, _), line) in INVALID_RAS.iter().zip(&lines) {
         line.sender.send_all(spoil(advertisement(line)).frames());
     }
-    // Twice the time after which a good one is noticed.
+    // Twice the time after which a valid RA is logged.
     thread::sleep(Duration::from_secs(2) + SLACK);
-    for ((what, _, counts), line) in OTHER_ROUTERS.iter().zip(&lines) {
-        let told = daemon.lines_with(&["another router", &field(line)]);
-        assert_eq!(!told.is_empty(), *counts, "{what}: {told:?}");
+    for ((what, _, counts), line) in INVALID_RAS.iter().zip(&lines) {
+        let lines = daemon.lines_with(&["another router", &field(line)]);
+        assert_eq!(!lines.is_empty(), *counts, "{what}: {lines:?}");
     }
     for line in &lines {
         line.sender.send(&advertisement(line).frame());
@@ -291,7 +294,7 @@ fn an_invalid_advertisement_is_no_other_router() {
     }
 }
 
-/// How a line of the log names the interface.
+/// Returns the field of a log line that names the interface.
 fn field(line: &Line) -> String {
     format!("interface={}", line.name())
 }

@@ -1,4 +1,4 @@
-//! The control socket: what is answered, to whom, and how the socket comes and goes.
+//! The control socket: its answers, who may connect, and when the socket exists.
 
 use std::{
     fs,
@@ -16,15 +16,15 @@ use serde_json::Value;
 
 use crate::bench::{Line, SOON, prefix, rarely};
 
-/// A daemon with one interface that it serves, `vm1`, and one that it does not, `vm2`.
+/// Starts a daemon that serves `vm1` and does not serve `vm2`.
 pub(crate) fn scene(arguments: &[&str]) -> (Daemon, Control, [Line; 2], Namespace) {
     let (host, guest) = (Namespace::host(), Namespace::quiet());
-    let mut fit = Line::new(&host, &guest, 1);
-    let unfit = Line::without_prefix(&host, &guest, "vm2", 2);
+    let mut served = Line::new(&host, &guest, 1);
+    let not_served = Line::without_prefix(&host, &guest, "vm2", 2);
     let daemon = Daemon::start(&host, &rarely(arguments));
-    fit.expect_served(SOON);
+    served.expect_served(SOON);
     let control = daemon.control();
-    (daemon, control, [fit, unfit], host)
+    (daemon, control, [served, not_served], host)
 }
 
 #[test]
@@ -80,7 +80,7 @@ fn names(interfaces: &Value) -> Vec<&str> {
 }
 
 #[test]
-fn answers_fit_the_schema() {
+fn answers_match_the_schema() {
     let (_daemon, control, [line, _], _host) = scene(&[]);
     let mut events = BufReader::new(listen(&control, "/v1/events"));
     skip_head(&mut events);
@@ -108,11 +108,11 @@ fn answers_fit_the_schema() {
 
 #[test]
 #[should_panic(expected = "does not fit")]
-fn an_answer_that_does_not_fit_the_schema_is_noticed() {
+fn an_answer_that_does_not_match_the_schema_is_noticed() {
     check("error", &serde_json::json!({ "error": 1, "message": "x" }));
 }
 
-/// Holds `value` against a part of the schema that is published.
+/// Checks `value` against a definition of the published schema.
 fn check(definition: &str, value: &Value) {
     let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../contrib/api/v1.schema.json");
     let schema: Value = serde_json::from_str(&fs::read_to_string(file).expect("it is there")).expect("JSON");
@@ -134,7 +134,7 @@ pub(crate) fn skip_head(events: &mut impl BufRead) {
     }
 }
 
-/// The next one; each comes in a chunk of its own.
+/// Reads the next event; each comes in a chunk of its own.
 pub(crate) fn next_event(events: &mut impl BufRead) -> Value {
     let mut line = String::new();
     loop {
@@ -146,9 +146,9 @@ pub(crate) fn next_event(events: &mut impl BufRead) -> Value {
     }
 }
 
-/// Another user may connect if he is in the socket's group, and only then. Which umask the daemon has does not matter.
+/// Another user can connect only as a member of the socket's group, whatever umask the daemon has.
 #[test]
-fn the_group_alone_may_connect() {
+fn only_members_of_the_group_can_connect() {
     const GROUP: (&str, u32) = ("games", 60);
     let (daemon, control, _lines, _host) = scene(&[&format!("--control-group={}", GROUP.0)]);
     let socket = fs::metadata(control.path()).expect("it is there");
@@ -167,16 +167,17 @@ fn the_group_alone_may_connect() {
     };
     let member = unprivileged(&format!("--groups={}", GROUP.1));
     assert!(member.status.success(), "{member:?}");
-    let stranger = unprivileged("--clear-groups");
-    let said = String::from_utf8_lossy(&stranger.stderr);
-    assert_eq!(stranger.status.code(), Some(1));
+    let non_member = unprivileged("--clear-groups");
+    let said = String::from_utf8_lossy(&non_member.stderr);
+    assert_eq!(non_member.status.code(), Some(1));
     assert!(said.contains("Permission denied") && said.contains("group"), "{said}");
     assert!(daemon.lines_with(&["no control socket"]).is_empty());
 }
 
-/// The file `/etc/group` is what counts: a statically linked daemon can ask no other source of groups.
+/// The group may be a number. Names are read from `/etc/group`, the only source for a statically linked
+/// daemon.
 #[test]
-fn the_group_may_be_a_number_and_an_unknown_one_costs_nothing_but_the_socket() {
+fn an_unknown_group_disables_only_the_socket() {
     let (_daemon, control, _lines, host) = scene(&["--control-group=60"]);
     assert_eq!(fs::metadata(control.path()).expect("it is there").gid(), 60);
 
@@ -190,7 +191,7 @@ fn the_group_may_be_a_number_and_an_unknown_one_costs_nothing_but_the_socket() {
 }
 
 #[test]
-fn the_socket_goes_with_its_daemon_and_a_stale_one_is_replaced() {
+fn the_socket_is_removed_at_exit_and_a_stale_one_is_replaced() {
     let host = Namespace::host();
     let directory = RuntimeDirectory::new();
     let launch = Launch::new(&rarely(&[])).runtime_directory(&directory);
@@ -199,28 +200,28 @@ fn the_socket_goes_with_its_daemon_and_a_stale_one_is_replaced() {
     control.json("/v1/status");
     crashed.signal(Signal::SIGKILL);
     crashed.wait_exit(SOON);
-    assert!(control.path().exists(), "nobody took it away");
+    assert!(control.path().exists(), "a killed daemon leaves its socket");
 
     let mut next = launch.start(&host);
     eventually(SOON, "an answer of the next daemon", || {
         let stream = std::os::unix::net::UnixStream::connect(control.path()).ok();
         stream.map(|_| control.json("/v1/status")).filter(|status| status["pid"] == next.pid())
     });
-    // A third finds it in use, says so once, and goes on without.
+    // A third daemon finds the socket in use, logs that once, and runs without one.
     let third = launch.start(&host);
     third.wait_for_log(&["WARN", "no control socket"], SOON);
     third.wait_for_log(&["started"], SOON);
     assert_eq!(control.json("/v1/status")["pid"], next.pid());
     drop(third);
-    assert_eq!(control.json("/v1/status")["pid"], next.pid(), "the third has left it alone");
+    assert_eq!(control.json("/v1/status")["pid"], next.pid(), "the third daemon has not replaced the socket");
 
     next.signal(Signal::SIGHUP);
     assert_eq!(next.wait_exit(SOON), 0);
-    assert!(!control.path().exists(), "it is gone");
+    assert!(!control.path().exists(), "a daemon removes its socket at the end");
 }
 
 #[test]
-fn no_socket_where_none_is_wanted() {
+fn no_socket_is_created_when_it_is_off_or_in_a_dry_run() {
     let host = Namespace::host();
     for arguments in [&["--control-socket=none"][..], &["--dry-run"]] {
         let daemon = Daemon::start(&host, &rarely(arguments));
@@ -236,7 +237,7 @@ fn no_socket_where_none_is_wanted() {
 }
 
 #[test]
-fn metrics_tell_of_interfaces_that_are_there() {
+fn metrics_have_series_of_present_interfaces_only() {
     let (_daemon, control, [line, _], _host) = scene(&["--metrics-per-interface"]);
     line.solicit();
     eventually(SOON, "the answer to be counted", || {
@@ -257,16 +258,16 @@ fn metrics_tell_of_interfaces_that_are_there() {
     assert!(metrics.head.contains("openmetrics"), "{}", metrics.head);
     line.link.host.delete();
     eventually(SOON, "the interface to go", || (control.get("/v1/interfaces/vm1").code == 404).then_some(()));
-    assert!(!control.get("/metrics").body.contains("vm1"), "series of an interface that is gone go, too");
+    assert!(!control.get("/metrics").body.contains("vm1"), "a deleted interface has no series");
 }
 
 fn has(control: &Control, series: &str) -> bool {
     control.get("/metrics").body.lines().any(|line| line == series)
 }
 
-/// On TCP there are metrics and health, and nothing else.
+/// TCP serves metrics and health, and nothing else.
 #[test]
-fn metrics_can_be_had_over_tcp() {
+fn metrics_are_served_over_tcp() {
     let (daemon, _control, _lines, host) = scene(&["--metrics-listen=127.0.0.1:9841"]);
     host.ip("link set lo up");
     let address: SocketAddr = "127.0.0.1:9841".parse().expect("an address");
@@ -278,7 +279,7 @@ fn metrics_can_be_had_over_tcp() {
     let metrics = ask("/metrics");
     assert_eq!(metrics.code, 200);
     assert!(metrics.body.contains("autora_build_info"), "{}", metrics.body);
-    assert!(!metrics.body.contains("vm1"), "not of each interface, unless that is asked for");
+    assert!(!metrics.body.contains("vm1"), "no series of single interfaces by default");
     assert_eq!(ask("/healthz").code, 200);
     for path in ["/v1/status", "/v1/interfaces", "/v1/events"] {
         assert_eq!(ask(path).code, 404, "{path}");

@@ -1,4 +1,4 @@
-//! The commands that ask a running daemon: status, wait, monitor.
+//! The commands that connect to a running daemon: status, wait, monitor.
 
 use std::{
     io::{BufRead, BufReader, Read},
@@ -21,22 +21,22 @@ fn code(output: &Output) -> (i32, String) {
 }
 
 #[test]
-fn status_shows_what_is_and_why_not() {
+fn status_shows_interfaces_and_reasons() {
     let (_daemon, control, _lines, _host) = scene(&[]);
     let (exit, all) = code(&control.run(&["status"]));
     assert_eq!(exit, 0, "{all}");
     for expected in ["1 serving", "1 not served (1 no-prefix)", "filter ebpf (program", "2001:db8:0:1::/64"] {
         assert!(all.contains(expected), "{expected} in {all}");
     }
-    assert!(!all.contains('\u{1b}'), "no colours where no terminal is");
+    assert!(!all.contains('\u{1b}'), "no colours without a terminal");
     let lines: Vec<_> = all.lines().collect();
     assert!(
         lines.iter().any(|line| line.starts_with("vm2") && line.ends_with("not-served  no-prefix")),
         "{all}"
     );
 
-    let (_, refused) = code(&control.run(&["status", "--state=not-served", "vm*"]));
-    assert!(refused.contains("\nvm2 ") && !refused.contains("\nvm1 "), "{refused}");
+    let (_, filtered) = code(&control.run(&["status", "--state=not-served", "vm*"]));
+    assert!(filtered.contains("\nvm2 ") && !filtered.contains("\nvm1 "), "{filtered}");
     let (_, json) = code(&control.run(&["status", "--json", "vm1"]));
     let json: Value = serde_json::from_str(&json).expect("JSON");
     assert_eq!(json["status"]["interfaces"]["serving"], 1);
@@ -45,8 +45,8 @@ fn status_shows_what_is_and_why_not() {
     let (exit, said) = code(&control.run(&["status", "--socket=/nowhere/control.sock"]));
     assert_eq!(exit, 1);
     assert!(said.contains("no daemon answers on /nowhere/control.sock") && said.contains("start"), "{said}");
-    assert!(said.contains("No such file or directory;"), "in words, and without a number: {said}");
-    // As the daemon's own option may say in an environment that both have.
+    assert!(said.contains("No such file or directory;"), "the error in words, without its number: {said}");
+    // The daemon's own variable, in an environment that daemon and command share.
     let mut off = control.command(&["status"]);
     let (exit, said) =
         code(&off.env("AUTORA_CONTROL_SOCKET", "none").output().expect("the daemon can be run"));
@@ -54,7 +54,7 @@ fn status_shows_what_is_and_why_not() {
     assert!(said.contains("the control socket is switched off"), "{said}");
 }
 
-/// Runs `autora wait` to its end; returns how long that took, too.
+/// Runs `autora wait` to its end. Returns exit code, output and duration.
 fn wait(control: &Control, arguments: &[&str]) -> (i32, String, Duration) {
     let began = Instant::now();
     let (exit, said) = code(&control.run(&[&["wait"], arguments].concat()));
@@ -64,27 +64,27 @@ fn wait(control: &Control, arguments: &[&str]) -> (i32, String, Duration) {
 const TIMEOUT: Duration = Duration::from_secs(1);
 
 #[test]
-fn wait_ends_when_the_first_advertisement_has_left() {
+fn wait_ends_after_the_first_ra() {
     let (host, guest) = (Namespace::host(), Namespace::quiet());
     let mut served = Line::new(&host, &guest, 1);
-    let unfit = Line::without_prefix(&host, &guest, "vm2", 2);
+    let not_fit = Line::without_prefix(&host, &guest, "vm2", 2);
     let daemon = Daemon::start(&host, &rarely(&[]));
     served.expect_served(SOON);
     let control = daemon.control();
 
     let (exit, said, took) = wait(&control, &["vm1"]);
     assert_eq!((exit, said.as_str()), (0, ""));
-    assert!(took < TIMEOUT, "it is advertised already: {took:?}");
+    assert!(took < TIMEOUT, "an RA has left already: {took:?}");
 
-    // One that is not fit yet, and one that does not exist yet.
+    // One interface is not fit yet, and one does not exist yet.
     thread::scope(|scope| {
         let waits = ["vm2", "vm3"].map(|name| {
             let control = control.clone();
             scope.spawn(move || wait(&control, &[name, "--timeout=20s"]))
         });
         thread::sleep(TIMEOUT);
-        assert!(waits.iter().all(|wait| !wait.is_finished()), "there is nothing yet");
-        unfit.add_prefix();
+        assert!(waits.iter().all(|wait| !wait.is_finished()), "no RA has left yet");
+        not_fit.add_prefix();
         let _late = Line::new(&host, &guest, 3);
         for wait in waits {
             let (exit, said, took) = wait.join().expect("it waits");
@@ -95,7 +95,7 @@ fn wait_ends_when_the_first_advertisement_has_left() {
 }
 
 #[test]
-fn wait_tells_why_it_was_in_vain() {
+fn wait_reports_why_it_failed() {
     let (_daemon, control, _lines, _host) = scene(&[]);
     for (arguments, expected, words) in [
         (&["vm2", "--timeout=1s"][..], 3, "no usable /64 (no-prefix)"),
@@ -113,7 +113,7 @@ fn wait_tells_why_it_was_in_vain() {
 }
 
 #[test]
-fn monitor_shows_what_happens() {
+fn monitor_shows_events() {
     let (_daemon, control, [line, other], _host) = scene(&[]);
     let listen = |arguments: &[&str]| {
         let mut command = control.bounded_command(&[&["monitor"], arguments].concat());
@@ -137,7 +137,7 @@ fn monitor_shows_what_happens() {
     line.solicit();
     assert!(next("RS, answer in").contains(" vm1 "));
     assert!(next("RA sent (solicited)").contains(" vm1 "));
-    // The filter's counters become a line within a second or two.
+    // The filter's counters appear as one line within two seconds.
     for _ in 0..5 {
         line.sender.send(
             &autora_tests::Solicit { hop_limit: 64, ..autora_tests::Solicit::from(&line.link.guest) }.frame(),
@@ -160,7 +160,7 @@ fn monitor_shows_what_happens() {
     }
     assert_eq!(names, ["serving", "ra-sent"]);
 
-    // A reader that goes away ends it, quietly, with the next event.
+    // When its reader is closed, the command ends with the next event, without an error.
     drop(filtered_lines);
     other.solicit();
     assert!(filtered.wait().expect("it ends").success());
@@ -174,7 +174,7 @@ fn a_watched_status_ends_with_its_reader() {
     let mut watch = control.bounded_command(&["status", "--watch=1s"]);
     let mut watch = watch.stdout(Stdio::piped()).spawn().expect("the daemon can be run");
     let mut lines = BufReader::new(watch.stdout.take().expect("piped")).lines();
-    // The control: as long as it is read, one status follows the other.
+    // The control: while the output is read, one status follows the other.
     for _ in 0..2 {
         assert!(lines.any(|line| line.expect("it writes").starts_with("interfaces matching")));
     }
@@ -203,7 +203,7 @@ fn monitor_ends_with_the_daemon() {
     lines.read_to_string(&mut rest).expect("it ends");
     assert!(
         rest.contains("the daemon stops") && rest.contains("RA sent (final)"),
-        "the final RA is seen: {rest}"
+        "stop and final RA are shown: {rest}"
     );
     let ended = monitor.wait_with_output().expect("it ends");
     assert_eq!(ended.status.code(), Some(1));

@@ -1,4 +1,4 @@
-//! Clients of the control socket that do not behave: none keeps the daemon from an advertisement, or makes it grow.
+//! Hostile clients of the control socket: none delays an RA, or makes the daemon's memory grow.
 
 use std::{
     fs,
@@ -13,14 +13,14 @@ use autora_tests::{Answer, Control, Daemon, Namespace, eventually};
 
 use crate::bench::{FLOOR, Line, MAX_DELAY, SLACK, SOON, rarely};
 
-/// How many interfaces there are beside the one whose guest is listened to.
+/// The number of interfaces beside the one whose guest solicits.
 const OTHERS: u16 = 300;
 
-/// What the daemon may grow by, whatever clients do: each has its buffers and a page.
+/// The most that the daemon's memory may grow by, in bytes: each client has its buffers and a page.
 const ROOM: u64 = 6 << 20;
 
-/// A daemon with many interfaces, one of them with a guest that asks.
-fn crowd() -> (Daemon, Control, Line, Namespace) {
+/// Starts a daemon with many interfaces, one of them with a guest that solicits.
+fn many_interfaces() -> (Daemon, Control, Line, Namespace) {
     let (host, guest) = (Namespace::host(), Namespace::quiet());
     let links = (0..OTHERS).flat_map(|number| {
         let name = 1_000 + number;
@@ -36,7 +36,7 @@ fn crowd() -> (Daemon, Control, Line, Namespace) {
     let daemon = Daemon::start(&host, &rarely(&["--metrics-per-interface"]));
     line.expect_served(SOON);
     let control = daemon.control();
-    eventually(SOON, "all to be served", || {
+    eventually(SOON, "all interfaces to be served", || {
         (control.json("/v1/status")["interfaces"]["serving"] == OTHERS + 1).then_some(())
     });
     (daemon, control, line, host)
@@ -49,11 +49,11 @@ fn resident(daemon: &Daemon) -> u64 {
     kilobytes << 10
 }
 
-/// While `misbehave` does, the guest asks and is answered in time, and so is a client that behaves, if there is room for
-/// it; afterwards the daemon is as before.
+/// Checks that the guest is answered in time while two threads run `misbehave`, that memory does not grow,
+/// and that the daemon answers other clients afterwards.
 fn unharmed_by(misbehave: impl Fn(&Control, Instant) + Sync) {
-    let (daemon, control, mut line, _host) = crowd();
-    // The control: how it is answered when nobody misbehaves.
+    let (daemon, control, mut line, _host) = many_interfaces();
+    // The control: an answer without hostile clients.
     thread::sleep(FLOOR);
     line.expect_answer();
     let before = resident(&daemon);
@@ -86,14 +86,14 @@ fn request(path: &str) -> String {
 }
 
 #[test]
-fn readers_that_do_not_read() {
+fn clients_that_do_not_read_delay_no_ra() {
     unharmed_by(|control, until| {
         let paths = ["/v1/interfaces", "/metrics", "/v1/events", "/v1/status"];
         let readers: Vec<_> = (0..MAX_CLIENTS / 2)
             .map(|number| {
                 let mut stream = control.connect();
                 stream.set_nonblocking(true).expect("a socket");
-                // Many questions and no look at the answers: the daemon's side fills up.
+                // Many requests whose answers are not read: the daemon's send buffer fills up.
                 _ = stream.write_all(request(paths[number % paths.len()]).repeat(40).as_bytes());
                 stream
             })
@@ -104,7 +104,7 @@ fn readers_that_do_not_read() {
 }
 
 #[test]
-fn writers_of_a_byte_at_a_time() {
+fn clients_that_write_a_byte_at_a_time_delay_no_ra() {
     unharmed_by(|control, until| {
         let text = request("/v1/interfaces");
         let mut streams: Vec<_> = (0..8).map(|_| control.connect()).collect();
@@ -121,26 +121,26 @@ fn writers_of_a_byte_at_a_time() {
 }
 
 #[test]
-fn more_clients_than_there_is_room_for() {
+fn more_clients_than_the_limit_delay_no_ra() {
     unharmed_by(|control, until| {
         while Instant::now() < until {
             let mut streams: Vec<_> = (0..100).map(|_| control.connect()).collect();
             thread::sleep(Duration::from_millis(200));
-            let turned_away = streams.iter_mut().map(|stream| {
+            let refused = streams.iter_mut().map(|stream| {
                 stream.set_read_timeout(Some(Duration::from_millis(1))).expect("a time above 0");
                 let mut byte = [0; 12];
                 stream.read(&mut byte).is_ok_and(|count| byte[..count] == *b"HTTP/1.1 503")
             });
             assert!(
-                turned_away.filter(|told| *told).count() >= 100 - MAX_CLIENTS,
-                "those without room are told"
+                refused.filter(|refused| *refused).count() >= 100 - MAX_CLIENTS,
+                "clients above the limit get 503"
             );
         }
     });
 }
 
 #[test]
-fn readers_that_leave_in_the_middle() {
+fn clients_that_disconnect_early_delay_no_ra() {
     unharmed_by(|control, until| {
         while Instant::now() < until {
             for path in ["/v1/interfaces", "/metrics", "/v1/events"] {
@@ -154,7 +154,7 @@ fn readers_that_leave_in_the_middle() {
 }
 
 #[test]
-fn garbage() {
+fn clients_that_send_garbage_delay_no_ra() {
     unharmed_by(|control, until| {
         let long = format!("GET / HTTP/1.1\r\nhost: {}\r\n\r\n", "x".repeat(64 << 10));
         let many = format!("GET / HTTP/1.1\r\n{}\r\n", "a: b\r\n".repeat(500));
@@ -188,31 +188,31 @@ fn a_head_that_is_too_long_is_refused() {
     assert_eq!(ask(MAX_HEAD + 1), 431);
 }
 
-/// One that does not read loses its place after a while, and so does one that says nothing.
+/// A client that does not read is disconnected after `STALL_LIMIT`, and a silent one after `IDLE_LIMIT`.
 #[test]
 fn a_client_that_does_not_read_loses_its_connection() {
-    let (_daemon, control, _line, _host) = crowd();
+    let (_daemon, control, _line, _host) = many_interfaces();
     let clients = || control.json("/v1/status")["control_clients"].as_u64().expect("a number") - 1;
     let silent = control.connect();
     let mut stalled = control.connect();
     stalled.set_nonblocking(true).expect("a socket");
     _ = stalled.write_all(request("/v1/interfaces").repeat(40).as_bytes());
-    eventually(SOON, "both to be there", || (clients() == 2).then_some(()));
+    eventually(SOON, "both clients", || (clients() == 2).then_some(()));
     let began = Instant::now();
     for (left, limit) in [(1, STALL_LIMIT), (0, IDLE_LIMIT)] {
-        eventually(limit + Duration::from_secs(5), "one to lose its place", || {
+        eventually(limit + Duration::from_secs(5), "the end of one connection", || {
             (clients() == left).then_some(())
         });
         let took = began.elapsed();
-        assert!(took > limit.saturating_sub(Duration::from_secs(1)), "so soon: {took:?}");
+        assert!(took > limit.saturating_sub(Duration::from_secs(1)), "too soon: {took:?}");
     }
     drop((silent, stalled));
 }
 
-/// Whoever listens and does not read is told how much was missed once it does.
+/// A client that does not read its events gets the number of missed ones when it reads again.
 #[test]
-fn a_slow_listener_is_told_what_it_missed() {
-    let (_daemon, control, mut line, host) = crowd();
+fn a_slow_listener_gets_a_missed_event() {
+    let (_daemon, control, mut line, host) = many_interfaces();
     let mut stream = crate::control::listen(&control, "/v1/events");
     thread::sleep(Duration::from_millis(300));
     for _ in 0..14 {

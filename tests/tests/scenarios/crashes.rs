@@ -1,4 +1,4 @@
-//! Daemons that are killed, and those that come after them.
+//! Daemons that are killed, and the next daemons.
 
 use std::{
     collections::BTreeSet,
@@ -11,20 +11,20 @@ use nix::sys::signal::Signal;
 
 use crate::bench::{FLOOR, Line, MAX_DELAY, SLACK, SOON, rarely};
 
-/// Within this time after a crash every interface advertises again.
+/// The longest time from the next start until every interface has an RA.
 const AGAIN: Duration = Duration::from_secs(4);
 
 const TIMES: u64 = 20;
 
-/// What a daemon has in the kernel that would outlive it if somebody else held it.
+/// The ids of a daemon's BPF objects, which outlive it if another process holds them.
 #[derive(Debug, PartialEq, Eq)]
-struct Belongings {
+struct BpfObjects {
     programs: BTreeSet<u32>,
     maps: BTreeSet<u32>,
 }
 
-impl Belongings {
-    /// By the ids that the kernel shows of its file descriptors.
+impl BpfObjects {
+    /// Reads the ids from `/proc/<pid>/fdinfo`.
     fn of(daemon: &Daemon) -> Self {
         let folder = format!("/proc/{}/fdinfo", daemon.pid());
         let infos: Vec<String> = fs::read_dir(folder)
@@ -38,7 +38,7 @@ impl Belongings {
         Self { programs: ids("prog_id:"), maps: ids("map_id:") }
     }
 
-    /// Those of them that are still there.
+    /// Returns those that still exist.
     fn left(&self) -> Self {
         let programs = aya::programs::loaded_programs().filter_map(|info| Some(info.ok()?.id()));
         let maps = aya::maps::loaded_maps().filter_map(|info| Some(info.ok()?.id()));
@@ -53,7 +53,8 @@ impl Belongings {
     }
 }
 
-/// The namespace's raw and packet sockets, none of which is the test's: it watches the guests' ends.
+/// Returns the number of raw and packet sockets in the namespace. The test's own are in the guests'
+/// namespace.
 fn sockets(host: &Namespace) -> usize {
     let table = |name: &str| {
         host.enter(|| fs::read_to_string(format!("/proc/thread-self/net/{name}")).expect("the kernel has it"))
@@ -61,7 +62,7 @@ fn sockets(host: &Namespace) -> usize {
     ["raw6", "packet"].iter().map(|name| table(name).lines().count() - 1).sum()
 }
 
-fn forget_what_was_seen(lines: &mut [Line]) {
+fn clear_captures(lines: &mut [Line]) {
     for line in lines {
         line.capture.clear();
     }
@@ -73,37 +74,37 @@ fn kill(mut daemon: Daemon) {
 }
 
 #[test]
-fn killed_twenty_times_the_next_one_serves_all_again_and_nothing_is_left() {
+fn a_killed_daemon_leaves_nothing_and_the_next_serves_all() {
     let (host, guest) = (Namespace::host(), Namespace::quiet());
     let mut lines = Line::several(&host, &guest, 6);
-    // One launch, so that all have whatever one leaves behind for the next.
+    // One launch, so that all daemons share a runtime directory.
     let launch = Launch::new(&rarely(&[]));
     for round in 0..TIMES {
-        // One that does not live to see everything open, each time a little longer.
+        // One daemon is killed during its start, a little later each time.
         let early = launch.start(&host);
         thread::sleep(Duration::from_millis(2 * round));
         kill(early);
-        forget_what_was_seen(&mut lines);
+        clear_captures(&mut lines);
 
         let started = Instant::now();
         let daemon = launch.start(&host);
         for line in &mut lines {
             line.expect_served((AGAIN + SLACK).saturating_sub(started.elapsed()));
         }
-        let belongings = Belongings::of(&daemon);
-        assert_eq!((belongings.programs.len(), belongings.maps.len() >= 3), (1, true), "{belongings:?}");
-        assert_eq!(belongings.left(), belongings, "the control: they are found while it lives");
-        assert_eq!(sockets(&host), 2, "the control: one that receives and one that sends");
+        let objects = BpfObjects::of(&daemon);
+        assert_eq!((objects.programs.len(), objects.maps.len() >= 3), (1, true), "{objects:?}");
+        assert_eq!(objects.left(), objects, "the control: they exist while the daemon runs");
+        assert_eq!(sockets(&host), 2, "the control: one receives and one sends");
 
-        // Some answer is pending when the end comes.
+        // Answers are pending when the daemon is killed.
         lines.iter().for_each(Line::solicit);
         kill(daemon);
-        eventually(SOON, "the end of programs and maps", || belongings.left().is_empty().then_some(()));
+        eventually(SOON, "the end of programs and maps", || objects.left().is_empty().then_some(()));
         assert_eq!(sockets(&host), 0, "round {round}");
     }
 
-    // What the guests asked the dead is forgotten: the living one answers.
-    forget_what_was_seen(&mut lines);
+    // Solicitations to the killed daemon leave no pending mark: the next one answers.
+    clear_captures(&mut lines);
     let _daemon = launch.start(&host);
     for line in &mut lines {
         line.expect_served(AGAIN + SLACK);

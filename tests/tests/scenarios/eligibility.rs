@@ -1,4 +1,4 @@
-//! Which interfaces are served: every reason against it, said in the log and kept on the wire, until it is repaired.
+//! Which interfaces are served: every reason against it is logged, and no RA leaves until it is repaired.
 
 use std::time::Duration;
 
@@ -6,10 +6,10 @@ use autora_tests::{Capture, Daemon, Interface, Namespace};
 
 use crate::bench::{Line, SOON, expect_silence, live, prefix};
 
-/// An interface that is not fit, and what makes it so.
+/// A cause that makes an interface not fit, and its repair.
 struct NotFit {
     what: &'static str,
-    /// All reasons that the daemon has to give, sorted.
+    /// All reasons of the daemon, sorted.
     reasons: &'static [&'static str],
     spoil: fn(&Line),
     repair: fn(&Line),
@@ -151,7 +151,7 @@ const NOT_FIT: &[NotFit] = &[
 ];
 
 #[test]
-fn an_interface_that_is_not_fit_has_every_reason_until_it_is_repaired() {
+fn an_interface_is_not_served_with_every_reason_until_it_is_repaired() {
     let (host, guest) = (Namespace::host(), Namespace::quiet());
     let mut lines = Line::several(&host, &guest, u16::try_from(NOT_FIT.len()).expect("a table is short"));
     for (row, line) in NOT_FIT.iter().zip(&lines) {
@@ -167,7 +167,7 @@ fn an_interface_that_is_not_fit_has_every_reason_until_it_is_repaired() {
         assert_eq!(daemon.wait_refused(line.name(), SOON), row.reasons, "{}", row.what);
     }
     control.expect_served(SOON);
-    // As long as the control has been served a second time: the others would have been, too.
+    // By the second RA of the control the others would have had one, too.
     control.expect_served(SOON);
     expect_silence(&mut lines, Duration::ZERO);
 
@@ -182,7 +182,7 @@ fn an_interface_that_is_not_fit_has_every_reason_until_it_is_repaired() {
 }
 
 #[test]
-fn loopback_is_refused() {
+fn loopback_is_not_served() {
     let (host, guest) = (Namespace::host(), Namespace::quiet());
     let lo = Interface::existing(&host, "lo");
     lo.add_address("2001:db8:0:2::1/64");
@@ -196,7 +196,7 @@ fn loopback_is_refused() {
 }
 
 #[test]
-fn a_name_that_does_not_match_is_none_of_our_business() {
+fn an_interface_that_does_not_match_is_ignored() {
     let (host, guest) = (Namespace::host(), Namespace::quiet());
     let mut others = [(1, "eth7"), (2, "vm"), (3, "vm1x"), (4, "xvm1")]
         .map(|(number, name)| Line::named(&host, &guest, name, number));
@@ -218,7 +218,7 @@ fn a_name_that_does_not_match_is_none_of_our_business() {
 }
 
 #[test]
-fn without_a_regex_nothing_is_served_and_that_is_no_error() {
+fn without_a_regex_the_daemon_runs_and_serves_nothing() {
     let (host, guest) = (Namespace::host(), Namespace::quiet());
     let mut line = Line::new(&host, &guest, 1);
     let mut daemon = Daemon::start(&host, &[]);
@@ -231,9 +231,9 @@ fn without_a_regex_nothing_is_served_and_that_is_no_error() {
     line.expect_served(SOON);
 }
 
-/// What is unusual and yet fit: how to make it so, and the prefix and source that must be served.
+/// Interfaces with unusual addresses that are fit, with the prefix and source of their RAs.
 #[test]
-fn unusual_but_fit() {
+fn interfaces_with_unusual_addresses_are_served() {
     let (host, guest) = (Namespace::host(), Namespace::quiet());
     let line = |number, prepare: fn(&Line)| {
         let line = Line::without_prefix(&host, &guest, &format!("vm{number}"), number);
@@ -278,13 +278,13 @@ fn a_port_of_a_vrf_is_served() {
     let mut line = Line::new(&host, &guest, 2);
     line.link.host.set("master red");
     line.link.host.wait_link_local();
-    // Its addresses went when it moved to another routing table.
+    // The kernel removed its addresses when it moved to another routing table.
     line.link.host.namespace().ip(&format!("address replace {} dev {} nodad", line.global(), line.name()));
     let _daemon = Daemon::start(&host, &["--interface-regex=^vm2$"]);
     let first = line.expect_served(SOON);
     line.solicit();
     assert!(
         line.expect_served(SOON).since(first.at) < Duration::from_secs(5),
-        "its solicitation is heard, too"
+        "its solicitation is answered"
     );
 }

@@ -1,5 +1,5 @@
-//! The filter's map from outside: the entry of an interface comes with the first advertisement that may leave, and goes
-//! before the final one.
+//! The SERVED map from outside: the entry of an interface is added with the first RA that may leave, and
+//! removed before the final RA.
 
 use std::{collections::BTreeSet, fs, thread, time::Duration};
 
@@ -11,17 +11,17 @@ use nix::sys::signal::Signal;
 use crate::bench::{AT_ONCE, FLOOR, Line, SLACK, SOON, on_both_paths, rarely};
 
 on_both_paths!(
-    it_goes_before_the_final_one_and_comes_when_the_floor_is_over,
-    it_goes_though_the_final_one_is_refused,
-    it_goes_everywhere_when_the_daemon_stops,
-    without_a_carrier_there_is_none_yet,
+    an_entry_is_removed_before_the_final_ra_and_added_after_the_floor,
+    an_entry_is_removed_even_if_the_final_ra_cannot_be_sent,
+    all_entries_are_removed_when_the_daemon_stops,
+    an_interface_that_is_paused_at_the_start_has_no_entry,
 );
 
-/// The map of served interfaces of one daemon.
+/// The SERVED map of one daemon.
 struct Served(HashMap<MapData, u32, PendingMark>);
 
 impl Served {
-    /// By way of the file descriptors that the daemon holds.
+    /// Opens the map by the ids of the daemon's file descriptors.
     fn of(daemon: &Daemon) -> Self {
         let folder = format!("/proc/{}/fdinfo", daemon.pid());
         let files = fs::read_dir(&folder).expect("the daemon runs");
@@ -31,7 +31,7 @@ impl Served {
         });
         let maps = ids.map(|id| MapData::from_id(id).expect("a map that is in use"));
         let is_served = |map: &MapData| map.info().expect("it is there").name_as_str() == Some(SERVED);
-        let served = maps.into_iter().find(is_served).expect("the daemon has a map of served interfaces");
+        let served = maps.into_iter().find(is_served).expect("the daemon has a SERVED map");
         Self(HashMap::try_from(Map::from_map_data(served).expect("a hash map")).expect("of these types"))
     }
 
@@ -48,7 +48,7 @@ impl Served {
     }
 }
 
-fn it_goes_before_the_final_one_and_comes_when_the_floor_is_over(arguments: &[&str]) {
+fn an_entry_is_removed_before_the_final_ra_and_added_after_the_floor(arguments: &[&str]) {
     let (host, guest) = (Namespace::host(), Namespace::quiet());
     let [mut line, mut control] = [1, 2].map(|number| Line::new(&host, &guest, number));
     let daemon = Daemon::start(&host, &rarely(arguments));
@@ -59,15 +59,15 @@ fn it_goes_before_the_final_one_and_comes_when_the_floor_is_over(arguments: &[&s
 
     line.link.host.sysctl("forwarding", 0);
     served.wait_until_gone(&line);
-    // The floor still holds the final RA back.
+    // The floor still delays the final RA.
     assert!(line.seen(Duration::ZERO).1.is_empty());
     let final_ra = line.capture.expect_advert(FLOOR + SLACK);
     assert!(final_ra.is_final() && final_ra.since(first.at) >= FLOOR, "{final_ra:?}");
     assert!(!served.has(&line));
 
-    // Fit again, and it has to wait for the end of the 3 s: until then whoever asks is not heard.
+    // The interface is fit again. Until the floor is over it has no entry, so solicitations are dropped.
     line.link.host.sysctl("forwarding", 1);
-    eventually(SOON, "its being fit again", || (daemon.served("vm1") == 2).then_some(()));
+    eventually(SOON, "the interface to be fit again", || (daemon.served("vm1") == 2).then_some(()));
     thread::sleep(Duration::from_millis(500));
     assert!(!served.has(&line));
     assert!(line.seen(Duration::ZERO).1.is_empty());
@@ -75,14 +75,14 @@ fn it_goes_before_the_final_one_and_comes_when_the_floor_is_over(arguments: &[&s
     assert!(served.has(&line) && served.has(&control));
 }
 
-fn it_goes_though_the_final_one_is_refused(arguments: &[&str]) {
+fn an_entry_is_removed_even_if_the_final_ra_cannot_be_sent(arguments: &[&str]) {
     let (host, guest) = (Namespace::host(), Namespace::quiet());
     let [mut line, mut control] = [1, 2].map(|number| Line::new(&host, &guest, number));
     let daemon = Daemon::start(&host, &rarely(arguments));
     line.expect_served(SOON);
     let served = Served::of(&daemon);
     thread::sleep(FLOOR);
-    // A queue without room: the kernel refuses whatever is to leave.
+    // A queue without room: the kernel refuses every packet.
     host.run(std::process::Command::new("tc").args("qdisc add dev vm1 root pfifo limit 0".split(' ')));
     line.link.host.sysctl("forwarding", 0);
     daemon.wait_for_log(&["could not be sent", "interface=vm1", "cause=final"], SOON);
@@ -91,14 +91,14 @@ fn it_goes_though_the_final_one_is_refused(arguments: &[&str]) {
     assert!(line.seen(Duration::ZERO).1.is_empty());
     assert!(!served.has(&line) && served.has(&control));
 
-    // The next life is as good as any: its entry comes, and once there is room, its advertisement.
+    // When the interface is served again, its entry is added, and its RA leaves once the queue has room.
     line.link.host.sysctl("forwarding", 1);
     host.run(std::process::Command::new("tc").args("qdisc delete dev vm1 root".split(' ')));
     line.expect_served(SOON);
     assert!(served.has(&line));
 }
 
-fn it_goes_everywhere_when_the_daemon_stops(arguments: &[&str]) {
+fn all_entries_are_removed_when_the_daemon_stops(arguments: &[&str]) {
     let (host, guest) = (Namespace::host(), Namespace::quiet());
     let mut lines = Line::several(&host, &guest, 5);
     let mut daemon = Daemon::start(&host, &rarely(arguments));
@@ -111,7 +111,7 @@ fn it_goes_everywhere_when_the_daemon_stops(arguments: &[&str]) {
     for line in &lines {
         served.wait_until_gone(line);
     }
-    assert!(daemon.is_running(), "the floor holds its final RAs back");
+    assert!(daemon.is_running(), "the floor delays the final RAs");
     for line in &mut lines {
         assert!(line.seen(Duration::ZERO).1.is_empty());
     }
@@ -121,10 +121,10 @@ fn it_goes_everywhere_when_the_daemon_stops(arguments: &[&str]) {
     }
 }
 
-fn without_a_carrier_there_is_none_yet(arguments: &[&str]) {
+fn an_interface_that_is_paused_at_the_start_has_no_entry(arguments: &[&str]) {
     let (host, guest) = (Namespace::host(), Namespace::quiet());
     let link = Veth::new((&host, "vm1"), (&guest, "g1"));
-    // It has everything, and nobody is there: it is fit, and waits.
+    // The interface is fit but has no carrier, so it is paused.
     link.guest.set("down");
     link.host.add_address("2001:db8:0:1::1/64");
     let mut control = Line::new(&host, &guest, 2);

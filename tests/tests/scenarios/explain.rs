@@ -1,5 +1,5 @@
-//! `autora explain`, as a user without any privilege: what it says of interfaces in every state, and that what it tells to
-//! do helps.
+//! `autora explain`, as a user without any privilege: its output for interfaces in every state, and that the
+//! commands that it suggests repair them.
 
 use std::process::Command;
 
@@ -8,12 +8,12 @@ use serde_json::Value;
 
 use crate::bench::SOON;
 
-/// Runs it as nobody; returns its exit code and what it wrote.
+/// Runs `autora explain` without privileges. Returns its exit code and output.
 fn explain(host: &Namespace, arguments: &[&str]) -> Output {
     Launch::new(&[&["explain"], arguments].concat()).unprivileged(&[]).output(host)
 }
 
-/// What it says of `name` in JSON.
+/// Returns the JSON of `name`.
 fn interface(host: &Namespace, name: &str) -> Value {
     let output = explain(host, &["--json", name]);
     let document: Value = serde_json::from_str(&output.stdout).expect("it prints JSON");
@@ -29,38 +29,43 @@ fn names(list: &Value) -> Vec<String> {
     list.map(|one| one["name"].as_str().expect("a name").to_owned()).collect()
 }
 
-/// Every command that is told against the reasons and in the warnings, in order.
+/// Returns every suggested command, those of reasons before those of warnings.
 fn commands(found: &Value) -> Vec<String> {
-    let told = ["reasons", "warnings"].into_iter().flat_map(|list| found[list].as_array().expect("a list"));
-    told.flat_map(|one| one["remedies"].as_array().expect("a list"))
+    let flaws = ["reasons", "warnings"].into_iter().flat_map(|list| found[list].as_array().expect("a list"));
+    flaws
+        .flat_map(|one| one["remedies"].as_array().expect("a list"))
         .filter_map(|remedy| remedy["command"].as_str().map(str::to_owned))
         .collect()
 }
 
-/// An interface that is not as it should be, and what has to be said of it.
+/// A flaw of an interface, and what `explain` reports.
 struct Flaw {
     what: &'static str,
-    /// Reasons, and warnings after them.
-    told: &'static [&'static str],
+    /// The names of the reasons, then of the warnings.
+    reported: &'static [&'static str],
     spoil: fn(&Veth),
 }
 
 const FLAWS: &[Flaw] = &[
     Flaw {
         what: "IPv6 disabled",
-        told: &["ipv6-disabled", "no-link-local", "no-prefix"],
+        reported: &["ipv6-disabled", "no-link-local", "no-prefix"],
         spoil: |link| link.host.sysctl("disable_ipv6", 1),
     },
     Flaw {
         what: "an MTU too small for IPv6",
-        told: &["ipv6-disabled", "forwarding-off", "no-link-local", "no-prefix"],
+        reported: &["ipv6-disabled", "forwarding-off", "no-link-local", "no-prefix"],
         spoil: |link| link.host.set("mtu 1200"),
     },
-    Flaw { what: "down", told: &["down", "no-link-local", "no-prefix"], spoil: |link| link.host.set("down") },
-    Flaw { what: "no multicast", told: &["no-multicast"], spoil: |link| link.host.set("multicast off") },
+    Flaw {
+        what: "down",
+        reported: &["down", "no-link-local", "no-prefix"],
+        spoil: |link| link.host.set("down"),
+    },
+    Flaw { what: "no multicast", reported: &["no-multicast"], spoil: |link| link.host.set("multicast off") },
     Flaw {
         what: "port of a bridge",
-        told: &["enslaved"],
+        reported: &["enslaved"],
         spoil: |link| {
             Interface::add(link.host.namespace(), "br0", "bridge").set("up");
             link.host.set("master br0");
@@ -68,18 +73,18 @@ const FLAWS: &[Flaw] = &[
     },
     Flaw {
         what: "not forwarding",
-        told: &["forwarding-off"],
+        reported: &["forwarding-off"],
         spoil: |link| link.host.sysctl("forwarding", 0),
     },
     Flaw {
         what: "no link-local address",
-        told: &["no-link-local"],
+        reported: &["no-link-local"],
         spoil: |link| link.host.remove_address(&format!("{}/64", link.host.link_local())),
     },
-    Flaw { what: "no address", told: &["no-prefix"], spoil: |link| link.host.remove_address(GLOBAL) },
+    Flaw { what: "no address", reported: &["no-prefix"], spoil: |link| link.host.remove_address(GLOBAL) },
     Flaw {
         what: "another prefix length",
-        told: &["no-prefix"],
+        reported: &["no-prefix"],
         spoil: |link| {
             link.host.remove_address(GLOBAL);
             link.host.add_address("2001:db8:cafe::1/48");
@@ -87,7 +92,7 @@ const FLAWS: &[Flaw] = &[
     },
     Flaw {
         what: "a deprecated address",
-        told: &["no-prefix"],
+        reported: &["no-prefix"],
         spoil: |link| {
             link.host.remove_address(GLOBAL);
             link.host.add_address(&format!("{GLOBAL} preferred_lft 0"));
@@ -95,7 +100,7 @@ const FLAWS: &[Flaw] = &[
     },
     Flaw {
         what: "three prefixes",
-        told: &["several-prefixes"],
+        reported: &["several-prefixes"],
         spoil: |link| {
             link.host.add_address("2001:db8:cafe:2::1/64");
             link.host.add_address("2001:db8:cafe:3::1/64");
@@ -103,7 +108,7 @@ const FLAWS: &[Flaw] = &[
     },
     Flaw {
         what: "a duplicate link-local address",
-        told: &["no-link-local"],
+        reported: &["no-link-local"],
         spoil: |link| {
             let address = format!("{}/64", link.host.link_local());
             link.guest.add_address(&address);
@@ -118,7 +123,7 @@ const FLAWS: &[Flaw] = &[
     },
     Flaw {
         what: "no connected route",
-        told: &["no-connected-route"],
+        reported: &["no-connected-route"],
         spoil: |link| {
             link.host.remove_address(GLOBAL);
             link.host.add_address(&format!("{GLOBAL} noprefixroute"));
@@ -126,7 +131,7 @@ const FLAWS: &[Flaw] = &[
     },
     Flaw {
         what: "a host that does not forward",
-        told: &["host-forwarding-off"],
+        reported: &["host-forwarding-off"],
         spoil: |link| {
             link.host.namespace().sysctl("ipv6/conf/all/forwarding", 0);
             link.host.sysctl("forwarding", 1);
@@ -136,11 +141,11 @@ const FLAWS: &[Flaw] = &[
 
 const GLOBAL: &str = "2001:db8:0:1::1/64";
 
-/// A name with everything in it that a shell or sysctl(8) could take for something else.
+/// A name with characters that are special to a shell or to sysctl(8).
 const ODD_NAME: &str = "vm1.7$(x);'&\"";
 
 #[test]
-fn what_it_tells_to_do_helps() {
+fn the_suggested_commands_repair_the_interface() {
     for (flaw, name) in FLAWS.iter().flat_map(|flaw| [(flaw, "vm1"), (flaw, ODD_NAME)]) {
         let (host, guest) = (Namespace::host(), Namespace::quiet());
         let link = Veth::new((&host, name), (&guest, "g1"));
@@ -153,7 +158,7 @@ fn what_it_tells_to_do_helps() {
         let found = interface(&host, name);
         assert_eq!(
             [names(&found["reasons"]), names(&found["warnings"])].concat(),
-            flaw.told,
+            flaw.reported,
             "{}",
             flaw.what
         );
@@ -162,17 +167,17 @@ fn what_it_tells_to_do_helps() {
         for command in &commands {
             host.run(Command::new("sh").args(["-ec", command]));
         }
-        // The kernel makes link-local addresses in its own time.
+        // The kernel creates link-local addresses asynchronously.
         eventually(SOON, &format!("the end of {} after {commands:#?}", flaw.what), || {
             let found = interface(&host, name);
-            let is_well = found["state"] == "served" && names(&found["warnings"]).is_empty();
-            is_well.then_some(())
+            let is_repaired = found["state"] == "served" && names(&found["warnings"]).is_empty();
+            is_repaired.then_some(())
         });
     }
 }
 
 #[test]
-fn what_no_command_helps_against_is_told_in_words() {
+fn a_flaw_that_no_command_repairs_gets_advice() {
     let (host, guest) = (Namespace::host(), Namespace::quiet());
     let tap = Tap::new(&host, "vm1");
     tap.interface.add_address(GLOBAL);
@@ -187,18 +192,18 @@ fn what_no_command_helps_against_is_told_in_words() {
     };
     assert!(advice("vm1").1.expect("advice").contains("opens the tap"));
     assert!(advice("lo").1.expect("advice").contains("no guest is behind it"));
-    assert_eq!(advice("vm2"), ("paused".into(), None), "no carrier is no reason");
+    assert_eq!(advice("vm2"), ("paused".into(), None), "a paused interface has no reasons");
 
-    // Duplicate address detection that takes its time.
+    // Duplicate address detection that takes a minute.
     link.guest.set("up");
     let address = format!("{}/64", link.host.link_local());
     link.host.remove_address(&address);
     link.host.sysctl("accept_dad", 1);
     link.host.sysctl("dad_transmits", 60);
     host.ip(&format!("address add {address} dev vm2"));
-    let (state, told) = advice("vm2");
+    let (state, advice) = advice("vm2");
     assert_eq!(state, "not-served");
-    assert!(told.expect("advice").contains("duplicate address detection runs"));
+    assert!(advice.expect("advice").contains("duplicate address detection runs"));
 }
 
 #[test]
@@ -231,13 +236,14 @@ fn the_exit_code_says_whether_all_are_served() {
         assert_eq!(output.code, code, "{arguments:?}: {output:?}");
         let written = format!("{}{}", output.stdout, output.stderr);
         assert!(words.iter().all(|words| written.contains(words)), "{arguments:?} {words:?}:\n{written}");
-        assert!(!written.contains('\u{1b}'), "no colours but on a terminal: {written:?}");
+        assert!(!written.contains('\u{1b}'), "no colours without a terminal: {written:?}");
     }
 }
 
-/// The daemon's own variables are none of a subcommand's business, and an empty one counts as unset everywhere.
+/// A subcommand ignores variables of the daemon that it has no option for, and an empty variable counts as
+/// unset.
 #[test]
-fn the_environment_of_the_daemon_does_not_matter_to_commands() {
+fn the_daemons_variables_do_not_affect_subcommands() {
     let host = Namespace::host();
     let run = |arguments: &[&str], environment: &[(&str, &str)]| {
         let launch =
@@ -248,15 +254,19 @@ fn the_environment_of_the_daemon_does_not_matter_to_commands() {
     assert_eq!(run(&["--check"], &bad).code, 2, "the control");
     assert_eq!(run(&["explain"], &bad).code, 0);
     assert_eq!(run(&["explain"], &[("AUTORA_CHECK", "1"), ("AUTORA_INTERFACE_REGEX", "")]).code, 0);
-    assert_eq!(run(&["explain"], &[("AUTORA_INTERFACE_REGEX", "(")]).code, 2, "its own variable counts");
+    assert_eq!(
+        run(&["explain"], &[("AUTORA_INTERFACE_REGEX", "(")]).code,
+        2,
+        "a variable of the subcommand counts"
+    );
 }
 
 #[test]
-fn with_raw_sending_it_knows_the_neighbour_table() {
+fn with_raw_sending_the_neighbour_table_limit_is_shown() {
     let (host, guest) = (Namespace::host(), Namespace::quiet());
     let link = Veth::new((&host, "vm1"), (&guest, "g1"));
     link.host.add_address(GLOBAL);
-    // One interface needs one neighbour, and every kernel has room for that.
+    // One interface needs one neighbour entry, which fits below the limit of every kernel.
     let output = explain(&host, &["--json", "--send=raw", "--interface-regex=^vm1$", "vm1"]);
     let document: Value = serde_json::from_str(&output.stdout).expect("it prints JSON");
     assert!(document["host"]["gc_thresh3"].as_u64().is_some_and(|limit| limit > 1), "{document:#}");

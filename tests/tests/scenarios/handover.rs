@@ -1,4 +1,4 @@
-//! The link-local address that changes: guests are handed over from the old one to the new.
+//! A link-local address that changes: guests move from the old source to the new one.
 
 use std::{net::Ipv6Addr, thread, time::Duration};
 
@@ -7,31 +7,31 @@ use autora_tests::{Capture, Daemon, Guest, Namespace, Veth};
 use crate::bench::{AT_ONCE, FLOOR, Line, MAX_DELAY, SLACK, SOON, live, on_both_paths, prefix, rarely};
 
 on_both_paths!(
-    another_link_local_address,
-    the_guests_default_route_moves,
-    the_last_one_goes_while_a_global_address_stays,
-    a_source_that_turns_out_to_be_a_duplicate_sends_no_final_ra,
+    a_removed_source_is_replaced_after_its_final_ra,
+    the_guests_default_route_moves_to_the_new_source,
+    the_last_link_local_address_goes_while_a_global_address_stays,
+    a_duplicate_source_sends_no_final_ra,
 );
 
 const OTHER: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 1);
 
-fn another_link_local_address(arguments: &[&str]) {
+fn a_removed_source_is_replaced_after_its_final_ra(arguments: &[&str]) {
     let (host, guest) = (Namespace::host(), Namespace::quiet());
     let mut line = Line::new(&host, &guest, 1);
     let _daemon = Daemon::start(&host, &rarely(arguments));
     let first = line.expect_served(SOON);
     let old = line.link.host.link_local();
 
-    // One more changes nothing, though it is lower.
+    // A further address changes nothing, though it is lower.
     line.link.host.add_address("fe80::1/64");
     line.solicit();
     let second = line.expect_served(SOON);
 
-    // The one in use goes: its final RA, and then the other speaks, as one that has just begun.
+    // When the source in use is removed, its final RA leaves, and then RAs from the other address.
     line.link.host.remove_address(&line.link_local());
     let final_ra = line.capture.expect_advert(SOON);
     assert_eq!((final_ra.source, final_ra.is_final()), (old, true));
-    assert_eq!(final_ra.prefixes(), first.prefixes(), "the prefix stands");
+    assert_eq!(final_ra.prefixes(), first.prefixes(), "the final RA has the prefix as last sent");
     let other = line.capture.expect_advert(SOON);
     assert_eq!((other.source, other.is_final()), (OTHER, false));
     assert_eq!(live(&other), [prefix(1)]);
@@ -40,8 +40,8 @@ fn another_link_local_address(arguments: &[&str]) {
     }
 }
 
-/// A guest that has an address and a default route, both by way of the address that the kernel gave `vm1`.
-fn at_home(arguments: &[&str]) -> (Veth, Guest, Daemon) {
+/// Returns a guest with an address and a default route through the kernel's own link-local address of `vm1`.
+fn served_guest(arguments: &[&str]) -> (Veth, Guest, Daemon) {
     let (host, guest) = (Namespace::host(), Guest::new());
     let link = Veth::new((&host, "vm1"), (guest.namespace(), "eth0"));
     link.host.add_address("2001:db8:0:1::1/64");
@@ -56,10 +56,10 @@ fn expect_preferred(guest: &Guest, link: &Veth) {
     assert!(!held.deprecated && held.preferred > 14_000, "{held:?}");
 }
 
-fn the_guests_default_route_moves(arguments: &[&str]) {
-    let (link, guest, _daemon) = at_home(arguments);
+fn the_guests_default_route_moves_to_the_new_source(arguments: &[&str]) {
+    let (link, guest, _daemon) = served_guest(arguments);
     link.host.add_address("fe80::1/64");
-    // Long enough for a final RA to be out of the 3 s.
+    // Long enough for a final RA to leave after the floor.
     thread::sleep(FLOOR + Duration::from_secs(1));
     guest.wait_for_default_route_to(link.host.link_local(), Duration::ZERO);
 
@@ -68,10 +68,10 @@ fn the_guests_default_route_moves(arguments: &[&str]) {
     expect_preferred(&guest, &link);
 }
 
-fn the_last_one_goes_while_a_global_address_stays(arguments: &[&str]) {
-    let (link, guest, daemon) = at_home(arguments);
+fn the_last_link_local_address_goes_while_a_global_address_stays(arguments: &[&str]) {
+    let (link, guest, daemon) = served_guest(arguments);
     thread::sleep(FLOOR);
-    // It checks of every advertisement that its source is a link-local address.
+    // The capture checks that the source of every RA is a link-local address.
     let mut capture = Capture::on(&link.guest);
     link.host.remove_address(&format!("{}/64", link.host.link_local()));
     let final_ra = capture.expect_advert(FLOOR + AT_ONCE);
@@ -87,7 +87,7 @@ fn the_last_one_goes_while_a_global_address_stays(arguments: &[&str]) {
     guest.wait_for_default_route_to(OTHER, SOON);
 }
 
-fn a_source_that_turns_out_to_be_a_duplicate_sends_no_final_ra(arguments: &[&str]) {
+fn a_duplicate_source_sends_no_final_ra(arguments: &[&str]) {
     let (host, guest) = (Namespace::host(), Namespace::quiet());
     let mut lines = Line::several(&host, &guest, 2);
     let _daemon = Daemon::start(&host, &rarely(arguments));
@@ -95,13 +95,14 @@ fn a_source_that_turns_out_to_be_a_duplicate_sends_no_final_ra(arguments: &[&str
     for line in &lines {
         line.link.host.add_address("fe80::1/64");
     }
-    // Both lose it before the floor lets a final RA leave; the first one's is another node's then.
+    // Both lose their source before the floor lets a final RA leave. The first one's address belongs to
+    // another node.
     lines[0].begin_conflict();
     lines[1].link.host.remove_address(&lines[1].link_local());
     let next = |line: &mut Line| line.capture.expect_advert(FLOOR + MAX_DELAY + SLACK);
-    let [heir, final_ra] = [0, 1].map(|at| next(&mut lines[at]));
-    assert_eq!((heir.source, heir.is_final()), (OTHER, false), "{heir:?}");
-    assert!(heir.since(first[0].at) >= FLOOR, "{:?}", heir.since(first[0].at));
+    let [successor, final_ra] = [0, 1].map(|at| next(&mut lines[at]));
+    assert_eq!((successor.source, successor.is_final()), (OTHER, false), "{successor:?}");
+    assert!(successor.since(first[0].at) >= FLOOR, "{:?}", successor.since(first[0].at));
     assert_eq!(
         (final_ra.source, final_ra.is_final()),
         (lines[1].link.host.link_local(), true),

@@ -1,4 +1,5 @@
-//! The hook scripts of `contrib/hooks`: what each hypervisor would call, on interfaces as it would make them.
+//! The hook scripts of `contrib/hooks`, called as each hypervisor calls them, on interfaces like those it
+//! creates.
 
 use std::{
     fs::{self, File},
@@ -12,7 +13,8 @@ use tempfile::TempDir;
 
 use crate::bench::{AT_ONCE, FLOOR, SOON, live, prefix, retired};
 
-/// The guest web1 has two routed interfaces. Disks have targets too, and bridged interfaces are none of our business.
+/// The guest web1 has two routed interfaces. The target of a disk and a bridged interface are to be left
+/// alone.
 const DOMAIN: &str = "\
 <domain type='kvm' id='3'>
   <name>web1</name>
@@ -50,7 +52,7 @@ fn libvirt() {
     let call = |operation: &str| {
         let mut hook = scene.hook("libvirt");
         hook.args(["web1", operation, "begin", "-"]).stdin(File::open(&domain).expect("just written"));
-        // libvirt would take it for XML.
+        // libvirt parses the output of a hook as XML.
         assert_eq!(scene.host.run(&mut hook), "");
     };
     let daemon = scene.daemon("^vnet[0-9]+$");
@@ -74,7 +76,8 @@ fn proxmox() {
     let scene = Scene::new("tap100i0 2001:db8:0:1::/64\n");
     let bridge = Interface::add(&scene.host, "vmbr0", "bridge");
     bridge.set("up");
-    // As Proxmox makes them: in a bridge, without IPv6. The other ones are of guest 1000, and not in the table.
+    // As Proxmox creates them: in a bridge, without IPv6. The last two are not in the table; one is of guest
+    // 1000.
     let taps = ["tap100i0", "tap100i1", "tap1000i0"].map(|name| {
         let mut tap = Tap::new(&scene.host, name);
         tap.interface.sysctl("disable_ipv6", 1);
@@ -93,7 +96,7 @@ fn proxmox() {
     call("post-start");
     assert_eq!(live(&capture.expect_advert(AT_ONCE)), [prefix(1)]);
     for tap in &taps[1..] {
-        assert_eq!(daemon.last_refusal(tap.interface.name()).expect("it is refused"), before);
+        assert_eq!(daemon.last_refusal(tap.interface.name()).expect("it is not served"), before);
     }
     scene.again_and_then_another(&mut capture, "tap100i0", &|| call("post-start"));
 }
@@ -102,7 +105,7 @@ fn proxmox() {
 fn qemu_alone() {
     let scene = Scene::new("tap-vm-1 2001:db8:0:1::/64\n");
     let mut tap = Tap::new(&scene.host, "tap-vm-1");
-    // As QEMU makes it.
+    // As QEMU creates it.
     tap.interface.set("down");
     tap.open();
     let call = || drop(scene.host.run(scene.hook("qemu-ifup").arg("tap-vm-1")));
@@ -116,7 +119,7 @@ fn qemu_alone() {
     scene.again_and_then_another(&mut capture, "tap-vm-1", &call);
 }
 
-/// What the udev rule runs when an interface appears.
+/// The command that the udev rule runs when an interface appears.
 #[test]
 fn lxd_and_incus() {
     let scene = Scene::new("ve-web1 2001:db8:0:1::/64\n");
@@ -140,7 +143,7 @@ fn lxd_and_incus() {
     scene.again_and_then_another(&mut capture, "ve-web1", &|| call("ve-web1"));
 }
 
-/// A name too long for an interface becomes its alternative name.
+/// A container's name that is too long for an interface becomes the interface's alternative name.
 #[test]
 fn systemd_nspawn() {
     let scene = Scene::new("a-container-of-that-name 2001:db8:0:1::/64\n");
@@ -161,9 +164,9 @@ fn systemd_nspawn() {
     scene.again_and_then_another(&mut capture, "a-container-of-that-name", &call);
 }
 
-/// What cannot be done is said, with an exit code that is not 0, and before anything is touched.
+/// An error is reported with an exit code that is not 0, and before any change.
 #[test]
-fn a_table_that_makes_no_sense() {
+fn an_invalid_table_is_reported_and_nothing_is_changed() {
     let scene =
         Scene::new("tap-vm-1 2001:db8:0:1::/56\ntap-vm-2 2001:db8:0:1::/64\ntap-vm-3 2001:db8:0:3::5/64");
     let [first, _, third] = ["tap-vm-1", "tap-vm-2", "tap-vm-3"].map(|name| Tap::new(&scene.host, name));
@@ -181,12 +184,12 @@ fn a_table_that_makes_no_sense() {
     first.interface.delete();
     let (code, says) = call("tap-vm-1");
     assert_eq!(code, Some(1), "{says}");
-    // The last line has no end, and an address of its own.
+    // The last line has no newline, and an address instead of a prefix.
     assert_eq!(call("tap-vm-3"), (Some(0), String::new()));
     assert!(addresses(&third).contains("2001:db8:0:3::5/64"));
 }
 
-/// A host whose hypervisor has set nothing up, and a table of prefixes.
+/// A host without any setting of the hypervisor, and a table of prefixes.
 struct Scene {
     host: Namespace,
     folder: TempDir,
@@ -201,7 +204,8 @@ impl Scene {
         Self { host, folder }
     }
 
-    /// Nothing unsolicited but the first three, so that what is seen has a cause in the scenario.
+    /// Starts a daemon without unsolicited RAs but the initial burst, so that RAs have a cause in the
+    /// scenario.
     fn daemon(&self, regex: &str) -> Daemon {
         let regex = format!("--interface-regex={regex}");
         Daemon::start(&self.host, &[&regex, "--min-ra-interval=1000s", "--max-ra-interval=1400s"])
@@ -215,7 +219,8 @@ impl Scene {
         command
     }
 
-    /// A command as a service manager or udev would run it: the hook where it would be installed, and its arguments.
+    /// Returns a command as a service manager or udev runs it, with the hook's path replaced by the
+    /// repository's.
     fn command(&self, words: &str) -> Command {
         let arguments = words.strip_prefix("/usr/local/lib/autora/autora-link ").expect("they call the hook");
         let mut command = self.hook("autora-link");
@@ -223,7 +228,8 @@ impl Scene {
         command
     }
 
-    /// The hook, called again, changes nothing; with another /64 in the table, guests get that one in place of the old.
+    /// Checks that a second call of the hook changes nothing, and that another /64 in the table replaces the
+    /// old one.
     fn again_and_then_another(&self, capture: &mut Capture, name: &str, call: &dyn Fn()) {
         call();
         capture.expect_silence(FLOOR);
@@ -238,7 +244,7 @@ impl Scene {
     }
 }
 
-/// What stands after `key` in a file of the hooks.
+/// Returns the text after `key` in a file of the hooks.
 fn line_of(file: &str, key: &str) -> String {
     let text = fs::read_to_string(hooks().join(file)).expect("a hook can be read");
     let found = text.lines().filter(|line| !line.starts_with('#')).find_map(|line| line.split_once(key));

@@ -1,5 +1,5 @@
-//! Interfaces that are deleted and made again with the same index: each is a new one, and nothing of its predecessor's
-//! concerns it, neither prefix nor address nor floor nor pending mark.
+//! Interfaces that are deleted and created again with the same index: a new interface shares no prefix,
+//! address, floor or pending mark with the deleted one.
 
 use std::time::Duration;
 
@@ -8,15 +8,15 @@ use nix::sys::signal::Signal;
 
 use crate::bench::{AT_ONCE, FLOOR, Line, MAX_DELAY, SLACK, SOON, live, on_both_paths, rarely};
 
-on_both_paths!(a_hundred_interfaces_with_reused_indices_are_served_each_for_itself);
+on_both_paths!(interfaces_with_reused_indices_share_no_state);
 
-const PLACES: u16 = 10;
+const SLOTS: u16 = 10;
 const ROUNDS: u16 = 10;
 
 /// A name and an index that one interface after the other has.
-struct Place(u16);
+struct Slot(u16);
 
-/// One of them, from the guest's side.
+/// An interface in a slot, from the guest's side.
 struct Tenant {
     mac: Mac,
     prefix: std::net::Ipv6Addr,
@@ -25,14 +25,14 @@ struct Tenant {
     sender: Sender,
 }
 
-impl Place {
+impl Slot {
     fn index(&self) -> u32 {
         1_000 + u32::from(self.0)
     }
 
-    /// The lines of `ip` that end the present tenant and let the next one in, with nothing in between. The cable has no
-    /// other end yet that is up.
-    fn succession(&self, guest: &Namespace, round: u16, mac: Mac) -> Vec<String> {
+    /// Returns the lines of `ip` that delete the present interface and create the next one. The guest's end
+    /// stays down.
+    fn replacement(&self, guest: &Namespace, round: u16, mac: Mac) -> Vec<String> {
         let (number, index) = (self.0, self.index());
         let delete = (round > 0).then(|| format!("link delete vm{number}"));
         let rest = [
@@ -52,18 +52,18 @@ impl Place {
 }
 
 impl Tenant {
-    /// Opens eyes and ears before the guest's end comes up, and with it the carrier.
-    fn arrive(guest: &Namespace, place: &Place, round: u16, mac: Mac) -> Self {
-        let interface = Interface::existing(guest, &format!("g{}", place.0));
+    /// Opens capture and sender before the guest's end, and with it the carrier, comes up.
+    fn open(guest: &Namespace, slot: &Slot, round: u16, mac: Mac) -> Self {
+        let interface = Interface::existing(guest, &format!("g{}", slot.0));
         let (capture, sender) = (Capture::on(&interface), Sender::on(&interface));
-        Self { mac, prefix: place.prefix(round), guest: interface, capture, sender }
+        Self { mac, prefix: slot.prefix(round), guest: interface, capture, sender }
     }
 
     fn solicit(&self) {
         self.sender.send(&Solicit::from(&self.guest).frame());
     }
 
-    /// One that knows nothing of any predecessor.
+    /// Waits for an RA with nothing of a deleted interface in it.
     fn expect_served(&mut self, timeout: Duration) -> Advert {
         let advert = self.capture.expect_advert(timeout);
         assert_eq!((advert.source, advert.is_final()), (self.mac.link_local(), false), "{advert:?}");
@@ -72,16 +72,17 @@ impl Tenant {
     }
 }
 
-fn a_hundred_interfaces_with_reused_indices_are_served_each_for_itself(arguments: &[&str]) {
+fn interfaces_with_reused_indices_share_no_state(arguments: &[&str]) {
     let (host, guest) = (Namespace::host(), Namespace::quiet());
     let mut control = Line::new(&host, &guest, 100);
     let daemon = Daemon::start(&host, &rarely(arguments));
     control.expect_served(SOON);
-    let places: Vec<_> = (1..=PLACES).map(Place).collect();
+    let slots: Vec<_> = (1..=SLOTS).map(Slot).collect();
     for round in 0..ROUNDS {
-        let macs: Vec<_> = places.iter().map(|_| Mac::unique()).collect();
-        let lines = places.iter().zip(&macs).flat_map(|(place, mac)| place.succession(&guest, round, *mac));
-        // By turns it sees the one go before the other comes, and finds the other in the first one's place.
+        let macs: Vec<_> = slots.iter().map(|_| Mac::unique()).collect();
+        let lines = slots.iter().zip(&macs).flat_map(|(slot, mac)| slot.replacement(&guest, round, *mac));
+        // In every second round the daemon is stopped meanwhile, so it sees the new interface in place of the
+        // old one.
         let sees_only_the_outcome = round % 2 == 1;
         if sees_only_the_outcome {
             daemon.signal(Signal::SIGSTOP);
@@ -91,22 +92,22 @@ fn a_hundred_interfaces_with_reused_indices_are_served_each_for_itself(arguments
             daemon.signal(Signal::SIGCONT);
         }
         let mut tenants: Vec<_> =
-            places.iter().zip(&macs).map(|(place, mac)| Tenant::arrive(&guest, place, round, *mac)).collect();
+            slots.iter().zip(&macs).map(|(slot, mac)| Tenant::open(&guest, slot, round, *mac)).collect();
         guest.ip_batch(
             &tenants.iter().map(|one| format!("link set {} up", one.guest.name())).collect::<Vec<_>>(),
         );
         control.solicit();
-        live_and_leave(&mut tenants);
+        serve_and_solicit(&mut tenants);
         control.expect_served(FLOOR + MAX_DELAY + SLACK);
     }
-    for place in &places {
-        assert_eq!(daemon.served(&format!("vm{}", place.0)), usize::from(ROUNDS));
+    for slot in &slots {
+        assert_eq!(daemon.served(&format!("vm{}", slot.0)), usize::from(ROUNDS));
     }
 }
 
-/// Served at once, though its predecessor's last advertisement was sent less than 3 s ago; its first solicitation is
-/// answered, though its predecessor's last one was not. It leaves in the same way.
-fn live_and_leave(tenants: &mut [Tenant]) {
+/// Checks that each is served at once, though the deleted interface's last RA left less than 3 s ago, and
+/// answered, though the deleted one's pending mark was set. Each has a pending mark at the end, too.
+fn serve_and_solicit(tenants: &mut [Tenant]) {
     let first: Vec<_> = tenants.iter_mut().map(|tenant| tenant.expect_served(AT_ONCE)).collect();
     tenants.iter().for_each(Tenant::solicit);
     for (tenant, first) in tenants.iter_mut().zip(&first) {

@@ -1,4 +1,4 @@
-//! Interfaces that come, are served and go, by the thousand: nothing of them may stay behind.
+//! Interfaces that are created, served and deleted by the thousand: the daemon keeps nothing of them.
 
 use std::{
     collections::BTreeSet,
@@ -24,25 +24,26 @@ use nix::sys::{
 
 use crate::bench::{SOON, rarely};
 
-/// How often an interface comes and goes in all; `cargo xtask fuzz` asks for ten thousand.
+/// The variable with the number of interfaces in all; `cargo xtask fuzz` sets ten thousand.
 const CYCLES: &str = "AUTORA_LEAK_CYCLES";
 const DEFAULT_CYCLES: usize = 300;
 
-/// Interfaces at a time. Each takes some entries of a neighbour table that all namespaces of a machine share.
+/// Interfaces at a time. Each takes some entries of the neighbour table, which all namespaces of a machine
+/// share.
 const BATCH: usize = 50;
 
-/// Batches before the baseline is taken: the allocator has then seen as much at a time as it will ever see.
+/// Batches before the baseline is measured: by then the allocator has had its largest load.
 const WARM_UP: usize = 4;
 
-/// How much more memory may be in use at the end, whatever the number of cycles: the allocator's own restlessness, which
-/// was below 100 kB in every run. Ten thousand cycles that leaked 60 bytes each would exceed it; three hundred find what
-/// loses 2 kB a time, and every lost file or map entry.
+/// How many bytes of memory more may be in use at the end, whatever the number of cycles. The allocator's own
+/// variation was below 100 kB in every run. Ten thousand cycles find a leak of 60 bytes each, three hundred
+/// one of 2 kB, and every leak of a file or a map entry.
 const RSS_TOLERANCE: u64 = 512 << 10;
 
-/// The longest state file, in bytes, of a daemon that has never served more than a batch at a time.
+/// The longest state file, in bytes, of a daemon that serves a batch at a time.
 const STATE_LIMIT: u64 = 128 << 10;
 
-/// The group that all links of a batch are in, to be deleted at once.
+/// The group of all links of a batch, so that one command deletes them.
 const GROUP: u32 = 77;
 
 #[test]
@@ -63,13 +64,13 @@ fn interfaces_that_come_and_go_leave_nothing_behind() {
     println!("{cycles} cycles in {:.1?}\nbefore: {before:?}\nafter:  {after:?}", start.elapsed());
     assert!(after.files <= before.files, "file descriptors leak: {before:?}, {after:?}");
     assert_eq!((after.served, after.interfaces), (0, 0), "map entries leak");
-    assert_eq!(after.remembered, 0, "the state file keeps what is gone");
+    assert_eq!(after.saved, 0, "the state file keeps deleted interfaces");
     assert!(after.state <= STATE_LIMIT, "the state file grows: {before:?}, {after:?}");
     let grown = after.rss.saturating_sub(before.rss);
     assert!(grown <= RSS_TOLERANCE, "memory leaks: {grown} bytes in {cycles} cycles, {before:?}, {after:?}");
 }
 
-/// What the daemon holds while no interface is there.
+/// The daemon's resources while no interface exists.
 #[derive(Debug)]
 struct Held {
     files: usize,
@@ -79,14 +80,14 @@ struct Held {
     rss: u64,
     /// Length of the state file, in bytes, and the interfaces in it.
     state: u64,
-    remembered: usize,
+    saved: usize,
 }
 
-/// A daemon, and a namespace that all its guests live in.
+/// A daemon, and one namespace with the guests' ends of all links.
 struct Bench {
     host: Namespace,
     guests: Namespace,
-    ears: Ears,
+    listener: Listener,
     daemon: Daemon,
     runtime: tempfile::TempDir,
 }
@@ -94,20 +95,20 @@ struct Bench {
 impl Bench {
     fn new() -> Self {
         let (host, guests) = (Namespace::host(), Namespace::quiet());
-        // They need no address to hear with.
+        // The guests receive RAs without an address.
         guests.default_sysctls(&[("disable_ipv6", 1)]);
         let runtime = tempfile::tempdir().expect("a folder");
         let folder = format!("--runtime-directory={}", runtime.path().display());
         let daemon = Daemon::start(&host, &rarely(&["--filter=ebpf", &folder]));
         daemon.wait_for_log(&["started"], SOON);
-        Self { ears: Ears::open(&guests), host, guests, daemon, runtime }
+        Self { listener: Listener::open(&guests), host, guests, daemon, runtime }
     }
 
-    /// Interfaces come, all of their guests hear that they are served, and they are deleted.
+    /// Creates a batch of interfaces, waits until each has an RA, and deletes them.
     fn cycle(&mut self, batch: usize) {
         self.create(batch);
-        self.ears.hear_from_all();
-        // The control: what is counted here does grow.
+        self.listener.wait_for_all();
+        // The control: entries are counted.
         assert_eq!((self.entries(SERVED), self.entries(INTERFACES)), (BATCH, BATCH));
         self.host.ip(&format!("link delete group {GROUP}"));
         self.wait_until_gone();
@@ -143,15 +144,16 @@ impl Bench {
         // The state file is written a moment after the last change.
         thread::sleep(Duration::from_secs(1));
         let state = fs::read(self.runtime.path().join("state.json")).expect("a state file");
-        let remembered = decode(&state).expect("it is whole").memory.interfaces.len();
+        let saved = decode(&state).expect("it is whole").memory.interfaces.len();
         Held {
-            // The daemon opens some for a moment, to write the state or to ask for limits: those are not held.
-            files: (0..20).map(|_| self.files()).min().expect("some looks"),
+            // The least of several counts: the daemon opens some files for a moment, for the state and for
+            // limits.
+            files: (0..20).map(|_| self.files()).min().expect("twenty counts"),
             served: self.entries(SERVED),
             interfaces: self.entries(INTERFACES),
             rss: self.rss(),
             state: u64::try_from(state.len()).expect("a length has 64 bits at most"),
-            remembered,
+            saved,
         }
     }
 
@@ -169,7 +171,7 @@ impl Bench {
         kilobytes.expect("the kernel counts them") << 10
     }
 
-    /// How many entries the daemon's map of that name has.
+    /// Returns the number of entries in the daemon's map `name`.
     fn entries(&self, name: &str) -> usize {
         let map = self.map(name);
         match name {
@@ -178,7 +180,7 @@ impl Bench {
         }
     }
 
-    /// By way of the file descriptors that the daemon holds.
+    /// Opens the map by the ids of the daemon's file descriptors.
     fn map(&self, name: &str) -> Map {
         let folder = format!("/proc/{}/fdinfo", self.daemon.pid());
         let ids: BTreeSet<u32> = fs::read_dir(&folder)
@@ -194,14 +196,14 @@ impl Bench {
     }
 }
 
-/// Hears what arrives on any interface of the guests.
-struct Ears {
+/// A socket that receives on all interfaces of the guests.
+struct Listener {
     socket: OwnedFd,
-    /// The guests that were ever advertised to: their namespace gives no index twice.
-    heard: BTreeSet<usize>,
+    /// The indices of guests with an RA; their namespace uses no index twice.
+    advertised: BTreeSet<usize>,
 }
 
-impl Ears {
+impl Listener {
     fn open(guests: &Namespace) -> Self {
         guests.enter(|| {
             let kind = (AddressFamily::Packet, SockType::Datagram, SockFlag::SOCK_CLOEXEC);
@@ -209,25 +211,25 @@ impl Ears {
                 socket(kind.0, kind.1, kind.2, SockProtocol::EthIpv6).expect("root may open a packet socket");
             setsockopt(&socket, sockopt::RcvBufForce, &(8 << 20)).expect("root may set any buffer size");
             setsockopt(&socket, sockopt::ReceiveTimeout, &TimeVal::seconds(10)).expect("sockets have one");
-            Self { socket, heard: BTreeSet::new() }
+            Self { socket, advertised: BTreeSet::new() }
         })
     }
 
-    /// Waits until every guest of a batch has got an advertisement with a Router Lifetime.
-    fn hear_from_all(&mut self) {
-        let all = self.heard.len() + BATCH;
+    /// Waits until every guest of a batch has an RA that is not final.
+    fn wait_for_all(&mut self) {
+        let all = self.advertised.len() + BATCH;
         let mut packet = [0; 2048];
-        while self.heard.len() < all {
+        while self.advertised.len() < all {
             let (len, from) = recvfrom::<LinkAddr>(self.socket.as_raw_fd(), &mut packet)
-                .unwrap_or_else(|error| panic!("{} guests got no RA: {error}", all - self.heard.len()));
+                .unwrap_or_else(|error| panic!("{} guests got no RA: {error}", all - self.advertised.len()));
             if len >= 56 && packet[40] == ROUTER_ADVERTISEMENT && packet[46..48] != [0, 0] {
-                self.heard.insert(from.expect("a packet comes from an interface").ifindex());
+                self.advertised.insert(from.expect("a packet comes from an interface").ifindex());
             }
         }
     }
 }
 
-/// Many commands of `ip` in one process.
+/// Runs lines of `ip` in one process.
 fn ip_batch(namespace: &Namespace, commands: &str) {
     let file = tempfile::NamedTempFile::new().expect("a file");
     fs::write(file.path(), commands).expect("it takes the commands");

@@ -1,4 +1,4 @@
-//! What advertisements say of their link when they are asked to, and what a guest's kernel makes of it.
+//! The options for MTU and source link-layer address, and their effect on a guest's kernel.
 
 use std::{fs, time::Duration};
 
@@ -11,10 +11,10 @@ use crate::bench::{FLOOR, MAX_DELAY, SLACK, SOON, on_both_paths};
 const BOTH: &[&str] = &["--source-link-layer-address", "--mtu"];
 const OFTEN: &[&str] = &["--interface-regex=^vm[0-9]+$", "--min-ra-interval=3s", "--max-ra-interval=4s"];
 
-on_both_paths!(they_ride_along_follow_the_link_and_reach_the_guest);
+on_both_paths!(link_options_follow_the_link_and_reach_the_guest);
 
-/// The options in front of the prefixes.
-fn of_the_link(advert: &Advert) -> Vec<NdOption> {
+/// Returns the options before the prefixes.
+fn link_options(advert: &Advert) -> Vec<NdOption> {
     let is_prefix = |option: &&NdOption| matches!(option, NdOption::PrefixInformation(_));
     let options = &advert.advert.options;
     let front: Vec<_> = options.iter().take_while(|option| !is_prefix(option)).cloned().collect();
@@ -30,7 +30,7 @@ fn both(address: Mac, mtu: u32) -> Vec<NdOption> {
     vec![NdOption::SourceLinkLayerAddress(address.0), NdOption::Mtu(mtu)]
 }
 
-fn they_ride_along_follow_the_link_and_reach_the_guest(arguments: &[&str]) {
+fn link_options_follow_the_link_and_reach_the_guest(arguments: &[&str]) {
     let (host, guest) = (Namespace::host(), Guest::new());
     let link = Veth::new((&host, "vm1"), (guest.namespace(), "eth0"));
     link.host.add_address("2001:db8:0:1::1/64");
@@ -45,31 +45,31 @@ fn they_ride_along_follow_the_link_and_reach_the_guest(arguments: &[&str]) {
         let known = guest.namespace().ip("-6 neighbour show dev eth0");
         known.contains(&format!("{} lladdr {mac} router", link.host.link_local()))
     };
-    assert!(mtu() == 1500 && !neighbour(link.host.mac()), "nobody spoke yet");
+    assert!(mtu() == 1500 && !neighbour(link.host.mac()), "no RA has been sent yet");
 
     let mut daemon = Daemon::start(&host, &[OFTEN, BOTH, arguments].concat());
-    assert_eq!(of_the_link(&capture.expect_advert(SOON)), both(link.host.mac(), 1400));
+    assert_eq!(link_options(&capture.expect_advert(SOON)), both(link.host.mac(), 1400));
     eventually(SOON, "the guest's MTU", || (mtu() == 1400).then_some(()));
     eventually(SOON, "the guest's neighbour", || neighbour(link.host.mac()).then_some(()));
 
-    // Others from now on: the next advertisement says so, and comes in its own time.
+    // After a change the next RA, at its scheduled time, has the new values.
     let other = Mac::unique();
     link.host.set("mtu 1300");
     link.host.set(&format!("address {other}"));
     let next = capture.expect_advert(Duration::from_secs(4) + SLACK);
-    assert_eq!(of_the_link(&next), both(other, 1300));
+    assert_eq!(link_options(&next), both(other, 1300));
     eventually(SOON, "the guest's other MTU", || (mtu() == 1300).then_some(()));
     eventually(SOON, "the guest's other neighbour", || neighbour(other).then_some(()));
 
     daemon.signal(Signal::SIGTERM);
     assert_eq!(daemon.wait_exit(SOON), 0);
-    let last = capture.adverts_within(Duration::ZERO).pop().expect("a final one");
+    let last = capture.adverts_within(Duration::ZERO).pop().expect("a final RA");
     assert!(last.is_final());
-    assert_eq!(of_the_link(&last), both(other, 1300));
+    assert_eq!(link_options(&last), both(other, 1300));
 }
 
 #[test]
-fn each_is_asked_for_on_its_own() {
+fn each_link_option_is_enabled_by_itself() {
     let (host, guest) = (Namespace::host(), Namespace::quiet());
     let link = Veth::new((&host, "vm1"), (&guest, "g1"));
     link.host.add_address("2001:db8:0:1::1/64");
@@ -81,13 +81,13 @@ fn each_is_asked_for_on_its_own() {
     ] {
         let mut capture = Capture::on(&link.guest);
         let _daemon = Daemon::start(&host, &[&["--on-exit=keep"], OFTEN, arguments].concat());
-        assert_eq!(of_the_link(&capture.expect_advert(SOON)), expected, "{arguments:?}");
+        assert_eq!(link_options(&capture.expect_advert(SOON)), expected, "{arguments:?}");
     }
 }
 
-/// A tunnel's address has four bytes, or none.
+/// The link-layer address of a tunnel has four bytes, or none.
 #[test]
-fn a_link_without_an_address_of_six_bytes_says_none() {
+fn a_tunnel_sends_no_source_link_layer_address() {
     let host = Namespace::host();
     host.ip("tuntap add dev vm1 mode tun");
     host.ip("link set vm1 up");
@@ -99,7 +99,7 @@ fn a_link_without_an_address_of_six_bytes_says_none() {
     daemon.wait_for_log(&["prefix 2001:db8:0:1::/64"], FLOOR + MAX_DELAY);
     assert!(daemon.lines_with(&["source link-layer address"]).is_empty(), "{:#?}", daemon.log());
 
-    // The control: beside it a link that has one.
+    // The control: a veth has an address of six bytes.
     let guest = Namespace::quiet();
     let link = Veth::new((&host, "vm2"), (&guest, "g2"));
     link.host.add_address("2001:db8:0:2::1/64");

@@ -1,4 +1,4 @@
-//! Links that lose what they need and get it back: carrier, forwarding everywhere, and the burst that follows a change.
+//! Links that lose and regain carrier and forwarding, and the initial burst after a change.
 
 use std::{thread, time::Duration};
 
@@ -9,32 +9,32 @@ use crate::bench::{
 };
 
 on_both_paths!(
-    without_carrier_it_pauses,
+    an_interface_without_carrier_is_paused,
     a_tap_is_served_while_a_program_holds_it_open,
-    forwarding_flipped_everywhere,
-    guests_on_the_way_into_a_hole_are_told_of,
-    what_changes_begins_with_a_burst,
+    a_change_of_forwarding_on_all_interfaces_is_noticed,
+    serving_while_the_host_does_not_forward_logs_one_warning,
+    a_change_begins_a_new_initial_burst,
 );
 
-/// The kernel tells of carriers that are gone when it finds the time: a hundred a second, for all namespaces of a machine
+/// The kernel announces lost carriers with a delay: a hundred a second, for all namespaces of a machine
 /// together (net/core/link_watch.c).
 const CARRIER_LOST: Duration = Duration::from_secs(30);
 
-/// What leaves without a carrier nobody sees, neither behind the link nor on it: there the daemon's own word counts.
-const WORDS: &str = "--log-level=trace";
+/// Without a carrier no capture sees what is sent, so the daemon's log of sent RAs is counted.
+const LOG_SENDS: &str = "--log-level=trace";
 
-/// How often the daemon says that it has sent something on `vm1`.
+/// Returns the number of RAs on `vm1` in the daemon's log.
 fn sent(daemon: &Daemon) -> usize {
     daemon.lines_with(&["sent an RA", "interface=vm1"]).len()
 }
 
-fn without_carrier_it_pauses(arguments: &[&str]) {
+fn an_interface_without_carrier_is_paused(arguments: &[&str]) {
     let (host, guest) = (Namespace::host(), Namespace::quiet());
     let link = Veth::new((&host, "vm1"), (&guest, "g1"));
     link.host.add_address("2001:db8:0:1::1/64");
     let mut control = Line::new(&host, &guest, 2);
     let mut capture = Capture::outgoing(&link.host);
-    let often = ["--interface-regex=^vm[0-9]+$", "--min-ra-interval=3s", "--max-ra-interval=4s", WORDS];
+    let often = ["--interface-regex=^vm[0-9]+$", "--min-ra-interval=3s", "--max-ra-interval=4s", LOG_SENDS];
     let daemon = Daemon::start(&host, &[&often, arguments].concat());
     capture.expect_advert(SOON);
     control.expect_served(SOON);
@@ -44,14 +44,14 @@ fn without_carrier_it_pauses(arguments: &[&str]) {
     capture.clear();
     control.capture.clear();
     let before = sent(&daemon);
-    // Time for one at least, as next door.
+    // Time for at least one RA, as on the other line.
     thread::sleep(FLOOR * 2);
     control.expect_served(Duration::ZERO);
     assert_eq!(sent(&daemon), before, "{:#?}", daemon.log());
     capture.expect_silence(Duration::ZERO);
     link.guest.set("up");
     assert!(!capture.expect_advert(AT_ONCE + Duration::from_secs(1)).is_final());
-    eventually(SOON, "the daemon's word of it", || (sent(&daemon) > before).then_some(()));
+    eventually(SOON, "the RA in the log", || (sent(&daemon) > before).then_some(()));
     assert!(daemon.lines_with(&["not serving"]).is_empty(), "nothing was withdrawn");
 }
 
@@ -60,7 +60,7 @@ fn a_tap_is_served_while_a_program_holds_it_open(arguments: &[&str]) {
     let mut tap = Tap::new(&host, "vm1");
     tap.interface.add_address("2001:db8:0:1::1/64");
     let mut capture = Capture::outgoing(&tap.interface);
-    let daemon = Daemon::start(&host, &rarely(&[&[WORDS], arguments].concat()));
+    let daemon = Daemon::start(&host, &rarely(&[&[LOG_SENDS], arguments].concat()));
     assert_eq!(daemon.wait_refused("vm1", SOON), ["no-link-local"]);
     daemon.wait_for_log(&["not serving", "interface=vm1", "tap open"], SOON);
 
@@ -79,8 +79,9 @@ fn a_tap_is_served_while_a_program_holds_it_open(arguments: &[&str]) {
     assert!(!again.is_final() && again.since(answer.at) < Duration::from_secs(15), "{again:?}");
 }
 
-/// Writing `conf.all.forwarding` flips it on every interface; that is noticed without a look at everything.
-fn forwarding_flipped_everywhere(arguments: &[&str]) {
+/// A write to `conf.all.forwarding` sets `forwarding` of every interface; the daemon notices that without a
+/// resync.
+fn a_change_of_forwarding_on_all_interfaces_is_noticed(arguments: &[&str]) {
     let (host, guest) = (Namespace::host(), Namespace::quiet());
     let mut lines = Line::several(&host, &guest, 3);
     let daemon = Daemon::start(&host, &rarely(&[&["--forwarding-resync-interval=1h"], arguments].concat()));
@@ -92,7 +93,7 @@ fn forwarding_flipped_everywhere(arguments: &[&str]) {
         assert_eq!(daemon.wait_refused(line.name(), SOON), ["forwarding-off"]);
         assert!(line.capture.expect_advert(FLOOR + AT_ONCE).is_final());
     }
-    // One interface for itself is served again.
+    // An interface is served again if it alone forwards.
     lines[2].link.host.sysctl("forwarding", 1);
     lines[2].expect_served(FLOOR + AT_ONCE);
     lines.iter().for_each(Line::solicit);
@@ -107,8 +108,8 @@ fn forwarding_flipped_everywhere(arguments: &[&str]) {
     expect_silence(&mut lines[..2], Duration::ZERO);
 }
 
-/// An interface may forward while the host does not: its guest is served, and its packets get no further.
-fn guests_on_the_way_into_a_hole_are_told_of(arguments: &[&str]) {
+/// An interface may forward while the host does not: its guest is served, and its packets are dropped.
+fn serving_while_the_host_does_not_forward_logs_one_warning(arguments: &[&str]) {
     let (host, guest) = (Namespace::host(), Namespace::quiet());
     let mut line = Line::new(&host, &guest, 1);
     let resync = ["--forwarding-resync-interval=1s"];
@@ -116,19 +117,19 @@ fn guests_on_the_way_into_a_hole_are_told_of(arguments: &[&str]) {
     line.expect_served(SOON);
     host.sysctl("ipv6/conf/all/forwarding", 0);
     assert!(line.capture.expect_advert(FLOOR + AT_ONCE).is_final());
-    // Nobody is served who could fall into it, and some looks at everything are taken meanwhile.
-    let hole = ["WARN", "net.ipv6.conf.all.forwarding is 0"];
+    // While no interface is served, no resync logs a warning.
+    let warning = ["WARN", "net.ipv6.conf.all.forwarding is 0"];
     thread::sleep(AT_ONCE);
-    assert!(daemon.lines_with(&hole).is_empty(), "{:#?}", daemon.log());
+    assert!(daemon.lines_with(&warning).is_empty(), "{:#?}", daemon.log());
     line.link.host.sysctl("forwarding", 1);
     line.expect_served(FLOOR + AT_ONCE);
-    daemon.wait_for_log(&hole, SOON);
+    daemon.wait_for_log(&warning, SOON);
     thread::sleep(AT_ONCE);
-    assert_eq!(daemon.lines_with(&hole).len(), 1, "told once");
+    assert_eq!(daemon.lines_with(&warning).len(), 1, "logged once");
 }
 
-/// Three advertisements, 16 s apart as the intervals here are longer than that, and then no more.
-fn what_changes_begins_with_a_burst(arguments: &[&str]) {
+/// Three RAs, 16 s apart as the configured intervals are longer, and then no more.
+fn a_change_begins_a_new_initial_burst(arguments: &[&str]) {
     let (host, guest) = (Namespace::host(), Namespace::quiet());
     let mut lines = Line::several(&host, &guest, 4);
     let daemon = Daemon::start(&host, &rarely(arguments));
@@ -139,29 +140,30 @@ fn what_changes_begins_with_a_burst(arguments: &[&str]) {
     lines[0].link.host.remove_address(&lines[0].link_local());
     lines[1].link.host.add_address("2001:db8:cafe::1/64");
     lines[1].remove_prefix();
-    // From outside, as nobody sees anything behind a link that is down.
-    let mut behind = Capture::outgoing(&lines[2].link.host);
+    // A capture at the host's end, as one behind a link that is down sees no packets.
+    let mut host_end = Capture::outgoing(&lines[2].link.host);
     lines[2].link.guest.set("down");
     daemon.wait_for_log(&["paused", "interface=vm3"], CARRIER_LOST);
     lines[2].link.guest.set("up");
-    // A final RA before it costs 3 s.
+    // A final RA before the burst takes 3 s.
     thread::sleep(BURST_INTERVAL * 2 + FLOOR + AT_ONCE);
 
     let control = lines[3].capture.adverts_within(Duration::ZERO);
     assert_eq!(control.len(), 2, "the burst that began at the start goes on: {control:#?}");
     assert_is_burst("control", &[&first[3..], &control[..]].concat());
     for (what, capture) in
-        [("another link-local address", &mut lines[0].capture), ("the carrier is back", &mut behind)]
+        [("another link-local address", &mut lines[0].capture), ("the carrier is back", &mut host_end)]
     {
-        assert_is_burst(what, &services(capture));
+        assert_is_burst(what, &without_final_ras(capture));
     }
-    assert_is_burst("another prefix", &services(&mut lines[1].capture));
+    assert_is_burst("another prefix", &without_final_ras(&mut lines[1].capture));
 }
 
-/// The longest interval within the initial burst [RFC 4861 10, `MAX_INITIAL_RTR_ADVERT_INTERVAL`].
+/// The longest interval within the initial burst: `MAX_INITIAL_RTR_ADVERT_INTERVAL`
+/// [RFC 4861 10](https://www.rfc-editor.org/rfc/rfc4861#section-10).
 const BURST_INTERVAL: Duration = Duration::from_secs(16);
 
-fn services(capture: &mut Capture) -> Vec<Advert> {
+fn without_final_ras(capture: &mut Capture) -> Vec<Advert> {
     let mut adverts = capture.adverts_within(Duration::ZERO);
     adverts.retain(|advert| !advert.is_final());
     adverts

@@ -1,4 +1,4 @@
-//! The forms of the log.
+//! The formats of the log: text, JSON, and the journal.
 
 use std::{collections::HashMap, os::unix::net::UnixDatagram};
 
@@ -7,13 +7,13 @@ use serde_json::Value;
 
 use crate::bench::SOON;
 
-/// A folder for the journal, in which nobody listens.
+/// Commands that make an empty folder for the journal's socket.
 const JOURNAL: &str = "mount -t tmpfs none /run\nmkdir -p /run/systemd/journal";
 
-/// What a service manager says to a process whose standard error it connected to the journal.
+/// Sets the variable that a service manager sets for a process whose standard error is the journal.
 const STREAM: &str = "export JOURNAL_STREAM=$(stat -L -c %d:%i /proc/self/fd/2)";
 
-/// A host with `vm1`, which is fit, and `vm2`, which is not; and what wants a warning.
+/// Returns a host with `vm1`, which is fit but for a warning, and `vm2`, which is not fit.
 fn host() -> (Namespace, [Veth; 2]) {
     let (host, guest) = (Namespace::host(), Namespace::quiet());
     let links = [("vm1", "g1"), ("vm2", "g2")].map(|(name, other)| Veth::new((&host, name), (&guest, other)));
@@ -26,7 +26,7 @@ fn launch(format: &str) -> Launch {
 }
 
 #[test]
-fn json_is_an_object_a_line() {
+fn json_has_one_object_per_line() {
     let (host, _links) = host();
     let daemon = launch("json").start(&host);
     daemon.wait_for_log(&["started"], SOON);
@@ -43,7 +43,7 @@ fn json_is_an_object_a_line() {
 }
 
 #[test]
-fn text_has_times_for_people_and_priorities_for_the_journal() {
+fn text_has_timestamps_or_journal_priorities() {
     let (host, _links) = host();
     let lines = |launch: Launch| {
         let daemon = launch.start(&host);
@@ -53,34 +53,34 @@ fn text_has_times_for_people_and_priorities_for_the_journal() {
     let starts_with = |lines: &[String], start: &str, word: &str| {
         lines.iter().any(|line| line.starts_with(start) && line.contains(word))
     };
-    let people = lines(launch("text"));
+    let plain = lines(launch("text"));
     let year = |line: &String| line.starts_with("20") && line.as_bytes()[4] == b'-';
-    assert!(people.iter().all(year), "{people:#?}");
+    assert!(plain.iter().all(year), "{plain:#?}");
 
     let journal = lines(launch("text").after(STREAM));
     assert!(starts_with(&journal, "<6> INFO serving", "vm1"), "{journal:#?}");
     assert!(starts_with(&journal, "<4> WARN the prefix has no connected route", "vm1"), "{journal:#?}");
     assert!(journal.iter().all(|line| line.starts_with('<')), "{journal:#?}");
 
-    // Somebody redirected standard error, and the variable is still there.
+    // Standard error was redirected, and the variable still names the journal.
     let redirected = lines(launch("text").after("export JOURNAL_STREAM=1:1"));
     assert!(redirected.iter().all(year), "{redirected:#?}");
 }
 
 #[test]
-fn a_refusal_to_start_has_a_priority_too() {
+fn an_error_at_the_start_has_a_priority() {
     let (host, _links) = host();
-    let refused = |launch: Launch| launch.output(&host);
+    let output = |launch: Launch| launch.output(&host);
     let bad = Launch::new(&["--max-ra-interval=1s"]);
-    assert!(refused(bad.clone()).stderr.starts_with("error: --max-ra-interval"));
-    assert!(refused(bad.after(STREAM)).stderr.starts_with("<3>error: --max-ra-interval"));
+    assert!(output(bad.clone()).stderr.starts_with("error: --max-ra-interval"));
+    assert!(output(bad.after(STREAM)).stderr.starts_with("<3>error: --max-ra-interval"));
 }
 
 #[test]
 fn the_journal_gets_fields_and_priorities() {
     let (host, _links) = host();
     let directory = RuntimeDirectory::new();
-    let socket = UnixDatagram::bind(directory.path().join("socket")).expect("a path that nobody uses");
+    let socket = UnixDatagram::bind(directory.path().join("socket")).expect("an unused path");
     socket.set_read_timeout(Some(SOON)).expect("a timeout that is not 0");
     let mount = format!("{JOURNAL}\nmount --bind {} /run/systemd/journal", directory.path().display());
     let daemon = launch("journald").after(&mount).start(&host);
@@ -99,11 +99,11 @@ fn the_journal_gets_fields_and_priorities() {
     assert_eq!(serving["AUTORA_INTERFACE"], "vm1");
     assert_eq!(serving["SYSLOG_IDENTIFIER"], "autora");
     assert_eq!(find("the prefix has no connected route")["PRIORITY"], "4");
-    assert!(daemon.log().is_empty(), "all of it went to the journal: {:#?}", daemon.log());
+    assert!(daemon.log().is_empty(), "nothing on standard error: {:#?}", daemon.log());
 }
 
 #[test]
-fn without_a_journal_it_says_what_to_do() {
+fn without_a_journal_the_error_names_a_remedy() {
     let (host, _links) = host();
     let output = launch("journald").after(JOURNAL).output(&host);
     assert_eq!(output.code, 1);
@@ -113,8 +113,8 @@ fn without_a_journal_it_says_what_to_do() {
     }
 }
 
-/// The next entry: fields as `NAME=value` lines, or as a name, a length of 8 bytes, and that many bytes.
-/// <https://systemd.io/JOURNAL_NATIVE_PROTOCOL/>
+/// Reads the next entry: fields as `NAME=value` lines, or as a name, a length of 8 bytes, and that many
+/// bytes. <https://systemd.io/JOURNAL_NATIVE_PROTOCOL/>
 fn entry(socket: &UnixDatagram) -> HashMap<String, String> {
     let mut buffer = vec![0; 65_536];
     let len = socket.recv(&mut buffer).expect("the journal is written to");

@@ -1,46 +1,55 @@
-//! The real daemon before the real kernel: guests behind veths and taps, and what is on the wire.
+//! The real daemon on the real kernel: guests behind veths and taps, and the packets between them.
 //!
-//! One program, so that all scenarios run side by side: they wait far more than they compute. What each file covers:
+//! One program, so that all scenarios run in parallel: they wait far more than they compute. The files:
 //!
-//! - `bench`: What most scenarios have in common
-//! - `capacity`: More interfaces than are to be served
-//! - `ceasing`: Ceasing: every way in which an interface stops being fit, what leaves then, and how it comes back
-//! - `changes`: Interfaces that come, change and go while the daemon runs
-//! - `clock`: The wall clock
-//! - `confinement`: A daemon that has everything open shuts itself in
-//! - `conformance`: Rules of RFC 4861 6.2 that no other scenario shows
-//! - `control`: The control socket: what is answered, to whom, and how the socket comes and goes
-//! - `control_commands`: The commands that ask a running daemon: status, wait, monitor
-//! - `control_hostile`: Clients of the control socket that do not behave
-//! - `crashes`: Daemons that are killed, and those that come after them
+//! - `bench`: What most scenarios share: a host, and veth links with a silent guest at the far end of each
+//! - `capacity`: More interfaces than `--max-interfaces` and the SERVED map allow
+//! - `ceasing`: Ceasing: every way in which an interface stops being fit, the final RA that leaves, and the
+//!   return to serving
+//! - `changes`: Interfaces that are created, changed and deleted while the daemon runs
+//! - `clock`: The wall clock, whose jumps change nothing
+//! - `confinement`: Confinement: what an attacker who has taken over the daemon can still do, and what the
+//!   daemon does on a kernel that cannot confine it
+//! - `conformance`: Rules of RFC 4861 6.2 that no other scenario shows, and the router's cases of the IPv6
+//!   Ready core tests (v6LC) with their values and times
+//! - `control`: The control socket: its answers, who may connect, and when the socket exists
+//! - `control_commands`: The commands that connect to a running daemon: status, wait, monitor
+//! - `control_hostile`: Hostile clients of the control socket: none delays an RA, or makes the daemon's
+//!   memory grow
+//! - `crashes`: Daemons that are killed, and the next daemons
 //! - `eligibility`: Which interfaces are served
-//! - `entries`: The filter's map from outside
+//! - `entries`: The SERVED map from outside
 //! - `explain`: `autora explain`, as a user without any privilege
-//! - `flapping`: A guest that makes the daemon talk: no interface fills the log
-//! - `guests`: The main job: a guest's own kernel takes an address and a default route
-//! - `handover`: The link-local address that changes: guests are handed over from the old one to the new
-//! - `hooks`: The hook scripts of `contrib/hooks`: what each hypervisor would call, on interfaces as it would make them
-//! - `index_reuse`: Interfaces that are deleted and made again with the same index
-//! - `leaks`: Interfaces that come, are served and go, by the thousand: nothing of them may stay behind
-//! - `link_options`: What advertisements say of their link when they are asked to
-//! - `links`: Links that lose what they need and get it back
-//! - `logs`: The forms of the log
-//! - `mid_send`: Interfaces that go down or away while advertisements are on their way
+//! - `flapping`: A guest whose carrier flaps: no interface fills the log
+//! - `guests`: The main purpose: a guest's own kernel gets an address and a default route, and loses the
+//!   route when the daemon stops
+//! - `handover`: A link-local address that changes: guests move from the old source to the new one
+//! - `hooks`: The hook scripts of `contrib/hooks`, called as each hypervisor calls them, on interfaces like
+//!   those it creates
+//! - `index_reuse`: Interfaces that are deleted and created again with the same index
+//! - `leaks`: Interfaces that are created, served and deleted by the thousand: the daemon keeps nothing of
+//!   them
+//! - `link_options`: The options for MTU and source link-layer address, and their effect on a guest's kernel
+//! - `links`: Links that lose and regain carrier and forwarding, and the initial burst after a change
+//! - `logs`: The formats of the log: text, JSON, and the journal
+//! - `mid_send`: Interfaces that go down or are deleted while RAs are due
 //! - `monitoring`: A real Prometheus that scrapes the real daemon
-//! - `options`: Settings: what is refused and how, and what reaches the wire
-//! - `overrun`: More changes than the kernel has room to announce
-//! - `packets`: The bytes that leave, and how others read them
-//! - `prefixes`: Prefixes that change, go and come back while the interface is served [RFC 9096 3.5]
-//! - `privileges`: What the daemon may do, and what it does when it may not
-//! - `programs`: eBPF programs that are not there, or that the kernel does not take
-//! - `receiving`: The receiving socket in need: without room, and with what no filter can see
-//! - `refusals`: Sends that the kernel refuses, by all that can refuse them on either path
-//! - `restarts`: One daemon after another on the same host: what the second knows of the first
-//! - `routers`: Other routers behind a served interface
-//! - `solicitations`: Which solicitations are answered, which are not, and how soon
-//! - `stopping`: The end of the daemon: a stop withdraws, a restart does not
-//! - `storms`: Guests that do not behave
-//! - `watchdog`: What the service manager is told
+//! - `options`: Settings: which are refused with which error, and their effect on RAs
+//! - `overrun`: More changes than the netlink socket has room for: announcements are lost, and a resync
+//!   follows
+//! - `packets`: The bytes of an RA, and how tcpdump and rdisc6 decode them
+//! - `prefixes`: Prefixes that change, are removed and come back while the interface is served
+//! - `privileges`: The capabilities that the daemon needs, and its behaviour without them
+//! - `programs`: eBPF programs that are missing, or that the kernel refuses
+//! - `receiving`: The receiving socket: without room for packets, and with fragments, which no filter can see
+//! - `refusals`: Sends that the kernel refuses: every cause on either path, and the recovery after it
+//! - `restarts`: Daemons one after another on the same host: what the next process takes from the saved state
+//! - `routers`: Other routers on a served link
+//! - `solicitations`: Which solicitations are answered, and after which delay
+//! - `stopping`: The end of the daemon: a stop withdraws, a restart does not, and neither does a stop with
+//!   `--on-exit=keep`
+//! - `storms`: Guests that flood the daemon with solicitations
+//! - `watchdog`: The notifications to the service manager
 
 mod bench;
 mod capacity;

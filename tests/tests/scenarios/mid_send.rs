@@ -1,5 +1,5 @@
-//! Interfaces that go down or away while advertisements are on their way: it concerns nobody else, and what comes back
-//! is served as ever.
+//! Interfaces that go down or are deleted while RAs are due: no other interface is affected, and each is
+//! served when it is back.
 
 use std::{thread, time::Duration};
 
@@ -8,12 +8,16 @@ use nix::sys::signal::Signal;
 
 use crate::bench::{AT_ONCE, FLOOR, Line, MAX_DELAY, SLACK, SOON, on_both_paths, rarely};
 
-on_both_paths!(going_down_in_mid_send, deleted_in_mid_send, deleted_again_and_again);
+on_both_paths!(
+    a_link_that_goes_down_in_mid_send_affects_no_other,
+    an_interface_deleted_in_mid_send_affects_no_other,
+    interfaces_deleted_again_and_again_affect_no_other
+);
 
-/// More than the daemon looks at between two looks at the clock.
+/// More interfaces than the daemon handles between two readings of the clock.
 const MANY: u16 = 16;
 
-/// Answers are due on all lines while the daemon stands still, and when it goes on, none of them can leave any more.
+/// Answers are due on all lines while the daemon is stopped, and when it continues, none of them can be sent.
 fn in_mid_send(arguments: &[&str], fault: fn(&Line), repair: fn(&Namespace, &Namespace, Line) -> Line) {
     let (host, guest) = (Namespace::host(), Namespace::quiet());
     let mut lines = Line::several(&host, &guest, MANY);
@@ -24,7 +28,7 @@ fn in_mid_send(arguments: &[&str], fault: fn(&Line), repair: fn(&Namespace, &Nam
     }
     thread::sleep(FLOOR);
     lines.iter().chain([&control]).for_each(Line::solicit);
-    // Time to hear the solicitations; hardly any answer is due so soon.
+    // Time to receive the solicitations; hardly any answer is due so soon.
     thread::sleep(Duration::from_millis(50));
     daemon.signal(Signal::SIGSTOP);
     thread::sleep(MAX_DELAY);
@@ -43,7 +47,7 @@ fn in_mid_send(arguments: &[&str], fault: fn(&Line), repair: fn(&Namespace, &Nam
     }
 }
 
-fn going_down_in_mid_send(arguments: &[&str]) {
+fn a_link_that_goes_down_in_mid_send_affects_no_other(arguments: &[&str]) {
     let up_again = |_: &Namespace, _: &Namespace, mut line: Line| {
         line.capture.clear();
         line.link.host.set("up");
@@ -53,7 +57,7 @@ fn going_down_in_mid_send(arguments: &[&str]) {
     in_mid_send(arguments, |line| line.link.host.set("down"), up_again);
 }
 
-fn deleted_in_mid_send(arguments: &[&str]) {
+fn an_interface_deleted_in_mid_send_affects_no_other(arguments: &[&str]) {
     let made_again = |host: &Namespace, guest: &Namespace, line: Line| {
         let number = line.name()[2..].parse().expect("lines are called vm<number>");
         drop(line);
@@ -62,8 +66,8 @@ fn deleted_in_mid_send(arguments: &[&str]) {
     in_mid_send(arguments, |line| line.link.host.delete(), made_again);
 }
 
-/// At every moment of a new interface's first milliseconds, while guests solicit.
-fn deleted_again_and_again(arguments: &[&str]) {
+/// Deletes an interface at various times within its first 12 milliseconds, while guests solicit.
+fn interfaces_deleted_again_and_again_affect_no_other(arguments: &[&str]) {
     let (host, guest) = (Namespace::host(), Namespace::quiet());
     let mut control = Line::new(&host, &guest, 100);
     let mut daemon = Daemon::start(&host, &rarely(arguments));
@@ -79,7 +83,7 @@ fn deleted_again_and_again(arguments: &[&str]) {
         assert!(!adverts.iter().any(Advert::is_final), "{adverts:#?}");
         advertised += adverts.len();
     }
-    assert!(advertised > 0, "some had the time");
+    assert!(advertised > 0, "some RAs left in time");
     assert!(daemon.is_running());
     control.expect_answer();
     Line::new(&host, &guest, 1).expect_served(AT_ONCE);

@@ -1,5 +1,5 @@
-//! A real Prometheus that scrapes the real daemon: its alert rules, the dashboard's queries, and the handbook's page on
-//! metrics, all against what is there.
+//! A real Prometheus that scrapes the real daemon: alert rules, the dashboard's queries and the handbook's
+//! page on metrics against the scraped metrics.
 
 use std::{
     collections::BTreeSet,
@@ -20,61 +20,61 @@ use crate::{
     routers,
 };
 
-/// Where the daemon serves metrics and where Prometheus answers, in a namespace of their own.
+/// The addresses of daemon and Prometheus, in a namespace of their own.
 const DAEMON: &str = "127.0.0.1:9841";
 const PROMETHEUS: &str = "127.0.0.1:9090";
 
-/// What Grafana would put for them.
+/// Variables of the dashboard, with values as Grafana substitutes them.
 const VARIABLES: [(&str, &str); 3] = [("$job", "autora"), ("$instance", ".*"), ("$__rate_interval", "10s")];
 
 #[test]
 fn prometheus_understands_metrics_alerts_and_dashboard() {
     let (host, guest) = (Namespace::host(), Namespace::quiet());
     let mut lines = Line::several(&host, &guest, 2);
-    // One that is refused, so that there is a reason to count.
-    let _refused = Veth::new((&host, "vm3"), (&guest, "g3"));
+    // An interface that is not served, so that a reason is counted.
+    let _not_served = Veth::new((&host, "vm3"), (&guest, "g3"));
     let listen = ["--metrics-listen", DAEMON, "--metrics-per-interface"];
     let _daemon = autora_tests::Daemon::start(&host, &rarely(&listen));
     for line in &mut lines {
         line.expect_served(SOON);
     }
-    let spoilt =
+    let send_invalid =
         || lines[0].sender.send(&Solicit { hop_limit: 64, ..Solicit::from(&lines[0].link.guest) }.frame());
-    // Each kind of series has something to tell.
-    spoilt();
+    // Each kind of series needs a sample.
+    send_invalid();
 
     let prometheus = Prometheus::start(&host);
     prometheus.wait_for("autora_interfaces{state=\"serving\"} == 2");
     prometheus.wait_for("autora_interface_rs_dropped_total > 0");
-    // A rate takes two values, and most a difference between them.
-    spoilt();
+    // A rate needs two samples that differ.
+    send_invalid();
     prometheus.wait_for("rate(autora_rs_dropped_total[10s]) > 0");
     let targets = prometheus.ask("targets", &[]);
     let target = &targets["activeTargets"][0];
     assert_eq!((&target["health"], &target["lastError"]), (&"up".into(), &"".into()), "{targets:#}");
 
     let names = prometheus.names();
-    every_metric_has_its_place(&names);
+    every_metric_is_documented(&names);
     every_query_of_the_dashboard_works(&prometheus, &names);
     every_rule_is_evaluated(&prometheus, &names);
     assert_eq!(prometheus.firing(), [""; 0]);
-    // That alerts fire at all.
+    // The control: an alert does fire.
     lines[0].sender.send(&routers::advertisement(&lines[0]).frame());
     eventually(SOON, "an alert", || (prometheus.firing() == ["AutoraOtherRouter"]).then_some(()));
 }
 
-/// The handbook's page on metrics has exactly what a scrape has, and every alert.
-fn every_metric_has_its_place(names: &BTreeSet<String>) {
+/// Checks that the handbook's page on metrics has exactly the metrics of a scrape, and every alert.
+fn every_metric_is_documented(names: &BTreeSet<String>) {
     let (alerts, metrics): (BTreeSet<_>, BTreeSet<_>) =
-        told().into_iter().partition(|name| name.starts_with("Autora"));
+        documented().into_iter().partition(|name| name.starts_with("Autora"));
     assert_eq!(&metrics, names);
     let rules = fs::read_to_string(rules()).expect("the rules are there");
     let rules = rules.lines().filter_map(|line| line.trim().strip_prefix("- alert: "));
     assert_eq!(alerts, rules.map(str::to_owned).collect());
 }
 
-/// What the tables of that page have in their first column.
-fn told() -> Vec<String> {
+/// Returns the names in the first column of that page's tables.
+fn documented() -> Vec<String> {
     let page = root().join("contrib/docs/src/reference/metrics.md");
     let page = fs::read_to_string(page).expect("the page is there");
     let rows = page.lines().filter_map(|line| line.strip_prefix("| `")?.split(['`', '{']).next());
@@ -96,7 +96,7 @@ fn every_query_of_the_dashboard_works(prometheus: &Prometheus, names: &BTreeSet<
             VARIABLES.iter().fold(query.to_owned(), |query, (name, value)| query.replace(name, value));
         assert!(!query.contains('$'), "{query}");
         let result = prometheus.query(&query);
-        assert!(!result.is_empty(), "nothing comes of {query}");
+        assert!(!result.is_empty(), "no result of {query}");
     }
 }
 
@@ -113,7 +113,7 @@ fn every_rule_is_evaluated(prometheus: &Prometheus, names: &BTreeSet<String>) {
     }
 }
 
-/// Every metric in a query is one that there is.
+/// Checks that every metric of a query exists.
 fn assert_known(query: &str, names: &BTreeSet<String>) {
     let words = query.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
     for word in words.filter(|word| word.starts_with("autora_") || word.starts_with("process_")) {
@@ -164,7 +164,7 @@ impl Prometheus {
         self.ask("query", &[("query", query)])["result"].as_array().expect("a query has results").clone()
     }
 
-    /// The names of all that comes from the daemon.
+    /// Returns the names of the daemon's metrics.
     fn names(&self) -> BTreeSet<String> {
         let names = self.ask("label/__name__/values", &[]);
         let names = names.as_array().expect("a list of names").iter().filter_map(Value::as_str);
@@ -183,7 +183,8 @@ impl Prometheus {
         self.try_ask(path, parameters).unwrap_or_else(|| panic!("no answer to {path} {parameters:?}"))
     }
 
-    /// `None` as long as it does not listen; an error in its answer is a panic.
+    /// Returns the data of an answer, `None` while Prometheus does not listen. Panics if the answer is an
+    /// error.
     fn try_ask(&self, path: &str, parameters: &[(&str, &str)]) -> Option<Value> {
         let query: Vec<_> =
             parameters.iter().map(|(name, value)| format!("{name}={}", encoded(value))).collect();
@@ -212,7 +213,7 @@ impl Drop for Prometheus {
     }
 }
 
-/// For a query of a URL.
+/// Encodes text for the query of a URL.
 fn encoded(text: &str) -> String {
     text.bytes().fold(String::new(), |encoded, byte| format!("{encoded}%{byte:02X}"))
 }

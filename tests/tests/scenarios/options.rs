@@ -1,4 +1,4 @@
-//! Settings: what is refused and how, and what reaches the wire.
+//! Settings: which are refused with which error, and their effect on RAs.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use autora_tests::{Daemon, Launch, Namespace};
 use crate::bench::{Line, SOON, expect_silence};
 
 #[test]
-fn a_bad_setting_is_refused_with_option_value_and_bound() {
+fn an_invalid_setting_is_refused_with_option_value_and_bound() {
     let (host, guest) = (Namespace::host(), Namespace::quiet());
     let mut line = Line::new(&host, &guest, 1);
     let refused = |launch: &Launch, expected: &[&str]| {
@@ -96,16 +96,16 @@ fn unsolicited_advertisements_keep_to_their_interval() {
     distances.sort();
     let (shortest, longest) = (distances[0], distances[distances.len() - 1]);
     assert!(shortest >= Duration::from_secs(3) && longest <= Duration::from_millis(4_400), "{distances:?}");
-    // A dozen draws from a second lie within a tenth of one about once in ten to the tenth.
+    // The chance that a dozen draws from a second lie within a tenth of a second is about one in 10^10.
     assert!(longest.abs_diff(shortest) > Duration::from_millis(100), "not random: {distances:?}");
 }
 
 #[test]
-fn check_says_whether_the_settings_are_good() {
+fn check_reports_whether_the_settings_are_valid() {
     let host = Namespace::host();
     let mut good = Daemon::start(&host, &["--check", "--interface-regex=^vm1$", "--max-ra-interval=100s"]);
     assert_eq!(good.wait_exit(SOON), 0);
-    // What was not set follows: three times the longest interval.
+    // The default Router Lifetime is three times the longest interval.
     good.wait_for_log(&["router-lifetime", "300s"], SOON);
     let mut bad = Daemon::start(&host, &["--check", "--max-ra-interval=1s"]);
     assert_eq!(bad.wait_exit(SOON), 2);

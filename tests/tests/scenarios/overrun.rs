@@ -1,4 +1,4 @@
-//! More changes than the kernel has room to announce.
+//! More changes than the netlink socket has room for: announcements are lost, and a resync follows.
 
 use std::{
     fs,
@@ -10,15 +10,15 @@ use nix::sys::signal::Signal;
 
 use crate::bench::{Line, SLACK, SOON, expect_silence, rarely};
 
-/// How soon after the last change the daemon's picture must be the kernel's.
+/// The longest time after the last change until the daemon agrees with the kernel.
 const RECOVERY: Duration = Duration::from_secs(2);
 
 const HEARTBEAT: Duration = Duration::from_secs(1);
 
-/// A thousand links: as many veths with two ends each, whose names all match.
+/// The number of veth pairs: a thousand links, whose names all match.
 const PAIRS: u16 = 500;
 
-/// Lines 1 to 10, of which some lose what makes them fit while everything changes, and some get it.
+/// Lines 1 to 10. During the changes some lose their prefix, some keep it, and some get one.
 struct Scene {
     host: Namespace,
     _guest: Namespace,
@@ -30,7 +30,8 @@ const LOSE: std::ops::RangeInclusive<u16> = 1..=3;
 const STAY: std::ops::RangeInclusive<u16> = 4..=6;
 const GAIN: std::ops::RangeInclusive<u16> = 7..=10;
 
-/// With the two capabilities alone, so that `net.core.rmem_max` bounds the buffer for announcements.
+/// Starts a daemon with two capabilities only, so that `net.core.rmem_max` bounds the buffer for
+/// announcements.
 fn scene() -> Scene {
     let (host, guest) = (Namespace::host(), Namespace::quiet());
     let mut lines: Vec<_> = LOSE
@@ -38,7 +39,7 @@ fn scene() -> Scene {
         .map(|number| Line::new(&host, &guest, number))
         .chain(GAIN.map(|number| Line::without_prefix(&host, &guest, &format!("vm{number}"), number)))
         .collect();
-    // The slow look at everything must not do the overrun's work.
+    // An interval of an hour, so that the overrun alone causes a resync.
     let arguments = rarely(&["--heartbeat-interval=1s", "--forwarding-resync-interval=1h"]);
     let daemon = Launch::new(&arguments).unprivileged(&["net_raw", "bpf"]).start(&host);
     for line in &mut lines[..6] {
@@ -47,7 +48,7 @@ fn scene() -> Scene {
     Scene { host, _guest: guest, daemon, lines }
 }
 
-/// Creates, changes and deletes links, all in one go of one `ip`. The very last changes are those of the lines.
+/// Creates, changes and deletes links in one process of `ip`. The last changes are those of the lines.
 fn change_everything(host: &Namespace, lines: &[Line]) {
     let pairs = || 1..=PAIRS;
     let mtu = |mtu: u16| pairs().map(move |number| format!("link set vm1{number:03} mtu {mtu}"));
@@ -68,20 +69,21 @@ fn change_everything(host: &Namespace, lines: &[Line]) {
     host.ip(&format!("-batch {}", file.path().display()));
 }
 
-/// How many links match in the namespace, as `ip` tells.
+/// Returns the number of links in the namespace that match, according to `ip`.
 fn matching(host: &Namespace) -> usize {
     host.ip("-o link show").lines().filter(|line| line.contains(": vm")).count()
 }
 
-/// Whether the last heartbeat tells of so many served interfaces, and of the others as not served.
+/// Returns whether the last heartbeat has `served` interfaces as served, and the others of `all` as not
+/// served.
 fn last_heartbeat_says(daemon: &Daemon, served: usize, all: usize) -> bool {
     let words = [format!("served={served}"), format!("not_served={}", all - served)];
     let lines = daemon.lines_with(&["heartbeat"]);
     lines.last().is_some_and(|line| words.iter().all(|word| line.contains(&format!(" {word} "))))
 }
 
-/// Right after the storm: the wire within 2 s, and the totals with the heartbeat that follows.
-fn expect_the_truth(scene: &mut Scene, last_change: SystemTime) {
+/// Checks that RAs show the last state within 2 s, and the next heartbeat its totals.
+fn expect_agreement_with_the_kernel(scene: &mut Scene, last_change: SystemTime) {
     let Scene { host, daemon, lines, .. } = scene;
     let served = STAY.chain(GAIN).count();
     let all = matching(host);
@@ -93,12 +95,12 @@ fn expect_the_truth(scene: &mut Scene, last_change: SystemTime) {
     for line in &mut lines[..3] {
         assert!(line.capture.expect_advert(RECOVERY + SLACK).is_final(), "{}", line.name());
     }
-    let patience = (RECOVERY + HEARTBEAT + SLACK).saturating_sub(begun.elapsed());
-    eventually(patience, &format!("{served} of {all} served in the heartbeat"), || {
+    let timeout = (RECOVERY + HEARTBEAT + SLACK).saturating_sub(begun.elapsed());
+    eventually(timeout, &format!("{served} of {all} served in the heartbeat"), || {
         last_heartbeat_says(daemon, served, all).then_some(())
     });
 
-    // Nobody is forgotten, and nobody remembered: exactly the fit ones answer.
+    // Exactly the lines that are fit are answered.
     lines.iter().for_each(Line::solicit);
     for line in &mut lines[3..] {
         line.expect_served(SOON);
@@ -106,22 +108,22 @@ fn expect_the_truth(scene: &mut Scene, last_change: SystemTime) {
     expect_silence(&mut lines[..3], Duration::ZERO);
 }
 
-/// The announcements of a thousand links are more than the buffer holds while the daemon does not come to read them.
+/// While the daemon is stopped, the announcements of a thousand links overflow the buffer.
 #[test]
-fn after_an_overrun_the_picture_is_the_kernels_within_two_seconds() {
+fn after_an_overrun_the_daemon_agrees_with_the_kernel_within_two_seconds() {
     let mut scene = scene();
-    assert!(scene.daemon.lines_with(&["overflowed"]).is_empty(), "quiet so far");
+    assert!(scene.daemon.lines_with(&["overflowed"]).is_empty(), "no overrun before");
     scene.daemon.signal(Signal::SIGSTOP);
     change_everything(&scene.host, &scene.lines);
     scene.daemon.signal(Signal::SIGCONT);
-    expect_the_truth(&mut scene, SystemTime::now());
+    expect_agreement_with_the_kernel(&mut scene, SystemTime::now());
     assert!(!scene.daemon.lines_with(&["WARN", "overflowed"]).is_empty(), "there was an overrun");
 }
 
-/// The same while it reads as fast as it can. Whether there is an overrun is up to the machine; the picture is not.
+/// The same while the daemon reads. Whether there is an overrun depends on the machine; the result does not.
 #[test]
-fn amid_a_storm_of_changes_nothing_is_missed() {
+fn no_change_is_missed_in_a_storm_of_changes() {
     let mut scene = scene();
     change_everything(&scene.host, &scene.lines);
-    expect_the_truth(&mut scene, SystemTime::now());
+    expect_agreement_with_the_kernel(&mut scene, SystemTime::now());
 }

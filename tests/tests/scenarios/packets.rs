@@ -1,4 +1,4 @@
-//! The bytes that leave, and how others read them.
+//! The bytes of an RA, and how tcpdump and rdisc6 decode them.
 
 use std::{
     io::Write,
@@ -12,7 +12,7 @@ use crate::bench::SOON;
 const HOST: Mac = Mac([0x02, 0, 0, 0, 0, 0x0a]);
 const GUEST: Mac = Mac([0x02, 0, 0, 0, 0, 0x0b]);
 
-/// What has to be on the wire with the defaults, written down by hand.
+/// The frame with the default settings, written by hand.
 #[rustfmt::skip]
 const GOLDEN: [u8; 14 + 40 + 48] = [
     0x33, 0x33, 0, 0, 0, 1,  0x02, 0, 0, 0, 0, 0x0a,  0x86, 0xdd,
@@ -27,7 +27,7 @@ const GOLDEN: [u8; 14 + 40 + 48] = [
     0x20, 0x01, 0x0d, 0xb8, 0, 0x0a, 0, 0x0b,  0, 0, 0, 0, 0, 0, 0, 0,
 ];
 
-/// Host and guest with the addresses of `GOLDEN`.
+/// Returns host and guest with the addresses of `GOLDEN`.
 fn bench() -> (Namespace, Namespace, Veth) {
     let (host, guest) = (Namespace::host(), Namespace::quiet());
     let link = Veth::with_mac((&host, "vm1", HOST), (&guest, "eth0", GUEST));
@@ -35,7 +35,7 @@ fn bench() -> (Namespace, Namespace, Veth) {
     (host, guest, link)
 }
 
-/// The first frame that the daemon sends with these arguments.
+/// Returns the first frame that the daemon sends with these arguments.
 fn first_frame(arguments: &[&str]) -> Vec<u8> {
     let (host, _guest, link) = bench();
     let mut capture = Capture::on(&link.guest);
@@ -43,7 +43,7 @@ fn first_frame(arguments: &[&str]) -> Vec<u8> {
     capture.expect_advert(SOON).frame
 }
 
-/// `GOLDEN` with other bytes at some places.
+/// Returns `GOLDEN` with other bytes at some offsets.
 fn golden_but(changes: &[(usize, &[u8])]) -> Vec<u8> {
     let mut bytes = GOLDEN.to_vec();
     for (at, change) in changes {
@@ -65,7 +65,7 @@ fn by_default() {
 #[test]
 fn through_the_raw_socket() {
     let mut frame = first_frame(&["--send=raw"]);
-    // The kernel may choose a flow label there; it is outside of the checksum.
+    // On this path the kernel may set a flow label, which the checksum does not cover.
     frame[15..18].fill(0);
     assert_eq!(frame, GOLDEN);
 }
@@ -87,7 +87,7 @@ fn with_other_lifetimes() {
 }
 
 #[test]
-fn tcpdump_reads_it_as_meant() {
+fn tcpdump_decodes_the_ra() {
     let text = tcpdump(&first_frame(&[]));
     for fragment in [
         "hlim 255",
@@ -103,7 +103,7 @@ fn tcpdump_reads_it_as_meant() {
 }
 
 #[test]
-fn rdisc6_in_the_guest_reads_it_as_meant() {
+fn rdisc6_decodes_the_ra() {
     let (host, guest, link) = bench();
     link.guest.wait_link_local();
     let daemon = Daemon::start(&host, &["--interface-regex=^vm1$"]);
@@ -129,7 +129,7 @@ fn rdisc6_in_the_guest_reads_it_as_meant() {
     }
 }
 
-/// What tcpdump says of a frame, as the one packet of a capture file.
+/// Returns tcpdump's output for a frame, which it reads from a capture file.
 fn tcpdump(frame: &[u8]) -> String {
     let mut child = Command::new("tcpdump")
         .args(["-vvv", "-n", "-t", "-r", "-"])

@@ -1,4 +1,4 @@
-//! What the daemon may do, and what it does when it may not.
+//! The capabilities that the daemon needs, and its behaviour without them.
 
 use std::{fs, time::Duration};
 
@@ -10,7 +10,7 @@ use crate::bench::{FLOOR, Line, MAX_DELAY, SLACK, SOON, expect_silence, rarely};
 const CLASSIC: &str = "--filter=classic";
 const EBPF: &str = "--filter=ebpf";
 
-/// A daemon that must refuse to start, with one line that has all these words; and nothing on the wire.
+/// Checks that the daemon ends at the start, with one line that has all these words, and sends nothing.
 fn refuses_to_start(arguments: &[&str], capabilities: &[&str], words: &[&str]) {
     let (host, guest) = (Namespace::host(), Namespace::quiet());
     let mut line = Line::new(&host, &guest, 1);
@@ -50,13 +50,14 @@ fn without_cap_bpf_where_the_ebpf_filter_is_asked_for() {
     refuses_to_start(&[EBPF], &["net_raw"], &["CAP_BPF"]);
 }
 
-/// A daemon that must work with these capabilities: serve, answer and withdraw. Returns how many warnings it gave.
+/// Checks that the daemon serves, answers and withdraws with these capabilities. Returns its number of
+/// warnings.
 fn works(arguments: &[&str], capabilities: &[&str]) -> usize {
     let (host, guest) = (Namespace::host(), Namespace::quiet());
     let mut line = Line::new(&host, &guest, 1);
     let mut daemon = Launch::new(&rarely(arguments)).unprivileged(capabilities).start(&host);
     line.expect_served(SOON);
-    // An interface that comes after the capabilities went.
+    // An interface that is created after the daemon dropped its capabilities.
     let mut later = Line::new(&host, &guest, 2);
     later.expect_served(SOON);
     later.solicit();
@@ -89,7 +90,7 @@ fn the_classic_filter_needs_no_cap_bpf_and_no_warning() {
 }
 
 #[test]
-fn once_it_serves_it_holds_no_capability() {
+fn a_serving_daemon_holds_no_capability() {
     let (host, guest) = (Namespace::host(), Namespace::quiet());
     let mut line = Line::new(&host, &guest, 1);
     let daemon = Launch::new(&rarely(&[EBPF])).start(&host);
@@ -108,10 +109,10 @@ fn once_it_serves_it_holds_no_capability() {
 }
 
 #[test]
-fn a_dry_run_needs_nothing_and_sends_nothing() {
+fn a_dry_run_needs_no_capability_and_sends_nothing() {
     let (host, guest) = (Namespace::host(), Namespace::quiet());
     let mut fit = Line::new(&host, &guest, 1);
-    let mut unfit = Line::without_prefix(&host, &guest, "vm2", 2);
+    let mut not_fit = Line::without_prefix(&host, &guest, "vm2", 2);
     let other = Line::named(&host, &guest, "eth7", 3);
     let mut dry = Launch::new(&["--interface-regex=^vm[0-9]+$", "--dry-run"]).unprivileged(&[]).start(&host);
     dry.wait_for_log(&["vm1", "2001:db8:0:1::/64"], SOON);
@@ -120,22 +121,23 @@ fn a_dry_run_needs_nothing_and_sends_nothing() {
     let packet =
         eventually(SOON, "the packet in hex", || hex_dump(&dry.log()).filter(|bytes| bytes.len() == 88));
     fit.solicit();
-    expect_silence([&mut fit, &mut unfit], FLOOR);
-    assert!(dry.is_running(), "it shows what happens until it is stopped");
-    unfit.add_prefix();
+    expect_silence([&mut fit, &mut not_fit], FLOOR);
+    assert!(dry.is_running(), "a dry run goes on until it is stopped");
+    not_fit.add_prefix();
     dry.wait_for_log(&["vm2", "2001:db8:0:2::/64"], SOON);
     dry.signal(Signal::SIGTERM);
     assert_eq!(dry.wait_exit(SOON), 0);
-    expect_silence([&mut fit, &mut unfit], Duration::from_millis(500));
+    expect_silence([&mut fit, &mut not_fit], Duration::from_millis(500));
 
-    // The control: in earnest both are served.
+    // The control: without `--dry-run` both are served.
     let _daemon = Launch::new(&["--interface-regex=^vm[0-9]+$"]).start(&host);
-    assert_eq!(fit.expect_served(SOON).packet(), packet, "what was shown is what is sent");
-    unfit.expect_served(SOON);
+    assert_eq!(fit.expect_served(SOON).packet(), packet, "the packet of the dry run");
+    not_fit.expect_served(SOON);
     drop(other);
 }
 
-/// The first dump among the lines: each row two blanks, its offset in four digits, then 16 bytes in groups.
+/// Returns the bytes of the first dump in the log. A row has two blanks, its offset in four digits, and 16
+/// bytes in groups.
 fn hex_dump(lines: &[String]) -> Option<Vec<u8>> {
     let first = lines.iter().position(|line| line.starts_with("  0000 "))?;
     let digits: String = lines[first..]

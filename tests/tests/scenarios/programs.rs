@@ -1,4 +1,4 @@
-//! eBPF programs that are not there, or that the kernel does not take.
+//! eBPF programs that are missing, or that the kernel refuses.
 
 use std::{
     fs,
@@ -13,7 +13,7 @@ use tempfile::TempDir;
 
 use crate::bench::{FLOOR, Line, MAX_DELAY, SLACK, SOON, rarely};
 
-/// A daemon with `binary` and both capabilities: it must serve and answer. Returns its warnings.
+/// Checks that the daemon `binary` serves and answers behind the classic filter. Returns its warnings.
 fn works(binary: &Path, filter: &str) -> Vec<String> {
     let (host, guest) = (Namespace::host(), Namespace::quiet());
     let (mut line, mut other) = (Line::new(&host, &guest, 1), Line::new(&host, &guest, 2));
@@ -29,7 +29,7 @@ fn works(binary: &Path, filter: &str) -> Vec<String> {
     daemon.lines_with(&["WARN"])
 }
 
-/// The one line with which it refuses to start.
+/// Returns the one line of a daemon that ends at the start.
 fn refuses(binary: &Path, filter: &str) -> String {
     let host = Namespace::host();
     let mut daemon =
@@ -40,7 +40,8 @@ fn refuses(binary: &Path, filter: &str) -> String {
     line.clone()
 }
 
-/// Without a program that works: `auto` warns once and serves, `ebpf` says why it does not, `classic` never asked.
+/// Checks a daemon without a working program: `auto` warns once and serves, `ebpf` ends with the cause, and
+/// `classic` serves without a warning.
 fn does_without(binary: &Path, why: &[&str]) {
     let all_in = |line: &str| why.iter().all(|word| line.contains(word));
     let warnings = works(binary, "--filter=auto");
@@ -57,7 +58,7 @@ fn a_daemon_built_without_a_program() {
 
 #[test]
 fn a_program_that_the_verifier_refuses() {
-    // Every exit becomes `r0 = 0`, and the program runs over its own end.
+    // Every exit instruction becomes `r0 = 0`, so the program runs past its end.
     let (_folder, binary) = damaged(|object| {
         replace_all(object, [0x95, 0, 0, 0, 0, 0, 0, 0], [0xb7, 0, 0, 0, 0, 0, 0, 0]);
     });
@@ -70,11 +71,11 @@ fn a_program_without_its_map() {
     does_without(&binary, &["the eBPF filter cannot be loaded"]);
 }
 
-/// A copy of the daemon, which anybody may run, with another object in it.
+/// Returns a copy of the daemon that every user may run, with a changed object in it.
 fn damaged(damage: impl FnOnce(&mut [u8])) -> (TempDir, PathBuf) {
     let mut daemon = fs::read(binary()).expect("it is there");
     let object = embedded().expect("these tests carry no eBPF program: run `cargo xtask build-ebpf` first");
-    // The daemon aligns it.
+    // The object is aligned to 8 bytes.
     let places = find_all(&daemon, object, 8);
     let [at] = places[..] else {
         panic!("the daemon carries another eBPF program than these tests: `cargo xtask build` makes it anew")
@@ -90,7 +91,7 @@ fn damaged(damage: impl FnOnce(&mut [u8])) -> (TempDir, PathBuf) {
     (folder, copy)
 }
 
-/// Where `needle` stands in `hay`, at multiples of `step`.
+/// Returns the offsets of `needle` in `hay` that are multiples of `step`.
 fn find_all(hay: &[u8], needle: &[u8], step: usize) -> Vec<usize> {
     (0..hay.len().saturating_sub(needle.len()))
         .step_by(step)

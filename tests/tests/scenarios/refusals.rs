@@ -1,4 +1,4 @@
-//! Sends that the kernel refuses, by all that can refuse them on either path, and what follows when it no longer does.
+//! Sends that the kernel refuses: every cause on either path, and the recovery after it.
 
 use std::{
     thread,
@@ -12,15 +12,16 @@ use crate::bench::{FLOOR, Line, MAX_DELAY, SLACK, SOON, expect_silence, rarely};
 
 const MINUTE: Duration = Duration::from_mins(1);
 
-/// The longest wait between two tries to send.
+/// The longest time between two attempts to send.
 const LONGEST_RETRY: Duration = Duration::from_secs(8);
 
-/// The longest distance within the first three advertisements [RFC 4861 10, `MAX_INITIAL_RTR_ADVERT_INTERVAL`].
+/// The longest interval within the initial burst: `MAX_INITIAL_RTR_ADVERT_INTERVAL`
+/// [RFC 4861 10](https://www.rfc-editor.org/rfc/rfc4861#section-10).
 const INITIAL_INTERVAL: Duration = Duration::from_secs(16);
 
-/// Something that refuses what is sent on the one interface.
+/// A fault that makes the kernel refuse packets on one interface.
 struct Fault {
-    /// What the system call returns.
+    /// The error that the system call returns.
     error: &'static str,
     begin: fn(&Interface),
     end: fn(&Interface),
@@ -51,14 +52,14 @@ const MULTICAST_ROUTE_FLUSHED: Fault = Fault {
     end: |host| multicast_route(host, "add"),
 };
 
-/// A queue without room for a single packet: what is sent meets a full one.
+/// A queue without room for a packet.
 const QUEUE_FULL: Fault = Fault {
     error: ENOBUFS,
     begin: |host| tc(host, "add", "pfifo limit 0"),
     end: |host| tc(host, "delete", "pfifo"),
 };
 
-/// The same with another measure of room.
+/// A queue whose room is counted in bytes.
 const QUEUE_FULL_OF_BYTES: Fault = Fault {
     error: ENOBUFS,
     begin: |host| tc(host, "add", "bfifo limit 1"),
@@ -78,9 +79,9 @@ fn multicast_route(host: &Interface, action: &str) {
     host.namespace().ip(&format!("-6 route {action} multicast ff00::/8 dev {} table local", host.name()));
 }
 
-/// Each fault refuses one interface everything for a minute, from before its first advertisement on, and the last
-/// interface is left alone.
-fn refused_for_a_minute(arguments: &[&str], faults: &[Fault]) {
+/// Each fault holds for a minute on an interface of its own, from before the first RA. The last interface has
+/// no fault.
+fn recovers_after_a_minute_of_errors(arguments: &[&str], faults: &[Fault]) {
     let (host, guest) = (Namespace::host(), Namespace::quiet());
     let count = u16::try_from(faults.len()).expect("a table is short");
     let mut lines = Line::several(&host, &guest, count);
@@ -95,7 +96,7 @@ fn refused_for_a_minute(arguments: &[&str], faults: &[Fault]) {
     }
     let mut undisturbed = vec![control.expect_served(SOON)];
 
-    // A host that asks meanwhile changes nothing.
+    // A solicitation meanwhile changes nothing.
     thread::sleep((MINUTE / 3).saturating_sub(begun.elapsed()));
     lines.iter().chain([&control]).for_each(Line::solicit);
     thread::sleep(MINUTE.saturating_sub(begun.elapsed()));
@@ -105,21 +106,21 @@ fn refused_for_a_minute(arguments: &[&str], faults: &[Fault]) {
     }
     let ended = Instant::now();
     for (fault, line) in faults.iter().zip(&mut lines) {
-        expect_the_whole_burst(fault, line, ended);
-        expect_told_once(&daemon, line);
+        expect_initial_burst(fault, line, ended);
+        expect_logged_once(&daemon, line);
     }
 
     let (solicits, adverts) = control.seen(Duration::ZERO);
     let [solicit] = solicits[..] else { panic!("{} solicitations", solicits.len()) };
     let answer = adverts.iter().find(|advert| advert.at > solicit).expect("an answer");
-    assert!(answer.since(solicit) <= MAX_DELAY + SLACK, "the other one: {:?}", answer.since(solicit));
+    assert!(answer.since(solicit) <= MAX_DELAY + SLACK, "the other interface: {:?}", answer.since(solicit));
     undisturbed.extend(adverts);
-    assert_eq!(undisturbed.len(), 3, "the other one's burst: {undisturbed:?}");
-    assert!(daemon.lines_with(&[&interface(&control), "sent"]).is_empty(), "nothing failed on the other one");
+    assert_eq!(undisturbed.len(), 3, "the other interface's burst: {undisturbed:?}");
+    assert!(daemon.lines_with(&[&interface(&control), "sent"]).is_empty(), "no error on the other interface");
 }
 
-/// Three advertisements, the first no later than a retry after the fault's end.
-fn expect_the_whole_burst(fault: &Fault, line: &mut Line, ended: Instant) {
+/// Waits for the three RAs of an initial burst, the first at most a retry after the fault's end.
+fn expect_initial_burst(fault: &Fault, line: &mut Line, ended: Instant) {
     let first = line.expect_served((LONGEST_RETRY + SLACK).saturating_sub(ended.elapsed()));
     let second = line.expect_served(INITIAL_INTERVAL + SLACK);
     let third = line.expect_served(INITIAL_INTERVAL + SLACK);
@@ -128,8 +129,9 @@ fn expect_the_whole_burst(fault: &Fault, line: &mut Line, ended: Instant) {
     }
 }
 
-/// One line at the begin and one at the end, which tells how often it was tried: after 1, 2, 4, and then each 8 s.
-fn expect_told_once(daemon: &Daemon, line: &Line) {
+/// Checks that one line is logged at the first error and one at the recovery, with the number of attempts:
+/// after 1, 2, 4, and then each 8 s.
+fn expect_logged_once(daemon: &Daemon, line: &Line) {
     let begins = daemon.lines_with(&["could not be sent", &interface(line)]);
     let ends = daemon.lines_with(&["sending works again", &interface(line)]);
     assert_eq!((begins.len(), ends.len()), (1, 1), "{begins:#?} {ends:#?}");
@@ -142,22 +144,22 @@ fn interface(line: &Line) -> String {
 }
 
 #[test]
-fn the_packet_socket_is_refused_for_a_minute() {
-    refused_for_a_minute(&["--send=packet"], &[QUEUE_FULL, QUEUE_FULL_OF_BYTES]);
+fn the_packet_socket_recovers_after_a_minute_of_errors() {
+    recovers_after_a_minute_of_errors(&["--send=packet"], &[QUEUE_FULL, QUEUE_FULL_OF_BYTES]);
 }
 
 #[test]
-fn the_raw_socket_is_refused_for_a_minute() {
-    refused_for_a_minute(&["--send=raw"], &[NFTABLES_DROP, MULTICAST_ROUTE_FLUSHED, QUEUE_FULL]);
+fn the_raw_socket_recovers_after_a_minute_of_errors() {
+    recovers_after_a_minute_of_errors(&["--send=raw"], &[NFTABLES_DROP, MULTICAST_ROUTE_FLUSHED, QUEUE_FULL]);
 }
 
-/// How many announcements the daemon takes before it looks at the clock, and some more.
+/// More announcements than the daemon handles between two readings of the clock.
 const MORE_THAN_A_TURN: u32 = 60;
 
-/// A link that is down is none to send on, and the daemon knows as soon as the kernel's announcement is read. Until then
-/// it tries: here an advertisement is due while the announcement waits behind others. (The raw socket misses the address
-/// first, which went with the link.)
-fn refused_by_a_link_that_is_down(arguments: &[&str], error: &str) {
+/// The daemon sends nothing on a link that is down, once it has read the kernel's announcement. Here an RA is
+/// due while the announcement waits behind others, so the daemon tries to send it. (On the raw socket the
+/// error is EINVAL, as the kernel removed the address with the link.)
+fn recovers_after_its_link_was_down(arguments: &[&str], error: &str) {
     let (host, guest) = (Namespace::host(), Namespace::quiet());
     let mut line = Line::new(&host, &guest, 1);
     let mut control = Line::new(&host, &guest, 2);
@@ -168,7 +170,7 @@ fn refused_by_a_link_that_is_down(arguments: &[&str], error: &str) {
     line.expect_served(SOON);
     let last = Instant::now();
 
-    // It has sent, and must have come to noting it.
+    // Time for the daemon to record the RA as sent.
     thread::sleep(Duration::from_millis(100));
     daemon.signal(Signal::SIGSTOP);
     for number in 0..MORE_THAN_A_TURN {
@@ -192,11 +194,11 @@ fn refused_by_a_link_that_is_down(arguments: &[&str], error: &str) {
 }
 
 #[test]
-fn the_packet_socket_is_refused_by_a_link_that_is_down() {
-    refused_by_a_link_that_is_down(&["--send=packet"], ENETDOWN);
+fn the_packet_socket_recovers_after_its_link_was_down() {
+    recovers_after_its_link_was_down(&["--send=packet"], ENETDOWN);
 }
 
 #[test]
-fn the_raw_socket_is_refused_by_a_link_that_is_down() {
-    refused_by_a_link_that_is_down(&["--send=raw"], EINVAL);
+fn the_raw_socket_recovers_after_its_link_was_down() {
+    recovers_after_its_link_was_down(&["--send=raw"], EINVAL);
 }

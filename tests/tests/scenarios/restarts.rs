@@ -1,4 +1,4 @@
-//! One daemon after another on the same host: what the second knows of the first.
+//! Daemons one after another on the same host: what the next process takes from the saved state.
 
 use std::{
     fs,
@@ -10,13 +10,13 @@ use std::{
 };
 
 use autora::sys::state_file::decode;
-use autora_tests::{Advert, Daemon, Guest, Launch, Namespace, RuntimeDirectory, Veth};
+use autora_tests::{Daemon, Guest, Launch, Namespace, RuntimeDirectory, Veth};
 use nix::{
     sched::{CloneFlags, unshare},
     sys::signal::Signal,
 };
 
-use crate::bench::{AT_ONCE, FLOOR, Line, SLACK, SOON, expect_silence, live, prefix, rarely};
+use crate::bench::{AT_ONCE, FLOOR, Line, SLACK, SOON, expect_silence, live, prefix, rarely, retired};
 
 /// A host whose daemons share a runtime directory.
 struct Host {
@@ -38,7 +38,7 @@ impl Host {
         Launch::new(&rarely(&[])).runtime_directory(&self.directory).start(&self.namespace)
     }
 
-    /// The state file with `from` replaced, which must be in it.
+    /// Replaces `from` in the state file, which must contain it.
     fn edit_state(&self, from: &str, to: &str) {
         let file = self.directory.state_file();
         let text = fs::read_to_string(&file).expect("a daemon has left it");
@@ -59,16 +59,9 @@ fn stop(mut daemon: Daemon, signal: Signal) {
     assert_eq!(daemon.wait_exit(SOON), expected);
 }
 
-/// The prefixes that an advertisement takes back.
-fn taken_back(advert: &Advert) -> Vec<std::net::Ipv6Addr> {
-    let gone =
-        advert.prefixes().into_iter().filter(|option| option.valid.is_zero() && option.preferred.is_zero());
-    gone.map(|option| option.prefix.network()).collect()
-}
-
 #[test]
-fn after_a_clean_restart_the_three_seconds_go_on() {
-    // After SIGTERM the final RA comes in between, and it counts like any other.
+fn after_a_clean_restart_the_floor_still_holds() {
+    // After SIGTERM the final RA leaves in between, and the floor holds before and after it.
     for (signal, expected) in [(Signal::SIGHUP, 1), (Signal::SIGTERM, 2)] {
         let host = Host::new();
         let mut lines = host.lines(1);
@@ -88,7 +81,7 @@ fn after_a_clean_restart_the_three_seconds_go_on() {
 }
 
 #[test]
-fn a_restart_sends_as_soon_as_the_three_seconds_are_over() {
+fn after_a_restart_the_first_ra_leaves_as_soon_as_the_floor_allows() {
     let host = Host::new();
     let mut lines = host.lines(1);
     let daemon = host.start();
@@ -100,7 +93,7 @@ fn a_restart_sends_as_soon_as_the_three_seconds_are_over() {
     let distance = lines[0].expect_served(SOON).since(first.at);
     assert!((FLOOR..FLOOR + SLACK).contains(&distance), "{distance:?}");
     stop(next, Signal::SIGHUP);
-    // Long after the last one there is nothing to wait for.
+    // After the floor the first RA leaves at once.
     thread::sleep(FLOOR);
     let asked = Instant::now();
     let _last = host.start();
@@ -109,7 +102,7 @@ fn a_restart_sends_as_soon_as_the_three_seconds_are_over() {
 }
 
 #[test]
-fn after_a_kill_first_advertisements_wait_three_seconds() {
+fn after_a_kill_the_first_ras_wait_three_seconds() {
     let host = Host::new();
     let mut lines = host.lines(2);
     let daemon = host.start();
@@ -128,44 +121,49 @@ fn after_a_kill_first_advertisements_wait_three_seconds() {
     }
 }
 
-/// Something that makes a file useless, and the line that says so.
+/// A change that makes the state file unusable, and the log line about it.
 struct Spoilt {
     what: &'static str,
     spoil: fn(&Host),
-    says: Option<&'static [&'static str]>,
+    logs: Option<&'static [&'static str]>,
 }
 
 const SPOILT: &[Spoilt] = &[
     Spoilt {
         what: "missing",
         spoil: |host| fs::remove_file(host.directory.state_file()).expect("it is there"),
-        says: None,
+        logs: None,
     },
     Spoilt {
         what: "from another boot",
         spoil: |host| host.edit_state("\"boot_id\":\"", "\"boot_id\":\"0"),
-        says: None,
+        logs: None,
     },
     Spoilt {
         what: "newer",
         spoil: |host| host.edit_state("\"version\":2", "\"version\":3"),
-        says: Some(&["WARN", "starting as if there were none", "version 3"]),
+        logs: Some(&["WARN", "starting as if there were none", "version 3"]),
+    },
+    Spoilt {
+        what: "older",
+        spoil: |host| host.edit_state("\"version\":2", "\"version\":1"),
+        logs: Some(&["WARN", "starting as if there were none", "version 1"]),
     },
     Spoilt {
         what: "damaged",
         spoil: |host| host.edit_state("\"ifindex\"", "\"if"),
-        says: Some(&["WARN", "starting as if there were none", "damaged"]),
+        logs: Some(&["WARN", "starting as if there were none", "damaged"]),
     },
     Spoilt {
         what: "empty",
         spoil: |host| fs::write(host.directory.state_file(), "").expect("root may"),
-        says: Some(&["WARN", "starting as if there were none", "damaged"]),
+        logs: Some(&["WARN", "starting as if there were none", "damaged"]),
     },
 ];
 
 #[test]
-fn a_file_that_is_no_use_means_a_cold_start() {
-    for Spoilt { what, spoil, says } in SPOILT {
+fn an_unusable_state_file_means_a_cold_start() {
+    for Spoilt { what, spoil, logs } in SPOILT {
         let host = Host::new();
         let mut lines = host.lines(1);
         let daemon = host.start();
@@ -177,18 +175,18 @@ fn a_file_that_is_no_use_means_a_cold_start() {
         let next = host.start();
         lines[0].expect_served(SOON);
         assert!(asked.elapsed() < Duration::from_secs(1), "{what}: at once, after {:?}", asked.elapsed());
-        match says {
+        match logs {
             Some(words) => drop(next.wait_for_log(words, SOON)),
             None => assert!(next.lines_with(&["WARN"]).is_empty(), "{what}: {:?}", next.log()),
         }
         assert!(next.lines_with(&["taking over"]).is_empty(), "{what}");
-        // And from here on it is a good one again.
+        // The next daemon writes a valid file.
         host.wait_saved("\"vm1\"");
     }
 }
 
 #[test]
-fn what_a_kill_left_unfinished_is_not_missed() {
+fn an_unfinished_line_in_the_state_file_is_ignored() {
     let host = Host::new();
     let mut lines = host.lines(1);
     let daemon = host.start();
@@ -196,7 +194,7 @@ fn what_a_kill_left_unfinished_is_not_missed() {
     host.wait_saved("\"vm1\"");
     thread::sleep(FLOOR);
     stop(daemon, Signal::SIGKILL);
-    // As if in the midst of a line.
+    // As if the daemon was killed while it wrote a line.
     let text = fs::read(host.directory.state_file()).expect("a daemon has left it");
     fs::write(host.directory.state_file(), [&text[..], b"{\"known\":{\"ifind"].concat()).expect("root may");
     let next = host.start();
@@ -206,22 +204,22 @@ fn what_a_kill_left_unfinished_is_not_missed() {
 }
 
 #[test]
-fn a_stale_file_says_nothing_of_interfaces_that_came_since() {
+fn saved_state_does_not_apply_to_a_new_interface_of_the_same_name() {
     let host = Host::new();
     let mut lines = host.lines(1);
     let daemon = host.start();
     lines[0].expect_served(SOON);
     stop(daemon, Signal::SIGHUP);
     lines[0].link.host.delete();
-    // The next guest has the name, and another prefix.
+    // A new interface has the name, and another prefix.
     let mut line = Line::named(&host.namespace, &host.guest, "vm1", 2);
     let _next = host.start();
     let advert = line.expect_served(SOON);
-    assert!(taken_back(&advert).is_empty(), "{advert:?}");
+    assert!(retired(&advert).is_empty(), "{advert:?}");
 }
 
 #[test]
-fn a_prefix_that_changed_while_no_daemon_ran_is_deprecated_by_the_next() {
+fn a_prefix_that_changed_while_no_daemon_ran_is_retired_by_the_next() {
     for signal in [Signal::SIGHUP, Signal::SIGTERM, Signal::SIGKILL] {
         let (host, guest) = (Host::new(), Guest::new());
         let link = Veth::new((&host.namespace, "vm1"), (guest.namespace(), "eth0"));
@@ -237,7 +235,8 @@ fn a_prefix_that_changed_while_no_daemon_ran_is_deprecated_by_the_next() {
         guest.wait_for_address(link.guest.mac().address_in(prefix(2)), SOON);
         let addresses = guest.namespace().ip("-6 -o addr show dev eth0 scope global");
         let old_line = addresses.lines().find(|line| line.contains(&old.to_string()));
-        let old_line = old_line.unwrap_or_else(|| panic!("{signal}: deprecated, not gone: {addresses}"));
+        let old_line =
+            old_line.unwrap_or_else(|| panic!("{signal}: deprecated, and still valid: {addresses}"));
         assert!(old_line.contains("deprecated"), "{signal}: {old_line}");
         assert_eq!(addresses.matches("deprecated").count(), 1, "{signal}: {addresses}");
     }
@@ -262,7 +261,7 @@ fn a_link_local_address_that_changed_while_no_daemon_ran_is_handed_over() {
 }
 
 #[test]
-fn what_matches_no_longer_after_a_restart_gets_a_final_ra() {
+fn an_interface_that_no_longer_matches_after_a_restart_gets_a_final_ra() {
     let host = Host::new();
     let mut lines = host.lines(2);
     let daemon = host.start();
@@ -280,7 +279,7 @@ fn what_matches_no_longer_after_a_restart_gets_a_final_ra() {
 }
 
 #[test]
-fn the_file_is_written_for_changes_and_not_for_advertisements() {
+fn the_state_file_is_written_for_changes_and_not_for_ras() {
     use std::os::unix::fs::MetadataExt;
     let host = Host::new();
     let mut lines = host.lines(2);
@@ -288,29 +287,30 @@ fn the_file_is_written_for_changes_and_not_for_advertisements() {
     let daemon = Launch::new(&arguments).runtime_directory(&host.directory).start(&host.namespace);
     host.wait_saved("2001:db8:0:2::");
     thread::sleep(Duration::from_secs(1));
-    let look = || {
+    let stat = || {
         let metadata = fs::metadata(host.directory.state_file()).expect("it is there");
         (metadata.ino(), metadata.len(), metadata.mtime_nsec())
     };
-    let before = look();
+    let before = stat();
     let (_, adverts) = lines[0].seen(Duration::from_secs(9));
     assert!(adverts.len() >= 2, "{adverts:?}");
-    assert_eq!(look(), before, "advertisements leave it alone");
-    // A change is added to it: one line, and not a word of the other interface.
+    assert_eq!(stat(), before, "RAs change nothing in the file");
+    // A change adds one line, with nothing about the other interface.
     lines[0].link.host.add_address("2001:db8:0:7::1/64");
     lines[0].link.host.remove_address("2001:db8:0:1::1/64");
     host.wait_saved("2001:db8:0:7::");
-    assert_eq!(look().0, before.0, "it is the same file");
+    assert_eq!(stat().0, before.0, "the same file");
     let text = fs::read_to_string(host.directory.state_file()).expect("it is there");
     let added = &text[usize::try_from(before.1).expect("a short file")..];
     assert!(added.contains("\"vm1\"") && !added.contains("\"vm2\""), "{added}");
     stop(daemon, Signal::SIGHUP);
-    assert_ne!(look().0, before.0, "a clean end makes a new file");
+    assert_ne!(stat().0, before.0, "a clean end makes a new file");
 }
 
-/// A full disk cuts a line in two; nothing is added behind it, and once there is room all is saved.
+/// A full disk cuts a line in two. Nothing is added after it, and once there is room the whole state is
+/// saved.
 #[test]
-fn a_full_disk_spoils_nothing() {
+fn a_full_disk_damages_no_saved_state() {
     const GUESTS: u16 = 40;
     let host = Host::new();
     let mut lines = host.lines(1);
@@ -334,13 +334,13 @@ fn a_full_disk_spoils_nothing() {
         let known = decode(&text).expect("it is no damage").memory.interfaces;
         assert!((1..usize::from(GUESTS)).contains(&known.len()), "{}", known.len());
         assert!(save_failures(&daemon) >= 1);
-        // Nobody else notices.
+        // Guests are still answered.
         lines[0].expect_answer();
 
         fs::remove_file(&filler).expect("it is there");
         let failed = save_failures(&daemon);
         daemon.wait_for_log(&["the state can be saved again"], Duration::from_secs(30) + SOON);
-        assert_eq!(save_failures(&daemon), failed, "it works again");
+        assert_eq!(save_failures(&daemon), failed, "no further failure");
         let text = fs::read(host.directory.state_file()).expect("it is there");
         let known = decode(&text).expect("it is whole").memory.interfaces;
         assert_eq!(known.len(), usize::from(GUESTS));
@@ -348,14 +348,14 @@ fn a_full_disk_spoils_nothing() {
     });
 }
 
-/// What the metrics say of it.
+/// Returns the number of failed saves from the metrics.
 fn save_failures(daemon: &Daemon) -> u64 {
     let metrics = daemon.control().get("/metrics").body;
     let value = metrics.lines().find_map(|line| line.strip_prefix("autora_state_save_failures_total "));
     value.unwrap_or_else(|| panic!("not in {metrics}")).parse().expect("a number")
 }
 
-/// Does `work` where mounts are nobody else's business. What it spawns belongs there.
+/// Runs `work`, and the processes that it starts, in a mount namespace of its own.
 fn in_own_mounts(work: impl FnOnce() + Send) {
     thread::scope(|scope| {
         let inside = scope.spawn(|| {
@@ -388,7 +388,7 @@ fn two_daemons_with_one_directory_do_not_share_a_file() {
 }
 
 #[test]
-fn a_directory_that_cannot_be_used_is_a_warning() {
+fn an_unusable_directory_causes_a_warning() {
     let host = Host::new();
     let mut lines = host.lines(1);
     let arguments = rarely(&["--runtime-directory=/proc/no/such/place"]);

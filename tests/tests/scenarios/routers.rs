@@ -1,4 +1,4 @@
-//! Other routers behind a served interface.
+//! Other routers on a served link.
 
 use std::thread;
 
@@ -8,15 +8,16 @@ use autora_tests::{Daemon, Mac, Namespace, Solicit, eventually};
 use crate::bench::{FLOOR, Line, SOON, on_both_paths, prefix, rarely};
 
 on_both_paths!(
-    another_router_is_told_of_once_and_stops_nothing,
-    another_router_is_found_with_the_look_at_everything,
-    an_invalid_advertisement_is_none_of_another_router,
+    another_router_is_logged_once_and_stops_nothing,
+    another_router_is_found_at_a_resync,
+    an_invalid_ra_is_not_counted_as_another_routers,
     the_classic_filter_does_not_see_other_routers,
 );
 
 const OTHER_ROUTER: [&str; 2] = ["WARN", "another router"];
 
-/// The shortest advertisement there is: a solicitation of another type, with the 8 bytes more of its fixed part.
+/// Returns the shortest valid RA: a solicitation with another type, and the 8 further bytes of an RA's fixed
+/// part.
 pub(crate) fn advertisement(line: &Line) -> Solicit {
     Solicit {
         kind: ROUTER_ADVERTISEMENT,
@@ -27,11 +28,11 @@ pub(crate) fn advertisement(line: &Line) -> Solicit {
     }
 }
 
-/// What the filter has counted by the time of the next heartbeat under this name.
+/// Returns the filter's count `name` from the next heartbeat.
 fn counted(daemon: &Daemon, name: &str) -> u64 {
     let seen = daemon.lines_with(&["heartbeat"]).len();
     let line = eventually(SOON, "a heartbeat", || daemon.lines_with(&["heartbeat"]).into_iter().nth(seen));
-    let (_, rest) = line.split_once("packets=").expect("a heartbeat tells of packets");
+    let (_, rest) = line.split_once("packets=").expect("a heartbeat has a packets field");
     let counters = rest.split(' ').next().expect("there is always a first part");
     let mut counts = counters.split(',').filter_map(|counter| counter.split_once(':'));
     let count = counts.find(|(reason, _)| *reason == name);
@@ -48,9 +49,9 @@ fn bench(arguments: &[&str]) -> (Daemon, Vec<Line>) {
     (daemon, lines)
 }
 
-fn another_router_is_told_of_once_and_stops_nothing(arguments: &[&str]) {
+fn another_router_is_logged_once_and_stops_nothing(arguments: &[&str]) {
     let (daemon, mut lines) = bench(arguments);
-    // Our own do not count as another router's.
+    // The daemon's own RAs are not counted.
     assert_eq!(counted(&daemon, "other-router-advertisement"), 0);
     for sent in 1..=3 {
         lines[0].sender.send(&advertisement(&lines[0]).frame());
@@ -61,7 +62,7 @@ fn another_router_is_told_of_once_and_stops_nothing(arguments: &[&str]) {
     assert!(warning.contains(&format!("source={}", lines[0].link.guest.link_local())), "{warning}");
     assert_eq!(daemon.lines_with(&OTHER_ROUTER).len(), 1, "{:#?}", daemon.log());
 
-    // It stops nothing, here or there, and what is told of one interface is still news of another.
+    // Both lines are still served, and another router on the second line is logged, too.
     for line in &mut lines {
         line.expect_answer();
     }
@@ -71,14 +72,14 @@ fn another_router_is_told_of_once_and_stops_nothing(arguments: &[&str]) {
     assert_eq!(daemon.lines_with(&OTHER_ROUTER).len(), 2, "{:#?}", daemon.log());
 }
 
-/// Without heartbeats, that is.
-fn another_router_is_found_with_the_look_at_everything(arguments: &[&str]) {
+/// Without heartbeats, another router is found at a resync.
+fn another_router_is_found_at_a_resync(arguments: &[&str]) {
     let (host, guest) = (Namespace::host(), Namespace::quiet());
     let mut line = Line::new(&host, &guest, 1);
     let looks = ["--heartbeat-interval=0s", "--forwarding-resync-interval=1s"];
     let daemon = Daemon::start(&host, &rarely(&[&looks, arguments].concat()));
     line.expect_served(SOON);
-    // After some looks at our own alone.
+    // Some resyncs with the daemon's own RAs alone.
     thread::sleep(FLOOR);
     assert!(daemon.lines_with(&OTHER_ROUTER).is_empty(), "{:#?}", daemon.log());
     line.sender.send(&advertisement(&line).frame());
@@ -88,8 +89,8 @@ fn another_router_is_found_with_the_look_at_everything(arguments: &[&str]) {
     line.expect_answer();
 }
 
-/// The ways to be invalid [RFC 4861 6.1.2].
-fn an_invalid_advertisement_is_none_of_another_router(arguments: &[&str]) {
+/// Each kind of invalid RA [RFC 4861 6.1.2](https://www.rfc-editor.org/rfc/rfc4861#section-6.1.2).
+fn an_invalid_ra_is_not_counted_as_another_routers(arguments: &[&str]) {
     let (daemon, mut lines) = bench(arguments);
     let line = &lines[0];
     let good = || advertisement(line);
@@ -120,7 +121,7 @@ fn the_classic_filter_does_not_see_other_routers(arguments: &[&str]) {
     for line in &mut lines {
         line.expect_answer();
     }
-    assert_eq!(counted(&daemon, "passed"), 2, "it counts what it sees");
+    assert_eq!(counted(&daemon, "passed"), 2, "the control: solicitations are counted");
     assert_eq!(counted(&daemon, "other-router-advertisement"), 0);
     assert!(daemon.lines_with(&OTHER_ROUTER).is_empty(), "{:#?}", daemon.log());
 }

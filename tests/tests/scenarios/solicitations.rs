@@ -1,4 +1,4 @@
-//! Which solicitations are answered, which are not, and how soon.
+//! Which solicitations are answered, and after which delay.
 
 use std::{
     thread,
@@ -11,14 +11,16 @@ use crate::bench::{FLOOR, Line, MAX_DELAY, SLACK, SOON, expect_silence, rarely};
 
 type Spoil = fn(Solicit) -> Solicit;
 
-/// The latest time of an answer to a solicitation outside of the floor, and a little more.
+/// The longest time until an answer outside the floor: `MAX_DELAY` and `SLACK`.
 const ANSWERED: Duration = Duration::from_millis(500 + 400);
 
-/// An option that no host knows of yet.
+/// An option of an unassigned type.
 const UNKNOWN_OPTION: [u8; 8] = [200, 1, 0, 0, 0, 0, 0, 0];
 
-/// Solicitations that must not be answered [RFC 4861 6.1.1, RFC 6980].
-const BAD: &[(&str, Spoil)] = &[
+/// Solicitations that must not be answered ([RFC 4861
+/// 6.1.1](https://www.rfc-editor.org/rfc/rfc4861#section-6.1.1), [RFC
+/// 6980](https://www.rfc-editor.org/rfc/rfc6980)).
+const INVALID: &[(&str, Spoil)] = &[
     ("hop limit 64", |good| Solicit { hop_limit: 64, ..good }),
     ("hop limit 254", |good| Solicit { hop_limit: 254, ..good }),
     ("hop limit 0", |good| Solicit { hop_limit: 0, ..good }),
@@ -47,8 +49,8 @@ const BAD: &[(&str, Spoil)] = &[
     ("a neighbour solicitation", |good| Solicit { kind: 135, ..good }),
 ];
 
-/// Unusual ones that must be.
-const GOOD: &[(&str, Spoil)] = &[
+/// Unusual solicitations that must be answered.
+const VALID: &[(&str, Spoil)] = &[
     ("as Linux sends it", |good| good),
     ("from ::", |good| Solicit::unspecified(good.link_source)),
     ("without options", |good| Solicit { options: Vec::new(), ..good }),
@@ -69,7 +71,7 @@ const GOOD: &[(&str, Spoil)] = &[
 ];
 
 fn extended(kind: u8, good: Solicit) -> Solicit {
-    // The next header (filled in later), no further 8 bytes, and a PadN option that fills the rest.
+    // Next Header (filled in later), Hdr Ext Len 0, and a PadN option that fills the rest.
     Solicit { extensions: vec![(kind, vec![0, 0, 1, 4, 0, 0, 0, 0])], ..good }
 }
 
@@ -77,7 +79,7 @@ fn with_options(good: Solicit, options: &[[u8; 8]]) -> Solicit {
     Solicit { options: options.concat(), ..good }
 }
 
-/// A line for each row, served and past the floor, so that an answer would come within half a second.
+/// Returns `rows` served lines whose floor is over, so that an answer takes at most half a second.
 fn lines_at_rest(rows: usize, arguments: &[&str]) -> (Daemon, Vec<Line>) {
     let (host, guest) = (Namespace::host(), Namespace::quiet());
     let mut lines = Line::several(&host, &guest, u16::try_from(rows).expect("a table is short"));
@@ -90,7 +92,7 @@ fn lines_at_rest(rows: usize, arguments: &[&str]) -> (Daemon, Vec<Line>) {
     (daemon, lines)
 }
 
-/// The one answer on a line to its one solicitation, after the time that the protocol allows.
+/// Checks that a line has one answer to its one solicitation, in time and to all nodes. Returns the delay.
 #[track_caller]
 fn expect_answer(what: &str, line: &mut Line) -> Duration {
     let (solicits, adverts) = line.seen(Duration::ZERO);
@@ -99,70 +101,70 @@ fn expect_answer(what: &str, line: &mut Line) -> Duration {
     };
     let delay = advert.since(*solicit);
     assert!(delay <= MAX_DELAY + SLACK, "{what}: answered after {delay:?}");
-    assert_eq!(advert.frame[..6], Mac::ALL_NODES.0, "{what}: never to one host alone");
+    assert_eq!(advert.frame[..6], Mac::ALL_NODES.0, "{what}: to all nodes");
     delay
 }
 
-fn bad_ones_are_not_answered(arguments: &[&str]) {
-    let (_daemon, mut lines) = lines_at_rest(BAD.len(), arguments);
-    for ((_, spoil), line) in BAD.iter().zip(&lines) {
+fn invalid_solicitations_are_not_answered(arguments: &[&str]) {
+    let (_daemon, mut lines) = lines_at_rest(INVALID.len(), arguments);
+    for ((_, spoil), line) in INVALID.iter().zip(&lines) {
         line.sender.send_all(spoil(Solicit::from(&line.link.guest)).frames());
     }
     thread::sleep(ANSWERED);
-    let answered: Vec<_> = BAD
+    let answered: Vec<_> = INVALID
         .iter()
         .zip(&mut lines)
         .filter_map(|((what, _), line)| (!line.seen(Duration::ZERO).1.is_empty()).then_some(what))
         .collect();
     assert!(answered.is_empty(), "answered: {answered:?}");
-    // The control: on every one of these lines a good one is answered, in time.
+    // The control: on every one of these lines a valid solicitation is answered in time.
     for line in &lines {
         line.solicit();
     }
     thread::sleep(ANSWERED);
-    for ((what, _), line) in BAD.iter().zip(&mut lines) {
-        expect_answer(&format!("a good one after {what}"), line);
+    for ((what, _), line) in INVALID.iter().zip(&mut lines) {
+        expect_answer(&format!("a valid one after {what}"), line);
     }
 }
 
 #[test]
-fn bad_ones_are_not_answered_behind_the_ebpf_filter() {
-    bad_ones_are_not_answered(&["--filter=ebpf"]);
+fn invalid_solicitations_are_not_answered_behind_the_ebpf_filter() {
+    invalid_solicitations_are_not_answered(&["--filter=ebpf"]);
 }
 
 #[test]
-fn bad_ones_are_not_answered_behind_the_classic_filter() {
-    bad_ones_are_not_answered(&["--filter=classic"]);
+fn invalid_solicitations_are_not_answered_behind_the_classic_filter() {
+    invalid_solicitations_are_not_answered(&["--filter=classic"]);
 }
 
-fn good_ones_are_answered(arguments: &[&str]) {
-    let (_daemon, mut lines) = lines_at_rest(GOOD.len(), arguments);
-    for ((_, change), line) in GOOD.iter().zip(&lines) {
+fn valid_solicitations_are_answered(arguments: &[&str]) {
+    let (_daemon, mut lines) = lines_at_rest(VALID.len(), arguments);
+    for ((_, change), line) in VALID.iter().zip(&lines) {
         line.sender.send(&change(Solicit::from(&line.link.guest)).frame());
     }
     thread::sleep(ANSWERED);
-    for ((what, _), line) in GOOD.iter().zip(&mut lines) {
+    for ((what, _), line) in VALID.iter().zip(&mut lines) {
         expect_answer(what, line);
     }
 }
 
 #[test]
-fn good_ones_are_answered_behind_the_ebpf_filter() {
-    good_ones_are_answered(&["--filter=ebpf"]);
+fn valid_solicitations_are_answered_behind_the_ebpf_filter() {
+    valid_solicitations_are_answered(&["--filter=ebpf"]);
 }
 
 #[test]
-fn good_ones_are_answered_behind_the_classic_filter() {
-    good_ones_are_answered(&["--filter=classic"]);
+fn valid_solicitations_are_answered_behind_the_classic_filter() {
+    valid_solicitations_are_answered(&["--filter=classic"]);
 }
 
 #[test]
-fn good_ones_are_answered_through_the_raw_socket() {
-    good_ones_are_answered(&["--send=raw"]);
+fn valid_solicitations_are_answered_through_the_raw_socket() {
+    valid_solicitations_are_answered(&["--send=raw"]);
 }
 
 #[test]
-fn one_sent_to_the_router_itself_is_answered_to_all() {
+fn a_solicitation_to_the_routers_address_is_answered_to_all_nodes() {
     let (_daemon, mut lines) = lines_at_rest(1, &[]);
     let [line] = &mut lines[..] else { panic!("one line") };
     let good = Solicit::from(&line.link.guest);
@@ -181,17 +183,17 @@ fn the_delay_is_random() {
     thread::sleep(ANSWERED);
     let mut delays: Vec<_> = lines.iter_mut().map(|line| expect_answer("twenty guests", line)).collect();
     delays.sort();
-    // Twenty draws from half a second lie within a tenth of one about once in ten to the twelfth.
+    // The chance that twenty draws from half a second lie within a tenth of a second is about one in 10^12.
     assert!(delays[19].abs_diff(delays[0]) > Duration::from_millis(100), "{delays:?}");
 }
 
 #[test]
-fn one_within_the_floor_is_answered_after_it() {
+fn a_solicitation_within_the_floor_is_answered_after_it() {
     let (host, guest) = (Namespace::host(), Namespace::quiet());
     let mut lines = Line::several(&host, &guest, 4);
     let _daemon = Daemon::start(&host, &rarely(&[]));
     let mut last: Vec<SystemTime> = lines.iter_mut().map(|line| line.expect_served(SOON).at).collect();
-    // Who asks right after an answer is heard like the first.
+    // A solicitation right after an answer is answered in the same way.
     for _ in 0..2 {
         lines.iter().for_each(Line::solicit);
         for (line, last) in lines.iter_mut().zip(&mut last) {

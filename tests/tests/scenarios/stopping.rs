@@ -1,4 +1,5 @@
-//! The end of the daemon: a stop withdraws, a restart does not, and neither does a stop that is told to keep.
+//! The end of the daemon: a stop withdraws, a restart does not, and neither does a stop with
+//! `--on-exit=keep`.
 
 use std::{
     process::Command,
@@ -17,10 +18,10 @@ use crate::bench::{AT_ONCE, FLOOR, Line, SLACK, SOON, expect_silence, on_both_pa
 on_both_paths!(
     sigterm_withdraws_everywhere,
     sigint_withdraws_everywhere,
-    a_stop_outside_of_the_floor_takes_no_time,
+    a_stop_outside_the_floor_is_immediate,
     a_second_signal_stops_at_once,
-    on_exit_keep_takes_nothing_back,
-    sighup_takes_nothing_back,
+    on_exit_keep_sends_no_final_ra,
+    sighup_sends_no_final_ra,
     after_a_kill_the_next_daemon_serves_again,
 );
 
@@ -50,7 +51,7 @@ fn sigint_withdraws_everywhere(arguments: &[&str]) {
     a_stop_withdraws_everywhere(Signal::SIGINT, arguments);
 }
 
-fn a_stop_outside_of_the_floor_takes_no_time(arguments: &[&str]) {
+fn a_stop_outside_the_floor_is_immediate(arguments: &[&str]) {
     let (host, guest) = (Namespace::host(), Namespace::quiet());
     let mut line = Line::new(&host, &guest, 1);
     let mut daemon = Daemon::start(&host, &rarely(arguments));
@@ -70,7 +71,7 @@ fn a_second_signal_stops_at_once(arguments: &[&str]) {
     line.expect_served(SOON);
     daemon.signal(Signal::SIGTERM);
     thread::sleep(Duration::from_millis(500));
-    assert!(daemon.is_running(), "the floor holds its final RA back");
+    assert!(daemon.is_running(), "the floor delays the final RA");
     let asked = Instant::now();
     daemon.signal(Signal::SIGTERM);
     assert_eq!(daemon.wait_exit(SOON), 0);
@@ -78,7 +79,7 @@ fn a_second_signal_stops_at_once(arguments: &[&str]) {
     expect_silence([&mut line], Duration::ZERO);
 }
 
-/// A stop that takes nothing back: silence on the wire, and the guest keeps its route.
+/// Checks that a stop sends no final RA, and that the guest keeps its route.
 fn a_silent_stop(signal: Signal, arguments: &[&str]) {
     let (host, guest) = (Namespace::host(), Guest::new());
     let link = Veth::new((&host, "vm1"), (guest.namespace(), "eth0"));
@@ -100,11 +101,11 @@ fn a_silent_stop(signal: Signal, arguments: &[&str]) {
     guest.wait_for_address(link.guest.mac().address_in(prefix(1)), SOON);
 }
 
-fn on_exit_keep_takes_nothing_back(arguments: &[&str]) {
+fn on_exit_keep_sends_no_final_ra(arguments: &[&str]) {
     a_silent_stop(Signal::SIGTERM, &[&["--on-exit=keep"], arguments].concat());
 }
 
-fn sighup_takes_nothing_back(arguments: &[&str]) {
+fn sighup_sends_no_final_ra(arguments: &[&str]) {
     a_silent_stop(Signal::SIGHUP, arguments);
 }
 
@@ -120,7 +121,7 @@ fn after_a_kill_the_next_daemon_serves_again(arguments: &[&str]) {
 }
 
 #[test]
-fn a_log_that_is_not_read_ends_nothing() {
+fn a_closed_log_does_not_end_the_daemon() {
     let (host, guest) = (Namespace::host(), Namespace::quiet());
     let mut line = Line::new(&host, &guest, 1);
     let (reader, writer) = std::io::pipe().expect("a pipe");
@@ -129,12 +130,12 @@ fn a_log_that_is_not_read_ends_nothing() {
     command.args(rarely(&["--heartbeat-interval=1s"])).stderr(writer);
     command.env("AUTORA_RUNTIME_DIRECTORY", directory.path());
     let mut daemon = host.enter(|| command.spawn()).expect("the daemon can be started");
-    // The command holds the other end, too.
+    // The command has a copy of the writing end, too.
     drop(command);
     line.expect_served(SOON);
     drop(reader);
     thread::sleep(AT_ONCE);
-    assert!(daemon.try_wait().expect("it is our child").is_none(), "it has spoken, and goes on");
+    assert!(daemon.try_wait().expect("it is our child").is_none(), "it has logged heartbeats, and goes on");
     let pid = Pid::from_raw(daemon.id().try_into().expect("a process id"));
     kill(pid, Signal::SIGTERM).expect("it is there");
     assert!(line.capture.expect_advert(FLOOR + SLACK).is_final());

@@ -1,4 +1,4 @@
-//! Guests that do not behave.
+//! Guests that flood the daemon with solicitations.
 
 use std::{
     fs, thread,
@@ -9,8 +9,9 @@ use autora_tests::{Daemon, Mac, Namespace, Sender, Solicit, eventually};
 
 use crate::bench::{FLOOR, Line, MAX_DELAY, SLACK, SOON, rarely};
 
-/// `count` solicitations, by turns as a host with an address sends them and as one without. All from one guest: each
-/// new neighbour would cost an entry in the kernel's neighbour table, which all namespaces of a machine share.
+/// Returns `count` solicitations, by turns with a source address and from `::`. All are from one guest, as
+/// each new neighbour takes an entry of the kernel's neighbour table, which all namespaces of a machine
+/// share.
 fn from_one_guest(line: &Line, count: usize) -> Vec<Vec<u8>> {
     let named = Solicit::from(&line.link.guest).frame();
     let nameless = Solicit::unspecified(line.link.guest.mac()).frame();
@@ -35,7 +36,7 @@ fn a_storm_is_answered_once_in_three_seconds(arguments: &[&str]) {
     storm(&line.sender, &from_one_guest(&line, 2_000), Duration::from_secs(8));
     let (solicits, answers) = line.seen(FLOOR + MAX_DELAY + SLACK);
 
-    assert!(answers.len() >= 2, "a storm does not silence the router: {} answers", answers.len());
+    assert!(answers.len() >= 2, "a storm does not stop answers: {} answers", answers.len());
     let mut before = first.at;
     for answer in answers {
         let distance = answer.since(before);
@@ -62,23 +63,24 @@ fn a_storm_is_answered_once_in_three_seconds_through_the_raw_socket() {
     a_storm_is_answered_once_in_three_seconds(&["--send=raw"]);
 }
 
-/// The raw socket's path needs an entry for `ff02::1` in the neighbour table (`gc_thresh3`, 1,024 by default), which
-/// strangers can fill: the kernel keeps a new entry for 5 s. That delays, and must not end, what leaves there.
+/// The raw socket's path needs an entry for `ff02::1` in the neighbour table (`gc_thresh3`, 1,024 by
+/// default). Guests can fill the table, as the kernel keeps a new entry for 5 s. That delays RAs on this
+/// path, but must not stop them.
 ///
-/// As the table is full for all, no other interface of the same daemon can be the control: the packet socket is.
+/// The table is full for all interfaces, so the control is a daemon that sends through the packet socket.
 #[test]
 #[ignore = "fills the neighbour table, which all namespaces of a machine share: run it alone"]
-fn a_full_neighbour_table_stops_the_raw_socket_only_for_a_while() {
+fn a_full_neighbour_table_delays_only_the_raw_socket() {
     let (host, other_host, guest) = (Namespace::host(), Namespace::host(), Namespace::quiet());
     let (mut line, mut control) = (Line::new(&host, &guest, 1), Line::new(&other_host, &guest, 2));
     let daemon = Daemon::start(&host, &rarely(&["--send=raw"]));
     let _other = Daemon::start(&other_host, &rarely(&["--send=packet"]));
     line.expect_served(SOON);
     control.expect_served(SOON);
-    let strangers: Vec<_> =
+    let new_neighbours: Vec<_> =
         (0..60 * neighbours_a_second()).map(|_| Solicit::new(Mac::unique()).frame()).collect();
     thread::scope(|scope| {
-        let storm = scope.spawn(|| storm(&line.sender, &strangers, Duration::from_mins(1)));
+        let storm = scope.spawn(|| storm(&line.sender, &new_neighbours, Duration::from_mins(1)));
         thread::sleep(FLOOR);
         while !storm.is_finished() {
             // From `::`, which takes no entry.
@@ -88,59 +90,60 @@ fn a_full_neighbour_table_stops_the_raw_socket_only_for_a_while() {
         }
     });
     daemon.wait_for_log(&["could not be sent", "interface=vm1", "os error 22"], SOON);
-    // The table has room again 5 s after the storm; tries are at most 8 s apart.
+    // The table has room again 5 s after the storm; attempts to send are at most 8 s apart.
     thread::sleep(Duration::from_secs(5));
     line.capture.clear();
     line.solicit();
     line.expect_served(Duration::from_secs(10));
-    // Now and then there was room amid the storm. Each change was told, or is among the lines that were suppressed; how
-    // many these are is said at the next look at everything, if no line came before it.
-    let told = eventually(Duration::from_secs(40), "an end for each begin", || {
-        let told = Told::by(&daemon);
-        (told.begins.abs_diff(told.ends) <= told.held && told.all().is_multiple_of(2)).then_some(told)
+    // During the storm there was room at times. Each change was logged or is among the suppressed lines,
+    // whose number is logged at the next resync at the latest.
+    let sending = eventually(Duration::from_secs(40), "an end for each begin", || {
+        let sending = SendLog::of(&daemon);
+        let whole = sending.begins.abs_diff(sending.ends) <= sending.suppressed;
+        (whole && sending.all().is_multiple_of(2)).then_some(sending)
     });
-    assert!(told.begins >= 1 && told.ends >= 1 && told.all() <= 40, "{told:?}");
+    assert!(sending.begins >= 1 && sending.ends >= 1 && sending.all() <= 40, "{sending:?}");
 }
 
-/// What the log says of sending on `vm1`.
+/// The log lines about sending on `vm1`.
 #[derive(Debug)]
-struct Told {
-    /// It stopped working so often.
+struct SendLog {
+    /// Lines that say that an RA could not be sent.
     begins: usize,
-    /// It worked again so often.
+    /// Lines that say that sending works again.
     ends: usize,
     /// Lines that were suppressed.
-    held: usize,
+    suppressed: usize,
 }
 
-impl Told {
-    fn by(daemon: &Daemon) -> Self {
+impl SendLog {
+    fn of(daemon: &Daemon) -> Self {
         let lines = |words| daemon.lines_with(&[words, "interface=vm1"]);
-        let held = lines("lines were suppressed");
+        let suppressed = lines("lines were suppressed");
         let number =
             |line: &String| line.split_once("suppressed=")?.1.split(' ').next()?.parse::<usize>().ok();
         Self {
             begins: lines("could not be sent").len(),
             ends: lines("sending works again").len(),
-            held: held.iter().filter_map(number).sum(),
+            suppressed: suppressed.iter().filter_map(number).sum(),
         }
     }
 
     const fn all(&self) -> usize {
-        self.begins + self.ends + self.held
+        self.begins + self.ends + self.suppressed
     }
 }
 
-/// Twice as many as the table holds in the time that it keeps an entry.
+/// Returns twice the rate of new neighbours that fills the table, which keeps an entry for 5 s.
 fn neighbours_a_second() -> usize {
     let limit = fs::read_to_string("/proc/sys/net/ipv6/neigh/default/gc_thresh3");
     limit.ok().and_then(|limit| limit.trim().parse().ok()).unwrap_or(1_024) * 2 / 5
 }
 
 fn a_flood_on_one_link_delays_no_other(arguments: &[&str]) {
-    let (host, guest, bully) = (Namespace::host(), Namespace::quiet(), Namespace::quiet());
+    let (host, guest, flooding) = (Namespace::host(), Namespace::quiet(), Namespace::quiet());
     let mut line = Line::new(&host, &guest, 1);
-    let other = Line::new(&host, &bully, 2);
+    let other = Line::new(&host, &flooding, 2);
     let _daemon = Daemon::start(&host, &rarely(arguments));
     let flood = from_one_guest(&other, 20_000);
     line.expect_served(SOON);
@@ -168,14 +171,14 @@ fn a_flood_on_one_link_delays_no_other_behind_the_classic_filter() {
     a_flood_on_one_link_delays_no_other(&["--filter=classic"]);
 }
 
-/// How often the daemon gave up the processor because it had nothing to do: once for each time it was woken.
+/// Returns the number of times that the daemon was woken: it yields the processor once after each.
 fn wake_ups(daemon: &Daemon) -> u64 {
     let status = fs::read_to_string(format!("/proc/{}/status", daemon.pid())).expect("the daemon runs");
     let line = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
     line.and_then(|number| number.trim().parse().ok()).expect("the kernel counts them")
 }
 
-/// Wake-ups that a flood of 20,000 good solicitations costs.
+/// Returns the number of wake-ups in a flood of 20,000 valid solicitations.
 fn wake_ups_in_a_flood(filter: &str) -> u64 {
     let (host, guest) = (Namespace::host(), Namespace::quiet());
     let mut line = Line::new(&host, &guest, 1);
@@ -191,7 +194,7 @@ fn wake_ups_in_a_flood(filter: &str) -> u64 {
 fn a_flood_does_not_wake_the_daemon() {
     let ebpf = wake_ups_in_a_flood("--filter=ebpf");
     assert!(ebpf <= 50, "{ebpf} wake-ups");
-    // The control: without the eBPF filter the same flood does reach the daemon.
+    // The control: behind the classic filter the same flood wakes the daemon.
     let classic = wake_ups_in_a_flood("--filter=classic");
     assert!(classic >= 1_000, "{classic} wake-ups behind the classic filter");
 }

@@ -1,4 +1,4 @@
-//! What the service manager is told: when the daemon is ready, how many interfaces it serves, and that it is alive.
+//! The notifications to the service manager: readiness, the number of served interfaces, and the watchdog.
 
 use std::{
     os::unix::net::UnixDatagram,
@@ -20,27 +20,25 @@ struct ServiceManager {
 impl ServiceManager {
     fn new() -> Self {
         let directory = RuntimeDirectory::new();
-        let socket = UnixDatagram::bind(directory.path().join("notify")).expect("a path that nobody uses");
+        let socket = UnixDatagram::bind(directory.path().join("notify")).expect("an unused path");
         socket.set_nonblocking(true).expect("it is a socket");
         Self { socket, directory }
     }
 
-    /// A daemon that it starts.
+    /// Returns a daemon that notifies this service manager.
     fn launch(&self) -> Launch {
         let path = self.directory.path().join("notify");
         Launch::new(&rarely(&["--heartbeat-interval=0s", "--forwarding-resync-interval=1h"]))
             .env("NOTIFY_SOCKET", path.to_str().expect("a plain path"))
     }
 
-    /// What it was told since it was last asked.
-    fn told(&self) -> Vec<String> {
+    /// Returns the messages since the last call.
+    fn messages(&self) -> Vec<String> {
         let mut buffer = [0; 4096];
-        let messages =
-            std::iter::from_fn(|| self.socket.recv(&mut buffer).ok().map(|len| text(&buffer[..len])));
-        messages.collect()
+        std::iter::from_fn(|| self.socket.recv(&mut buffer).ok().map(|len| text(&buffer[..len]))).collect()
     }
 
-    /// Leaves no room for another message.
+    /// Fills the socket, so that it has no room for another message.
     fn fill(&self) {
         let sender = UnixDatagram::unbound().expect("a socket");
         sender.set_nonblocking(true).expect("it is a socket");
@@ -49,7 +47,7 @@ impl ServiceManager {
 
     fn wait_for(&self, line: &str) {
         eventually(SOON, line, || {
-            self.told().iter().any(|told| told.lines().any(|one| one == line)).then_some(())
+            self.messages().iter().any(|message| message.lines().any(|one| one == line)).then_some(())
         });
     }
 }
@@ -58,45 +56,45 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-fn signs(told: &[String]) -> usize {
-    told.iter().filter(|message| message.lines().any(|line| line == "WATCHDOG=1")).count()
+fn watchdog_notifications(messages: &[String]) -> usize {
+    messages.iter().filter(|message| message.lines().any(|line| line == "WATCHDOG=1")).count()
 }
 
 #[test]
-fn the_loop_gives_signs_of_life_unless_it_hangs() {
+fn the_watchdog_is_notified_unless_the_loop_hangs() {
     let manager = ServiceManager::new();
     let host = Namespace::host();
     let daemon = manager.launch().env("WATCHDOG_USEC", "1000000").start(&host);
     manager.wait_for("READY=1");
-    // Twice a second, and nothing else wakes this daemon.
+    // The watchdog is notified twice a second, and nothing else wakes this daemon.
     thread::sleep(Duration::from_millis(3_250));
-    let count = signs(&manager.told());
+    let count = watchdog_notifications(&manager.messages());
     assert!((6..=8).contains(&count), "{count} in 3.25 s");
 
     daemon.signal(Signal::SIGSTOP);
     thread::sleep(SLACK);
-    manager.told();
+    manager.messages();
     thread::sleep(Duration::from_secs(2));
-    assert_eq!(manager.told(), [""; 0], "it hangs");
+    assert_eq!(manager.messages(), [""; 0], "no message while it is stopped");
     daemon.signal(Signal::SIGCONT);
     manager.wait_for("WATCHDOG=1");
 }
 
 #[test]
-fn without_a_watchdog_there_are_no_signs() {
+fn without_a_watchdog_there_are_no_notifications() {
     let manager = ServiceManager::new();
     let host = Namespace::host();
     let _daemon = manager.launch().start(&host);
     manager.wait_for("READY=1");
-    // Somebody else's: the variable was inherited.
+    // The watchdog is for another process: the variable was inherited.
     let _other = manager.launch().env("WATCHDOG_USEC", "1000000").env("WATCHDOG_PID", "1").start(&host);
     manager.wait_for("READY=1");
     thread::sleep(Duration::from_secs(2));
-    assert_eq!(signs(&manager.told()), 0);
+    assert_eq!(watchdog_notifications(&manager.messages()), 0);
 }
 
 #[test]
-fn the_status_follows_the_counts_and_does_not_flood() {
+fn the_status_follows_the_counts_at_most_once_a_second() {
     let manager = ServiceManager::new();
     let (host, guest) = (Namespace::host(), Namespace::quiet());
     let line = Line::new(&host, &guest, 1);
@@ -113,17 +111,17 @@ fn the_status_follows_the_counts_and_does_not_flood() {
         thread::sleep(Duration::from_millis(20));
     }
     line.link.host.sysctl("forwarding", 1);
-    let mut told = manager.told();
+    let mut messages = manager.messages();
     eventually(SOON, "the last status", || {
-        told.extend(manager.told());
-        told.last().is_some_and(|last| last.contains("STATUS=serving 1,")).then_some(())
+        messages.extend(manager.messages());
+        messages.last().is_some_and(|last| last.contains("STATUS=serving 1,")).then_some(())
     });
     let seconds = usize::try_from(began.elapsed().as_secs()).expect("a few");
-    assert!(told.len() <= seconds + 2, "{told:#?} within {seconds} s");
+    assert!(messages.len() <= seconds + 2, "{messages:#?} within {seconds} s");
 }
 
 #[test]
-fn a_service_manager_that_does_not_read_is_not_waited_for() {
+fn a_service_manager_that_does_not_read_delays_nothing() {
     let manager = ServiceManager::new();
     manager.fill();
     let (host, guest) = (Namespace::host(), Namespace::quiet());
@@ -139,7 +137,7 @@ fn a_service_manager_that_does_not_read_is_not_waited_for() {
         let counts = |line: &String| field(line, "notifications_dropped").is_some_and(|count| count != "0");
         daemon.lines_with(&["heartbeat"]).iter().any(counts).then_some(())
     });
-    // The control: it is told once it reads.
+    // The control: a service manager that reads is notified.
     manager.wait_for("READY=1");
 
     manager.fill();
