@@ -24,13 +24,14 @@ pub const TOTALS: &str = "TOTALS";
 /// Entries that [`SERVED`] and [`INTERFACES`] hold unless the loader says otherwise.
 pub const CAPACITY: u32 = 16_384;
 
-/// When the filter last let a solicitation through: nanoseconds on `CLOCK_BOOTTIME`; 0 stands for "none is pending".
+/// When the filter last let a solicitation through: nanoseconds on `CLOCK_BOOTTIME`; 0 stands for "none is
+/// pending".
 pub type PendingMark = u64;
 
 /// How long a pending mark holds further solicitations back if nobody clears it.
 ///
-/// It is the time that a host waits between solicitations (`RTR_SOLICITATION_INTERVAL` [RFC 4861 10]), so a daemon that
-/// missed one costs a host one retry.
+/// It is the time that a host waits between solicitations (`RTR_SOLICITATION_INTERVAL` [RFC 4861 10]), so a
+/// daemon that missed one costs a host one retry.
 pub const PENDING_HOLD: Duration = Duration::from_secs(4);
 
 /// What the filter keeps of one served interface. It only ever grows, until the daemon removes the entry.
@@ -46,13 +47,15 @@ pub const PENDING_HOLD: Duration = Duration::from_secs(4);
 pub struct InterfaceStats {
     /// Packets by [`Reason`].
     pub counters: [u64; Reason::COUNT],
-    /// The last advertisement of another router; how many there were says [`Reason::OtherRouterAdvertisement`].
+    /// The last advertisement of another router; how many there were says
+    /// [`Reason::OtherRouterAdvertisement`].
     pub other_router: OtherRouterAdvertisement,
 }
 
 /// The last valid Router Advertisement that came in, so one by another router.
 ///
-/// Two CPUs may write it at once, and then it is a mixture of both: it is for people to read, nothing is decided by it.
+/// Two CPUs may write it at once, and then it is a mixture of both: it is for people to read, nothing is
+/// decided by it.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default)]
 pub struct OtherRouterAdvertisement {
@@ -62,8 +65,8 @@ pub struct OtherRouterAdvertisement {
     pub source_high: u64,
     /// The lower 64 bits.
     pub source_low: u64,
-    /// Its Router Lifetime in seconds. (64 bits, so that the record has no hole: filling one would be a call to memset,
-    /// which the verifier refuses.)
+    /// Its Router Lifetime in seconds. (64 bits, so that the record has no hole: filling one would be a call
+    /// to memset, which the verifier refuses.)
     pub router_lifetime: u64,
 }
 

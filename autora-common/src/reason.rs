@@ -2,8 +2,8 @@
 
 /// What became of a packet that reached the filter or the daemon behind it.
 ///
-/// The number is the index into counters; the kernel side and the daemon are built from the same sources, so the order
-/// may change between releases. The name may not.
+/// The number is the index into counters; the kernel side and the daemon are built from the same sources, so
+/// the order may change between releases. The name may not.
 #[repr(u32)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Reason {

@@ -1,8 +1,8 @@
 //! The validator, run by the filter and by the daemon.
 //!
-//! Written for two readers: in the kernel each look at the packet is a call, and without `CAP_PERFMON` the verifier also
-//! follows the paths that a mispredicting CPU might take. So what every packet has is read at once, and the walk over the
-//! options ends where they end.
+//! Written for two readers: in the kernel each look at the packet is a call, and without `CAP_PERFMON` the
+//! verifier also follows the paths that a mispredicting CPU might take. So what every packet has is read at
+//! once, and the walk over the options ends where they end.
 
 use crate::Reason;
 
@@ -12,13 +12,13 @@ pub trait Packet {
     fn start(&self) -> Option<Start>;
     /// Whether there is a byte at offset `at`.
     fn has(&self, at: usize) -> bool;
-    /// The two bytes at offset `at`. Past the end they are 0, and that is no error: no check is needed behind each, as an option
-    /// of length 0 is malformed anyway.
+    /// The two bytes at offset `at`. Past the end they are 0, and that is no error: no check is needed behind
+    /// each, as an option of length 0 is malformed anyway.
     fn pair(&self, at: usize) -> [u8; 2];
 }
 
-/// How each packet starts that can be valid: an IPv6 header [RFC 8200 3] and the shortest message, of 8 bytes [RFC 4861 4.1, 4.2].
-/// All numbers as they are on the wire.
+/// How each packet starts that can be valid: an IPv6 header [RFC 8200 3] and the shortest message, of 8 bytes
+/// [RFC 4861 4.1, 4.2]. All numbers as they are on the wire.
 ///
 /// ```text
 /// byte 0   version, traffic class, flow label
@@ -74,8 +74,8 @@ pub struct Advertisement {
     pub router_lifetime: u16,
 }
 
-/// Holds `packet` against RFC 4861 6.1.1 (Router Solicitation) or 6.1.2 (Router Advertisement). The checksum is the
-/// kernel's business.
+/// Holds `packet` against RFC 4861 6.1.1 (Router Solicitation) or 6.1.2 (Router Advertisement). The checksum
+/// is the kernel's business.
 ///
 /// # Errors
 ///
@@ -83,7 +83,8 @@ pub struct Advertisement {
 #[inline]
 pub fn validate<P: Packet + ?Sized>(packet: &P) -> Result<Message, Reason> {
     let start = packet.start().ok_or(Reason::TooShort)?;
-    // RFC 4861 lets extension headers pass. No host sends them here, they serve to get around filters [RFC 6980 1].
+    // RFC 4861 lets extension headers pass. No host sends them here, they serve to get around filters [RFC
+    // 6980 1].
     if start.next_header != ICMPV6 {
         return Err(Reason::NextHeader);
     }
@@ -106,8 +107,8 @@ fn check_common<P: Packet + ?Sized>(packet: &P, start: &Start, fixed_len: usize)
     if start.hop_limit != 255 {
         return Err(Reason::HopLimit);
     }
-    // "ICMP length (derived from the IP length)". The last byte that it claims must be there, or else the kernel would
-    // read zeros where the next reader sees the end.
+    // "ICMP length (derived from the IP length)". The last byte that it claims must be there, or else the
+    // kernel would read zeros where the next reader sees the end.
     let len = usize::from(u16::from_be(start.payload_len));
     if len < fixed_len || !packet.has(MESSAGE + len - 1) {
         return Err(Reason::TooShort);
@@ -132,8 +133,8 @@ fn check_solicitation(start: &Start, options: Options) -> Result<Message, Reason
 
 /// The rules of RFC 4861 6.1.2 that concern a Router Advertisement alone.
 ///
-/// One with more than 16 options counts, unlike a solicitation: a router may well have that much to say, and it is only
-/// recorded.
+/// One with more than 16 options counts, unlike a solicitation: a router may well have that much to say, and
+/// it is only recorded.
 #[inline]
 fn check_advertisement(start: &Start, checked: Result<Options, Reason>) -> Result<Message, Reason> {
     let source = start.source.map(u64::from_be);

@@ -1,8 +1,8 @@
 //! The socket filter of autora: which ICMPv6 packets wake the daemon.
 //!
-//! It runs on the daemon's one raw ICMPv6 socket, behind `ICMP6_FILTER` (types 133 and 134), once per packet and in
-//! softirq. Everything is read relative to the network header: on a raw socket `skb->data` is the ICMPv6 header, under
-//! `BPF_PROG_TEST_RUN` it is not, and this way the verdicts are the same.
+//! It runs on the daemon's one raw ICMPv6 socket, behind `ICMP6_FILTER` (types 133 and 134), once per packet
+//! and in softirq. Everything is read relative to the network header: on a raw socket `skb->data` is the
+//! ICMPv6 header, under `BPF_PROG_TEST_RUN` it is not, and this way the verdicts are the same.
 #![no_std]
 #![no_main]
 #![cfg_attr(target_arch = "bpf", feature(asm_experimental_arch))]
@@ -51,8 +51,8 @@ fn autora(ctx: SkBuffContext) -> i64 {
     keep_or_drop(judge(&Skb(&ctx.skb)))
 }
 
-/// The same, with a log record for each packet: a program of its own, so that the other one carries neither the code nor the
-/// ring buffer, whatever a verifier makes of code behind a log level that never changes.
+/// The same, with a log record for each packet: a program of its own, so that the other one carries neither
+/// the code nor the ring buffer, whatever a verifier makes of code behind a log level that never changes.
 #[socket_filter]
 #[expect(clippy::needless_pass_by_value, reason = "as above")]
 fn autora_traced(ctx: SkBuffContext) -> i64 {
@@ -84,11 +84,12 @@ fn try_filter(skb: &Skb<'_>) -> Result<(), Reason> {
     }
 }
 
-/// Lets a valid solicitation through unless one is pending. Malformed ones never get here, so they spend no mark.
+/// Lets a valid solicitation through unless one is pending. Malformed ones never get here, so they spend no
+/// mark.
 fn admit(mark: *mut PendingMark) -> Result<(), Reason> {
-    // SAFETY: the pointer is that of a map value, which the kernel keeps until the program ends. Another CPU may write it at the same
-    // time: volatile, so that it is read once and whole (as `READ_ONCE()` in the kernel). Both may let a solicitation through,
-    // which costs the daemon one more.
+    // SAFETY: the pointer is that of a map value, which the kernel keeps until the program ends. Another CPU
+    // may write it at the same time: volatile, so that it is read once and whole (as `READ_ONCE()` in the
+    // kernel). Both may let a solicitation through, which costs the daemon one more.
     let (now, since) = unsafe { (bpf_ktime_get_boot_ns(), mark.read_volatile()) };
     if since != 0 && now.saturating_sub(since) < PENDING_HOLD_NS {
         return Err(Reason::Coalesced);
@@ -101,7 +102,8 @@ fn admit(mark: *mut PendingMark) -> Result<(), Reason> {
 fn record(skb: &Skb<'_>, advertisement: Advertisement) {
     if let Some(stats) = INTERFACES.get_ptr_mut(skb.ifindex()) {
         let Advertisement { source: [source_high, source_low], router_lifetime } = advertisement;
-        // SAFETY: as in `admit`: each number is written whole, while a mixture of two advertisements is possible and documented.
+        // SAFETY: as in `admit`: each number is written whole, while a mixture of two advertisements is
+        // possible and documented.
         unsafe {
             let other_router = &raw mut (*stats).other_router;
             (&raw mut (*other_router).source_high).write_volatile(source_high);
@@ -114,8 +116,9 @@ fn record(skb: &Skb<'_>, advertisement: Advertisement) {
 
 fn count(skb: &Skb<'_>, reason: Reason) {
     if let Some(total) = TOTALS.get_ptr_mut(reason as u32) {
-        // SAFETY: a value of this CPU, which no other run of the program interrupts; the daemon has the kernel read it from another
-        // CPU (`bpf_percpu_array_copy()` in kernel/bpf/arraymap.c, a `READ_ONCE()` per number), hence volatile.
+        // SAFETY: a value of this CPU, which no other run of the program interrupts. The kernel reads it for the
+        // daemon on another CPU, a `long` at a time (`bpf_long_memcpy()` in include/linux/bpf.h): hence
+        // volatile.
         unsafe { total.write_volatile(total.read_volatile() + 1) };
     }
     // One that is not served has no counters of its own: looking for them would be in vain.
@@ -127,8 +130,8 @@ fn count(skb: &Skb<'_>, reason: Reason) {
 }
 
 fn count_here(skb: &Skb<'_>, stats: *mut InterfaceStats, reason: Reason) {
-    // Without CAP_PERFMON the verifier wants one bound for the index at the addition below, not a known value for
-    // each path that leads there: so it is made to forget the value.
+    // Without CAP_PERFMON the verifier wants one bound for the index at the addition below, not a known value
+    // for each path that leads there: so it is made to forget the value.
     let index = skb.forget_value(reason as u32) as usize;
     // SAFETY: a pointer into the map value, not read through here.
     let counters = unsafe { &raw mut (*stats).counters };

@@ -26,7 +26,8 @@ unsafe impl Plain for Start {}
 pub(crate) struct Skb<'a>(pub(crate) &'a SkBuff);
 
 impl Skb<'_> {
-    /// The interface that it came in on; a port of a VRF, not the VRF, as the kernel keeps it for neighbour discovery.
+    /// The interface that it came in on; a port of a VRF, not the VRF, as the kernel keeps it for neighbour
+    /// discovery.
     pub(crate) fn ifindex(&self) -> u32 {
         // SAFETY: the context pointer that the kernel called the program with.
         unsafe { (*self.0.skb).ifindex }
@@ -34,7 +35,8 @@ impl Skb<'_> {
 
     /// Passes `value` through the packet's scratch field, so that the verifier knows nothing of it any more.
     pub(crate) fn forget_value(&self, value: u32) -> u32 {
-        // SAFETY: the context pointer; the field is ours while the program runs (bpf_prog_run_save_cb in the kernel).
+        // SAFETY: the context pointer; the field is ours while the program runs (bpf_prog_run_save_cb in the
+        // kernel).
         unsafe {
             let scratch = &raw mut (*self.0.skb).cb[0];
             scratch.write_volatile(value);
@@ -42,15 +44,16 @@ impl Skb<'_> {
         }
     }
 
-    /// Copies a `T` from offset `at` and says whether all of it was there. If not, the helper has written zeros.
+    /// Copies a `T` from offset `at` and says whether all of it was there. If not, the helper has written
+    /// zeros.
     #[expect(
         clippy::cast_possible_truncation,
         reason = "offsets into a packet of 64 KiB, and sizes of what is read there"
     )]
     fn load<T: Plain>(&self, at: usize) -> (T, bool) {
         let mut value = MaybeUninit::<T>::uninit();
-        // SAFETY: the helper writes all bytes of `value` or, on failure, zeros it (`bpf_skb_load_bytes_relative` in net/core/filter.c),
-        // and any bytes make a `T`.
+        // SAFETY: the helper writes all bytes of `value` or, on failure, zeros it
+        // (`bpf_skb_load_bytes_relative` in net/core/filter.c), and any bytes make a `T`.
         unsafe {
             let failed = bpf_skb_load_bytes_relative(
                 self.0.skb.cast(),

@@ -114,7 +114,7 @@ pub(super) fn info(config: &Config, filter: &Filter) -> DaemonInfo {
 fn overview(sources: &Sources<'_>) -> Overview {
     Overview {
         ras: sources.ras,
-        resyncs: sources.netlink.surveys.into(),
+        resyncs: sources.netlink.resyncs.into(),
         overruns: sources.netlink.overruns,
         state_save_failures: sources.state_save_failures,
         notifications_dropped: sources.notifications_dropped,

@@ -72,7 +72,7 @@ impl Links {
     /// Begins a resync.
     pub(super) fn resync(&mut self, now: BootInstant) {
         self.next_resync = now + self.resync_interval;
-        if let Err(error) = self.netlink.survey() {
+        if let Err(error) = self.netlink.resync() {
             self.failed(&error, now);
         }
     }

@@ -169,7 +169,7 @@ impl Observer {
         self.report_other_routers(backend, fleet, now);
         let InterfaceCounts { served, paused, not_served } = fleet.counts();
         let RaCounts { unsolicited, solicited, finals, failures } = self.ras;
-        let netlink::Counts { surveys, questions, overruns } = netlink;
+        let netlink::Counts { resyncs, questions, overruns } = netlink;
         info!(
             served,
             paused,
@@ -181,7 +181,7 @@ impl Observer {
             solicitations = self.solicitations,
             packets = %log::by_reason(&backend.packets()),
             socket_drops = backend.socket_drops().unwrap_or(0),
-            resyncs = surveys,
+            resyncs,
             single_reads = questions,
             overruns,
             lines_suppressed = self.output.lines_suppressed(),

@@ -1,7 +1,8 @@
 //! The allocator's habits: a daemon for months keeps what it needs, not what it needed once.
 //!
-//! A look at everything takes some hundred bytes for each interface and gives them back a moment later. The allocator of
-//! glibc would keep them: it raises its limits with each large block that is freed, and gives back no holes.
+//! A resync takes some hundred bytes for each interface and gives them back a moment later. The
+//! allocator of glibc would keep them: it raises its limits with each large block that is freed, and gives
+//! back no holes.
 
 /// A block of this size comes from the kernel, and goes back to it when it is freed.
 const LARGE: i32 = 64 << 10;
@@ -10,11 +11,13 @@ const LARGE: i32 = 64 << 10;
 ///
 /// # Safety
 ///
-/// No other thread may exist: `mallopt` writes the allocator's settings without a lock, and is only safe before there is a
-/// second thread ([mallopt(3)](https://man7.org/linux/man-pages/man3/mallopt.3.html): `MT-Unsafe init`).
+/// No other thread may exist: `mallopt` writes the allocator's settings without a lock, and is only safe
+/// before there is a second thread ([mallopt(3)](https://man7.org/linux/man-pages/man3/mallopt.3.html):
+/// `MT-Unsafe init`).
 pub unsafe fn set_up() {
     #[cfg(target_env = "gnu")]
-    // SAFETY: each call takes two numbers, and one that it does not know changes nothing; the caller answers for the threads.
+    // SAFETY: each call takes two numbers, and one that it does not know changes nothing; the caller answers
+    // for the threads.
     unsafe {
         nix::libc::mallopt(nix::libc::M_MMAP_THRESHOLD, LARGE);
         nix::libc::mallopt(nix::libc::M_TRIM_THRESHOLD, LARGE);

@@ -1,8 +1,10 @@
-//! `ICMP6_FILTER` [RFC 3542 3.2]: which ICMPv6 types reach a raw socket. It runs before a packet is even cloned for it.
+//! `ICMP6_FILTER` [RFC 3542 3.2]: which ICMPv6 types reach a raw socket. It runs before a packet is even
+//! cloned for it.
 
 use nix::{libc, setsockopt_impl, sockopt_impl};
 
-/// `struct icmp6_filter` (include/uapi/linux/icmpv6.h): one bit for each ICMPv6 type, set for those that are blocked.
+/// `struct icmp6_filter` (include/uapi/linux/icmpv6.h): one bit for each ICMPv6 type, set for those that are
+/// blocked.
 pub(super) type Icmp6FilterBits = [u32; 8];
 
 /// Nothing gets through.

@@ -14,8 +14,9 @@ pub fn has(capability: Capability) -> bool {
 
 /// Gives up every capability for good, and the way to gain new ones by executing a program.
 ///
-/// `map_updates_work` is asked while the capabilities are set aside but not yet lost: kernels before 5.19 want CAP_BPF
-/// for every `bpf(2)` call where `kernel.unprivileged_bpf_disabled` is set, so there that one is kept.
+/// `map_updates_work` is asked while the capabilities are set aside but not yet lost: kernels before 5.19
+/// want CAP_BPF for every `bpf(2)` call where `kernel.unprivileged_bpf_disabled` is set, so there that one is
+/// kept.
 ///
 /// Returns the capabilities that were kept.
 ///

@@ -4,8 +4,9 @@ use std::ffi::c_int;
 
 use nix::libc::{self, PF_W, PT_LOAD, dl_phdr_info, size_t};
 
-/// Lets go of all code and constants, so that what comes back is what is still in use: most of what was read is what the
-/// start alone needs. The kernel has the pages of the file in its cache, and puts each back when it is touched.
+/// Lets go of all code and constants, so that what comes back is what is still in use: most of what was read
+/// is what the start alone needs. The kernel has the pages of the file in its cache, and puts each back when
+/// it is touched.
 ///
 /// Once, after the start: it costs some hundred page faults, of less than a microsecond each.
 pub fn forget_start() {
@@ -25,8 +26,8 @@ unsafe extern "C" fn forget(program: *mut dl_phdr_info, _size: size_t, _data: *m
         let from = (base + segment.p_vaddr) / page * page;
         let to = (base + segment.p_vaddr + segment.p_memsz).div_ceil(page) * page;
         let length = usize::try_from(to - from).expect("a segment fits into the memory that it is in");
-        // SAFETY: the segment is mapped from the file and nobody can write to it, so what is read of it next is the same.
-        // A failure changes nothing.
+        // SAFETY: the segment is mapped from the file and nobody can write to it, so what is read of it next
+        // is the same. A failure changes nothing.
         unsafe { libc::madvise(from as *mut libc::c_void, length, libc::MADV_DONTNEED) };
     }
     1

@@ -1,7 +1,7 @@
 //! The raw ICMPv6 socket behind the filter: solicitations in.
 //!
-//! One socket, bound to nothing and a member of no group, serves all interfaces: the kernel itself is a member of `ff02::2`
-//! wherever `forwarding` is on.
+//! One socket, bound to nothing and a member of no group, serves all interfaces: the kernel itself is a
+//! member of `ff02::2` wherever `forwarding` is on.
 
 mod datagram;
 mod socket;
@@ -36,7 +36,8 @@ pub struct Receiver {
 }
 
 impl Receiver {
-    /// Opens the socket behind `filter`. From its first packet on, everything that comes out has passed the filter.
+    /// Opens the socket behind `filter`. From its first packet on, everything that comes out has passed the
+    /// filter.
     ///
     /// Must be called within the runtime; needs `CAP_NET_RAW`.
     ///
@@ -63,8 +64,8 @@ impl Receiver {
         &mut self.filter
     }
 
-    /// How many packets the kernel has dropped because they found no room in the socket's buffer, or because their
-    /// checksum was wrong: it counts both in one.
+    /// How many packets the kernel has dropped because they found no room in the socket's buffer, or because
+    /// their checksum was wrong: it counts both in one.
     ///
     /// # Errors
     ///
@@ -73,7 +74,8 @@ impl Receiver {
         socket::dropped(self.socket.get_ref())
     }
 
-    /// Waits until there is something to [`receive`](Self::receive). Log records of the filter are passed on meanwhile.
+    /// Waits until there is something to [`receive`](Self::receive). Log records of the filter are passed on
+    /// meanwhile.
     ///
     /// # Errors
     ///
@@ -92,7 +94,8 @@ impl Receiver {
         socket.readable().await.map(|_| ())
     }
 
-    /// Reads at most `budget` packets and appends the solicitations among them to `out`. `now` is `CLOCK_BOOTTIME`.
+    /// Reads at most `budget` packets and appends the solicitations among them to `out`. `now` is
+    /// `CLOCK_BOOTTIME`.
     ///
     /// Whatever is left keeps the socket readable, so a flood does not keep the caller from its other duties.
     pub fn receive(&mut self, now: BootInstant, budget: usize, out: &mut Vec<Solicitation>) {
@@ -107,8 +110,8 @@ impl Receiver {
         }
     }
 
-    /// Holds the packet in the buffer against the rules of the filter once more, since it may have been the classic one,
-    /// and against those that only show here.
+    /// Holds the packet in the buffer against the rules of the filter once more, since it may have been the
+    /// classic one, and against those that only show here.
     fn judge(&mut self, datagram: Datagram, now: BootInstant) -> Option<Solicitation> {
         let Datagram { ifindex, source, .. } = datagram;
         let ifindex = ifindex?;

@@ -78,9 +78,9 @@ impl Sender {
     ///
     /// # Errors
     ///
-    /// What the kernel says. Every error is a passing state of this one interface: `ENETDOWN`, `ENXIO`, `ENODEV`,
-    /// `ENOBUFS` and `EMSGSIZE` through the packet socket; `EINVAL`, `EADDRNOTAVAIL`, `ENODEV`, `ENETUNREACH`, `EPERM`
-    /// and `ENOBUFS` through the raw one.
+    /// What the kernel says. Every error is a passing state of this one interface: `ENETDOWN`, `ENXIO`,
+    /// `ENODEV`, `ENOBUFS` and `EMSGSIZE` through the packet socket; `EINVAL`, `EADDRNOTAVAIL`, `ENODEV`,
+    /// `ENETUNREACH`, `EPERM` and `ENOBUFS` through the raw one.
     pub fn send(
         &mut self,
         index: IfIndex,
@@ -133,7 +133,8 @@ impl Sender {
     }
 }
 
-/// SOCK_DGRAM lets the kernel build the link header; protocol 0 keeps every packet of the host away from this socket.
+/// SOCK_DGRAM lets the kernel build the link header; protocol 0 keeps every packet of the host away from this
+/// socket.
 fn open_packet() -> io::Result<Socket> {
     let socket = Socket::new(Domain::PACKET, Type::DGRAM, None)?;
     socket.set_nonblocking(true)?;
@@ -153,10 +154,11 @@ fn open_raw() -> io::Result<Socket> {
     Ok(socket)
 }
 
-/// The link-layer address of all nodes on the interface: 33:33 and the last four bytes of the group [RFC 2464 7].
+/// The link-layer address of all nodes on the interface: 33:33 and the last four bytes of the group [RFC 2464
+/// 7].
 fn all_nodes_on_link(index: IfIndex) -> io::Result<SockAddr> {
-    // SAFETY: `sockaddr_ll` is plain data that fits into the storage, every byte of it is written, and the length is
-    // that of the type.
+    // SAFETY: `sockaddr_ll` is plain data that fits into the storage, every byte of it is written, and the
+    // length is that of the type.
     let ((), address) = unsafe {
         SockAddr::try_init(|storage, len| {
             let mut hardware = [0; 8];

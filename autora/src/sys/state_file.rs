@@ -1,9 +1,9 @@
 //! The file in the runtime directory that hands a daemon's memory to its successor.
 //!
-//! A start and a clean end put a whole file in its place; in between changes are added to it, line by line, and a file that
-//! has grown too long is written anew. So a change costs the same however many interfaces there are. The file speaks of
-//! one boot only: instants are on a clock that starts with the machine. It says how the daemon that wrote it ended, and
-//! counts as unclean from the moment on that a daemon has read it.
+//! A start and a clean end put a whole file in its place; in between changes are added to it, line by line,
+//! and a file that has grown too long is written anew. So a change costs the same however many interfaces
+//! there are. The file speaks of one boot only: instants are on a clock that starts with the machine. It says
+//! how the daemon that wrote it ended, and counts as unclean from the moment on that a daemon has read it.
 
 mod format;
 mod journal;
@@ -21,8 +21,8 @@ use crate::engine::handover::{SavedState, SavedUpdate};
 
 const NAME: &str = "state.json";
 
-/// The largest file that is read: no file grows to more than twice what 65,536 interfaces, the most that can be asked for,
-/// fill at worst.
+/// The largest file that is read: no file grows to more than twice what 65,536 interfaces, the most that can
+/// be asked for, fill at worst.
 const MAX_SIZE: u64 = 128 << 20;
 
 /// Whoever hides /proc/sys from the daemon can tell it the boot id (as systemd's `%b`).
@@ -133,8 +133,8 @@ impl StateFile {
         Ok(decode(&bytes)?)
     }
 
-    /// Puts `memory` in the place of what was there. A crash leaves one of the two; what is not on the disk yet when
-    /// the machine fails is of another boot, and worthless.
+    /// Puts `memory` in the place of what was there. A crash leaves one of the two; what is not on the disk
+    /// yet when the machine fails is of another boot, and worthless.
     ///
     /// # Errors
     ///
@@ -146,8 +146,9 @@ impl StateFile {
         Ok(())
     }
 
-    /// Brings the memory there up to date by adding `updates`, or, where that cannot be done or would make the file too
-    /// long, by writing it anew as `whole` says. A crash loses some of the updates, and nothing else.
+    /// Brings the memory there up to date by adding `updates`, or, where that cannot be done or would make
+    /// the file too long, by writing it anew as `whole` says. A crash loses some of the updates, and nothing
+    /// else.
     ///
     /// # Errors
     ///

@@ -253,7 +253,7 @@ fn ipv6_switched_on_without_an_address() {
             "this kernel announces it: good, and the comments are out of date"
         );
         // The slow look at everything finds it.
-        watch.netlink.survey().expect("the kernel can be asked");
+        watch.netlink.resync().expect("the kernel can be asked");
         assert!(watch.settle().changed.contains(&setup.index));
         watch.after_unasked("on", setup.index, || setup.disable_ipv6(0), disabled(false));
     });

@@ -40,7 +40,7 @@ fn after_an_overrun_the_daemon_agrees_with_the_kernel_within_two_seconds() {
         assert_eq!(watch.known.len(), COUNT + 1);
         watch.expect_truth(Duration::ZERO);
         let after = watch.netlink.counts();
-        assert!(after.overruns > before.overruns && after.surveys > before.surveys, "{after:?}");
+        assert!(after.overruns > before.overruns && after.resyncs > before.resyncs, "{after:?}");
 
         // What was waiting is gone with the overrun: until then the socket would have been deaf.
         assert!(watch.settle().is_empty());
@@ -141,7 +141,7 @@ fn after_a_storm_the_picture_is_the_kernels() {
         // A look at everything finds nothing that was not known, but for what is never announced.
         let known = watch.announced();
         for _ in 0..2 {
-            watch.netlink.survey().expect("the kernel can be asked");
+            watch.netlink.resync().expect("the kernel can be asked");
             let heard = watch.settle();
             assert_eq!((heard.looked, heard.gone.len()), (Some(true), 0), "{heard:?}");
             assert_eq!(watch.announced(), known);

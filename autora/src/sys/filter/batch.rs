@@ -17,8 +17,8 @@ use super::loader::{bpf, no_attributes};
 /// Entries that are read at a time.
 const BATCH: usize = 128;
 
-/// Hands every entry of `map` to `each`; one that comes or goes meanwhile may be among them. The kernel writes values of the
-/// map's own size: that this is the size of `V` is what the type of `map` says.
+/// Hands every entry of `map` to `each`; one that comes or goes meanwhile may be among them. The kernel
+/// writes values of the map's own size: that this is the size of `V` is what the type of `map` says.
 ///
 /// # Errors
 ///
@@ -43,8 +43,9 @@ pub(super) fn each_entry<V: Pod + Default>(
         batch.keys = keys.as_mut_ptr() as u64;
         batch.values = values.as_mut_ptr() as u64;
         batch.count = u32::try_from(BATCH).map_err(io::Error::other)?;
-        // SAFETY: the pointers lead to a number and to as many keys and values as is said. Both have the sizes that the map's have:
-        // aya makes no `HashMap` with others (`check_kv_size` in its src/maps/mod.rs).
+        // SAFETY: the pointers lead to a number and to as many keys and values as is said. Both have the
+        // sizes that the map's have: aya makes no `HashMap` with others (`check_kv_size` in its
+        // src/maps/mod.rs).
         let done = unsafe { bpf(bpf_cmd::BPF_MAP_LOOKUP_BATCH, &mut attributes) };
         let is_over = match done {
             Ok(_) => false,

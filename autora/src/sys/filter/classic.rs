@@ -1,12 +1,13 @@
-//! The classic form: a program for the kernel's old packet filter, which every kernel has and no capability guards.
+//! The classic form: a program for the kernel's old packet filter, which every kernel has and no capability
+//! guards.
 
 use std::{io, os::fd::AsFd};
 
 use nix::libc::{BPF_ABS, BPF_B, BPF_JEQ, BPF_JMP, BPF_K, BPF_LD, BPF_RET, SKF_NET_OFF};
 use socket2::{SockFilter, SockRef};
 
-/// Next header ICMPv6 and hop limit 255, both read from the IPv6 header: a packet with extension headers fails the first
-/// check, one that a router forwarded the second.
+/// Next header ICMPv6 and hop limit 255, both read from the IPv6 header: a packet with extension headers
+/// fails the first check, one that a router forwarded the second.
 pub(super) fn attach(socket: &impl AsFd) -> io::Result<()> {
     const KEEP: u32 = u32::MAX;
     const DROP: u32 = 0;
@@ -21,7 +22,8 @@ pub(super) fn attach(socket: &impl AsFd) -> io::Result<()> {
     ])
 }
 
-/// Loads the byte at `offset` from the network header. (A raw ICMPv6 socket counts from the ICMPv6 header otherwise.)
+/// Loads the byte at `offset` from the network header. (A raw ICMPv6 socket counts from the ICMPv6 header
+/// otherwise.)
 const fn load_byte(offset: u32) -> SockFilter {
     SockFilter::new(code(BPF_LD | BPF_B | BPF_ABS), 0, 0, SKF_NET_OFF.cast_unsigned() + offset)
 }

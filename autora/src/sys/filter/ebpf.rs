@@ -141,8 +141,8 @@ impl Ebpf {
         // The counters first: the filter counts only where it finds them.
         self.interfaces.insert(interface.get(), Stats::default(), 0).map_err(|error| map_failure(&error))?;
         self.served.insert(interface.get(), 0, 0).map_err(|error| {
-            // Without its mark it is not served, and what counts nothing takes no room. The first error is the one that
-            // matters.
+            // Without its mark it is not served, and what counts nothing takes no room. The first error is
+            // the one that matters.
             drop(self.interfaces.remove(&interface.get()));
             map_failure(&error)
         })
@@ -153,7 +153,8 @@ impl Ebpf {
         served.and(tolerate_absence(self.interfaces.remove(&interface.get())))
     }
 
-    /// Writes a mark that is as old as [`PENDING_HOLD`] at `until`. The time since boot is 0 for a cleared one.
+    /// Writes a mark that is as old as [`PENDING_HOLD`] at `until`. The time since boot is 0 for a cleared
+    /// one.
     pub(super) fn set_pending_until(&mut self, interface: IfIndex, until: BootInstant) -> io::Result<()> {
         let mark = until.since_boot().saturating_sub(PENDING_HOLD).as_nanos();
         let mark = PendingMark::try_from(mark).unwrap_or(PendingMark::MAX);
@@ -179,7 +180,8 @@ impl Ebpf {
         }
     }
 
-    /// Of the whole map at once where the kernel can do that, so that thousands of interfaces cost tens of system calls.
+    /// Of the whole map at once where the kernel can do that, so that thousands of interfaces cost tens of
+    /// system calls.
     pub(super) fn other_routers(&self, served: &HashSet<IfIndex>) -> io::Result<Vec<(IfIndex, HeardRouter)>> {
         let mut found = Vec::new();
         let read = batch::each_entry(&self.interfaces, |index, Stats(stats)| {

@@ -90,8 +90,9 @@ fn is_statistics(line: &str) -> bool {
     ["processed ", "verification time ", "stack depth "].iter().any(|start| line.starts_with(start))
 }
 
-/// What a failed insertion means. `E2BIG` alone says that a hash map is full (`alloc_htab_elem` in kernel/bpf/hashtab.c);
-/// an insertion fails in the system call, so what is without a number is none of the kernel's.
+/// What a failed insertion means. `E2BIG` alone says that a hash map is full (`alloc_htab_elem` in
+/// kernel/bpf/hashtab.c); an insertion fails in the system call, so what is without a number is none of the
+/// kernel's.
 pub(super) fn map_failure(error: &MapError) -> MapFailure {
     match errno_of(error).unwrap_or(nix::libc::EIO) {
         nix::libc::E2BIG => MapFailure::Full,

@@ -35,7 +35,8 @@ impl KernelLog {
 
     /// Registers it with the runtime.
     pub(crate) fn into_stream(self) -> io::Result<KernelLogStream> {
-        // SAFETY: the logger owns the ring buffer's descriptor until it is dropped, and the `AsyncFd` drops it.
+        // SAFETY: the logger owns the ring buffer's descriptor until it is dropped, and the `AsyncFd` drops
+        // it.
         let logger = unsafe { AsyncFd::register_with_interest(self.0, Interest::READABLE) }?;
         Ok(KernelLogStream(logger))
     }
@@ -63,8 +64,8 @@ impl fmt::Debug for KernelLogStream {
     }
 }
 
-/// Where the reader of the records puts them. It is not installed as the process's logger: aya's own messages would
-/// come along.
+/// Where the reader of the records puts them. It is not installed as the process's logger: aya's own messages
+/// would come along.
 struct IntoTracing;
 
 impl Log for IntoTracing {

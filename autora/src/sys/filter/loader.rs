@@ -1,9 +1,9 @@
 //! Loads the filter without asking the kernel for more than it needs.
 //!
-//! aya's own loader first reads and parses the types of the whole kernel (33 ms, and 20 MB for a moment), then loads some
-//! twenty probes to learn what the kernel can do. This filter has no use for either: no CO-RE, nothing newer than
-//! Linux 5.8. So aya-obj reads the object and relocates it, aya makes and owns the maps, and the system call in between
-//! is made here.
+//! aya's own loader first reads and parses the types of the whole kernel (33 ms, and 20 MB for a moment),
+//! then loads some twenty probes to learn what the kernel can do. This filter has no use for either: no
+//! CO-RE, nothing newer than Linux 5.8. So aya-obj reads the object and relocates it, aya makes and owns the
+//! maps, and the system call in between is made here.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -22,11 +22,12 @@ use nix::{errno::Errno, libc};
 
 use super::error::{LoadError, last_words};
 
-/// Room for what the verifier says of a program that it refuses. The end of it is what counts, and before Linux 6.4 the
-/// kernel keeps the beginning of what does not fit (ENOSPC): so more is tried.
+/// Room for what the verifier says of a program that it refuses. The end of it is what counts, and before
+/// Linux 6.4 the kernel keeps the beginning of what does not fit (ENOSPC): so more is tried.
 const VERIFIER_LOGS: [usize; 3] = [64 << 10, 1 << 20, 16 << 20];
 
-/// The `log_level` of a load that is to be explained: each step, and the statistics (include/linux/bpf_verifier.h).
+/// The `log_level` of a load that is to be explained: each step, and the statistics
+/// (include/linux/bpf_verifier.h).
 const EXPLAIN: u32 = 1 | 4;
 
 /// The program in the kernel, and its maps by name.
@@ -35,8 +36,8 @@ pub(super) struct Loaded {
     pub(super) maps: HashMap<String, MapData>,
 }
 
-/// Loads the program from `object`, with the maps named there and no others, each with room for as many entries as stand beside
-/// its name, if any do.
+/// Loads the program from `object`, with the maps named there and no others, each with room for as many
+/// entries as stand beside its name, if any do.
 pub(super) fn load(object: &[u8], wanted: &[(&str, Option<u32>)]) -> Result<Loaded, LoadError> {
     let mut object = Object::parse(object).map_err(unusable)?;
     let mut maps = HashMap::new();
@@ -126,8 +127,8 @@ fn prog_load(name: &str, instructions: &[bpf_insn], license: &CStr, log: &mut [u
             load.log_size = u32::try_from(log.len()).map_err(io::Error::other)?;
         }
     }
-    // SAFETY: the pointers lead to an instruction list and a buffer of those lengths and to a string, and the kernel is
-    // done with them when the call returns.
+    // SAFETY: the pointers lead to an instruction list and a buffer of those lengths and to a string, and the
+    // kernel is done with them when the call returns.
     let fd = unsafe { bpf(bpf_cmd::BPF_PROG_LOAD, &mut attributes) }?;
     let fd = i32::try_from(fd).map_err(io::Error::other)?;
     // SAFETY: the call has made a new descriptor that nobody else knows of.
@@ -135,7 +136,8 @@ fn prog_load(name: &str, instructions: &[bpf_insn], license: &CStr, log: &mut [u
 }
 
 pub(super) fn no_attributes() -> bpf_attr {
-    // SAFETY: a union of plain data, for which zeros are valid, and which the kernel wants where nothing is said.
+    // SAFETY: a union of plain data, for which zeros are valid, and which the kernel wants where nothing is
+    // said.
     unsafe { std::mem::zeroed() }
 }
 

@@ -1,8 +1,8 @@
 //! The bouncer of the raw socket, in two forms behind one type.
 //!
-//! The eBPF form decides in the kernel: only valid Router Solicitations on served interfaces, and only the first of each
-//! interface while an answer is pending. The classic form stops what a few instructions can tell, and the rest wakes the
-//! daemon: for hosts where eBPF cannot be had.
+//! The eBPF form decides in the kernel: only valid Router Solicitations on served interfaces, and only the
+//! first of each interface while an answer is pending. The classic form stops what a few instructions can
+//! tell, and the rest wakes the daemon: for hosts where eBPF cannot be had.
 
 mod batch;
 mod classic;
@@ -43,8 +43,8 @@ use crate::{
 pub enum FilterKind {
     /// Validates, coalesces and counts in the kernel.
     Ebpf,
-    /// Stops wrong hop limits and extension headers in the kernel, uncounted; the daemon does the rest. It sees no
-    /// advertisements by other routers.
+    /// Stops wrong hop limits and extension headers in the kernel, uncounted; the daemon does the rest. It
+    /// sees no advertisements by other routers.
     Classic,
 }
 
@@ -84,15 +84,16 @@ struct Book {
     released: Option<BootInstant>,
 }
 
-/// A refused packet gives the pending mark back, but not more often than this: a flood of them must not turn coalescing
-/// off.
+/// A refused packet gives the pending mark back, but not more often than this: a flood of them must not turn
+/// coalescing off.
 const RELEASE_INTERVAL: Duration = Duration::from_millis(100);
 
 impl Filter {
-    /// Loads the form that `mode` asks for. The second value is why the automatic choice fell back to the classic form.
+    /// Loads the form that `mode` asks for. The second value is why the automatic choice fell back to the
+    /// classic form.
     ///
-    /// It has room for `capacity` served interfaces ([`CAPACITY`] unless there is a reason). Loading the eBPF form takes
-    /// some milliseconds of CPU and needs `CAP_BPF`; nothing later does.
+    /// It has room for `capacity` served interfaces ([`CAPACITY`] unless there is a reason). Loading the eBPF
+    /// form takes some milliseconds of CPU and needs `CAP_BPF`; nothing later does.
     ///
     /// # Errors
     ///
@@ -131,8 +132,8 @@ impl Filter {
         }
     }
 
-    /// Lets solicitations of `interface` through from now on. No answer counts as pending there, even if it was served
-    /// before: an interface index may have a new owner.
+    /// Lets solicitations of `interface` through from now on. No answer counts as pending there, even if it
+    /// was served before: an interface index may have a new owner.
     ///
     /// # Errors
     ///
@@ -152,11 +153,13 @@ impl Filter {
         Ok(())
     }
 
-    /// Lets nothing of `interface` through any more, and forgets its counters. One that is not served is fine.
+    /// Lets nothing of `interface` through any more, and forgets its counters. One that is not served is
+    /// fine.
     ///
     /// # Errors
     ///
-    /// What the kernel says, other than that the entry is gone. Even then nothing of it gets past the receiver.
+    /// What the kernel says, other than that the entry is gone. Even then nothing of it gets past the
+    /// receiver.
     pub fn unserve(&mut self, interface: IfIndex) -> io::Result<()> {
         self.served.remove(&interface);
         self.books.remove(&interface);
@@ -193,8 +196,9 @@ impl Filter {
         }
     }
 
-    /// What became of all packets since the filter was opened, in the kernel and behind it. With the eBPF form, one that
-    /// the daemon refused counts twice: as [`Reason::Passed`] by the filter and with the daemon's reason.
+    /// What became of all packets since the filter was opened, in the kernel and behind it. With the eBPF
+    /// form, one that the daemon refused counts twice: as [`Reason::Passed`] by the filter and with the
+    /// daemon's reason.
     ///
     /// # Errors
     ///
@@ -264,8 +268,9 @@ impl Filter {
         }
     }
 
-    /// Counts a packet that got past the filter and that the daemon refuses, and gives back the pending mark that it
-    /// has spent [RFC 6980], at most ten times a second: sooner than that, the mark is made to expire when it is time.
+    /// Counts a packet that got past the filter and that the daemon refuses, and gives back the pending mark
+    /// that it has spent [RFC 6980], at most ten times a second: sooner than that, the mark is made to expire
+    /// when it is time.
     pub(crate) fn refused(&mut self, interface: IfIndex, reason: Reason, now: BootInstant) -> io::Result<()> {
         self.count(interface, reason);
         let Some(book) = self.book(interface) else { return Ok(()) };

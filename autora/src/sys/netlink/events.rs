@@ -60,7 +60,7 @@ impl Events {
         for _ in 0..budget {
             match self.receive() {
                 Ok(Received::Messages) => each(&self.datagram),
-                Ok(Received::Foreign) => {}
+                Ok(Received::OtherProcess) => {}
                 Ok(Received::Truncated) => return self.overrun(),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Drained::Dry,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -87,7 +87,7 @@ impl Events {
         for _ in 0..MORE_THAN_QUEUED {
             match self.receive() {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
-                Ok(Received::Messages | Received::Foreign | Received::Truncated) | Err(_) => {}
+                Ok(Received::Messages | Received::OtherProcess | Received::Truncated) | Err(_) => {}
             }
         }
     }

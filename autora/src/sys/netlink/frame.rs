@@ -23,7 +23,8 @@
 //! |               value, padded to four bytes; some hold attributes
 //! ```
 //!
-//! [linux/netlink.h]: https://git.kernel.org/pub/scm/linux/kernel/git/torvalds/linux.git/tree/include/uapi/linux/netlink.h
+//! [linux/netlink.h]:
+//! https://git.kernel.org/pub/scm/linux/kernel/git/torvalds/linux.git/tree/include/uapi/linux/netlink.h
 
 use std::borrow::Cow;
 

@@ -42,16 +42,16 @@ impl Picture {
     /// that a change interrupted if not `complete`.
     pub fn list(&mut self, datagram: &[u8], complete: bool) {
         let so_far = if complete { Completeness::Complete } else { Completeness::Interrupted };
-        self.0.begin_dump();
+        self.0.dump().begin();
         for question in [Request::Links, Request::Addresses] {
             let _words = take(question, datagram, |payload| {
                 // One that makes no sense is passed over.
                 _ = resync::list(question, payload, so_far, &mut self.0, NOW);
             });
             if question.is_about_addresses() {
-                self.0.end_dump(complete, NOW);
+                self.0.dump().end(complete, NOW);
             } else {
-                self.0.end_links(true, complete, NOW);
+                self.0.dump().end_links(true, complete, NOW);
             }
         }
     }

@@ -73,8 +73,8 @@ pub struct Netlink {
 /// What it has cost so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// Looks at everything, whole or not.
-    pub surveys: u32,
+    /// Resyncs, whole or not.
+    pub resyncs: u32,
     /// Interfaces that were asked for alone.
     pub questions: u64,
     /// Times that announcements were lost.
@@ -148,7 +148,7 @@ impl Netlink {
     ///
     /// As [`Self::work`].
     pub fn adopt(&mut self, snapshot: Snapshot, now: BootInstant) -> Result<(), QueryError> {
-        self.counts.surveys += 1;
+        self.counts.resyncs += 1;
         self.incomplete = !snapshot.complete;
         self.mirror.host_forwards(snapshot.forwarding);
         self.mirror.adopt(snapshot.interfaces, snapshot.complete);
@@ -182,7 +182,7 @@ impl Netlink {
     ///
     /// # Errors
     ///
-    /// When a question was not answered. What is known stands, and a [`Self::survey`] is wanted after a
+    /// When a question was not answered. What is known stands, and a [`Self::resync`] is wanted after a
     /// while.
     pub fn work(&mut self, budget: usize, now: BootInstant) -> Result<(), QueryError> {
         match self.listen(budget, now)? {
@@ -200,16 +200,16 @@ impl Netlink {
         self.mirror.poll_change()
     }
 
-    /// Begins to look at everything again, unless that is being done. It ends with [`Change::Looked`].
+    /// Begins a resync, unless one is going on. It ends with [`Change::Looked`].
     ///
     /// # Errors
     ///
     /// When the kernel cannot be asked.
-    pub fn survey(&mut self) -> Result<(), QueryError> {
+    pub fn resync(&mut self) -> Result<(), QueryError> {
         if let Asking::Everything(_) = self.asking {
             return Ok(());
         }
-        let whole = self.incomplete || self.counts.surveys.is_multiple_of(WHOLE_EVERY);
+        let whole = self.incomplete || self.counts.resyncs.is_multiple_of(WHOLE_EVERY);
         self.begin(if whole { ResyncScope::Whole } else { ResyncScope::Inet6 })
     }
 
@@ -239,7 +239,7 @@ impl Netlink {
             self.queries.leave();
         }
         let resync = Resync::begin(scope, &mut self.mirror, &mut self.queries);
-        self.asking = Asking::Everything(resync.inspect_err(|_| self.mirror.abandon_dump())?);
+        self.asking = Asking::Everything(resync.inspect_err(|_| self.mirror.dump().abandon())?);
         Ok(())
     }
 
@@ -254,23 +254,23 @@ impl Netlink {
                 self.mirror.asked();
                 Ok(())
             }
-            Asking::Everything(resync) => self.resync_on(resync, now),
+            Asking::Everything(resync) => self.go_on(resync, now),
         }
     }
 
-    fn resync_on(&mut self, resync: Resync, now: BootInstant) -> Result<(), QueryError> {
+    fn go_on(&mut self, resync: Resync, now: BootInstant) -> Result<(), QueryError> {
         match resync.proceed(&mut self.mirror, &mut self.queries, now) {
             Ok(ResyncProgress::GoesOn(resync)) => self.asking = Asking::Everything(resync),
             Ok(ResyncProgress::Over { scope, links, addresses }) => {
-                self.counts.surveys += 1;
+                self.counts.resyncs += 1;
                 self.resynced = Some((now, links.and(addresses)));
                 // New ones are announced, so that only a whole look has to find any.
                 self.incomplete &= scope == ResyncScope::Inet6 || links == Completeness::Interrupted;
                 self.mirror.host_forwards(self.queries.read_forwarding()?);
-                self.mirror.looked(!self.incomplete);
+                self.mirror.dump().looked(!self.incomplete);
             }
             Err(error) => {
-                self.mirror.abandon_dump();
+                self.mirror.dump().abandon();
                 return Err(error);
             }
         }
@@ -279,7 +279,7 @@ impl Netlink {
 
     fn ask(&mut self, now: BootInstant) -> Result<(), QueryError> {
         if self.mirror.unknown_by(now) > MANY && self.may_resync(now) {
-            return self.survey();
+            return self.resync();
         }
         let mut answers = Vec::new();
         while answers.len() < QUESTIONS

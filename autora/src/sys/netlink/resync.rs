@@ -55,7 +55,7 @@ impl Resync {
             ResyncScope::Inet6 => Request::Inet6Links,
             ResyncScope::Whole => Request::Links,
         };
-        mirror.begin_dump();
+        mirror.dump().begin();
         let answer = queries.begin(question)?;
         queries.fetch(&answer)?;
         Ok(Self { scope, question, answer, links: Completeness::Complete })
@@ -79,11 +79,11 @@ impl Resync {
             let completeness = self.answer.completeness;
             let complete = completeness == Completeness::Complete;
             if question.is_about_addresses() {
-                mirror.end_dump(complete, now);
+                mirror.dump().end(complete, now);
                 let Self { scope, links, .. } = self;
                 return Ok(ResyncProgress::Over { scope, links, addresses: completeness });
             }
-            mirror.end_links(self.scope == ResyncScope::Whole, complete, now);
+            mirror.dump().end_links(self.scope == ResyncScope::Whole, complete, now);
             self.links = completeness;
             self.question = Request::Addresses;
             self.answer = queries.begin(Request::Addresses)?;
@@ -102,9 +102,9 @@ pub(super) fn list(
     now: BootInstant,
 ) -> Result<(), Malformed> {
     if !question.is_about_addresses() {
-        mirror.dumped_link(&decode::link(payload)?, now);
+        mirror.dump().link(&decode::link(payload)?, now);
     } else if let Some((owner, address)) = decode::address(payload)? {
-        mirror.dumped_address(owner, address, so_far == Completeness::Complete, now);
+        mirror.dump().address(owner, address, so_far == Completeness::Complete, now);
     }
     Ok(())
 }

@@ -27,7 +27,7 @@ pub(super) enum Received {
     /// Messages of the kernel.
     Messages,
     /// A datagram of another process, which has nothing to say here.
-    Foreign,
+    OtherProcess,
     /// The end of a datagram was lost.
     Truncated,
 }
@@ -39,6 +39,6 @@ pub(super) fn receive(socket: &Socket, datagram: &mut Vec<u8>) -> io::Result<Rec
     Ok(match sender.port_number() {
         0 if len > datagram.len() => Received::Truncated,
         0 => Received::Messages,
-        _ => Received::Foreign,
+        _ => Received::OtherProcess,
     })
 }

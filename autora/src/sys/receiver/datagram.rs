@@ -59,7 +59,8 @@ impl Buffer {
             } else if let ControlMessageOwned::Ipv6HopLimit(limit) = message {
                 hop_limit = u8::try_from(limit).unwrap_or(0);
             } else if let ControlMessageOwned::Unknown(other) = message {
-                // Comes only with a packet that was fragmented (ip6_datagram_recv_specific_ctl in net/ipv6/datagram.c).
+                // Comes only with a packet that was fragmented (ip6_datagram_recv_specific_ctl in
+                // net/ipv6/datagram.c).
                 datagram.fragmented |= other.cmsg_header.cmsg_type == libc::IPV6_RECVFRAGSIZE;
             }
         }
@@ -73,8 +74,8 @@ impl Buffer {
     }
 }
 
-/// As much of the IPv6 header as the socket knows and the validator wants to see. The next header is ICMPv6: both filters
-/// see to that.
+/// As much of the IPv6 header as the socket knows and the validator wants to see. The next header is ICMPv6:
+/// both filters see to that.
 fn write_header(header: &mut [u8], payload_len: usize, hop_limit: u8, source: Ipv6Addr) {
     let payload_len = u16::try_from(payload_len).expect("the buffer holds no more");
     header[4..6].copy_from_slice(&payload_len.to_be_bytes());

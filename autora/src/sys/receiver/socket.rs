@@ -50,8 +50,9 @@ fn refusal(errno: Errno) -> ReceiverOpenError {
     }
 }
 
-/// Packets queue from the moment on at which the socket exists, and the filter does not look at queued ones: so the tap
-/// is closed, the filter put in, the basin emptied (which comes to an end as the tap is closed), and the tap opened.
+/// Packets queue from the moment on at which the socket exists, and the filter does not look at queued ones:
+/// so the tap is closed, the filter put in, the basin emptied (which comes to an end as the tap is closed),
+/// and the tap opened.
 fn configure(socket: &OwnedFd, filter: &Filter) -> io::Result<()> {
     setsockopt(socket, Icmp6Filter, &BLOCK_ALL)?;
     filter.attach(socket)?;

@@ -1,7 +1,7 @@
 //! Seccomp: the system calls of a daemon that has everything open (`seccomp(2)`).
 //!
-//! What is not listed fails with EPERM instead of ending the process: a call that was forgotten here costs what it was made
-//! for, and no guest its router.
+//! What is not listed fails with EPERM instead of ending the process: a call that was forgotten here costs
+//! what it was made for, and no guest its router.
 
 use std::{collections::BTreeMap, env::consts::ARCH, ptr};
 
@@ -11,10 +11,10 @@ use seccompiler::{
     SeccompRule, TargetArch, apply_filter_all_threads,
 };
 
-use super::{SandboxError, Support};
+use super::outcome::{SandboxError, Support};
 
-/// Allowed whatever their arguments. The kernel remembers that (Linux 5.11) and does not run the filter for them, so those
-/// that are made for each packet are all here but for `bpf`.
+/// Allowed whatever their arguments. The kernel remembers that (Linux 5.11) and does not run the filter for
+/// them, so those that are made for each packet are all here but for `bpf`.
 const ANY: &[c_long] = &[
     // Packets, announcements, answers.
     libc::SYS_accept4,
@@ -76,13 +76,13 @@ const OLD: &[c_long] = &[libc::SYS_epoll_wait, libc::SYS_rename, libc::SYS_unlin
 #[cfg(not(target_arch = "x86_64"))]
 const OLD: &[c_long] = &[];
 
-/// What is done to a map by whoever has it open (`enum bpf_cmd` in include/uapi/linux/bpf.h): nothing that loads a program,
-/// makes a map or opens one.
+/// What is done to a map by whoever has it open (`enum bpf_cmd` in include/uapi/linux/bpf.h): nothing that
+/// loads a program, makes a map or opens one.
 const MAP_COMMANDS: [u64; 5] = [1, 2, 3, 4, 24];
 
-/// Leaves every thread the calls above, and these of their arguments: memory that can be executed is never had again, a new
-/// socket is a Unix one or one to ask about links with (where an answer was lost, the next question takes a new one), and a
-/// signal reaches no other process.
+/// Leaves every thread the calls above, and these of their arguments: memory that can be executed is never
+/// had again, a new socket is a Unix one or one to ask about links with (where an answer was lost, the next
+/// question takes a new one), and a signal reaches no other process.
 ///
 /// # Errors
 ///

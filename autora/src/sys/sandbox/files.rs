@@ -8,9 +8,10 @@ use landlock::{
 };
 use tracing::debug;
 
-use super::{SandboxError, Support};
+use super::outcome::{SandboxError, Support};
 
-/// The newest version whose restrictions this daemon was tried under. A kernel that knows fewer enforces those.
+/// The newest version whose restrictions this daemon was tried under. A kernel that knows fewer enforces
+/// those.
 const TRIED: ABI = ABI::V6;
 
 /// What aya reads each time that it reads a map with a value per processor.
@@ -25,7 +26,8 @@ pub struct Places<'a> {
     pub socket: Option<&'a Path>,
 }
 
-/// Gives up everything but `places` and one file that tells how many processors there are, for this thread and those it starts from here on. A place that is not there is none.
+/// Gives up everything but `places` and one file that tells how many processors there are, for this thread
+/// and those it starts from here on. A place that is not there is none.
 ///
 /// # Errors
 ///

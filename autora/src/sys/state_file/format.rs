@@ -8,24 +8,24 @@
 //! {"gone":7}
 //! ```
 //!
-//! The first line and those that it counts came into place at once, and after a clean end nothing follows them. What
-//! follows otherwise was added by and by, so a daemon that was killed may have left its last line unfinished: that one
-//! was never said. Anything else that cannot be read is damage, and then nothing of the file is believed: whatever spoilt
-//! one line may have spoilt others that still look well.
+//! The first line and those that it counts came into place at once, and after a clean end nothing follows
+//! them. What follows otherwise was added by and by, so a daemon that was killed may have left its last line
+//! unfinished: that one was never said. Anything else that cannot be read is damage, and then nothing of the
+//! file is believed: whatever spoilt one line may have spoilt others that still look well.
 
+mod error;
 mod record;
 
 use std::{collections::BTreeMap, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-use self::record::InterfaceFormat;
-use crate::{
-    addr::IfIndex,
-    engine::handover::{Ending, SavedInterface, SavedState, SavedUpdate},
+pub use self::error::DecodeError;
+use self::{
+    error::{VERSION, ifindex, invalid},
+    record::InterfaceFormat,
 };
-
-const VERSION: u32 = 2;
+use crate::engine::handover::{Ending, SavedInterface, SavedState, SavedUpdate};
 
 /// What the file holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,33 +34,6 @@ pub struct State {
     pub boot_id: String,
     /// What a daemon remembered.
     pub memory: SavedState,
-}
-
-/// Why a file cannot be understood.
-#[derive(Debug, thiserror::Error)]
-pub enum DecodeError {
-    /// A newer daemon wrote it.
-    #[error("it has version {0}, and this daemon knows {VERSION}")]
-    Newer(u32),
-    /// It is no state file, or not all of one.
-    #[error("it is damaged")]
-    Damaged(#[from] serde_json::Error),
-    /// Lines are missing, or some follow a clean end.
-    #[error("it is damaged: it has {found} lines of interfaces in place of {expected}")]
-    Lines {
-        /// How many there are.
-        found: usize,
-        /// How many there should be.
-        expected: usize,
-    },
-    /// A value that no daemon writes.
-    #[error("it is damaged: {what} {value}")]
-    Value {
-        /// What it stands for.
-        what: &'static str,
-        /// The value.
-        value: String,
-    },
 }
 
 /// The version alone, which is in the first JSON value of the file whatever else there is.
@@ -194,14 +167,6 @@ impl From<End> for Ending {
             }
         }
     }
-}
-
-fn ifindex(number: u32) -> Result<IfIndex, DecodeError> {
-    IfIndex::new(number).ok_or_else(|| invalid("ifindex", number.to_string()))
-}
-
-fn invalid(what: &'static str, value: String) -> DecodeError {
-    DecodeError::Value { what, value }
 }
 
 #[cfg(test)]

@@ -15,8 +15,8 @@ pub(super) const FLOOR: u64 = 64 << 10;
 pub(super) struct Journal {
     file: File,
     len: u64,
-    /// The length beyond which a new file is the cheaper way to go on. What is added until then is more than what came
-    /// into place at once, so that on average a line costs no more than twice its own writing.
+    /// The length beyond which a new file is the cheaper way to go on. What is added until then is more than
+    /// what came into place at once, so that on average a line costs no more than twice its own writing.
     limit: u64,
 }
 
@@ -42,7 +42,8 @@ impl Journal {
         Ok(Self { file: created?, len, limit: 2 * len + FLOOR })
     }
 
-    /// Adds `text`. After an error some of it may be there, and so nothing may follow it: the file is to be replaced.
+    /// Adds `text`. After an error some of it may be there, and so nothing may follow it: the file is to be
+    /// replaced.
     pub(super) fn add(&mut self, text: &[u8]) -> io::Result<Added> {
         let metadata = self.file.metadata()?;
         let is_ours = metadata.nlink() > 0 && metadata.len() == self.len;

@@ -21,8 +21,8 @@ use crate::engine::interface::Interface;
 ///         RTM_DELLINK, or a complete dump of whole links without it: Change::Gone
 /// ```
 ///
-/// What is known may be polled while other parts are unknown, but for one whose addresses were never read. An answer is not taken in if the interface was named after the
-/// question: it stays unknown.
+/// What is known may be polled while other parts are unknown, but for one whose addresses were never read. An
+/// answer is not taken in if the interface was named after the question: it stays unknown.
 #[derive(Debug)]
 pub(super) struct Entry {
     /// `None` while its name has never matched. Then nothing is kept but that it exists.

@@ -1,8 +1,8 @@
-use std::collections::HashSet;
+use std::{collections::HashSet, time::Duration};
 
 use proptest::prelude::*;
 
-use super::*;
+use super::{picture::GRACE, *};
 use crate::sys::netlink::{
     bytes::{
         DOWN, MADE, NewLink, TENTATIVE, UP, address, address_gone, forwarding, link, link_gone, made,
@@ -76,21 +76,21 @@ impl Scene {
 
     /// Everything is listed: whole links, or their IPv6 part alone, and addresses.
     fn list(&mut self, whole: bool, complete: bool, links: &[NewLink], addresses: &[Vec<u8>]) {
-        self.0.begin_dump();
+        self.0.dump().begin();
         self.list_on(whole, complete, links, addresses);
     }
 
     fn list_on(&mut self, whole: bool, complete: bool, links: &[NewLink], addresses: &[Vec<u8>]) {
         for link in links {
             let bytes = if whole { link.whole() } else { link.inet6() };
-            self.0.dumped_link(&decode::link(payload(&bytes)).unwrap(), NOW);
+            self.0.dump().link(&decode::link(payload(&bytes)).unwrap(), NOW);
         }
-        self.0.end_links(whole, complete, NOW);
+        self.0.dump().end_links(whole, complete, NOW);
         for address in addresses {
             let (owner, address) = decode::address(payload(address)).unwrap().unwrap();
-            self.0.dumped_address(owner, address, complete, NOW);
+            self.0.dump().address(owner, address, complete, NOW);
         }
-        self.0.end_dump(complete, NOW);
+        self.0.dump().end(complete, NOW);
     }
 }
 
@@ -342,7 +342,7 @@ fn a_dump_after_an_overrun() {
 
     // Named while the dump went on: what is not known for sure of it is asked for.
     scene.0.lose();
-    scene.0.begin_dump();
+    scene.0.dump().begin();
     scene.hear(&[address(7, "2001:db8::2", 0), made(9, "tap9"), link_gone(8)]);
     scene.list_on(true, true, &[link(7, "tap7"), link(8, "tap8")], &tap7());
     assert_eq!(scene.said(), ["seen #7 tap7 with 3", "seen #9 tap9 with 0", "gone #8"]);
@@ -384,13 +384,13 @@ fn a_look_is_over_when_everybody_was_read() {
     };
     let looked = || {
         let mut scene = Scene::empty();
-        scene.0.begin_dump();
+        scene.0.dump().begin();
         for link in [link(5, "eth5"), link(7, "tap7")] {
-            scene.0.dumped_link(&decode::link(payload(&link.whole())).unwrap(), NOW);
+            scene.0.dump().link(&decode::link(payload(&link.whole())).unwrap(), NOW);
         }
-        scene.0.end_links(true, true, NOW);
-        scene.0.end_dump(false, NOW);
-        scene.0.looked(true);
+        scene.0.dump().end_links(true, true, NOW);
+        scene.0.dump().end(false, NOW);
+        scene.0.dump().looked(true);
         assert_eq!(scene.said(), [""; 0]);
         assert!(!scene.0.has_pending_change(), "there is nothing to do but to ask");
         assert_eq!(scene.unknown(), [7]);
@@ -422,7 +422,7 @@ fn a_look_is_over_when_everybody_was_read() {
         scene.0.unclear(index(6), NOW);
         let links = [link(7, "tap7"), link(6, "eth6")];
         scene.list(true, false, &links[..if listed { 2 } else { 1 }], &tap7());
-        scene.0.looked(false);
+        scene.0.dump().looked(false);
         if !listed {
             assert_eq!((scene.said(), scene.unknown()), (vec![], vec![6]));
             scene.0.ask();
@@ -437,7 +437,7 @@ fn a_look_is_over_when_everybody_was_read() {
 #[test]
 fn in_a_dump_announcements_know_better() {
     let mut scene = Scene::new();
-    scene.0.begin_dump();
+    scene.0.dump().begin();
     let smaller = NewLink { mtu: 1400, ..link(7, "tap7") };
     scene.hear(&[smaller.whole(), address_gone(7, GLOBAL), made(8, "tap8"), link_gone(8)]);
     scene.list_on(true, true, &[link(7, "tap7"), link(8, "tap8")], &tap7());
@@ -504,7 +504,7 @@ proptest! {
                 }
             }
         }
-        let unread: Vec<_> = scene.0.entries.iter().filter(|(_, entry)| entry.unknown.has(Unknown::NEVER_READ)).map(|(&index, _)| index).collect();
+        let unread: Vec<_> = scene.0.picture.entries.iter().filter(|(_, entry)| entry.unknown.has(Unknown::NEVER_READ)).map(|(&index, _)| index).collect();
         let mirrored = scene.0.interfaces().into_iter().filter(|interface| !unread.contains(&interface.index));
         let mirrored: HashMap<_, _> = mirrored.map(|interface| (interface.index, Rc::new(interface))).collect();
         prop_assert_eq!(known, mirrored);

@@ -286,7 +286,7 @@ fn receive_whole(socket: &Socket, answer: &mut Vec<u8>) -> io::Result<bool> {
             received => {
                 return match received? {
                     Received::Messages => Ok(true),
-                    Received::Foreign => Ok(false),
+                    Received::OtherProcess => Ok(false),
                     Received::Truncated => Err(io::Error::from_raw_os_error(ENOBUFS)),
                 };
             }

@@ -4,7 +4,7 @@ use std::{net::Ipv6Addr, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-use super::{DecodeError, invalid};
+use super::error::{DecodeError, ifindex, invalid};
 use crate::{
     addr::{LinkLocal, Prefix64},
     engine::{
@@ -51,11 +51,11 @@ impl TryFrom<InterfaceFormat> for SavedInterface {
     type Error = DecodeError;
 
     fn try_from(format: InterfaceFormat) -> Result<Self, DecodeError> {
-        let InterfaceFormat { ifindex, name, source, prefix, retired, last_sent_us } = format;
+        let InterfaceFormat { ifindex: number, name, source, prefix, retired, last_sent_us } = format;
         let link_local =
             |source: Ipv6Addr| LinkLocal::new(source).ok_or_else(|| invalid("source", source.to_string()));
         Ok(Self {
-            index: super::ifindex(ifindex)?,
+            index: ifindex(number)?,
             name,
             advertised: Advertised {
                 router: source.map(link_local).transpose()?,

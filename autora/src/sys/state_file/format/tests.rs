@@ -77,7 +77,8 @@ fn what_no_daemon_writes_is_refused() {
         (UNCLEAN, "{\"version\":2}\n", "it is damaged"),
         (r#""end":"unclean","#, "", "it is damaged"),
         (r#","valid_lifetime_s":600"#, "", "it is damaged"),
-        // Damage between lines that look well, in those that came into place at once and in those that were added.
+        // Damage between lines that look well, in those that came into place at once and in those that were
+        // added.
         ("{\"known\":{\"ifindex\":8,\"name\":\"tap8\"}}\n", "{\"known\":{\"ifindex\":8,\n", "it is damaged"),
         ("{\"known\":{\"ifindex\":9", "{\"known\":{\"ifi", "it is damaged"),
         ("{\"gone\":8}", "\n{\"gone\":8}", "it is damaged"),

@@ -4,8 +4,8 @@ use crate::sys::netlink::bytes::answer as message;
 const RTM_NEWLINK: u16 = 16;
 const ASKED_AS: u32 = 7;
 
-/// The first bytes of the payloads that were handed out, whether that was the end, and whether it left nothing out; or
-/// the error in words.
+/// The first bytes of the payloads that were handed out, whether that was the end, and whether it left
+/// nothing out; or the error in words.
 type Taken = Result<(Vec<u8>, bool, Completeness), String>;
 
 fn take(datagrams: &[Vec<u8>]) -> Taken {
