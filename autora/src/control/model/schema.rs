@@ -22,10 +22,27 @@ const OF_EITHER: [&str; 1] = ["rs-dropped"];
 fn the_schema_is_the_model() {
     let schema = schema();
     if env::var_os("UPDATE").is_some() {
-        fs::write(FILE, format!("{schema:#}\n")).unwrap();
+        fs::write(FILE, text(&schema, 0) + "\n").unwrap();
     }
     let published: Value = serde_json::from_str(&fs::read_to_string(FILE).unwrap()).unwrap();
     assert!(published == schema, "the model has changed: UPDATE=1 cargo test -p autora --lib schema");
+}
+
+/// Writes `value` with a line for each property of a definition, so that the file reads like a table.
+fn text(value: &Value, depth: usize) -> String {
+    const TABLE: usize = 4;
+    let indent = "  ".repeat(depth);
+    match value {
+        Value::Object(fields) if depth < TABLE && !fields.is_empty() => {
+            let lines = fields.iter().map(|(name, value)| format!("{indent}  \"{name}\": {}", text(value, depth + 1)));
+            format!("{{\n{}\n{indent}}}", lines.collect::<Vec<_>>().join(",\n"))
+        }
+        Value::Array(items) if depth < TABLE && items.iter().any(Value::is_object) => {
+            let lines = items.iter().map(|item| format!("{indent}  {item}"));
+            format!("[\n{}\n{indent}]", lines.collect::<Vec<_>>().join(",\n"))
+        }
+        other => other.to_string(),
+    }
 }
 
 fn schema() -> Value {
