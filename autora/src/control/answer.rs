@@ -1,4 +1,4 @@
-//! Answers: a whole one, or one that is written as it is made.
+//! HTTP answers: whole ones, and ones that are written while they are made.
 
 use std::{
     io,
@@ -17,16 +17,16 @@ use tokio::sync::mpsc;
 
 use super::model::{self, ErrorName};
 
-/// The content of an answer: all of it, or piece by piece.
+/// The body of an answer: whole, or piece by piece.
 pub(super) type Content = Either<Full<Bytes>, Pieces>;
 
 pub(super) type Answer = Response<Content>;
 
-/// Where the pieces of an answer go. It waits for the client to read them; an error breaks the connection off, so that no
-/// client takes a part for the whole.
+/// The sender of an answer's pieces. It waits until the client has read the piece before. An error breaks off the
+/// connection, so that the client does not take a part for the whole.
 pub(super) type PieceSender = mpsc::Sender<io::Result<Bytes>>;
 
-/// The other end of a [`PieceSender`].
+/// The receiving end of a [`PieceSender`].
 #[derive(Debug)]
 pub(super) struct Pieces(mpsc::Receiver<io::Result<Bytes>>);
 
@@ -39,43 +39,46 @@ impl Body for Pieces {
     }
 }
 
-/// Anything as JSON, and a line end behind it, for people.
+/// Returns an answer of `value` as JSON, with a line end for terminals.
 pub(super) fn json(status: StatusCode, value: &impl Serialize) -> Answer {
-    let mut bytes = serde_json::to_vec(value).expect("the model has nothing that is not JSON");
+    let mut bytes = serde_json::to_vec(value).expect("the model is representable as JSON");
     bytes.push(b'\n');
     whole(status, "application/json", bytes)
 }
 
+/// Returns an answer of `bytes` with the content type `kind`.
 pub(super) fn whole(status: StatusCode, kind: &'static str, bytes: Vec<u8>) -> Answer {
     answer(status, kind, Either::Left(Full::from(bytes)))
 }
 
+/// Returns an error with `message` for the operator.
 pub(super) fn error(status: StatusCode, error: ErrorName, message: impl Into<String>) -> Answer {
     json(status, &model::Error { error, message: message.into(), matches: None })
 }
 
-/// The event loop does not answer.
+/// Returns the error for an event loop that does not answer.
 pub(super) fn unavailable() -> Answer {
     error(StatusCode::SERVICE_UNAVAILABLE, ErrorName::Unavailable, "the daemon's event loop does not answer")
 }
 
+/// Returns the error for a method other than GET and HEAD, with the header that RFC 9110 15.5.6 requires.
 pub(super) fn read_only() -> Answer {
     let mut answer = error(
         StatusCode::METHOD_NOT_ALLOWED,
         ErrorName::ReadOnly,
-        "only GET and HEAD, nothing can be changed",
+        "the control API is read-only: it accepts GET and HEAD only",
     );
     answer.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
     answer
 }
 
-/// The last one on its connection.
+/// Returns `answer` as the last one on its connection.
 pub(super) fn and_close(mut answer: Answer) -> Answer {
     answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     answer
 }
 
-/// One that is written as it is made, and the place where its pieces go.
+/// Returns an answer that is written while it is made, and the sender of its pieces.
 pub(super) fn pieces(kind: &'static str) -> (PieceSender, Answer) {
     let (pieces, content) = mpsc::channel(1);
     (pieces, answer(StatusCode::OK, kind, Either::Right(Pieces(content))))

@@ -1,4 +1,4 @@
-//! The other end of the socket, for autora's own commands.
+//! The client of the control socket, for autora's own commands.
 
 use std::{
     io,
@@ -20,43 +20,43 @@ use tokio::{net::UnixStream, time::timeout};
 
 use super::model;
 
-/// How long the daemon may take to begin an answer: longer than it gives its own event loop.
+/// Time in which the daemon must answer; longer than [`QUERY_LIMIT`](super::limits::QUERY_LIMIT).
 const ANSWER_LIMIT: Duration = Duration::from_secs(10);
 
-/// A whole answer is not larger: that of 65,536 interfaces, each with all it can have.
+/// Bytes of the longest answer: 65,536 interfaces, each with every field filled.
 const MAX_ANSWER: usize = 256 << 20;
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
-    /// Nobody listens.
+    /// The socket does not exist, no daemon listens on it, or the kernel denies access.
     #[error("no daemon answers on {}", path.display())]
     Connect {
-        /// Where.
+        /// The socket.
         path: PathBuf,
-        /// What the kernel said.
+        /// The error of connect(2).
         source: io::Error,
     },
-    /// There is none to connect to.
-    #[error("the control socket is switched off (none), so that no daemon can be asked")]
+    /// The socket is set to `none`.
+    #[error("the control socket is switched off (none): no daemon can be reached")]
     Off,
     /// The connection broke off.
-    #[error("the daemon has gone away")]
+    #[error("the daemon closed the connection")]
     Broken(#[source] hyper::Error),
-    /// It has said all, and ends.
-    #[error("the daemon ends")]
+    /// The daemon completed its answer because it stops.
+    #[error("the daemon has stopped")]
     Ended,
-    /// It took too long.
+    /// The daemon did not answer in time.
     #[error("the daemon does not answer")]
     Silent,
-    /// It is no JSON, or not what was expected.
-    #[error("the daemon's answer is not understood: is it of another version?")]
+    /// The answer is not JSON, or not of the expected shape.
+    #[error("the daemon's answer cannot be read: is the daemon of another version?")]
     Misunderstood(#[from] serde_json::Error),
-    /// It is larger than any that a daemon gives.
+    /// The answer exceeds 256 MiB.
     #[error("the daemon's answer is too long")]
     TooLong,
-    /// The daemon refuses.
-    #[error("the daemon says: {}", .1.message)]
+    /// The daemon answered with an error.
+    #[error("error from the daemon: {}", .1.message)]
     Refused(StatusCode, model::Error),
 }
 
@@ -69,18 +69,19 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// [`ClientError::Connect`] if nobody listens, or the socket is not for us.
+    /// [`ClientError::Connect`] if no daemon listens, or the caller may not connect; [`ClientError::Broken`] if the
+    /// handshake fails.
     pub async fn connect(path: &Path) -> Result<Self, ClientError> {
         let refused = |source| ClientError::Connect { path: path.to_owned(), source };
         let stream = UnixStream::connect(path).await.map_err(refused)?;
         let (sender, connection) =
             http1::handshake(TokioIo::new(stream)).await.map_err(ClientError::Broken)?;
-        // Its end shows in the answer that breaks off.
+        // An error of the connection shows as an error of the answer.
         tokio::spawn(connection);
         Ok(Self(sender))
     }
 
-    /// What is at `path`.
+    /// Gets the whole answer at `path`.
     ///
     /// # Errors
     ///
@@ -99,7 +100,7 @@ impl Client {
         Ok(serde_json::from_slice(&bytes)?)
     }
 
-    /// The lines of what is at `path`, as they come.
+    /// Opens the answer at `path`, to be read line by line as it arrives.
     ///
     /// # Errors
     ///
@@ -114,7 +115,7 @@ impl Client {
     }
 }
 
-/// An answer that comes line by line.
+/// An answer that is read line by line.
 #[derive(Debug)]
 pub struct Lines {
     body: Incoming,
@@ -132,7 +133,7 @@ impl Lines {
         Err(ClientError::Refused(status, serde_json::from_slice(&line)?))
     }
 
-    /// The next one as `T`; `None` when the daemon has said all.
+    /// Reads the next line as `T`; `None` at the end of the answer.
     ///
     /// # Errors
     ///
@@ -141,7 +142,8 @@ impl Lines {
         Ok(self.line().await?.map(|line| serde_json::from_slice(&line)).transpose()?)
     }
 
-    /// The next one as it is, without its end. It can be abandoned at any time: what has come stays.
+    /// Reads the next line, without its line end; `None` at the end of the answer. Cancel safe: what has arrived stays in
+    /// the buffer.
     ///
     /// # Errors
     ///
@@ -169,10 +171,11 @@ impl Lines {
     }
 }
 
-/// Everything but the unreserved characters of RFC 3986 2.3, and the `*` of patterns.
+/// Everything but the unreserved characters of
+/// [RFC 3986 2.3](https://www.rfc-editor.org/rfc/rfc3986#section-2.3), and the `*` of patterns.
 const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'*');
 
-/// Returns `name` as a part of a path or a query: everything but letters, digits and a few signs as `%41` [RFC 3986 2.1].
+/// Returns `name` percent-encoded, for a path or a query [RFC 3986 2.1].
 #[must_use]
 pub fn encode(name: &str) -> String {
     utf8_percent_encode(name, ESCAPED).to_string()

@@ -1,4 +1,4 @@
-//! What every request handler is given: facts about the daemon, a way to query its event loop, and the connections' limits.
+//! What every request handler is given: facts about the daemon, a client of its event loop, and limits of connections.
 
 use std::sync::{Arc, atomic::AtomicBool};
 
@@ -12,43 +12,45 @@ use crate::{
     sys::process_stats::ProcessStats,
 };
 
-/// What does not change while the daemon runs.
+/// Facts that do not change while the daemon runs.
 #[derive(Debug)]
 pub struct DaemonInfo {
-    /// When it started.
+    /// When the daemon started.
     pub started: BootInstant,
-    /// Which names match.
+    /// `--interface-regex`
     pub pattern: Regex,
-    /// How often it advertises.
+    /// Intervals and lifetimes of RAs.
     pub parameters: Parameters,
-    /// How it sends.
+    /// The socket that RAs leave through.
     pub send: SendPath,
-    /// What guards its socket.
+    /// The filter of the receiving socket.
     pub filter: Filter,
-    /// Whether metrics tell of each interface.
+    /// Whether metrics include series for each interface.
     pub metrics_per_interface: bool,
-    /// Where the kernel process_stats for the process.
+    /// Source of the `process_*` metrics.
     pub process_stats: ProcessStats,
 }
 
-/// Everything that an answer is made from.
+/// Everything that answers are made from.
 #[derive(Debug)]
 pub struct ControlContext {
     pub(super) info: DaemonInfo,
     pub(super) event_loop: QueryClient,
     pub(super) events: Events,
-    /// Whether the filter's counters are being read for listeners.
+    /// Whether the watcher runs, which reads the filter's counters while clients listen to events.
     pub(super) watched: AtomicBool,
-    /// Room for metrics of each interface: they take some memory.
+    /// Permits one scrape with metrics of each interface at a time, as it holds a series for every interface in memory.
     pub(super) large_scrapes: Semaphore,
-    /// Turns true when the daemon ends.
+    /// Turns true when the daemon stops.
     pub(super) ending: watch::Receiver<bool>,
+    /// Permits for connections on the Unix socket.
     pub(super) local: Arc<Semaphore>,
+    /// Permits for connections over TCP.
     pub(super) remote: Arc<Semaphore>,
 }
 
 impl ControlContext {
-    /// One that asks `event_loop` and passes `events` on, until `ending` says true.
+    /// Returns a context that queries `event_loop` and passes on `events` until `ending` turns true.
     #[must_use]
     pub fn new(
         info: DaemonInfo,
@@ -62,14 +64,14 @@ impl ControlContext {
         Arc::new(Self { info, event_loop, events, watched, large_scrapes, ending, local, remote })
     }
 
-    /// How many connections there are.
+    /// Returns the number of connections.
     pub(super) fn clients(&self) -> usize {
         2 * MAX_CLIENTS - self.local.available_permits() - self.remote.available_permits()
     }
 
-    /// Resolves when the daemon ends.
+    /// Resolves when the daemon stops.
     pub(super) async fn ended(&self) {
-        // An error means that nobody is left to say so.
+        // An error means that the event loop has dropped the sender: the daemon stops as well.
         _ = self.ending.clone().wait_for(|ending| *ending).await;
     }
 }

@@ -1,4 +1,4 @@
-//! What happens in the daemon, told once: the log, the dry run and the clients of the control socket all render this.
+//! Events of the daemon. The log, the dry run and the control socket all render this one type.
 
 use std::{io, time::Duration};
 
@@ -11,16 +11,16 @@ use crate::{
     sys::filter::{Counters, HeardRouter},
 };
 
-/// Something that happened.
+/// An event.
 #[derive(Clone, Copy, Debug)]
 pub struct Event<'a> {
-    /// Where; none if it concerns the whole daemon.
+    /// The interface; `None` if the event concerns the whole daemon.
     pub interface: Option<InterfaceRef<'a>>,
-    /// What.
+    /// What happened.
     pub kind: EventKind<'a>,
 }
 
-/// An interface.
+/// An interface, by index and name.
 #[derive(Clone, Copy, Debug)]
 pub struct InterfaceRef<'a> {
     /// Its index.
@@ -32,38 +32,38 @@ pub struct InterfaceRef<'a> {
 /// What happened.
 #[derive(Clone, Copy, Debug)]
 pub enum EventKind<'a> {
-    /// A change of state.
+    /// An interface changed its state.
     Changed(&'a StateChange),
     /// An RA left.
     Sent {
-        /// Why, and what.
+        /// The RA.
         transmission: &'a Transmission,
-        /// When the next one is due.
+        /// Time until the next RA is due.
         next_in: Option<Duration>,
-        /// How many tries had failed before.
+        /// Number of attempts that had failed before.
         failed_before: u32,
     },
-    /// One did not leave.
+    /// An attempt to send an RA failed.
     SendFailed {
-        /// Why it should have.
+        /// The RA.
         transmission: &'a Transmission,
-        /// Why it did not.
+        /// Error of the attempt.
         error: &'a io::Error,
-        /// How many in a row.
+        /// Number of failed attempts in a row, this one included.
         failures: u32,
     },
     /// A solicitation will be answered.
     Solicited {
-        /// By which RA.
+        /// The RA that will answer it.
         answer: SolicitedRa,
-        /// In how much time.
+        /// Time until that RA.
         answer_in: Duration,
     },
-    /// What packets were dropped as, in about a second.
+    /// Packets were dropped within about the last second; counted by reason.
     Dropped(Counters),
-    /// Another router advertises.
+    /// Another router sent a valid RA.
     OtherRouter(HeardRouter),
-    /// The daemon begins to stop.
+    /// The daemon has begun to stop.
     Stopping(StopKind),
 }
 
@@ -72,8 +72,8 @@ pub enum EventKind<'a> {
 pub enum StopKind {
     /// With final RAs.
     Withdraw,
-    /// At once.
+    /// At once, without final RAs.
     AtOnce,
-    /// At once, and the next process goes on.
+    /// At once, and the next process continues from the saved state.
     Restart,
 }

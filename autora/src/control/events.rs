@@ -1,4 +1,4 @@
-//! From the event loop to the clients that listen. While there are none, no event is rendered.
+//! The broadcast of events from the event loop to clients. Without a client no event is rendered.
 
 use std::sync::{Arc, OnceLock};
 
@@ -7,15 +7,15 @@ use tokio::sync::broadcast;
 use super::{event::Event, limits::BACKLOG, model::EventLine, render};
 use crate::sys::clock;
 
-/// Where events go. The ring for them is only made when the first client listens.
+/// The sending end. Its ring is allocated when the first client listens.
 #[derive(Clone, Debug, Default)]
 pub struct Events(Arc<OnceLock<broadcast::Sender<Arc<EventLine>>>>);
 
-/// Where they come out.
+/// The receiving end, one for each client.
 pub type Listener = broadcast::Receiver<Arc<EventLine>>;
 
 impl Events {
-    /// Listens to everything that happens from now on.
+    /// Returns a listener to all events from now on.
     #[must_use]
     pub fn listen(&self) -> Listener {
         self.0.get_or_init(|| broadcast::Sender::new(BACKLOG)).subscribe()
@@ -31,10 +31,10 @@ impl Events {
         self.0.get().filter(|events| events.receiver_count() > 0)
     }
 
-    /// Publishes `event` to the clients that listen; renders it only if there are any.
+    /// Renders `event` and sends it to the clients that listen, if there are any.
     pub fn publish(&self, event: &Event<'_>) {
         if let Some(events) = self.listened_to() {
-            // The last listener may have gone this moment.
+            // An error means that the last client has just disconnected.
             drop(events.send(Arc::new(render::event(event, clock::wall()))));
         }
     }

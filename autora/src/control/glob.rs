@@ -1,6 +1,6 @@
-//! Names as a shell matches them.
+//! Patterns of names, as in a shell.
 
-/// A pattern for whole names: `*` stands for any characters, `?` for one, everything else for itself.
+/// A pattern for whole names: `*` matches any bytes, `?` one byte, everything else itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Glob(String);
 
@@ -11,11 +11,11 @@ impl From<String> for Glob {
 }
 
 impl Glob {
-    /// Whether `name` matches. Takes at most the product of both lengths.
+    /// Returns whether `name` matches. Takes at most as many steps as the product of both lengths.
     #[must_use]
     pub fn matches(&self, name: &str) -> bool {
         let (mut pattern, mut rest) = (self.0.as_bytes(), name.as_bytes());
-        // What to go on with if it fails: behind the last `*`, which then takes one byte more.
+        // Where to continue on a mismatch: behind the last `*`, which then matches one byte more.
         let mut retry: Option<(&[u8], &[u8])> = None;
         loop {
             match (pattern, rest) {

@@ -1,4 +1,4 @@
-//! Metrics for Prometheus, in the OpenMetrics format.
+//! `/metrics`: metrics in the OpenMetrics format. `contrib/docs/src/reference/metrics.md` lists them.
 
 use std::{fmt, sync::Arc};
 
@@ -20,7 +20,7 @@ use crate::sys::process_stats::ProcessUsage;
 mod families;
 mod interfaces;
 
-/// The totals at once; what is told of each interface follows a family at a time.
+/// Answers with the totals and, with `--metrics-per-interface`, the series of each interface.
 pub(super) async fn answer(context: &Arc<ControlContext>) -> Result<Answer, NoAnswer> {
     let totals =
         encode(Totals { status: status(context).await?, process: context.info.process_stats.read() });
@@ -47,31 +47,42 @@ impl Collector for Totals {
 }
 
 fn about_the_daemon(families: &mut Families<'_>, status: &Status) -> fmt::Result {
-    families.info("autora_build", "The daemon that runs", &[("version", &status.version)])?;
+    families.info("autora_build", "The daemon's version", &[("version", &status.version)])?;
     let program = status.filter.program_id.map_or_else(String::new, |id| id.to_string());
     let filter = [("mode", status.filter.mode.to_string()), ("program_id", program)];
-    families.info("autora_filter", "What guards the receiving socket", &filter)?;
+    families.info(
+        "autora_filter",
+        "The filter of the receiving socket, and the id of its program in the kernel",
+        &filter,
+    )?;
     families
-        .gauge("autora_max_ra_interval_seconds", "The longest time between two RAs on an interface")?
+        .gauge(
+            "autora_max_ra_interval_seconds",
+            "The setting --max-ra-interval: longest time between two unsolicited RAs on an interface",
+        )?
         .value(status.settings.max_ra_interval_s)?;
     families
         .gauge("autora_control_clients", "Connections on the control socket and the metrics address")?
         .value(status.control_clients)?;
     families.counters([
-        ("autora_netlink_resyncs", "Full looks at the kernel's interfaces", status.netlink.resyncs),
+        (
+            "autora_netlink_resyncs",
+            "Resyncs: times that all interfaces were read again",
+            status.netlink.resyncs,
+        ),
         (
             "autora_netlink_overruns",
-            "Times that the kernel's announcements overflowed",
+            "Times that announcements of the kernel were lost; each is followed by a resync",
             status.netlink.overruns,
         ),
         (
             "autora_state_save_failures",
-            "Times that what a restart must know could not be saved",
+            "Attempts to write the saved state that failed",
             status.state_save_failures,
         ),
         (
             "autora_notifications_dropped",
-            "Messages that the service manager did not accept",
+            "Messages that the service manager did not accept (NOTIFY_SOCKET)",
             status.notifications_dropped,
         ),
     ])
@@ -84,7 +95,7 @@ fn about_interfaces(families: &mut Families<'_>, status: &Status) -> fmt::Result
     }
     let mut not_served = families.gauge(
         "autora_interfaces_not_served",
-        "Interfaces that are not served, by reason; one may have several",
+        "Interfaces that are not served, by reason; one with several reasons counts for each",
     )?;
     for (reason, count) in &status.not_served {
         not_served.labelled(&[("reason", &reason.to_string())], *count)?;
@@ -92,11 +103,14 @@ fn about_interfaces(families: &mut Families<'_>, status: &Status) -> fmt::Result
     families
         .gauge(
             "autora_interfaces_overdue",
-            "Served interfaces with no RA for longer than the longest interval",
+            "Served interfaces on which no RA has left for longer than the longest interval",
         )?
         .value(status.overdue)?;
     families
-        .gauge("autora_other_routers", "Interfaces on which another router was heard of late")?
+        .gauge(
+            "autora_other_routers",
+            "Interfaces on which another router was heard within its Router Lifetime or the last 30 minutes",
+        )?
         .value(status.other_routers.interfaces)
 }
 
@@ -106,42 +120,58 @@ fn about_packets(families: &mut Families<'_>, status: &Status) -> fmt::Result {
         sent.labelled(&[("cause", cause.name())], count)?;
     }
     families.counters([
-        ("autora_ra_send_failures", "Tries to send an RA that failed", status.ra_send_failures),
+        (
+            "autora_ra_send_failures",
+            "Attempts to send an RA that failed; each is tried again",
+            status.ra_send_failures,
+        ),
         ("autora_rs_answered", "RAs that answered solicitations", status.rs.answered),
         ("autora_rs_passed", "Solicitations that the filter let through", status.rs.passed),
-        ("autora_rs_coalesced", "Solicitations kept back while an answer was pending", status.rs.coalesced),
+        (
+            "autora_rs_coalesced",
+            "Valid solicitations that the filter dropped because an answer was pending",
+            status.rs.coalesced,
+        ),
     ])?;
-    let mut dropped = families.counter("autora_rs_dropped", "Packets dropped, by reason")?;
+    let mut dropped = families.counter("autora_rs_dropped", "Packets that were dropped, by reason")?;
     for reason in Reason::ALL.into_iter().filter(|&reason| render::is_drop(reason)) {
         let count = status.rs.dropped.get(&PacketReason(reason)).copied().unwrap_or_default();
         dropped.labelled(&[("reason", reason.name())], count)?;
     }
     let others = &status.other_routers;
     families.counters(status.socket_drops.map(|drops| {
-        ("autora_socket_drops", "Packets without room at the receiving socket, or of a wrong checksum", drops)
+        (
+            "autora_socket_drops",
+            "Packets that the kernel dropped at the receiving socket: no room, or a wrong checksum",
+            drops,
+        )
     }))?;
     families.counters([
-        ("autora_other_router_ra", "RAs of other routers on served interfaces", others.advertisements),
-        ("autora_other_router_ra_invalid", "Those that hosts ignore", others.invalid),
+        ("autora_other_router_ra", "Valid RAs of other routers on served interfaces", others.advertisements),
+        (
+            "autora_other_router_ra_invalid",
+            "Invalid RAs on served interfaces, which guests ignore",
+            others.invalid,
+        ),
     ])
 }
 
 fn about_the_process(families: &mut Families<'_>, process: &ProcessUsage) -> fmt::Result {
     if let Some(seconds) = process.cpu_seconds {
-        families.counter("process_cpu_seconds", "CPU time, of user and system")?.value(seconds)?;
+        families.counter("process_cpu_seconds", "CPU time, user and system")?.value(seconds)?;
     }
     for (name, help, value) in [
         ("process_resident_memory_bytes", "Resident memory", process.resident_bytes),
         ("process_virtual_memory_bytes", "Virtual memory", process.virtual_bytes),
         ("process_open_fds", "Open file descriptors", process.open_fds),
-        ("process_max_fds", "File descriptors that may be open", process.max_fds),
+        ("process_max_fds", "Limit of open file descriptors", process.max_fds),
     ] {
         if let Some(value) = value {
             families.gauge(name, help)?.value(value)?;
         }
     }
     if let Some(started) = process.started {
-        families.gauge("process_start_time_seconds", "Start, in seconds since 1970")?.value(started)?;
+        families.gauge("process_start_time_seconds", "Start time, in seconds since 1970")?.value(started)?;
     }
     Ok(())
 }

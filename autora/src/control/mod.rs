@@ -1,9 +1,8 @@
-//! Looking in from outside: HTTP on a Unix socket, and for metrics also on TCP where that is asked for.
+//! The control API: HTTP on a Unix socket, and with `--metrics-listen` metrics also on TCP. It is read-only.
 //!
-//! All of it runs on a thread of its own, so that nobody who asks, however slow, silent or hostile, keeps the event loop
-//! from an advertisement. The thread asks the loop small questions ([`query`]), a page of interfaces at a time; what is
-//! large is written page by page, and whoever does not read waits alone. Events are only made while somebody listens
-//! ([`events`]). Nothing can be changed from here.
+//! It runs on a thread of its own, so that no client, however slow or hostile, delays an RA. The thread queries the event
+//! loop for 64 interfaces at a time ([`query`]) and writes long answers page by page, so that a slow reader delays itself
+//! alone. Events are rendered only while a client listens ([`events`]).
 
 mod answer;
 pub mod client;
@@ -19,8 +18,12 @@ mod render;
 mod routes;
 mod selection;
 mod server;
+#[cfg(test)]
+mod stable_names;
 mod status;
 mod stream;
+#[cfg(test)]
+mod testing;
 mod thread;
 mod watcher;
 mod write_timeout;

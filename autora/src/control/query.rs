@@ -1,6 +1,6 @@
-//! The questions that the control thread asks the event loop, and the answers: plain data, made without a look at JSON.
+//! Queries from the control thread to the event loop, and their answers: plain data, independent of JSON.
 //!
-//! Each is answered within one turn of the loop and costs it a fraction of a millisecond, at any number of interfaces.
+//! Each is answered within one turn of the loop and costs it a fraction of a millisecond at any number of interfaces.
 
 use std::time::Duration;
 
@@ -20,68 +20,68 @@ use crate::{
     sys::filter::{Counters, InterfaceStats},
 };
 
-/// A question, with the place where its answer goes.
+/// A query, with the channel for its answer.
 #[derive(Debug)]
 pub enum Query {
-    /// What the daemon has counted.
+    /// Asks for the totals of the daemon.
     Overview(oneshot::Sender<Overview>),
-    /// Which interfaces there are; in no order.
+    /// Asks for the indices of all interfaces, in any order.
     Indices(oneshot::Sender<Vec<IfIndex>>),
-    /// What is known of these, at most [`PAGE`]; those that are gone are left out.
+    /// Asks for at most [`PAGE`] interfaces; those that no longer exist are left out of the answer.
     Rows {
-        /// Which ones.
+        /// Their indices.
         indices: Vec<IfIndex>,
-        /// How much of them.
+        /// How much of each.
         detail: Detail,
-        /// Where the answer goes.
+        /// The channel for the answer.
         reply: oneshot::Sender<Vec<Row>>,
     },
-    /// What is known of the interface of this name.
+    /// Asks for the interface of this name.
     Named(String, oneshot::Sender<Option<Row>>),
 }
 
-/// How much a row tells.
+/// How much a row contains.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Detail {
-    /// What the daemon knows by heart.
+    /// What the daemon has in its own memory.
     Brief,
-    /// What the filter counted, too: a question to the kernel for each interface.
+    /// The filter's counters as well: a system call for each interface.
     Full,
 }
 
-/// What the daemon has counted since it started.
+/// The totals of the daemon since it started.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Overview {
-    /// RAs.
+    /// RAs that left, and attempts that failed.
     pub ras: RaCounts,
-    /// Looks at everything.
+    /// Resyncs: times that all interfaces were read again.
     pub resyncs: u64,
-    /// Times that the kernel's announcements overflowed.
+    /// Times that announcements of the kernel were lost.
     pub overruns: u64,
-    /// Tries to save the state that failed.
+    /// Attempts to write the saved state that failed.
     pub state_save_failures: u64,
     /// Messages that the service manager did not accept.
     pub notifications_dropped: u64,
-    /// What became of packets.
+    /// Packets, by what became of them.
     pub packets: Counters,
-    /// Packets that the receiving socket dropped, where the kernel says.
+    /// Packets that the kernel dropped at the receiving socket; `None` if not known.
     pub socket_drops: Option<u32>,
 }
 
-/// One interface: what the fleet knows, and what the kernel said of it.
+/// One interface: its state in the fleet, and what the kernel counted.
 #[derive(Clone, Debug)]
 pub struct Row {
-    /// What the fleet knows.
+    /// Its state in the fleet.
     pub interface: InterfaceRow,
-    /// The error of the last try to send, while tries fail.
+    /// Error number of the last attempt to send; `None` if it succeeded.
     pub send_error: Option<i32>,
-    /// What the filter counted, if that was asked for and the interface is served.
+    /// The filter's counters, for [`Detail::Full`] and an interface that is served.
     pub packets: Option<InterfaceStats>,
 }
 
 impl Row {
-    /// Whether it is served and guests have heard nothing for longer than `max_interval`, the longest time between two
-    /// advertisements.
+    /// Returns whether the interface is served and no RA has left for longer than `max_interval`
+    /// ([MaxRtrAdvInterval](https://www.rfc-editor.org/rfc/rfc4861#section-6.2.1)) and a second.
     #[must_use]
     pub fn is_overdue(&self, max_interval: Duration, now: BootInstant) -> bool {
         let InterfaceRow { state, last, failures, .. } = self.interface;
@@ -90,22 +90,22 @@ impl Row {
     }
 }
 
-/// How late an advertisement may be.
+/// How late an RA may be before the interface counts as overdue.
 const OVERDUE_SLACK: Duration = Duration::from_secs(1);
 
-/// Why there is no answer.
+/// The event loop is too busy to answer in time, or has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the event loop does not answer")]
 pub struct NoAnswer;
 
-/// Where questions are asked.
+/// The sending end of the queries.
 #[derive(Clone, Debug)]
 pub struct QueryClient(mpsc::Sender<Query>);
 
-/// Where they arrive.
+/// The receiving end of the queries.
 pub type Queries = mpsc::Receiver<Query>;
 
-/// Both ends.
+/// Returns both ends of a channel of queries.
 #[must_use]
 pub fn channel() -> (QueryClient, Queries) {
     let (event_loop, queries) = mpsc::channel(QUERIES);
@@ -113,31 +113,31 @@ pub fn channel() -> (QueryClient, Queries) {
 }
 
 impl QueryClient {
-    /// What the daemon has counted.
+    /// Returns the totals of the daemon.
     ///
     /// # Errors
     ///
-    /// [`NoAnswer`] if the loop is too busy, or ends.
+    /// [`NoAnswer`] if the event loop is too busy, or has ended.
     pub async fn overview(&self) -> Result<Overview, NoAnswer> {
         self.ask(Query::Overview).await
     }
 
-    /// Which interfaces there are, in the order of their indices, in pages.
+    /// Returns all interfaces, in the order of their indices and in pages.
     ///
     /// # Errors
     ///
-    /// [`NoAnswer`] if the loop is too busy, or ends.
+    /// [`NoAnswer`] if the event loop is too busy, or has ended.
     pub async fn pages(&self, detail: Detail) -> Result<Pages, NoAnswer> {
         let mut indices = self.ask(Query::Indices).await?;
         indices.sort_unstable();
         Ok(Pages { event_loop: self.clone(), indices, at: 0, detail })
     }
 
-    /// The interface of this name.
+    /// Returns the interface of this name; `None` if the daemon knows none.
     ///
     /// # Errors
     ///
-    /// [`NoAnswer`] if the loop is too busy, or ends.
+    /// [`NoAnswer`] if the event loop is too busy, or has ended.
     pub async fn named(&self, name: &str) -> Result<Option<Row>, NoAnswer> {
         self.ask(|reply| Query::Named(name.to_owned(), reply)).await
     }
@@ -162,11 +162,11 @@ pub struct Pages {
 }
 
 impl Pages {
-    /// The next page; it may be empty. `None` behind the last.
+    /// Returns the next page, which may be empty; `None` after the last.
     ///
     /// # Errors
     ///
-    /// [`NoAnswer`] if the loop is too busy, or ends.
+    /// [`NoAnswer`] if the event loop is too busy, or has ended.
     pub async fn next(&mut self) -> Result<Option<Vec<Row>>, NoAnswer> {
         let end = (self.at + PAGE).min(self.indices.len());
         let indices = self.indices[self.at..end].to_vec();

@@ -1,4 +1,4 @@
-//! From what the event loop says to what is written: the model filled in.
+//! Conversion of the event loop's answers and events into the model.
 
 use std::{io, time::Duration};
 
@@ -23,10 +23,10 @@ use crate::{
     sys::filter::{Counters, HeardRouter, InterfaceStats},
 };
 
-/// How long another router counts as present that gives itself no lifetime.
+/// Time for which another router counts as present after its last RA, if its Router Lifetime is shorter.
 const OTHER_ROUTER_TIMEOUT: Duration = Duration::from_secs(1_800);
 
-/// Returns an interface as it stands at `now`.
+/// Returns the interface as of `now`.
 pub(super) fn interface(row: &Row, max_interval: Duration, now: BootInstant) -> Interface {
     let in_s = |instant: BootInstant| seconds(instant.saturating_since(now));
     let ago_s = |instant| seconds(now.saturating_since(instant));
@@ -77,11 +77,12 @@ impl From<RaCounts> for Adverts {
     }
 }
 
-/// Whether another router counts as present.
+/// Returns whether the other router counts as present.
 pub(super) fn is_present(router: &HeardRouter, now: BootInstant) -> bool {
     now.saturating_since(router.seen) <= router.router_lifetime.max(OTHER_ROUTER_TIMEOUT)
 }
 
+/// Returns the solicitations that were counted; `answered` is the number of RAs that answered them.
 pub(super) fn solicitations(answered: u64, counters: &Counters) -> Solicitations {
     Solicitations {
         answered,
@@ -91,7 +92,8 @@ pub(super) fn solicitations(answered: u64, counters: &Counters) -> Solicitations
     }
 }
 
-/// Whether `reason` is one for which a solicitation is dropped.
+/// Returns whether `reason` is one for which a packet is dropped; RAs of other routers and coalesced solicitations are
+/// counted apart.
 pub(super) const fn is_drop(reason: Packet) -> bool {
     !matches!(
         reason,
@@ -99,22 +101,22 @@ pub(super) const fn is_drop(reason: Packet) -> bool {
     )
 }
 
-/// Returns what was counted for the reasons that are `wanted`.
+/// Returns the counters of the reasons that are `wanted`, without those that are 0.
 fn counts(counters: &Counters, wanted: impl Fn(Packet) -> bool) -> Counts<PacketReason> {
     let counted = counters.iter().filter(|&(reason, count)| wanted(reason) && count > 0);
     counted.map(|(reason, count)| (PacketReason(reason), count)).collect()
 }
 
 fn reasons(reasons: &[eligibility::Reason]) -> Vec<Reason> {
-    let told = reasons.iter().map(|reason| Reason {
+    let rendered = reasons.iter().map(|reason| Reason {
         name: reason.into(),
         text: reason.to_string(),
         errno: reason.map_failure().and_then(MapFailure::errno),
     });
-    told.collect()
+    rendered.collect()
 }
 
-/// An event that happened at `at`, the time since 1970.
+/// Returns the line of an event that happened at `at`, the time since 1970.
 pub(super) fn event(event: &Event<'_>, at: Duration) -> EventLine {
     let interface = event.interface.map(|interface| interface.name.to_owned());
     let ifindex = event.interface.map(|interface| interface.index.get());

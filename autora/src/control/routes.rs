@@ -1,4 +1,4 @@
-//! Which path is answered with what.
+//! The paths, and the answer to each.
 
 use std::sync::Arc;
 
@@ -22,12 +22,12 @@ use super::{
 };
 use crate::sys::clock;
 
-/// What a client may see.
+/// The paths that a client may read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
-    /// All there is.
+    /// All paths.
     Everything,
-    /// Metrics and health.
+    /// `/metrics` and `/healthz`.
     Metrics,
 }
 
@@ -41,8 +41,8 @@ pub(super) async fn answer(
         return answer::and_close(answer::read_only());
     }
     if !request.body().is_end_stream() {
-        // Nobody reads it, and what comes behind it is not waited for.
-        return answer::and_close(bad_request("a request has no body here"));
+        // The body is not read, so the next request cannot be found behind it.
+        return answer::and_close(bad_request("a request must not have a body"));
     }
     let path = request.uri().path();
     let query = request.uri().query().unwrap_or_default();
@@ -66,18 +66,22 @@ pub(super) async fn answer(
         }),
         (Access::Everything, path) => match path.strip_prefix("/v1/interfaces/") {
             Some(name) => interface(context, name).await,
-            None => Ok(nothing_here()),
+            None => Ok(not_found()),
         },
-        (Access::Metrics, _) => Ok(nothing_here()),
+        (Access::Metrics, _) => Ok(not_found()),
     };
     answered.unwrap_or_else(|NoAnswer| answer::unavailable())
 }
 
-fn nothing_here() -> Answer {
-    answer::error(StatusCode::NOT_FOUND, ErrorName::NotFound, "there is nothing under this path")
+fn not_found() -> Answer {
+    answer::error(
+        StatusCode::NOT_FOUND,
+        ErrorName::NotFound,
+        "no such path; the control API has /v1/status, /v1/interfaces, /v1/interfaces/NAME, /v1/events, /metrics and /healthz",
+    )
 }
 
-/// Healthy is a daemon whose event loop answers in time.
+/// Answers 200 if the event loop answers in time.
 async fn health(context: &ControlContext) -> Answer {
     match timeout(HEALTH_LIMIT, context.event_loop.overview()).await {
         Ok(Ok(_)) => answer::whole(StatusCode::OK, "application/json", b"{\"status\":\"ok\"}\n".to_vec()),
@@ -86,7 +90,7 @@ async fn health(context: &ControlContext) -> Answer {
 }
 
 async fn interface(context: &ControlContext, encoded: &str) -> Result<Answer, NoAnswer> {
-    let Some(name) = decode(encoded) else { return Ok(bad_request("the name is not UTF-8")) };
+    let Some(name) = decode(encoded) else { return Ok(bad_request("the interface name is not valid UTF-8")) };
     let max_interval = context.info.parameters.max_interval;
     Ok(match context.event_loop.named(&name).await? {
         Some(row) => answer::json(StatusCode::OK, &render::interface(&row, max_interval, clock::now())),
@@ -98,9 +102,9 @@ fn unknown(context: &ControlContext, name: &str) -> Answer {
     let pattern = &context.info.pattern;
     let matches = pattern.is_match(name);
     let message = if matches {
-        "the daemon knows no interface of this name; it would match".to_owned()
+        "the daemon knows no interface of this name; the name matches --interface-regex".to_owned()
     } else {
-        format!("this name does not match --interface-regex {pattern}")
+        format!("the name does not match --interface-regex {pattern}")
     };
     let error = model::Error { error: ErrorName::UnknownInterface, message, matches: Some(matches) };
     answer::json(StatusCode::NOT_FOUND, &error)

@@ -1,10 +1,10 @@
-//! Which interfaces or events a request selects, and the decoding of names in paths and queries.
+//! The interfaces or events that a request selects, and the decoding of names in paths and queries.
 
 use percent_encoding::percent_decode_str;
 
-use super::{Glob, model::State};
+use super::{glob::Glob, model::State};
 
-/// Which interfaces or events a request selects.
+/// The interfaces or events that a request selects. No pattern or no state selects all.
 #[derive(Debug, Default)]
 pub(super) struct Selection {
     names: Vec<Glob>,
@@ -12,42 +12,51 @@ pub(super) struct Selection {
 }
 
 impl Selection {
-    /// Reads the part of a path behind the question mark, in which only the keys `known` may stand. What is not understood
-    /// is an error, so that a slip of the pen does not go unnoticed.
+    /// Parses the query of a path, in which only the parameters `known` are allowed. Any other is an error, so that a typing
+    /// error does not select everything.
+    ///
+    /// # Errors
+    ///
+    /// A message for the client.
     pub(super) fn from_query(query: &str, known: &[&str]) -> Result<Self, String> {
         let mut selection = Self::default();
         for part in query.split('&').filter(|part| !part.is_empty()) {
             let (key, value) = part.split_once('=').unwrap_or((part, ""));
-            let value = decode(value).ok_or("a value is not UTF-8")?;
+            let value = decode(value).ok_or("the value of a query parameter is not valid UTF-8")?;
             match key {
                 "name" if known.contains(&key) => selection.names.push(value.into()),
                 "state" if known.contains(&key) => {
                     let state = State::ALL.into_iter().find(|state| state.name() == value);
                     selection
                         .states
-                        .push(state.ok_or("state is one of serving, paused, not-served and ceasing")?);
+                        .push(state.ok_or("state must be serving, paused, not-served or ceasing")?);
                 }
-                _ => return Err(format!("what can be asked for here is {}", known.join(" and "))),
+                _ => {
+                    return Err(format!("unknown query parameter {key}; allowed here: {}", known.join(", ")));
+                }
             }
         }
         Ok(selection)
     }
 
+    /// Returns whether `name` is selected.
     pub(super) fn has_name(&self, name: &str) -> bool {
         self.names.is_empty() || self.names.iter().any(|glob| glob.matches(name))
     }
 
+    /// Returns whether `state` is selected.
     pub(super) fn has_state(&self, state: State) -> bool {
         self.states.is_empty() || self.states.contains(&state)
     }
 
-    /// Whether it is everything.
+    /// Returns whether everything is selected.
     pub(super) const fn is_everything(&self) -> bool {
         self.names.is_empty() && self.states.is_empty()
     }
 }
 
-/// Returns text in which `%41` stands for A [RFC 3986 2.1], or `None` if it is not UTF-8.
+/// Returns the text of a percent-encoded string ([RFC 3986 2.1](https://www.rfc-editor.org/rfc/rfc3986#section-2.1)); `None`
+/// if it is not UTF-8.
 pub(super) fn decode(encoded: &str) -> Option<String> {
     percent_decode_str(encoded).decode_utf8().ok().map(std::borrow::Cow::into_owned)
 }
@@ -57,7 +66,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_in_paths_are_decoded() {
+    fn percent_encoded_names_are_decoded() {
         for (encoded, expected) in [
             ("vm1", Some("vm1")),
             ("a%20b", Some("a b")),
@@ -72,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_understood_is_refused() {
+    fn unknown_parameters_and_states_are_errors() {
         let both = &["name", "state"][..];
         for (query, known, expected) in [
             ("", both, true),

@@ -1,4 +1,4 @@
-//! Connections: how many, for how long, and what each is answered.
+//! Connections of clients, and their limits.
 
 use std::{convert::Infallible, io, os::fd::AsFd, pin::pin, sync::Arc, time::Duration};
 
@@ -20,7 +20,7 @@ use super::{
     write_timeout::WriteTimeout,
 };
 
-/// Answers one connection until it ends, for whatever reason.
+/// Answers the requests of one connection until it ends.
 pub async fn serve<Io>(io: Io, context: &Arc<ControlContext>, access: Access)
 where
     Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -48,26 +48,26 @@ where
     }
 }
 
-/// Answers whoever connects to the Unix socket.
+/// Accepts and serves connections to the Unix socket.
 pub(super) async fn accept_local(listener: UnixListener, context: Arc<ControlContext>) {
     loop {
         let accepted = listener.accept().await.map(|(stream, _)| stream);
-        take(accepted, &context, &context.local, Access::Everything).await;
+        serve_accepted(accepted, &context, &context.local, Access::Everything).await;
     }
 }
 
-/// Answers whoever connects to the address for metrics.
+/// Accepts and serves connections to the metrics address.
 pub(super) async fn accept_remote(listener: TcpListener, context: Arc<ControlContext>) {
     loop {
         let accepted = listener.accept().await.map(|(stream, _)| stream);
-        take(accepted, &context, &context.remote, Access::Metrics).await;
+        serve_accepted(accepted, &context, &context.remote, Access::Metrics).await;
     }
 }
 
-async fn take<Io>(
+async fn serve_accepted<Io>(
     accepted: io::Result<Io>,
     context: &Arc<ControlContext>,
-    room: &Arc<Semaphore>,
+    permits: &Arc<Semaphore>,
     access: Access,
 ) where
     Io: AsyncRead + AsyncWrite + AsFd + Unpin + Send + 'static,
@@ -76,11 +76,11 @@ async fn take<Io>(
         Ok(stream) => stream,
         Err(error) => {
             trace!(%error, "accepting a control connection");
-            // Out of descriptors, most likely: that does not pass at once, and the connection still waits.
+            // Most likely EMFILE: the connection stays in the queue, and an immediate retry would fail again.
             return sleep(ACCEPT_RETRY).await;
         }
     };
-    let Ok(permit) = Arc::clone(room).try_acquire_owned() else { return turn_away(&stream) };
+    let Ok(permit) = Arc::clone(permits).try_acquire_owned() else { return reject(&stream) };
     let context = Arc::clone(context);
     tokio::spawn(async move {
         serve(stream, &context, access).await;
@@ -88,15 +88,15 @@ async fn take<Io>(
     });
 }
 
-/// Time to the next try after a connection could not be accepted.
+/// Time until the next attempt after a connection could not be accepted.
 const ACCEPT_RETRY: Duration = Duration::from_secs(1);
 
-/// Says that there is no room; to one who does not take it, nothing.
-fn turn_away(stream: &impl AsFd) {
-    const NO_ROOM: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\n\
+/// Answers 503 with one write that does not wait.
+fn reject(stream: &impl AsFd) {
+    const BUSY: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\n\
         content-length: 61\r\nconnection: close\r\n\r\n\
         {\"error\":\"busy\",\"message\":\"too many connections; try again\"}\n";
-    _ = SockRef::from(stream).send(NO_ROOM);
+    _ = SockRef::from(stream).send(BUSY);
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::sys::clock;
 
-/// The daemon as a whole. The interfaces are counted here, and not where it would hold up the event loop.
+/// Returns the status. Interfaces are counted here, on the control thread, which keeps the event loop free.
 pub(super) async fn status(context: &ControlContext) -> Result<Status, NoAnswer> {
     let overview = context.event_loop.overview().await?;
     let info = &context.info;

@@ -1,4 +1,4 @@
-//! Answers that are written as they are made: the interfaces page by page, the events one by one.
+//! Answers that are written while they are made: interfaces page by page, events one by one.
 
 use std::{io, sync::Arc};
 
@@ -20,7 +20,7 @@ use super::{
 };
 use crate::sys::clock;
 
-/// All interfaces that are wanted. Each page waits until the one before is on its way.
+/// Answers with the selected interfaces. A page is made when the client has read the page before.
 pub(super) async fn interfaces(
     context: &Arc<ControlContext>,
     selection: Selection,
@@ -30,7 +30,7 @@ pub(super) async fn interfaces(
     let context = Arc::clone(context);
     tokio::spawn(async move {
         tokio::select! {
-            // Whoever went away does not need the rest.
+            // The client has disconnected.
             () = pieces.closed() => {}
             _ = write_interfaces(&pieces, pages, &context, &selection) => {}
         }
@@ -38,7 +38,7 @@ pub(super) async fn interfaces(
     Ok(answer)
 }
 
-/// `None` if nobody reads it any more.
+/// Returns `None` if the client has disconnected.
 async fn write_interfaces(
     pieces: &PieceSender,
     mut pages: Pages,
@@ -59,7 +59,7 @@ async fn write_interfaces(
     }
 }
 
-/// The selected ones of a page, one a line.
+/// Returns the selected interfaces of a page, each on a line.
 fn page(rows: &[Row], context: &ControlContext, selection: &Selection, separator: &mut &[u8]) -> Vec<u8> {
     let (max_interval, now) = (context.info.parameters.max_interval, clock::now());
     let mut page = Vec::new();
@@ -67,26 +67,26 @@ fn page(rows: &[Row], context: &ControlContext, selection: &Selection, separator
         if selection.has_name(&row.interface.name) && selection.has_state(row.interface.state.into()) {
             page.extend_from_slice(separator);
             serde_json::to_writer(&mut page, &render::interface(row, max_interval, now))
-                .expect("the model has nothing that is not JSON");
+                .expect("the model is representable as JSON");
             *separator = b",\n";
         }
     }
     page
 }
 
-/// Everything that happens from now on, a line each.
+/// Answers with the selected events from now on, each on a line.
 pub(super) fn events(context: &Arc<ControlContext>, selection: Selection) -> Answer {
     let listener = context.events.listen();
     let (pieces, answer) = answer::pieces("application/x-ndjson");
     let context = Arc::clone(context);
     tokio::spawn(async move {
-        // Whoever went away misses nothing.
+        // `None` means that the client has disconnected.
         _ = write_events(&pieces, listener, &context, &selection).await;
     });
     answer
 }
 
-/// `None` if nobody reads it any more.
+/// Returns `None` if the client has disconnected.
 async fn write_events(
     pieces: &PieceSender,
     mut listener: Listener,
@@ -111,7 +111,7 @@ async fn write_events(
             Err(RecvError::Closed) => return Some(()),
         }
     }
-    // What the daemon said last.
+    // The daemon stops: send the events that are still queued.
     loop {
         match listener.try_recv() {
             Ok(event) => write_event(pieces, &event, selection).await?,
@@ -130,14 +130,14 @@ async fn write_event(pieces: &PieceSender, event: &EventLine, selection: &Select
     if is_wanted { write(pieces, line(event)).await } else { Some(()) }
 }
 
-/// Something that concerns this listener alone.
+/// Writes an event that concerns this client alone.
 async fn write_own(pieces: &PieceSender, what: EventDetail) -> Option<()> {
     let event = EventLine { time: seconds(clock::wall()), interface: None, ifindex: None, what };
     write(pieces, line(&event)).await
 }
 
 fn line(event: &EventLine) -> Vec<u8> {
-    let mut line = serde_json::to_vec(event).expect("the model has nothing that is not JSON");
+    let mut line = serde_json::to_vec(event).expect("the model is representable as JSON");
     line.push(b'\n');
     line
 }

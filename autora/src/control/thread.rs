@@ -1,4 +1,4 @@
-//! The control thread, and the event loop's end of it.
+//! The control thread, and the event loop's handle of it.
 
 use std::{io, sync::Arc, thread};
 
@@ -13,35 +13,35 @@ use tracing::warn;
 use super::{
     context::{ControlContext, DaemonInfo},
     events::Events,
-    limits::{FAREWELL, STACK},
+    limits::{CLOSE_LIMIT, STACK},
     query::{self, Queries, Query},
     server::{accept_local, accept_remote},
 };
 use crate::sys::control_socket::{Listeners, SocketFile};
 
-/// The event loop's end.
+/// The event loop's handle of the control thread.
 #[derive(Debug)]
 pub struct Control {
-    /// What happens, for whoever listens.
+    /// The sending end of the events for clients.
     pub events: Events,
     queries: Option<Queries>,
     ending: watch::Sender<bool>,
     ended: Option<std::sync::mpsc::Receiver<()>>,
-    /// The socket goes with it.
+    /// Removes the socket when it is dropped.
     file: Option<SocketFile>,
 }
 
 impl Control {
-    /// One that nobody can reach.
+    /// Returns a handle without a thread: no client can connect.
     #[must_use]
     pub fn none() -> Self {
         let (ending, _) = watch::channel(false);
         Self { events: Events::default(), queries: None, ending, ended: None, file: None }
     }
 
-    /// Lets people in.
+    /// Starts the thread that serves clients; without listeners, or if that fails, returns a handle without a thread.
     ///
-    /// After the capabilities were given up: a thread has those of the one that starts it.
+    /// Call it after the capabilities are dropped: a thread inherits those of its creator (`capabilities(7)`).
     #[must_use]
     pub fn start(mut listeners: Listeners, info: DaemonInfo) -> Self {
         listeners.publish();
@@ -53,54 +53,53 @@ impl Control {
         let (event_loop, queries) = query::channel();
         let (ending, ends) = watch::channel(false);
         let (end, ended) = std::sync::mpsc::channel();
-        let (first_word, has_begun) = std::sync::mpsc::channel();
+        let (started, has_started) = std::sync::mpsc::channel();
         let events = Events::default();
         let context = ControlContext::new(info, event_loop, events.clone(), ends);
         let spawned = thread::Builder::new().name("control".to_owned()).stack_size(STACK).spawn(move || {
-            if let Err(error) = run(local, remote, &context, &first_word) {
-                warn!(%error, "the control socket does not work");
+            if let Err(error) = run(local, remote, &context, &started) {
+                warn!(%error, "the control socket does not work: status, wait and monitor cannot reach the daemon");
             }
-            // The loop may have given up waiting.
+            // An error means that the event loop has stopped waiting.
             _ = end.send(());
         });
         if let Err(error) = spawned {
-            warn!(%error, "no control socket: its thread cannot be started");
+            warn!(%error, "no control socket: its thread cannot be started; status, wait and monitor cannot reach the daemon");
             return Self::none();
         }
-        // It has everything open: what comes next may take away the calls for that. No answer means that it has ended.
-        _ = has_begun.recv();
+        // Waits until the thread has opened everything, as seccomp comes next. An error means that the thread has ended.
+        _ = has_started.recv();
         Self { events, queries: Some(queries), ending, ended: Some(ended), file }
     }
 
-    /// Waits for the next question; forever, if there can be none.
+    /// Waits for the next query; forever if there is no thread.
     pub async fn next_query(&mut self) -> Query {
         if let Some(queries) = &mut self.queries
             && let Some(query) = queries.recv().await
         {
             return query;
         }
-        // The thread is gone, or there was none.
         std::future::pending().await
     }
 
-    /// The daemon ends: the socket goes, and who listens gets the last lines, if that does not take long.
+    /// Removes the socket and waits a moment until clients have received the last events. Call it when the daemon stops.
     pub fn close(&mut self) {
         self.file = None;
         self.queries = None;
         self.ending.send_replace(true);
         if let Some(ended) = self.ended.take() {
-            // Whether the thread is done or not: the process ends.
-            _ = ended.recv_timeout(FAREWELL + FAREWELL);
+            // An error means that clients read slowly; the process ends all the same.
+            _ = ended.recv_timeout(CLOSE_LIMIT + CLOSE_LIMIT);
         }
     }
 }
 
-/// Serves until the daemon ends.
+/// Serves clients until the daemon stops.
 fn run(
     local: Option<std::os::unix::net::UnixListener>,
     remote: Option<std::net::TcpListener>,
     context: &Arc<ControlContext>,
-    first_word: &std::sync::mpsc::Sender<()>,
+    started: &std::sync::mpsc::Sender<()>,
 ) -> io::Result<()> {
     let runtime = runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
     runtime.block_on(async {
@@ -110,11 +109,10 @@ fn run(
         if let Some(listener) = remote {
             tokio::spawn(accept_remote(TcpListener::from_std(listener)?, Arc::clone(context)));
         }
-        // The loop waits for it.
-        _ = first_word.send(());
+        _ = started.send(());
         context.ended().await;
-        let until = Instant::now() + FAREWELL;
-        while context.clients() > 0 && timeout_at(until, sleep(FAREWELL / 20)).await.is_ok() {}
+        let until = Instant::now() + CLOSE_LIMIT;
+        while context.clients() > 0 && timeout_at(until, sleep(CLOSE_LIMIT / 20)).await.is_ok() {}
         Ok(())
     })
 }

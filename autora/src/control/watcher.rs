@@ -1,4 +1,4 @@
-//! While somebody listens to events, the filter's counters are read once a second, and what they say becomes events.
+//! While a client listens to events, the filter's counters are read once a second, and their changes become events.
 
 use std::{
     collections::HashMap,
@@ -21,7 +21,7 @@ use crate::{
     sys::filter::{Counters, InterfaceStats},
 };
 
-/// Sees to it that somebody watches, as long as somebody listens.
+/// Starts the watcher unless it runs. It ends when no client listens any more.
 pub(super) fn wake(context: &Arc<ControlContext>) {
     if !context.watched.swap(true, Ordering::SeqCst) {
         tokio::spawn(watch(Arc::clone(context)));
@@ -31,15 +31,15 @@ pub(super) fn wake(context: &Arc<ControlContext>) {
 async fn watch(context: Arc<ControlContext>) {
     let mut watcher = Watcher::default();
     while context.events.are_wanted() {
-        // A loop that does not answer now may do so in a second.
-        _ = watcher.look(&context).await;
+        // If the event loop does not answer now, the next second tries again.
+        _ = watcher.compare(&context).await;
         sleep(WATCH_INTERVAL).await;
     }
-    // All of this happens on one thread, so nobody can have begun to listen since the last look.
+    // The runtime has one thread, so no client can have begun to listen since the check above.
     context.watched.store(false, Ordering::SeqCst);
 }
 
-/// What was seen last.
+/// The counters as last read.
 #[derive(Debug, Default)]
 struct Watcher {
     totals: Option<Counters>,
@@ -47,8 +47,8 @@ struct Watcher {
 }
 
 impl Watcher {
-    /// The interfaces are only gone through where the total says that there is news.
-    async fn look(&mut self, context: &ControlContext) -> Result<(), NoAnswer> {
+    /// Publishes what has changed since the last call. Interfaces are read only if the totals have changed.
+    async fn compare(&mut self, context: &ControlContext) -> Result<(), NoAnswer> {
         let totals = context.event_loop.overview().await?.packets;
         if self.totals == Some(totals) {
             return Ok(());
@@ -60,21 +60,21 @@ impl Watcher {
             for row in rows {
                 let Some(packets) = row.packets else { continue };
                 if !is_first {
-                    tell(context, &row, &packets, before.get(&row.interface.index));
+                    publish_changes(context, &row, &packets, before.get(&row.interface.index));
                 }
                 let seen = packets.other_router.map(|router| router.seen);
                 self.interfaces.insert(row.interface.index, (packets.counters, seen));
             }
         }
         if let Some(before) = self.totals.replace(totals) {
-            tell_of_others(context, &totals, &before);
+            publish_not_served(context, &totals, &before);
         }
         Ok(())
     }
 }
 
-/// Tells what has come on one interface.
-fn tell(
+/// Publishes what has changed on one interface since `before`.
+fn publish_changes(
     context: &ControlContext,
     row: &Row,
     packets: &InterfaceStats,
@@ -96,22 +96,23 @@ fn tell(
     }
 }
 
-/// Tells what has come elsewhere, on interfaces that are not served.
-fn tell_of_others(context: &ControlContext, totals: &Counters, before: &Counters) {
+/// Publishes packets on interfaces that are not served; the filter counts those for the whole daemon only.
+fn publish_not_served(context: &ControlContext, totals: &Counters, before: &Counters) {
     let dropped = only(&since(totals, before), |reason| reason == Reason::NotServed);
     if dropped != Counters::default() {
         context.events.publish(&Event { interface: None, kind: EventKind::Dropped(dropped) });
     }
 }
 
-/// What was counted since `before`; everything, if counting began anew.
+/// Returns what was counted since `before`; everything if the counters were reset, as when an interface is served anew.
 fn since(counters: &Counters, before: &Counters) -> Counters {
-    let has_begun_anew = Reason::ALL.iter().any(|&reason| counters.get(reason) < before.get(reason));
+    let is_reset = Reason::ALL.iter().any(|&reason| counters.get(reason) < before.get(reason));
     Counters::new(
-        Reason::ALL.map(|reason| counters.get(reason) - if has_begun_anew { 0 } else { before.get(reason) }),
+        Reason::ALL.map(|reason| counters.get(reason) - if is_reset { 0 } else { before.get(reason) }),
     )
 }
 
+/// Returns the counters of the reasons that are `wanted`; all others are 0.
 fn only(counters: &Counters, wanted: impl Fn(Reason) -> bool) -> Counters {
     Counters::new(Reason::ALL.map(|reason| if wanted(reason) { counters.get(reason) } else { 0 }))
 }
@@ -121,7 +122,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn counters_that_began_anew_count_whole() {
+    fn counters_that_were_reset_count_whole() {
         let counters = |passed, code| {
             let of = |reason| if reason == Reason::Passed { passed } else { 0 };
             Counters::new(Reason::ALL.map(|reason| if reason == Reason::Code { code } else { of(reason) }))

@@ -1,4 +1,4 @@
-//! A connection that gives up on a client who does not read.
+//! A connection that fails when its client does not read.
 
 use std::{
     io,
@@ -13,11 +13,11 @@ use tokio::{
 
 use super::limits::STALL_LIMIT;
 
-/// A connection whose writes fail when nothing of them has gone for [`STALL_LIMIT`].
+/// A connection whose writes fail with `TimedOut` when the client has read nothing for [`STALL_LIMIT`].
 #[derive(Debug)]
 pub(super) struct WriteTimeout<Io> {
     io: Io,
-    /// Runs while a write waits.
+    /// The timer, while a write waits.
     limit: Option<Pin<Box<Sleep>>>,
 }
 
@@ -26,7 +26,7 @@ impl<Io> WriteTimeout<Io> {
         Self { io, limit: None }
     }
 
-    /// Turns a wait into an error when it has lasted too long.
+    /// Returns `done`, or an error if the write has waited too long.
     fn bounded<T>(&mut self, done: Poll<io::Result<T>>, cx: &mut Context<'_>) -> Poll<io::Result<T>> {
         if done.is_ready() {
             self.limit = None;

@@ -1,4 +1,4 @@
-//! The listening sockets of the control API: the Unix socket with its permissions, and the address for metrics.
+//! The listening sockets of the control API: the Unix socket with its permissions, and the TCP socket for metrics.
 
 use std::{
     fs::{self, DirBuilder, Permissions},
@@ -17,41 +17,44 @@ use tracing::warn;
 use super::group;
 use crate::error;
 
-/// Whoever owns the socket and its group may connect: that takes write permission (`unix(7)`).
+/// Mode of the socket: its user and its group may connect, which takes write permission (`unix(7)`).
 const MODE: u32 = 0o660;
 
-/// The directory lets everybody through: the socket's own mode says who may connect, and the state file's who may read.
+/// Mode of the directory: open to all, as the modes of the socket and the state file limit access.
 const DIRECTORY_MODE: u32 = 0o755;
 
-/// What the control thread listens on.
+/// The sockets that the control thread listens on.
 #[derive(Debug)]
 pub struct Listeners {
     pub(crate) local: Option<(UnixListener, SocketFile)>,
     pub(crate) remote: Option<TcpListener>,
 }
 
-/// Why there is no socket.
+/// Why the Unix socket cannot be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum BindError {
-    /// Somebody answers there.
+    /// Another process accepts connections at the path.
     #[error("another daemon listens there")]
     InUse,
-    /// There is no such group.
-    #[error("there is no group {0} in /etc/group; one from elsewhere can be given by its number")]
+    /// `/etc/group` has no such group.
+    #[error("no group {0} in /etc/group; give a group of another directory by its number (getent group)")]
     NoGroup(String),
-    /// It could not be given to the group.
-    #[error("it cannot be given to the group {0}: run as a member of it (SupplementaryGroups= in a unit)")]
+    /// The socket cannot be given to the group.
+    #[error(
+        "cannot be given to group {0}: the daemon must be a member of it (SupplementaryGroups= in its unit)"
+    )]
     Group(String, #[source] io::Error),
-    /// The kernel refused.
+    /// A system call failed.
     #[error(transparent)]
     Io(#[from] io::Error),
 }
 
 impl Listeners {
-    /// Opens the Unix socket `socket`, given to `group` if one is named, and a TCP socket for metrics at `metrics`. What
-    /// cannot be had is worth one warning: advertisements matter more.
+    /// Opens the Unix socket `socket`, gives it to `group` if there is one, and opens a TCP socket for metrics at `metrics`.
+    /// If one cannot be opened, logs a warning and goes on without it: RAs matter more.
     ///
-    /// Before capabilities are given up: root's include those to give the socket to a group, and to take a low port.
+    /// Call it before capabilities are dropped: root needs `CAP_CHOWN` to give the socket to a group, and
+    /// `CAP_NET_BIND_SERVICE` for a port below 1024 (`capabilities(7)`).
     #[must_use]
     pub fn open(socket: Option<&Path>, group: Option<&str>, metrics: Option<SocketAddr>) -> Self {
         let local = socket.and_then(|path| {
@@ -60,20 +63,20 @@ impl Listeners {
                     warn!(
                         socket = %path.display(),
                         reason = error::chain(error),
-                        "no control socket: status, wait, monitor and metrics on it will not work"
+                        "no control socket: status, wait, monitor and metrics cannot reach the daemon"
                     );
                 })
                 .ok()
         });
         let remote = metrics.and_then(|address| {
             listen(address)
-                .inspect_err(|error| warn!(%address, %error, "no metrics there: see --metrics-listen"))
+                .inspect_err(|error| warn!(%address, %error, "no metrics there: check --metrics-listen"))
                 .ok()
         });
         Self { local, remote }
     }
 
-    /// Puts the socket under its name. Only whoever has the runtime directory to himself may do that.
+    /// Moves the socket to its path. If another process listens there or the rename fails, logs a warning and closes it.
     pub(crate) fn publish(&mut self) {
         if let Some((_, file)) = &mut self.local
             && let Err(error) = file.publish()
@@ -90,8 +93,8 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     Ok(listener)
 }
 
-/// Binds under another name first: when the socket appears under its own, its permissions are right, and what a daemon
-/// that crashed left is replaced in the same moment.
+/// Binds under a temporary name. The later rename replaces the socket of a crashed daemon atomically, and clients see the
+/// socket only with its permissions set.
 fn bind(path: &Path, group: Option<&str>) -> Result<(UnixListener, SocketFile), BindError> {
     let directory = path.parent().unwrap_or(Path::new("/"));
     make_directory(directory)?;
@@ -110,7 +113,7 @@ fn bind(path: &Path, group: Option<&str>) -> Result<(UnixListener, SocketFile), 
     Ok((listener, file))
 }
 
-/// What is made here is open to all to pass through, whatever the umask; what is there already stays as it is.
+/// Creates the directory with [`DIRECTORY_MODE`], whatever the umask. One that exists keeps its mode.
 fn make_directory(directory: &Path) -> io::Result<()> {
     if directory.is_dir() {
         return Ok(());
@@ -126,7 +129,7 @@ fn remove_stale(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Whether somebody listens there, be it that he is busy.
+/// Returns whether a process listens at `path`; a full backlog (`EAGAIN`, `connect(2)`) counts as listening.
 fn is_answered(path: &Path) -> io::Result<bool> {
     let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
     socket.set_nonblocking(true)?;
@@ -136,21 +139,21 @@ fn is_answered(path: &Path) -> io::Result<bool> {
     })
 }
 
-/// The socket's place in the file system; gone when this is dropped.
+/// The file of the socket, removed on drop.
 #[derive(Debug)]
 pub(crate) struct SocketFile {
     path: PathBuf,
-    /// Where it is now: under its name, or not yet.
+    /// Where the file is now: at `path`, or still under its temporary name.
     present: PathBuf,
 }
 
 impl SocketFile {
-    /// Takes the place of whatever socket is there, unless somebody answers on it.
+    /// Renames the file to `path`. Replaces a socket there, unless a process listens on it.
     fn publish(&mut self) -> Result<(), BindError> {
         if is_answered(&self.path)? {
             return Err(BindError::InUse);
         }
-        // Somebody's file, under a name that was not meant for a socket, stays.
+        // A file that is not a socket is not replaced: the operator may have mistyped the path.
         if fs::symlink_metadata(&self.path).is_ok_and(|found| !found.file_type().is_socket()) {
             return Err(io::Error::from(io::ErrorKind::AlreadyExists).into());
         }
@@ -162,7 +165,7 @@ impl SocketFile {
 
 impl Drop for SocketFile {
     fn drop(&mut self) {
-        // It is our own, and nobody else has a reason to take it away.
+        // An error means that the file is already gone.
         _ = fs::remove_file(&self.present);
     }
 }
@@ -178,20 +181,20 @@ mod tests {
     }
 
     #[test]
-    fn a_socket_takes_the_place_of_a_stale_one_and_not_of_one_in_use() {
+    fn a_stale_socket_is_replaced_and_one_in_use_is_not() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("made/control.sock");
         let mut first = open(&path);
-        assert!(!path.exists(), "not before the directory is known to be ours");
+        assert!(!path.exists(), "the socket appears only when it is published");
         first.publish();
         assert_eq!(fs::metadata(&path).unwrap().mode() & 0o7777, MODE);
         assert_eq!(fs::metadata(path.parent().unwrap()).unwrap().mode() & 0o7777, DIRECTORY_MODE);
 
         let mut second = open(&path);
         second.publish();
-        assert!(second.local.is_none() && UnixStream::connect(&path).is_ok(), "it is in use");
+        assert!(second.local.is_none() && UnixStream::connect(&path).is_ok(), "a socket in use stays");
 
-        // As after a crash: the file stays, nobody listens.
+        // As after a crash: the file is left, and no process listens.
         let (listener, file) = first.local.take().unwrap();
         drop(listener);
         std::mem::forget(file);
@@ -200,24 +203,24 @@ mod tests {
         third.publish();
         assert!(third.local.is_some() && UnixStream::connect(&path).is_ok());
         drop(third);
-        assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 0, "nothing is left");
+        assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 0, "no file is left");
     }
 
     #[test]
-    fn what_cannot_be_had_is_done_without() {
+    fn a_socket_that_cannot_be_opened_is_left_out() {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("file");
         fs::write(&file, "").unwrap();
         let socket = file.with_file_name("s");
         assert!(open(&file.join("control.sock")).local.is_none());
         assert!(Listeners::open(Some(&socket), Some("no such group"), None).local.is_none());
-        for unfit in [directory.path().join("x".repeat(200)), file.clone()] {
-            let mut listeners = open(&unfit);
+        for unusable in [directory.path().join("x".repeat(200)), file.clone()] {
+            let mut listeners = open(&unusable);
             listeners.publish();
-            assert!(listeners.local.is_none(), "{unfit:?}");
+            assert!(listeners.local.is_none(), "{unusable:?}");
         }
-        assert!(fs::symlink_metadata(&file).unwrap().is_file(), "it is as it was");
+        assert!(fs::symlink_metadata(&file).unwrap().is_file(), "the file stays");
         let listing = fs::read_dir(directory.path()).unwrap().count();
-        assert_eq!(listing, 1, "nothing but the file is left");
+        assert_eq!(listing, 1, "only the file is left");
     }
 }

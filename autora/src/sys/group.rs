@@ -1,16 +1,17 @@
 //! Groups by name, as `/etc/group` lists them (`group(5)`).
 //!
-//! Not by getgrnam(3): a statically linked glibc loads the modules that `nsswitch.conf` names with dlopen(3), and crashes where they
-//! belong to another version of it (<https://sourceware.org/glibc/wiki/FAQ>, "static linking").
+//! Not by getgrnam(3): a statically linked glibc loads the modules that `nsswitch.conf` names with dlopen(3), and crashes
+//! where they belong to another version of it (<https://sourceware.org/glibc/wiki/FAQ>, "static linking").
 
 use std::{fs, io};
 
 const GROUPS: &str = "/etc/group";
 
-/// What chown(2) takes as "leave it as it is", and is no group.
+/// The id that chown(2) takes as "leave the group unchanged".
 const NO_GID: u32 = u32::MAX;
 
-/// Returns the id of the group that is called `group`, or has that number; `None` if there is none.
+/// Returns the id of the group with the name or number `group`; `None` if `/etc/group` has no such name, or the number is
+/// no group id.
 ///
 /// # Errors
 ///

@@ -1,4 +1,4 @@
-//! The process as the kernel accounts for it, for `process_*` metrics.
+//! Resource usage of the process as the kernel accounts for it, for the `process_*` metrics.
 
 use std::{fs::File, io, os::unix::fs::FileExt, sync::Mutex, time::Duration};
 
@@ -11,8 +11,8 @@ use nix::{
 
 use super::clock;
 
-/// The files of `/proc` that account for this process, held open: none can be opened once the daemon is confined. What
-/// could not be opened is left out.
+/// The files of `/proc` that account for this process. They are held open, as Landlock lets the confined daemon open none.
+/// The values of a file that could not be opened are left out.
 #[derive(Debug)]
 pub struct ProcessStats {
     stat: Option<File>,
@@ -20,24 +20,24 @@ pub struct ProcessStats {
     fds: Option<Mutex<Dir>>,
 }
 
-/// What the process has used so far; `None` where the kernel does not say.
+/// Resource usage of the process; `None` where a file could not be read.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct ProcessUsage {
-    /// CPU time of user and system.
+    /// CPU time, user and system.
     pub cpu_seconds: Option<f64>,
-    /// Resident memory.
+    /// Resident memory, in bytes.
     pub resident_bytes: Option<u64>,
-    /// Virtual memory.
+    /// Virtual memory, in bytes.
     pub virtual_bytes: Option<u64>,
-    /// Start, in seconds since 1970.
+    /// Start time, in seconds since 1970.
     pub started: Option<f64>,
-    /// Open file descriptors.
+    /// Number of open file descriptors.
     pub open_fds: Option<u64>,
-    /// File descriptors that may be open.
+    /// Soft limit of open file descriptors.
     pub max_fds: Option<u64>,
 }
 
-/// More than either file has. They are written anew for each read from their beginning, and one read gets them whole.
+/// Bytes of the read buffer: more than either file has. A read at offset 0 returns the present content, whole.
 const ROOM: usize = 4_096;
 
 impl ProcessStats {
@@ -56,7 +56,7 @@ impl ProcessStats {
         }
     }
 
-    /// Returns the usage as it is now.
+    /// Reads the present usage.
     #[must_use]
     pub fn read(&self) -> ProcessUsage {
         let text =
@@ -74,7 +74,7 @@ impl ProcessStats {
 
     fn open_fds(&self) -> Option<u64> {
         let mut fds = self.fds.as_ref()?.lock().ok()?;
-        // Beside `.` and `..`; it begins at the beginning each time.
+        // Without `.` and `..`. Each iteration starts from the first entry.
         u64::try_from(fds.iter().flatten().count()).ok()?.checked_sub(2)
     }
 }
@@ -86,9 +86,10 @@ fn text_of(file: &File) -> io::Result<String> {
 }
 
 impl ProcessUsage {
-    /// Reads a line of `/proc/pid/stat` (`proc_pid_stat(5)`, whose fields count from 1).
+    /// Parses a line of `/proc/pid/stat`; `ticks` are clock ticks in a second, `page` bytes of a page. Fields are numbered
+    /// from 1, as in `proc_pid_stat(5)`.
     fn of_stat(stat: &str, ticks: u64, page: u64) -> Option<Self> {
-        // The second field is a name in parentheses, which may hold anything.
+        // The second field is the name of the program in parentheses, which may contain spaces and parentheses.
         let (_, behind_name) = stat.rsplit_once(") ")?;
         let fields: Vec<&str> = behind_name.split(' ').collect();
         let field = |number: usize| fields.get(number - 3).and_then(|field| field.trim().parse::<u64>().ok());
@@ -114,7 +115,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_may_hold_anything() {
+    fn a_program_name_may_contain_spaces_and_parentheses() {
         let fields: Vec<_> = (3..=52).map(|number| number.to_string()).collect();
         let stat = format!("7 (a) b (c) {}", fields.join(" "));
         let process = ProcessUsage::of_stat(&stat, 100, 4_096).unwrap();
@@ -124,12 +125,12 @@ mod tests {
     }
 
     #[test]
-    fn this_process_has_all_of_it() {
+    fn every_value_of_this_process_is_read() {
         let stats = ProcessStats::open();
         let open_fds = stats.read().open_fds.unwrap();
         let process = stats.read();
         assert!(process.resident_bytes.unwrap() > 100_000, "{process:?}");
-        // Other tests open and close files meanwhile.
+        // Other tests open and close files at the same time.
         assert!(open_fds >= 3 && process.open_fds.unwrap() >= 3 && process.max_fds.unwrap() >= open_fds);
         let age = clock::wall().as_secs_f64() - process.started.unwrap();
         assert!((-1.0..3_600.0).contains(&age), "{age}");

@@ -1,4 +1,4 @@
-//! The OpenMetrics format: families of metrics, and their series.
+//! The [OpenMetrics 1.0](https://prometheus.io/docs/specs/om/open_metrics_spec/) text format: families and their series.
 
 use std::fmt;
 
@@ -13,6 +13,7 @@ pub(super) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0
 
 pub(super) const END: &str = "# EOF\n";
 
+/// Returns the metrics of `collector` as text, without [`END`].
 pub(super) fn encode(collector: impl Collector) -> String {
     let mut registry = Registry::default();
     registry.register_collector(Box::new(collector));
@@ -21,7 +22,7 @@ pub(super) fn encode(collector: impl Collector) -> String {
     text
 }
 
-/// Writes families of metrics; the names of counters get their `_total`, those of infos their `_info`, on the way.
+/// Writes families of metrics. Names of counters get the suffix `_total`, those of infos `_info`.
 pub(super) struct Families<'a>(pub(super) DescriptorEncoder<'a>);
 
 impl Families<'_> {
@@ -53,25 +54,25 @@ impl Families<'_> {
     }
 }
 
-/// Writes the series of one.
+/// Writes the series of one family.
 pub(super) struct Family<'a> {
     encoder: MetricEncoder<'a>,
     is_counter: bool,
 }
 
 impl Family<'_> {
-    /// The only one.
+    /// Writes the only series.
     pub(super) fn value(&mut self, value: impl Into<Value>) -> fmt::Result {
         value.into().encode(&mut self.encoder, self.is_counter)
     }
 
-    /// One of several.
+    /// Writes one of several series.
     pub(super) fn labelled(&mut self, labels: &[(&str, &str)], value: impl Into<Value>) -> fmt::Result {
         value.into().encode(&mut self.encoder.encode_family(&labels)?, self.is_counter)
     }
 }
 
-/// A number of either kind.
+/// The value of a series.
 pub(super) enum Value {
     Whole(u64),
     Real(f64),

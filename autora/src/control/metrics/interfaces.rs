@@ -1,5 +1,5 @@
-//! Metrics of each interface, for whoever asked for them. A family stands in one piece in this format, so the numbers of
-//! all interfaces are gathered first, and one family after the other is written.
+//! Metrics of each interface (`--metrics-per-interface`). OpenMetrics wants the series of a family together, so the values
+//! of all interfaces are gathered first; then one family after the other is written.
 
 use std::{fmt, sync::Arc};
 
@@ -22,16 +22,16 @@ use crate::{
     sys::{clock, filter::Counters},
 };
 
-/// `totals`, and what is told of each interface. One client at a time: whoever comes meanwhile waits.
+/// Answers with `totals` and the series of each interface. Clients are served one at a time.
 pub(super) fn answer(context: &Arc<ControlContext>, totals: String) -> Answer {
     let context = Arc::clone(context);
     let (pieces, answer) = answer::pieces(CONTENT_TYPE);
     tokio::spawn(async move {
         tokio::select! {
-            // Whoever has gone away does not need it, and must not keep a place in the row.
+            // A client that has disconnected must not keep others waiting.
             () = pieces.closed() => {}
             () = write(&pieces, &context, totals) => {}
-            // A reader that is slow on purpose must not keep everybody else waiting.
+            // Nor must one that reads slowly.
             () = sleep(SCRAPE_LIMIT) => {}
         }
     });
@@ -43,7 +43,7 @@ async fn write(pieces: &PieceSender, context: &ControlContext, totals: String) {
     let gathered = gather(context).await.map_err(|NoAnswer| std::io::ErrorKind::Interrupted.into());
     let series = match gathered {
         Ok(series) => Arc::new(series),
-        // Whoever went away does not need to know.
+        // If this fails, the client has disconnected.
         Err(error) => return drop(pieces.send(Err(error)).await),
     };
     let families = FAMILIES.map(|write| FamilyOfAll { series: Arc::clone(&series), write });
@@ -55,7 +55,7 @@ async fn write(pieces: &PieceSender, context: &ControlContext, totals: String) {
     }
 }
 
-/// What the families are made of.
+/// The values of one interface.
 #[derive(Debug)]
 struct Series {
     name: String,
@@ -103,7 +103,7 @@ impl Collector for FamilyOfAll {
 const FAMILIES: [Write; 7] = [states, sent, failures, ages, coalesced, dropped, other_router];
 
 fn states(families: &mut Families<'_>, series: &[Series]) -> fmt::Result {
-    let mut family = families.gauge("autora_interface_state", "1 for the state that the interface is in")?;
+    let mut family = families.gauge("autora_interface_state", "1 for the present state of the interface")?;
     series.iter().try_for_each(|one| {
         family.labelled(&[("interface", one.name.as_str()), ("state", one.state.name())], 1)
     })
@@ -120,7 +120,8 @@ fn sent(families: &mut Families<'_>, series: &[Series]) -> fmt::Result {
 }
 
 fn failures(families: &mut Families<'_>, series: &[Series]) -> fmt::Result {
-    let mut family = families.counter("autora_interface_ra_send_failures", "Tries to send that failed")?;
+    let mut family =
+        families.counter("autora_interface_ra_send_failures", "Attempts to send an RA that failed")?;
     series.iter().try_for_each(|one| family.of(one, one.sent.failures))
 }
 
@@ -134,14 +135,17 @@ fn ages(families: &mut Families<'_>, series: &[Series]) -> fmt::Result {
 }
 
 fn coalesced(families: &mut Families<'_>, series: &[Series]) -> fmt::Result {
-    let mut family = families
-        .counter("autora_interface_rs_coalesced", "Solicitations kept back while an answer was pending")?;
+    let mut family = families.counter(
+        "autora_interface_rs_coalesced",
+        "Valid solicitations that the filter dropped because an answer was pending",
+    )?;
     series.iter().try_for_each(|one| one.counted(&mut family, Reason::Coalesced))
 }
 
-/// Only what was counted: reasons are many and mostly 0.
+/// Leaves out counters that are 0: reasons are many, and most interfaces have few.
 fn dropped(families: &mut Families<'_>, series: &[Series]) -> fmt::Result {
-    let mut family = families.counter("autora_interface_rs_dropped", "Packets dropped, by reason")?;
+    let mut family =
+        families.counter("autora_interface_rs_dropped", "Packets that were dropped, by reason")?;
     series.iter().try_for_each(|one| {
         let counters = one.packets.unwrap_or_default();
         counters.iter().filter(|&(reason, count)| render::is_drop(reason) && count > 0).try_for_each(
@@ -153,7 +157,7 @@ fn dropped(families: &mut Families<'_>, series: &[Series]) -> fmt::Result {
 }
 
 fn other_router(families: &mut Families<'_>, series: &[Series]) -> fmt::Result {
-    let mut family = families.counter("autora_interface_other_router_ra", "RAs of other routers")?;
+    let mut family = families.counter("autora_interface_other_router_ra", "Valid RAs of other routers")?;
     series.iter().try_for_each(|one| one.counted(&mut family, Reason::OtherRouterAdvertisement))
 }
 

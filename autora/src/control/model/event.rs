@@ -1,112 +1,112 @@
-//! `/v1/events`: what happens, a line each.
+//! `/v1/events`: one JSON object on a line for each event.
 
 use std::net::Ipv6Addr;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Counts, PacketReason, Reason};
+use super::{counts::Counts, interface::Reason, names::PacketReason};
 use crate::engine::action::Cause;
 
 /// A line of `/v1/events`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "event"))]
 pub struct EventLine {
-    /// When it happened, in seconds since 1970.
+    /// Time of the event, in seconds since 1970.
     pub time: f64,
-    /// The interface that it concerns; absent if it concerns the whole daemon.
+    /// Name of the interface; absent if the event concerns the whole daemon.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(test, schemars(with = "String"))]
     pub interface: Option<String>,
-    /// Its index.
+    /// Index of the interface; absent if the event concerns the whole daemon.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(test, schemars(with = "u32", range(min = 1)))]
     pub ifindex: Option<u32>,
-    /// What happened.
+    /// The event and its fields.
     #[serde(flatten)]
     pub what: EventDetail,
 }
 
-/// What happened.
+/// An event and its fields.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(tag = "event", rename_all = "kebab-case")]
 pub enum EventDetail {
-    /// The first line: everything that happens from now on follows.
+    /// The first line: all events after it follow.
     Hello {
-        /// Of this format.
-        #[cfg_attr(test, schemars(extend("const" = super::VERSION)))]
+        /// Version of this format.
+        #[cfg_attr(test, schemars(extend("const" = super::format::VERSION)))]
         api: u32,
-        /// Of the daemon.
+        /// Version of the daemon.
         version: String,
     },
-    /// Nothing, for a while.
+    /// No other event for 30 s.
     Alive,
-    /// It is served now, or in another way than before.
+    /// The interface is served now, or is served in another way than before.
     Serving {
-        /// The source of its advertisements.
+        /// Source of the RAs.
         source: Ipv6Addr,
-        /// The prefix.
-        #[cfg_attr(test, schemars(extend("pattern" = super::schema::PREFIX)))]
+        /// Prefix that the RAs carry.
+        #[cfg_attr(test, schemars(extend("pattern" = super::format::PREFIX)))]
         prefix: String,
     },
-    /// It would be served if it had a carrier.
+    /// The interface is served, but has no carrier: no RA is sent.
     Paused {
-        /// The source of its advertisements.
+        /// Source of the RAs.
         source: Ipv6Addr,
-        /// The prefix.
-        #[cfg_attr(test, schemars(extend("pattern" = super::schema::PREFIX)))]
+        /// Prefix that the RAs carry.
+        #[cfg_attr(test, schemars(extend("pattern" = super::format::PREFIX)))]
         prefix: String,
     },
-    /// It matches, and is not served, or no longer.
+    /// The interface matches and is not served.
     NotServed {
-        /// Why.
+        /// Every reason why the interface is not served.
         reasons: Vec<Reason>,
     },
-    /// Its name matches no longer.
+    /// The interface was served, and its new name does not match.
     NoLongerMatching,
-    /// It is gone.
+    /// The interface no longer exists.
     Gone,
-    /// An advertisement left.
+    /// An RA left.
     RaSent {
-        /// Why.
+        /// Why the RA was sent.
         cause: Cause,
-        /// Its source.
+        /// Source of the RA.
         source: Ipv6Addr,
-        /// When the next one is due.
+        /// Time until the next RA is due; null if none is.
         next_in_s: Option<f64>,
     },
-    /// An advertisement did not leave.
+    /// An attempt to send an RA failed.
     RaFailed {
-        /// Why it should have.
+        /// Why the RA was to be sent.
         cause: Cause,
-        /// Why it did not.
+        /// Error of the attempt.
         error: String,
-        /// How many in a row.
+        /// Number of failed attempts in a row, this one included.
         in_a_row: u64,
     },
     /// A solicitation will be answered.
     RsAccepted {
-        /// In how much time.
+        /// Time until the answer.
         answer_in_s: f64,
     },
-    /// Packets that were dropped within the last second or so.
+    /// Packets were dropped within about the last second.
     RsDropped {
-        /// By reason; `coalesced` are valid ones while an answer was pending.
+        /// Number of packets by reason; those for `coalesced` are valid solicitations while an answer was pending.
         #[cfg_attr(test, schemars(with = "Counts<String>"))]
         dropped: Counts<PacketReason>,
     },
-    /// Another router advertises.
+    /// Another router sent a valid RA.
     OtherRouter {
-        /// Its address.
+        /// Source of its RA.
         source: Ipv6Addr,
-        /// For how long it wants to be a default router.
+        /// Router Lifetime of its RA.
         router_lifetime_s: f64,
     },
-    /// This reader was too slow: so many events are missing here.
+    /// The client read too slowly: events are missing here.
     Missed {
-        /// How many.
+        /// Number of missing events.
         count: u64,
     },
-    /// The daemon has begun to stop: final RAs may follow.
+    /// The daemon has begun to stop; final RAs may follow.
     Stopping,
 }

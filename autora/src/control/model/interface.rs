@@ -1,19 +1,22 @@
-//! `/v1/interfaces`: what is told of each interface.
+//! `/v1/interfaces`: the interfaces that match.
 
 use std::net::Ipv6Addr;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Adverts, ReasonName, Solicitations, State};
+use super::{
+    counts::{Adverts, Solicitations},
+    names::{ReasonName, State},
+};
 use crate::engine::action::Cause;
 
-/// `/v1/interfaces`: those that match, in the order of their indices.
+/// `/v1/interfaces`: the interfaces that match, in the order of their indices.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "interfaces"))]
 pub struct Interfaces {
-    /// When this was said, in seconds since 1970.
+    /// Time of the answer, in seconds since 1970.
     pub time: f64,
-    /// One after the other.
+    /// The interfaces.
     pub interfaces: Vec<Interface>,
 }
 
@@ -21,97 +24,97 @@ pub struct Interfaces {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "interface"))]
 pub struct Interface {
-    /// Its name.
+    /// Name of the interface.
     pub name: String,
-    /// Its index.
+    /// Index of the interface.
     #[cfg_attr(test, schemars(range(min = 1)))]
     pub ifindex: u32,
-    /// What becomes of it.
+    /// State of the interface.
     pub state: State,
-    /// Why it is not served: every reason there is.
+    /// Every reason why the interface is not served.
     pub reasons: Vec<Reason>,
-    /// The /64 that its guests make addresses in.
-    #[cfg_attr(test, schemars(extend("pattern" = super::schema::PREFIX)))]
+    /// Prefix that RAs carry; null unless the interface is served.
+    #[cfg_attr(test, schemars(extend("pattern" = super::format::PREFIX)))]
     pub prefix: Option<String>,
-    /// The source of its advertisements.
+    /// Source of RAs; null unless the interface is served.
     pub source: Option<Ipv6Addr>,
-    /// Whether its guests hold this source as a router: an advertisement has left from it.
+    /// Whether guests hold `source` as a router: an RA has left from it, and no final RA since.
     pub advertised: bool,
-    /// Prefixes that its guests are told to use no longer.
+    /// The retired prefixes: guests hold them, and the host has them no more.
     pub retired_prefixes: Vec<RetiredPrefix>,
-    /// The last advertisement that left, also if a former daemon sent it.
+    /// The last RA that left, also if the previous process sent it; null if none is known.
     pub last_ra: Option<LastAdvert>,
-    /// When the next one is due.
+    /// Time until the next RA is due; null if none is.
     pub next_ra_in_s: Option<f64>,
-    /// Served, and guests have heard nothing for longer than the longest interval.
+    /// Whether the interface is served and no RA has left for longer than the longest interval.
     pub overdue: bool,
-    /// Advertisements that left.
+    /// RAs that left, by cause.
     pub ra_sent: Adverts,
-    /// Tries to send that failed.
+    /// Attempts to send an RA that failed.
     pub send_failures: SendFailures,
-    /// Solicitations, since it is served; null if it is not.
+    /// Solicitations since the interface is served; null if it is not served.
     pub rs: Option<Solicitations>,
-    /// The other router that was heard last.
+    /// The other router that was heard last; null if there was none.
     pub other_router: Option<OtherRouter>,
 }
 
-/// Why an interface is not served.
+/// A reason why an interface is not served.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Reason {
-    /// The stable name.
+    /// The stable name of the reason.
     pub name: ReasonName,
-    /// A sentence for a person.
+    /// The reason as a sentence, for the operator.
     pub text: String,
-    /// The number of the system call's error, where one is the cause.
+    /// Error number of the system call that failed; absent for other reasons.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(test, schemars(with = "i32"))]
     pub errno: Option<i32>,
 }
 
-/// A prefix that guests hold and the host has no more.
+/// A retired prefix: guests hold it, and the host has it no more.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct RetiredPrefix {
     /// The prefix.
-    #[cfg_attr(test, schemars(extend("pattern" = super::schema::PREFIX)))]
+    #[cfg_attr(test, schemars(extend("pattern" = super::format::PREFIX)))]
     pub prefix: String,
-    /// For how long advertisements go on saying so.
+    /// Time for which RAs still carry the prefix, with lifetimes 0.
     pub for_s: f64,
 }
 
-/// The last advertisement.
+/// The last RA that left.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct LastAdvert {
-    /// When.
+    /// Time since it left.
     pub ago_s: f64,
-    /// Why; null if a former daemon sent it.
+    /// Why it was sent; null if the previous process sent it.
     pub cause: Option<Cause>,
 }
 
-/// Tries to send that failed.
+/// Attempts to send an RA that failed.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct SendFailures {
-    /// All of them.
+    /// Number of failed attempts.
     pub total: u64,
-    /// Since one succeeded.
+    /// Number of failed attempts since the last one that succeeded.
     pub in_a_row: u64,
-    /// What the kernel said last, while they fail.
+    /// Error of the last attempt; null if it succeeded.
     pub error: Option<String>,
 }
 
-/// Another router.
+/// Another router that sends RAs on the interface.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct OtherRouter {
-    /// Its address.
+    /// Source of its last RA.
     pub source: Ipv6Addr,
-    /// For how long it wants to be a default router.
+    /// Router Lifetime of its last RA.
     pub router_lifetime_s: f64,
-    /// When it was heard last.
+    /// Time since its last RA.
     pub ago_s: f64,
-    /// How often it, or yet others, were heard since the interface is served.
+    /// Number of valid RAs of all other routers since the interface is served.
     pub advertisements: u64,
 }

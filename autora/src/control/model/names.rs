@@ -1,4 +1,4 @@
-//! Stable names, as types.
+//! The stable names, as types. `stable_names.rs` lists them.
 
 use std::fmt;
 
@@ -6,22 +6,22 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::engine::{eligibility, fleet::ServiceState};
 
-/// What becomes of an interface.
+/// State of an interface that matches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum State {
-    /// Served.
+    /// The interface is served.
     Serving,
-    /// Served, but without a carrier: nothing is sent, nothing is withdrawn.
+    /// The interface is served, but has no carrier: no RA is sent, and nothing is withdrawn.
     Paused,
-    /// Matching, and not fit.
+    /// The interface matches and is not served.
     NotServed,
-    /// Served no longer, with a final RA on its way.
+    /// The interface is no longer served, and a final RA has yet to leave.
     Ceasing,
 }
 
-/// The name of a reason for which an interface is not served.
+/// Name of a reason why an interface is not served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
@@ -40,34 +40,34 @@ pub enum ReasonName {
     FilterError,
 }
 
-/// The name of what became of a packet.
+/// Name of what became of a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct PacketReason(pub autora_common::Reason);
 
-/// The name of why a request failed.
+/// Name of an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum ErrorName {
-    /// There is nothing under this path.
+    /// The path does not exist.
     NotFound,
-    /// There is no such interface.
+    /// The daemon knows no interface of this name.
     UnknownInterface,
-    /// The request is not understood.
+    /// A query parameter or its value is not known, or the request has a body.
     BadRequest,
-    /// Nothing can be changed.
+    /// The method is neither GET nor HEAD.
     ReadOnly,
-    /// The event loop does not answer.
+    /// The event loop of the daemon does not answer.
     Unavailable,
-    /// There are too many connections.
+    /// Too many clients are connected.
     Busy,
 }
 
 impl State {
-    /// All of them.
+    /// All states.
     pub const ALL: [Self; 4] = [Self::Serving, Self::Paused, Self::NotServed, Self::Ceasing];
 
-    /// The stable name.
+    /// Returns the stable name.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -130,7 +130,7 @@ impl<'de> Deserialize<'de> for PacketReason {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let name = String::deserialize(deserializer)?;
         let found = autora_common::Reason::ALL.into_iter().find(|reason| reason.name() == name);
-        found.map(Self).ok_or_else(|| de::Error::custom(format!("no reason is called {name}")))
+        found.map(Self).ok_or_else(|| de::Error::custom(format!("unknown reason {name}")))
     }
 }
 

@@ -1,25 +1,28 @@
-//! The JSON schema of the model, held against the file that is published.
+//! The JSON schema of the model, compared with the published file.
 //!
-//! `UPDATE=1 cargo test -p autora --lib schema` writes the file anew.
+//! `UPDATE=1 cargo test -p autora --lib schema` rewrites the file.
 
 use std::{env, fs};
 
 use schemars::{JsonSchema, SchemaGenerator, generate::SchemaSettings};
 use serde_json::{Value, json};
 
-use super::{Error, EventLine, Interface, Interfaces, Status, VERSION};
+use super::{
+    error::Error,
+    event::EventLine,
+    format::VERSION,
+    interface::{Interface, Interfaces},
+    status::Status,
+};
 
 const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../contrib/api/v1.schema.json");
 
-/// How a prefix is written.
-pub(super) const PREFIX: &str = "^[0-9a-f:]+/64$";
-
-/// Events that concern no interface, and the one that may concern either.
+/// Events that concern the whole daemon, and those that concern an interface or the whole daemon.
 const OF_THE_DAEMON: [&str; 4] = ["hello", "alive", "missed", "stopping"];
 const OF_EITHER: [&str; 1] = ["rs-dropped"];
 
 #[test]
-fn the_schema_is_the_model() {
+fn the_published_schema_is_that_of_the_model() {
     let schema = schema();
     if env::var_os("UPDATE").is_some() {
         fs::write(FILE, text(&schema, 0) + "\n").unwrap();
@@ -34,7 +37,9 @@ fn text(value: &Value, depth: usize) -> String {
     let indent = "  ".repeat(depth);
     match value {
         Value::Object(fields) if depth < TABLE && !fields.is_empty() => {
-            let lines = fields.iter().map(|(name, value)| format!("{indent}  \"{name}\": {}", text(value, depth + 1)));
+            let lines = fields
+                .iter()
+                .map(|(name, value)| format!("{indent}  \"{name}\": {}", text(value, depth + 1)));
             format!("{{\n{}\n{indent}}}", lines.collect::<Vec<_>>().join(",\n"))
         }
         Value::Array(items) if depth < TABLE && items.iter().any(Value::is_object) => {
@@ -45,7 +50,7 @@ fn text(value: &Value, depth: usize) -> String {
     }
 }
 
-fn schema() -> Value {
+pub(in crate::control) fn schema() -> Value {
     let mut generator = SchemaSettings::draft2020_12().for_serialize().into_generator();
     for define in [
         SchemaGenerator::subschema_for::<Status>,
@@ -61,13 +66,13 @@ fn schema() -> Value {
     json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": format!("autora's control socket, version {VERSION}"),
-        "description": "Durations are seconds, and their names end in _s. Readers overlook what they do not know: fields and events may be added.",
+        "description": "Fields whose names end in _s are durations in seconds. Fields and events may be added: ignore those that you do not know.",
         "$defs": definitions,
     })
 }
 
-/// Turns what all events have in common, with each event's own beside it, into what each event has: which interface it
-/// concerns is said by those that concern one, and not by others.
+/// Moves the fields that all events have in common into each event. Only events that concern an interface get
+/// `interface` and `ifindex`.
 fn spread(line: &mut Value) {
     let line = line.as_object_mut().unwrap();
     let common = line.remove("properties").unwrap();

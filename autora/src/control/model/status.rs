@@ -1,0 +1,139 @@
+//! `/v1/status`: the daemon as a whole.
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    counts::{Adverts, Counts, Solicitations},
+    names::{ReasonName, State},
+};
+use crate::{settings::SendPath, sys::filter::FilterKind};
+
+/// `/v1/status`: the daemon's settings and its totals since it started.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "status"))]
+pub struct Status {
+    /// Version of the daemon.
+    pub version: String,
+    /// Process id of the daemon.
+    pub pid: u32,
+    /// Time of the answer, in seconds since 1970.
+    pub time: f64,
+    /// Time since the daemon started.
+    pub uptime_s: f64,
+    /// The settings in effect.
+    pub settings: Settings,
+    /// The filter of the receiving socket.
+    pub filter: Filter,
+    /// Number of interfaces that match, by state.
+    pub interfaces: States,
+    /// Number of interfaces that are not served, by reason; an interface with several reasons counts for each.
+    #[cfg_attr(test, schemars(with = "Counts<String>"))]
+    pub not_served: Counts<ReasonName>,
+    /// Number of served interfaces on which no RA has left for longer than the longest interval.
+    pub overdue: u64,
+    /// RAs that left, by cause.
+    pub ra_sent: Adverts,
+    /// Attempts to send an RA that failed.
+    pub ra_send_failures: u64,
+    /// Solicitations on all interfaces.
+    pub rs: Solicitations,
+    /// Packets that the kernel dropped at the receiving socket: no room, or a wrong checksum; null if not known.
+    pub socket_drops: Option<u64>,
+    /// RAs of other routers on served interfaces.
+    pub other_routers: OtherRouters,
+    /// How the kernel's interfaces were read.
+    pub netlink: Netlink,
+    /// Attempts to write the saved state that failed.
+    #[serde(default)]
+    pub state_save_failures: u64,
+    /// Messages that the service manager did not accept (`NOTIFY_SOCKET`).
+    #[serde(default)]
+    pub notifications_dropped: u64,
+    /// Connections to the control socket and the metrics address, this one included.
+    pub control_clients: u64,
+}
+
+/// The daemon's settings.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Settings {
+    /// The value of `--interface-regex`.
+    pub interface_regex: String,
+    /// The value of `--min-ra-interval`.
+    pub min_ra_interval_s: f64,
+    /// The value of `--max-ra-interval`.
+    pub max_ra_interval_s: f64,
+    /// The value of `--router-lifetime`.
+    pub router_lifetime_s: f64,
+    /// The value of `--send`.
+    pub send: SendPath,
+}
+
+/// The filter of the receiving socket.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Filter {
+    /// The kind of filter in use.
+    pub mode: FilterKind,
+    /// Id of the filter's program in the kernel, as `bpftool prog` shows it; null for the classic filter.
+    pub program_id: Option<u32>,
+}
+
+/// Number of interfaces, by state.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct States {
+    /// Interfaces that are served.
+    pub serving: u64,
+    /// Interfaces that are served, but have no carrier.
+    pub paused: u64,
+    /// Interfaces that match and are not served.
+    pub not_served: u64,
+    /// Interfaces that are no longer served, and on which a final RA has yet to leave.
+    pub ceasing: u64,
+}
+
+impl States {
+    /// Returns the number of interfaces in `state`.
+    #[must_use]
+    pub const fn get(&self, state: State) -> u64 {
+        match state {
+            State::Serving => self.serving,
+            State::Paused => self.paused,
+            State::NotServed => self.not_served,
+            State::Ceasing => self.ceasing,
+        }
+    }
+
+    /// Counts one more interface in `state`.
+    pub const fn add(&mut self, state: State) {
+        *match state {
+            State::Serving => &mut self.serving,
+            State::Paused => &mut self.paused,
+            State::NotServed => &mut self.not_served,
+            State::Ceasing => &mut self.ceasing,
+        } += 1;
+    }
+}
+
+/// RAs of other routers on served interfaces.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct OtherRouters {
+    /// Valid RAs.
+    pub advertisements: u64,
+    /// Invalid RAs, which guests ignore.
+    pub invalid: u64,
+    /// Number of interfaces on which another router was heard within its Router Lifetime or the last 30 minutes.
+    pub interfaces: u64,
+}
+
+/// How the kernel's interfaces were read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Netlink {
+    /// Resyncs: times that all interfaces were read again.
+    pub resyncs: u64,
+    /// Times that announcements of the kernel were lost; each is followed by a resync.
+    pub overruns: u64,
+}
