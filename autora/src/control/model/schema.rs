@@ -35,19 +35,21 @@ fn the_published_schema_is_that_of_the_model() {
 fn text(value: &Value, depth: usize) -> String {
     const TABLE: usize = 4;
     let indent = "  ".repeat(depth);
-    match value {
-        Value::Object(fields) if depth < TABLE && !fields.is_empty() => {
-            let lines = fields
-                .iter()
-                .map(|(name, value)| format!("{indent}  \"{name}\": {}", text(value, depth + 1)));
-            format!("{{\n{}\n{indent}}}", lines.collect::<Vec<_>>().join(",\n"))
-        }
-        Value::Array(items) if depth < TABLE && items.iter().any(Value::is_object) => {
-            let lines = items.iter().map(|item| format!("{indent}  {item}"));
-            format!("[\n{}\n{indent}]", lines.collect::<Vec<_>>().join(",\n"))
-        }
-        other => other.to_string(),
+    if let Value::Object(fields) = value
+        && depth < TABLE
+        && !fields.is_empty()
+    {
+        let field = |(name, value)| format!("{indent}  \"{name}\": {}", text(value, depth + 1));
+        return format!("{{\n{}\n{indent}}}", fields.iter().map(field).collect::<Vec<_>>().join(",\n"));
     }
+    if let Value::Array(items) = value
+        && depth < TABLE
+        && items.iter().any(Value::is_object)
+    {
+        let lines = items.iter().map(|item| format!("{indent}  {item}"));
+        return format!("[\n{}\n{indent}]", lines.collect::<Vec<_>>().join(",\n"));
+    }
+    value.to_string()
 }
 
 pub(in crate::control) fn schema() -> Value {
