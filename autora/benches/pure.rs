@@ -41,7 +41,7 @@ fn validation(c: &mut Criterion) {
 fn steps(c: &mut Criterion) {
     let mut group = c.benchmark_group("fleet");
     for size in SIZES {
-        group.bench_function(BenchmarkId::new("first look", size), |b| {
+        group.bench_function(BenchmarkId::new("first resync", size), |b| {
             let all: Vec<_> = (1..=size).map(interface).collect();
             b.iter_batched(
                 || (all.clone(), Scene::empty()),

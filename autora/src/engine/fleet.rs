@@ -118,7 +118,7 @@ impl Fleet {
             return;
         }
         let advertised = || left.unwrap_or_else(|| self.inherited.unknown(now));
-        let (member, before) = self.members.take_on(interface, verdict, advertised);
+        let (member, before) = self.members.set_state(interface, verdict, advertised);
         if member.follow_verdict(now) {
             self.actions.push_back(Action::Unserve(index));
         }
@@ -197,7 +197,7 @@ impl Fleet {
         // The first RA directly follows `Serve` in the queue.
         self.actions.pop_front_if(|action| action.sends_on(index));
         let not_served = Verdict::NotServed(vec![failure.into()]);
-        let (member, _) = self.members.take_on(seen, not_served, Default::default);
+        let (member, _) = self.members.set_state(seen, not_served, Default::default);
         member.abandon();
         self.report(index);
         self.members.update(index);

@@ -1,10 +1,10 @@
-//! What is going to happen in the world, in the order in which it does.
+//! The events to come, in order of time.
 
 use std::{cmp::Reverse, collections::BinaryHeap};
 
 use autora::{addr::IfIndex, engine::BootInstant};
 
-/// Something that happens by itself. A slot is the place of one link in the world, whether it exists or not.
+/// An event of the world. A slot is the place of one link, whether the link exists or not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Event {
     /// A link changes, comes or goes.
@@ -17,17 +17,17 @@ pub(crate) enum Event {
     Dirty(IfIndex),
     /// The kernel announces that a link was deleted.
     Deleted(IfIndex),
-    /// Sends begin to fail for a while: on one link, or on all.
-    Weather,
+    /// Sends begin to fail for some time: on one link, or on all.
+    Outage,
     /// The map's capacity changes.
     Capacity,
-    /// The announcements overflow.
+    /// The netlink socket overflows.
     Overrun,
-    /// The daemon is told to end, or is killed.
+    /// The daemon is stopped or killed.
     End,
 }
 
-/// Events to come; of those at one instant the one that was added first comes first.
+/// Events to come; events at one instant keep the order in which they were added.
 #[derive(Default)]
 pub(crate) struct Agenda {
     events: BinaryHeap<Reverse<(BootInstant, u64, Event)>>,
@@ -44,7 +44,7 @@ impl Agenda {
         self.events.peek().map(|Reverse((at, _, _))| *at)
     }
 
-    /// Takes the next event if it happens at `now` or before.
+    /// Removes and returns the next event if it is due at `now`.
     pub(crate) fn pop(&mut self, now: BootInstant) -> Option<(BootInstant, Event)> {
         if self.next()? > now {
             return None;
@@ -52,7 +52,7 @@ impl Agenda {
         self.events.pop().map(|Reverse((at, _, event))| (at, event))
     }
 
-    /// All announcements that are still to be read are lost.
+    /// Drops all announcements that the daemon has not read.
     pub(crate) fn lose_announcements(&mut self) {
         self.events.retain(|Reverse((_, _, event))| !matches!(event, Event::Dirty(_) | Event::Deleted(_)));
     }

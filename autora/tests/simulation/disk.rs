@@ -1,5 +1,4 @@
-//! A model of the state file: its text, written by the real functions at the times at which the daemon writes
-//! it.
+//! A model of the state file: its text, written by the daemon's own functions at the daemon's times.
 
 use std::{collections::BTreeSet, mem, time::Duration};
 
@@ -10,15 +9,15 @@ use autora::{
 };
 use rand::{RngExt, rngs::StdRng};
 
-/// How long changes are gathered.
+/// How long changes are collected before a write.
 const GATHER: Duration = Duration::from_millis(250);
 
-/// Above this length the file is written anew.
+/// The length above which the file is rewritten.
 const LIMIT: usize = 16 << 10;
 
 const BOOT_ID: &str = "00ff";
 
-/// The file, and what is still to be written to it.
+/// The file and the unsaved changes.
 #[derive(Default)]
 pub(crate) struct Disk {
     text: Vec<u8>,
@@ -26,60 +25,60 @@ pub(crate) struct Disk {
     due: Option<BootInstant>,
 }
 
-/// What came of a look at whether there is something to save.
+/// The outcome of [`Disk::save_due`].
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Attended {
+pub(crate) enum SaveOutcome {
     /// Nothing is due.
     Nothing,
-    /// The changes were added.
+    /// The changes were appended.
     Added,
-    /// All was written anew.
-    Anew,
+    /// The whole file was rewritten.
+    Rewritten,
 }
 
 impl Disk {
-    /// Everything, as a daemon leaves it that has just started.
+    /// Writes the whole state, as a daemon does at its start.
     pub(crate) fn begin(&mut self, fleet: &Fleet, now: BootInstant) {
         self.write(fleet.saved_state(now));
     }
 
-    /// What a successor finds.
+    /// Reads the state that the next process finds.
     pub(crate) fn read(&self) -> SavedState {
-        let State { boot_id, memory } = decode(&self.text).expect("no crash makes it unreadable");
+        let State { boot_id, memory: saved } = decode(&self.text).expect("no crash makes it unreadable");
         assert_eq!(boot_id, BOOT_ID);
-        memory
+        saved
     }
 
-    /// A clean end.
+    /// Writes the state of a clean end.
     pub(crate) fn close(&mut self, fleet: &Fleet, now: BootInstant) {
         self.write(fleet.final_state(now));
     }
 
-    fn write(&mut self, memory: SavedState) {
-        let text = encode(&State { boot_id: BOOT_ID.to_owned(), memory });
+    fn write(&mut self, saved: SavedState) {
+        let text = encode(&State { boot_id: BOOT_ID.to_owned(), memory: saved });
         *self = Self { text, ..Self::default() };
     }
 
-    /// When [`Disk::attend`] has something to do.
+    /// Returns when [`Disk::save_due`] has something to write.
     pub(crate) const fn deadline(&self) -> Option<BootInstant> {
         self.due
     }
 
-    pub(crate) fn attend(&mut self, fleet: &mut Fleet, now: BootInstant) -> Attended {
+    pub(crate) fn save_due(&mut self, fleet: &mut Fleet, now: BootInstant) -> SaveOutcome {
         self.gather(fleet, now);
         if self.due.is_none_or(|due| due > now) {
-            return Attended::Nothing;
+            return SaveOutcome::Nothing;
         }
         if self.text.len() > LIMIT.max(fleet.saved_state(now).interfaces.len() * 400) {
             self.write(fleet.saved_state(now));
-            return Attended::Anew;
+            return SaveOutcome::Rewritten;
         }
         let updates = self.take_updates(fleet, now);
         self.text.extend(updates);
-        Attended::Added
+        SaveOutcome::Added
     }
 
-    /// The daemon is killed while it saves: some of what is due is there.
+    /// Writes a random part of the due changes, as a daemon that is killed in a write.
     pub(crate) fn tear(&mut self, fleet: &mut Fleet, now: BootInstant, rng: &mut StdRng) {
         self.gather(fleet, now);
         let updates = self.take_updates(fleet, now);
@@ -87,9 +86,9 @@ impl Disk {
     }
 
     fn gather(&mut self, fleet: &mut Fleet, now: BootInstant) {
-        let news = fleet.take_unsaved();
-        if !news.is_empty() {
-            self.changed.extend(news);
+        let unsaved = fleet.take_unsaved();
+        if !unsaved.is_empty() {
+            self.changed.extend(unsaved);
             self.due.get_or_insert(now + GATHER);
         }
     }

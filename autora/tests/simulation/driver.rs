@@ -1,4 +1,4 @@
-//! The daemon's loop, in virtual time: looks at the world, tells the fleet, carries out its actions.
+//! The daemon's event loop in virtual time: reads the world, calls the fleet, carries out its actions.
 
 use std::{collections::BTreeSet, mem, time::Duration};
 
@@ -17,20 +17,20 @@ use crate::{
     agenda::{Agenda, Event},
     chance::any_scale,
     disk::Disk,
-    lives::{Doom, End, first_look_is_incomplete, new_fleet},
     oracle::{Oracle, Violation, bounds::STOP, prefixes},
+    restarts::{End, PlannedCrash, first_resync_is_incomplete, new_fleet},
     scenario::Scenario,
     trace::{Note, Trace},
-    world::{Happened, Passage, Reused, World},
+    world::{Effect, Passage, Reused, World},
 };
 
-/// When everything begins.
+/// The start of virtual time.
 pub(crate) const START: BootInstant = BootInstant::from_boot(Duration::from_secs(1_000));
 
-/// How long a stopped fleet is watched.
-const AFTERLIFE: Duration = Duration::from_secs(30);
+/// How long a stopped fleet is observed.
+const AFTER_STOP: Duration = Duration::from_secs(30);
 
-/// Time to the next look at everything after one that was incomplete.
+/// Time from an incomplete resync to the next one.
 const RETRY_RESYNC: Duration = Duration::from_secs(1);
 
 /// One run.
@@ -42,33 +42,33 @@ pub(crate) struct Simulation {
     pub(crate) disk: Disk,
     pub(crate) oracle: Oracle,
     pub(crate) trace: Trace,
-    /// The world's luck, and the fleet's.
-    pub(crate) luck: StdRng,
+    /// The random generators of the world and of the fleet.
+    pub(crate) world_rng: StdRng,
     fleet_rng: StdRng,
     pub(crate) now: BootInstant,
     pub(crate) next_resync: BootInstant,
-    /// The daemon has not looked at everything yet.
-    pub(crate) first_look: bool,
-    pub(crate) news: News,
-    /// How the daemon ends once this turn is over, and how it is going to.
+    /// Whether the first resync is still to come.
+    pub(crate) first_resync: bool,
+    pub(crate) pending: Pending,
+    /// How the daemon ends after this turn, and the crash that is planned.
     pub(crate) ending: Option<End>,
-    pub(crate) doom: Option<Doom>,
+    pub(crate) planned_crash: Option<PlannedCrash>,
 }
 
-/// What the daemon will find when it wakes up.
+/// Input that waits for the daemon's next turn.
 #[derive(Default)]
-pub(crate) struct News {
+pub(crate) struct Pending {
     dirty: BTreeSet<IfIndex>,
     deleted: BTreeSet<IfIndex>,
     solicitations: Vec<IfIndex>,
-    /// Solicitations that the filter kept back.
+    /// Solicitations that the filter dropped because an RA is pending.
     coalesced: Vec<IfIndex>,
 }
 
 impl Simulation {
     pub(crate) fn new(seed: u64) -> Self {
-        let mut luck = StdRng::seed_from_u64(seed);
-        let scenario = Scenario::draw(&mut luck);
+        let mut world_rng = StdRng::seed_from_u64(seed);
+        let scenario = Scenario::draw(&mut world_rng);
         let fleet = new_fleet(&scenario);
         let mut disk = Disk::default();
         disk.begin(&fleet, START);
@@ -79,14 +79,14 @@ impl Simulation {
             disk,
             oracle: Oracle::new(scenario.parameters),
             trace: Trace::default(),
-            fleet_rng: StdRng::seed_from_u64(luck.random()),
-            luck,
+            fleet_rng: StdRng::seed_from_u64(world_rng.random()),
+            world_rng,
             now: START,
             next_resync: START,
-            first_look: true,
-            news: News::default(),
+            first_resync: true,
+            pending: Pending::default(),
             ending: None,
-            doom: None,
+            planned_crash: None,
             scenario,
         }
     }
@@ -101,24 +101,24 @@ impl Simulation {
         while self.now < end {
             self.step(end)?;
             if let Some(end) = self.ending.take() {
-                self.pass_on(end)?;
+                self.restart(end)?;
             }
         }
-        if self.luck.random_bool(0.8) {
-            self.doom = None;
+        if self.world_rng.random_bool(0.8) {
+            self.planned_crash = None;
             self.stop(STOP)?;
-            self.live_on_stopped()?;
+            self.run_stopped()?;
         }
         self.oracle.check_spreads()
     }
 
-    /// The first event of each kind; each brings the next.
+    /// Schedules the first event of each kind; each event schedules the next.
     fn plan(&mut self) {
         for slot in 0..self.world.links() {
             self.plan_next(Event::Churn(slot), START);
             self.plan_next(Event::Solicit(slot), START);
         }
-        for event in [Event::Weather, Event::Capacity, Event::Overrun] {
+        for event in [Event::Outage, Event::Capacity, Event::Overrun] {
             self.plan_next(event, START);
         }
         self.plan_end();
@@ -126,20 +126,20 @@ impl Simulation {
 
     pub(crate) fn plan_next(&mut self, event: Event, now: BootInstant) {
         let (shortest, longest) = match event {
-            Event::Churn(_) => (Duration::from_millis(5), self.scenario.calm),
-            Event::Solicit(_) => (Duration::from_millis(1), self.scenario.quiet),
+            Event::Churn(_) => (Duration::from_millis(5), self.scenario.change_every),
+            Event::Solicit(_) => (Duration::from_millis(1), self.scenario.solicit_every),
             Event::Detected(_) => (Duration::from_millis(200), Duration::from_millis(2_500)),
             Event::Dirty(_) | Event::Deleted(_) => (Duration::from_micros(20), Duration::from_millis(30)),
-            Event::Weather => (Duration::from_millis(10), Duration::from_secs(7_200)),
+            Event::Outage => (Duration::from_millis(10), Duration::from_secs(7_200)),
             Event::Capacity => (Duration::from_secs(1), Duration::from_secs(1_800)),
             Event::Overrun => (Duration::from_secs(1), Duration::from_secs(14_400)),
-            Event::End => (Duration::from_millis(5), self.scenario.life.unwrap_or(AFTERLIFE)),
+            Event::End => (Duration::from_millis(5), self.scenario.process_lifetime.unwrap_or(AFTER_STOP)),
         };
-        self.agenda.add(now + any_scale(&mut self.luck, shortest, longest), event);
+        self.agenda.add(now + any_scale(&mut self.world_rng, shortest, longest), event);
     }
 
-    /// Final RAs, as long as the daemon is given for them.
-    pub(crate) fn stop(&mut self, patience: Duration) -> Result<(), Violation> {
+    /// Stops the fleet and runs for at most `time_limit`, until all final RAs have left.
+    pub(crate) fn stop(&mut self, time_limit: Duration) -> Result<(), Violation> {
         self.fleet.stop();
         self.oracle.stop(self.now);
         let known: Vec<_> = self.oracle.known().collect();
@@ -150,28 +150,28 @@ impl Simulation {
         let suspends = mem::take(&mut self.scenario.suspends);
         self.act(self.now)?;
         self.end_turn(None)?;
-        let until = self.now + patience;
+        let until = self.now + time_limit;
         while self.now < until && self.fleet.owes_final_ras() && self.ending.is_none() {
             self.step(until)?;
         }
         self.scenario.suspends = suspends;
-        if patience == STOP && self.ending.is_none() {
+        if time_limit == STOP && self.ending.is_none() {
             self.oracle.check_stopped(&self.fleet, self.now)?;
         }
         Ok(())
     }
 
-    /// After a stop nothing leaves, whatever happens.
-    fn live_on_stopped(&mut self) -> Result<(), Violation> {
+    /// Runs on after a stop: no RA may leave.
+    fn run_stopped(&mut self) -> Result<(), Violation> {
         self.scenario.suspends = false;
-        let end = self.now + AFTERLIFE;
+        let end = self.now + AFTER_STOP;
         while self.now < end {
             self.step(end)?;
         }
         Ok(())
     }
 
-    /// Sleeps until something happens, or until `end`, and does what is to do then.
+    /// Sleeps until the next event, or until `end`, and runs one turn.
     fn step(&mut self, end: BootInstant) -> Result<(), Violation> {
         self.oracle.check_next(&self.fleet)?;
         let daemon = [self.fleet.next_deadline(), self.disk.deadline(), Some(self.next_resync)];
@@ -179,56 +179,56 @@ impl Simulation {
         let wake = wake.flatten().fold(end, BootInstant::min);
         self.now = self.now.max(wake) + self.lateness();
         while let Some((at, event)) = self.agenda.pop(self.now) {
-            self.happen(event, at);
+            self.apply(event, at);
         }
         self.turn()
     }
 
-    /// How late the daemon wakes up.
+    /// Draws how late the daemon wakes up.
     fn lateness(&mut self) -> Duration {
-        let longest = match self.luck.random_range(0..20_000) {
+        let longest = match self.world_rng.random_range(0..20_000) {
             0 if self.scenario.suspends => Duration::from_secs(7_200),
             0..20 => Duration::from_secs(2),
             20..200 => Duration::from_millis(300),
             200..2_000 => Duration::from_millis(5),
             _ => Duration::from_micros(300),
         };
-        let late = self.luck.random_range(Duration::ZERO..=longest);
+        let late = self.world_rng.random_range(Duration::ZERO..=longest);
         if late > Duration::from_secs(1) {
             self.oracle.tally.count("late by more than a second");
         }
         late
     }
 
-    /// Something happens in the world; the daemon may hear of it.
-    pub(crate) fn happen(&mut self, event: Event, at: BootInstant) {
+    /// Applies an event to the world; the kernel may announce it to the daemon.
+    pub(crate) fn apply(&mut self, event: Event, at: BootInstant) {
         match event {
             Event::Churn(slot) => {
-                let happened = self.world.churn(slot, &mut self.luck);
-                self.announce(happened, at);
+                let effect = self.world.churn(slot, &mut self.world_rng);
+                self.announce(effect, at);
                 self.plan_next(Event::Detected(slot), at);
                 self.plan_next(event, at);
             }
             Event::Detected(slot) => {
-                let happened = self.world.detect(slot, &mut self.luck);
-                self.announce(happened, at);
+                let effect = self.world.detect(slot, &mut self.world_rng);
+                self.announce(effect, at);
             }
             Event::Solicit(slot) => {
                 self.solicit(slot, at);
                 self.plan_next(event, at);
             }
-            Event::Dirty(index) => _ = self.news.dirty.insert(index),
+            Event::Dirty(index) => _ = self.pending.dirty.insert(index),
             Event::Deleted(index) => {
-                self.news.deleted.insert(index);
-                self.news.dirty.insert(index);
+                self.pending.deleted.insert(index);
+                self.pending.dirty.insert(index);
             }
-            Event::Weather => {
+            Event::Outage => {
                 let (links, outage) = (self.world.links(), self.scenario.outage);
-                self.world.weather.turn(links, outage, at, &mut self.luck);
+                self.world.outages.turn(links, outage, at, &mut self.world_rng);
                 self.plan_next(event, at);
             }
             Event::Capacity => {
-                let wide = self.luck.random_bool(0.6);
+                let wide = self.world_rng.random_bool(0.6);
                 let capacity = if wide { self.scenario.links * 2 } else { self.scenario.capacity };
                 self.world.filter.capacity = capacity;
                 self.plan_next(event, at);
@@ -239,47 +239,47 @@ impl Simulation {
                 self.oracle.tally.count("announcements lost");
                 self.plan_next(event, at);
             }
-            Event::End if !self.oracle.is_stopping() => self.be_told_to_end(),
+            Event::End if !self.oracle.is_stopping() => self.terminate(),
             Event::End => {}
         }
     }
 
-    fn announce(&mut self, happened: Happened, at: BootInstant) {
-        let event = match happened {
-            Happened::Nothing => return,
-            Happened::Changed(index) => Event::Dirty(index),
-            Happened::Deleted(index) => Event::Deleted(index),
-            Happened::Created(index, reused) => {
+    fn announce(&mut self, effect: Effect, at: BootInstant) {
+        let event = match effect {
+            Effect::Nothing => return,
+            Effect::Changed(index) => Event::Dirty(index),
+            Effect::Deleted(index) => Event::Deleted(index),
+            Effect::Created(index, reused) => {
                 if reused == Reused(true) {
                     self.oracle.tally.count("index given out again");
                 }
                 Event::Dirty(index)
             }
         };
-        if !self.luck.random_bool(self.scenario.lossiness) {
+        if !self.world_rng.random_bool(self.scenario.lossiness) {
             self.plan_next(event, at);
         }
     }
 
     fn solicit(&mut self, slot: usize, at: BootInstant) {
-        let Some(index) = self.world.heard(slot) else { return };
+        let Some(index) = self.world.soliciting(slot) else { return };
         match self.world.filter.solicit(index, at) {
             Passage::Passed => {
                 self.trace.note(index, at, Note::Solicited { passed: true });
-                self.news.solicitations.push(index);
+                self.pending.solicitations.push(index);
             }
             Passage::Coalesced => {
                 self.trace.note(index, at, Note::Solicited { passed: false });
-                self.news.coalesced.push(index);
+                self.pending.coalesced.push(index);
             }
             Passage::NotServed => {}
         }
     }
 
-    /// One turn of the daemon's loop. Its sources have no order.
+    /// Runs one turn of the event loop. Its sources are read in any order.
     fn turn(&mut self) -> Result<(), Violation> {
-        let News { dirty, deleted, solicitations, coalesced } = mem::take(&mut self.news);
-        let links_first = self.luck.random_bool(0.5);
+        let Pending { dirty, deleted, solicitations, coalesced } = mem::take(&mut self.pending);
+        let links_first = self.world_rng.random_bool(0.5);
         if links_first {
             self.on_links(dirty.clone(), deleted.clone())?;
         }
@@ -296,17 +296,16 @@ impl Simulation {
         let complete = resync && self.resync();
         let made = self.now;
         self.act(made)?;
-        while self.doom != Some(Doom::Actions(0)) && self.fleet.on_timeout(made) {
+        while self.planned_crash != Some(PlannedCrash::Actions(0)) && self.fleet.on_timeout(made) {
             self.act(made)?;
         }
         self.end_turn(complete.then_some(made))
     }
 
-    /// Looks at what the turn has come to, and saves what is to be saved; a daemon that died in it does
-    /// neither.
-    fn end_turn(&mut self, looked_at_all: Option<BootInstant>) -> Result<(), Violation> {
-        if self.doom != Some(Doom::Actions(0)) {
-            if let Some(at) = looked_at_all {
+    /// Checks the result of the turn and saves what is due, unless the daemon crashed in the turn.
+    fn end_turn(&mut self, resynced: Option<BootInstant>) -> Result<(), Violation> {
+        if self.planned_crash != Some(PlannedCrash::Actions(0)) {
+            if let Some(at) = resynced {
                 self.oracle.check_all(&self.fleet, at)?;
             }
             self.oracle.check_touched(&self.fleet, self.now)?;
@@ -315,15 +314,15 @@ impl Simulation {
         Ok(())
     }
 
-    /// After each change the daemon carries out what follows from it.
+    /// Handles announced links; the daemon carries out the actions after each.
     fn on_links(&mut self, dirty: BTreeSet<IfIndex>, deleted: BTreeSet<IfIndex>) -> Result<(), Violation> {
         for index in deleted {
             self.forget(index);
             self.act(self.now)?;
         }
         for index in dirty {
-            match self.world.look(index) {
-                Some(link) => self.tell(link),
+            match self.world.link(index) {
+                Some(link) => self.reconcile(link),
                 None => self.forget(index),
             }
             self.act(self.now)?;
@@ -331,26 +330,26 @@ impl Simulation {
         Ok(())
     }
 
-    fn tell(&mut self, link: Interface) {
-        self.note_told(&link);
+    fn reconcile(&mut self, link: Interface) {
+        self.note_seen(&link);
         let index = link.index;
         self.fleet.reconcile(link, self.now);
         self.oracle.reconciled([index], &self.fleet);
     }
 
-    fn note_told(&mut self, link: &Interface) {
+    fn note_seen(&mut self, link: &Interface) {
         if self.oracle.seen(link.index) != Some(link) {
             self.trace.note(link.index, self.now, Oracle::note(link));
         }
-        self.oracle.told(link, self.now);
+        self.oracle.observe(link, self.now);
     }
 
     fn forget(&mut self, index: IfIndex) {
-        self.note_gone(index);
+        self.note_deleted(index);
         self.fleet.forget(index);
     }
 
-    fn note_gone(&mut self, index: IfIndex) {
+    fn note_deleted(&mut self, index: IfIndex) {
         self.trace.note(index, self.now, Note::Gone);
         self.oracle.gone(index);
     }
@@ -362,16 +361,16 @@ impl Simulation {
         self.oracle.solicited(index, self.now, before, due(&self.fleet))
     }
 
-    /// A look at everything, or at most of it: whether it was complete.
+    /// Resyncs. Returns whether the dump was complete.
     fn resync(&mut self) -> bool {
-        let links = self.world.look_at_all();
-        let first = mem::take(&mut self.first_look) && self.scenario.life.is_some();
-        if self.luck.random_bool(0.03) || (first && first_look_is_incomplete(&mut self.luck)) {
+        let links = self.world.all_links();
+        let first = mem::take(&mut self.first_resync) && self.scenario.process_lifetime.is_some();
+        if self.world_rng.random_bool(0.03) || (first && first_resync_is_incomplete(&mut self.world_rng)) {
             self.oracle.tally.count("incomplete dump");
             self.next_resync = self.now + RETRY_RESYNC;
             for link in links {
-                if self.luck.random_bool(0.7) {
-                    self.tell(link);
+                if self.world_rng.random_bool(0.7) {
+                    self.reconcile(link);
                 }
             }
             return false;
@@ -380,24 +379,24 @@ impl Simulation {
         let present: BTreeSet<_> = links.iter().map(|link| link.index).collect();
         let gone: Vec<_> = self.oracle.known().filter(|index| !present.contains(index)).collect();
         for index in gone {
-            self.note_gone(index);
+            self.note_deleted(index);
         }
         for link in &links {
             if self.oracle.seen(link.index).is_some_and(|seen| seen != link) {
                 self.oracle.tally.count("change missed, found by the resync");
             }
-            self.note_told(link);
+            self.note_seen(link);
         }
-        self.oracle.looked_at_all(&present);
+        self.oracle.resynced(&present);
         self.fleet.reconcile_all(links, self.now);
         self.oracle.reconciled(present, &self.fleet);
         true
     }
 
-    /// Carries out what the fleet wants; advertisements among it were made at `made`.
+    /// Carries out the fleet's actions; their RAs were made at `made`.
     fn act(&mut self, made: BootInstant) -> Result<(), Violation> {
         while let Some(action) = self.fleet.poll_action() {
-            if self.dies_now() {
+            if self.crashes_now() {
                 return Ok(());
             }
             match action {
@@ -408,8 +407,8 @@ impl Simulation {
                     self.world.filter.unserve(index);
                 }
                 Action::ClearPending(index) => {
-                    self.trace.note(index, self.now, Note::Answered);
-                    self.oracle.answered(index)?;
+                    self.trace.note(index, self.now, Note::MarkCleared);
+                    self.oracle.mark_cleared(index)?;
                     self.world.filter.clear(index);
                 }
                 Action::Send(send) => self.send(&send, made)?,
@@ -433,15 +432,15 @@ impl Simulation {
     }
 
     fn send(&mut self, send: &Transmission, made: BootInstant) -> Result<(), Violation> {
-        let left = self.world.can_send(send.index, self.now, &mut self.luck);
+        let left = self.world.can_send(send.index, self.now, &mut self.world_rng);
         let (current, retired) = prefixes(&send.advert);
         let (cause, source) = (send.cause.name(), send.source);
         self.trace.note(send.index, self.now, Note::Send { left, cause, source, current, retired });
         self.oracle.sending(send, made, self.now)?;
-        self.now += self.luck.random_range(Duration::ZERO..=Duration::from_micros(100));
-        if self.dies_after_sending() {
+        self.now += self.world_rng.random_range(Duration::ZERO..=Duration::from_micros(100));
+        if self.crashes_after_sending() {
             if left {
-                self.oracle.tally.count("crash right after an advertisement left");
+                self.oracle.tally.count("crash right after an RA left");
                 self.oracle.sent(send, self.now, &self.fleet)?;
             }
             return Ok(());

@@ -1,23 +1,23 @@
 //! A deterministic simulation of the whole fleet, over virtual days and hundreds of interfaces.
 //!
-//! A made-up kernel ([`world`]) has links that come, go and change, guests that solicit, sends that fail and
-//! a filter map that is full. The [`driver`] carries out the fleet's actions against it, in virtual time that
-//! jumps from one event to the next. The [`oracle`] sees what the fleet is told and what it does, and holds
+//! A simulated kernel ([`world`]) has links that appear, change and disappear, guests that solicit, sends
+//! that fail and a SERVED map that is full. The [`driver`] carries out the fleet's actions on it, in virtual
+//! time that jumps from one event to the next. The [`oracle`] sees the fleet's inputs and actions and checks
 //! every step against the rules. It is written from the RFCs and knows nothing of the engine but its actions
 //! and deadlines.
 //!
-//! Everything follows from one seed. By default a few run, as a test; more on request:
+//! Everything follows from one seed. By default a few seeds run, as a test; more on request:
 //!
-//! - `AUTORA_SIMULATION_SEED=7` runs this seed alone, and tells more when it fails;
+//! - `AUTORA_SIMULATION_SEED=7` runs this seed alone, and reports more when it fails;
 //! - `AUTORA_SIMULATION_TIME=60s` runs random seeds until the time is over.
 
 mod agenda;
 mod chance;
 mod disk;
 mod driver;
-mod lives;
 mod options;
 mod oracle;
+mod restarts;
 mod run;
 mod scenario;
 mod trace;
@@ -30,21 +30,21 @@ use rand::{RngExt, SeedableRng, rngs::StdRng};
 use options::Options;
 use run::{Totals, run};
 
-/// Seeds that every run of the tests has: enough that each kind of event is there.
+/// The seeds of every run: enough for each kind of event to happen.
 const FIXED: std::ops::RangeInclusive<u64> = 1..=16;
 
-/// How many more there are, new ones each time.
+/// The number of additional random seeds.
 const FRESH: usize = 4;
 
-/// What must have happened in the fixed seeds, or some rule was held against nothing.
+/// The events that the fixed seeds must contain: without them some rule would not be tested.
 const MUST_HAPPEN: &[&str] = &[
-    "advertisement unsolicited",
-    "advertisement solicited",
-    "advertisement final",
-    "final RA from a former source",
+    "unsolicited RA",
+    "solicited RA",
+    "final RA",
+    "final RA from the previous source",
     "final RA forgone",
     "final RA given up",
-    "final RA held back by the floor",
+    "final RA delayed by the floor",
     "stop with final RAs",
     "burst begun",
     "carrier lost while served",
@@ -56,11 +56,11 @@ const MUST_HAPPEN: &[&str] = &[
     "send failed",
     "map full",
     "map full, final RA owed",
-    "retired prefix rode along",
-    "eight retired prefixes rode along",
-    "retired prefix made room",
+    "retired prefix sent",
+    "eight retired prefixes sent",
+    "surplus retired prefix dropped",
     "retired prefix came back",
-    "promise ran out",
+    "advertised prefix expired",
     "change missed, found by the resync",
     "incomplete dump",
     "announcements lost",
@@ -68,29 +68,29 @@ const MUST_HAPPEN: &[&str] = &[
     "late by more than a second",
     "restart after a hangup",
     "restart after a stop",
-    "restart after an impatient stop",
+    "restart after a cut-short stop",
     "restart after a crash",
     "restart after a crash in a stop",
-    "crash in the midst of actions",
-    "crash right after an advertisement left",
-    "crash in the midst of a save",
+    "crash between actions",
+    "crash right after an RA left",
+    "crash during a save",
     "crash before a change was saved",
-    "crash before a first look",
+    "crash before the first resync",
     "restart with other parameters",
-    "3 s went on over a restart",
-    "first advertisement 3 s after a crash",
+    "floor continued over a restart",
+    "first RA 3 s after a crash",
     "source in use kept over a restart",
-    "prefix changed while nobody ran",
+    "prefix changed between two processes",
     "final RA in place of a previous process",
     "index with another name after a restart",
-    "gone while nobody ran",
-    "file written anew",
+    "deleted between two processes",
+    "file rewritten",
 ];
 
 #[test]
 #[expect(
     clippy::disallowed_methods,
-    reason = "how long it goes on looking is real time; what it simulates is not"
+    reason = "how long the test runs is real time; what it simulates is not"
 )]
 fn the_rules_hold_for_random_events() {
     let options = Options::from_environment();

@@ -1,14 +1,14 @@
-//! What the environment asks for.
+//! Options from environment variables.
 
 use std::{env, time::Duration};
 
 /// Which seeds to run.
 pub(crate) enum Options {
-    /// This one.
+    /// This seed alone.
     Seed(u64),
-    /// Random ones, until this much time is over.
+    /// Random seeds, until this much time is over.
     Time(Duration),
-    /// The few that a test run has time for.
+    /// The few seeds of an ordinary test run.
     Brief,
 }
 

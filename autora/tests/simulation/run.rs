@@ -1,4 +1,4 @@
-//! One seed from beginning to end, and the report if a rule is broken.
+//! Runs one seed, and reports a broken rule.
 
 use std::{
     collections::BTreeMap,
@@ -14,11 +14,11 @@ use crate::{
     oracle::Violation,
 };
 
-/// Events of the interface in a report, and in that of a seed that was asked for.
+/// The number of events of the interface in a report; `LONG` if the operator chose the seed.
 const SHORT: usize = 30;
 const LONG: usize = 200;
 
-/// How often each kind of thing happened.
+/// The number of events of each kind.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Tally(BTreeMap<&'static str, usize>);
 
@@ -34,11 +34,11 @@ impl Tally {
     }
 }
 
-/// What came of a seed whose rules all held.
+/// The outcome of a seed that broke no rule.
 pub(crate) struct Outcome {
     tally: Tally,
     elapsed: Duration,
-    /// A number that differs when anything happened otherwise.
+    /// The hash of the trace.
     pub(crate) trace: u64,
 }
 
@@ -74,7 +74,7 @@ impl fmt::Display for Totals {
 ///
 /// # Panics
 ///
-/// With a report that tells how to replay it, when a rule is broken, or the fleet panics.
+/// If a rule is broken or the fleet panics, with a report that includes how to repeat the run.
 pub(crate) fn run(seed: u64, verbose: bool) -> Outcome {
     let mut simulation = Simulation::new(seed);
     let result = catch_unwind(AssertUnwindSafe(|| simulation.run()));
@@ -94,18 +94,18 @@ pub(crate) fn run(seed: u64, verbose: bool) -> Outcome {
 fn report(seed: u64, simulation: &Simulation, violation: &Violation, verbose: bool) -> String {
     let Violation { index, broken } = violation;
     let mut text = format!("seed {seed} breaks a rule at {}\n", At(simulation.now));
-    let whom = index.map_or("the fleet".to_owned(), |index| format!("interface {index}"));
-    _ = writeln!(text, "  on: {whom}\n  rule: {}\n  seen: {}", broken.rule, broken.detail);
+    let place = index.map_or("the fleet".to_owned(), |index| format!("interface {index}"));
+    _ = writeln!(text, "  on: {place}\n  rule: {}\n  seen: {}", broken.rule, broken.detail);
     if let Some(index) = index {
         let known = simulation.fleet.saved_update(*index, simulation.now);
-        _ = writeln!(text, "  the fleet would leave: {known:?}");
+        _ = writeln!(text, "  saved state: {known:?}");
         write_events(&mut text, simulation, *index, if verbose { LONG } else { SHORT });
     }
     text + &replay(seed, simulation)
 }
 
 fn write_events(text: &mut String, simulation: &Simulation, index: IfIndex, count: usize) {
-    _ = writeln!(text, "  last events there:");
+    _ = writeln!(text, "  last events:");
     for (at, note) in simulation.trace.last(index, count) {
         _ = writeln!(text, "    {} {note:?}", At(*at));
     }
@@ -120,7 +120,7 @@ fn replay(seed: u64, simulation: &Simulation) -> String {
     )
 }
 
-/// An instant, as the time since the beginning.
+/// An instant, displayed as the time since [`START`].
 struct At(BootInstant);
 
 impl fmt::Display for At {

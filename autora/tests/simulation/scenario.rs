@@ -1,4 +1,4 @@
-//! What a seed makes of a run: how many links, for how long, and how wild it gets.
+//! The settings of a run, drawn from its seed.
 
 use std::time::Duration;
 
@@ -7,33 +7,33 @@ use rand::{RngExt, rngs::StdRng};
 
 use crate::chance::one_of;
 
-/// Advertisements in one run, about: keeps the time that a seed takes in bounds.
+/// The approximate number of RAs in one run, which bounds its time.
 const ADVERTISEMENTS: u32 = 12_000;
 
-/// One run's setting.
+/// The settings of one run.
 #[derive(Clone, Debug)]
 pub(crate) struct Scenario {
     pub(crate) links: usize,
     pub(crate) duration: Duration,
     pub(crate) parameters: Parameters,
-    /// Time between two full looks at everything.
+    /// The time between two resyncs.
     pub(crate) resync: Duration,
     /// The longest time between two changes of one link.
-    pub(crate) calm: Duration,
+    pub(crate) change_every: Duration,
     /// The longest time between two solicitations of one guest.
-    pub(crate) quiet: Duration,
-    /// How many different /64s a link takes turns with.
+    pub(crate) solicit_every: Duration,
+    /// The number of /64s that a link alternates between.
     pub(crate) prefixes: u16,
-    /// Entries that the filter's map has, at its smallest.
+    /// The smallest capacity of the SERVED map.
     pub(crate) capacity: usize,
-    /// The chance that an announcement of the kernel is lost.
+    /// The probability that an announcement of the kernel is lost.
     pub(crate) lossiness: f64,
     /// The longest time for which sends fail.
     pub(crate) outage: Duration,
-    /// Whether the machine is suspended now and then.
+    /// Whether the machine is suspended at times.
     pub(crate) suspends: bool,
-    /// The longest life of one daemon, if it is not to live to the end.
-    pub(crate) life: Option<Duration>,
+    /// The longest run time of one process, if it is restarted at all.
+    pub(crate) process_lifetime: Option<Duration>,
 }
 
 const fn secs(seconds: u64) -> Duration {
@@ -42,8 +42,8 @@ const fn secs(seconds: u64) -> Duration {
 
 impl Scenario {
     pub(crate) fn draw(rng: &mut StdRng) -> Self {
-        // Many links for an hour, a few for days, prefixes that keep changing, and plain chaos.
-        let (links, hours, calm, prefixes) = match rng.random_range(0..4) {
+        // Many links for an hour, few for days, prefixes that keep changing, or frequent changes.
+        let (links, hours, change_every, prefixes) = match rng.random_range(0..4) {
             0 => (rng.random_range(100..400), 1, secs(3_600), 3),
             1 => (rng.random_range(2..9), 72, secs(12 * 3_600), 3),
             2 => (rng.random_range(2..8), 12, secs(600), 16),
@@ -58,14 +58,14 @@ impl Scenario {
             duration,
             parameters,
             resync: one_of(rng, &[secs(30), secs(30), secs(300)]),
-            calm,
-            quiet: one_of(rng, &[secs(20), secs(600), secs(3_600)]),
+            change_every,
+            solicit_every: one_of(rng, &[secs(20), secs(600), secs(3_600)]),
             prefixes,
             capacity: one_of(rng, &[links * 2, links * 2, links - links / 4, 1 + links / 2]),
             lossiness: one_of(rng, &[0.0, 0.01, 0.2]),
             outage: one_of(rng, &[secs(2), secs(60), secs(1_200)]),
             suspends: rng.random_bool(0.3),
-            life: one_of(rng, &[None, Some(duration), Some(duration / 4), Some(duration / 16)]),
+            process_lifetime: one_of(rng, &[None, Some(duration), Some(duration / 4), Some(duration / 16)]),
         }
     }
 }

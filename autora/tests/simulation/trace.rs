@@ -1,4 +1,4 @@
-//! What happened, interface by interface: the last of it for people, all of it as a hash.
+//! The events of each interface: the last ones for the report, all of them as a hash.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -10,39 +10,39 @@ use autora::{
     engine::BootInstant,
 };
 
-/// How many events of one interface are kept.
+/// The number of events kept of each interface.
 const KEPT: usize = 200;
 
-/// Something that concerned one interface.
+/// An event of one interface.
 #[derive(Clone, Copy, Debug, Hash)]
 pub(crate) enum Note {
-    /// The fleet was told that the interface is fit.
+    /// The fleet saw a fit interface.
     Fit {
         source: LinkLocal,
         prefix: Prefix64,
         carrier: bool,
     },
-    /// It was told that it is not: whether its name matches, it is up with IPv6 on, has a carrier, and its
-    /// first /64.
+    /// The fleet saw an interface that is not fit: whether its name matches, whether it is up with IPv6, its
+    /// carrier, and its first /64.
     NotFit {
         matches: bool,
         alive: bool,
         carrier: bool,
         prefix: Option<Prefix64>,
     },
-    /// It was told that the interface is gone.
+    /// The fleet saw that the interface was deleted.
     Gone,
-    /// A solicitation: whether it passed the filter.
+    /// A solicitation, and whether it passed the filter.
     Solicited {
         passed: bool,
     },
-    /// An entry in the map: whether there was room.
+    /// A new entry in the map, and whether there was room.
     Serve {
         room: bool,
     },
     Unserve,
-    Answered,
-    /// An advertisement: whether it left, and its current prefix and number of retired ones.
+    MarkCleared,
+    /// An RA: whether it left, its current prefix and its number of retired ones.
     Send {
         left: bool,
         cause: &'static str,
@@ -55,8 +55,8 @@ pub(crate) enum Note {
     Ended {
         clean: bool,
     },
-    /// Another took over, and knows of the interface.
-    Recalled,
+    /// The next process restored a saved state of the interface.
+    Restored,
 }
 
 #[derive(Default)]
@@ -81,8 +81,8 @@ impl Trace {
         track.last.push_back((at, note));
     }
 
-    /// A number that differs when anything happened otherwise. What several interfaces did at one instant has
-    /// no order.
+    /// Returns a hash of all events. Events of several interfaces at one instant are unordered, so each
+    /// interface has its own hash.
     pub(crate) fn hash(&self) -> u64 {
         let mut all = DefaultHasher::new();
         for (index, track) in &self.tracks {
@@ -91,7 +91,7 @@ impl Trace {
         all.finish()
     }
 
-    /// The last `count` events of one interface, the latest last.
+    /// Returns the last `count` events of one interface, the latest last.
     pub(crate) fn last(&self, index: IfIndex, count: usize) -> impl Iterator<Item = &(BootInstant, Note)> {
         let track = self.tracks.get(&index).map(|track| &track.last);
         track.into_iter().flat_map(move |last| last.range(last.len().saturating_sub(count)..))

@@ -42,7 +42,7 @@ use crate::{
 #[derive(Debug)]
 pub(super) struct Member {
     pub(super) seen: Rc<Interface>,
-    /// Only [`Member::take_on`] changes it, so that the counts by verdict stay right.
+    /// Only [`Member::set_state`] changes it, so that the counts by verdict stay right.
     verdict: Verdict,
     /// The last report, while it differs from the current name and verdict.
     reported: Option<Box<Reported>>,
@@ -89,7 +89,7 @@ impl Member {
     }
 
     /// Sets the state and the verdict. Returns the previous verdict.
-    pub(super) fn take_on(&mut self, seen: Rc<Interface>, verdict: Verdict) -> Verdict {
+    pub(super) fn set_state(&mut self, seen: Rc<Interface>, verdict: Verdict) -> Verdict {
         if self.seen.name != seen.name || self.verdict != verdict {
             self.keep_reported();
         }

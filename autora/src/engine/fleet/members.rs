@@ -57,7 +57,7 @@ impl Members {
 
     /// Sets the state and the verdict of an interface; a new member starts with `advertised`. Returns the
     /// member and its previous verdict.
-    pub(super) fn take_on(
+    pub(super) fn set_state(
         &mut self,
         seen: Rc<Interface>,
         verdict: Verdict,
@@ -73,7 +73,7 @@ impl Members {
             self.unsaved.insert(index);
         }
         self.counts.change(member.verdict(), &verdict);
-        let before = member.take_on(seen, verdict);
+        let before = member.set_state(seen, verdict);
         (member, before)
     }
 

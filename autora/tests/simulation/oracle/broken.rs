@@ -1,15 +1,15 @@
-//! Rules that were broken.
+//! Broken rules.
 
 use autora::addr::IfIndex;
 
-/// A rule that does not hold.
+/// A broken rule.
 #[derive(Debug)]
 pub(crate) struct Broken {
     pub(crate) rule: &'static str,
     pub(crate) detail: String,
 }
 
-/// A rule that does not hold on one interface, or on none in particular.
+/// A broken rule, and the interface if there is one.
 #[derive(Debug)]
 pub(crate) struct Violation {
     pub(crate) index: Option<IfIndex>,
@@ -26,7 +26,7 @@ impl Broken {
     }
 }
 
-/// `rule` is kept if `holds`; `detail` says what was seen instead.
+/// Returns an error unless the rule `holds`; `detail` describes what was seen instead.
 pub(super) fn rule(holds: bool, rule: &'static str, detail: impl FnOnce() -> String) -> Result<(), Broken> {
     if holds { Ok(()) } else { Err(Broken { rule, detail: detail() }) }
 }

@@ -1,10 +1,9 @@
-//! What one daemon leaves to the next, and what the next one has to make of it.
+//! What one process leaves to the next, and what the next one makes of it.
 //!
-//! After a clean end it knows all that its predecessor knew, to the microsecond. After a crash it knows all
-//! but what changed within the last 250 ms, and has to expect the worst of what it does not know: an
-//! advertisement a moment ago, and a promise just renewed. Of an interface whose last change may have been
-//! lost nothing is expected of it but what every daemon owes to one it sees for the first time, until it has
-//! advertised there: it is murky until then.
+//! After a clean end the next process knows the whole state, to the microsecond. After a crash it knows all
+//! but the changes of the last 250 ms, and assumes the worst case: an RA just now, with full lifetimes. A
+//! link whose last change may be lost is uncertain until the next process has advertised on it: until then
+//! only the rules for a link that is seen for the first time apply.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -20,105 +19,103 @@ use autora::{
 use super::{
     Oracle,
     bounds::{FLOOR, SAVED},
-    link::{Belief, Link},
+    link::{GuestState, Link},
 };
 use crate::run::Tally;
 
-/// Links of former lives, and what the file says of the present ones.
+/// Links of previous processes, and the content of the state file.
 #[derive(Debug, Default)]
 pub(super) struct Inheritance {
-    /// Those that the present daemon has not seen yet.
-    past: BTreeMap<IfIndex, Link>,
-    /// When the present daemon started, if the former one crashed.
+    /// Links that the current process has not seen yet.
+    unseen: BTreeMap<IfIndex, Link>,
+    /// When the current process started, if the previous one crashed.
     crashed: Option<BootInstant>,
-    /// What guests hold, when it was last looked at.
-    beliefs: BTreeMap<IfIndex, Belief>,
-    /// Links whose belief has changed since the file was last written, and the first time that it was not
-    /// written since.
+    /// What guests hold, at the last check.
+    guest_states: BTreeMap<IfIndex, GuestState>,
+    /// Links whose state has changed since the last write, and the first check without a write since.
     unsaved: BTreeMap<IfIndex, Option<BootInstant>>,
-    /// Those of which a crash may have lost the last change.
-    murky: BTreeSet<IfIndex>,
-    /// When guests heard the last advertisement, whoever sent it.
-    heard: BTreeMap<IfIndex, BootInstant>,
+    /// Links whose last change a crash may have lost.
+    uncertain: BTreeSet<IfIndex>,
+    /// When the last RA left, of any process.
+    last_sent: BTreeMap<IfIndex, BootInstant>,
 }
 
 impl Inheritance {
-    /// A link that the present daemon sees for the first time: an old acquaintance if index and name are the
-    /// same.
-    pub(super) fn claim(&mut self, seen: &Interface, now: BootInstant, tally: &mut Tally) -> Link {
-        let murky = self.murky.remove(&seen.index);
-        let mut link = match self.past.remove(&seen.index) {
-            Some(link) if link.seen.name == seen.name => link.resume(seen, murky, now, tally),
-            past => {
-                if past.is_some() {
-                    self.heard.remove(&seen.index);
+    /// Returns a link that the current process sees for the first time: the saved one if index and name are
+    /// the same.
+    pub(super) fn take(&mut self, seen: &Interface, now: BootInstant, tally: &mut Tally) -> Link {
+        let uncertain = self.uncertain.remove(&seen.index);
+        let mut link = match self.unseen.remove(&seen.index) {
+            Some(link) if link.seen.name == seen.name => link.resume(seen, uncertain, now, tally),
+            unseen => {
+                if unseen.is_some() {
+                    self.last_sent.remove(&seen.index);
                     tally.count("index with another name after a restart");
                 }
                 Link::new(seen, self.crashed, now, tally)
             }
         };
-        if murky && link.looks.alive {
+        if uncertain && link.observation.alive {
             tally.count("crash before a change was saved");
-            link.murky = true;
+            link.uncertain = true;
         }
         link
     }
 
     pub(super) fn gone(&mut self, index: IfIndex) {
-        self.past.remove(&index);
-        self.murky.remove(&index);
-        self.heard.remove(&index);
+        self.unseen.remove(&index);
+        self.uncertain.remove(&index);
+        self.last_sent.remove(&index);
     }
 
-    pub(super) fn heard(&mut self, index: IfIndex, at: BootInstant) {
-        self.heard.insert(index, at);
+    pub(super) fn sent(&mut self, index: IfIndex, at: BootInstant) {
+        self.last_sent.insert(index, at);
     }
 
-    /// The end of the 3 s, as guests see them.
+    /// Returns the end of the 3 s floor, across processes.
     pub(super) fn floor(&self, index: IfIndex) -> Option<BootInstant> {
-        self.heard.get(&index).map(|heard| *heard + FLOOR)
+        self.last_sent.get(&index).map(|sent| *sent + FLOOR)
     }
 
-    /// A link, or none, was touched.
+    /// Compares the state of a link with the last one, to find unsaved changes.
     pub(super) fn compare(&mut self, index: IfIndex, link: Option<&Link>) {
-        let belief = match link {
-            Some(link) => link.belief(),
-            None if self.murky.contains(&index) => Some(Belief::murky()),
-            None => self.past.get(&index).and_then(Link::belief),
+        let guest_state = match link {
+            Some(link) => link.guest_state(),
+            None if self.uncertain.contains(&index) => Some(GuestState::uncertain()),
+            None => self.unseen.get(&index).and_then(Link::guest_state),
         };
-        let before = match &belief {
-            Some(belief) => self.beliefs.insert(index, belief.clone()),
-            None => self.beliefs.remove(&index),
+        let before = match &guest_state {
+            Some(guest_state) => self.guest_states.insert(index, guest_state.clone()),
+            None => self.guest_states.remove(&index),
         };
-        if before != belief {
+        if before != guest_state {
             self.unsaved.insert(index, None);
         }
     }
 }
 
 impl Oracle {
-    /// The daemon has looked at its state file, and written it or not.
-    pub(crate) fn attended(&mut self, written: bool, now: BootInstant) {
+    /// Records whether the daemon has written its state file.
+    pub(crate) fn state_written(&mut self, written: bool, now: BootInstant) {
         let lasts = |since: &mut Option<BootInstant>| *since.get_or_insert(now) + SAVED > now;
         self.inheritance.unsaved.retain(|_, since| !written && lasts(since));
     }
 
-    /// Everything there is was looked at: what is not among it is no more.
-    pub(crate) fn looked_at_all(&mut self, present: &BTreeSet<IfIndex>) {
-        let Inheritance { past, murky, .. } = &self.inheritance;
-        let unseen: BTreeSet<_> = past.keys().chain(murky).copied().collect();
+    /// Records a full resync: links that are not in it no longer exist.
+    pub(crate) fn resynced(&mut self, present: &BTreeSet<IfIndex>) {
+        let Inheritance { unseen, uncertain, .. } = &self.inheritance;
+        let unseen: BTreeSet<_> = unseen.keys().chain(uncertain).copied().collect();
         for index in unseen.difference(present) {
-            self.tally.count("gone while nobody ran");
+            self.tally.count("deleted between two processes");
             self.touched.insert(*index);
             self.inheritance.gone(*index);
         }
     }
 
-    /// The fleet has seen these: where the oracle cannot know which source it takes for the one in use, it
-    /// asks.
+    /// Reads from the fleet the source of uncertain links, which the oracle cannot know.
     pub(crate) fn reconciled(&mut self, indices: impl IntoIterator<Item = IfIndex>, fleet: &Fleet) {
-        let murky = |index: &IfIndex| self.links.get(index).is_some_and(|link| link.murky);
-        let indices: BTreeSet<_> = indices.into_iter().filter(murky).collect();
+        let uncertain = |index: &IfIndex| self.links.get(index).is_some_and(|link| link.uncertain);
+        let indices: BTreeSet<_> = indices.into_iter().filter(uncertain).collect();
         if indices.is_empty() {
             return;
         }
@@ -126,18 +123,18 @@ impl Oracle {
             if let (true, Verdict::Serve(service)) = (indices.contains(&seen.index), verdict)
                 && let Some(link) = self.links.get_mut(&seen.index)
             {
-                link.adopt(service.source);
+                link.set_source(service.source);
             }
         }
     }
 
-    /// Whether what a daemon says at a clean end is all that there is to know: not if it took over from a
-    /// crash within the last 3 s, and so may have to wait itself on interfaces that it has not seen yet.
-    pub(crate) fn vouches(&self, now: BootInstant) -> bool {
+    /// Returns whether a clean end is exact: not within 3 s of taking over from a crash, as RAs of the
+    /// previous process may have left on links that this one has not seen.
+    pub(crate) fn is_exact(&self, now: BootInstant) -> bool {
         self.inheritance.crashed.is_none_or(|crashed| crashed + FLOOR <= now)
     }
 
-    /// The daemon is no more.
+    /// Records the end of the process.
     pub(crate) fn ended(&mut self, clean: bool) {
         while let Some(index) = self.touched.pop_first() {
             self.inheritance.compare(index, self.links.get(&index));
@@ -145,34 +142,34 @@ impl Oracle {
         let unsaved = mem::take(&mut self.inheritance.unsaved);
         if !clean {
             for index in unsaved.into_keys() {
-                self.inheritance.murky.insert(index);
-                self.inheritance.beliefs.insert(index, Belief::murky());
+                self.inheritance.uncertain.insert(index);
+                self.inheritance.guest_states.insert(index, GuestState::uncertain());
             }
         }
-        self.inheritance.past.append(&mut self.links);
+        self.inheritance.unseen.append(&mut self.links);
         self.map.clear();
-        self.duties.clear();
-        self.duty_of.clear();
-        (self.announced, self.stopping) = (None, false);
+        self.must_send.clear();
+        self.must_send_of.clear();
+        (self.prepared, self.stopping) = (None, false);
     }
 
-    /// Another has read what it left, which is exact or the worst is to be expected of it.
-    pub(crate) fn recalled(&mut self, exact: bool, parameters: Parameters, now: BootInstant) {
-        let former = mem::replace(&mut self.parameters, parameters);
-        let valid = (!exact).then_some(former.valid_lifetime);
+    /// Restores the state in the next process; unless `exact`, it assumes the worst case.
+    pub(crate) fn restored(&mut self, exact: bool, parameters: Parameters, now: BootInstant) {
+        let previous = mem::replace(&mut self.parameters, parameters);
+        let valid = (!exact).then_some(previous.valid_lifetime);
         self.inheritance.crashed = valid.map(|_| now);
-        let Inheritance { past, beliefs, murky, .. } = &mut self.inheritance;
-        for (index, link) in past {
-            link.recalled(valid, now);
-            // A start writes everything, and nobody holds what has run out meanwhile.
-            if let Some(belief) = link.belief().filter(|_| !murky.contains(index)) {
-                beliefs.insert(*index, belief);
+        let Inheritance { unseen, guest_states, uncertain, .. } = &mut self.inheritance;
+        for (index, link) in unseen {
+            link.restored(valid, now);
+            // A start writes the whole file, without prefixes that have expired.
+            if let Some(guest_state) = link.guest_state().filter(|_| !uncertain.contains(index)) {
+                guest_states.insert(*index, guest_state);
             }
         }
     }
 }
 
-/// The file counts in microseconds, rounded up.
+/// Rounds up to whole microseconds, as the state file does.
 pub(super) fn whole_micros(instant: BootInstant) -> BootInstant {
     let missing = (1_000 - instant.since_boot().subsec_nanos() % 1_000) % 1_000;
     instant + Duration::from_nanos(missing.into())

@@ -1,4 +1,4 @@
-//! What the oracle knows of one interface: what the fleet was told of it, and what guests heard.
+//! The oracle's state of one interface: what the fleet saw of it, and what guests hold.
 
 use std::time::Duration;
 
@@ -13,55 +13,55 @@ use autora::{
 };
 
 use super::{
+    advertised_prefixes::{AdvertisedPrefixes, check_uncertain},
     bounds::FINAL_TRIES,
     broken::{Broken, rule},
-    looks::Looks,
-    promises::{AdvertisedPrefixes, check_murky},
+    observation::Observation,
     schedule::Schedule,
 };
 use crate::run::Tally;
 
-/// One interface that the fleet was told of.
+/// One interface that the fleet knows.
 #[derive(Debug)]
 pub(super) struct Link {
     pub(super) seen: Interface,
-    pub(super) looks: Looks,
-    pub(super) standing: Standing,
-    /// The map had no room for it when it was tried last.
+    pub(super) observation: Observation,
+    pub(super) expected: Expected,
+    /// Whether the map had no room at the last try.
     pub(super) full: bool,
     stopping: bool,
     pub(super) schedule: Schedule,
-    promises: AdvertisedPrefixes,
+    advertised_prefixes: AdvertisedPrefixes,
     /// The source that guests hold as a router.
     router: Option<LinkLocal>,
     pub(super) final_ra: FinalRa,
-    /// What the fleet knows of its past is not certain.
-    pub(super) murky: bool,
+    /// Whether it is uncertain what the fleet restored of the interface.
+    pub(super) uncertain: bool,
 }
 
-/// What a successor has to know of a link.
+/// What guests of a link hold: the next process has to know it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Belief {
+pub(super) struct GuestState {
     name: String,
     router: Option<LinkLocal>,
     prefixes: Vec<(Prefix64, bool, bool)>,
     shortened: u32,
-    murky: bool,
+    uncertain: bool,
 }
 
-impl Belief {
-    /// What a successor knows is either of two things.
-    pub(super) const fn murky() -> Self {
-        Self { name: String::new(), router: None, prefixes: Vec::new(), shortened: 0, murky: true }
+impl GuestState {
+    /// Returns the state of a link whose last change may be saved or not.
+    pub(super) const fn uncertain() -> Self {
+        Self { name: String::new(), router: None, prefixes: Vec::new(), shortened: 0, uncertain: true }
     }
 }
 
-/// What has to become of it, by the last look.
+/// The verdict that the rules require, given the last state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Standing {
-    /// None of our business.
-    Other,
-    NotFit,
+pub(super) enum Expected {
+    /// The name does not match.
+    Ignored,
+    NotServed,
     Served {
         source: LinkLocal,
         prefix: Prefix64,
@@ -69,7 +69,7 @@ pub(super) enum Standing {
     },
 }
 
-/// Whether a final advertisement has to leave.
+/// Whether a final RA has to leave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum FinalRa {
     None,
@@ -78,12 +78,12 @@ pub(super) enum FinalRa {
         since: BootInstant,
         tries: u32,
     },
-    /// It need not leave any more, but it may.
+    /// A final RA may leave, and need not.
     Allowed(LinkLocal),
 }
 
 impl Link {
-    /// One that was seen for the first time.
+    /// Returns a link that the fleet sees for the first time.
     pub(super) fn new(
         seen: &Interface,
         last_sent: Option<BootInstant>,
@@ -92,61 +92,62 @@ impl Link {
     ) -> Self {
         let mut link = Self {
             seen: seen.clone(),
-            looks: Looks::of(seen),
-            standing: Standing::Other,
+            observation: Observation::of(seen),
+            expected: Expected::Ignored,
             full: false,
             stopping: false,
             schedule: Schedule::new(last_sent, now),
-            promises: AdvertisedPrefixes::default(),
+            advertised_prefixes: AdvertisedPrefixes::default(),
             router: None,
             final_ra: FinalRa::None,
-            murky: false,
+            uncertain: false,
         };
-        if link.schedule.floor().is_some_and(|floor| floor > now) && link.looks.reasons.is_empty() {
-            tally.count("first advertisement 3 s after a crash");
+        if link.schedule.floor().is_some_and(|floor| floor > now) && link.observation.reasons.is_empty() {
+            tally.count("first RA 3 s after a crash");
         }
-        link.told(seen, now, tally);
+        link.observe(seen, now, tally);
         link
     }
 
-    /// What guests hold, if they hold anything.
-    pub(super) fn belief(&self) -> Option<Belief> {
-        let prefixes = self.promises.prefixes();
-        let holds = self.router.is_some() || !prefixes.is_empty() || self.murky;
-        let (name, router, shortened) = (self.seen.name.clone(), self.router, self.promises.shortened);
-        holds.then_some(Belief { name, router, prefixes, shortened, murky: self.murky })
+    /// Returns what guests hold, if anything.
+    pub(super) fn guest_state(&self) -> Option<GuestState> {
+        let prefixes = self.advertised_prefixes.prefixes();
+        let holds = self.router.is_some() || !prefixes.is_empty() || self.uncertain;
+        let (name, router, shortened) =
+            (self.seen.name.clone(), self.router, self.advertised_prefixes.shortened);
+        holds.then_some(GuestState { name, router, prefixes, shortened, uncertain: self.uncertain })
     }
 
-    /// A daemon has read of it; `valid` is the Valid Lifetime of the former one if that crashed.
-    pub(super) fn recalled(&mut self, valid: Option<Duration>, now: BootInstant) {
-        self.schedule.recalled(valid.is_some(), now);
-        self.promises.recalled(valid, now);
-        (self.standing, self.final_ra) = (Standing::Other, FinalRa::None);
+    /// Restores the link in the next process; `valid` is the previous process's Valid Lifetime if it crashed.
+    pub(super) fn restored(&mut self, valid: Option<Duration>, now: BootInstant) {
+        self.schedule.restored(valid.is_some(), now);
+        self.advertised_prefixes.restored(valid, now);
+        (self.expected, self.final_ra) = (Expected::Ignored, FinalRa::None);
         (self.full, self.stopping) = (false, false);
     }
 
-    /// The first look of the daemon that took over.
+    /// Updates the link when the next process sees it for the first time.
     pub(super) fn resume(
         mut self,
         seen: &Interface,
-        murky: bool,
+        uncertain: bool,
         now: BootInstant,
         tally: &mut Tally,
     ) -> Self {
-        self.murky |= murky;
+        self.uncertain |= uncertain;
         let in_use = self.router;
-        self.take_in(seen, in_use, now, tally);
-        if self.murky {
+        self.update(seen, in_use, now, tally);
+        if self.uncertain {
             return self;
         }
         if self.schedule.floor().is_some_and(|floor| floor > now) && self.advertising().is_some() {
-            tally.count("3 s went on over a restart");
+            tally.count("floor continued over a restart");
         }
-        if self.source().is_some_and(|source| self.looks.sources.first() != Some(&source)) {
+        if self.source().is_some_and(|source| self.observation.sources.first() != Some(&source)) {
             tally.count("source in use kept over a restart");
         }
-        if self.promises.are_taken_back(now) {
-            tally.count("prefix changed while nobody ran");
+        if self.advertised_prefixes.are_retired(now) {
+            tally.count("prefix changed between two processes");
         }
         if self.final_ra != FinalRa::None {
             tally.count("final RA in place of a previous process");
@@ -154,32 +155,32 @@ impl Link {
         self
     }
 
-    /// A murky one is served from this source.
-    pub(super) fn adopt(&mut self, of: LinkLocal) {
-        if let Standing::Served { source, .. } = &mut self.standing
-            && self.looks.sources.contains(&of)
+    /// Sets the source of an uncertain link to the one that the fleet chose.
+    pub(super) fn set_source(&mut self, of: LinkLocal) {
+        if let Expected::Served { source, .. } = &mut self.expected
+            && self.observation.sources.contains(&of)
         {
             *source = of;
         }
     }
 
-    /// Another look at it.
-    pub(super) fn told(&mut self, seen: &Interface, now: BootInstant, tally: &mut Tally) {
+    /// Updates the link with a state that the fleet sees.
+    pub(super) fn observe(&mut self, seen: &Interface, now: BootInstant, tally: &mut Tally) {
         let in_use = self.source();
-        self.take_in(seen, in_use, now, tally);
+        self.update(seen, in_use, now, tally);
     }
 
-    fn take_in(&mut self, seen: &Interface, in_use: Option<LinkLocal>, now: BootInstant, tally: &mut Tally) {
+    fn update(&mut self, seen: &Interface, in_use: Option<LinkLocal>, now: BootInstant, tally: &mut Tally) {
         if self.seen != *seen {
             self.seen = seen.clone();
-            self.looks = Looks::of(seen);
-            self.schedule.unsettle();
+            self.observation = Observation::of(seen);
+            self.schedule.reset_backoff();
         }
         let before = self.advertising();
         if std::mem::take(&mut self.full) {
-            self.schedule.unsettle();
+            self.schedule.reset_backoff();
         }
-        self.standing = self.judge(in_use);
+        self.expected = self.judge(in_use);
         match (before, self.advertising()) {
             (before, after) if before == after => {}
             (_, Some(_)) => {
@@ -188,68 +189,68 @@ impl Link {
             }
             (_, None) => self.schedule.pause(),
         }
-        if before.is_some() && matches!(self.standing, Standing::Served { carrier: false, .. }) {
+        if before.is_some() && matches!(self.expected, Expected::Served { carrier: false, .. }) {
             tally.count("carrier lost while served");
         }
-        if !self.looks.alive {
+        if !self.observation.alive {
             self.forget_all();
         }
-        let current = match self.standing {
-            Standing::Served { prefix, .. } => Some(prefix),
-            Standing::Other | Standing::NotFit => None,
+        let current = match self.expected {
+            Expected::Served { prefix, .. } => Some(prefix),
+            Expected::Ignored | Expected::NotServed => None,
         };
         if self.stopping {
-            self.promises.leave_open();
+            self.advertised_prefixes.leave_undecided();
         } else {
-            self.promises.told(&self.looks, current, now, tally);
+            self.advertised_prefixes.observe(&self.observation, current, now, tally);
         }
-        self.reconsider_final_ra(now, tally);
+        self.update_final_ra(now, tally);
     }
 
-    /// "Keep the one in use; else the lowest."
-    fn judge(&self, in_use: Option<LinkLocal>) -> Standing {
-        let Looks { matches, reasons, sources, prefixes, carrier, .. } = &self.looks;
+    /// Returns the required verdict. The source in use stays; else the lowest is selected.
+    fn judge(&self, in_use: Option<LinkLocal>) -> Expected {
+        let Observation { matches, reasons, sources, prefixes, carrier, .. } = &self.observation;
         if !matches {
-            return Standing::Other;
+            return Expected::Ignored;
         }
         let source = in_use.filter(|source| sources.contains(source)).or(sources.first().copied());
         match (source, prefixes.as_slice()) {
             (Some(source), &[prefix]) if reasons.is_empty() => {
-                Standing::Served { source, prefix, carrier: *carrier }
+                Expected::Served { source, prefix, carrier: *carrier }
             }
-            _ => Standing::NotFit,
+            _ => Expected::NotServed,
         }
     }
 
-    /// Guests are out of reach, and whatever they held is void.
+    /// Drops what guests held: the link is down.
     fn forget_all(&mut self) {
         self.router = None;
         self.final_ra = FinalRa::None;
-        self.promises.forget();
-        self.murky = false;
+        self.advertised_prefixes.forget();
+        self.uncertain = false;
     }
 
-    fn reconsider_final_ra(&mut self, now: BootInstant, tally: &mut Tally) {
+    fn update_final_ra(&mut self, now: BootInstant, tally: &mut Tally) {
         let in_use = self.source();
         if let FinalRa::Allowed(source) = self.final_ra
-            && (in_use == Some(source) || self.looks.is_duplicate(source))
+            && (in_use == Some(source) || self.observation.is_duplicate(source))
         {
             self.final_ra = FinalRa::None;
         }
-        if self.murky {
+        if self.uncertain {
             (self.router, self.final_ra) = (None, FinalRa::None);
         }
         let Some(router) = self.router else { return };
         if in_use == Some(router) {
             self.final_ra = FinalRa::None;
-        } else if self.looks.carries_final_ra(router) {
+        } else if self.observation.delivers_final_ra(router) {
             if !matches!(self.final_ra, FinalRa::Owed { .. }) {
                 self.final_ra = FinalRa::Owed { source: router, since: now, tries: 0 };
             }
         } else {
             tally.count("final RA forgone");
             self.router = None;
-            self.final_ra = if self.looks.is_duplicate(router) {
+            self.final_ra = if self.observation.is_duplicate(router) {
                 tally.count("dadfailed source");
                 FinalRa::None
             } else {
@@ -258,34 +259,34 @@ impl Link {
         }
     }
 
-    /// The source that it is served from, if it is.
+    /// Returns the source of RAs, if the interface is served.
     fn source(&self) -> Option<LinkLocal> {
-        match self.standing {
-            Standing::Served { source, .. } if !self.full && !self.stopping => Some(source),
-            Standing::Served { .. } | Standing::Other | Standing::NotFit => None,
+        match self.expected {
+            Expected::Served { source, .. } if !self.full && !self.stopping => Some(source),
+            Expected::Served { .. } | Expected::Ignored | Expected::NotServed => None,
         }
     }
 
-    /// What it advertises, if it does.
+    /// Returns the source and the prefix, if the interface advertises.
     pub(super) fn advertising(&self) -> Option<(LinkLocal, Prefix64)> {
-        match self.standing {
-            Standing::Served { source, prefix, carrier: true } if !self.full && !self.stopping => {
+        match self.expected {
+            Expected::Served { source, prefix, carrier: true } if !self.full && !self.stopping => {
                 Some((source, prefix))
             }
-            Standing::Served { .. } | Standing::Other | Standing::NotFit => None,
+            Expected::Served { .. } | Expected::Ignored | Expected::NotServed => None,
         }
     }
 
-    /// Whether it may have an entry in the map.
+    /// Returns whether it may have an entry in the map.
     pub(super) fn may_be_in_map(&self) -> bool {
         self.source().is_some()
     }
 
-    /// The map had no room for it.
-    pub(super) fn refused(&mut self, now: BootInstant, tally: &mut Tally) {
+    /// Records that the map had no room.
+    pub(super) fn map_full(&mut self, now: BootInstant, tally: &mut Tally) {
         self.full = true;
         self.schedule.pause();
-        self.reconsider_final_ra(now, tally);
+        self.update_final_ra(now, tally);
         if self.final_ra != FinalRa::None {
             tally.count("map full, final RA owed");
         }
@@ -294,35 +295,35 @@ impl Link {
     pub(super) fn stop(&mut self, now: BootInstant, tally: &mut Tally) {
         self.stopping = true;
         self.schedule.pause();
-        self.reconsider_final_ra(now, tally);
+        self.update_final_ra(now, tally);
     }
 
-    /// When something has to leave at the latest, if anything has.
-    pub(super) fn duty(&self, parameters: &Parameters) -> Option<BootInstant> {
+    /// Returns the latest instant of the next RA, if one has to leave.
+    pub(super) fn must_send_by(&self, parameters: &Parameters) -> Option<BootInstant> {
         match self.final_ra {
-            FinalRa::Owed { since, .. } => Some(self.schedule.put_off(since)),
+            FinalRa::Owed { since, .. } => Some(self.schedule.postpone(since)),
             FinalRa::None | FinalRa::Allowed(_) => {
                 self.advertising().map(|_| self.schedule.latest(parameters))
             }
         }
     }
 
-    /// Whether nothing may be on its schedule.
+    /// Returns whether no RA may be scheduled.
     pub(super) fn is_silent(&self) -> bool {
-        self.advertising().is_none() && self.final_ra == FinalRa::None && !self.murky
+        self.advertising().is_none() && self.final_ra == FinalRa::None && !self.uncertain
     }
 
-    /// Whether a fleet has no reason to remember it.
-    pub(super) fn is_past(&self, now: BootInstant) -> bool {
-        self.standing == Standing::Other
+    /// Returns whether the fleet has no reason to keep it.
+    pub(super) fn is_spent(&self, now: BootInstant) -> bool {
+        self.expected == Expected::Ignored
             && self.router.is_none()
             && self.final_ra == FinalRa::None
-            && self.promises.all_over(now)
-            && !self.murky
-            && self.schedule.put_off(now) == now
+            && self.advertised_prefixes.all_expired(now)
+            && !self.uncertain
+            && self.schedule.postpone(now) == now
     }
 
-    /// Whether what leaves at `at` may; it was made at `made`.
+    /// Checks an RA that leaves at `at` and was made at `made`.
     pub(super) fn check(
         &self,
         send: &Transmission,
@@ -335,25 +336,25 @@ impl Link {
             Cause::Unsolicited | Cause::Solicited => self.check_advert(send)?,
         }
         self.schedule.check(send.cause, at, by)?;
-        let prefix = match self.standing {
-            Standing::Served { prefix, .. } if !self.full => Some(prefix),
-            Standing::Served { .. } | Standing::Other | Standing::NotFit => None,
+        let prefix = match self.expected {
+            Expected::Served { prefix, .. } if !self.full => Some(prefix),
+            Expected::Served { .. } | Expected::Ignored | Expected::NotServed => None,
         };
         let is_final = send.cause == Cause::Final;
-        if self.murky {
-            return check_murky(&send.advert, is_final, prefix, by);
+        if self.uncertain {
+            return check_uncertain(&send.advert, is_final, prefix, by);
         }
-        self.promises.check(&send.advert, is_final, prefix, by, made)
+        self.advertised_prefixes.check(&send.advert, is_final, prefix, by, made)
     }
 
     fn check_advert(&self, send: &Transmission) -> Result<(), Broken> {
         rule(
             self.advertising().is_some_and(|(source, _)| source == send.source),
             "only a fit interface with a carrier advertises, from its usable source",
-            || format!("{:?} from {}", self.standing, send.source),
+            || format!("{:?} from {}", self.expected, send.source),
         )?;
-        let owed = matches!(self.final_ra, FinalRa::Owed { .. }) && !self.murky;
-        rule(!owed, "the former source sends a final RA before the new one speaks", || {
+        let owed = matches!(self.final_ra, FinalRa::Owed { .. }) && !self.uncertain;
+        rule(!owed, "the previous source sends a final RA before the new one sends an RA", || {
             format!("{:?}", self.final_ra)
         })
     }
@@ -364,25 +365,25 @@ impl Link {
             FinalRa::None => None,
         };
         rule(
-            from == Some(send.source) || self.murky,
+            from == Some(send.source) || self.uncertain,
             "one final RA where one is owed, and no other",
             || format!("from {}, but {:?}", send.source, self.final_ra),
         )?;
         rule(
-            self.looks.carries_final_ra(send.source),
-            "no final RA where nobody hears it, or from another's address",
-            || format!("from {}: {:?}", send.source, self.looks),
+            self.observation.delivers_final_ra(send.source),
+            "no final RA that no guest receives, or from a duplicate address",
+            || format!("from {}: {:?}", send.source, self.observation),
         )
     }
 
-    /// It has left.
+    /// Records that the RA left.
     pub(super) fn sent(&mut self, send: &Transmission, at: BootInstant, by: &Parameters, tally: &mut Tally) {
         self.schedule.sent(send.cause, at);
-        if self.murky && send.cause != Cause::Final {
-            self.murky = false;
-            self.promises.take_over(&send.advert, by);
+        if self.uncertain && send.cause != Cause::Final {
+            self.uncertain = false;
+            self.advertised_prefixes.adopt_from(&send.advert, by);
         }
-        self.promises.sent(send, by, at, tally);
+        self.advertised_prefixes.sent(send, by, at, tally);
         self.final_ra = FinalRa::None;
         self.router = match send.cause {
             Cause::Final => None,
@@ -390,7 +391,7 @@ impl Link {
         };
     }
 
-    /// It has not, and the fleet wants to try again at `retry`.
+    /// Records that the RA failed, and that the fleet tries again at `retry`.
     pub(super) fn failed(
         &mut self,
         send: &Transmission,

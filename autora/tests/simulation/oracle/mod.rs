@@ -1,15 +1,15 @@
-//! The rules, held against what the fleet does: from RFC 4861 6.2, RFC 9096 3.5 and what the README promises,
-//! and from nothing that the engine thinks.
+//! The rules, checked against what the fleet does. They come from RFC 4861 6.2, RFC 9096 3.5 and the README,
+//! not from the engine.
 //!
-//! What the fleet was told last counts as the truth here: it cannot know better. A rule that sets a time
-//! limit is held against the fleet's deadlines, so a machine that wakes up late breaks none.
+//! The last state that the fleet saw counts as the truth, because the fleet cannot know a later one. A rule
+//! with a time limit is checked against the fleet's deadlines, so a late wake-up breaks none.
 
+mod advertised_prefixes;
 pub(crate) mod bounds;
 mod broken;
 mod inheritance;
 mod link;
-mod looks;
-mod promises;
+mod observation;
 mod schedule;
 mod spread;
 mod sweep;
@@ -30,27 +30,27 @@ use autora::{
 };
 
 use crate::{run::Tally, trace::Note};
+pub(crate) use advertised_prefixes::prefixes;
 use bounds::{ANSWER, INITIAL_ADVERTISEMENTS};
 use broken::rule;
 pub(crate) use broken::{Broken, Violation};
 use inheritance::Inheritance;
 use link::{FinalRa, Link};
-use looks::Looks;
-pub(crate) use promises::prefixes;
+use observation::Observation;
 use spread::Spread;
 
-/// Everything that it knows.
+/// The state of the oracle.
 pub(crate) struct Oracle {
     parameters: Parameters,
     links: BTreeMap<IfIndex, Link>,
     map: BTreeSet<IfIndex>,
-    /// The interface whose entry was made or whose mark was cleared by the last action.
-    announced: Option<IfIndex>,
-    /// Interfaces that something has happened to since the last check.
+    /// The interface whose entry the last action added, or whose mark it cleared.
+    prepared: Option<IfIndex>,
+    /// Interfaces with events since the last check.
     touched: BTreeSet<IfIndex>,
-    /// When something has to leave at the latest, for each interface.
-    duties: BTreeSet<(BootInstant, IfIndex)>,
-    duty_of: BTreeMap<IfIndex, BootInstant>,
+    /// The latest instant of the next RA, for each interface.
+    must_send: BTreeSet<(BootInstant, IfIndex)>,
+    must_send_of: BTreeMap<IfIndex, BootInstant>,
     intervals: Spread,
     delays: Spread,
     delays_after_floor: Spread,
@@ -65,10 +65,10 @@ impl Oracle {
             parameters,
             links: BTreeMap::new(),
             map: BTreeSet::new(),
-            announced: None,
+            prepared: None,
             touched: BTreeSet::new(),
-            duties: BTreeSet::new(),
-            duty_of: BTreeMap::new(),
+            must_send: BTreeSet::new(),
+            must_send_of: BTreeMap::new(),
             intervals: Spread::default(),
             delays: Spread::default(),
             delays_after_floor: Spread::default(),
@@ -78,23 +78,23 @@ impl Oracle {
         }
     }
 
-    /// The fleet is told how an interface looks.
-    pub(crate) fn told(&mut self, seen: &Interface, now: BootInstant) {
+    /// Records the state of an interface that the fleet sees.
+    pub(crate) fn observe(&mut self, seen: &Interface, now: BootInstant) {
         self.touched.insert(seen.index);
         match self.links.get_mut(&seen.index) {
-            Some(link) => link.told(seen, now, &mut self.tally),
-            // A fleet that stops takes nobody on.
+            Some(link) => link.observe(seen, now, &mut self.tally),
+            // A fleet that stops adds no interface.
             None if self.stopping => {}
             None => {
-                let link = self.inheritance.claim(seen, now, &mut self.tally);
+                let link = self.inheritance.take(seen, now, &mut self.tally);
                 self.links.insert(seen.index, link);
             }
         }
     }
 
-    /// How an interface looks, for the trace.
+    /// Returns the state of an interface for the trace.
     pub(crate) fn note(seen: &Interface) -> Note {
-        let Looks { matches, reasons, sources, prefixes, carrier, alive, .. } = Looks::of(seen);
+        let Observation { matches, reasons, sources, prefixes, carrier, alive, .. } = Observation::of(seen);
         let prefix = prefixes.first().copied();
         match (sources.first(), prefix) {
             (Some(&source), Some(prefix)) if matches && reasons.is_empty() => {
@@ -104,24 +104,24 @@ impl Oracle {
         }
     }
 
-    /// What the fleet was told last of an interface.
+    /// Returns the last state of an interface that the fleet saw.
     pub(crate) fn seen(&self, index: IfIndex) -> Option<&Interface> {
         self.links.get(&index).map(|link| &link.seen)
     }
 
-    /// Everything that the fleet was told of.
+    /// Returns every interface that the fleet knows.
     pub(crate) fn known(&self) -> impl Iterator<Item = IfIndex> + '_ {
         self.links.keys().copied()
     }
 
-    /// The fleet is told that an interface is gone.
+    /// Records that the fleet saw the deletion of an interface.
     pub(crate) fn gone(&mut self, index: IfIndex) {
         self.touched.insert(index);
         self.links.remove(&index);
         self.inheritance.gone(index);
     }
 
-    /// A solicitation came in that passed the filter, and the fleet was told at `now`.
+    /// Checks a solicitation that passed the filter and reached the fleet at `now`.
     pub(crate) fn solicited(
         &mut self,
         index: IfIndex,
@@ -138,18 +138,20 @@ impl Oracle {
         if link.schedule.has_failed() {
             self.tally.count("solicitation while sends fail");
         }
-        link.schedule.ask(now, true);
+        link.schedule.solicit(now, true);
         if after == before {
             return Ok(());
         }
-        rule(!link.schedule.answer(), "a further solicitation before the answer changes nothing", || {
-            format!("{before:?} became {after:?}")
-        })
+        rule(
+            !link.schedule.schedule_answer(),
+            "a further solicitation before the RA changes nothing",
+            || format!("{before:?} became {after:?}"),
+        )
         .map_err(|broken| broken.on(index))?;
         self.note_delay(index, now, after)
     }
 
-    /// The delay that was drawn for an answer.
+    /// Checks and records the delay of a solicited RA.
     fn note_delay(
         &mut self,
         index: IfIndex,
@@ -160,7 +162,7 @@ impl Oracle {
         if matches!(link.final_ra, FinalRa::Owed { .. }) {
             return Ok(());
         }
-        if link.schedule.has_failed() || link.murky {
+        if link.schedule.has_failed() || link.uncertain {
             return Ok(());
         }
         let floor = link.schedule.floor().filter(|floor| *floor > now);
@@ -172,89 +174,88 @@ impl Oracle {
         }
         rule(
             delay <= ANSWER,
-            "an answer leaves within 0.5 s, or that long after the 3 s [RFC 4861 6.2.6]",
+            "a solicited RA leaves within 0.5 s, or that long after the floor [RFC 4861 6.2.6]",
             || format!("{delay:?}"),
         )
         .map_err(|broken| broken.on(index))
     }
 
-    /// A solicitation came in that the filter dropped because an answer is pending: that one counts for it
-    /// too.
+    /// Records a solicitation that the filter dropped because an RA is pending: that RA answers it, too.
     pub(crate) fn coalesced(&mut self, index: IfIndex, now: BootInstant) {
         self.tally.count("solicitation coalesced");
         if let Some(link) = self.links.get_mut(&index)
             && link.advertising().is_some()
         {
             self.touched.insert(index);
-            link.schedule.ask(now, false);
+            link.schedule.solicit(now, false);
         }
     }
 
-    /// An entry is to be made in the map, which has room or not.
+    /// Checks a new entry in the map, which has room or not.
     pub(crate) fn serve(&mut self, index: IfIndex, now: BootInstant, room: bool) -> Result<(), Violation> {
-        self.expect_nothing_announced()?;
+        self.expect_nothing_prepared()?;
         let Self { links, parameters, tally, .. } = self;
         let Some(link) = links.get_mut(&index) else { return Err(unknown(index)) };
         let fit = link.advertising().is_some();
-        rule(fit, "only an interface that is fit gets an entry", || format!("{:?}", link.standing))
+        rule(fit, "only an interface that is fit gets an entry", || format!("{:?}", link.expected))
             .and_then(|()| link.schedule.check(Cause::Final, now, parameters))
             .and_then(|()| rule(!self.map.contains(&index), "one entry for each interface", String::new))
             .map_err(|broken| broken.on(index))?;
         self.touched.insert(index);
         if room {
             self.map.insert(index);
-            self.announced = Some(index);
+            self.prepared = Some(index);
         } else {
             tally.count("map full");
-            link.refused(now, tally);
+            link.map_full(now, tally);
         }
         Ok(())
     }
 
     pub(crate) fn unserve(&mut self, index: IfIndex) -> Result<(), Violation> {
-        self.expect_nothing_announced()?;
+        self.expect_nothing_prepared()?;
         self.touched.insert(index);
         rule(self.map.remove(&index), "an entry is removed once", String::new)
             .map_err(|broken| broken.on(index))
     }
 
-    pub(crate) fn answered(&mut self, index: IfIndex) -> Result<(), Violation> {
-        self.expect_nothing_announced()?;
-        self.announced = Some(index);
-        rule(self.map.contains(&index), "a mark is cleared in an entry that is there", String::new)
+    pub(crate) fn mark_cleared(&mut self, index: IfIndex) -> Result<(), Violation> {
+        self.expect_nothing_prepared()?;
+        self.prepared = Some(index);
+        rule(self.map.contains(&index), "a mark is cleared in an existing entry", String::new)
             .map_err(|broken| broken.on(index))
     }
 
-    fn expect_nothing_announced(&self) -> Result<(), Violation> {
-        rule(self.announced.is_none(), "an entry or a cleared mark is followed by its advertisement", || {
-            format!("not for {:?}", self.announced)
+    fn expect_nothing_prepared(&self) -> Result<(), Violation> {
+        rule(self.prepared.is_none(), "an entry or a cleared mark is followed by its RA", || {
+            format!("not for {:?}", self.prepared)
         })
         .map_err(Broken::anywhere)
     }
 
-    /// An advertisement that was made at `made` is about to leave at `at`.
+    /// Checks an RA that was made at `made` and is about to leave at `at`.
     pub(crate) fn sending(
         &mut self,
         send: &Transmission,
         made: BootInstant,
         at: BootInstant,
     ) -> Result<(), Violation> {
-        let announced = self.announced.take();
+        let prepared = self.prepared.take();
         let early = self.inheritance.floor(send.index).is_some_and(|floor| at < floor);
-        rule(!early, "no two advertisements within 3 s, of one daemon or of two", String::new)
-            .and_then(|()| self.check_sending(send, announced, made, at))
+        rule(!early, "no two RAs within 3 s, of one process or of two", String::new)
+            .and_then(|()| self.check_sending(send, prepared, made, at))
             .map_err(|broken| broken.on(send.index))
     }
 
     fn check_sending(
         &self,
         send: &Transmission,
-        announced: Option<IfIndex>,
+        prepared: Option<IfIndex>,
         made: BootInstant,
         at: BootInstant,
     ) -> Result<(), Broken> {
         let link = self.links.get(&send.index);
-        let link = link.ok_or(Broken { rule: "only on interfaces that are there", detail: String::new() })?;
+        let link = link.ok_or(Broken { rule: "only on interfaces that exist", detail: String::new() })?;
         let in_map = self.map.contains(&send.index);
         let is_final = send.cause == Cause::Final;
         let lifetime = if is_final { Duration::ZERO } else { self.parameters.router_lifetime };
@@ -262,19 +263,21 @@ impl Oracle {
         let zeros = (advert.cur_hop_limit, advert.flags) == (0, 0)
             && advert.reachable_time.is_zero()
             && advert.retrans_timer.is_zero();
-        rule(advert.router_lifetime == lifetime && zeros, "the fixed part is as set", || advert.to_string())?;
-        rule(is_final || in_map, "nothing but final RAs without an entry in the map", String::new)?;
-        rule(link.may_be_in_map() || !in_map, "the entry goes before the final RA", String::new)?;
-        let expected = (!is_final).then_some(send.index);
         rule(
-            announced == expected,
-            "the pending mark is cleared right before an advertisement leaves",
-            || format!("cleared for {announced:?}"),
+            advert.router_lifetime == lifetime && zeros,
+            "the fixed part has the configured values",
+            || advert.to_string(),
         )?;
+        rule(is_final || in_map, "only a final RA leaves without an entry in the map", String::new)?;
+        rule(link.may_be_in_map() || !in_map, "the entry is removed before the final RA", String::new)?;
+        let expected = (!is_final).then_some(send.index);
+        rule(prepared == expected, "the pending mark is cleared right before an RA leaves", || {
+            format!("cleared for {prepared:?}")
+        })?;
         link.check(send, made, at, &self.parameters)
     }
 
-    /// It has left at `at`, and the fleet has been told.
+    /// Records that the RA left at `at` and the fleet knows it.
     pub(crate) fn sent(
         &mut self,
         send: &Transmission,
@@ -284,14 +287,14 @@ impl Oracle {
         let Self { links, parameters, tally, intervals, inheritance, .. } = self;
         let Some(link) = links.get_mut(&send.index) else { return Err(unknown(send.index)) };
         self.touched.insert(send.index);
-        inheritance.heard(send.index, at);
+        inheritance.sent(send.index, at);
         match send.cause {
-            Cause::Unsolicited => tally.count("advertisement unsolicited"),
-            Cause::Solicited => tally.count("advertisement solicited"),
-            Cause::Final => tally.count("advertisement final"),
+            Cause::Unsolicited => tally.count("unsolicited RA"),
+            Cause::Solicited => tally.count("solicited RA"),
+            Cause::Final => tally.count("final RA"),
         }
         if send.cause == Cause::Final && link.advertising().is_some() {
-            tally.count("final RA from a former source");
+            tally.count("final RA from the previous source");
         }
         link.sent(send, at, parameters, tally);
         let next = fleet.schedule_of(send.index).and_then(|(_, next)| next);
@@ -306,7 +309,7 @@ impl Oracle {
         Ok(())
     }
 
-    /// It did not leave at `at`, and the fleet has been told.
+    /// Records that the RA failed at `at` and the fleet knows it.
     pub(crate) fn failed(
         &mut self,
         send: &Transmission,
@@ -320,12 +323,12 @@ impl Oracle {
         link.failed(send, at, retry, &mut self.tally).map_err(|broken| broken.on(send.index))
     }
 
-    /// Whether the fleet was told to stop.
+    /// Returns whether the fleet stops.
     pub(crate) fn is_stopping(&self) -> bool {
         self.stopping
     }
 
-    /// The fleet is told to stop.
+    /// Records that the fleet stops.
     pub(crate) fn stop(&mut self, now: BootInstant) {
         self.stopping = true;
         for (index, link) in &mut self.links {
@@ -336,5 +339,5 @@ impl Oracle {
 }
 
 fn unknown(index: IfIndex) -> Violation {
-    Broken { rule: "only interfaces that are there are served", detail: String::new() }.on(index)
+    Broken { rule: "only interfaces that exist are served", detail: String::new() }.on(index)
 }

@@ -1,10 +1,10 @@
-//! Whether what has to be random is, and uniformly so.
+//! A check that random values are uniform.
 
 use super::broken::{Broken, rule};
 
 const PARTS: usize = 10;
 
-/// With fewer samples than this nothing is said.
+/// With fewer samples the check passes.
 const ENOUGH: u32 = 1_000;
 
 /// Draws between 0 and 1, counted by tenths.
@@ -24,7 +24,7 @@ impl Spread {
         self.counts[part.min(PARTS - 1)] += 1;
     }
 
-    /// Each tenth has its share; six standard deviations are room enough for chance.
+    /// Checks that each tenth has its share, with a tolerance of six standard deviations.
     pub(super) fn check(&self, name: &'static str) -> Result<(), Broken> {
         let all: u32 = self.counts.iter().sum();
         let even = self.counts.iter().all(|count| (all / 25..=all / 50 * 9 + 9).contains(count));

@@ -1,4 +1,4 @@
-//! What must hold between two steps, whatever happened in them.
+//! The rules that hold between two steps.
 
 use autora::{
     addr::IfIndex,
@@ -13,25 +13,25 @@ use autora::{
 use super::{
     Oracle, Violation,
     broken::{Broken, rule},
-    link::{FinalRa, Link, Standing},
+    link::{Expected, FinalRa, Link},
 };
 
 impl Oracle {
-    /// After a step: every interface that it touched has its deadline, and its entry or none.
+    /// Checks, after a step, the deadline and the map entry of every interface that the step touched.
     pub(crate) fn check_touched(&mut self, fleet: &Fleet, now: BootInstant) -> Result<(), Violation> {
         while let Some(index) = self.touched.pop_first() {
-            if let Some(before) = self.duty_of.remove(&index) {
-                self.duties.remove(&(before, index));
+            if let Some(before) = self.must_send_of.remove(&index) {
+                self.must_send.remove(&(before, index));
             }
             self.check_one(index, fleet).map_err(|broken| broken.on(index))?;
             self.inheritance.compare(index, self.links.get(&index));
-            let duty = self.links.get(&index).and_then(|link| link.duty(&self.parameters));
-            if let Some(duty) = duty {
-                self.duty_of.insert(index, duty);
-                self.duties.insert((duty, index));
+            let must_send_by = self.links.get(&index).and_then(|link| link.must_send_by(&self.parameters));
+            if let Some(must_send_by) = must_send_by {
+                self.must_send_of.insert(index, must_send_by);
+                self.must_send.insert((must_send_by, index));
             }
             if matches!(self.links.get(&index), Some(link) if final_ra_waits(link, now)) {
-                self.tally.count("final RA held back by the floor");
+                self.tally.count("final RA delayed by the floor");
             }
         }
         self.check_next(fleet)
@@ -42,50 +42,52 @@ impl Oracle {
         let scheduled = fleet.schedule_of(index);
         let Some(link) = self.links.get(&index) else {
             let clean = !in_map && scheduled.is_none();
-            return rule(clean, "one that is gone is forgotten", || {
+            return rule(clean, "a deleted interface is forgotten", || {
                 format!("in the map: {in_map}, scheduled: {scheduled:?}")
             });
         };
         let deadline = scheduled.and_then(|(_, deadline)| deadline);
-        rule(link.may_be_in_map() || !in_map, "one that is not served has no entry", String::new)?;
-        let heard = link.advertising().is_some() && link.schedule.sent > 0;
-        rule(in_map || !heard, "one that advertises has an entry", String::new)?;
-        rule(
-            deadline.is_none() || !link.is_silent(),
-            "nothing is scheduled where nothing may leave",
-            || format!("{deadline:?}"),
-        )?;
-        match link.duty(&self.parameters) {
+        rule(link.may_be_in_map() || !in_map, "an interface that is not served has no entry", String::new)?;
+        let has_sent = link.advertising().is_some() && link.schedule.sent > 0;
+        rule(in_map || !has_sent, "an interface that advertises has an entry", String::new)?;
+        rule(deadline.is_none() || !link.is_silent(), "no RA is scheduled where none may leave", || {
+            format!("{deadline:?}")
+        })?;
+        match link.must_send_by(&self.parameters) {
             None => Ok(()),
-            Some(duty) => rule(
-                deadline.is_some_and(|deadline| deadline <= duty),
-                "no interface is forgotten: what has to leave is scheduled in time",
-                || format!("scheduled at {deadline:?}, due at {duty:?} at the latest; {:?}", link.final_ra),
+            Some(must_send_by) => rule(
+                deadline.is_some_and(|deadline| deadline <= must_send_by),
+                "every RA that has to leave is scheduled in time",
+                || {
+                    format!(
+                        "scheduled at {deadline:?}, due at {must_send_by:?} at the latest; {:?}",
+                        link.final_ra
+                    )
+                },
             ),
         }
     }
 
-    /// Before a sleep: the fleet wakes up in time for everything.
+    /// Checks, before a sleep, that the fleet wakes up early enough.
     pub(crate) fn check_next(&self, fleet: &Fleet) -> Result<(), Violation> {
-        let Some(&(duty, index)) = self.duties.first() else { return Ok(()) };
+        let Some(&(must_send_by, index)) = self.must_send.first() else { return Ok(()) };
         let next = fleet.next_deadline();
         rule(
-            next.is_some_and(|next| next <= duty),
+            next.is_some_and(|next| next <= must_send_by),
             "the next deadline is early enough for every interface",
-            || format!("next at {next:?}, due at {duty:?}"),
+            || format!("next at {next:?}, due at {must_send_by:?}"),
         )
         .map_err(|broken| broken.on(index))
     }
 
-    /// After a look at everything: the fleet's picture is the right one, and it remembers nobody without a
-    /// reason.
+    /// Checks all verdicts after a full resync, and that the fleet keeps no interface without a reason.
     pub(crate) fn check_all(&mut self, fleet: &Fleet, now: BootInstant) -> Result<(), Violation> {
         if !self.stopping {
             self.check_verdicts(fleet)?;
         }
         for (index, link) in &self.links {
-            let needless = !self.stopping && link.is_past(now) && fleet.schedule_of(*index).is_some();
-            rule(!needless, "one that is none of our business is not remembered", String::new)
+            let needless = !self.stopping && link.is_spent(now) && fleet.schedule_of(*index).is_some();
+            rule(!needless, "an interface that does not matter is not kept", String::new)
                 .map_err(|broken| broken.on(*index))?;
             self.touched.insert(*index);
         }
@@ -107,12 +109,12 @@ impl Oracle {
             }
             self.check_verdict(seen, verdict).map_err(|broken| broken.on(seen.index))?;
         }
-        let expected = self.links.values().filter(|link| link.looks.matches).count();
+        let expected = self.links.values().filter(|link| link.observation.matches).count();
         rule(matching == expected, "every interface that matches has a verdict, and no other", || {
             format!("{matching} verdicts, {expected} interfaces")
         })
         .map_err(Broken::anywhere)?;
-        rule(fleet.counts() == counted, "the census counts all that match", || {
+        rule(fleet.counts() == counted, "the counts match the verdicts", || {
             format!("{:?}, but {counted:?}", fleet.counts())
         })
         .map_err(Broken::anywhere)
@@ -122,16 +124,19 @@ impl Oracle {
         let link = self.links.get(&seen.index);
         let right = link.is_some_and(|link| link.seen == *seen && is_right(link, verdict));
         rule(right, "the verdict is right, with all its reasons", || {
-            format!("{verdict:?} of {seen:?}, expected {:?}", link.map(|link| (link.standing, &link.looks)))
+            format!(
+                "{verdict:?} of {seen:?}, expected {:?}",
+                link.map(|link| (link.expected, &link.observation))
+            )
         })
     }
 
-    /// At the end of a stop: nobody is served, and no final RA is left that could have been said.
+    /// Checks the end of a stop: no interface is served, and no final RA that could leave is owed.
     pub(crate) fn check_stopped(&self, fleet: &Fleet, now: BootInstant) -> Result<(), Violation> {
         rule(self.map.is_empty(), "a stop leaves no entry", || format!("{:?}", self.map))
             .map_err(Broken::anywhere)?;
         for (index, link) in &self.links {
-            let overdue = link.duty(&self.parameters).is_some_and(|duty| duty <= now);
+            let overdue = link.must_send_by(&self.parameters).is_some_and(|must_send_by| must_send_by <= now);
             let owed = matches!(link.final_ra, FinalRa::Owed { .. });
             rule(!overdue && (!owed || fleet.owes_final_ras()), "a stop sends a final RA everywhere", || {
                 format!("{:?}", link.final_ra)
@@ -141,7 +146,7 @@ impl Oracle {
         Ok(())
     }
 
-    /// At the end of all: what has to be random was.
+    /// Checks, at the end of a run, that random values are uniform.
     pub(crate) fn check_spreads(&self) -> Result<(), Violation> {
         self.intervals
             .check("intervals are uniform between Min and MaxRtrAdvInterval [RFC 4861 6.2.4]")
@@ -155,17 +160,17 @@ impl Oracle {
 }
 
 fn is_right(link: &Link, verdict: &Verdict) -> bool {
-    match (verdict, link.standing) {
-        (Verdict::Serve(service), Standing::Served { source, prefix, carrier }) => {
+    match (verdict, link.expected) {
+        (Verdict::Serve(service), Expected::Served { source, prefix, carrier }) => {
             !link.full && (service.source, service.prefix, service.carrier) == (source, prefix, carrier)
         }
-        (Verdict::NotServed(reasons), Standing::Served { .. }) => {
+        (Verdict::NotServed(reasons), Expected::Served { .. }) => {
             link.full && *reasons == [Reason::FilterFull]
         }
-        (Verdict::NotServed(reasons), Standing::NotFit) => {
-            reasons.iter().map(Reason::name).eq(link.looks.reasons.iter().copied())
+        (Verdict::NotServed(reasons), Expected::NotServed) => {
+            reasons.iter().map(Reason::name).eq(link.observation.reasons.iter().copied())
         }
-        (Verdict::Ignore | Verdict::Serve(_), _) | (Verdict::NotServed(_), Standing::Other) => false,
+        (Verdict::Ignore | Verdict::Serve(_), _) | (Verdict::NotServed(_), Expected::Ignored) => false,
     }
 }
 

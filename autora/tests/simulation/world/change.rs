@@ -1,4 +1,4 @@
-//! What an operator, a program or the network does to one link.
+//! Changes that an operator, a program or the network makes to one link.
 
 use autora::{
     addr::IfIndex,
@@ -9,20 +9,20 @@ use rand::{RngExt, rngs::StdRng};
 use super::{fit, global, home_name, link_local};
 use crate::chance::one_of;
 
-/// How many link-local addresses a link takes turns with.
+/// The number of link-local addresses that a link alternates between.
 const LINK_LOCALS: u16 = 4;
 
 /// One change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Change {
     Delete,
-    /// Everything is put right, but what is right stays.
-    Heal,
-    /// Exactly as it was made.
+    /// Repairs whatever keeps the link from being served; the rest stays.
+    Repair,
+    /// Restores the initial state.
     Reset,
     Rename,
     Carrier,
-    /// The carrier flaps, and only the end of it is seen.
+    /// The link goes up or down, and its carrier with it.
     UpOrDown,
     Forwarding,
     Multicast,
@@ -37,21 +37,21 @@ pub(super) enum Change {
     AddGlobal,
     RemoveGlobal,
     FlagGlobal,
-    /// Several things at once, between two looks.
+    /// Several changes between two reads of the daemon.
     Both(&'static [Change]),
 }
 
-/// Each as often as it stands here.
-const MOSTLY: &[Change] = &[
+/// The changes to draw from; a repeated entry is likelier.
+const ALL_CHANGES: &[Change] = &[
     Change::Delete,
-    Change::Heal,
-    Change::Heal,
-    Change::Heal,
-    Change::Heal,
-    Change::Heal,
-    Change::Heal,
-    Change::Heal,
-    Change::Heal,
+    Change::Repair,
+    Change::Repair,
+    Change::Repair,
+    Change::Repair,
+    Change::Repair,
+    Change::Repair,
+    Change::Repair,
+    Change::Repair,
     Change::Reset,
     Change::Rename,
     Change::Carrier,
@@ -75,28 +75,28 @@ const MOSTLY: &[Change] = &[
     Change::Both(&[Change::ReplaceLinkLocal, Change::ReplacePrefix]),
     Change::Both(&[Change::ReplaceLinkLocal, Change::Carrier]),
     Change::Both(&[Change::ReplacePrefix, Change::Forwarding]),
-    Change::Both(&[Change::Forwarding, Change::Heal, Change::ReplaceLinkLocal]),
+    Change::Both(&[Change::Forwarding, Change::Repair, Change::ReplaceLinkLocal]),
     Change::Both(&[Change::FlagLinkLocal, Change::AddLinkLocal]),
 ];
 
-/// Where prefixes keep changing.
+/// The changes of links whose prefixes keep changing.
 const PREFIXES: &[Change] =
-    &[Change::ReplacePrefix, Change::ReplacePrefix, Change::Heal, Change::Heal, Change::RemoveGlobal];
+    &[Change::ReplacePrefix, Change::ReplacePrefix, Change::Repair, Change::Repair, Change::RemoveGlobal];
 
-/// With more prefixes than this to choose from, they are what changes mostly.
+/// With more prefixes than this, most changes are of prefixes.
 const MANY_PREFIXES: u16 = 8;
 
 impl Change {
     pub(super) fn draw(prefixes: u16, rng: &mut StdRng) -> Self {
-        let mill = prefixes > MANY_PREFIXES && rng.random_bool(0.9);
-        one_of(rng, if mill { PREFIXES } else { MOSTLY })
+        let prefixes_only = prefixes > MANY_PREFIXES && rng.random_bool(0.9);
+        one_of(rng, if prefixes_only { PREFIXES } else { ALL_CHANGES })
     }
 
     pub(super) fn apply(self, link: &mut Interface, number: u16, prefixes: u16, rng: &mut StdRng) {
         let flags = &mut link.flags;
         match self {
             Self::Delete => {}
-            Self::Heal => heal(link, number, prefixes, rng),
+            Self::Repair => repair(link, number, prefixes, rng),
             Self::Reset => *link = fit(number, link.index),
             Self::Rename if link.name.starts_with("old") => link.name = home_name(number),
             Self::Rename => link.name = format!("old{number}"),
@@ -109,7 +109,7 @@ impl Change {
             Self::Forwarding => with_ipv6(link, |ipv6| ipv6.forwarding = !ipv6.forwarding),
             Self::DisableIpv6 => with_ipv6(link, |ipv6| ipv6.disabled = !ipv6.disabled),
             Self::Master => link.master = master(rng).map(Box::new),
-            // The kernel takes the whole IPv6 part away, addresses included; nothing brings it back by
+            // The kernel removes the IPv6 part of the link with its addresses, and does not restore it by
             // itself.
             Self::Mtu => {
                 link.mtu = 1_000;
@@ -136,8 +136,8 @@ impl Change {
     }
 }
 
-/// Whatever keeps the link from being served is put right; addresses that are good stay.
-fn heal(link: &mut Interface, number: u16, prefixes: u16, rng: &mut StdRng) {
+/// Repairs whatever keeps the link from being served; good addresses stay.
+fn repair(link: &mut Interface, number: u16, prefixes: u16, rng: &mut StdRng) {
     let mut addresses = std::mem::take(&mut link.addresses);
     *link = fit(number, link.index);
     addresses.retain(|address| address.flags == autora::engine::interface::AddressFlags::default());
@@ -191,7 +191,7 @@ fn replace_prefix(link: &mut Interface, number: u16, prefixes: u16, rng: &mut St
     }
 }
 
-/// A link has an address once.
+/// Adds an address, which a link has only once.
 fn add(link: &mut Interface, new: Address) {
     link.addresses.retain(|address| address.address != new.address);
     link.addresses.push(new);

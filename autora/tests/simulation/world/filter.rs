@@ -1,23 +1,23 @@
-//! A model of the filter's map of served interfaces, with its pending marks.
+//! A model of the SERVED map and its pending marks.
 
 use std::{collections::BTreeMap, time::Duration};
 
 use autora::{addr::IfIndex, engine::BootInstant};
 
-/// How long a mark holds further solicitations back if nobody clears it.
-const HOLD: Duration = Duration::from_secs(4);
+/// How long a mark drops further solicitations if no RA clears it.
+const MARK_TIMEOUT: Duration = Duration::from_secs(4);
 
-/// The map: when the last solicitation was let through, unless it was answered since.
+/// The map: when the last solicitation passed, unless its mark was cleared since.
 pub(crate) struct Filter {
     marks: BTreeMap<IfIndex, Option<BootInstant>>,
     pub(crate) capacity: usize,
 }
 
-/// What became of a solicitation.
+/// The outcome of a solicitation.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Passage {
     Passed,
-    /// An answer is pending.
+    /// An RA is pending.
     Coalesced,
     NotServed,
 }
@@ -27,7 +27,7 @@ impl Filter {
         Self { marks: BTreeMap::new(), capacity }
     }
 
-    /// A daemon's map goes with it.
+    /// Clears the map, as it ends with the daemon.
     pub(crate) fn renew(&mut self) {
         self.marks.clear();
     }
@@ -36,7 +36,7 @@ impl Filter {
         self.marks.len() >= self.capacity
     }
 
-    /// Adds an entry, its mark clear. Whether it is new is the oracle's business.
+    /// Adds an entry with its mark clear. The oracle checks that it is new.
     pub(crate) fn serve(&mut self, index: IfIndex) {
         self.marks.insert(index, None);
     }
@@ -51,11 +51,11 @@ impl Filter {
         }
     }
 
-    /// A valid solicitation comes in.
+    /// Handles a valid solicitation.
     pub(crate) fn solicit(&mut self, index: IfIndex, now: BootInstant) -> Passage {
         match self.marks.get_mut(&index) {
             None => Passage::NotServed,
-            Some(Some(marked)) if now < *marked + HOLD => Passage::Coalesced,
+            Some(Some(marked)) if now < *marked + MARK_TIMEOUT => Passage::Coalesced,
             Some(mark) => {
                 *mark = Some(now);
                 Passage::Passed

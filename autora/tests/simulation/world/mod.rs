@@ -1,8 +1,8 @@
-//! A made-up kernel: what it holds at each instant, whether or not anybody was told.
+//! A simulated kernel: its state at each instant, whether announced or not.
 
 mod change;
 mod filter;
-mod weather;
+mod outages;
 
 use std::{collections::BTreeMap, net::Ipv6Addr};
 
@@ -18,36 +18,36 @@ use rand::{RngExt, rngs::StdRng};
 use crate::scenario::Scenario;
 use change::Change;
 pub(crate) use filter::{Filter, Passage};
-pub(crate) use weather::Weather;
+pub(crate) use outages::Outages;
 
-/// Every tenth link has a name that does not match: none of our business.
+/// Every tenth link has a name that does not match.
 const OTHER: usize = 10;
 
-/// The places of all links, and what they hold now.
+/// All slots, and the links in them.
 pub(crate) struct World {
     slots: Vec<Slot>,
     /// The slot of each link that exists.
     by_index: BTreeMap<IfIndex, usize>,
-    /// The highest index given out yet.
+    /// The highest index used so far.
     highest: u32,
     prefixes: u16,
     pub(crate) filter: Filter,
-    pub(crate) weather: Weather,
+    pub(crate) outages: Outages,
 }
 
-/// The place of one link, which comes and goes.
+/// The place of one link, which appears and disappears.
 struct Slot {
     number: u16,
     link: Option<Interface>,
-    /// The index that it had last.
+    /// The last index of the link.
     index: IfIndex,
 }
 
-/// What became of a link.
-pub(crate) enum Happened {
+/// The effect of an event on a link.
+pub(crate) enum Effect {
     Changed(IfIndex),
     Deleted(IfIndex),
-    /// It came, with an index that another had before or not.
+    /// The link appeared, with an index that was in use before or not.
     Created(IfIndex, Reused),
     Nothing,
 }
@@ -65,7 +65,7 @@ impl World {
             slots,
             prefixes: scenario.prefixes,
             filter: Filter::new(scenario.links * 2),
-            weather: Weather::default(),
+            outages: Outages::default(),
         }
     }
 
@@ -73,34 +73,34 @@ impl World {
         self.slots.len()
     }
 
-    /// One link, as a look at it shows it.
-    pub(crate) fn look(&self, index: IfIndex) -> Option<Interface> {
+    /// Returns the current state of one link.
+    pub(crate) fn link(&self, index: IfIndex) -> Option<Interface> {
         let slot = *self.by_index.get(&index)?;
         self.slots[slot].link.clone()
     }
 
-    /// All links.
-    pub(crate) fn look_at_all(&self) -> Vec<Interface> {
+    /// Returns the current state of all links.
+    pub(crate) fn all_links(&self) -> Vec<Interface> {
         self.slots.iter().filter_map(|slot| slot.link.clone()).collect()
     }
 
-    /// The link in a slot, if it exists and a guest behind it can reach the host's ff02::2. The kernel is a
-    /// member of that group only where it forwards.
-    pub(crate) fn heard(&self, slot: usize) -> Option<IfIndex> {
+    /// Returns the link in a slot if solicitations from a guest reach the host. The kernel is a member of
+    /// ff02::2 only on links that forward.
+    pub(crate) fn soliciting(&self, slot: usize) -> Option<IfIndex> {
         let link = self.slots[slot].link.as_ref()?;
         let forwards = link.ipv6.is_some_and(|ipv6| !ipv6.disabled && ipv6.forwarding);
         (link.flags.up && link.flags.carrier && forwards).then_some(link.index)
     }
 
-    /// Whether an advertisement can leave on a link now.
+    /// Returns whether an RA can leave on a link now.
     pub(crate) fn can_send(&mut self, index: IfIndex, now: BootInstant, rng: &mut StdRng) -> bool {
         let slot = self.by_index.get(&index).copied();
         let up = slot.and_then(|slot| self.slots[slot].link.as_ref()).is_some_and(|link| link.flags.up);
-        up && self.weather.lets_pass(slot.unwrap_or_default(), now, rng)
+        up && self.outages.allows(slot.unwrap_or_default(), now, rng)
     }
 
-    /// Something happens to the link in a slot.
-    pub(crate) fn churn(&mut self, slot: usize, rng: &mut StdRng) -> Happened {
+    /// Changes, deletes or creates the link in a slot.
+    pub(crate) fn churn(&mut self, slot: usize, rng: &mut StdRng) -> Effect {
         let prefixes = self.prefixes;
         let Slot { number, link, index } = &mut self.slots[slot];
         let Some(present) = link else { return self.create(slot, rng) };
@@ -108,17 +108,17 @@ impl World {
         if matches!(change, Change::Delete) {
             *link = None;
             self.by_index.remove(index);
-            return Happened::Deleted(*index);
+            return Effect::Deleted(*index);
         }
         let before = present.clone();
         change.apply(present, *number, prefixes, rng);
         present.addresses.sort();
-        if *present == before { Happened::Nothing } else { Happened::Changed(*index) }
+        if *present == before { Effect::Nothing } else { Effect::Changed(*index) }
     }
 
-    /// Duplicate address detection ends on the link in a slot.
-    pub(crate) fn detect(&mut self, slot: usize, rng: &mut StdRng) -> Happened {
-        let Some(link) = &mut self.slots[slot].link else { return Happened::Nothing };
+    /// Ends duplicate address detection on the link in a slot.
+    pub(crate) fn detect(&mut self, slot: usize, rng: &mut StdRng) -> Effect {
+        let Some(link) = &mut self.slots[slot].link else { return Effect::Nothing };
         let mut changed = false;
         for Address { flags, .. } in link.addresses.iter_mut().filter(|a| a.flags.tentative) {
             changed = true;
@@ -129,11 +129,11 @@ impl World {
             }
         }
         link.addresses.sort();
-        if changed { Happened::Changed(link.index) } else { Happened::Nothing }
+        if changed { Effect::Changed(link.index) } else { Effect::Nothing }
     }
 
-    /// A link comes: with the index that it had, one that another had, or a new one.
-    fn create(&mut self, slot: usize, rng: &mut StdRng) -> Happened {
+    /// Creates a link with its last index, another free one, or a new one.
+    fn create(&mut self, slot: usize, rng: &mut StdRng) -> Effect {
         let own = self.slots[slot].index;
         let another = IfIndex::new(rng.random_range(1..=self.highest)).expect("not 0");
         let free = |index: &IfIndex| !self.by_index.contains_key(index);
@@ -152,7 +152,7 @@ impl World {
         }
         place.link = Some(link);
         self.by_index.insert(index, slot);
-        Happened::Created(index, Reused(reused))
+        Effect::Created(index, Reused(reused))
     }
 }
 
@@ -163,12 +163,12 @@ impl Slot {
     }
 }
 
-/// The name that the link of a slot has unless somebody renames it.
+/// Returns the initial name of the link in a slot.
 fn home_name(number: u16) -> String {
     if usize::from(number).is_multiple_of(OTHER) { format!("eth{number}") } else { format!("vm{number}") }
 }
 
-/// A link that is fit to serve.
+/// Returns a link that is fit to serve.
 fn fit(number: u16, index: IfIndex) -> Interface {
     Interface {
         index,
@@ -183,13 +183,13 @@ fn fit(number: u16, index: IfIndex) -> Interface {
     }
 }
 
-/// A link-local address of the link with this number: one of several that it may have.
+/// Returns one of the link-local addresses of a link.
 fn link_local(number: u16, suffix: u16) -> Address {
     let address = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, number, suffix);
     Address { address, prefix_len: 64, scope: AddressScope::Link, flags: AddressFlags::default() }
 }
 
-/// An address in one of the /64s of the link with this number.
+/// Returns an address in one of the /64s of a link.
 fn global(number: u16, prefix: u16, suffix: u16) -> Address {
     let address = Ipv6Addr::new(0x2001, 0xdb8, number, prefix, 0, 0, 0, suffix);
     Address { address, prefix_len: 64, scope: AddressScope::Global, flags: AddressFlags::default() }

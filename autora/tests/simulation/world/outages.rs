@@ -1,4 +1,4 @@
-//! Sends that fail: now and then one, on one link for a while, or everywhere for a while.
+//! Failures of sends: single ones, and outages of one link or of all.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -7,21 +7,21 @@ use rand::{RngExt, rngs::StdRng};
 
 use crate::chance::any_scale;
 
-/// The chance that a send fails for no reason.
-const MISHAP: f64 = 0.003;
+/// The probability that a send fails outside an outage.
+const FAILURE: f64 = 0.003;
 
-/// The shortest time for which sends fail.
+/// The shortest outage.
 const SHORTEST: Duration = Duration::from_millis(10);
 
-/// Until when sends fail.
+/// The current outages.
 #[derive(Default)]
-pub(crate) struct Weather {
+pub(crate) struct Outages {
     everywhere: Option<BootInstant>,
     on_slot: BTreeMap<usize, BootInstant>,
 }
 
-impl Weather {
-    /// It turns bad for `outage` at most: everywhere, or on one of `slots` links.
+impl Outages {
+    /// Begins an outage of at most `outage`: of all links, or of one of `slots`.
     pub(crate) fn turn(&mut self, slots: usize, outage: Duration, now: BootInstant, rng: &mut StdRng) {
         let until = now + any_scale(rng, SHORTEST, outage);
         if rng.random_bool(0.2) {
@@ -31,8 +31,8 @@ impl Weather {
         }
     }
 
-    pub(super) fn lets_pass(&mut self, slot: usize, now: BootInstant, rng: &mut StdRng) -> bool {
+    pub(super) fn allows(&mut self, slot: usize, now: BootInstant, rng: &mut StdRng) -> bool {
         let over = |until: Option<&BootInstant>| until.is_none_or(|until| *until <= now);
-        over(self.everywhere.as_ref()) && over(self.on_slot.get(&slot)) && !rng.random_bool(MISHAP)
+        over(self.everywhere.as_ref()) && over(self.on_slot.get(&slot)) && !rng.random_bool(FAILURE)
     }
 }

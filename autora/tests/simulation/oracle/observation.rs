@@ -1,29 +1,29 @@
-//! Whether an interface is fit, judged from one look at it: section by section from the list of tests in the
-//! README, and without the engine's own judgement.
+//! Whether an interface is fit, decided from its state by the list of tests in the README, independently of
+//! the engine.
 
 use autora::{
     addr::{LinkLocal, Prefix64},
     engine::interface::{Address, AddressScope, Interface},
 };
 
-/// What one look shows.
+/// The facts of one interface that the rules depend on.
 #[derive(Debug)]
-pub(super) struct Looks {
+pub(super) struct Observation {
     pub(super) matches: bool,
-    /// Names of all the tests that it fails.
+    /// The names of the reasons of all failed tests.
     pub(super) reasons: Vec<&'static str>,
-    /// Link-local addresses that may be a source, the lowest first.
+    /// The usable link-local addresses, the lowest first.
     pub(super) sources: Vec<LinkLocal>,
-    /// Addresses that are another's.
+    /// Link-local addresses that DAD found at another node.
     duplicates: Vec<LinkLocal>,
-    /// Usable /64s, each once.
+    /// The usable /64s, each once.
     pub(super) prefixes: Vec<Prefix64>,
     pub(super) carrier: bool,
-    /// Up, and IPv6 runs on it.
+    /// Whether it is up and IPv6 runs on it.
     pub(super) alive: bool,
 }
 
-impl Looks {
+impl Observation {
     pub(super) fn of(link: &Interface) -> Self {
         let (sources, prefixes) = (sources(link), prefixes(link));
         Self {
@@ -37,8 +37,8 @@ impl Looks {
         }
     }
 
-    /// Whether guests would hear a final RA from `source`, and whether it is ours to say.
-    pub(super) fn carries_final_ra(&self, source: LinkLocal) -> bool {
+    /// Returns whether a final RA from `source` can leave and reach guests.
+    pub(super) fn delivers_final_ra(&self, source: LinkLocal) -> bool {
         self.alive && self.carrier && !self.is_duplicate(source)
     }
 
@@ -47,7 +47,7 @@ impl Looks {
     }
 }
 
-/// The pattern of the simulation, `^vm[0-9]+$`, spelt out.
+/// Matches the pattern of the simulation, `^vm[0-9]+$`.
 fn matches(name: &str) -> bool {
     name.strip_prefix("vm").is_some_and(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()))
 }
