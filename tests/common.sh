@@ -1,13 +1,13 @@
-# What the scripts of this folder have in common; each of them has a `fail` of its own.
+# Functions that the scripts of this folder share; each script defines `fail`.
 
-# wait_until SECONDS WHAT COMMAND...: looks ten times a second.
+# wait_until SECONDS WHAT COMMAND...: runs COMMAND ten times a second until it succeeds, and fails after SECONDS.
 wait_until() {
     left=$(($1 * 10))
     what=$2
     shift 2
     until "$@"; do
         left=$((left - 1))
-        [ "$left" -gt 0 ] || fail "waited in vain for $what"
+        [ "$left" -gt 0 ] || fail "timeout: $what"
         sleep 0.1
     done
 }

@@ -1,10 +1,10 @@
 #!/bin/sh
-# Two checks of a built autora against this machine's kernel, with nothing but iproute2 (and tcpdump, where it is there):
+# Checks a built autora against this machine's kernel, with iproute2 alone (and tcpdump, if it is installed):
 #   1. An interface that the regular expression does not match gets no Router Advertisement.
 #   2. A guest behind one that it matches gets an address and a default route, and loses the route when autora stops.
 # Usage, as root: ns-smoke.sh [path of autora]; without one $AUTORA_BIN, else target/release/autora beside this folder.
-# Exit code: 0 if all of it holds, 1 if not, 2 if it could not be tried. Everything happens in two network namespaces of
-# its own, which are gone afterwards.
+# Exit code: 0 if both checks pass, 1 if one fails, 2 if they cannot run. They run in two network namespaces of their own,
+# which are deleted at the end.
 set -u
 # shellcheck source=tests/common.sh
 . "$(dirname "$0")/common.sh"
@@ -24,13 +24,13 @@ main() {
     prepare
     a_name_that_does_not_match
     a_name_that_matches
-    say "all of it holds"
+    say "both checks pass"
 }
 
 a_name_that_does_not_match() {
     say "1. a name that does not match: silence"
     start '^tap-vm-[0-9]+$' started
-    # Twice as long as the longest wait of a guest's kernel before it solicits, and its answer.
+    # Twice the longest delay of a guest's kernel before its first solicitation, and of an answer.
     sleep 4
     stop
     [ -z "$(guest_address)" ] || fail "the guest got an address: $(guest_address)"
@@ -69,7 +69,7 @@ prepare() {
     trap 'exit 2' HUP INT PIPE TERM
     work=$(mktemp -d) || give_up "no folder for temporary files"
     ip netns add "$host" && ip netns add "$guest" || give_up "no network namespace can be made"
-    # Addresses are usable at once; the guest's kernel configures itself, as kernels do.
+    # Addresses are usable at once, and the guest's kernel uses SLAAC.
     for namespace in "$host" "$guest"; do
         setting "$namespace" all/accept_dad 0
         setting "$namespace" default/accept_dad 0
@@ -85,14 +85,14 @@ prepare() {
     wait_until 10 "the host's link-local address" host_has_link_local
 }
 
-# start REGEX WORD: runs autora, and tcpdump beside it, until its log has WORD.
+# start REGEX WORD: starts autora and tcpdump, and waits until the log has WORD.
 start() {
     watch
     : >"$work/log"
-    # 'ip netns exec' becomes the command that it runs, so this is autora's own process id.
+    # 'ip netns exec' execs the command, so this is the process id of autora.
     ip netns exec "$host" "$bin" --interface-regex "$1" --runtime-directory "$work/run" 2>"$work/log" &
     daemon=$!
-    wait_until 10 "autora to say '$2'" log_has "$2"
+    wait_until 10 "'$2' in the log of autora" log_has "$2"
 }
 
 # Stops autora, which must end with exit code 0, and tcpdump.
@@ -101,7 +101,7 @@ stop() {
     wait "$daemon" || fail "autora ended with exit code $?"
     daemon=
     if [ -n "$watcher" ]; then
-        # What is still in the buffer of the kernel is read before it ends.
+        # Time for tcpdump to read the packets in the kernel's buffer.
         sleep 1
         kill -INT "$watcher"
         wait "$watcher"

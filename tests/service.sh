@@ -1,12 +1,12 @@
 #!/bin/sh
-# The installed package under a systemd of its own: installed, enabled, restarted, stopped, killed, hung, upgraded, removed and
-# purged, with a guest that has a route or has none.
+# Tests the package under a systemd of its own: install, enable, restart, kill, hang, upgrade, stop, remove and purge, and
+# after each step whether the guest has its route.
 # Usage, as root: service.sh ROOT PACKAGE NEWER
-#   ROOT     a Debian with systemd, iproute2 and tcpdump, as mmdebstrap makes one; it is not changed
+#   ROOT     a root file system of Debian with systemd, iproute2 and tcpdump, from mmdebstrap; it is not changed
 #   PACKAGE  the package to test
-#   NEWER    the same with a higher version, to upgrade to
-# systemd runs as the first process of namespaces of its own, on a copy of ROOT in memory; all of it is gone afterwards.
-# Exit code: 0 if all of it holds, 1 if not, 2 if it could not be tried.
+#   NEWER    the same package with a higher version, for the upgrade
+# systemd runs as the first process of namespaces of its own, on an overlay of ROOT in memory; nothing of it remains.
+# Exit code: 0 if all steps pass, 1 if one fails, 2 if they cannot run.
 set -u
 # shellcheck source=tests/common.sh
 . "$(dirname "$0")/common.sh"
@@ -26,7 +26,7 @@ main() {
     start_systemd "$1"
     a_guest
     installed "$2"
-    nothing_before_it_is_edited
+    unconfigured
     enabled
     answered
     restarted
@@ -37,7 +37,7 @@ main() {
     stopped
     removed
     purged
-    say "all of it holds"
+    say "all steps pass"
 }
 
 installed() {
@@ -52,13 +52,13 @@ installed() {
     inside autora --version | grep -q 'with the eBPF filter' || fail "no filter: $(inside autora --version)"
 }
 
-nothing_before_it_is_edited() {
-    say "started as it came: it runs, serves nothing, and says so"
+unconfigured() {
+    say "started without settings: it serves nothing, and logs that"
     inside systemctl start autora || fail "it does not start: $(journal)"
     is "active" inside systemctl is-active autora
     sleep 4
-    [ "$(advertisements)" -eq 0 ] || fail "the guest heard an advertisement: $(cat "$work/wire")"
-    journal | grep -q 'nothing will be served' || fail "not a word: $(journal)"
+    [ "$(advertisements)" -eq 0 ] || fail "the guest got an RA: $(cat "$work/wire")"
+    journal | grep -q 'nothing will be served' || fail "nothing about it in the journal: $(journal)"
     inside systemctl stop autora
     inside sh -c "echo 'AUTORA_INTERFACE_REGEX=^tap-vm-[0-9]+\$' >>/etc/default/autora"
 }
@@ -78,9 +78,9 @@ enabled() {
 }
 
 answered() {
-    say "under the whole unit, confined: a solicitation is answered, and nothing is warned of"
+    say "under the confined unit: a solicitation is answered, without a warning in the journal"
     answers=$(answers)
-    # The guest's kernel begins anew, and asks.
+    # The guest's kernel starts IPv6 again, and solicits.
     # shellcheck disable=SC2016
     inside ip netns exec guest sh -c 'for off in 1 0; do echo $off >/proc/sys/net/ipv6/conf/eth0/disable_ipv6; done'
     wait_until 15 "an answer" answered_more_than "$answers"
@@ -100,13 +100,13 @@ restarted() {
 }
 
 refused_settings() {
-    say "settings that are refused: it ends once, and the journal says why"
+    say "refused settings: it ends once, and the journal has the cause"
     inside sh -c "echo AUTORA_MTU=perhaps >>/etc/default/autora"
-    inside systemctl restart autora 2>/dev/null && fail "it started all the same"
+    inside systemctl restart autora 2>/dev/null && fail "it started"
     sleep 3
     is "failed" inside systemctl is-active autora
     is "2" inside systemctl show --property=ExecMainStatus --value autora
-    journal | grep -q 'AUTORA_MTU\|--mtu' || fail "not a word: $(journal)"
+    journal | grep -q 'AUTORA_MTU\|--mtu' || fail "nothing about it in the journal: $(journal)"
     inside sed -i '/AUTORA_MTU=perhaps/d' /etc/default/autora
     inside systemctl start autora || fail "it does not start again: $(journal)"
     guest_has_route || fail "the guest has lost its route"
@@ -118,7 +118,7 @@ killed() {
 }
 
 hung() {
-    say "stopped in its tracks: the watchdog ends it and it starts again, within 50 s"
+    say "kill -STOP: the watchdog ends it and it starts again, within 50 s"
     another_process_without_withdrawal inside kill -STOP "$(pid)"
     journal | grep -q 'Watchdog timeout' || fail "no watchdog: $(journal)"
 }
@@ -140,7 +140,7 @@ stopped() {
 }
 
 removed() {
-    say "remove: a withdrawal, too"
+    say "remove: a withdrawal"
     withdrawn inside dpkg --remove autora
     inside test -f /etc/default/autora || fail "the settings went with it"
     inside test ! -e /usr/bin/autora || fail "the program is still there"
@@ -164,9 +164,9 @@ another_process_without_withdrawal() {
     before=$(final_ras)
     "$@" >"$work/command" 2>&1 || fail "$*: $(cat "$work/command")"
     wait_until 50 "another process" has_another_process "$old"
-    # It serves again: among the first three advertisements of a process no two are further apart than 16 s.
-    heard=$(advertisements)
-    wait_until 20 "an advertisement of the new process" heard_more_than "$heard"
+    # The new process serves: RAs of the initial burst are at most 16 s apart.
+    received=$(advertisements)
+    wait_until 20 "an RA of the new process" received_more_than "$received"
     [ "$(final_ras)" -eq "$before" ] || fail "a withdrawal: $(cat "$work/wire")"
     guest_has_route || fail "the guest has lost its route"
 }
@@ -192,7 +192,7 @@ prepare() {
 }
 
 start_systemd() {
-    # The hierarchy of control groups that systemd takes for the whole is a branch of this machine's.
+    # The cgroup that systemd sees as the root is a branch of this machine's hierarchy.
     mkdir "$work/cgroup"
     mount -t cgroup2 cgroup2 "$work/cgroup" || give_up "no control groups (version 2)"
     mkdir "$work/cgroup/autora-$$" || give_up "no control group can be made"
@@ -203,7 +203,7 @@ start_systemd() {
     wait_until 30 "systemd" has_booted
 }
 
-# As the first process of the namespaces: becomes systemd.
+# Runs as the first process of the namespaces: sets up the root file system and execs systemd.
 boot() {
     mount --make-rprivate / &&
         mkdir "$2/memory" && mount -t tmpfs -o mode=755 tmpfs "$2/memory" &&
@@ -223,7 +223,7 @@ boot() {
         /lib/systemd/systemd --show-status=no
 }
 
-# A guest behind a veth that its kernel configures, and tcpdump there.
+# Makes a guest behind a veth, whose kernel uses SLAAC, and starts tcpdump in it.
 a_guest() {
     inside sh -e <<END || give_up "no guest can be made"
 ip netns add guest
@@ -243,7 +243,7 @@ END
     wait_until 10 "tcpdump to listen" grep -q 'listening on' "$work/tcpdump"
 }
 
-# inside COMMAND...: in the namespaces of the systemd.
+# inside COMMAND...: runs COMMAND in the namespaces of that systemd.
 inside() { nsenter --target "$init" --all /usr/bin/env -i --chdir=/ PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C "$@"; }
 
 first_process() {
@@ -261,7 +261,7 @@ advertisements() { grep -c 'router advertisement' "$work/wire"; }
 final_ras() { grep -c 'router lifetime 0s' "$work/wire"; }
 answers() { inside autora status --json | tr -d ' \n' | sed 's/.*"solicited":\([0-9]*\).*/\1/'; }
 answered_more_than() { [ "$(answers)" -gt "$1" ]; }
-heard_more_than() { [ "$(advertisements)" -gt "$1" ]; }
+received_more_than() { [ "$(advertisements)" -gt "$1" ]; }
 final_ras_more_than() { [ "$(final_ras)" -gt "$1" ]; }
 guest_has_address() { inside ip -n guest -6 -o address show dev eth0 | grep -q " $address/64 "; }
 guest_has_route() { inside ip -n guest -6 route show default | grep -q "via $router "; }
@@ -282,7 +282,7 @@ fail() {
     exit 1
 }
 
-# With the first process everything in its namespaces ends, its file systems included.
+# With the first process all processes and mounts of its namespaces end.
 clean_up() {
     if [ -n "$boot" ]; then
         kill -KILL "$boot" 2>/dev/null

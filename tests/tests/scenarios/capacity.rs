@@ -85,9 +85,9 @@ fn a_refused_map_write_is_a_filter_error() {
     assert_eq!(daemon.wait_refused(line.name(), SOON), ["filter-error"]);
 
     let control = daemon.control();
-    let told = control.json(&format!("/v1/interfaces/{}", line.name()));
+    let answer = control.json(&format!("/v1/interfaces/{}", line.name()));
     let text = "the kernel refuses an entry in the filter's map: Operation not permitted (os error 1)";
-    assert_eq!(told["reasons"], json!([{ "name": "filter-error", "text": text, "errno": 1 }]));
+    assert_eq!(answer["reasons"], json!([{ "name": "filter-error", "text": text, "errno": 1 }]));
     let metrics = control.get("/metrics").body;
     assert!(metrics.contains("autora_interfaces_not_served{reason=\"filter-error\"} 1\n"), "{metrics}");
     let explained = host.enter(|| control.run(&["explain", line.name()]));
