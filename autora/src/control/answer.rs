@@ -22,8 +22,8 @@ pub(super) type Content = Either<Full<Bytes>, Pieces>;
 
 pub(super) type Answer = Response<Content>;
 
-/// The sender of an answer's pieces. It waits until the client has read the piece before. An error breaks off the
-/// connection, so that the client does not take a part for the whole.
+/// The sender of an answer's pieces. It waits until the client has read the piece before. An error breaks off
+/// the connection, so that the client does not take a part for the whole.
 pub(super) type PieceSender = mpsc::Sender<io::Result<Bytes>>;
 
 /// The receiving end of a [`PieceSender`].

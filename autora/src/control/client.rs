@@ -69,8 +69,8 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// [`ClientError::Connect`] if no daemon listens, or the caller may not connect; [`ClientError::Broken`] if the
-    /// handshake fails.
+    /// [`ClientError::Connect`] if no daemon listens, or the caller may not connect; [`ClientError::Broken`]
+    /// if the handshake fails.
     pub async fn connect(path: &Path) -> Result<Self, ClientError> {
         let refused = |source| ClientError::Connect { path: path.to_owned(), source };
         let stream = UnixStream::connect(path).await.map_err(refused)?;
@@ -142,8 +142,8 @@ impl Lines {
         Ok(self.line().await?.map(|line| serde_json::from_slice(&line)).transpose()?)
     }
 
-    /// Reads the next line, without its line end; `None` at the end of the answer. Cancel safe: what has arrived stays in
-    /// the buffer.
+    /// Reads the next line, without its line end; `None` at the end of the answer. Cancel safe: what has
+    /// arrived stays in the buffer.
     ///
     /// # Errors
     ///

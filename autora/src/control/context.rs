@@ -1,4 +1,5 @@
-//! What every request handler is given: facts about the daemon, a client of its event loop, and limits of connections.
+//! What every request handler is given: facts about the daemon, a client of its event loop, and limits of
+//! connections.
 
 use std::sync::{Arc, atomic::AtomicBool};
 
@@ -39,7 +40,8 @@ pub struct ControlContext {
     pub(super) events: Events,
     /// Whether the watcher runs, which reads the filter's counters while clients listen to events.
     pub(super) watched: AtomicBool,
-    /// Permits one scrape with metrics of each interface at a time, as it holds a series for every interface in memory.
+    /// Permits one scrape with metrics of each interface at a time, as it holds a series for every interface
+    /// in memory.
     pub(super) large_scrapes: Semaphore,
     /// Turns true when the daemon stops.
     pub(super) ending: watch::Receiver<bool>,

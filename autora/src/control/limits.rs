@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-/// Simultaneous connections on the Unix socket, and as many again over TCP. Further ones are answered 503 and closed.
+/// Simultaneous connections on the Unix socket, and as many again over TCP. Further ones are answered 503 and
+/// closed.
 pub const MAX_CLIENTS: usize = 32;
 
 /// Bytes of a request's head; a longer one is answered 431.

@@ -1,8 +1,8 @@
 //! The control API: HTTP on a Unix socket, and with `--metrics-listen` metrics also on TCP. It is read-only.
 //!
-//! It runs on a thread of its own, so that no client, however slow or hostile, delays an RA. The thread queries the event
-//! loop for 64 interfaces at a time ([`query`]) and writes long answers page by page, so that a slow reader delays itself
-//! alone. Events are rendered only while a client listens ([`events`]).
+//! It runs on a thread of its own, so that no client, however slow or hostile, delays an RA. The thread
+//! queries the event loop for 64 interfaces at a time ([`query`]) and writes long answers page by page, so
+//! that a slow reader delays itself alone. Events are rendered only while a client listens ([`events`]).
 
 mod answer;
 pub mod client;

@@ -1,9 +1,10 @@
 //! The JSON of the control socket, version 1.
 //!
-//! Durations are numbers of seconds, in fields whose names end in `_s`. Instants are given relative to the answer
-//! (`ago_s`, `in_s`); only `time` is absolute, in seconds since 1970. Names of states, reasons, causes and events are
-//! stable (`stable_names.rs`). Within a version fields and events may be added: a client ignores those that it does not
-//! know. The doc comments become the descriptions of the published schema (`schema.rs`).
+//! Durations are numbers of seconds, in fields whose names end in `_s`. Instants are given relative to the
+//! answer (`ago_s`, `in_s`); only `time` is absolute, in seconds since 1970. Names of states, reasons, causes
+//! and events are stable (`stable_names.rs`). Within a version fields and events may be added: a client
+//! ignores those that it does not know. The doc comments become the descriptions of the published schema
+//! (`schema.rs`).
 
 pub use self::{
     counts::{Adverts, Counts, Solicitations},

@@ -1,6 +1,7 @@
 //! Queries from the control thread to the event loop, and their answers: plain data, independent of JSON.
 //!
-//! Each is answered within one turn of the loop and costs it a fraction of a millisecond at any number of interfaces.
+//! Each is answered within one turn of the loop and costs it a fraction of a millisecond at any number of
+//! interfaces.
 
 use std::time::Duration;
 

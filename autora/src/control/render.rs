@@ -92,8 +92,8 @@ pub(super) fn solicitations(answered: u64, counters: &Counters) -> Solicitations
     }
 }
 
-/// Returns whether `reason` is one for which a packet is dropped; RAs of other routers and coalesced solicitations are
-/// counted apart.
+/// Returns whether `reason` is one for which a packet is dropped; RAs of other routers and coalesced
+/// solicitations are counted apart.
 pub(super) const fn is_drop(reason: Packet) -> bool {
     !matches!(
         reason,

@@ -12,8 +12,8 @@ pub(super) struct Selection {
 }
 
 impl Selection {
-    /// Parses the query of a path, in which only the parameters `known` are allowed. Any other is an error, so that a typing
-    /// error does not select everything.
+    /// Parses the query of a path, in which only the parameters `known` are allowed. Any other is an error,
+    /// so that a typing error does not select everything.
     ///
     /// # Errors
     ///
@@ -55,8 +55,8 @@ impl Selection {
     }
 }
 
-/// Returns the text of a percent-encoded string ([RFC 3986 2.1](https://www.rfc-editor.org/rfc/rfc3986#section-2.1)); `None`
-/// if it is not UTF-8.
+/// Returns the text of a percent-encoded string ([RFC 3986
+/// 2.1](https://www.rfc-editor.org/rfc/rfc3986#section-2.1)); `None` if it is not UTF-8.
 pub(super) fn decode(encoded: &str) -> Option<String> {
     percent_decode_str(encoded).decode_utf8().ok().map(std::borrow::Cow::into_owned)
 }

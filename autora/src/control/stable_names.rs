@@ -1,5 +1,5 @@
-//! The stable names. Scripts, dashboards and alerts of operators depend on them, so none may change or go; a new one is
-//! added here.
+//! The stable names. Scripts, dashboards and alerts of operators depend on them, so none may change or go; a
+//! new one is added here.
 
 use std::collections::BTreeSet;
 
@@ -115,7 +115,8 @@ fn stable_names_do_not_change() {
     assert_eq!(names(metrics.lines().filter_map(|line| line.strip_prefix("# TYPE "))), set(METRICS));
 }
 
-/// Returns the names that an enum of the schema has: with a description each, without, or as the tag of an object.
+/// Returns the names that an enum of the schema has: with a description each, without, or as the tag of an
+/// object.
 fn variants(definition: &str) -> BTreeSet<String> {
     let definition = &schema()["$defs"][definition];
     let items = |value: &Value| value.as_array().cloned().unwrap_or_default();

@@ -25,8 +25,8 @@ use crate::{
     sys::{filter::FilterKind, process_stats::ProcessStats},
 };
 
-/// Sends `request` and returns all answers until the connection is quiet. Then disconnects, which the connection has to
-/// notice. Virtual time passes only when no task can run.
+/// Sends `request` and returns all answers until the connection is quiet. Then disconnects, which the
+/// connection has to notice. Virtual time passes only when no task can run.
 pub(super) fn converse(request: &'static str) -> String {
     const QUIET: Duration = Duration::from_secs(1);
     let runtime = runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();

@@ -39,9 +39,11 @@ impl Control {
         Self { events: Events::default(), queries: None, ending, ended: None, file: None }
     }
 
-    /// Starts the thread that serves clients; without listeners, or if that fails, returns a handle without a thread.
+    /// Starts the thread that serves clients; without listeners, or if that fails, returns a handle without a
+    /// thread.
     ///
-    /// Call it after the capabilities are dropped: a thread inherits those of its creator (`capabilities(7)`).
+    /// Call it after the capabilities are dropped: a thread inherits those of its creator
+    /// (`capabilities(7)`).
     #[must_use]
     pub fn start(mut listeners: Listeners, info: DaemonInfo) -> Self {
         listeners.publish();
@@ -67,7 +69,8 @@ impl Control {
             warn!(%error, "no control socket: its thread cannot be started; status, wait and monitor cannot reach the daemon");
             return Self::none();
         }
-        // Waits until the thread has opened everything, as seccomp comes next. An error means that the thread has ended.
+        // Waits until the thread has opened everything, as seccomp comes next. An error means that the thread
+        // has ended.
         _ = has_started.recv();
         Self { events, queries: Some(queries), ending, ended: Some(ended), file }
     }
@@ -82,7 +85,8 @@ impl Control {
         std::future::pending().await
     }
 
-    /// Removes the socket and waits a moment until clients have received the last events. Call it when the daemon stops.
+    /// Removes the socket and waits a moment until clients have received the last events. Call it when the
+    /// daemon stops.
     pub fn close(&mut self) {
         self.file = None;
         self.queries = None;

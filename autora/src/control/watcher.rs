@@ -1,4 +1,5 @@
-//! While a client listens to events, the filter's counters are read once a second, and their changes become events.
+//! While a client listens to events, the filter's counters are read once a second, and their changes become
+//! events.
 
 use std::{
     collections::HashMap,
@@ -104,7 +105,8 @@ fn publish_not_served(context: &ControlContext, totals: &Counters, before: &Coun
     }
 }
 
-/// Returns what was counted since `before`; everything if the counters were reset, as when an interface is served anew.
+/// Returns what was counted since `before`; everything if the counters were reset, as when an interface is
+/// served anew.
 fn since(counters: &Counters, before: &Counters) -> Counters {
     let is_reset = Reason::ALL.iter().any(|&reason| counters.get(reason) < before.get(reason));
     Counters::new(

@@ -1,4 +1,5 @@
-//! The listening sockets of the control API: the Unix socket with its permissions, and the TCP socket for metrics.
+//! The listening sockets of the control API: the Unix socket with its permissions, and the TCP socket for
+//! metrics.
 
 use std::{
     fs::{self, DirBuilder, Permissions},
@@ -50,8 +51,8 @@ pub enum BindError {
 }
 
 impl Listeners {
-    /// Opens the Unix socket `socket`, gives it to `group` if there is one, and opens a TCP socket for metrics at `metrics`.
-    /// If one cannot be opened, logs a warning and goes on without it: RAs matter more.
+    /// Opens the Unix socket `socket`, gives it to `group` if there is one, and opens a TCP socket for
+    /// metrics at `metrics`. If one cannot be opened, logs a warning and goes on without it: RAs matter more.
     ///
     /// Call it before capabilities are dropped: root needs `CAP_CHOWN` to give the socket to a group, and
     /// `CAP_NET_BIND_SERVICE` for a port below 1024 (`capabilities(7)`).
@@ -76,7 +77,8 @@ impl Listeners {
         Self { local, remote }
     }
 
-    /// Moves the socket to its path. If another process listens there or the rename fails, logs a warning and closes it.
+    /// Moves the socket to its path. If another process listens there or the rename fails, logs a warning and
+    /// closes it.
     pub(crate) fn publish(&mut self) {
         if let Some((_, file)) = &mut self.local
             && let Err(error) = file.publish()
@@ -93,8 +95,8 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     Ok(listener)
 }
 
-/// Binds under a temporary name. The later rename replaces the socket of a crashed daemon atomically, and clients see the
-/// socket only with its permissions set.
+/// Binds under a temporary name. The later rename replaces the socket of a crashed daemon atomically, and
+/// clients see the socket only with its permissions set.
 fn bind(path: &Path, group: Option<&str>) -> Result<(UnixListener, SocketFile), BindError> {
     let directory = path.parent().unwrap_or(Path::new("/"));
     make_directory(directory)?;

@@ -1,7 +1,8 @@
 //! Groups by name, as `/etc/group` lists them (`group(5)`).
 //!
-//! Not by getgrnam(3): a statically linked glibc loads the modules that `nsswitch.conf` names with dlopen(3), and crashes
-//! where they belong to another version of it (<https://sourceware.org/glibc/wiki/FAQ>, "static linking").
+//! Not by getgrnam(3): a statically linked glibc loads the modules that `nsswitch.conf` names with dlopen(3),
+//! and crashes where they belong to another version of it (<https://sourceware.org/glibc/wiki/FAQ>, "static
+//! linking").
 
 use std::{fs, io};
 
@@ -10,8 +11,8 @@ const GROUPS: &str = "/etc/group";
 /// The id that chown(2) takes as "leave the group unchanged".
 const NO_GID: u32 = u32::MAX;
 
-/// Returns the id of the group with the name or number `group`; `None` if `/etc/group` has no such name, or the number is
-/// no group id.
+/// Returns the id of the group with the name or number `group`; `None` if `/etc/group` has no such name, or
+/// the number is no group id.
 ///
 /// # Errors
 ///

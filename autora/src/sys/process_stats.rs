@@ -11,8 +11,8 @@ use nix::{
 
 use super::clock;
 
-/// The files of `/proc` that account for this process. They are held open, as Landlock lets the confined daemon open none.
-/// The values of a file that could not be opened are left out.
+/// The files of `/proc` that account for this process. They are held open, as Landlock lets the confined
+/// daemon open none. The values of a file that could not be opened are left out.
 #[derive(Debug)]
 pub struct ProcessStats {
     stat: Option<File>,
@@ -37,7 +37,8 @@ pub struct ProcessUsage {
     pub max_fds: Option<u64>,
 }
 
-/// Bytes of the read buffer: more than either file has. A read at offset 0 returns the present content, whole.
+/// Bytes of the read buffer: more than either file has. A read at offset 0 returns the present content,
+/// whole.
 const ROOM: usize = 4_096;
 
 impl ProcessStats {
@@ -86,10 +87,11 @@ fn text_of(file: &File) -> io::Result<String> {
 }
 
 impl ProcessUsage {
-    /// Parses a line of `/proc/pid/stat`; `ticks` are clock ticks in a second, `page` bytes of a page. Fields are numbered
-    /// from 1, as in `proc_pid_stat(5)`.
+    /// Parses a line of `/proc/pid/stat`; `ticks` are clock ticks in a second, `page` bytes of a page. Fields
+    /// are numbered from 1, as in `proc_pid_stat(5)`.
     fn of_stat(stat: &str, ticks: u64, page: u64) -> Option<Self> {
-        // The second field is the name of the program in parentheses, which may contain spaces and parentheses.
+        // The second field is the name of the program in parentheses, which may contain spaces and
+        // parentheses.
         let (_, behind_name) = stat.rsplit_once(") ")?;
         let fields: Vec<&str> = behind_name.split(' ').collect();
         let field = |number: usize| fields.get(number - 3).and_then(|field| field.trim().parse::<u64>().ok());

@@ -1,4 +1,5 @@
-//! The [OpenMetrics 1.0](https://prometheus.io/docs/specs/om/open_metrics_spec/) text format: families and their series.
+//! The [OpenMetrics 1.0](https://prometheus.io/docs/specs/om/open_metrics_spec/) text format: families and
+//! their series.
 
 use std::fmt;
 

@@ -1,5 +1,5 @@
-//! Metrics of each interface (`--metrics-per-interface`). OpenMetrics wants the series of a family together, so the values
-//! of all interfaces are gathered first; then one family after the other is written.
+//! Metrics of each interface (`--metrics-per-interface`). OpenMetrics wants the series of a family together,
+//! so the values of all interfaces are gathered first; then one family after the other is written.
 
 use std::{fmt, sync::Arc};
 

@@ -91,7 +91,7 @@ pub enum EventDetail {
     },
     /// Packets were dropped within about the last second.
     RsDropped {
-        /// Number of packets by reason; those for `coalesced` are valid solicitations while an answer was pending.
+        /// Number of packets by reason; `coalesced` are valid solicitations while an answer was pending.
         #[cfg_attr(test, schemars(with = "Counts<String>"))]
         dropped: Counts<PacketReason>,
     },

@@ -26,7 +26,7 @@ pub struct Status {
     pub filter: Filter,
     /// Number of interfaces that match, by state.
     pub interfaces: States,
-    /// Number of interfaces that are not served, by reason; an interface with several reasons counts for each.
+    /// Number of interfaces that are not served, by reason; one with several reasons counts for each.
     #[cfg_attr(test, schemars(with = "Counts<String>"))]
     pub not_served: Counts<ReasonName>,
     /// Number of served interfaces on which no RA has left for longer than the longest interval.
@@ -37,7 +37,7 @@ pub struct Status {
     pub ra_send_failures: u64,
     /// Solicitations on all interfaces.
     pub rs: Solicitations,
-    /// Packets that the kernel dropped at the receiving socket: no room, or a wrong checksum; null if not known.
+    /// Packets that the kernel dropped at the socket: no room, or a wrong checksum; null if not known.
     pub socket_drops: Option<u64>,
     /// RAs of other routers on served interfaces.
     pub other_routers: OtherRouters,
@@ -124,7 +124,7 @@ pub struct OtherRouters {
     pub advertisements: u64,
     /// Invalid RAs, which guests ignore.
     pub invalid: u64,
-    /// Number of interfaces on which another router was heard within its Router Lifetime or the last 30 minutes.
+    /// Interfaces on which another router was heard within its Router Lifetime or the last 30 minutes.
     pub interfaces: u64,
 }
 
