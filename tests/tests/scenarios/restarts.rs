@@ -142,22 +142,22 @@ const SPOILT: &[Spoilt] = &[
     Spoilt {
         what: "newer",
         spoil: |host| host.edit_state("\"version\":2", "\"version\":3"),
-        logs: Some(&["WARN", "starting as if there were none", "version 3"]),
+        logs: Some(&["WARN", "starting without it", "version 3"]),
     },
     Spoilt {
         what: "older",
         spoil: |host| host.edit_state("\"version\":2", "\"version\":1"),
-        logs: Some(&["WARN", "starting as if there were none", "version 1"]),
+        logs: Some(&["WARN", "starting without it", "version 1"]),
     },
     Spoilt {
         what: "damaged",
         spoil: |host| host.edit_state("\"ifindex\"", "\"if"),
-        logs: Some(&["WARN", "starting as if there were none", "damaged"]),
+        logs: Some(&["WARN", "starting without it", "damaged"]),
     },
     Spoilt {
         what: "empty",
         spoil: |host| fs::write(host.directory.state_file(), "").expect("root may"),
-        logs: Some(&["WARN", "starting as if there were none", "damaged"]),
+        logs: Some(&["WARN", "starting without it", "damaged"]),
     },
 ];
 
