@@ -1,8 +1,8 @@
-//! Names and addresses as types: what an interface index, a link-local source and a /64 are allowed to be.
+//! Types for the interface index, the link-local source and the /64.
 
 use std::{fmt, net::Ipv6Addr, num::NonZeroU32};
 
-/// Index of a network interface, as `if_nametoindex(3)` returns it; the kernel never hands out 0.
+/// The index of a network interface, as `if_nametoindex(3)` returns it; never 0.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct IfIndex(NonZeroU32);
 
@@ -10,10 +10,10 @@ impl IfIndex {
     /// The lowest index.
     pub const MIN: Self = Self(NonZeroU32::MIN);
 
-    /// The highest one.
+    /// The highest index.
     pub const MAX: Self = Self(NonZeroU32::MAX);
 
-    /// The index `raw`, or `None` for 0, which stands for "no interface" everywhere in Linux.
+    /// Returns the index `raw`, or `None` for 0, which stands for "no interface" in Linux.
     #[must_use]
     pub const fn new(raw: u32) -> Option<Self> {
         match NonZeroU32::new(raw) {
@@ -22,7 +22,7 @@ impl IfIndex {
         }
     }
 
-    /// The number, for a system call or a map key.
+    /// Returns the number, for a system call or a map key.
     #[must_use]
     pub const fn get(self) -> u32 {
         self.0.get()
@@ -41,18 +41,19 @@ impl fmt::Debug for IfIndex {
     }
 }
 
-/// An address of `fe80::/10`: the only kind of source that a Router Advertisement may have [RFC 4861 4.2].
+/// An address of `fe80::/10`, the only source that an RA may have:
+/// [RFC 4861 4.2](https://www.rfc-editor.org/rfc/rfc4861#section-4.2).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LinkLocal(Ipv6Addr);
 
 impl LinkLocal {
-    /// `address` if it is link-local.
+    /// Returns `address` as a link-local one, or `None` if it is not.
     #[must_use]
     pub const fn new(address: Ipv6Addr) -> Option<Self> {
         if address.is_unicast_link_local() { Some(Self(address)) } else { None }
     }
 
-    /// The address itself.
+    /// Returns the address.
     #[must_use]
     pub const fn get(self) -> Ipv6Addr {
         self.0
@@ -71,18 +72,20 @@ impl fmt::Debug for LinkLocal {
     }
 }
 
-/// A prefix of exactly 64 bits, the only length that SLAAC works with on Linux and Ethernet [RFC 4862 5.5.3 d].
+/// A prefix of 64 bits, the only length with which a guest forms an address on a link with 64-bit interface
+/// identifiers: [RFC 4862 5.5.3 d](https://www.rfc-editor.org/rfc/rfc4862#section-5.5.3).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Prefix64(u64);
 
 impl Prefix64 {
-    /// The /64 that `address` lies in.
+    /// Returns the /64 that contains `address`.
     #[must_use]
     pub const fn containing(address: Ipv6Addr) -> Self {
         Self((address.to_bits() >> 64) as u64)
     }
 
-    /// The prefix as an address whose lower 64 bits are zero, as it stands in a Prefix Information option.
+    /// Returns the prefix as an address whose lower 64 bits are zero, as a Prefix Information option holds
+    /// it.
     #[must_use]
     pub const fn network(self) -> Ipv6Addr {
         Ipv6Addr::from_bits((self.0 as u128) << 64)
@@ -126,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn a_prefix_forgets_the_host_part() {
+    fn a_prefix_has_no_interface_identifier() {
         let prefix = Prefix64::containing("2001:db8:1:2:3:4:5:6".parse().unwrap());
         assert_eq!(prefix.to_string(), "2001:db8:1:2::/64");
         assert_eq!(prefix, Prefix64::containing(prefix.network()));

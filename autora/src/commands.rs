@@ -1,12 +1,11 @@
-//! What the binary does: the arguments as typed, and one file for each subcommand, with its arguments and a `run` that
-//! returns its [`CommandResult`]. The daemon is the command without a name.
-//!
-//! Whatever a command cannot do it says in one shape, see [`crate::error`].
+//! The command line: the root command, and one file for each subcommand with its arguments and its `run`. The
+//! daemon is the command without a subcommand.
 
 mod client;
 pub mod explain;
 pub mod monitor;
 mod natural;
+mod outcome;
 mod screen;
 pub mod serve;
 pub mod status;
@@ -19,68 +18,57 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, builder::Resettab
 use self::{explain::ExplainArgs, monitor::MonitorArgs, status::StatusArgs, wait::WaitArgs};
 use crate::{
     config::{DaemonArgs, without_empty_variables},
-    error::Failure,
     sys::filter,
 };
 
-/// It worked, and the answer is no: an interface that was asked for is not served.
-pub const EXIT_NOT_SERVED: u8 = 3;
-
-/// What to do where the kernel's netlink does not answer.
-const NETLINK_ADVICE: &str = "a sandbox must allow AF_NETLINK; if nothing is in the way, try again";
-
-/// How a command ends: with an exit code of its own, or with a [`Failure`], which has one and is said on
-/// standard error.
-pub type CommandResult = Result<ExitCode, Failure>;
-
 const ABOUT: &str = "\
-Sends IPv6 Router Advertisements on every interface whose name matches a regular expression and that is fit to serve: \
-up, multicast-capable, forwarding, with a link-local address and exactly one /64. The guest behind it makes itself an \
-address by SLAAC and takes a default route through this host.";
+Sends IPv6 Router Advertisements (RAs) on every interface whose name matches --interface-regex and that is fit to serve: \
+up, multicast-capable, forwarding, with a link-local address and exactly one /64. The guest behind it forms an address \
+by SLAAC and installs a default route through this host.";
 
 const EXAMPLES: &str = "\
 Examples:
-  autora --interface-regex '^vm[0-9]+$' --dry-run   what would be served
-  autora --interface-regex '^vm[0-9]+$' --check     the settings, as understood
-  autora --interface-regex '^vm[0-9]+$'             serve them
+  autora --interface-regex '^vm[0-9]+$' --dry-run   show what would be served
+  autora --interface-regex '^vm[0-9]+$' --check     check and print the settings
+  autora --interface-regex '^vm[0-9]+$'             serve these interfaces
   autora explain vm7                                why does vm7 get no RA?
-  autora status                                     what the daemon does
+  autora status                                     what does the running daemon do?
 
-Privileges: CAP_NET_RAW and CAP_BPF, both given up once everything is open. --filter classic does without CAP_BPF; \
---dry-run and --check need none.
+Privileges: CAP_NET_RAW, and CAP_BPF for the eBPF filter; the daemon drops both when its sockets and its filter are \
+open. --filter classic needs no CAP_BPF, --dry-run and --check need no privilege.
 
-Signals: SIGTERM and SIGINT withdraw and stop (a second one stops at once); SIGHUP stops without a withdrawal, for a \
-restart.
+Signals: SIGTERM and SIGINT send a final RA on each served interface (see --on-exit) and stop the daemon; a second one \
+stops it at once. SIGHUP stops it without final RAs, for a restart.
 
-Exit codes: 0 asked to stop, 2 wrong usage or settings, 1 anything else.";
+Exit codes: 0 stopped by a signal, or --check accepted the settings; 2 wrong usage or settings; 1 any other failure.";
 
-/// Everything that can be typed: a subcommand with arguments of its own, or those of the daemon.
+/// The command line: a subcommand with its arguments, or the daemon's arguments.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "autora", version = version(), about = ABOUT, after_help = EXAMPLES)]
 #[command(max_term_width = 100, args_conflicts_with_subcommands = true)]
 pub struct Cli {
-    /// The daemon's own, where there is no subcommand.
+    /// The daemon's arguments, if there is no subcommand.
     #[command(flatten)]
     pub daemon: DaemonArgs,
-    /// What to do instead of running the daemon.
+    /// The subcommand; without one, the daemon runs.
     #[command(subcommand)]
     pub command: Option<Command>,
 }
 
-/// What autora does beside being a daemon.
+/// A subcommand.
 #[derive(Clone, Debug, Subcommand)]
 pub enum Command {
-    /// Say why an interface is served or not, and what to do about it
+    /// Show why an interface is served or not, and what to do about it
     Explain(ExplainArgs),
-    /// Show what the running daemon does, on which interfaces
+    /// Show what the running daemon does on each interface
     Status(StatusArgs),
-    /// Wait until the first RA has left on an interface
+    /// Wait until the daemon has sent an RA on an interface
     Wait(WaitArgs),
-    /// Show what happens, as it happens
+    /// Print events of the running daemon as they happen
     Monitor(MonitorArgs),
 }
 
-/// Runs what was asked for to its end.
+/// Runs the command to its end, and returns its exit code.
 #[must_use]
 pub fn run(cli: Cli) -> ExitCode {
     let result = match cli.command {
@@ -93,24 +81,25 @@ pub fn run(cli: Cli) -> ExitCode {
     result.unwrap_or_else(|failure| failure.report())
 }
 
-/// Reads the process's arguments and environment; prints help, version or an error and exits where that is asked for.
+/// Parses the process's arguments and environment. Exits the process for `--help`, `--version` and wrong
+/// usage.
 #[must_use]
 pub fn parse() -> Cli {
     parse_from(std::env::args_os(), |name| std::env::var_os(name)).unwrap_or_else(|error| error.exit())
 }
 
-/// Reads `arguments` (the program's name first), with the environment as `variable` tells it.
+/// Parses `arguments` (the program's name first); `variable` returns the value of an environment variable.
 ///
 /// # Errors
 ///
-/// What clap refuses; also its help and version output.
+/// Returns what clap rejects, and its output for `--help` and `--version`.
 pub fn parse_from<I>(arguments: I, variable: impl Fn(&str) -> Option<OsString>) -> Result<Cli, clap::Error>
 where
     I: IntoIterator<Item: Into<OsString> + Clone>,
 {
     let arguments: Vec<OsString> = arguments.into_iter().map(Into::into).collect();
     let mut command = without_empty_variables(Cli::command(), &variable);
-    // A subcommand stands first. The daemon's variables are none of its business, be they right or wrong.
+    // An invalid variable of the daemon must not fail a subcommand, which stands first.
     if arguments.get(1).is_some_and(|first| command.find_subcommand(first).is_some()) {
         command = command.mut_args(|argument| argument.env(Resettable::Reset));
     }
@@ -120,15 +109,12 @@ where
     Ok(cli)
 }
 
-/// Returns the version, and whether this build carries the eBPF program.
+/// Returns the version, and whether this build contains the eBPF program.
 fn version() -> &'static str {
     if filter::embedded().is_some() {
         concat!(env!("CARGO_PKG_VERSION"), " (with the eBPF filter)")
     } else {
-        concat!(
-            env!("CARGO_PKG_VERSION"),
-            " (without an eBPF filter: built without it; --filter classic and --dry-run work)"
-        )
+        concat!(env!("CARGO_PKG_VERSION"), " (built without the eBPF filter: runs with the classic one)")
     }
 }
 

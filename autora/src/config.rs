@@ -1,7 +1,8 @@
-//! The settings as understood: a `Config` that exists is valid.
+//! The daemon's settings, validated: a [`Config`] that exists is valid.
 
 mod args;
 mod control;
+mod error;
 mod seconds;
 
 use std::{
@@ -17,6 +18,7 @@ pub(crate) use self::args::without_empty_variables;
 pub use self::{
     args::DaemonArgs,
     control::{ControlConfig, NO_SOCKET},
+    error::ConfigError,
     seconds::Seconds,
 };
 use crate::{
@@ -25,42 +27,42 @@ use crate::{
     wire::INFINITE_LIFETIME,
 };
 
-/// Everything the daemon was told.
+/// All settings of the daemon.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// Which interfaces are meant.
+    /// Which interfaces to serve.
     pub policy: Policy,
-    /// How many of them at most.
+    /// How many interfaces to serve at most.
     pub max_interfaces: u32,
-    /// What their advertisements say and how often they leave.
+    /// The content of RAs, and the intervals between them.
     pub parameters: Parameters,
-    /// What they say of their link.
+    /// The options of RAs that describe the link.
     pub link_options: LinkOptions,
-    /// Time between two full looks at the kernel.
+    /// Time between two resyncs.
     pub resync_interval: Duration,
-    /// Time between two lines of totals in the log, if they are wanted.
+    /// Time between two heartbeats in the log; `None` for none.
     pub heartbeat_interval: Option<Duration>,
-    /// Where to keep what a restart must know.
+    /// The directory of the saved state.
     pub runtime_directory: PathBuf,
-    /// How people may look in.
+    /// The control socket and the metrics.
     pub control: ControlConfig,
-    /// How much to log.
+    /// The least severe level to log.
     pub log_level: LogLevel,
-    /// In which form.
+    /// The log's format.
     pub log_format: LogFormat,
-    /// Show, and send nothing.
+    /// Print RAs instead of sending them.
     pub dry_run: bool,
-    /// Which filter guards the receiving socket.
+    /// The filter of the receiving socket.
     pub filter: FilterMode,
-    /// Which socket advertisements leave through.
+    /// The socket that RAs leave through.
     pub send: SendPath,
-    /// What a stop does.
+    /// What to do on SIGTERM and SIGINT.
     pub on_exit: OnExit,
-    /// What is allowed but probably not meant.
+    /// Settings that are valid but probably not meant.
     pub warnings: Vec<Warning>,
 }
 
-/// A setting that is allowed but probably not meant.
+/// A setting that is valid but probably not meant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Warning {
     /// The regular expression can match in the middle of a name.
@@ -77,47 +79,19 @@ impl fmt::Display for Warning {
         match self {
             Self::NotAnchored { regex } => write!(
                 f,
-                "--interface-regex {regex} is not anchored at both ends and may match more names than meant: \
-                 write ^...$ to match whole names"
+                "--interface-regex {regex} is not anchored at both ends, so it also matches longer names: write ^...$ to match \
+                 whole names"
             ),
             Self::MatchesNothing => f.write_str(
-                "--interface-regex is ^$, which matches no interface, so nothing will be served: set it to the names \
-                 of your guests' interfaces, like ^tap-vm-[0-9]+$",
+                "--interface-regex is ^$, which matches no interface, so none is served: set it to match your guests' \
+                 interfaces, like ^tap-vm-[0-9]+$",
             ),
         }
     }
 }
 
-/// A setting that is refused: the option, its value, and the bound that it breaks.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ConfigError {
-    /// The regular expression is no regular expression.
-    #[error("--interface-regex {regex:?}: {reason}")]
-    Regex {
-        /// What was given.
-        regex: String,
-        /// What is wrong with it.
-        reason: String,
-    },
-    /// The directory has no absolute path.
-    #[error("--runtime-directory {0:?}: must be an absolute path")]
-    RuntimeDirectory(PathBuf),
-    /// The socket has no absolute path.
-    #[error("--control-socket {0:?}: must be an absolute path, or none")]
-    ControlSocket(PathBuf),
-    /// A duration lies outside its bounds.
-    #[error("{option} {value}: must be {bound}")]
-    OutOfBounds {
-        /// The option.
-        option: &'static str,
-        /// Its value.
-        value: Seconds,
-        /// The bound, in words.
-        bound: String,
-    },
-}
-
-/// Upper bound of the intervals and of the Router Lifetime [RFC 8319 4].
+/// Upper bound of the intervals and of the Router Lifetime, as raised by
+/// [RFC 8319 4](https://www.rfc-editor.org/rfc/rfc8319#section-4).
 const MAX_SECONDS: Seconds = Seconds(Duration::from_secs(65_535));
 
 impl TryFrom<&DaemonArgs> for Config {
@@ -165,16 +139,17 @@ fn runtime_directory(args: &DaemonArgs) -> Result<PathBuf, ConfigError> {
     }
 }
 
-/// Which interfaces `regex` means, and what is odd about it.
+/// Returns the policy that serves the interfaces which `regex` matches, and warnings about `regex`.
 ///
 /// # Errors
 ///
-/// [`ConfigError::Regex`] if it is none.
+/// Returns [`ConfigError::Regex`] if it is no regular expression, or empty.
 pub fn policy(regex: &str) -> Result<(Policy, Vec<Warning>), ConfigError> {
     let refused = |reason: String| ConfigError::Regex { regex: regex.to_owned(), reason };
     if regex.is_empty() {
         return Err(refused(
-            "is empty; leave the option out to serve nothing, or say what to serve".to_owned(),
+            "is empty; leave the option out to serve nothing, or write an expression like ^tap-vm-[0-9]+$"
+                .to_owned(),
         ));
     }
     let syntax = regex_syntax::parse(regex).map_err(|error| refused(in_one_line(&error)))?;
@@ -190,7 +165,7 @@ pub fn policy(regex: &str) -> Result<(Policy, Vec<Warning>), ConfigError> {
     Ok((Policy { pattern }, warning.into_iter().collect()))
 }
 
-/// What is wrong and where; its own text has four lines, with a drawing.
+/// Returns what is wrong and where; the error's own text has four lines, with a drawing.
 fn in_one_line(error: &regex_syntax::Error) -> String {
     let (kind, at) = match error {
         regex_syntax::Error::Parse(error) => (error.kind().to_string(), error.span().start.column),
@@ -200,7 +175,8 @@ fn in_one_line(error: &regex_syntax::Error) -> String {
     format!("{kind}, at character {at}; write one like ^tap-vm-[0-9]+$")
 }
 
-/// The bounds of RFC 4861 6.2.1, as RFC 8319 widened them. What is not set follows what is.
+/// Returns the intervals and lifetimes. A setting that is not given follows those that are. Bounds: [RFC 4861
+/// 6.2.1](https://www.rfc-editor.org/rfc/rfc4861#section-6.2.1), with the upper bounds of RFC 8319 4.
 fn parameters(args: &DaemonArgs) -> Result<Parameters, ConfigError> {
     let seconds = |seconds| Seconds(Duration::from_secs(seconds));
     let max = check("--max-ra-interval", args.max_ra_interval, seconds(4), MAX_SECONDS)?;
@@ -245,7 +221,7 @@ fn check_named(
     }
 }
 
-/// The settings as understood, one a line: the option's name, then its value.
+/// One setting per line: the option's name, then its value.
 impl fmt::Display for Config {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let parameters = &self.parameters;

@@ -1,7 +1,8 @@
-//! What `explain` shows: each test with what it met, what is wrong, and the commands that help.
+//! What `explain` shows: each test with the value that it found, the problems, and what to do about them.
 //!
-//! The tests are those of [`eligibility`], the one list that the daemon decides by. Pure, as [`crate::engine`] is.
+//! The tests are those of [`eligibility`], by which the daemon decides. Pure, as [`crate::engine`] is.
 
+mod concern;
 mod found;
 mod problem;
 mod remedy;
@@ -9,12 +10,7 @@ mod shell;
 
 use std::{net::Ipv6Addr, time::Duration};
 
-pub use self::{
-    found::printable,
-    problem::{Concern, Problem},
-    remedy::Remedy,
-    shell::Shell,
-};
+pub use self::{concern::Concern, found::printable, problem::Problem, remedy::Remedy, shell::Shell};
 use crate::{
     addr::{IfIndex, LinkLocal},
     engine::{
@@ -23,33 +19,33 @@ use crate::{
     },
 };
 
-/// All there is to say of one interface.
+/// The tests of one interface, and their result.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Explanation {
-    /// Its name.
+    /// The interface's name.
     pub name: String,
-    /// Its index.
+    /// The interface's index.
     pub index: IfIndex,
-    /// What becomes of it.
+    /// The result of the tests.
     pub conclusion: Conclusion,
-    /// Every test with the value that it met, in order.
+    /// Every test, in order.
     pub checks: Vec<Check>,
-    /// What does not keep it from being served, but deserves a look.
+    /// Problems that do not prevent serving.
     pub warnings: Vec<Concern>,
-    /// Whether the link has a carrier: without one serving pauses.
+    /// Whether the link has a carrier; without one, serving is paused.
     pub carrier: bool,
-    /// Whether a running daemon had its say: then it is served, or is not; else it would be, or would not.
+    /// Whether a running daemon answered, so that this is what it does, and not what one would do.
     pub is_live: bool,
-    /// How long ago that daemon last sent there.
+    /// How long ago that daemon last sent an RA there.
     pub last_sent_ago: Option<Duration>,
 }
 
-/// What becomes of an interface.
+/// Whether an interface is served, or would be if a daemon ran.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Conclusion {
-    /// It is served, or would be.
+    /// It is served.
     Served(Service),
-    /// It would be, as soon as it has a carrier.
+    /// It is served, and nothing is sent until it has a carrier.
     Paused(Service),
     /// It failed at least one test.
     NotServed,
@@ -57,48 +53,48 @@ pub enum Conclusion {
     NoMatch,
 }
 
-/// One test, and what it met.
+/// One test, and its result.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Check {
     /// The test's name.
     pub name: &'static str,
     /// The value that was found.
     pub found: String,
-    /// Why the interface failed the test, if it did.
+    /// Why the interface failed the test; `None` if it passed.
     pub failure: Option<Concern>,
 }
 
-/// What an explanation goes by, beside the interface.
+/// What an explanation rests on, apart from the interface.
 #[derive(Clone, Copy, Debug)]
 pub struct Evidence<'a> {
-    /// Which names match, if that is known.
+    /// The regular expression that the command was given.
     pub policy: Option<&'a Policy>,
-    /// The host-wide facts.
+    /// Settings of the whole host.
     pub host: &'a Host,
-    /// The name of the device that the interface is a port of, if it is one and that can be seen.
+    /// The name of the device that the interface is a port of, if it is in the same network namespace.
     pub master: Option<&'a str>,
-    /// How many interfaces are served through a raw socket, if they are.
+    /// How many interfaces are served through a raw socket; `None` for a packet socket.
     pub served_raw: Option<usize>,
-    /// What a running daemon says of the interface, if one does.
+    /// What a running daemon knows of the interface; `None` if no daemon answers.
     pub daemon: Option<&'a FromDaemon>,
 }
 
 /// What only a running daemon knows of an interface.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FromDaemon {
-    /// Its own regular expression matches.
+    /// Whether its regular expression matches.
     pub matches: bool,
-    /// Why its filter's map took no entry for it, if it took none.
+    /// Why its filter's map has no entry for the interface, if an entry was refused.
     pub map_failure: Option<MapFailure>,
-    /// The address that it serves the interface from now.
+    /// The source in use.
     pub source: Option<LinkLocal>,
-    /// How long ago it last sent there.
+    /// How long ago it last sent an RA there.
     pub last_sent_ago: Option<Duration>,
-    /// The other router that it heard there last, and how long ago.
+    /// The source of the last RA from another router, and how long ago it arrived.
     pub other_router: Option<(Ipv6Addr, Duration)>,
 }
 
-/// Explains `interface`.
+/// Tests `interface`, and explains the result.
 #[must_use]
 pub fn explain(interface: &Interface, evidence: Evidence<'_>) -> Explanation {
     let subject = Subject::new(interface, evidence.daemon.and_then(|daemon| daemon.source));
@@ -117,13 +113,13 @@ pub fn explain(interface: &Interface, evidence: Evidence<'_>) -> Explanation {
 }
 
 impl Explanation {
-    /// Returns whether it is served, or would be: without a carrier it is, only nothing is sent.
+    /// Returns whether the interface is served, or would be; a paused one is.
     #[must_use]
     pub const fn is_served(&self) -> bool {
         matches!(self.conclusion, Conclusion::Served(_) | Conclusion::Paused(_))
     }
 
-    /// Returns how it is served, or would be.
+    /// Returns the source and prefix with which the interface is served, or would be.
     #[must_use]
     pub const fn service(&self) -> Option<&Service> {
         match &self.conclusion {
@@ -132,7 +128,7 @@ impl Explanation {
         }
     }
 
-    /// Returns every reason against it.
+    /// Returns why the interface is not served: one problem for each test that it failed.
     pub fn failures(&self) -> impl Iterator<Item = &Concern> {
         self.checks.iter().filter_map(|check| check.failure.as_ref())
     }
@@ -151,7 +147,7 @@ fn conclusion(service: Option<Service>, checks: &[Check]) -> Conclusion {
     }
 }
 
-/// Returns all tests in order: of the name, of the interface, and of the daemon's room for it.
+/// Returns all tests in order: of the name, of the interface, and of the room in the daemon's filter map.
 fn checks(subject: &Subject<'_>, evidence: Evidence<'_>) -> Vec<Check> {
     let interface = subject.interface;
     let check = |name, found, problem: Option<Problem>| Check {
@@ -164,7 +160,6 @@ fn checks(subject: &Subject<'_>, evidence: Evidence<'_>) -> Vec<Check> {
         let found = found::found(test, subject, evidence.master);
         check(name(test), found, test.failure(subject).map(Problem::NotServed))
     });
-    // Only the daemon knows whether it has room.
     let of_room = evidence.daemon.map(|daemon| {
         let found = match daemon.map_failure {
             None => "enough",
@@ -177,7 +172,8 @@ fn checks(subject: &Subject<'_>, evidence: Evidence<'_>) -> Vec<Check> {
     of_name.into_iter().chain(of_interface).chain(of_room).collect()
 }
 
-/// Returns whether the name matches, if there is something to match it with. A running daemon's word counts for more.
+/// Returns the test of the name, if there is a regular expression. A running daemon's takes precedence over
+/// the command's.
 fn test_of_name(interface: &Interface, evidence: Evidence<'_>) -> Option<(String, Option<Problem>)> {
     let (matches, whose) = match (evidence.daemon, evidence.policy) {
         (Some(daemon), _) => (daemon.matches, "the daemon's --interface-regex".to_owned()),

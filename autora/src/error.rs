@@ -1,5 +1,4 @@
-//! Errors for people: what happened, why, and what to do about it, always in the one shape
-//! `error: what happened: why; what to do`.
+//! Errors of commands, in one form: `error: what happened: why; what to do`.
 
 use std::{
     error::Error,
@@ -13,24 +12,24 @@ use tracing::Level;
 
 use crate::logging;
 
-/// `error` and everything that it came from, in one line.
+/// Returns `error` and its sources in one line.
 #[must_use]
 pub fn chain(error: &dyn Error) -> String {
     iter::successors(error.source(), |&cause| cause.source())
         .fold(error.to_string(), |line, cause| format!("{line}: {}", in_words(&cause.to_string())))
 }
 
-/// The kernel's word for an error, without the number that the standard library puts behind it.
+/// Returns the text of a system call's error without the number that the standard library appends.
 fn in_words(cause: &str) -> &str {
     cause.split_once(" (os error ").map_or(cause, |(words, _)| words)
 }
 
-/// The exit code of what failed for a reason that has no code of its own.
+/// The exit code of failures that have none of their own.
 pub const EXIT_FAILURE: u8 = 1;
-/// The exit code of wrong usage or settings; clap's is the same.
+/// The exit code of wrong usage or settings, the same as clap's.
 pub const EXIT_USAGE: u8 = 2;
 
-/// What ends a command early.
+/// An error that ends a command: its text, advice, and exit code.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
     what: String,
@@ -39,34 +38,34 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// `error` and everything that it came from.
+    /// Creates a failure from `error` and its sources.
     #[must_use]
     pub fn new(error: &dyn Error) -> Self {
         Self::because(chain(error))
     }
 
-    /// What happened, where no error value says it.
+    /// Creates a failure from a text.
     #[must_use]
     pub fn because(what: impl Into<String>) -> Self {
         Self { what: what.into(), advice: None, code: EXIT_FAILURE }
     }
 
-    /// With what a person can do about it.
+    /// Adds what the operator can do about it.
     #[must_use]
     pub fn advise(self, advice: impl Into<String>) -> Self {
         Self { advice: Some(advice.into()), ..self }
     }
 
-    /// With an exit code other than [`EXIT_FAILURE`].
+    /// Sets an exit code other than [`EXIT_FAILURE`].
     #[must_use]
     pub fn with_code(self, code: u8) -> Self {
         Self { code, ..self }
     }
 
-    /// Says it on standard error, and is done.
+    /// Writes the failure to standard error, and returns its exit code.
     #[must_use]
     pub fn report(&self) -> ExitCode {
-        say("error", self);
+        write("error", self);
         ExitCode::from(self.code)
     }
 }
@@ -78,15 +77,15 @@ impl Display for Failure {
     }
 }
 
-/// Says on standard error what is odd, though it goes on.
+/// Writes a warning to standard error.
 pub fn warn(what: &dyn Display) {
-    say("warning", what);
+    write("warning", what);
 }
 
-fn say(kind: &str, what: &dyn Display) {
+fn write(kind: &str, what: &dyn Display) {
     let priority = if kind == "error" { Level::ERROR } else { Level::WARN };
     let prefix = logging::priority_prefix(priority);
-    // With standard error closed there is nobody left to tell.
+    // If standard error is closed, there is no other place to report to.
     drop(writeln!(io::stderr(), "{prefix}{kind}: {what}"));
 }
 
@@ -95,7 +94,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_failure_says_what_and_why_and_what_to_do() {
+    fn a_failure_shows_what_happened_why_and_what_to_do() {
         #[derive(Debug, thiserror::Error)]
         #[error("cannot reach the daemon")]
         struct Unreachable(#[source] io::Error);

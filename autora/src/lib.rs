@@ -1,7 +1,8 @@
-//! autora: the IPv6 Router Advertisement daemon for hypervisors.
+//! autora: an IPv6 Router Advertisement daemon for hypervisors, as a library for its binary and tests.
 //!
-//! The library beneath the binary. [`engine`] and [`wire`] are pure; everything that touches the kernel is in [`sys`];
-//! [`daemon`] is the event loop between them, and [`control`] lets people look in.
+//! [`engine`] and [`wire`] are pure: no clock, randomness or I/O. [`sys`] is everything that touches the
+//! kernel. [`daemon`] is the event loop between them, [`control`] serves status, events and metrics,
+//! [`commands`] is the command line.
 
 pub mod addr;
 pub mod commands;

@@ -1,4 +1,4 @@
-//! Where the log goes, and in which form.
+//! The log: its destination and its format.
 
 use std::{
     env, fmt,
@@ -18,22 +18,22 @@ use tracing_subscriber::{
 
 use crate::settings::{LogFormat, LogLevel};
 
-/// Why there can be no log.
+/// Why the log cannot be set up.
 #[derive(Debug, thiserror::Error)]
 pub enum LogError {
-    /// Nobody is at the journal's socket.
+    /// The journal's socket does not answer.
     #[error("cannot log to the journal")]
     Journal(#[source] io::Error),
-    /// A program that sets up its log twice.
+    /// The log was set up before.
     #[error("cannot set up the log")]
     Again(#[from] SetGlobalDefaultError),
 }
 
-/// From here on events of `level` and above are written.
+/// Starts to log events of `level` and above.
 ///
 /// # Errors
 ///
-/// [`LogError::Journal`] where there is no journal to write to.
+/// Returns [`LogError::Journal`] if there is no journal to write to.
 pub fn set_up(level: LogLevel, format: LogFormat) -> Result<(), LogError> {
     let layer = match format {
         LogFormat::Text => text(),
@@ -55,7 +55,7 @@ type Lines = tracing_subscriber::fmt::Layer<
 fn lines() -> Lines {
     tracing_subscriber::fmt::layer()
         .with_target(false)
-        // Complaining about a log that cannot be written would go to the same place, and panic.
+        // The layer would report a failed write to the same standard error, and panic.
         .log_internal_errors(false)
         .with_writer(io::stderr as fn() -> io::Stderr)
 }
@@ -80,20 +80,23 @@ fn journal() -> Result<Box<dyn Layer<Registry> + Send + Sync>, LogError> {
         .boxed())
 }
 
-/// What a line on standard error begins with where that is the journal; nothing elsewhere.
+/// Returns the prefix that gives a line on standard error its priority if that is the journal; else an empty
+/// string.
 pub(crate) fn priority_prefix(level: Level) -> String {
     if stderr_is_the_journal() { format!("<{}>", priority(level)) } else { String::new() }
 }
 
-/// Whether the service manager connected standard error to the journal, and nobody redirected it since.
-/// <https://www.freedesktop.org/software/systemd/man/systemd.exec.html>, `$JOURNAL_STREAM`.
+/// Returns whether standard error is the stream that the service manager connected to the journal, and not
+/// redirected since:
+/// [`$JOURNAL_STREAM`](https://www.freedesktop.org/software/systemd/man/systemd.exec.html#%24JOURNAL_STREAM).
 fn stderr_is_the_journal() -> bool {
     let Ok(named) = env::var("JOURNAL_STREAM") else { return false };
     let Ok(stat) = fstat(io::stderr().as_fd()) else { return false };
     named == format!("{}:{}", stat.st_dev, stat.st_ino)
 }
 
-/// A format whose lines begin with their priority, as the journal reads it of a stream: see `sd-daemon(3)`.
+/// A format whose lines begin with their priority as `<4>`, which the journal reads from a stream:
+/// `sd-daemon(3)`.
 struct WithPriority<F>(F);
 
 impl<S, N, F> FormatEvent<S, N> for WithPriority<F>
@@ -113,7 +116,7 @@ where
     }
 }
 
-/// The number of `syslog(3)`, the same as the journal gets directly.
+/// Returns the priority of `syslog(3)`, the same that `--log-format journald` sends.
 fn priority(level: Level) -> u8 {
     match level {
         Level::ERROR => 3,

@@ -1,4 +1,4 @@
-//! The autora binary: the daemon, and the commands around it.
+//! The autora binary.
 
 use std::process::ExitCode;
 

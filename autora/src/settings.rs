@@ -1,18 +1,20 @@
-//! What a user chooses by name: plain enums that the settings, the daemon and the kernel's side all know.
+//! Settings that are chosen by name.
 
 use std::fmt;
 
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
-/// Which socket advertisements leave through.
+/// The socket that RAs leave through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum SendPath {
-    /// A packet socket: as fast with thousands of interfaces as with one, but past nftables output rules
+    /// A packet socket: costs the same with any number of interfaces, but nftables output rules do not see
+    /// RAs
     Packet,
-    /// A raw ICMPv6 socket: through routing, the neighbour table, and nftables output rules
+    /// A raw ICMPv6 socket: nftables output rules see RAs; each interface needs an entry in the neighbour
+    /// table
     Raw,
 }
 
@@ -25,48 +27,48 @@ impl fmt::Display for SendPath {
     }
 }
 
-/// Which form of the filter the operator wants.
+/// The filter between the guests and the daemon.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum FilterMode {
-    /// The eBPF filter, or with a warning the classic one where that cannot be had
+    /// The eBPF filter; if it cannot be loaded, log a warning and use the classic one
     Auto,
-    /// The eBPF filter; refuse to start without it
+    /// The eBPF filter; if it cannot be loaded, do not start
     Ebpf,
-    /// A classic BPF filter, which leaves most of the work to the daemon
+    /// A classic BPF filter: needs no CAP_BPF, and leaves most of the work to the daemon
     Classic,
 }
 
-/// What a stop does.
+/// What to do on SIGTERM and SIGINT.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum OnExit {
-    /// One final RA on every interface, so that guests drop their default route at once
+    /// Send a final RA on each served interface, so that guests drop their default route at once
     Withdraw,
-    /// Nothing: guests keep their default route until its lifetime is over
+    /// Send nothing: guests keep their default route until its lifetime is over
     Keep,
 }
 
-/// How much to log.
+/// The least severe level to log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum LogLevel {
-    /// What stopped the daemon
+    /// What ended the daemon
     Error,
-    /// What somebody should look at
+    /// Conditions that need the operator
     Warn,
-    /// Changes of state
+    /// Changes of state, and the heartbeat
     Info,
-    /// Every look at an interface, and every answer as it is scheduled
+    /// Every change of an interface that the kernel reports, and every answer as it is scheduled
     Debug,
-    /// Every packet; for a short look, not for production
+    /// Every packet; not for production
     Trace,
 }
 
-/// The form of the log.
+/// The format of the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
-    /// Lines for people, on standard error; where that is the journal, with priorities and without the time
+    /// Readable lines on standard error; if that is the journal, with priorities and without the time
     Text,
-    /// One JSON object a line, on standard error
+    /// One JSON object per line on standard error
     Json,
-    /// To the journal itself, with each field as one of its own: AUTORA_INTERFACE=tap-vm-7
+    /// Entries in the journal, each field as a journal field: AUTORA_INTERFACE=tap-vm-7
     Journald,
 }

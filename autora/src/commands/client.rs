@@ -1,6 +1,7 @@
-//! What the commands that ask a running daemon have in common.
+//! The connection to a running daemon, and what the commands that use it share.
 
 use std::{
+    fmt::Display,
     io,
     path::{Path, PathBuf},
 };
@@ -10,12 +11,12 @@ use crate::{
     config::NO_SOCKET,
     control::{
         client::{Client, ClientError, encode},
-        model::Reason,
+        model::{Counts, Reason},
     },
     error::Failure,
 };
 
-/// Where the daemon is found.
+/// The option that names the control socket.
 #[derive(Clone, Debug, clap::Args)]
 pub struct ControlSocketArg {
     /// The daemon's control socket
@@ -29,7 +30,8 @@ pub struct ControlSocketArg {
 }
 
 impl ControlSocketArg {
-    /// A connection to the daemon. What the daemon's own option may say, an environment for both may say here.
+    /// Connects to the daemon. `none` is no path here either: the environment may set the variable for the
+    /// daemon, too.
     pub(super) async fn connect(&self) -> Result<Client, ClientError> {
         if self.socket == Path::new(NO_SOCKET) {
             return Err(ClientError::Off);
@@ -38,34 +40,41 @@ impl ControlSocketArg {
     }
 }
 
-/// Runs what waits for the daemon.
+/// Runs `work` on a runtime of its own.
 pub(super) fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build();
-    runtime.map_err(|error| Failure::because(format!("cannot wait for the daemon: {error}")))?.block_on(work)
+    runtime
+        .map_err(|error| Failure::because(format!("cannot set up the connection to the daemon: {error}")))?
+        .block_on(work)
 }
 
-/// Returns `path` with `parts` behind its question mark.
+/// Returns `path` with `parts` as its query.
 pub(super) fn path_with(path: &str, parts: impl IntoIterator<Item = (&'static str, String)>) -> String {
     let parts: Vec<_> = parts.into_iter().map(|(key, value)| format!("{key}={}", encode(&value))).collect();
     if parts.is_empty() { path.to_owned() } else { format!("{path}?{}", parts.join("&")) }
 }
 
-/// Returns every reason as a sentence, with its stable name behind it.
+/// Returns each reason as a sentence, followed by its stable name.
 pub(super) fn sentences(reasons: &[Reason]) -> String {
     screen::list(reasons.iter().map(|reason| format!("{} ({})", reason.text, reason.name)))
+}
+
+/// Returns each count followed by its name.
+pub(super) fn counts(counts: &Counts<impl Display>) -> String {
+    screen::list(counts.iter().map(|(reason, count)| format!("{count} {reason}")))
 }
 
 impl From<ClientError> for Failure {
     fn from(error: ClientError) -> Self {
         let failure = Self::new(&error);
         if let ClientError::Off = error {
-            return failure.advise("unset AUTORA_CONTROL_SOCKET, or say where it is with --socket");
+            return failure.advise("unset AUTORA_CONTROL_SOCKET, or give the socket's path with --socket");
         }
         let ClientError::Connect { source, .. } = &error else { return failure };
         failure.advise(if source.kind() == io::ErrorKind::PermissionDenied {
-            "join the socket's group (--control-group), or be root"
+            "become a member of the socket's group (the daemon's --control-group), or run this as root"
         } else {
-            "start the daemon (systemctl start autora), or say where its socket is with --socket"
+            "start the daemon (systemctl start autora), or give its socket's path with --socket"
         })
     }
 }

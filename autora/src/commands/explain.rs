@@ -1,6 +1,7 @@
-//! `autora explain`: why an interface is served or not, and what helps. It needs neither a daemon nor a privilege; a daemon that
-//! runs is asked for what only it knows.
+//! `autora explain`: why an interface is served or not, and what to do about it. It needs neither a daemon
+//! nor a privilege; if a daemon runs, it is asked for what only it knows.
 
+mod findings;
 mod json;
 mod page;
 mod running;
@@ -8,13 +9,20 @@ mod table;
 
 use std::process::ExitCode;
 
-use self::running::RunningDaemon;
-use super::{CommandResult, EXIT_NOT_SERVED, NETLINK_ADVICE, client::ControlSocketArg, screen};
+use self::{
+    findings::{Findings, Missing},
+    running::RunningDaemon,
+};
+use super::{
+    client::ControlSocketArg,
+    outcome::{CommandResult, EXIT_NOT_SERVED, NETLINK_ADVICE},
+    screen,
+};
 use crate::{
     config,
-    diagnosis::{self, Conclusion, Evidence, Explanation},
+    diagnosis::{self, Evidence},
     engine::{
-        eligibility::{self, Policy, Service, Verdict},
+        eligibility::{self, Policy, Verdict},
         interface::{Host, Interface},
     },
     error::{self, EXIT_USAGE, Failure},
@@ -24,32 +32,33 @@ use crate::{
 
 const AFTER_HELP: &str = "\
 Examples:
-  autora explain tap-vm-7                         every test, and what helps
-  autora explain --interface-regex '^vm[0-9]+$'   a line for each interface
+  autora explain tap-vm-7                         each test, and what to do
+  autora explain --interface-regex '^vm[0-9]+$'   one line per interface
   autora explain --json tap-vm-7 | jq '.interfaces[].reasons[].name'
 
-Without a regular expression names are not tested. A link without a carrier counts as served: serving only pauses.
+A running daemon's regular expression is used before --interface-regex. Without either, names are not tested. An interface \
+without a carrier counts as served: the daemon pauses, and sends when the carrier returns.
 
 --json prints {version, host, interface_regex, interfaces, missing}. Each of `interfaces` has name, ifindex, state (served, \
-paused, not-served, ignored), source, prefix, tests (name, found, passed), reasons and warnings (name, sentence, remedies: \
-command or advice). Whatever becomes of `version` 1, it only gains fields.
+paused, not-served, ignored), carrier, source, prefix, tests (name, found, passed), reasons and warnings (name, sentence, \
+remedies: command or advice). Later releases only add fields to `version` 1.
 
-Exit codes: 0 every interface that was asked for, or that matches, is or would be served; 3 one is not, or there is none; \
-2 wrong usage; 1 anything else.";
+Exit codes: 0 each interface that was named, or else that --interface-regex matches, is or would be served; 3 one is \
+not, or there is none; 2 wrong usage; 1 any other failure.";
 
 /// The arguments of `autora explain`.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct ExplainArgs {
-    /// Interfaces to explain; without any, a table of all
+    /// Interfaces to explain; without one, all are listed in a table
     #[arg(value_name = "IFACE")]
     pub interfaces: Vec<String>,
 
-    /// What the daemon is told to serve, to see whether names match
+    /// The daemon's --interface-regex, to test names while no daemon runs
     #[arg(long, env = "AUTORA_INTERFACE_REGEX", value_name = "REGEX")]
     pub interface_regex: Option<String>,
 
-    /// Which socket the daemon is told to send through, to see whether it has what it needs
+    /// The daemon's --send, to test what that socket needs
     #[arg(long, env = "AUTORA_SEND", value_name = "SOCKET", default_value = "packet")]
     pub send: SendPath,
 
@@ -57,34 +66,20 @@ pub struct ExplainArgs {
     #[arg(long)]
     pub json: bool,
 
-    /// Where the daemon is found, if one runs: it knows more.
+    /// The running daemon, if there is one.
     #[command(flatten)]
     pub socket: ControlSocketArg,
 }
 
-/// All that was found out.
-struct Findings<'a> {
-    policy: Option<&'a Policy>,
-    host: Host,
-    interfaces: Vec<Explanation>,
-    missing: Vec<Missing>,
-}
-
-/// An interface that was asked for and does not exist.
-struct Missing {
-    name: String,
-    /// Names of some that do.
-    similar: Vec<String>,
-}
-
-/// Explains.
+/// Explains the interfaces of `args`, or lists all.
 ///
 /// # Errors
 ///
-/// When the regular expression is none, and when the kernel does not tell its interfaces.
+/// Returns a [`Failure`] if the regular expression is invalid, if netlink fails, and if standard output
+/// cannot be written.
 pub fn run(args: &ExplainArgs) -> CommandResult {
     let policy = policy(args)?;
-    let snapshot = look()?;
+    let snapshot = read_interfaces()?;
     let findings = examine(args, policy.as_ref(), &snapshot);
     let shown = match (args.json, args.interfaces.is_empty()) {
         (true, _) => json::render(&findings),
@@ -92,7 +87,11 @@ pub fn run(args: &ExplainArgs) -> CommandResult {
         (false, false) => page::render(&findings, screen::width()),
     };
     _ = screen::show(&shown)?;
-    Ok(if findings.all_served(args) { ExitCode::SUCCESS } else { ExitCode::from(EXIT_NOT_SERVED) })
+    Ok(if findings.all_served(!args.interfaces.is_empty()) {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(EXIT_NOT_SERVED)
+    })
 }
 
 fn policy(args: &ExplainArgs) -> Result<Option<Policy>, Failure> {
@@ -105,7 +104,7 @@ fn policy(args: &ExplainArgs) -> Result<Option<Policy>, Failure> {
     Ok(Some(policy))
 }
 
-fn look() -> Result<Snapshot, Failure> {
+fn read_interfaces() -> Result<Snapshot, Failure> {
     let mut queries = Queries::open().map_err(|error| Failure::new(&error).advise(NETLINK_ADVICE))?;
     queries.dump().map_err(|error| Failure::new(&error).advise(NETLINK_ADVICE))
 }
@@ -134,41 +133,8 @@ fn examine<'a>(args: &ExplainArgs, policy: Option<&'a Policy>, snapshot: &Snapsh
     for name in &args.interfaces {
         match interfaces.iter().find(|interface| interface.name == *name) {
             Some(interface) => findings.interfaces.push(explain(interface)),
-            None => findings.missing.push(Missing { name: name.clone(), similar: similar(name, interfaces) }),
+            None => findings.missing.push(Missing::new(name, interfaces)),
         }
     }
     findings
-}
-
-/// Returns the names most like `name`, the likeliest first.
-fn similar(name: &str, interfaces: &[Interface]) -> Vec<String> {
-    const ENOUGH: f64 = 0.7;
-    let mut likely: Vec<_> = interfaces
-        .iter()
-        .map(|interface| (strsim::jaro_winkler(name, &interface.name), &interface.name))
-        .filter(|(likeness, _)| *likeness >= ENOUGH)
-        .collect();
-    likely.sort_by(|(a, _), (b, _)| b.total_cmp(a));
-    likely.into_iter().take(3).map(|(_, name)| name.clone()).collect()
-}
-
-impl Findings<'_> {
-    /// Returns whether the answer is yes; a list of everything, matched with nothing, always is.
-    fn all_served(&self, args: &ExplainArgs) -> bool {
-        let asked = !args.interfaces.is_empty();
-        let mut wanted = self
-            .interfaces
-            .iter()
-            .filter(|found| asked || found.conclusion != Conclusion::NoMatch)
-            .peekable();
-        if !asked && self.policy.is_none() {
-            return true;
-        }
-        self.missing.is_empty() && wanted.peek().is_some() && wanted.all(Explanation::is_served)
-    }
-}
-
-/// Returns the source and the prefix, in words.
-fn how(service: &Service) -> String {
-    format!("from {} with {}", service.source, service.prefix)
 }

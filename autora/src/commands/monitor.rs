@@ -1,7 +1,6 @@
-//! `autora monitor`: what happens, as it happens.
+//! `autora monitor`: the daemon's events as they happen.
 
 use std::{
-    fmt,
     process::ExitCode,
     time::{Duration, SystemTime},
 };
@@ -9,48 +8,49 @@ use std::{
 use anstyle::Style;
 
 use super::{
-    CommandResult,
-    client::{self, ControlSocketArg, block_on, path_with},
+    client::{self, ControlSocketArg, block_on, counts, path_with},
+    outcome::CommandResult,
     screen,
 };
 use crate::{
-    control::model::{Counts, EventDetail, EventLine},
+    control::model::{EventDetail, EventLine},
     diagnosis::printable,
     error::Failure,
 };
 
 const AFTER_HELP: &str = "\
 Examples:
-  autora monitor                          everything
-  autora monitor 'tap-vm-*'               on some interfaces
+  autora monitor                          all events
+  autora monitor 'tap-vm-*'               events of some interfaces
   autora monitor --json | jq -c 'select(.event == \"not-served\")'
 
-What was dropped is summed up, about once a second.
+Dropped solicitations are added up: about one line per second for an interface.
 
-Exit codes: 0 nobody reads any more; 2 wrong usage; 1 anything else, such as no daemon, or one that ended.";
+Exit codes: 0 the reader of standard output has closed it; 2 wrong usage; 1 any other failure, such as no daemon, or one \
+that ended.";
 
 /// The arguments of `autora monitor`.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct MonitorArgs {
-    /// Interfaces, or patterns like 'vm*'; without any, all that happens
+    /// Interfaces, or patterns like 'vm*'; without one, all events
     #[arg(value_name = "IFACE")]
     pub interfaces: Vec<String>,
 
-    /// Print JSON, an object a line
+    /// Print JSON, one object per line
     #[arg(long)]
     pub json: bool,
 
-    /// Where the daemon is found.
+    /// The daemon.
     #[command(flatten)]
     pub socket: ControlSocketArg,
 }
 
-/// Monitors.
+/// Prints events until the reader of standard output goes away.
 ///
 /// # Errors
 ///
-/// When there is no daemon, or it ends.
+/// Returns a [`Failure`] if no daemon answers, and when the daemon ends.
 pub fn run(args: &MonitorArgs) -> CommandResult {
     block_on(async {
         let names = args.interfaces.iter().map(|name| ("name", name.clone()));
@@ -58,7 +58,8 @@ pub fn run(args: &MonitorArgs) -> CommandResult {
         while let Some(line) = events.line().await? {
             let shown =
                 if args.json { Some(String::from_utf8_lossy(&line).into_owned()) } else { render(&line) };
-            // Also what is not shown comes now and then, so that an idle link does not keep this going unread.
+            // An event that is not shown comes now and then, too, so that this ends without a reader though
+            // nothing happens.
             let reader = match shown {
                 Some(shown) => screen::show(&format!("{shown}\n"))?,
                 None => screen::check_reader(),
@@ -71,9 +72,9 @@ pub fn run(args: &MonitorArgs) -> CommandResult {
     })
 }
 
-/// A line for people, if the event is for them.
+/// Returns the event as a line, or `None` if it is not shown.
 fn render(line: &[u8]) -> Option<String> {
-    // An event that this version does not know yet.
+    // A newer daemon may send events that this version does not know.
     let event = serde_json::from_slice::<EventLine>(line).ok()?;
     let (style, text) = describe(&event.what)?;
     let at = Duration::try_from_secs_f64(event.time).unwrap_or_default();
@@ -92,8 +93,8 @@ fn describe(what: &EventDetail) -> Option<(Style, String)> {
         EventDetail::NotServed { reasons } => {
             (screen::BAD, format!("not serving: {}", client::sentences(reasons)))
         }
-        EventDetail::NoLongerMatching => (screen::ODD, "no longer matches".to_owned()),
-        EventDetail::Gone => (screen::ODD, "gone".to_owned()),
+        EventDetail::NoLongerMatching => (screen::ODD, "its name no longer matches".to_owned()),
+        EventDetail::Gone => (screen::ODD, "the interface is gone".to_owned()),
         EventDetail::RaSent { cause, next_in_s, .. } => {
             let next = next_in_s.map_or_else(String::new, |next| format!(", next in {next:.1} s"));
             (plain, format!("RA sent ({}){next}", cause.name()))
@@ -103,16 +104,13 @@ fn describe(what: &EventDetail) -> Option<(Style, String)> {
         }
         EventDetail::RsAccepted { answer_in_s } => (plain, format!("RS, answer in {answer_in_s:.3} s")),
         EventDetail::RsDropped { dropped } => (screen::FAINT, format!("dropped {}", counts(dropped))),
-        EventDetail::OtherRouter { source, router_lifetime_s } => {
-            (screen::ODD, format!("another router advertises: {source}, for {router_lifetime_s:.0} s"))
-        }
+        EventDetail::OtherRouter { source, router_lifetime_s } => (
+            screen::ODD,
+            format!("another router advertises: {source}, Router Lifetime {router_lifetime_s:.0} s"),
+        ),
         EventDetail::Missed { count } => {
-            (screen::ODD, format!("{count} events missed here: too fast for this reader"))
+            (screen::ODD, format!("{count} events missed: they came faster than this command read them"))
         }
         EventDetail::Stopping => (screen::ODD, "the daemon stops".to_owned()),
     })
-}
-
-pub(super) fn counts(counts: &Counts<impl fmt::Display>) -> String {
-    screen::list(counts.iter().map(|(reason, count)| format!("{count} {reason}")))
 }

@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-/// Compares by letters, but numbers by their value: vm2 comes before vm10.
+/// Compares bytes, but runs of digits by their value: vm2 comes before vm10.
 pub(super) fn natural(a: &str, b: &str) -> Ordering {
     let (mut a, mut b) = (a.as_bytes(), b.as_bytes());
     loop {
@@ -23,7 +23,8 @@ fn digits(text: &[u8]) -> usize {
     text.iter().take_while(|byte| byte.is_ascii_digit()).count()
 }
 
-/// Returns the digits without zeros before them, and how many: more of them are a larger number.
+/// Returns a key that orders digits by their value: how many there are without leading zeros, and those
+/// digits.
 fn number(digits: &[u8]) -> (usize, &[u8]) {
     let zeros = digits.iter().take_while(|&&digit| digit == b'0').count();
     (digits.len() - zeros, &digits[zeros..])
@@ -34,7 +35,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_in_names_count_by_their_value() {
+    fn numbers_in_names_are_ordered_by_value() {
         let sorted = [
             "eth0",
             "tap-vm-9x",

@@ -1,4 +1,4 @@
-//! What commands show on standard output: colours where a terminal wants them, lines that fit where one is known.
+//! Standard output: coloured and wrapped on a terminal, plain and unwrapped elsewhere.
 
 use std::{
     fmt::Display,
@@ -12,19 +12,20 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use crate::error::Failure;
 
-/// All is well.
+/// A good state.
 pub(super) const GOOD: Style = AnsiColor::Green.on_default();
-/// Something is not as it should be.
+/// A failure.
 pub(super) const BAD: Style = AnsiColor::Red.on_default().bold();
-/// Something deserves a look.
+/// A warning.
 pub(super) const ODD: Style = AnsiColor::Yellow.on_default();
-/// What to read first.
+/// Names and headings.
 pub(super) const TITLE: Style = Style::new().bold();
-/// What to read last.
+/// Details.
 pub(super) const FAINT: Style = Style::new().dimmed();
 
-/// Writes `text`. Its colours only reach a terminal, and none that NO_COLOR asks to be spared. Where the reader has gone
-/// away (`| head`) that is no failure, but [`ControlFlow::Break`]: what goes on and on has to end.
+/// Writes `text`, with its colours only to a terminal and only without NO_COLOR. Returns
+/// [`ControlFlow::Break`] if the reader has closed its end (`| head`), which is no failure but ends a command
+/// that repeats itself.
 pub(super) fn show(text: &str) -> Result<ControlFlow<()>, Failure> {
     let mut out = anstream::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
@@ -34,12 +35,13 @@ pub(super) fn show(text: &str) -> Result<ControlFlow<()>, Failure> {
     }
 }
 
-/// Returns [`ControlFlow::Break`] where the reader of standard output has gone away, without writing anything.
+/// Returns [`ControlFlow::Break`] if the reader of standard output has closed its end, without writing
+/// anything.
 pub(super) fn check_reader() -> ControlFlow<()> {
     check_reader_of(io::stdout().as_fd())
 }
 
-/// A pipe without a reader polls as an error, see `poll(2)`. What cannot be polled shows with the next write.
+/// A pipe without a reader polls as an error, see `poll(2)`. If polling fails, the next write shows it.
 fn check_reader_of(fd: BorrowedFd<'_>) -> ControlFlow<()> {
     let mut fds = [PollFd::new(fd, PollFlags::empty())];
     let polled = poll(&mut fds, PollTimeout::ZERO);
@@ -47,7 +49,8 @@ fn check_reader_of(fd: BorrowedFd<'_>) -> ControlFlow<()> {
     if events.contains(PollFlags::POLLERR) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
 }
 
-/// Returns how many columns there are; without end where no terminal is, so that a line stays one for `grep`.
+/// Returns the terminal's width in columns, or `usize::MAX` without a terminal, so that `grep` sees whole
+/// lines.
 pub(super) fn width() -> usize {
     terminal_size::terminal_size_of(io::stdout()).map_or(usize::MAX, |(width, _)| width.0.into())
 }
@@ -62,10 +65,10 @@ pub(super) fn list(items: impl IntoIterator<Item: Display>) -> String {
     items.into_iter().map(|item| item.to_string()).collect::<Vec<_>>().join(", ")
 }
 
-/// Returns `text` in lines of at most `width` columns, broken at blanks; all but the first begin with `indent` blanks, for which
-/// the first must leave room itself.
+/// Returns `text` in lines of at most `width` columns, broken at blanks. All but the first begin with
+/// `indent` blanks; the caller puts something as wide before the first.
 pub(super) fn wrap(text: &str, width: usize, indent: usize) -> String {
-    // However narrow it is, something has to stand in it.
+    // A narrow terminal still gets 20 columns of text.
     let room = width.saturating_sub(indent).max(20);
     let mut wrapped = String::new();
     let mut column = 0;
@@ -90,7 +93,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_reader_that_has_gone_away_is_noticed() {
+    fn a_closed_reader_is_noticed_without_writing() {
         let (reader, writer) = io::pipe().unwrap();
         assert!(check_reader_of(writer.as_fd()).is_continue(), "the control");
         drop(reader);
@@ -107,6 +110,6 @@ mod tests {
         ] {
             assert_eq!(wrap("one two three four five six", width, 4), expected, "{width}");
         }
-        assert_eq!(wrap(&"x".repeat(40), 30, 4), "x".repeat(40), "what has no blanks stays whole");
+        assert_eq!(wrap(&"x".repeat(40), 30, 4), "x".repeat(40), "a word is never broken");
     }
 }

@@ -4,7 +4,10 @@ use std::process::ExitCode;
 
 use nix::errno::Errno;
 
-use super::{CommandResult, NETLINK_ADVICE, screen};
+use super::{
+    outcome::{CommandResult, NETLINK_ADVICE},
+    screen,
+};
 use crate::{
     config::{Config, DaemonArgs},
     daemon::{self, StartError},
@@ -14,11 +17,11 @@ use crate::{
     sys::{filter::LoadError, receiver, sender},
 };
 
-/// Runs the daemon until it is asked to stop, or checks its settings if that is all that is wanted.
+/// Runs the daemon until a signal stops it; with `--check`, prints the settings instead.
 ///
 /// # Errors
 ///
-/// When the settings are refused, and when the daemon cannot start.
+/// Returns a [`Failure`] if a setting is invalid, and if the daemon cannot start.
 pub fn run(args: &DaemonArgs) -> CommandResult {
     let config = Config::try_from(args).map_err(|error| Failure::new(&error).with_code(EXIT_USAGE))?;
     if args.check {
@@ -52,7 +55,7 @@ fn no_start(error: &StartError) -> Failure {
     }
 }
 
-/// Returns what to do about it, if the error does not say so itself.
+/// Returns what to do about `error`, or `None` if its text says so.
 fn advice(error: &StartError) -> Option<&'static str> {
     match error {
         StartError::Filter(LoadError::Permission)
@@ -63,24 +66,27 @@ fn advice(error: &StartError) -> Option<&'static str> {
             | LoadError::Limited
             | LoadError::Verifier { .. }
             | LoadError::Unsupported(_),
-        ) => Some("--filter classic needs none"),
+        ) => Some("--filter classic needs no eBPF"),
         StartError::Receiver(receiver::ReceiverOpenError::Socket(_)) => Some(
-            "it takes a kernel with IPv6 (ipv6.disable=1 turns it off), and a sandbox that allows AF_INET6",
+            "the kernel needs IPv6 (ipv6.disable=1 on its command line turns it off), and a sandbox must allow AF_INET6 \
+             (RestrictAddressFamilies= in a unit)",
         ),
-        StartError::Sender(sender::SenderOpenError::Failed { path: SendPath::Packet, .. }) => {
-            Some("a sandbox must allow AF_PACKET, and --send raw does without")
-        }
+        StartError::Sender(sender::SenderOpenError::Failed { path: SendPath::Packet, .. }) => Some(
+            "a sandbox must allow AF_PACKET (RestrictAddressFamilies= in a unit); --send raw does not need it",
+        ),
         StartError::Sender(sender::SenderOpenError::Failed { path: SendPath::Raw, .. }) => {
-            Some("a sandbox must allow AF_INET6")
+            Some("a sandbox must allow AF_INET6 (RestrictAddressFamilies= in a unit)")
         }
         StartError::Netlink(_) | StartError::Dump(_) => Some(NETLINK_ADVICE),
-        StartError::Privileges(_) => Some("a sandbox must allow capset(2)"),
+        StartError::Privileges(_) => Some("a sandbox must allow capset(2) (SystemCallFilter= in a unit)"),
         StartError::Sandbox(_) => Some(
-            "the kernel has the means and refuses them: see what else confines this process (a container's or a unit's \
-             SystemCallFilter= must allow seccomp and the landlock calls)",
+            "the kernel supports it but refuses the call: the sandbox of a container or unit must allow seccomp(2) and the \
+             landlock_* calls (SystemCallFilter= in a unit)",
         ),
         StartError::Io(error) => Some(match error.raw_os_error().map(Errno::from_raw) {
-            Some(Errno::EMFILE | Errno::ENFILE) => "raise the limit of open files (ulimit -n, LimitNOFILE=)",
+            Some(Errno::EMFILE | Errno::ENFILE) => {
+                "raise the limit of open files (ulimit -n, LimitNOFILE= in a unit)"
+            }
             Some(_) | None => {
                 "a sandbox must allow epoll_create1(2), eventfd2(2), socketpair(2), timerfd_create(2), \
                  timerfd_settime(2) and getrandom(2)"

@@ -9,9 +9,9 @@ use clap::ValueEnum;
 use serde_json::Value;
 
 use super::{
-    CommandResult,
     client::{ControlSocketArg, block_on, path_with},
     natural::natural,
+    outcome::CommandResult,
     screen,
 };
 use crate::{
@@ -22,30 +22,30 @@ use crate::{
 
 const AFTER_HELP: &str = "\
 Examples:
-  autora status                          all interfaces that match
+  autora status                          all interfaces whose name matches
   autora status 'tap-vm-*' --state not-served
-  autora status --sort last-ra --watch   those that have waited longest, live
+  autora status --sort last-ra --watch   longest without an RA first, refreshed
   autora status --json | jq -r '.interfaces[] | select(.overdue) | .name'
 
-Exit codes: 0 the daemon answers; 2 wrong usage; 1 anything else, such as no daemon.";
+Exit codes: 0 the daemon answered; 2 wrong usage; 1 any other failure, such as no daemon.";
 
 /// The arguments of `autora status`.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct StatusArgs {
-    /// Interfaces, or patterns like 'vm*'; without any, all that match
+    /// Interfaces, or patterns like 'vm*'; without one, all whose name matches --interface-regex
     #[arg(value_name = "IFACE")]
     pub interfaces: Vec<String>,
 
-    /// Only those in this state; may be given more than once
+    /// Show only interfaces in this state; may be given more than once
     #[arg(long, value_name = "STATE")]
     pub state: Vec<StateArgument>,
 
-    /// In which order
+    /// Order of the interfaces
     #[arg(long, value_name = "COLUMN", default_value = "name")]
     pub sort: Sort,
 
-    /// Refresh in place, every 2s or as often as is said, until Ctrl-C
+    /// Refresh in place until Ctrl-C, every 2s unless INTERVAL is given
     #[arg(long, value_name = "INTERVAL", num_args = 0..=1, require_equals = true, default_missing_value = "2s")]
     pub watch: Option<Seconds>,
 
@@ -53,7 +53,7 @@ pub struct StatusArgs {
     #[arg(long, conflicts_with = "watch")]
     pub json: bool,
 
-    /// Where the daemon is found.
+    /// The daemon.
     #[command(flatten)]
     pub socket: ControlSocketArg,
 }
@@ -63,48 +63,50 @@ pub struct StatusArgs {
 pub enum StateArgument {
     /// Served
     Serving,
-    /// Served, but without a carrier
+    /// Served, but nothing is sent until the link has a carrier
     Paused,
-    /// Matching, and not fit
+    /// Its name matches, but it fails a test
     NotServed,
-    /// Served no longer, with a final RA on its way
+    /// Its name no longer matches, or the daemon stops; a final RA is due
     Ceasing,
 }
 
-/// In which order interfaces are listed.
+/// The order in which interfaces are listed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Sort {
-    /// By name, and vm2 before vm10
+    /// By name, vm2 before vm10
     Name,
-    /// Those that want attention first
+    /// Overdue and failing first, then not served, ceasing, paused, serving
     State,
-    /// The longest ago first
+    /// Longest since the last RA first
     LastRa,
-    /// The next first
+    /// Soonest next RA first
     NextRa,
-    /// The most first
+    /// Most dropped solicitations first
     Dropped,
     /// By interface index
     Ifindex,
 }
 
-/// Shows the status.
+/// Shows the status, once or again and again.
 ///
 /// # Errors
 ///
-/// When there is no daemon.
+/// Returns a [`Failure`] if no daemon answers.
 pub fn run(args: &StatusArgs) -> CommandResult {
     block_on(async {
         match args.watch {
             _ if args.json => _ = screen::show(&json(args).await?)?,
-            Some(Seconds(interval)) => watch::run(args, interval.max(Duration::from_secs(1))).await?,
+            Some(Seconds(interval)) => {
+                watch::run(interval.max(Duration::from_secs(1)), async || lines(args).await).await?;
+            }
             None => _ = screen::show(&lines(args).await?.concat())?,
         }
         Ok(ExitCode::SUCCESS)
     })
 }
 
-/// As the daemon says it, also what this version does not know.
+/// Returns the daemon's JSON, with fields that this version does not know.
 async fn json(args: &StatusArgs) -> Result<String, Failure> {
     let mut client = args.socket.connect().await?;
     let status: Value = client.get("/v1/status").await?;
@@ -113,7 +115,7 @@ async fn json(args: &StatusArgs) -> Result<String, Failure> {
     Ok(format!("{all:#}\n"))
 }
 
-/// The whole screen, each line with its end.
+/// Returns the lines of the status, each with its newline.
 async fn lines(args: &StatusArgs) -> Result<Vec<String>, Failure> {
     let mut client = args.socket.connect().await?;
     let status: Status = client.get("/v1/status").await?;
@@ -155,7 +157,7 @@ impl Sort {
     }
 }
 
-/// What wants attention has the smallest number.
+/// Returns a rank, which is lower the more the interface needs the operator.
 fn attention(interface: &Interface) -> (bool, u8) {
     let rank = match interface.state {
         State::NotServed => 0,
@@ -166,7 +168,7 @@ fn attention(interface: &Interface) -> (bool, u8) {
     (!interface.overdue && interface.send_failures.in_a_row == 0, rank)
 }
 
-/// One that never sent has waited longest.
+/// An interface that never had an RA comes before all others.
 fn age(interface: &Interface) -> f64 {
     interface.last_ra.as_ref().map_or(f64::INFINITY, |last| last.ago_s)
 }

@@ -10,17 +10,17 @@ fn parsed(arguments: &[&str], environment: &[(&str, &str)]) -> Result<Cli, clap:
     parse_from(arguments, |name| environment.get(name).map(OsString::from))
 }
 
-fn refused(arguments: &[&str]) -> clap::Error {
+fn usage_error(arguments: &[&str]) -> clap::Error {
     parsed(arguments, &[]).map(|cli| panic!("{arguments:?}: {cli:?}")).unwrap_err()
 }
 
 #[test]
-fn the_arguments_are_sound() {
+fn claps_own_checks_of_the_command_line_pass() {
     Cli::command().debug_assert();
 }
 
 #[test]
-fn without_a_subcommand_it_is_the_daemon() {
+fn without_a_subcommand_the_arguments_are_the_daemons() {
     let cli = parsed(&["--interface-regex=^tap$"], &[]).unwrap();
     assert!(cli.command.is_none());
     assert_eq!(cli.daemon.interface_regex, "^tap$");
@@ -29,24 +29,24 @@ fn without_a_subcommand_it_is_the_daemon() {
 #[test]
 fn a_subcommand_and_the_daemons_options_exclude_each_other() {
     assert!(parsed(&["explain"], &[]).is_ok(), "the control");
-    assert_eq!(refused(&["--check", "explain"]).kind(), ErrorKind::ArgumentConflict);
-    assert_eq!(refused(&["explain", "--check"]).kind(), ErrorKind::UnknownArgument);
+    assert_eq!(usage_error(&["--check", "explain"]).kind(), ErrorKind::ArgumentConflict);
+    assert_eq!(usage_error(&["explain", "--check"]).kind(), ErrorKind::UnknownArgument);
 }
 
 #[test]
-fn what_is_mistyped_is_guessed() {
+fn an_error_suggests_the_name_that_was_mistyped() {
     for (arguments, kind, guess) in [
         (["explian"], ErrorKind::InvalidSubcommand, "'explain'"),
         (["--interface-regexp=x"], ErrorKind::UnknownArgument, "'--interface-regex'"),
     ] {
-        let error = refused(&arguments);
+        let error = usage_error(&arguments);
         assert_eq!(error.kind(), kind);
         assert!(error.to_string().contains(guess), "{error}");
     }
 }
 
 #[test]
-fn every_command_says_its_exit_codes() {
+fn the_help_of_every_command_lists_its_exit_codes() {
     let own: Vec<_> = Cli::command().get_subcommands().cloned().collect();
     for mut command in own.into_iter().chain([Cli::command()]) {
         let help = command.render_long_help().to_string();

@@ -1,4 +1,5 @@
-//! `autora wait`: until the first advertisement has left on an interface. It is told, and does not look again and again.
+//! `autora wait`: waits until an RA has left on an interface. It follows the daemon's events and does not
+//! poll.
 
 use std::{
     io::{self, IsTerminal, Write},
@@ -10,8 +11,8 @@ use hyper::StatusCode;
 use tokio::time::{Instant, interval_at, sleep, timeout};
 
 use super::{
-    CommandResult,
     client::{self, ControlSocketArg, block_on, path_with},
+    outcome::CommandResult,
     screen,
 };
 use crate::{
@@ -25,28 +26,29 @@ use crate::{
     error::Failure,
 };
 
-/// In time it was not fit to be served.
-const EXIT_NOT_SERVED_IN_TIME: u8 = 3;
-/// In time there was no such interface, or its name does not match.
+/// The exit code if no RA left on the interface in time.
+const EXIT_TOO_LATE: u8 = 3;
+/// The exit code if there was no such interface in time, or its name does not match.
 const EXIT_UNKNOWN: u8 = 4;
 
-/// How long the daemon may take to say why it was in vain.
-const LAST_LOOK: Duration = Duration::from_secs(2);
+/// How long the daemon may take, after the timeout, to answer why no RA has left.
+const REASON_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Time to the next try when the daemon has gone away: it may be on its way back.
+/// Time between two attempts to connect while the daemon restarts.
 const RECONNECT: Duration = Duration::from_millis(200);
 
-/// Time between two looks of the line on the terminal that says why it takes long.
+/// How often the line on the terminal is written.
 const TICK: Duration = Duration::from_secs(1);
 
 const AFTER_HELP: &str = "\
 Examples:
   autora wait tap-vm-7 --timeout 10s && start-the-guest
 
-It ends at once if guests already have an RA. An interface that does not exist yet, or is not fit yet, is waited for.
+It ends at once if an RA has already left. The interface need not exist or be fit yet. A restart of the daemon is waited \
+for, but a daemon must be running at the beginning.
 
-Exit codes: 0 an RA has left; 3 not in time, and it says why; 4 there is no such interface, or its name does not match; \
-2 wrong usage; 1 anything else, such as no daemon.";
+Exit codes: 0 an RA has left; 3 none has left in time, for the reason that is printed; 4 the interface did not exist in \
+time, or its name does not match; 2 wrong usage; 1 any other failure, such as no daemon.";
 
 /// The arguments of `autora wait`.
 #[derive(Clone, Debug, clap::Args)]
@@ -56,35 +58,35 @@ pub struct WaitArgs {
     #[arg(value_name = "IFACE")]
     pub interface: String,
 
-    /// How long to wait, or "infinity"
+    /// How long to wait, up to "infinity"
     #[arg(long, value_name = "DURATION", default_value = "30s")]
     pub timeout: Seconds,
 
-    /// Where the daemon is found.
+    /// The daemon.
     #[command(flatten)]
     pub socket: ControlSocketArg,
 }
 
-/// Waits.
+/// Waits until an RA has left.
 ///
 /// # Errors
 ///
-/// When there is no daemon, or it was in vain.
+/// Returns a [`Failure`] if no daemon answers, if the name does not match, and after the timeout.
 pub fn run(args: &WaitArgs) -> CommandResult {
     block_on(async {
-        // Without a daemon there is nothing to wait for; one that goes away may come back.
+        // A daemon that is not there now is an error; one that goes away later is restarting.
         drop(args.socket.connect().await?);
         let end = timeout(args.timeout.0, until_advertised(args)).await;
         Waiting::hide();
         match end {
             Ok(Ok(())) => Ok(ExitCode::SUCCESS),
-            Ok(Err(error)) => Err(refused(args, error)),
+            Ok(Err(error)) => Err(failure(args, error)),
             Err(_elapsed) => Err(too_late(args).await),
         }
     })
 }
 
-/// Tries again where that may help: the daemon is on its way back, or has too many clients at the moment.
+/// Tries again while the daemon restarts, or has too many clients.
 async fn until_advertised(args: &WaitArgs) -> Result<(), ClientError> {
     loop {
         match attempt(args).await {
@@ -99,22 +101,22 @@ async fn until_advertised(args: &WaitArgs) -> Result<(), ClientError> {
     }
 }
 
-/// Listens first and looks then, so that nothing can happen unnoticed in between.
+/// Subscribes to events before it reads the state, so that no event is missed in between.
 async fn attempt(args: &WaitArgs) -> Result<(), ClientError> {
     let mut events = args.socket.connect().await?;
     let path = path_with("/v1/events", [("name", args.interface.clone())]);
     let mut events = events.open(&path).await?;
-    // The daemon listens for us from the first line on.
+    // The subscription holds from the first line on.
     _ = events.next::<EventLine>().await?;
-    let mut waiting = Waiting { args, state: look(args).await?, began: Instant::now() };
+    let mut waiting = Waiting { args, state: state(args).await?, began: Instant::now() };
     if waiting.is_advertised() {
         return Ok(());
     }
     waiting.advertised(&mut events).await
 }
 
-/// Returns what the daemon knows of the interface; `None` if it does not know it, and would serve it.
-async fn look(args: &WaitArgs) -> Result<Option<Interface>, ClientError> {
+/// Returns the interface's state; `None` if the name matches and there is no such interface.
+async fn state(args: &WaitArgs) -> Result<Option<Interface>, ClientError> {
     let path = format!("/v1/interfaces/{}", encode(&args.interface));
     match args.socket.connect().await?.get(&path).await {
         Ok(interface) => Ok(Some(interface)),
@@ -145,19 +147,18 @@ impl Waiting<'_> {
                     continue;
                 }
             };
-            // The daemon ends: as if the connection broke off.
             let event = event.ok_or(ClientError::Ended)?;
             if event.interface.as_deref().is_some_and(|name| name != self.args.interface) {
-                // A name may look like a pattern, and then others match it.
+                // A name with `*` or `?` in it is a pattern to the daemon, and matches others, too.
                 continue;
             }
             if matches!(&event.what, EventDetail::RaSent { cause, .. } if *cause != Cause::Final) {
                 return Ok(());
             }
-            // All that is wanted beside is what to say meanwhile; and what was missed may be what was waited for.
+            // These change the reason that is shown; a missed event may be the one that is waited for.
             if let EventDetail::Missed { .. } | EventDetail::NotServed { .. } | EventDetail::Gone = event.what
             {
-                self.state = look(self.args).await?;
+                self.state = state(self.args).await?;
                 if self.is_advertised() {
                     return Ok(());
                 }
@@ -165,7 +166,7 @@ impl Waiting<'_> {
         }
     }
 
-    /// Shows one line that changes in place.
+    /// Writes the line on the terminal, over the previous one.
     fn show(&self) {
         let why = match self.state.as_ref().map(|found| found.reasons.as_slice()) {
             None => "does not exist yet".to_owned(),
@@ -185,15 +186,15 @@ impl Waiting<'_> {
 }
 
 async fn too_late(args: &WaitArgs) -> Failure {
-    let Ok(looked) = timeout(LAST_LOOK, look(args)).await else { return ClientError::Silent.into() };
+    let Ok(found) = timeout(REASON_TIMEOUT, state(args)).await else { return ClientError::Silent.into() };
     let name = printable(&args.interface);
-    let in_vain = |why: String| Failure::because(format!("no RA on {name} within {}: {why}", args.timeout));
-    match looked {
-        Ok(Some(found)) => in_vain(why_not_advertised(&found))
-            .advise(format!("autora explain {name} says what helps"))
-            .with_code(EXIT_NOT_SERVED_IN_TIME),
-        Ok(None) => in_vain("there is no such interface".to_owned()).with_code(EXIT_UNKNOWN),
-        Err(error) => refused(args, error),
+    let because = |why: String| Failure::because(format!("no RA on {name} within {}: {why}", args.timeout));
+    match found {
+        Ok(Some(found)) => because(why_not_advertised(&found))
+            .advise(format!("autora explain {name} shows what to do"))
+            .with_code(EXIT_TOO_LATE),
+        Ok(None) => because("there is no such interface".to_owned()).with_code(EXIT_UNKNOWN),
+        Err(error) => failure(args, error),
     }
 }
 
@@ -201,16 +202,16 @@ fn why_not_advertised(found: &Interface) -> String {
     match found.state {
         State::NotServed => client::sentences(&found.reasons),
         State::Paused => "it has no carrier".to_owned(),
-        State::Ceasing => "it is served no longer".to_owned(),
+        State::Ceasing => "it is no longer served".to_owned(),
         State::Serving => match &found.send_failures.error {
-            Some(error) => format!("it could not be sent: {error}"),
-            None => "it is served, and one will leave soon".to_owned(),
+            Some(error) => format!("sending failed: {error}"),
+            None => "it is served, and an RA is due soon".to_owned(),
         },
     }
 }
 
-/// A name that does not match is not worth waiting for.
-fn refused(args: &WaitArgs, error: ClientError) -> Failure {
+/// Returns the failure for `error`; a name that does not match has an exit code of its own.
+fn failure(args: &WaitArgs, error: ClientError) -> Failure {
     if let ClientError::Refused(_, refusal) = &error
         && refusal.matches == Some(false)
     {

@@ -1,4 +1,4 @@
-//! The daemon's arguments: those without a subcommand before them.
+//! The daemon's arguments.
 
 use std::{
     ffi::{OsStr, OsString},
@@ -9,7 +9,7 @@ use std::{
 use autora_common::maps::CAPACITY;
 use clap::builder::{BoolishValueParser, Resettable};
 
-use super::Seconds;
+use super::seconds::Seconds;
 use crate::settings::{FilterMode, LogFormat, LogLevel, OnExit, SendPath};
 
 /// The daemon's arguments.
@@ -21,7 +21,7 @@ pub struct DaemonArgs {
     #[arg(help_heading = "What to serve")]
     pub interface_regex: String,
 
-    /// Serve so many interfaces at most, 1 to 65536; those beyond wait until one goes
+    /// Serve at most this many interfaces, 1 to 65536; further ones wait until there is room
     #[arg(long, env = "AUTORA_MAX_INTERFACES", value_name = "NUMBER", default_value_t = CAPACITY)]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=65_536), help_heading = "What to serve")]
     pub max_interfaces: u32,
@@ -31,32 +31,36 @@ pub struct DaemonArgs {
     #[arg(help_heading = "When to advertise")]
     pub max_ra_interval: Seconds,
 
-    /// Shortest time between two unsolicited RAs, 3s to 3/4 of the longest [default: 20s, or that bound]
+    /// Shortest time between two unsolicited RAs, 3s to 3/4 of --max-ra-interval [default: 20s, or that bound
+    /// if less]
     #[arg(long, env = "AUTORA_MIN_RA_INTERVAL", value_name = "DURATION")]
     #[arg(help_heading = "When to advertise")]
     pub min_ra_interval: Option<Seconds>,
 
-    /// How long a guest keeps its default route, 0s or --max-ra-interval to 65535s [default: 180s, or 3 times that]
+    /// How long a guest keeps its default route after an RA: 0s for no route, or --max-ra-interval to 65535s
+    /// [default: 180s, or 3 times --max-ra-interval if more]
     #[arg(long, env = "AUTORA_ROUTER_LIFETIME", value_name = "DURATION")]
     #[arg(help_heading = "What to advertise")]
     pub router_lifetime: Option<Seconds>,
 
-    /// How long a guest's address stays valid, or "infinity" [default: 86400s]
+    /// How long a guest's address stays valid after an RA, up to "infinity"
+    /// [default: 86400s, or --pio-preferred-lifetime if more]
     #[arg(long, env = "AUTORA_PIO_VALID_LIFETIME", value_name = "DURATION")]
     #[arg(help_heading = "What to advertise")]
     pub pio_valid_lifetime: Option<Seconds>,
 
-    /// How long it stays preferred, at most the valid lifetime [default: 14400s, or that bound]
+    /// How long after an RA a guest uses its address for new connections, up to --pio-valid-lifetime
+    /// [default: 14400s, or that bound if less]
     #[arg(long, env = "AUTORA_PIO_PREFERRED_LIFETIME", value_name = "DURATION")]
     #[arg(help_heading = "What to advertise")]
     pub pio_preferred_lifetime: Option<Seconds>,
 
-    /// Tell guests the link-layer address, on links that have one of six bytes
+    /// Add the interface's link-layer address to each RA, if it has 6 bytes
     #[arg(long, env = "AUTORA_SOURCE_LINK_LAYER_ADDRESS", value_parser = BoolishValueParser::new())]
     #[arg(help_heading = "What to advertise")]
     pub source_link_layer_address: bool,
 
-    /// Tell guests the link's MTU
+    /// Add the interface's MTU to each RA
     #[arg(long, env = "AUTORA_MTU", value_parser = BoolishValueParser::new())]
     #[arg(help_heading = "What to advertise")]
     pub mtu: bool,
@@ -66,7 +70,7 @@ pub struct DaemonArgs {
     #[arg(help_heading = "What to advertise")]
     pub on_exit: OnExit,
 
-    /// How to keep everything but solicitations away from the daemon
+    /// Which socket filter stands between the guests and the daemon
     #[arg(long, env = "AUTORA_FILTER", value_name = "KIND", default_value = "auto")]
     #[arg(help_heading = "How to run")]
     pub filter: FilterMode,
@@ -76,59 +80,65 @@ pub struct DaemonArgs {
     #[arg(help_heading = "How to run")]
     pub send: SendPath,
 
-    /// Look at all interfaces again this often, beside the kernel's own events; at least 1s
+    /// Read all interfaces again this often, in addition to the kernel's announcements; at least 1s
     #[arg(long, env = "AUTORA_FORWARDING_RESYNC_INTERVAL", value_name = "DURATION", default_value = "30s")]
     #[arg(help_heading = "How to run")]
     pub forwarding_resync_interval: Seconds,
 
-    /// Log one line of totals this often; 0s for never
+    /// Log one line of totals this often; 0s: never
     #[arg(long, env = "AUTORA_HEARTBEAT_INTERVAL", value_name = "DURATION", default_value = "60s")]
     #[arg(help_heading = "How to run")]
     pub heartbeat_interval: Seconds,
 
-    /// Where to keep what a restart must know [default: $RUNTIME_DIRECTORY, or /run/autora]
+    /// Directory of the saved state, an absolute path [default: $RUNTIME_DIRECTORY, or /run/autora]
     #[arg(long, env = "AUTORA_RUNTIME_DIRECTORY", value_name = "DIRECTORY", help_heading = "How to run")]
     pub runtime_directory: Option<PathBuf>,
 
-    /// Where people and commands look in, or "none" [default: control.sock in the runtime directory]
-    #[arg(long, env = "AUTORA_CONTROL_SOCKET", value_name = "PATH", help_heading = "How to look in")]
+    /// Socket for status, wait, monitor and metrics, or "none" [default: control.sock in the runtime
+    /// directory]
+    #[arg(long, env = "AUTORA_CONTROL_SOCKET", value_name = "PATH", help_heading = "Control and metrics")]
     pub control_socket: Option<PathBuf>,
 
-    /// Give the control socket to this group [default: the daemon's own]
-    #[arg(long, env = "AUTORA_CONTROL_GROUP", value_name = "GROUP", help_heading = "How to look in")]
+    /// Group whose members may use the control socket, by name or number [default: the daemon's own]
+    #[arg(long, env = "AUTORA_CONTROL_GROUP", value_name = "GROUP", help_heading = "Control and metrics")]
     pub control_group: Option<String>,
 
-    /// Serve /metrics and /healthz on this TCP address, too, like [::1]:9841
-    #[arg(long, env = "AUTORA_METRICS_LISTEN", value_name = "ADDRESS:PORT", help_heading = "How to look in")]
+    /// Also serve /metrics and /healthz on this TCP address, like [::1]:9841, without authentication
+    #[arg(
+        long,
+        env = "AUTORA_METRICS_LISTEN",
+        value_name = "ADDRESS:PORT",
+        help_heading = "Control and metrics"
+    )]
     pub metrics_listen: Option<SocketAddr>,
 
-    /// Let /metrics tell of each interface
+    /// Add metrics of each interface to /metrics
     #[arg(long, env = "AUTORA_METRICS_PER_INTERFACE", value_parser = BoolishValueParser::new())]
-    #[arg(help_heading = "How to look in")]
+    #[arg(help_heading = "Control and metrics")]
     pub metrics_per_interface: bool,
 
-    /// How much to log
+    /// Least severe level to log
     #[arg(long, env = "AUTORA_LOG", value_name = "LEVEL", default_value = "info")]
     #[arg(help_heading = "How to run")]
     pub log_level: LogLevel,
 
-    /// The form of the log
+    /// Format of the log
     #[arg(long, env = "AUTORA_LOG_FORMAT", value_name = "FORMAT", default_value = "text")]
     #[arg(help_heading = "How to run")]
     pub log_format: LogFormat,
 
-    /// Send nothing and need no privilege: show what would be served, why the rest would not, and each RA
+    /// Send nothing and need no privilege: print what would be served, why the rest would not, and each RA
     #[arg(long, env = "AUTORA_DRY_RUN", value_parser = BoolishValueParser::new())]
     #[arg(help_heading = "How to run")]
     pub dry_run: bool,
 
-    /// Check the settings, print them as understood, and exit with 0 or 2
+    /// Check the settings, print all of them, and exit with 0, or with 2 if one is invalid
     #[arg(long, help_heading = "How to run")]
     pub check: bool,
 }
 
 impl DaemonArgs {
-    /// Adds what depends on more than one variable of the environment.
+    /// Sets what depends on variables of the environment that are not named after an option.
     pub(crate) fn complete(&mut self, variable: impl Fn(&str) -> Option<OsString>) {
         if self.runtime_directory.is_none() {
             self.runtime_directory = variable("RUNTIME_DIRECTORY").as_deref().and_then(first_path);
@@ -136,13 +146,14 @@ impl DaemonArgs {
     }
 }
 
-/// Returns the first of the directories that a service manager made, separated by colons.
+/// Returns the first of the service manager's directories, which colons separate (`systemd.exec(5)`,
+/// `RuntimeDirectory=`).
 fn first_path(directories: &OsStr) -> Option<PathBuf> {
     std::env::split_paths(directories).find(|path| !path.as_os_str().is_empty())
 }
 
-/// Leaves a setting at its default where its variable is empty, as `VARIABLE=` in a file of settings means it; for every
-/// subcommand likewise.
+/// Makes `command` and its subcommands ignore variables that are empty, as `VARIABLE=` in a file of settings
+/// is meant.
 pub(crate) fn without_empty_variables(
     command: clap::Command,
     variable: &dyn Fn(&str) -> Option<OsString>,

@@ -1,28 +1,28 @@
-//! How people may look in.
+//! The settings of the control socket and of metrics.
 
 use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
 };
 
-use super::{ConfigError, DaemonArgs};
+use super::{args::DaemonArgs, error::ConfigError};
 
-/// The socket's name in the runtime directory.
+/// The socket's default name in the runtime directory.
 const SOCKET: &str = "control.sock";
 
-/// In the place of a path: no socket.
+/// The value of `--control-socket` that stands for no socket.
 pub const NO_SOCKET: &str = "none";
 
-/// How people may look in.
+/// The control socket and the metrics.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ControlConfig {
-    /// The control socket, if there is to be one.
+    /// The control socket's path; `None` for no socket.
     pub socket: Option<PathBuf>,
-    /// The group that it is given to, if not the daemon's own.
+    /// The socket's group, by name or number; `None` for the daemon's own.
     pub group: Option<String>,
-    /// Where metrics can be had over TCP, too.
+    /// The TCP address that also serves metrics; `None` for none.
     pub metrics_listen: Option<SocketAddr>,
-    /// Whether they tell of each interface.
+    /// Whether metrics include those of each interface.
     pub metrics_per_interface: bool,
 }
 
@@ -42,7 +42,7 @@ impl ControlConfig {
         })
     }
 
-    /// Its settings as understood.
+    /// Returns each option's name and value.
     pub(super) fn settings(&self) -> [(&'static str, String); 4] {
         let socket =
             self.socket.as_ref().map_or_else(|| NO_SOCKET.to_owned(), |path| path.display().to_string());

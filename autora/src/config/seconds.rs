@@ -1,10 +1,10 @@
-//! Durations as people write them.
+//! Durations on the command line.
 
 use std::{fmt, str::FromStr, time::Duration};
 
 use crate::wire::INFINITE_LIFETIME;
 
-/// A duration of whole seconds, as people write it: `20s`, `5m`, `1d`, `infinity`.
+/// A duration of whole seconds, written `20s`, `5m`, `1d` or `infinity`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Seconds(pub Duration);
 

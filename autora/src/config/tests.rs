@@ -31,7 +31,7 @@ fn parameters_of(arguments: &[&str]) -> [u64; 5] {
 }
 
 #[test]
-fn what_is_not_set_follows_what_is() {
+fn settings_that_are_not_given_follow_those_that_are() {
     for (arguments, expected) in [
         ([].as_slice(), [20, 60, 180, 86_400, 14_400]),
         (&["--max-ra-interval=4s"], [3, 4, 180, 86_400, 14_400]),
@@ -48,7 +48,7 @@ fn what_is_not_set_follows_what_is() {
 }
 
 #[test]
-fn the_number_of_interfaces_has_bounds() {
+fn max_interfaces_is_1_to_65536() {
     for (arguments, expected) in [
         ([].as_slice(), Ok(16_384)),
         (&["--max-interfaces=1"], Ok(1)),
@@ -100,7 +100,7 @@ fn a_value_out_of_bounds_is_refused_with_option_value_and_bound() {
 }
 
 #[test]
-fn a_value_that_is_none_is_refused_with_the_option() {
+fn a_malformed_value_is_refused_with_its_option() {
     for (argument, expected) in [
         ("--max-ra-interval=60", "write a duration like 20s, 5m or 1d"),
         ("--max-ra-interval=1500ms", "not a whole number of seconds"),
@@ -123,12 +123,12 @@ fn a_flag_beats_the_environment_and_an_empty_variable_is_unset() {
         config_from(arguments, &environment).map(|config| config.parameters.max_interval.as_secs())
     };
     assert_eq!(max(&[], ""), Ok(60));
-    // Clap reads the real environment, so a variable that only the test's one has must not be taken from there.
+    // clap reads the process's environment, which does not have this variable.
     assert_eq!(max(&["--max-ra-interval=99s"], "100s"), Ok(99));
 }
 
 #[test]
-fn a_pattern_that_may_match_too_much_is_warned_of() {
+fn a_regex_that_is_not_anchored_or_matches_nothing_gives_a_warning() {
     for (regex, anchored) in [
         ("^tap[0-9]+$", true),
         ("^(tap|veth)[0-9]+$", true),
@@ -145,7 +145,7 @@ fn a_pattern_that_may_match_too_much_is_warned_of() {
 }
 
 #[test]
-fn settings_are_shown_as_understood() {
+fn settings_are_printed_one_per_line() {
     let shown = config_from(&[REGEX, "--heartbeat-interval=0s"], &[]).unwrap().to_string();
     assert!(shown.starts_with("interface-regex             ^tap[0-9]+$\n"), "{shown}");
     for line in [
@@ -158,7 +158,7 @@ fn settings_are_shown_as_understood() {
 }
 
 #[test]
-fn the_runtime_directory_is_the_service_managers_unless_another_is_asked_for() {
+fn the_runtime_directory_is_the_service_managers_unless_an_option_names_another() {
     let directory = |arguments: &[&str], environment: &[(&str, &str)]| {
         config_from(arguments, environment).map(|config| config.runtime_directory.display().to_string())
     };
@@ -177,7 +177,7 @@ fn the_runtime_directory_is_the_service_managers_unless_another_is_asked_for() {
 }
 
 #[test]
-fn a_bad_regex_is_refused_in_one_line_that_says_where() {
+fn an_invalid_regex_is_refused_in_one_line_that_names_the_position() {
     for (regex, expected) in [
         ("(", "--interface-regex \"(\": unclosed group, at character 1; write one like ^tap-vm-[0-9]+$"),
         ("^tap[0-9+$", "--interface-regex \"^tap[0-9+$\": unclosed character class, at character 5; "),

@@ -1,4 +1,4 @@
-//! The value that each test meets, for a person.
+//! The value that each test found, as text.
 
 use crate::{
     addr::LinkLocal,
@@ -8,7 +8,7 @@ use crate::{
     },
 };
 
-/// Returns what `test` meets; `master` is the name of the device that the interface is a port of.
+/// Returns the value that `test` found; `master` is the name of the device that the interface is a port of.
 pub(super) fn found(test: Test, subject: &Subject<'_>, master: Option<&str>) -> String {
     let interface = subject.interface;
     let yes_or_no = |yes: bool| if yes { "yes" } else { "no" }.to_owned();
@@ -48,7 +48,7 @@ fn port(interface: &Interface, name: Option<&str>) -> String {
     }
 }
 
-/// Returns `name` with what a terminal might obey escaped.
+/// Returns `name` with control characters escaped, which a terminal would obey.
 #[must_use]
 pub fn printable(name: &str) -> String {
     name.chars().flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] }).collect()

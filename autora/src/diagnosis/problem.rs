@@ -1,56 +1,37 @@
-//! What is wrong with an interface: a stable name for scripts, a sentence for a person, and what helps.
+//! What is wrong with an interface: a stable name for scripts, and a sentence for the operator.
 
 use std::{fmt, net::Ipv6Addr, time::Duration};
 
-use super::remedy::{self, Remedy};
-use crate::{
-    addr::Prefix64,
-    engine::{eligibility::Reason, interface::Interface},
-};
+use crate::{addr::Prefix64, engine::eligibility::Reason};
 
-/// What keeps an interface from being served, or deserves a look while it is.
+/// Why an interface is not served, or a warning about one that is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Problem {
-    /// Its name does not match. The daemon has no such reason: it says nothing of interfaces that do not match.
+    /// Its name does not match. The daemon has no such reason, as it ignores these interfaces.
     NoMatch {
-        /// The regular expression, or whose it is.
+        /// The regular expression, or the process that has it.
         whose: String,
     },
     /// It failed a test.
     NotServed(Reason),
-    /// The host forwards nothing from there.
+    /// `net.ipv6.conf.all.forwarding` is 0, so the host drops what guests send through it.
     HostDoesNotForward,
-    /// The kernel made no route for the prefix.
+    /// The prefix has no connected route.
     NoConnectedRoute(Prefix64),
-    /// The kernel keeps fewer neighbours than a raw socket needs.
+    /// The neighbour table is too small for `--send raw`.
     TooFewNeighbours {
-        /// How many the kernel keeps at most.
+        /// The table's limit (`gc_thresh3`).
         limit: u32,
-        /// How many there are to be at least.
+        /// The number of entries that is needed.
         needed: usize,
     },
-    /// Another router advertises there.
+    /// Another router advertises on the link.
     OtherRouter {
-        /// Its address.
+        /// The source address of its RA.
         source: Ipv6Addr,
-        /// How long ago it was heard.
+        /// How long ago that RA arrived.
         heard_ago: Duration,
     },
-}
-
-/// A problem, and what helps.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Concern {
-    /// What is wrong.
-    pub problem: Problem,
-    /// What helps; what comes first has to be done first.
-    pub remedies: Vec<Remedy>,
-}
-
-impl Concern {
-    pub(super) fn new(problem: Problem, interface: &Interface, master: Option<&str>) -> Self {
-        Self { remedies: remedy::against(&problem, interface, master), problem }
-    }
 }
 
 impl Problem {
@@ -78,8 +59,8 @@ impl fmt::Display for Problem {
             ),
             Self::NoConnectedRoute(prefix) => write!(
                 f,
-                "{prefix} has no connected route (noprefixroute): unless it is routed in another way, answers do \
-                 not reach the guest"
+                "{prefix} has no connected route (noprefixroute): without another route for it, replies \
+                 do not reach the guest"
             ),
             Self::TooFewNeighbours { limit, needed } => write!(
                 f,

@@ -1,8 +1,8 @@
-//! What helps against each reason: a command with the real names in it, or advice where no command does.
+//! What to do about each problem: a command with the interface's name in it, or advice.
 
 use std::net::Ipv6Addr;
 
-use super::{Problem, Shell};
+use super::{problem::Problem, shell::Shell};
 use crate::{
     addr::{LinkLocal, Prefix64},
     engine::{
@@ -11,12 +11,12 @@ use crate::{
     },
 };
 
-/// What helps.
+/// What to do about a problem.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Remedy {
-    /// A command, for root.
+    /// A command to run as root.
     Run(Shell),
-    /// What no command does, or what to know before one is run.
+    /// A sentence: what no command can do, or what to know about the command beside it.
     Advice(String),
 }
 
@@ -29,15 +29,17 @@ fn advice(text: impl Into<String>) -> Remedy {
     Remedy::Advice(text.into())
 }
 
-/// Returns what helps; `master` is the name of the device that the interface is a port of.
+/// Returns what to do about `problem`; `master` is the name of the device that the interface is a port of.
 pub(super) fn against(problem: &Problem, interface: &Interface, master: Option<&str>) -> Vec<Remedy> {
     match problem {
-        Problem::NoMatch { .. } => vec![advice("give the daemon an --interface-regex that matches it")],
+        Problem::NoMatch { .. } => {
+            vec![advice("to serve it, give the daemon an --interface-regex that matches its name")]
+        }
         Problem::NotServed(reason) => against_reason(reason, interface, master),
         Problem::HostDoesNotForward => vec![
             Remedy::Run(Shell::sysctl("all", "forwarding", "1")),
             advice(
-                "this host's other interfaces then forward, too, and take no more routes from RAs by default",
+                "all interfaces of this host then forward; those with accept_ra 1, the default, then ignore RAs",
             ),
         ],
         Problem::NoConnectedRoute(prefix) => interface
@@ -49,7 +51,9 @@ pub(super) fn against(problem: &Problem, interface: &Interface, master: Option<&
             .collect(),
         Problem::TooFewNeighbours { needed, .. } => vec![
             run(interface, &format!("sysctl -w net.ipv6.neigh.default.gc_thresh3={}", needed * 4)),
-            advice("one for the whole machine; or use --send packet, which needs no neighbour"),
+            advice(
+                "the limit is for the whole machine; or start the daemon with --send packet, which needs no entries",
+            ),
         ],
         Problem::OtherRouter { .. } => Vec::new(),
     }
@@ -60,23 +64,25 @@ fn against_reason(reason: &Reason, interface: &Interface, master: Option<&str>) 
     let run = |command: &str| run(interface, command);
     match reason {
         Reason::Loopback => vec![advice("no guest is behind it: serve another interface")],
-        // What else is amiss there is to stay as it is.
+        // Whatever else it fails, `lo` is to stay as it is.
         _ if interface.flags.loopback => Vec::new(),
         Reason::Ipv6Disabled { mtu } if *mtu < MIN_MTU => vec![
-            // What Ethernet has, or else what no link refuses.
+            // Ethernet's MTU, or else the smallest that IPv6 needs.
             run(&format!(
                 "ip link set dev IFACE mtu {}",
                 if interface.link_address.is_some() { 1500 } else { MIN_MTU }
             )),
-            advice("the kernel then starts with its default settings there, and with no address of yours"),
+            advice(
+                "the kernel then enables IPv6 there with its default settings and without the addresses it had",
+            ),
         ],
         Reason::Ipv6Disabled { .. } => vec![Remedy::Run(Shell::sysctl(name, "disable_ipv6", "0"))],
         Reason::Down => vec![run("ip link set dev IFACE up")],
         Reason::NoMulticast => vec![run("ip link set dev IFACE multicast on")],
         Reason::Enslaved { .. } => {
-            let instead = master.unwrap_or("that device");
+            let instead = master.unwrap_or("the device that it is a port of");
             vec![
-                advice(format!("serve {instead} instead; or, if it should be no port:")),
+                advice(format!("serve {instead} instead, or detach it:")),
                 run("ip link set dev IFACE nomaster"),
             ]
         }
@@ -87,7 +93,7 @@ fn against_reason(reason: &Reason, interface: &Interface, master: Option<&str>) 
         Reason::FilterFull => vec![advice("start the daemon with a larger --max-interfaces")],
         Reason::FilterError { .. } => {
             vec![advice(
-                "the daemon tries again at each resync; if it stays, look for what forbids it bpf(2)",
+                "the daemon tries again at each resync; if the error stays, check what denies it bpf(2)",
             )]
         }
     }
@@ -99,27 +105,33 @@ fn link_local(interface: &Interface, unopened: bool) -> Vec<Remedy> {
     let of_our_own =
         |dad: &str| run(interface, &format!("ip address add {}/64 dev IFACE{dad}", free_link_local(&own)));
     match own.as_slice() {
-        // A taken address cannot be told from a guest that claims every address it is asked about.
+        // Detection would fail for any address if a guest claims every address that is probed.
         [_, ..] if own.iter().all(|a| a.flags.dadfailed) => {
-            vec![advice("another node of the link claims it; take one without asking:"), of_our_own(" nodad")]
+            vec![
+                advice("another node on the link uses it; add one without duplicate address detection:"),
+                of_our_own(" nodad"),
+            ]
         }
         [_, ..] if !interface.flags.carrier => {
-            vec![advice("duplicate address detection goes on when the link has a carrier")]
+            vec![advice("duplicate address detection continues when the link has a carrier")]
         }
         [_, ..] => vec![advice("duplicate address detection runs: wait a second or two")],
-        [] if is_off => vec![advice("the kernel makes one when the interface is up, with IPv6 enabled")],
-        [] if unopened => vec![advice("it comes when a program opens the tap: start the guest")],
+        [] if is_off => vec![advice("the kernel adds one when the interface is up and IPv6 is enabled")],
+        [] if unopened => vec![advice("the kernel adds one when a program opens the tap: start the guest")],
         [] if !interface.flags.carrier => {
-            vec![advice("it comes with the carrier: start what is at the other end")]
+            vec![advice("the kernel adds one when the link has a carrier: start the other end")]
         }
         [] => vec![of_our_own("")],
     }
 }
 
-/// `fe80::1`, or the next one that the interface does not have.
+/// Returns `fe80::1`, or the next address that the interface does not have.
 fn free_link_local(own: &[&Address]) -> Ipv6Addr {
     let candidates = (1..).map(|number| Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, number));
-    candidates.into_iter().find(|new| own.iter().all(|a| a.address != *new)).expect("it has fewer than all")
+    candidates
+        .into_iter()
+        .find(|new| own.iter().all(|a| a.address != *new))
+        .expect("no interface has all of them")
 }
 
 fn prefix(interface: &Interface, others: &[Uncounted]) -> Vec<Remedy> {
@@ -131,7 +143,7 @@ fn prefix(interface: &Interface, others: &[Uncounted]) -> Vec<Remedy> {
     if others.iter().any(|other| other.why == WhyUncounted::Tentative) {
         return vec![advice("duplicate address detection runs: wait until it is over")];
     }
-    // One for each interface, so that two of them never get the same.
+    // The example differs between interfaces, so that it is not used twice.
     let index = interface.index.get();
     let [high, low] = [index >> 16, index & 0xffff].map(|half| u16::try_from(half).expect("16 bits"));
     let example = Ipv6Addr::new(0x2001, 0xdb8, high, low, 0, 0, 0, 1);
@@ -141,7 +153,7 @@ fn prefix(interface: &Interface, others: &[Uncounted]) -> Vec<Remedy> {
     ]
 }
 
-/// Removes the addresses of every prefix but the first.
+/// Returns the commands that remove the addresses of every prefix but the first.
 fn all_but_one(interface: &Interface, prefixes: &[Prefix64]) -> Vec<Remedy> {
     let [kept, ..] = prefixes else { return Vec::new() };
     let surplus = interface
@@ -149,6 +161,6 @@ fn all_but_one(interface: &Interface, prefixes: &[Prefix64]) -> Vec<Remedy> {
         .iter()
         .filter(|a| eligibility::counts_for_prefix(a) && Prefix64::containing(a.address) != *kept)
         .map(|a| run(interface, &format!("ip address delete {}/{} dev IFACE", a.address, a.prefix_len)));
-    let first = advice(format!("remove all but one; to keep {kept}:"));
+    let first = advice(format!("keep one prefix and remove the others; to keep {kept}:"));
     std::iter::once(first).chain(surplus).collect()
 }

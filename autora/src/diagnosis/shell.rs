@@ -1,21 +1,22 @@
-//! Commands as they are typed.
+//! Commands, quoted for a shell.
 
 use std::fmt;
 
-/// A command, word by word; shown so that a shell reads the same words.
+/// A command as a list of words; it is displayed so that a shell reads the same words.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Shell(Vec<String>);
 
 impl Shell {
-    /// The words of `command`, between blanks; `IFACE` among them is the interface, whatever its name holds.
+    /// Splits `command` at its blanks; the word `IFACE` becomes the interface's name, which may contain
+    /// blanks.
     pub(super) fn on(interface: &str, command: &str) -> Self {
         let word = |word| if word == "IFACE" { interface } else { word };
         Self(command.split(' ').map(|given| word(given).to_owned()).collect())
     }
 
-    /// `sysctl -w` of an IPv6 setting of an interface.
+    /// Returns `sysctl -w` of an IPv6 setting of an interface.
     pub(super) fn sysctl(interface: &str, key: &str, value: &str) -> Self {
-        // With dots between the parts, a dot in a name would be one too many. With slashes it is not.
+        // sysctl(8) takes dots or slashes as separators; with slashes a dot in a name stays a dot.
         let separator = if interface.contains('.') { "/" } else { "." };
         let name = ["net", "ipv6", "conf", interface, key].join(separator);
         Self(["sysctl", "-w", &format!("{name}={value}")].map(str::to_owned).to_vec())
@@ -34,13 +35,13 @@ impl fmt::Display for Shell {
     }
 }
 
-/// An interface may be called almost anything, `$(reboot)` included.
+/// Returns `word` quoted. The kernel allows almost any interface name, `$(reboot)` included.
 fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@%+,".contains(c);
     if !word.is_empty() && word.chars().all(plain) {
         word.to_owned()
     } else if word.chars().any(char::is_control) {
-        // The one form that shows what a terminal would obey.
+        // This form shows control characters, which a terminal would obey.
         let escaped = word.chars().map(|c| match c {
             '\'' | '\\' => format!("\\{c}"),
             c if c.is_ascii_control() => format!("\\x{:02x}", u32::from(c)),
@@ -72,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn a_dot_in_a_name_is_no_separator() {
+    fn a_dot_in_a_name_is_not_a_separator_of_sysctl() {
         for (interface, expected) in [
             ("vm1", "sysctl -w net.ipv6.conf.vm1.forwarding=1"),
             ("eth0.100", "sysctl -w net/ipv6/conf/eth0.100/forwarding=1"),

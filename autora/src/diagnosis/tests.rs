@@ -16,7 +16,7 @@ const HOST: Host = Host { forwarding: true, neighbour_limit: Some(1024) };
 const PLAIN: Evidence<'_> =
     Evidence { policy: None, host: &HOST, master: None, served_raw: None, daemon: None };
 
-/// One that is served: the control of each row below.
+/// Returns an interface that passes every test: the control of each row below.
 fn fit() -> Interface {
     Interface { name: "vm1".to_owned(), tun: false, ..interface::fit() }
 }
@@ -35,7 +35,8 @@ fn lines(remedies: &[Remedy]) -> Vec<String> {
     remedies.iter().map(line).collect()
 }
 
-/// The changed interface fails one test, for `reason`; these are the lines that help.
+/// Checks that the changed interface fails a test for `reason`, and that its remedies are the lines
+/// `expected`.
 #[track_caller]
 fn check(reason: &str, expected: &[&str], change: impl FnOnce(&mut Interface)) {
     let found = explained(change, Evidence { master: Some("br0"), ..PLAIN });
@@ -45,7 +46,7 @@ fn check(reason: &str, expected: &[&str], change: impl FnOnce(&mut Interface)) {
 }
 
 #[test]
-fn one_that_is_served_shows_what_it_was_found_to_have() {
+fn a_served_interface_shows_the_value_of_each_test() {
     let found = explained(|_| (), PLAIN);
     let values: Vec<_> = found.checks.iter().map(|check| (check.name, check.found.as_str())).collect();
     assert_eq!(
@@ -65,7 +66,7 @@ fn one_that_is_served_shows_what_it_was_found_to_have() {
 }
 
 #[test]
-fn every_reason_comes_with_what_helps() {
+fn every_reason_has_a_remedy() {
     check("ipv6-disabled", &["$ sysctl -w net.ipv6.conf.vm1.disable_ipv6=0"], |i| {
         i.ipv6.as_mut().unwrap().disabled = true;
     });
@@ -73,28 +74,24 @@ fn every_reason_comes_with_what_helps() {
         "ipv6-disabled",
         &[
             "$ ip link set dev vm1 mtu 1500",
-            "the kernel then starts with its default settings there, and with no address of yours",
+            "the kernel then enables IPv6 there with its default settings and without the addresses it had",
         ],
         |i| (i.mtu, i.ipv6) = (1200, None),
     );
     check("down", &["$ ip link set dev vm1 up"], |i| i.flags.up = false);
     check("no-multicast", &["$ ip link set dev vm1 multicast on"], |i| i.flags.multicast = false);
     check("loopback", &["no guest is behind it: serve another interface"], |i| i.flags.loopback = true);
-    check(
-        "enslaved",
-        &["serve br0 instead; or, if it should be no port:", "$ ip link set dev vm1 nomaster"],
-        |i| {
-            let index = IfIndex::new(3).unwrap();
-            i.master = Some(Master { index, kind: Some("bridge".to_owned()) }.into());
-        },
-    );
+    check("enslaved", &["serve br0 instead, or detach it:", "$ ip link set dev vm1 nomaster"], |i| {
+        let index = IfIndex::new(3).unwrap();
+        i.master = Some(Master { index, kind: Some("bridge".to_owned()) }.into());
+    });
     check("forwarding-off", &["$ sysctl -w net.ipv6.conf.vm1.forwarding=1"], |i| {
         i.ipv6.as_mut().unwrap().forwarding = false;
     });
     check(
         "several-prefixes",
         &[
-            "remove all but one; to keep 2001:db8:1::/64:",
+            "keep one prefix and remove the others; to keep 2001:db8:1::/64:",
             "$ ip address delete 2001:db8:2::1/64 dev vm1",
             "$ ip address delete 2001:db8:2::2/64 dev vm1",
         ],
@@ -103,38 +100,38 @@ fn every_reason_comes_with_what_helps() {
 }
 
 #[test]
-fn what_helps_to_a_link_local_address_depends_on_why_there_is_none() {
+fn the_remedy_against_no_link_local_depends_on_its_cause() {
     let flagged = |flags: fn(&mut AddressFlags)| move |i: &mut Interface| flags(&mut i.addresses[1].flags);
     let wait = "duplicate address detection runs: wait a second or two";
     check("no-link-local", &[wait], flagged(|flags| flags.tentative = true));
     check(
         "no-link-local",
         &[
-            "another node of the link claims it; take one without asking:",
+            "another node on the link uses it; add one without duplicate address detection:",
             "$ ip address add fe80::2/64 dev vm1 nodad",
         ],
         flagged(|flags| (flags.tentative, flags.dadfailed) = (true, true)),
     );
-    check("no-link-local", &["duplicate address detection goes on when the link has a carrier"], |i| {
+    check("no-link-local", &["duplicate address detection continues when the link has a carrier"], |i| {
         (i.addresses[1].flags.tentative, i.flags.carrier) = (true, false);
     });
     check("no-link-local", &["$ ip address add fe80::1/64 dev vm1"], |i| i.addresses.truncate(1));
-    check("no-link-local", &["it comes when a program opens the tap: start the guest"], |i| {
+    check("no-link-local", &["the kernel adds one when a program opens the tap: start the guest"], |i| {
         i.addresses.truncate(1);
         (i.tun, i.flags.carrier) = (true, false);
     });
-    check("no-link-local", &["it comes with the carrier: start what is at the other end"], |i| {
+    check("no-link-local", &["the kernel adds one when the link has a carrier: start the other end"], |i| {
         i.addresses.truncate(1);
         i.flags.carrier = false;
     });
-    check("no-link-local", &["the kernel makes one when the interface is up, with IPv6 enabled"], |i| {
+    check("no-link-local", &["the kernel adds one when the interface is up and IPv6 is enabled"], |i| {
         i.addresses.truncate(1);
         i.flags.up = false;
     });
 }
 
 #[test]
-fn what_helps_to_a_prefix_depends_on_what_is_there() {
+fn the_remedy_against_no_prefix_depends_on_the_addresses() {
     let like = "give it an address of a /64 that is routed to this host, like";
     let add = "$ ip address add 2001:db8:0:7::1/64 dev vm1";
     check("no-prefix", &[like, add], |i| _ = i.addresses.remove(0));
@@ -150,7 +147,7 @@ fn what_helps_to_a_prefix_depends_on_what_is_there() {
 }
 
 #[test]
-fn what_does_not_count_is_mentioned() {
+fn an_address_that_does_not_count_is_shown() {
     for (reason, found, change) in [
         (None, "2001:db8:1::/64; does not count: 2001:db8:9::1/48 (not a /64)", 48),
         (Some("several-prefixes"), "2001:db8:1::/64, 2001:db8:9::/64", 64),
@@ -164,13 +161,13 @@ fn what_does_not_count_is_mentioned() {
 }
 
 #[test]
-fn without_a_carrier_it_pauses_and_is_served_all_the_same() {
+fn an_interface_without_carrier_is_paused_and_counts_as_served() {
     let found = explained(|i| i.flags.carrier = false, PLAIN);
     assert!(matches!(found.conclusion, Conclusion::Paused(_)) && found.is_served(), "{found:?}");
 }
 
 #[test]
-fn the_name_is_tested_where_there_is_something_to_test_it_with() {
+fn the_name_is_tested_if_there_is_a_regular_expression() {
     let policy = |pattern| Policy { pattern: Regex::new(pattern).unwrap() };
     for (pattern, expected) in [("^vm[0-9]+$", true), ("^tap[0-9]+$", false)] {
         let policy = policy(pattern);
@@ -178,13 +175,13 @@ fn the_name_is_tested_where_there_is_something_to_test_it_with() {
         assert_eq!(found.is_served(), expected, "{pattern}");
         assert_eq!(found.conclusion == Conclusion::NoMatch, !expected);
         assert_eq!(found.checks[0].name, "name");
-        // The same as the daemon would decide.
+        // The daemon decides the same.
         assert_eq!(decide(&policy, &fit(), None) == Verdict::Ignore, !expected);
     }
 }
 
 #[test]
-fn warnings_come_with_what_helps_and_stop_nothing() {
+fn warnings_have_remedies_and_do_not_prevent_serving() {
     let check = |expected: &[(&str, &[&str])], found: &Explanation| {
         assert!(found.is_served(), "{found:?}");
         let told: Vec<_> = found.warnings.iter().map(|w| (w.problem.name(), lines(&w.remedies))).collect();
@@ -197,7 +194,7 @@ fn warnings_come_with_what_helps_and_stop_nothing() {
         "host-forwarding-off",
         &[
             "$ sysctl -w net.ipv6.conf.all.forwarding=1",
-            "this host's other interfaces then forward, too, and take no more routes from RAs by default",
+            "all interfaces of this host then forward; those with accept_ra 1, the default, then ignore RAs",
         ],
     );
     check(&[hole], &explained(|_| (), Evidence { host: &off, ..PLAIN }));
@@ -209,7 +206,7 @@ fn warnings_come_with_what_helps_and_stop_nothing() {
         "neighbour-table-small",
         &[
             "$ sysctl -w net.ipv6.neigh.default.gc_thresh3=4100",
-            "one for the whole machine; or use --send packet, which needs no neighbour",
+            "the limit is for the whole machine; or start the daemon with --send packet, which needs no entries",
         ],
     );
     check(&[], &explained(|_| (), Evidence { served_raw: Some(1024), ..PLAIN }));
@@ -228,7 +225,7 @@ fn a_running_daemon_adds_what_only_it_knows() {
             MapFailure::Error { errno: 1 },
             [
                 "filter-error",
-                "the daemon tries again at each resync; if it stays, look for what forbids it bpf(2)",
+                "the daemon tries again at each resync; if the error stays, check what denies it bpf(2)",
             ],
         ),
     ] {
@@ -248,7 +245,7 @@ fn a_running_daemon_adds_what_only_it_knows() {
     assert_eq!(found.warnings[0].problem.name(), "other-router");
     assert!(found.is_served());
 
-    // Its word on the name counts for more than what the command was told.
+    // The daemon's regular expression takes precedence over the command's.
     let policy = Policy { pattern: Regex::new("^vm1$").unwrap() };
     let deaf = FromDaemon { matches: false, ..calm };
     let found = explained(|_| (), Evidence { policy: Some(&policy), daemon: Some(&deaf), ..PLAIN });

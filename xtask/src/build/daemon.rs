@@ -97,7 +97,7 @@ mod tests {
     #[test]
     fn the_version_says_whether_a_filter_is_embedded() {
         assert!(carries_filter("autora 0.1.0 (with the eBPF filter)"));
-        assert!(!carries_filter("autora 0.1.0 (without an eBPF filter: built without it)"));
+        assert!(!carries_filter("autora 0.1.0 (built without the eBPF filter: runs with the classic one)"));
         assert!(!carries_filter("autora 0.1.0"));
     }
 

@@ -1,8 +1,8 @@
-//! The same for scripts. The shape is told in the command's help and may only gain fields.
+//! The findings as JSON. The command's help documents the shape; a later release only adds fields.
 
 use serde_json::{Value, json};
 
-use super::{Findings, Missing};
+use super::findings::{Findings, Missing};
 use crate::diagnosis::{Check, Concern, Conclusion, Explanation, Remedy};
 
 const VERSION: u32 = 1;

@@ -1,17 +1,17 @@
-//! Each interface on its own: all tests, then what to do.
+//! A section for each interface: its tests, then what to do.
 
 use std::fmt::Write;
 
 use anstyle::Style;
 
-use super::{Findings, Missing, how};
+use super::findings::{Findings, Missing, describe};
 use crate::{
     commands::screen::{BAD, FAINT, GOOD, ODD, TITLE, list, styled, wrap},
     diagnosis::{Concern, Conclusion, Explanation, Problem, Remedy, printable},
     engine::eligibility::Reason,
 };
 
-/// Where the values of the tests begin.
+/// The column in which the values of the tests begin.
 const VALUES_AT: usize = 22;
 
 pub(super) fn render(findings: &Findings<'_>, width: usize) -> String {
@@ -21,8 +21,8 @@ pub(super) fn render(findings: &Findings<'_>, width: usize) -> String {
 }
 
 fn interface(found: &Explanation, width: usize) -> String {
-    let is_loopback = |one: &Concern| matches!(one.problem, Problem::NotServed(Reason::Loopback));
-    // What else the loopback device fails follows from what it is.
+    let is_loopback = |concern: &Concern| matches!(concern.problem, Problem::NotServed(Reason::Loopback));
+    // The loopback device fails other tests by its nature, and nothing is to be done about them.
     let only_loopback = found.failures().any(is_loopback);
     let failures = found.failures().filter(|one| !only_loopback || is_loopback(one));
     let failures = failures.map(|failure| paragraph(BAD, failure, width));
@@ -34,8 +34,10 @@ fn interface(found: &Explanation, width: usize) -> String {
 fn title(found: &Explanation, width: usize) -> String {
     let (is, is_not) = if found.is_live { ("is", "is not") } else { ("would be", "would not be") };
     let (style, what) = match &found.conclusion {
-        Conclusion::Served(service) => (GOOD, format!("{is} served {}", how(service))),
-        Conclusion::Paused(service) => (ODD, format!("{is} served {}, once it has a carrier", how(service))),
+        Conclusion::Served(service) => (GOOD, format!("{is} served {}", describe(service))),
+        Conclusion::Paused(service) => {
+            (ODD, format!("{is} served {}, once it has a carrier", describe(service)))
+        }
         Conclusion::NotServed | Conclusion::NoMatch => {
             (BAD, format!("{is_not} served: {}", list(found.failures().map(|one| one.problem.name()))))
         }
@@ -43,7 +45,7 @@ fn title(found: &Explanation, width: usize) -> String {
     headed(&found.name, style, &what, width)
 }
 
-/// A line that begins with a name.
+/// Returns a line that begins with a name.
 fn headed(name: &str, style: Style, what: &str, width: usize) -> String {
     let name = printable(name);
     let what = wrap(what, width, name.chars().count() + 1);
@@ -63,7 +65,7 @@ fn tests(found: &Explanation, width: usize) -> String {
     if found.carrier {
         line("pass", GOOD, "carrier", "yes");
     } else {
-        line("wait", ODD, "carrier", "no: that is no failure, but nothing is sent until there is one");
+        line("wait", ODD, "carrier", "no: the daemon pauses, and sends when there is one");
     }
     if let Some(ago) = found.last_sent_ago {
         line("    ", FAINT, "last RA", &format!("{} s ago", ago.as_secs()));
@@ -71,10 +73,11 @@ fn tests(found: &Explanation, width: usize) -> String {
     page
 }
 
-/// What is wrong, and below it what helps: commands on lines of their own, to be copied.
+/// Returns the problem, and below it the remedies: commands on lines of their own, to be copied.
 fn paragraph(style: Style, Concern { problem, remedies }: &Concern, width: usize) -> String {
     let name = problem.name();
-    // Wrapped as one, then coloured: the name has no blank at which it could be broken.
+    // Wrapped before it is coloured, as escape sequences take no columns; the name has no blank to be broken
+    // at.
     let whole = wrap(&format!("{name}: {problem}"), width.saturating_sub(2), 2);
     let coloured = whole.replacen(name, &styled(style, name), 1);
     let remedies = remedies.iter().map(|remedy| match remedy {
@@ -86,7 +89,7 @@ fn paragraph(style: Style, Concern { problem, remedies }: &Concern, width: usize
 
 fn absent(missing: &Missing, width: usize) -> String {
     let similar = match missing.similar.as_slice() {
-        [] => "; `autora explain` lists all".to_owned(),
+        [] => "; `autora explain` lists those that do".to_owned(),
         names => format!("; similar: {}", list(names.iter().map(|name| printable(name)))),
     };
     headed(&missing.name, BAD, &format!("does not exist{similar}"), width)

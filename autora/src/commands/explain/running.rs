@@ -1,4 +1,4 @@
-//! What the running daemon knows, where there is one that answers. None is needed, so no failure is reported.
+//! What a running daemon knows. `explain` works without one, so no failure is reported.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -16,17 +16,17 @@ use crate::{
     engine::{eligibility::MapFailure, interface::Interface},
 };
 
-/// How long to wait for its answer.
+/// How long to wait for the daemon's answer.
 const ANSWER_LIMIT: Duration = Duration::from_secs(2);
 
-/// What a daemon has answered.
+/// A daemon's answers.
 pub(super) struct RunningDaemon {
     pattern: Regex,
     interfaces: HashMap<u32, model::Interface>,
 }
 
 impl RunningDaemon {
-    /// Asks the daemon behind `socket`.
+    /// Asks the daemon at `socket`; returns `None` if none answers in time.
     pub(super) fn ask(socket: &ControlSocketArg) -> Option<Self> {
         let answers = block_on(async { Ok(timeout(ANSWER_LIMIT, answers(socket)).await) });
         let (status, Interfaces { interfaces, .. }) = answers.ok()?.ok()?.ok()?;
@@ -35,7 +35,8 @@ impl RunningDaemon {
         Some(Self { pattern, interfaces })
     }
 
-    /// Returns what it knows of `interface`. One of the same index and another name is in another network namespace.
+    /// Returns what the daemon knows of `interface`. The same index with another name is in another network
+    /// namespace.
     pub(super) fn knows(&self, interface: &Interface) -> FromDaemon {
         let matches = self.pattern.is_match(&interface.name);
         let known = self.interfaces.get(&interface.index.get()).filter(|known| known.name == interface.name);

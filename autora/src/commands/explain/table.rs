@@ -1,8 +1,8 @@
-//! A line for each interface.
+//! A table with a line for each interface.
 
 use anstyle::Style;
 
-use super::{Findings, how};
+use super::findings::{Findings, describe};
 use crate::{
     commands::{
         natural::natural,
@@ -11,7 +11,7 @@ use crate::{
     diagnosis::{Conclusion, Explanation, printable},
 };
 
-/// Room for the words of the second column, and the blanks behind it.
+/// Width of the second column, with the blanks behind it.
 const SERVED_WIDTH: usize = 8;
 
 pub(super) fn render(findings: &Findings<'_>, width: usize) -> String {
@@ -35,8 +35,8 @@ fn row(found: &Explanation) -> (Style, &'static str, String) {
     let warned = if warned.is_empty() { warned } else { format!("; warning: {warned}") };
     let odd_if_warned = |style| if warned.is_empty() { style } else { ODD };
     match &found.conclusion {
-        Conclusion::Served(service) => (odd_if_warned(GOOD), "yes", format!("{}{warned}", how(service))),
-        Conclusion::Paused(service) => (ODD, "paused", format!("no carrier; {}{warned}", how(service))),
+        Conclusion::Served(service) => (odd_if_warned(GOOD), "yes", format!("{}{warned}", describe(service))),
+        Conclusion::Paused(service) => (ODD, "paused", format!("no carrier; {}{warned}", describe(service))),
         Conclusion::NotServed => (BAD, "no", list(found.failures().map(|failure| failure.problem.name()))),
         Conclusion::NoMatch => (FAINT, "no", "does not match".to_owned()),
     }
@@ -55,12 +55,14 @@ fn summary(findings: &Findings<'_>) -> String {
     let count = |wanted: u8| findings.interfaces.iter().filter(|one| rank(one) == wanted).count();
     let [served, paused, not_served, ignored] = [0, 1, 2, 3].map(count);
     let counts = format!("{served} served, {paused} paused, {not_served} not served");
-    let more = "`autora explain IFACE` says what helps.";
+    let more = "`autora explain IFACE` shows each test, and what to do.";
     match findings.policy {
+        _ if findings.interfaces.iter().any(|one| one.is_live) => {
+            format!("{counts}, {ignored} that the daemon's --interface-regex does not match. {more}")
+        }
         Some(policy) => format!("{counts}, {ignored} that {} does not match. {more}", policy.pattern),
         None => format!(
-            "{counts}, if --interface-regex matches them: say which one the daemon has, here or in \
-             AUTORA_INTERFACE_REGEX, to see. {more}"
+            "{counts}, if their names match: no daemon answers, so give its --interface-regex to have names tested. {more}"
         ),
     }
 }

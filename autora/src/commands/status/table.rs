@@ -3,7 +3,7 @@
 use anstyle::Style;
 
 use crate::{
-    commands::{monitor::counts, screen},
+    commands::{client::counts, screen},
     control::model::{Interface, OtherRouter, State, Status},
     diagnosis::printable,
     sys::filter::FilterKind,
@@ -12,9 +12,9 @@ use crate::{
 /// A column of the table.
 struct Column {
     title: &'static str,
-    /// Whether numbers stand in it, to the right.
+    /// Whether the cells are aligned to the right, as numbers are.
     right: bool,
-    /// The order in which columns make room, the highest first; 0 stays.
+    /// The order in which columns are left out of a narrow terminal, the highest first; 0 stays.
     expendable: u8,
     cell: fn(&Interface) -> String,
 }
@@ -40,14 +40,14 @@ const COLUMNS: [Column; 10] = [
     number("dropped", 2, |one| or_nothing(one.rs.as_ref().map(|rs| rs.dropped.values().sum::<u64>()))),
 ];
 
-/// How many columns an interface has that is not served: in the place of the others stand its reasons.
+/// How many columns the line of an interface that is not served has; its reasons replace the others.
 const COLUMNS_NOT_SERVED: usize = 2;
 
-/// The lines, each with its end.
+/// Returns the status as lines of at most `width` columns, each with its newline.
 pub(super) fn render(status: &Status, interfaces: &[Interface], width: usize) -> Vec<String> {
     let mut lines = head(status, width);
     if interfaces.is_empty() {
-        lines.push("no interface to show\n".to_owned());
+        lines.push("no interface matches\n".to_owned());
         return lines;
     }
     let columns = fitting(interfaces, width);
@@ -75,7 +75,7 @@ fn head(status: &Status, width: usize) -> Vec<String> {
             interfaces.serving,
             interfaces.paused,
             interfaces.not_served,
-            refusals(status),
+            reasons(status),
         ),
         format!(
             "RAs: {} unsolicited, {} solicited, {} final, {} failed; RS: {} coalesced, dropped {}",
@@ -93,21 +93,21 @@ fn head(status: &Status, width: usize) -> Vec<String> {
     lines.split_inclusive('\n').map(str::to_owned).collect()
 }
 
-fn refusals(status: &Status) -> String {
+fn reasons(status: &Status) -> String {
     if status.not_served.is_empty() { String::new() } else { format!(" ({})", counts(&status.not_served)) }
 }
 
-/// What somebody should look at.
+/// Returns the conditions that need the operator.
 fn concerns(status: &Status) -> Vec<String> {
     let several = |count: u64, what: &str| (count > 0).then(|| format!("{count} {what}"));
     [
-        several(status.overdue, "served without an RA for longer than the longest interval"),
-        several(status.other_routers.interfaces, "with another router on them"),
+        several(status.overdue, "served and without an RA for longer than --max-ra-interval"),
+        several(status.other_routers.interfaces, "with another router on the link"),
         (filter_is_classic(status)).then(|| {
-            "the classic filter sees no other routers, and floods of solicitations reach the daemon"
+            "the classic filter detects no other routers, and a flood of solicitations costs the daemon CPU time"
                 .to_owned()
         }),
-        status.socket_drops.and_then(|drops| several(drops, "packets dropped at the receiving socket")),
+        status.socket_drops.and_then(|drops| several(drops, "packets lost because the receiving socket was full")),
     ]
     .into_iter()
     .flatten()
@@ -118,7 +118,7 @@ fn filter_is_classic(status: &Status) -> bool {
     status.filter.mode == FilterKind::Classic
 }
 
-/// The columns that have room, with their widths; those that matter least go first.
+/// Returns the columns that fit into `width`, each with its own width.
 fn fitting(interfaces: &[Interface], width: usize) -> Vec<(&'static Column, usize)> {
     let columns = COLUMNS.iter().enumerate().map(|(position, column)| {
         let cells = interfaces.iter().filter(|one| position < COLUMNS_NOT_SERVED || is_served(one));
@@ -140,7 +140,7 @@ fn is_served(one: &Interface) -> bool {
     matches!(one.state, State::Serving | State::Paused)
 }
 
-/// The line of an interface, and a second one where its note does not fit.
+/// Returns the line of an interface, and a second one if its note does not fit.
 fn row(one: &Interface, columns: &[(&'static Column, usize)], width: usize) -> Vec<String> {
     let cells: Vec<_> =
         columns.iter().map(|(column, width)| cell(column, &(column.cell)(one), *width)).collect();
@@ -159,7 +159,6 @@ fn row(one: &Interface, columns: &[(&'static Column, usize)], width: usize) -> V
     } else if plain.chars().count() + 2 + note.chars().count() <= width {
         vec![format!("{line}  {}\n", screen::styled(note_style(one), &note))]
     } else if !is_served(one) {
-        // Wrapped beneath itself.
         let start = plain.chars().count() + 2;
         vec![format!("{line}  {}\n", screen::wrap(&note, width, start))]
     } else {
@@ -185,11 +184,11 @@ fn note_style(one: &Interface) -> Style {
     if is_served(one) { screen::ODD } else { Style::new() }
 }
 
-/// What is odd about an interface that is served.
+/// Returns what needs the operator about an interface that is served.
 fn note(one: &Interface) -> String {
     let failing = (one.send_failures.in_a_row > 0).then(|| {
         let why = one.send_failures.error.as_deref().unwrap_or("unknown");
-        format!("{} failed in a row: {why}", one.send_failures.in_a_row)
+        format!("{} RAs failed in a row: {why}", one.send_failures.in_a_row)
     });
     let overdue = one.overdue.then(|| "overdue".to_owned());
     let other = one
@@ -211,7 +210,7 @@ fn or_nothing(value: Option<impl ToString>) -> String {
     value.map_or_else(String::new, |value| value.to_string())
 }
 
-/// A time in a few characters.
+/// Returns a duration in a few characters, rounded down.
 fn short(seconds: f64) -> String {
     const UNITS: [(f64, &str, f64); 3] = [(60.0, "s", 1.0), (3_600.0, "m", 60.0), (86_400.0, "h", 3_600.0)];
     if seconds < 10.0 {
@@ -227,7 +226,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_are_short() {
+    fn durations_are_shown_in_their_largest_unit() {
         for (seconds, expected) in [
             (0.04, "0.0s"),
             (9.94, "9.9s"),

@@ -11,7 +11,6 @@ use tokio::{
     time::sleep,
 };
 
-use super::{StatusArgs, lines};
 use crate::{commands::screen, error::Failure};
 
 /// The alternate screen, without a cursor (`console_codes(4)`, and xterm's).
@@ -21,15 +20,18 @@ const HOME: &str = "\x1b[H";
 const END_OF_LINE: &str = "\x1b[K";
 const END_OF_SCREEN: &str = "\x1b[J";
 
-/// Refreshes every `interval` until a signal ends it, or the reader has gone away. Without a terminal one status follows
-/// the other.
-pub(super) async fn run(args: &StatusArgs, interval: Duration) -> Result<(), Failure> {
+/// Shows what `lines` returns every `interval`, until SIGINT, SIGTERM or a closed standard output. Without a
+/// terminal one status follows the other.
+pub(super) async fn run(
+    interval: Duration,
+    lines: impl AsyncFn() -> Result<Vec<String>, Failure>,
+) -> Result<(), Failure> {
     let failed = |error: io::Error| Failure::because(format!("cannot wait for signals: {error}"));
     let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
     let screen = Screen::enter();
     loop {
-        if screen.show(&lines(args).await?)?.is_break() {
+        if screen.show(&lines().await?)?.is_break() {
             return Ok(());
         }
         tokio::select! {
@@ -40,7 +42,7 @@ pub(super) async fn run(args: &StatusArgs, interval: Duration) -> Result<(), Fai
     }
 }
 
-/// The screen as it was comes back when this is dropped.
+/// The alternate screen; dropping it brings back the previous content.
 struct Screen {
     is_terminal: bool,
 }
@@ -80,18 +82,18 @@ impl Drop for Screen {
     }
 }
 
-/// The lines that have room, and how many have none.
+/// Returns the lines that fit, the last of them naming how many do not.
 fn fitting(lines: &[String], height: usize) -> Vec<String> {
     if lines.len() <= height {
         return lines.to_vec();
     }
     let room = height.saturating_sub(1);
-    let more =
-        format!("... and {} more lines: --state, --sort or a pattern choose others", lines.len() - room);
+    let more = format!("... and {} more lines: choose with --state, --sort or a pattern", lines.len() - room);
     lines.iter().take(room).cloned().chain([more]).collect()
 }
 
-/// Not text, so that nothing takes it away for NO_COLOR. A terminal that is gone needs none of it.
+/// Writes an escape sequence past [`screen::show`], which strips them for NO_COLOR. A terminal that is gone
+/// needs none.
 fn control(sequence: &str) {
     let mut out = io::stdout().lock();
     _ = out.write_all(sequence.as_bytes()).and_then(|()| out.flush());
@@ -102,7 +104,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_does_not_fit_is_counted() {
+    fn lines_that_do_not_fit_are_counted() {
         let lines: Vec<_> = (1..=5).map(|number| format!("{number}\n")).collect();
         assert_eq!(fitting(&lines, 5), lines);
         assert_eq!(fitting(&lines, 3)[..2], lines[..2]);

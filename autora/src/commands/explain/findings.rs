@@ -1,0 +1,58 @@
+//! What `explain` found, before it is shown.
+
+use crate::{
+    diagnosis::{Conclusion, Explanation},
+    engine::{
+        eligibility::{Policy, Service},
+        interface::{Host, Interface},
+    },
+};
+
+/// The names that are suggested have at least this Jaro-Winkler similarity.
+const MIN_SIMILARITY: f64 = 0.7;
+
+/// The explanations, and what they rest on.
+pub(super) struct Findings<'a> {
+    pub(super) policy: Option<&'a Policy>,
+    pub(super) host: Host,
+    pub(super) interfaces: Vec<Explanation>,
+    pub(super) missing: Vec<Missing>,
+}
+
+/// An interface that was named and does not exist.
+pub(super) struct Missing {
+    pub(super) name: String,
+    /// Existing names that resemble it, the most similar first.
+    pub(super) similar: Vec<String>,
+}
+
+impl Findings<'_> {
+    /// Returns whether every interface that was named, or else every one that matches, is served, and there
+    /// is one. Without names and without a regular expression it is only a list, which is always true.
+    pub(super) fn all_served(&self, named: bool) -> bool {
+        if !named && self.policy.is_none() {
+            return true;
+        }
+        let matching = |found: &&Explanation| named || found.conclusion != Conclusion::NoMatch;
+        let mut wanted = self.interfaces.iter().filter(matching).peekable();
+        self.missing.is_empty() && wanted.peek().is_some() && wanted.all(Explanation::is_served)
+    }
+}
+
+/// Returns the source and the prefix of `service` in words.
+pub(super) fn describe(service: &Service) -> String {
+    format!("from {} with {}", service.source, service.prefix)
+}
+
+impl Missing {
+    pub(super) fn new(name: &str, existing: &[Interface]) -> Self {
+        let mut likely: Vec<_> = existing
+            .iter()
+            .map(|interface| (strsim::jaro_winkler(name, &interface.name), &interface.name))
+            .filter(|(similarity, _)| *similarity >= MIN_SIMILARITY)
+            .collect();
+        likely.sort_by(|(a, _), (b, _)| b.total_cmp(a));
+        let similar = likely.into_iter().take(3).map(|(_, name)| name.clone()).collect();
+        Self { name: name.to_owned(), similar }
+    }
+}
