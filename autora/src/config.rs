@@ -145,15 +145,15 @@ fn runtime_directory(args: &DaemonArgs) -> Result<PathBuf, ConfigError> {
 ///
 /// Returns [`ConfigError::Regex`] if it is no regular expression, or empty.
 pub fn policy(regex: &str) -> Result<(Policy, Vec<Warning>), ConfigError> {
-    let refused = |reason: String| ConfigError::Regex { regex: regex.to_owned(), reason };
+    let invalid = |reason: String| ConfigError::Regex { regex: regex.to_owned(), reason };
     if regex.is_empty() {
-        return Err(refused(
+        return Err(invalid(
             "is empty; leave the option out to serve nothing, or write an expression like ^tap-vm-[0-9]+$"
                 .to_owned(),
         ));
     }
-    let syntax = regex_syntax::parse(regex).map_err(|error| refused(in_one_line(&error)))?;
-    let pattern = Regex::new(regex).map_err(|error| refused(error.to_string()))?;
+    let syntax = regex_syntax::parse(regex).map_err(|error| invalid(in_one_line(&error)))?;
+    let pattern = Regex::new(regex).map_err(|error| invalid(error.to_string()))?;
     let properties = syntax.properties();
     let anchored = properties.look_set_prefix().contains(Look::Start)
         && properties.look_set_suffix().contains(Look::End);

@@ -36,8 +36,8 @@ Examples:
   autora explain --interface-regex '^vm[0-9]+$'   one line per interface
   autora explain --json tap-vm-7 | jq '.interfaces[].reasons[].name'
 
-A running daemon's regular expression is used before --interface-regex. Without either, names are not tested. An interface \
-without a carrier counts as served: the daemon pauses, and sends when the carrier returns.
+A running daemon's regular expression takes precedence over --interface-regex; without either, names are not tested. \
+An interface without a carrier counts as served: the daemon pauses, and sends when the carrier returns.
 
 --json prints {version, host, interface_regex, interfaces, missing}. Each of `interfaces` has name, ifindex, state (served, \
 paused, not-served, ignored), carrier, source, prefix, tests (name, found, passed), reasons and warnings (name, sentence, \

@@ -184,10 +184,11 @@ fn the_name_is_tested_if_there_is_a_regular_expression() {
 fn warnings_have_remedies_and_do_not_prevent_serving() {
     let check = |expected: &[(&str, &[&str])], found: &Explanation| {
         assert!(found.is_served(), "{found:?}");
-        let told: Vec<_> = found.warnings.iter().map(|w| (w.problem.name(), lines(&w.remedies))).collect();
+        let warnings: Vec<_> =
+            found.warnings.iter().map(|w| (w.problem.name(), lines(&w.remedies))).collect();
         let expected: Vec<_> =
             expected.iter().map(|(n, l)| (*n, l.iter().map(ToString::to_string).collect())).collect();
-        assert_eq!(told, expected);
+        assert_eq!(warnings, expected);
     };
     let off = Host { forwarding: false, ..HOST };
     let hole: (&str, &[&str]) = (
@@ -232,11 +233,11 @@ fn a_running_daemon_adds_what_only_it_knows() {
         let without_entry = FromDaemon { map_failure: Some(failure), ..calm.clone() };
         let found = explained(|_| (), Evidence { daemon: Some(&without_entry), ..PLAIN });
         assert_eq!(found.conclusion, Conclusion::NotServed);
-        let told: Vec<_> = found
+        let failures: Vec<_> = found
             .failures()
             .flat_map(|one| [vec![one.problem.name().to_owned()], lines(&one.remedies)].concat())
             .collect();
-        assert_eq!(told, expected);
+        assert_eq!(failures, expected);
     }
 
     let router = ("fe80::bad".parse().unwrap(), Duration::from_secs(9));
@@ -247,7 +248,7 @@ fn a_running_daemon_adds_what_only_it_knows() {
 
     // The daemon's regular expression takes precedence over the command's.
     let policy = Policy { pattern: Regex::new("^vm1$").unwrap() };
-    let deaf = FromDaemon { matches: false, ..calm };
-    let found = explained(|_| (), Evidence { policy: Some(&policy), daemon: Some(&deaf), ..PLAIN });
+    let other = FromDaemon { matches: false, ..calm };
+    let found = explained(|_| (), Evidence { policy: Some(&policy), daemon: Some(&other), ..PLAIN });
     assert_eq!(found.conclusion, Conclusion::NoMatch);
 }

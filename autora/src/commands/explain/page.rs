@@ -56,7 +56,8 @@ fn tests(found: &Explanation, width: usize) -> String {
     let mut page = String::new();
     let mut line = |word, style, name: &str, value: &str| {
         let value = wrap(value, width, VALUES_AT);
-        writeln!(page, "  {}  {name:<14}{value}", styled(style, word)).expect("a string takes everything");
+        writeln!(page, "  {}  {name:<14}{value}", styled(style, word))
+            .expect("writing to a String cannot fail");
     };
     for check in &found.checks {
         let (word, style) = if check.failure.is_none() { ("pass", GOOD) } else { ("FAIL", BAD) };

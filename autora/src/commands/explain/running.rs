@@ -52,9 +52,9 @@ impl RunningDaemon {
     }
 }
 
-fn map_failure(told: &model::Reason) -> Option<MapFailure> {
-    match told.errno {
-        None => (told.name == ReasonName::FilterFull).then_some(MapFailure::Full),
+fn map_failure(reason: &model::Reason) -> Option<MapFailure> {
+    match reason.errno {
+        None => (reason.name == ReasonName::FilterFull).then_some(MapFailure::Full),
         Some(errno) => Some(MapFailure::Error { errno }),
     }
 }
