@@ -10,11 +10,9 @@ use serde::{Deserialize, Serialize};
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum SendPath {
-    /// A packet socket: costs the same with any number of interfaces, but nftables output rules do not see
-    /// RAs
+    /// A packet socket: the same cost for any number of interfaces; nftables output rules do not see RAs
     Packet,
-    /// A raw ICMPv6 socket: nftables output rules see RAs; each interface needs an entry in the neighbour
-    /// table
+    /// A raw ICMPv6 socket: nftables output rules see RAs; needs a neighbour entry on each interface
     Raw,
 }
 

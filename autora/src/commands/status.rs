@@ -39,7 +39,7 @@ pub struct StatusArgs {
 
     /// Show only interfaces in this state; may be given more than once
     #[arg(long, value_name = "STATE")]
-    pub state: Vec<StateArgument>,
+    pub state: Vec<State>,
 
     /// Order of the interfaces
     #[arg(long, value_name = "COLUMN", default_value = "name")]
@@ -56,19 +56,6 @@ pub struct StatusArgs {
     /// The daemon.
     #[command(flatten)]
     pub socket: ControlSocketArg,
-}
-
-/// A state as an argument.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum StateArgument {
-    /// Served
-    Serving,
-    /// Served, but nothing is sent until the link has a carrier
-    Paused,
-    /// Its name matches, but it fails a test
-    NotServed,
-    /// Its name no longer matches, or the daemon stops; a final RA is due
-    Ceasing,
 }
 
 /// The order in which interfaces are listed.
@@ -129,18 +116,6 @@ impl StatusArgs {
         let names = self.interfaces.iter().map(|name| ("name", name.clone()));
         let states = self.state.iter().map(|state| ("state", state.name().to_owned()));
         path_with("/v1/interfaces", names.chain(states))
-    }
-}
-
-impl StateArgument {
-    const fn name(self) -> &'static str {
-        match self {
-            Self::Serving => State::Serving,
-            Self::Paused => State::Paused,
-            Self::NotServed => State::NotServed,
-            Self::Ceasing => State::Ceasing,
-        }
-        .name()
     }
 }
 

@@ -10,38 +10,46 @@ use clap_mangen::{
 
 const SECTION: &str = "8";
 
-/// Environment beside the variables of options: whom it concerns, its name, what it does.
+/// Variables of the environment that are not named after an option: whose page lists them, name, meaning.
 const ENVIRONMENT: &[(Who, &str, &str)] = &[
     (
         Who::Daemon,
         "RUNTIME_DIRECTORY",
-        "Where to keep what a restart must know, unless --runtime-directory says it.",
+        "Directory of the saved state, unless --runtime-directory names one. systemd sets it.",
     ),
-    (Who::Daemon, "NOTIFY_SOCKET", "The service manager's socket: it is told when everything is served."),
+    (Who::Daemon, "NOTIFY_SOCKET", "The service manager's socket, which gets READY=1 and the status."),
     (
         Who::Daemon,
         "WATCHDOG_USEC",
-        "How often the service manager wants a sign of life; the event loop gives it.",
+        "The service manager's watchdog timeout. The event loop sends WATCHDOG=1 well within it.",
     ),
-    (Who::Daemon, "JOURNAL_STREAM", "Tells whether standard error is the journal, which gets priorities."),
+    (
+        Who::Daemon,
+        "JOURNAL_STREAM",
+        "Set by systemd: if standard error is the journal, log lines carry priorities.",
+    ),
     (
         Who::Daemon,
         "AUTORA_BOOT_ID",
-        "The boot id, where /proc does not show it. The unit in contrib sets it.",
+        "The boot id, for a sandbox that hides /proc. The packaged unit sets it.",
     ),
-    (Who::Commands, "NO_COLOR", "If set, nothing is coloured."),
+    (Who::Commands, "NO_COLOR", "If set, output has no colours."),
 ];
 
 const FILES: &[(Who, &str, &str)] = &[
-    (Who::Daemon, "/etc/default/autora", "Variables for the service, one a line; the unit reads it."),
-    (Who::Daemon, "/run/autora/state.json", "What a restart must know: the next daemon goes by it."),
-    (Who::Everybody, "/run/autora/control.sock", "Where the commands ask the daemon."),
+    (Who::Daemon, "/etc/default/autora", "The service's settings: a variable per line."),
+    (Who::Daemon, "/run/autora/state.json", "The saved state, which the next process reads."),
+    (
+        Who::All,
+        "/run/autora/control.sock",
+        "The control socket, at which the daemon answers the subcommands.",
+    ),
 ];
 
 /// Other pages, beside those of autora.
 const SEE_ALSO: &[&str] = &["ip(8)", "sysctl(8)", "systemctl(1)", "rdisc6(8)"];
 
-/// Whom something concerns.
+/// Which pages list something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Who {
     /// `autora` itself.
@@ -49,7 +57,7 @@ enum Who {
     /// The subcommands.
     Commands,
     /// All of them.
-    Everybody,
+    All,
 }
 
 impl Who {
@@ -57,7 +65,7 @@ impl Who {
         match self {
             Self::Daemon => daemon,
             Self::Commands => !daemon,
-            Self::Everybody => true,
+            Self::All => true,
         }
     }
 }
