@@ -32,7 +32,7 @@ Examples:
   autora --interface-regex '^vm[0-9]+$' --check     check and print the settings
   autora --interface-regex '^vm[0-9]+$'             serve these interfaces
   autora explain vm7                                why does vm7 get no RA?
-  autora status                                     what does the running daemon do?
+  autora status                                     what does the daemon do?
 
 Privileges: CAP_NET_RAW, and CAP_BPF for the eBPF filter; the daemon drops both when its sockets and its filter are \
 open. --filter classic needs no CAP_BPF, --dry-run and --check need no privilege.
