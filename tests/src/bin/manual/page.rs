@@ -103,7 +103,7 @@ fn page(command: &Command, names: &[String]) -> Result<String> {
     man.render_synopsis_section(&mut text)?;
     man.render_description_section(&mut text)?;
     if daemon {
-        // Whoever looks for a command should not have to go past all the options.
+        // The list of commands comes before the options, which are many.
         Man::new(command.clone().subcommand_help_heading("COMMANDS"))
             .section(SECTION)
             .render_subcommands_section(&mut text)?;
