@@ -29,7 +29,7 @@ use crate::{
         heap,
         netlink::Netlink,
         program,
-        sandbox::{self, Places, SandboxError, Support},
+        sandbox::{self, SandboxError, Support, WritableDirectories},
         service_manager::ServiceNotifier,
     },
 };
@@ -96,7 +96,9 @@ fn listen(config: &ControlConfig) -> Listeners {
 fn confine(config: &Config, listeners: Listeners, filter: &Filter) -> Result<ControlHandle, SandboxError> {
     let info = control_handle::info(config, filter);
     let socket = config.control.socket.as_deref().and_then(Path::parent);
-    if sandbox::confine_files(&Places { state: &config.runtime_directory, socket })? == Support::Missing {
+    if sandbox::confine_files(&WritableDirectories { state: &config.runtime_directory, socket })?
+        == Support::Missing
+    {
         warn!(
             "this kernel has no Landlock (it takes Linux 5.13 and CONFIG_SECURITY_LANDLOCK): the daemon can open \
              every file that its user may open"

@@ -1,16 +1,14 @@
-//! What the daemon cannot do any more once everything is open, whoever has taken it over by then: it reaches
-//! no file but its own ([`files`], Landlock) and makes no system call but those it lives by ([`calls`],
-//! seccomp). Neither takes a privilege, or a service manager.
+//! What the daemon gives up once everything is open, so that code that takes it over later cannot use it: it reaches
+//! no file but its own ([`files`], Landlock) and makes no system call but those that it needs ([`calls`], seccomp).
+//! Neither needs a privilege or a service manager.
 //!
-//! Landlock binds the calling thread and those it starts later, seccomp every thread there is: hence the
+//! Landlock binds the calling thread and those that it starts later, seccomp every existing thread as well: hence the
 //! order.
 
 mod calls;
 mod files;
-mod outcome;
+mod support;
 
-pub use self::{
-    calls::confine_calls,
-    files::{Places, confine_files},
-    outcome::{SandboxError, Support},
-};
+pub use calls::confine_calls;
+pub use files::{WritableDirectories, confine_files};
+pub use support::{SandboxError, Support};

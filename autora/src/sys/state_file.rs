@@ -1,9 +1,9 @@
-//! The file in the runtime directory that hands a daemon's memory to its successor.
+//! The file in the runtime directory that carries the saved state to the next process.
 //!
-//! A start and a clean end put a whole file in its place; in between changes are added to it, line by line,
-//! and a file that has grown too long is written anew. So a change costs the same however many interfaces
-//! there are. The file speaks of one boot only: instants are on a clock that starts with the machine. It says
-//! how the daemon that wrote it ended, and counts as unclean from the moment on that a daemon has read it.
+//! A start and a clean end put a whole file in place; in between changes are appended, one line each, and a file that
+//! has grown too long is written anew. So a change costs the same with any number of interfaces. The file is valid for
+//! one boot only: its instants are on a clock that starts with the machine. It says how the process that wrote it ended;
+//! the next process marks it unclean as soon as it has read it.
 
 mod format;
 mod journal;
@@ -16,35 +16,35 @@ use std::{
 };
 
 pub use self::format::{DecodeError, State, decode, encode, encode_updates};
-use self::journal::{Added, Journal};
+use self::journal::{Appended, Journal};
 use crate::engine::handover::{SavedState, SavedUpdate};
 
 const NAME: &str = "state.json";
 
-/// The largest file that is read: no file grows to more than twice what 65,536 interfaces, the most that can
-/// be asked for, fill at worst.
+/// The largest file that is read, in bytes: no file grows beyond twice what 65,536 interfaces fill at worst, and the
+/// command line takes no more.
 const MAX_SIZE: u64 = 128 << 20;
 
-/// Whoever hides /proc/sys from the daemon can tell it the boot id (as systemd's `%b`).
+/// Environment variable with the boot id (systemd's `%b`), for a service manager that hides /proc/sys from the daemon.
 const BOOT_ID_VARIABLE: &str = "AUTORA_BOOT_ID";
 
 const BOOT_ID_FILE: &str = "/proc/sys/kernel/random/boot_id";
 
-/// The state file, in a directory that this process alone writes to.
+/// The state file, in a directory that only this process writes to.
 #[derive(Debug)]
 pub struct StateFile {
     directory: PathBuf,
     boot_id: String,
-    /// What can be added to; nothing until this daemon has written it, and after an error.
+    /// The file to append to; `None` until this process has written it, and after an error.
     journal: Option<Journal>,
-    /// Holds the lock, and lets go of it when the process ends, however it does.
+    /// Holds the lock, which the kernel releases with the process.
     _lock: File,
 }
 
-/// Why nothing can be kept.
+/// Why the saved state cannot be kept.
 #[derive(Debug, thiserror::Error)]
 pub enum StateFileOpenError {
-    /// The directory could not be made or opened.
+    /// The directory could not be created or opened.
     #[error("{} cannot be used", directory.display())]
     Directory {
         /// The directory.
@@ -55,25 +55,25 @@ pub enum StateFileOpenError {
     /// Another daemon uses it.
     #[error("another daemon uses {}: give each a --runtime-directory of its own", .0.display())]
     InUse(PathBuf),
-    /// The kernel does not tell which boot this is.
+    /// The boot id cannot be read.
     #[error("{BOOT_ID_FILE} cannot be read")]
     BootId(#[source] io::Error),
 }
 
-/// What was found of a former daemon.
+/// What a previous process left in the directory.
 #[derive(Debug)]
 pub enum Found {
-    /// Nothing.
+    /// No file.
     Nothing,
-    /// What a daemon left before the machine was started again.
+    /// A file of an earlier boot.
     OtherBoot,
-    /// Something that cannot be used: it was damaged, or written by a newer version.
+    /// A file that cannot be used: damaged, or written by a newer version.
     Unusable(ReadError),
-    /// Its memory.
+    /// Its saved state.
     Saved(SavedState),
 }
 
-/// Why a file that is there cannot be used.
+/// Why an existing file cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
     /// It cannot be read.
@@ -82,17 +82,17 @@ pub enum ReadError {
     /// It is larger than any that a daemon writes.
     #[error("it is larger than {MAX_SIZE} bytes")]
     TooLarge,
-    /// It cannot be understood.
+    /// It cannot be decoded.
     #[error(transparent)]
     Decode(#[from] DecodeError),
 }
 
 impl StateFile {
-    /// Opens `directory`, and makes it if it is not there.
+    /// Opens `directory`, creates it if it does not exist, and locks it.
     ///
     /// # Errors
     ///
-    /// An [`StateFileOpenError`]; the daemon can do without.
+    /// A [`StateFileOpenError`]; the daemon can run without a state file.
     pub fn open(directory: &Path) -> Result<Self, StateFileOpenError> {
         let failed = |source| StateFileOpenError::Directory { directory: directory.to_owned(), source };
         DirBuilder::new().recursive(true).mode(0o750).create(directory).map_err(failed)?;
@@ -105,17 +105,17 @@ impl StateFile {
         Ok(Self { directory: directory.to_owned(), boot_id, journal: None, _lock: lock })
     }
 
-    /// Where it is.
+    /// Returns the path of the file.
     #[must_use]
     pub fn path(&self) -> PathBuf {
         self.directory.join(NAME)
     }
 
-    /// What a former daemon left.
+    /// Reads what a previous process left.
     #[must_use]
     pub fn read(&self) -> Found {
         match self.try_read() {
-            Ok(state) if state.boot_id == self.boot_id => Found::Saved(state.memory),
+            Ok(state) if state.boot_id == self.boot_id => Found::Saved(state.saved),
             Ok(_) => Found::OtherBoot,
             Err(ReadError::Io(error)) if error.kind() == io::ErrorKind::NotFound => Found::Nothing,
             Err(error) => Found::Unusable(error),
@@ -123,7 +123,7 @@ impl StateFile {
     }
 
     fn try_read(&self) -> Result<State, ReadError> {
-        // Whatever else may lie under that name (a pipe, say) must not hold the start up.
+        // Something else under that name, such as a pipe, must not block the start.
         let file = OpenOptions::new().read(true).custom_flags(nix::libc::O_NONBLOCK).open(self.path())?;
         let mut bytes = Vec::new();
         file.take(MAX_SIZE + 1).read_to_end(&mut bytes)?;
@@ -133,30 +133,29 @@ impl StateFile {
         Ok(decode(&bytes)?)
     }
 
-    /// Puts `memory` in the place of what was there. A crash leaves one of the two; what is not on the disk
-    /// yet when the machine fails is of another boot, and worthless.
+    /// Replaces the file by one with `saved`. A crash of the daemon leaves either of the two. The file is not synced: when
+    /// the machine fails, the state belongs to an earlier boot and is worthless.
     ///
     /// # Errors
     ///
-    /// What the kernel says; the file is then as before.
-    pub fn write(&mut self, memory: SavedState) -> io::Result<()> {
+    /// The kernel's error; the file is then unchanged.
+    pub fn write(&mut self, saved: SavedState) -> io::Result<()> {
         self.journal = None;
-        let text = encode(&State { boot_id: self.boot_id.clone(), memory });
+        let text = encode(&State { boot_id: self.boot_id.clone(), saved });
         self.journal = Some(Journal::create(&self.path(), &text)?);
         Ok(())
     }
 
-    /// Brings the memory there up to date by adding `updates`, or, where that cannot be done or would make
-    /// the file too long, by writing it anew as `whole` says. A crash loses some of the updates, and nothing
-    /// else.
+    /// Brings the file up to date: appends `updates` or, if that is not possible or would make the file too long, writes
+    /// it anew with the state that `whole` returns. A crash can lose some of the updates, and nothing else.
     ///
     /// # Errors
     ///
-    /// What the kernel says. Some of the updates may be there then, and the next ones make the file anew.
+    /// The kernel's error. Some of the updates may be in the file then, and the next call writes it anew.
     pub fn update(&mut self, updates: &[SavedUpdate], whole: impl FnOnce() -> SavedState) -> io::Result<()> {
-        // Put back only once it has taken the updates: half a line must not be followed by another.
+        // Put back only after success: no line may follow an incomplete one.
         if let Some(mut journal) = self.journal.take()
-            && journal.add(&encode_updates(updates))? == Added::Yes
+            && journal.append(&encode_updates(updates))? == Appended::Yes
         {
             self.journal = Some(journal);
             return Ok(());
@@ -164,11 +163,11 @@ impl StateFile {
         self.write(whole())
     }
 
-    /// Takes the file away.
+    /// Removes the file.
     ///
     /// # Errors
     ///
-    /// What the kernel says.
+    /// The kernel's error.
     pub fn remove(&mut self) -> io::Result<()> {
         self.journal = None;
         fs::remove_file(self.path())
@@ -177,7 +176,7 @@ impl StateFile {
 
 fn boot_id() -> io::Result<String> {
     match std::env::var(BOOT_ID_VARIABLE) {
-        Ok(told) if !told.is_empty() => Ok(told.replace('-', "")),
+        Ok(boot_id) if !boot_id.is_empty() => Ok(boot_id.replace('-', "")),
         Ok(_) | Err(_) => Ok(fs::read_to_string(BOOT_ID_FILE)?.trim().replace('-', "")),
     }
 }

@@ -44,7 +44,7 @@ impl Disk {
 
     /// Reads the state that the next process finds.
     pub(crate) fn read(&self) -> SavedState {
-        let State { boot_id, memory: saved } = decode(&self.text).expect("no crash makes it unreadable");
+        let State { boot_id, saved } = decode(&self.text).expect("no crash makes it unreadable");
         assert_eq!(boot_id, BOOT_ID);
         saved
     }
@@ -55,7 +55,7 @@ impl Disk {
     }
 
     fn write(&mut self, saved: SavedState) {
-        let text = encode(&State { boot_id: BOOT_ID.to_owned(), memory: saved });
+        let text = encode(&State { boot_id: BOOT_ID.to_owned(), saved });
         *self = Self { text, ..Self::default() };
     }
 

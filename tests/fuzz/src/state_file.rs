@@ -35,14 +35,14 @@ pub fn prepare() {
             vec![full(7), SavedInterface { advertised: Advertised::default(), ..full(8) }],
         ]
         .map(|interfaces| {
-            encode(&State { boot_id: "00ff".to_owned(), memory: SavedState { ending, interfaces } })
+            encode(&State { boot_id: "00ff".to_owned(), saved: SavedState { ending, interfaces } })
         })
     });
-    let memory = SavedState { ending: ends[1], interfaces: vec![full(7)] };
+    let saved = SavedState { ending: ends[1], interfaces: vec![full(7)] };
     let updates =
         [SavedUpdate::Known(full(8)), SavedUpdate::Gone(full(7).index), SavedUpdate::Known(full(7))];
     let added_to = [
-        encode(&State { boot_id: "00ff".to_owned(), memory }),
+        encode(&State { boot_id: "00ff".to_owned(), saved }),
         encode_updates(&updates),
         b"{\"known\":{\"ifin".to_vec(),
     ]
@@ -55,7 +55,7 @@ pub fn prepare() {
 pub fn check(bytes: &[u8]) {
     match decode(bytes) {
         Ok(state) => {
-            assert!(state.memory.interfaces.len() <= bytes.len(), "no more memory than the file takes");
+            assert!(state.saved.interfaces.len() <= bytes.len(), "no more memory than the file takes");
             check_state(state);
         }
         Err(error) => assert!(!error.to_string().is_empty(), "the log has to say something"),
@@ -68,7 +68,7 @@ pub fn check(bytes: &[u8]) {
 /// A file that was added to, and that may have been cut off, says what the last whole line on each interface says.
 fn check_updates(from: &mut Unstructured<'_>) -> Result<()> {
     let mut state = any_state(from)?;
-    state.memory.ending = Ending::Unclean { valid_lifetime: Duration::from_secs(from.arbitrary()?) };
+    state.saved.ending = Ending::Unclean { valid_lifetime: Duration::from_secs(from.arbitrary()?) };
     let mut text = encode(&state);
     let at_once = text.len();
     let updates = (0..from.int_in_range(0..=9)?).map(|_| any_update(from)).collect::<Result<Vec<_>>>()?;
@@ -80,7 +80,7 @@ fn check_updates(from: &mut Unstructured<'_>) -> Result<()> {
         return Ok(());
     }
     let mut known: BTreeMap<_, _> =
-        state.memory.interfaces.into_iter().map(|known| (known.index, known)).collect();
+        state.saved.interfaces.into_iter().map(|known| (known.index, known)).collect();
     let whole = text[at_once..].split(|byte| *byte == b'\n').count() - 1;
     for update in updates.into_iter().take(whole) {
         match update {
@@ -89,7 +89,7 @@ fn check_updates(from: &mut Unstructured<'_>) -> Result<()> {
         }
     }
     let found = found.unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&text)));
-    assert_eq!(found.memory.interfaces, known.into_values().collect::<Vec<_>>(), "the last word on each");
+    assert_eq!(found.saved.interfaces, known.into_values().collect::<Vec<_>>(), "the last word on each");
     Ok(())
 }
 
@@ -100,18 +100,18 @@ fn any_update(from: &mut Unstructured<'_>) -> Result<SavedUpdate> {
 
 /// What was read or made up is written and read again, and a fleet lives with it.
 fn check_state(mut state: State) {
-    state.memory.interfaces.sort_by_key(|known| known.index);
+    state.saved.interfaces.sort_by_key(|known| known.index);
     let again = decode(&encode(&state)).unwrap_or_else(|error| panic!("{error}: {state:?}"));
     assert_eq!(again, state, "written and read again");
-    take_over(state.memory);
+    take_over(state.saved);
 }
 
 /// A fleet takes over, finds each interface again, some of them changed, and sends.
-fn take_over(memory: SavedState) {
+fn take_over(saved: SavedState) {
     static EVERYTHING: LazyLock<Regex> = LazyLock::new(|| Regex::new("").expect("a regex"));
     let mut fleet = Fleet::new(Policy { pattern: EVERYTHING.clone() }, parameters());
-    let found: Vec<_> = memory.interfaces.iter().map(present).collect();
-    fleet.restore(memory, NOW);
+    let found: Vec<_> = saved.interfaces.iter().map(present).collect();
+    fleet.restore(saved, NOW);
     fleet.reconcile_all(found, NOW);
     let later = NOW + Duration::from_secs(4);
     for now in [NOW, later] {
@@ -120,11 +120,11 @@ fn take_over(memory: SavedState) {
             carry_out(&mut fleet);
         }
     }
-    let State { memory, .. } =
-        decode(&encode(&State { boot_id: String::new(), memory: fleet.saved_state(later) }))
+    let State { saved, .. } =
+        decode(&encode(&State { boot_id: String::new(), saved: fleet.saved_state(later) }))
             .expect("what a fleet remembers can be written");
     assert!(
-        memory.interfaces.iter().all(|known| known.advertised.matters(later)),
+        saved.interfaces.iter().all(|known| known.advertised.matters(later)),
         "and nothing that does not matter is"
     );
 }
@@ -200,7 +200,7 @@ fn any_state(from: &mut Unstructured<'_>) -> Result<State> {
     };
     let count = from.int_in_range(0..=5)?;
     let interfaces = (0..count).map(|number| any_saved_interface(number, from)).collect::<Result<_>>()?;
-    Ok(State { boot_id: from.arbitrary::<&str>()?.to_owned(), memory: SavedState { ending, interfaces } })
+    Ok(State { boot_id: from.arbitrary::<&str>()?.to_owned(), saved: SavedState { ending, interfaces } })
 }
 
 /// Interface `number` of the state: an index occurs once.

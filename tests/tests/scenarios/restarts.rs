@@ -331,7 +331,7 @@ fn a_full_disk_damages_no_saved_state() {
         daemon.wait_for_log(&["WARN", "the state could not be saved"], SOON);
         let text = fs::read(host.directory.state_file()).expect("it is there");
         assert!(!text.ends_with(b"\n"), "the control: a line is cut in two");
-        let known = decode(&text).expect("it is no damage").memory.interfaces;
+        let known = decode(&text).expect("it is no damage").saved.interfaces;
         assert!((1..usize::from(GUESTS)).contains(&known.len()), "{}", known.len());
         assert!(save_failures(&daemon) >= 1);
         // Guests are still answered.
@@ -342,7 +342,7 @@ fn a_full_disk_damages_no_saved_state() {
         daemon.wait_for_log(&["the state can be saved again"], Duration::from_secs(30) + SOON);
         assert_eq!(save_failures(&daemon), failed, "no further failure");
         let text = fs::read(host.directory.state_file()).expect("it is there");
-        let known = decode(&text).expect("it is whole").memory.interfaces;
+        let known = decode(&text).expect("it is whole").saved.interfaces;
         assert_eq!(known.len(), usize::from(GUESTS));
         drop(many);
     });

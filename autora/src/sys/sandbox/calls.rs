@@ -1,7 +1,7 @@
 //! Seccomp: the system calls of a daemon that has everything open (`seccomp(2)`).
 //!
-//! What is not listed fails with EPERM instead of ending the process: a call that was forgotten here costs
-//! what it was made for, and no guest its router.
+//! A call that is not listed fails with `EPERM` and does not end the process: if one is missing here, the operation
+//! that needs it fails, and guests keep their router.
 
 use std::{collections::BTreeMap, env::consts::ARCH, ptr};
 
@@ -11,12 +11,12 @@ use seccompiler::{
     SeccompRule, TargetArch, apply_filter_all_threads,
 };
 
-use super::outcome::{SandboxError, Support};
+use super::support::{SandboxError, Support};
 
-/// Allowed whatever their arguments. The kernel remembers that (Linux 5.11) and does not run the filter for
-/// them, so those that are made for each packet are all here but for `bpf`.
+/// Calls that are allowed with any arguments. Since Linux 5.11 the kernel caches that and does not run the filter for
+/// them, so all calls that are made for each packet are here, except `bpf`.
 const ANY: &[c_long] = &[
-    // Packets, announcements, answers.
+    // Packets, netlink, the control socket.
     libc::SYS_accept4,
     libc::SYS_bind,
     libc::SYS_connect,
@@ -29,7 +29,7 @@ const ANY: &[c_long] = &[
     libc::SYS_sendto,
     libc::SYS_setsockopt,
     libc::SYS_shutdown,
-    // The loop.
+    // The event loop.
     libc::SYS_clock_gettime,
     libc::SYS_epoll_ctl,
     libc::SYS_epoll_pwait,
@@ -42,7 +42,7 @@ const ANY: &[c_long] = &[
     libc::SYS_sched_yield,
     libc::SYS_sigaltstack,
     libc::SYS_timerfd_settime,
-    // Files: which ones is Landlock's business.
+    // Files: Landlock limits which ones.
     libc::SYS_close,
     libc::SYS_fcntl,
     libc::SYS_fstat,
@@ -58,38 +58,38 @@ const ANY: &[c_long] = &[
     libc::SYS_unlinkat,
     libc::SYS_write,
     libc::SYS_writev,
-    // Memory, but for the two below.
+    // Memory; mmap and mprotect are limited below.
     libc::SYS_brk,
     libc::SYS_madvise,
     libc::SYS_mremap,
     libc::SYS_munmap,
-    // The end, be it a sudden one.
+    // The end of the process, an abort included.
     libc::SYS_exit,
     libc::SYS_exit_group,
     libc::SYS_getpid,
     libc::SYS_gettid,
 ];
 
-/// The same, of architectures that have older forms of some.
+/// Older forms of these calls, which some architectures have.
 #[cfg(target_arch = "x86_64")]
 const OLD: &[c_long] = &[libc::SYS_epoll_wait, libc::SYS_rename, libc::SYS_unlink];
 #[cfg(not(target_arch = "x86_64"))]
 const OLD: &[c_long] = &[];
 
-/// What is done to a map by whoever has it open (`enum bpf_cmd` in include/uapi/linux/bpf.h): nothing that
-/// loads a program, makes a map or opens one.
+/// The commands of `bpf(2)` that work on a map that is already open (`enum bpf_cmd` in include/uapi/linux/bpf.h): none
+/// loads a program, creates a map or opens one.
 const MAP_COMMANDS: [u64; 5] = [1, 2, 3, 4, 24];
 
-/// Leaves every thread the calls above, and these of their arguments: memory that can be executed is never
-/// had again, a new socket is a Unix one or one to ask about links with (where an answer was lost, the next
-/// question takes a new one), and a signal reaches no other process.
+/// Limits every thread to the calls above, and some of them by argument: no memory becomes executable, a new socket is a
+/// Unix or a `NETLINK_ROUTE` one (a netlink query whose answer was lost is repeated on a new socket), and a signal
+/// reaches no other process.
 ///
 /// # Errors
 ///
-/// A [`SandboxError`] when the kernel knows seccomp and does not do it.
+/// A [`SandboxError`] if the kernel supports seccomp and fails to apply the filter.
 pub fn confine_calls() -> Result<Support, SandboxError> {
     let Ok(arch) = TargetArch::try_from(ARCH) else { return Ok(Support::Missing) };
-    if !is_known() {
+    if !is_supported() {
         return Ok(Support::Missing);
     }
     let program = compile(arch).map_err(seccompiler::Error::from)?;
@@ -97,10 +97,10 @@ pub fn confine_calls() -> Result<Support, SandboxError> {
     Ok(Support::Enforced)
 }
 
-/// Whether the kernel has seccomp filters at all: it answers what it can do with a call (Linux 4.14).
-fn is_known() -> bool {
+/// Returns whether the kernel has seccomp filters: it reports which actions it supports (Linux 4.14).
+fn is_supported() -> bool {
     let action: u32 = libc::SECCOMP_RET_ERRNO;
-    // SAFETY: the kernel reads four bytes where it is pointed to.
+    // SAFETY: the kernel reads the four bytes that the last argument points to.
     let result = unsafe {
         libc::syscall(libc::SYS_seccomp, libc::SECCOMP_GET_ACTION_AVAIL, 0, ptr::from_ref(&action))
     };
@@ -114,8 +114,8 @@ fn compile(arch: TargetArch) -> Result<BpfProgram, BackendError> {
         libc::SYS_bpf,
         MAP_COMMANDS.into_iter().map(|command| equal(0, command)).collect::<Result<_, _>>()?,
     );
-    let about_links = vec![is(0, number(libc::AF_NETLINK))?, is(2, number(libc::NETLINK_ROUTE))?];
-    rules.insert(libc::SYS_socket, vec![equal(0, number(libc::AF_UNIX))?, SeccompRule::new(about_links)?]);
+    let route_netlink = vec![is(0, number(libc::AF_NETLINK))?, is(2, number(libc::NETLINK_ROUTE))?];
+    rules.insert(libc::SYS_socket, vec![equal(0, number(libc::AF_UNIX))?, SeccompRule::new(route_netlink)?]);
     rules.insert(libc::SYS_tgkill, vec![equal(0, std::process::id().into())?]);
     for call in [libc::SYS_mmap, libc::SYS_mprotect] {
         rules.insert(call, vec![without(2, libc::PROT_EXEC)?]);
@@ -136,7 +136,7 @@ fn is(argument: u8, value: u64) -> Result<SeccompCondition, BackendError> {
     condition(argument, SeccompCmpOp::Eq, value)
 }
 
-/// All arguments that are looked at are ints, whose upper half the kernel does not look at either.
+/// Compares the lower half alone: all arguments that are compared are ints, and the kernel ignores their upper half.
 fn condition(argument: u8, operator: SeccompCmpOp, value: u64) -> Result<SeccompCondition, BackendError> {
     SeccompCondition::new(argument, SeccompCmpArgLen::Dword, operator, value)
 }

@@ -1,4 +1,4 @@
-//! Landlock: no file, no TCP port and no other process (`landlock(7)`, Linux 5.13).
+//! Landlock: no access to other files, to TCP ports or to other processes (`landlock(7)`, Linux 5.13).
 
 use std::path::Path;
 
@@ -8,51 +8,51 @@ use landlock::{
 };
 use tracing::debug;
 
-use super::outcome::{SandboxError, Support};
+use super::support::{SandboxError, Support};
 
-/// The newest version whose restrictions this daemon was tried under. A kernel that knows fewer enforces
-/// those.
-const TRIED: ABI = ABI::V6;
+/// The newest version of Landlock whose restrictions this daemon was tested under. An older kernel enforces those that
+/// it knows.
+const TESTED: ABI = ABI::V6;
 
-/// What aya reads each time that it reads a map with a value per processor.
+/// The file that aya reads each time it reads a map with a value per CPU.
 const PROCESSORS: &str = "/sys/devices/system/cpu/possible";
 
-/// The only folders that are still to be written to. What has been opened before stays open.
+/// The only directories that the daemon still writes to. Files that are already open stay open.
 #[derive(Clone, Copy, Debug)]
-pub struct Places<'a> {
-    /// Where the state file is written, put in place and read.
+pub struct WritableDirectories<'a> {
+    /// The runtime directory: the state file is written, renamed and read there.
     pub state: &'a Path,
-    /// Where the control socket gets its name, and loses it in the end.
+    /// The directory in which the control socket is bound, and removed at the end.
     pub socket: Option<&'a Path>,
 }
 
-/// Gives up everything but `places` and one file that tells how many processors there are, for this thread
-/// and those it starts from here on. A place that is not there is none.
+/// Limits this thread, and those that it starts from here on, to `writable` and to the kernel's list of CPUs. A directory
+/// that does not exist is left out.
 ///
 /// # Errors
 ///
-/// A [`SandboxError`] when the kernel knows Landlock and does not do it. `no_new_privs` has to be set.
-pub fn confine_files(places: &Places<'_>) -> Result<Support, SandboxError> {
-    // Not the scope of abstract sockets: NOTIFY_SOCKET may be one.
+/// A [`SandboxError`] if the kernel supports Landlock and fails to apply the rules. `no_new_privs` has to be set.
+pub fn confine_files(writable: &WritableDirectories<'_>) -> Result<Support, SandboxError> {
+    // The scope of abstract sockets stays open: NOTIFY_SOCKET may be one.
     let mut ruleset = Ruleset::default()
         .set_compatibility(CompatLevel::BestEffort)
-        .handle_access(AccessFs::from_all(TRIED))?
-        .handle_access(AccessNet::from_all(TRIED))?
+        .handle_access(AccessFs::from_all(TESTED))?
+        .handle_access(AccessNet::from_all(TESTED))?
         .scope(Scope::Signal)?
         .create()?;
     ruleset = allow(
         ruleset,
-        places.state,
+        writable.state,
         make_bitflags!(AccessFs::{
             ReadFile | WriteFile | Truncate | MakeReg | RemoveFile
         }),
     )?;
     ruleset = allow(ruleset, Path::new(PROCESSORS), AccessFs::ReadFile.into())?;
-    if let Some(folder) = places.socket {
-        ruleset = allow(ruleset, folder, make_bitflags!(AccessFs::{MakeSock | RemoveFile}))?;
+    if let Some(directory) = writable.socket {
+        ruleset = allow(ruleset, directory, make_bitflags!(AccessFs::{MakeSock | RemoveFile}))?;
     }
     let status = ruleset.restrict_self()?;
-    debug!(?status, "confined to files of its own");
+    debug!(?status, "confined to its own files");
     Ok(match status.ruleset {
         RulesetStatus::FullyEnforced | RulesetStatus::PartiallyEnforced => Support::Enforced,
         RulesetStatus::NotEnforced => Support::Missing,
@@ -61,11 +61,11 @@ pub fn confine_files(places: &Places<'_>) -> Result<Support, SandboxError> {
 
 fn allow(
     ruleset: RulesetCreated,
-    place: &Path,
+    path: &Path,
     access: BitFlags<AccessFs>,
 ) -> Result<RulesetCreated, RulesetError> {
-    match PathFd::new(place) {
-        Ok(place) => ruleset.add_rule(PathBeneath::new(place, access)),
+    match PathFd::new(path) {
+        Ok(parent) => ruleset.add_rule(PathBeneath::new(parent, access)),
         Err(_) => Ok(ruleset),
     }
 }

@@ -4,14 +4,14 @@
 //! {"version":2,"boot_id":"..","end":"unclean","valid_lifetime_s":86400,"interfaces":2}
 //! {"known":{"ifindex":7,"name":"tap7",..}}        as many of these as the first line says
 //! {"known":{"ifindex":8,"name":"tap8",..}}
-//! {"known":{"ifindex":8,"name":"tap8",..}}        what came since: the last word on an interface counts
+//! {"known":{"ifindex":8,"name":"tap8",..}}        changes since then: the last line about an interface counts
 //! {"gone":7}
 //! ```
 //!
-//! The first line and those that it counts came into place at once, and after a clean end nothing follows
-//! them. What follows otherwise was added by and by, so a daemon that was killed may have left its last line
-//! unfinished: that one was never said. Anything else that cannot be read is damage, and then nothing of the
-//! file is believed: whatever spoilt one line may have spoilt others that still look well.
+//! The first line and those that it counts are put in place at once, and after a clean end nothing follows them. Other
+//! lines were appended one by one, so a daemon that was killed may have left its last line unfinished: that line is
+//! ignored. Any other line that cannot be decoded is damage, and then the whole file is rejected: what damaged one line
+//! may have damaged others that still decode.
 
 mod error;
 mod record;
@@ -22,21 +22,23 @@ use serde::{Deserialize, Serialize};
 
 pub use self::error::DecodeError;
 use self::{
-    error::{VERSION, ifindex, invalid},
+    error::{ifindex, invalid},
     record::InterfaceFormat,
 };
 use crate::engine::handover::{Ending, SavedInterface, SavedState, SavedUpdate};
 
-/// What the file holds.
+const VERSION: u32 = 2;
+
+/// The content of the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct State {
-    /// Which boot it speaks of.
+    /// The boot in which it was written.
     pub boot_id: String,
-    /// What a daemon remembered.
-    pub memory: SavedState,
+    /// The saved state.
+    pub saved: SavedState,
 }
 
-/// The version alone, which is in the first JSON value of the file whatever else there is.
+/// The version alone, which every version of the file has in its first JSON value.
 #[derive(Deserialize)]
 struct Version {
     version: u32,
@@ -49,7 +51,7 @@ struct Header {
     boot_id: String,
     #[serde(flatten)]
     end: End,
-    /// How many lines came into place together with this one.
+    /// The number of lines that were put in place together with this one.
     interfaces: usize,
 }
 
@@ -68,20 +70,20 @@ enum Line {
     Gone(u32),
 }
 
-/// The text of `state`.
+/// Returns the text of `state`.
 #[must_use]
 pub fn encode(state: &State) -> Vec<u8> {
-    let State { boot_id, memory } = state;
-    let (boot_id, interfaces) = (boot_id.clone(), memory.interfaces.len());
+    let State { boot_id, saved } = state;
+    let (boot_id, interfaces) = (boot_id.clone(), saved.interfaces.len());
     let mut text = Vec::new();
-    write_line(&mut text, &Header { version: VERSION, boot_id, end: memory.ending.into(), interfaces });
-    for known in &memory.interfaces {
+    write_line(&mut text, &Header { version: VERSION, boot_id, end: saved.ending.into(), interfaces });
+    for known in &saved.interfaces {
         write_line(&mut text, &Line::Known(known.into()));
     }
     text
 }
 
-/// What has to be added to the text of a state without a clean end, to bring it up to date.
+/// Returns the lines that bring the text of a state without a clean end up to date.
 #[must_use]
 pub fn encode_updates(updates: &[SavedUpdate]) -> Vec<u8> {
     let mut text = Vec::new();
@@ -100,17 +102,17 @@ fn write_line(text: &mut Vec<u8>, line: &impl Serialize) {
     text.push(b'\n');
 }
 
-/// The state in a text; the interfaces in the order of their indices.
+/// Decodes a text into a state, its interfaces in the order of their indices.
 ///
 /// # Errors
 ///
-/// A [`DecodeError`] for anything that no daemon leaves.
+/// A [`DecodeError`] for any text that no daemon writes.
 pub fn decode(text: &[u8]) -> Result<State, DecodeError> {
     let Version { version } = Version::deserialize(&mut serde_json::Deserializer::from_slice(text))?;
     match version {
         VERSION => decode_lines(text),
         0..VERSION => Err(invalid("version", version.to_string())),
-        newer => Err(DecodeError::Newer(newer)),
+        found => Err(DecodeError::Newer { found, known: VERSION }),
     }
 }
 
@@ -121,25 +123,25 @@ fn decode_lines(text: &[u8]) -> Result<State, DecodeError> {
     let header: Header = serde_json::from_slice(lines.next().unwrap_or_default())?;
     let lines: Vec<_> = lines.collect();
     let (found, expected) = (lines.len(), header.interfaces);
-    let whole = match header.end {
+    let complete = match header.end {
         End::Clean => found == expected && unfinished.is_empty(),
         End::Unclean { .. } => found >= expected,
     };
-    if !whole {
+    if !complete {
         return Err(DecodeError::Lines { found, expected });
     }
-    let interfaces = last_words(&lines)?;
-    Ok(State { boot_id: header.boot_id, memory: SavedState { ending: header.end.into(), interfaces } })
+    let interfaces = latest(&lines)?;
+    Ok(State { boot_id: header.boot_id, saved: SavedState { ending: header.end.into(), interfaces } })
 }
 
-/// What the last line on each interface says.
-fn last_words(lines: &[&[u8]]) -> Result<Vec<SavedInterface>, DecodeError> {
+/// Returns each interface as the last line about it has it.
+fn latest(lines: &[&[u8]]) -> Result<Vec<SavedInterface>, DecodeError> {
     let mut known = BTreeMap::new();
     for line in lines {
         match serde_json::from_slice(line)? {
             Line::Known(format) => {
-                let remembered = SavedInterface::try_from(format)?;
-                known.insert(remembered.index, remembered);
+                let interface = SavedInterface::try_from(format)?;
+                known.insert(interface.index, interface);
             }
             Line::Gone(index) => _ = known.remove(&ifindex(index)?),
         }

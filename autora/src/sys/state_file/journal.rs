@@ -1,4 +1,4 @@
-//! The file as this daemon goes on writing it: put in place whole, then added to.
+//! The state file while this daemon writes it: put in place whole, then appended to.
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -7,55 +7,55 @@ use std::{
     path::Path,
 };
 
-/// How much may be added to a file that was short when it came into place: some hundred lines.
+/// Bytes that may be appended to a file that was short when it was put in place: some hundred lines.
 pub(super) const FLOOR: u64 = 64 << 10;
 
-/// A file in its place.
+/// An open file that this daemon has put in place.
 #[derive(Debug)]
 pub(super) struct Journal {
     file: File,
     len: u64,
-    /// The length beyond which a new file is the cheaper way to go on. What is added until then is more than
-    /// what came into place at once, so that on average a line costs no more than twice its own writing.
+    /// The length beyond which the file is written anew. More is appended until then than was put in place at once, so
+    /// that on average a line costs at most twice its own writing.
     limit: u64,
 }
 
-/// What became of text that was to be added.
+/// The outcome of [`Journal::append`].
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Added {
-    /// It is in the file.
+pub(super) enum Appended {
+    /// The text is in the file.
     Yes,
-    /// It is not: the file would become too long, or it is not the one that this daemon wrote any more.
+    /// It is not: the file would become too long, or it is no longer the one that this daemon wrote.
     NewFileNeeded,
 }
 
 impl Journal {
-    /// Puts a file with `text` in the place of what was at `path`, or leaves that as it was.
+    /// Replaces the file at `path` by one with `text`; after an error the old one is unchanged.
     pub(super) fn create(path: &Path, text: &[u8]) -> io::Result<Self> {
         let new = path.with_added_extension("new");
         let created = write_new(&new, text).and_then(|file| fs::rename(&new, path).map(|()| file));
         if created.is_err() {
-            // Half a file on a full disk would only take room from the next try.
+            // On a full disk an incomplete file would take the room that the next attempt needs.
             _ = fs::remove_file(&new);
         }
         let len = length(text);
         Ok(Self { file: created?, len, limit: 2 * len + FLOOR })
     }
 
-    /// Adds `text`. After an error some of it may be there, and so nothing may follow it: the file is to be
-    /// replaced.
-    pub(super) fn add(&mut self, text: &[u8]) -> io::Result<Added> {
+    /// Appends `text`. After an error the file may end in a part of it, so nothing may be appended any more: the caller
+    /// replaces the file.
+    pub(super) fn append(&mut self, text: &[u8]) -> io::Result<Appended> {
         let metadata = self.file.metadata()?;
         let is_ours = metadata.nlink() > 0 && metadata.len() == self.len;
         if !is_ours || self.len + length(text) > self.limit {
-            return Ok(Added::NewFileNeeded);
+            return Ok(Appended::NewFileNeeded);
         }
         self.file.write_all_at(text, self.len)?;
         self.len += length(text);
-        Ok(Added::Yes)
+        Ok(Appended::Yes)
     }
 
-    /// From now on every write fails.
+    /// Makes every later write fail.
     #[cfg(test)]
     pub(super) fn break_down(&mut self) {
         self.file = File::open("/dev/full").expect("Linux has it");

@@ -4,7 +4,7 @@ use std::{
 };
 
 use super::{
-    format::tests::{clean, promise, remembered},
+    format::tests::{advertised_prefix, clean, saved_interface},
     *,
 };
 use crate::{
@@ -24,7 +24,7 @@ fn kind(found: &Found) -> &'static str {
         Found::Nothing => "nothing",
         Found::OtherBoot => "other boot",
         Found::Unusable(_) => "unusable",
-        Found::Saved(_) => "memory",
+        Found::Saved(_) => "saved",
     }
 }
 
@@ -33,21 +33,21 @@ fn a_daemon_finds_what_the_one_before_left() {
     let (_parent, path) = directory();
     let mut file = StateFile::open(&path).unwrap();
     assert_eq!(kind(&file.read()), "nothing");
-    file.write(clean().memory).unwrap();
-    file.write(clean().memory).unwrap();
-    assert!(matches!(file.read(), Found::Saved(memory) if memory == clean().memory));
+    file.write(clean().saved).unwrap();
+    file.write(clean().saved).unwrap();
+    assert!(matches!(file.read(), Found::Saved(saved) if saved == clean().saved));
     assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o7777, 0o750);
-    assert_eq!(fs::read_dir(&path).unwrap().count(), 1, "nothing else is left");
+    assert_eq!(fs::read_dir(&path).unwrap().count(), 1, "one file alone");
 
     file.remove().unwrap();
     assert_eq!(kind(&file.read()), "nothing");
 }
 
 #[test]
-fn what_is_no_use_is_told_apart() {
+fn unusable_files_are_told_apart() {
     let (_parent, path) = directory();
     let mut file = StateFile::open(&path).unwrap();
-    // In this file the boot id is one that no machine has.
+    // The boot id in this file is not that of any machine.
     fs::write(file.path(), encode(&clean())).unwrap();
     assert_eq!(kind(&file.read()), "other boot");
     fs::write(file.path(), "no JSON").unwrap();
@@ -57,11 +57,11 @@ fn what_is_no_use_is_told_apart() {
     file.remove().unwrap();
     fs::create_dir(file.path()).unwrap();
     assert!(matches!(file.read(), Found::Unusable(ReadError::Io(_))));
-    assert!(file.write(clean().memory).is_err());
+    assert!(file.write(clean().saved).is_err());
 }
 
 #[test]
-fn a_directory_has_one_daemon() {
+fn a_directory_is_locked_by_one_daemon() {
     let (_parent, path) = directory();
     let first = StateFile::open(&path).unwrap();
     assert!(matches!(StateFile::open(&path), Err(StateFileOpenError::InUse(_))));
@@ -74,25 +74,25 @@ fn a_directory_has_one_daemon() {
 }
 
 #[test]
-fn the_largest_file_that_is_written_is_read() {
-    let far = promise("2001:db8:ffff:ffff::", u64::MAX);
+fn the_size_limit_admits_the_largest_file() {
+    let far = advertised_prefix("2001:db8:ffff:ffff::", u64::MAX);
     let advertised = Advertised {
         router: LinkLocal::new("fe80:0:0:0:ffff:ffff:ffff:ffff".parse().unwrap()),
         prefix: Some(far),
         retired: vec![far; 8],
         last_sent: Some(far.valid_until),
     };
-    // The worst that a name can be in JSON: each byte becomes six.
+    // The longest name in JSON: each byte becomes six.
     let largest =
         SavedInterface { index: IfIndex::new(u32::MAX).unwrap(), name: "\u{1}".repeat(15), advertised };
-    let memory = SavedState { ending: Ending::Clean, interfaces: vec![largest; 64] };
-    let bytes = encode(&State { boot_id: String::new(), memory });
-    // And as much again as may be added to it.
+    let saved = SavedState { ending: Ending::Clean, interfaces: vec![largest; 64] };
+    let bytes = encode(&State { boot_id: String::new(), saved });
+    // Updates may double it.
     let at_once = u64::try_from(bytes.len()).unwrap() * (65_536 / 64);
     assert!(2 * at_once + journal::FLOOR < MAX_SIZE, "{at_once}");
 }
 
-/// What a daemon that serves these says.
+/// Returns the state of a running daemon that serves `interfaces`.
 fn serving(interfaces: impl IntoIterator<Item = u32>) -> SavedState {
     let interfaces = interfaces.into_iter().map(tap).collect();
     let valid_lifetime = Duration::from_secs(600);
@@ -102,22 +102,22 @@ fn serving(interfaces: impl IntoIterator<Item = u32>) -> SavedState {
 fn tap(index: u32) -> SavedInterface {
     let advertised =
         Advertised { router: LinkLocal::new("fe80::7".parse().unwrap()), ..Advertised::default() };
-    remembered(index, advertised)
+    saved_interface(index, advertised)
 }
 
 fn unexpected() -> SavedState {
-    panic!("there is no need to write it all")
+    panic!("the updates fit: the whole state is not needed")
 }
 
 fn read(file: &StateFile) -> SavedState {
     match file.read() {
-        Found::Saved(memory) => memory,
+        Found::Saved(saved) => saved,
         other @ (Found::Nothing | Found::OtherBoot | Found::Unusable(_)) => panic!("{other:?}"),
     }
 }
 
 #[test]
-fn changes_are_added_to_the_file() {
+fn updates_are_appended_to_the_file() {
     let (_parent, path) = directory();
     let mut file = StateFile::open(&path).unwrap();
     file.write(serving(1..=3)).unwrap();
@@ -127,17 +127,17 @@ fn changes_are_added_to_the_file() {
         .unwrap();
     file.update(&[SavedUpdate::Known(tap(5))], unexpected).unwrap();
     assert_eq!(read(&file), serving([1, 3, 4, 5]));
-    assert_eq!(state().ino(), before.ino(), "it is the same file");
-    assert!(state().len() - before.len() < before.len(), "which grew by what is new");
+    assert_eq!(state().ino(), before.ino(), "the same file");
+    assert!(state().len() - before.len() < before.len(), "it grew by the updates");
     assert_eq!(state().permissions().mode() & 0o7777, 0o640);
     // A clean end is written whole.
-    file.write(clean().memory).unwrap();
+    file.write(clean().saved).unwrap();
     assert_ne!(state().ino(), before.ino());
-    assert_eq!(read(&file), clean().memory);
+    assert_eq!(read(&file), clean().saved);
 }
 
 #[test]
-fn a_file_that_is_not_as_it_was_left_is_written_anew() {
+fn a_file_that_another_process_changed_is_written_anew() {
     let torn = |path: &Path| {
         let mut text = fs::read(path).unwrap();
         text.extend(b"{\"known\":{\"ifi");
@@ -156,32 +156,32 @@ fn a_file_that_is_not_as_it_was_left_is_written_anew() {
         file.update(&[SavedUpdate::Known(tap(2))], || serving([1, 2])).unwrap();
         assert_eq!(read(&file), serving([1, 2]), "{what}");
         file.update(&[SavedUpdate::Known(tap(3))], unexpected).unwrap();
-        assert_eq!(read(&file), serving([1, 2, 3]), "{what}: and is added to again");
+        assert_eq!(read(&file), serving([1, 2, 3]), "{what}: updates are appended again");
     }
 }
 
 #[test]
-fn after_a_failed_write_nothing_is_added_to_what_may_be_half_a_line() {
+fn after_a_failed_write_the_file_is_written_anew() {
     let (_parent, path) = directory();
     let mut file = StateFile::open(&path).unwrap();
-    // Before it has written anything there is nothing to add to.
+    // The first update writes the whole file.
     file.update(&[SavedUpdate::Known(tap(1))], || serving([1])).unwrap();
     file.journal.as_mut().unwrap().break_down();
     assert!(file.update(&[SavedUpdate::Known(tap(2))], unexpected).is_err());
     assert_eq!(read(&file), serving([1]));
     file.update(&[SavedUpdate::Known(tap(3))], || serving([1, 2, 3])).unwrap();
     assert_eq!(read(&file), serving([1, 2, 3]));
-    // The same if the whole file could not be put in its place.
+    // The same after a whole file could not be put in place.
     fs::create_dir(path.join("state.json.new")).unwrap();
     assert!(file.write(serving([4])).is_err());
     fs::remove_dir(path.join("state.json.new")).unwrap();
-    assert_eq!(read(&file), serving([1, 2, 3]), "as before");
+    assert_eq!(read(&file), serving([1, 2, 3]), "unchanged");
     file.update(&[SavedUpdate::Known(tap(4))], || serving([4])).unwrap();
     assert_eq!(read(&file), serving([4]));
 }
 
 #[test]
-fn a_file_under_churn_stays_in_bounds_and_is_seldom_written_whole() {
+fn a_file_under_churn_stays_short_and_is_rarely_written_whole() {
     for live in [1, 1_000_u32] {
         let (_parent, path) = directory();
         let mut file = StateFile::open(&path).unwrap();

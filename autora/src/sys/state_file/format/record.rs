@@ -1,10 +1,10 @@
-//! One interface in the file: JSON, instants in microseconds since boot.
+//! One interface in the file, as JSON; instants are microseconds since boot.
 
 use std::{net::Ipv6Addr, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-use super::error::{DecodeError, ifindex, invalid};
+use super::error::{self, DecodeError, invalid};
 use crate::{
     addr::{LinkLocal, Prefix64},
     engine::{
@@ -34,8 +34,8 @@ struct PrefixFormat {
 }
 
 impl From<&SavedInterface> for InterfaceFormat {
-    fn from(remembered: &SavedInterface) -> Self {
-        let SavedInterface { index, name, advertised } = remembered;
+    fn from(interface: &SavedInterface) -> Self {
+        let SavedInterface { index, name, advertised } = interface;
         Self {
             ifindex: index.get(),
             name: name.clone(),
@@ -55,7 +55,7 @@ impl TryFrom<InterfaceFormat> for SavedInterface {
         let link_local =
             |source: Ipv6Addr| LinkLocal::new(source).ok_or_else(|| invalid("source", source.to_string()));
         Ok(Self {
-            index: ifindex(number)?,
+            index: error::ifindex(ifindex)?,
             name,
             advertised: Advertised {
                 router: source.map(link_local).transpose()?,
@@ -68,8 +68,8 @@ impl TryFrom<InterfaceFormat> for SavedInterface {
 }
 
 impl From<&AdvertisedPrefix> for PrefixFormat {
-    fn from(promise: &AdvertisedPrefix) -> Self {
-        Self { network: promise.prefix.network(), valid_until_us: micros(promise.valid_until) }
+    fn from(advertised: &AdvertisedPrefix) -> Self {
+        Self { network: advertised.prefix.network(), valid_until_us: micros(advertised.valid_until) }
     }
 }
 
@@ -86,7 +86,7 @@ impl TryFrom<PrefixFormat> for AdvertisedPrefix {
     }
 }
 
-/// Rounded up, so that no wait becomes shorter by it.
+/// Converts to microseconds, rounded up so that no waiting time becomes shorter.
 fn micros(instant: BootInstant) -> u64 {
     u64::try_from(instant.since_boot().as_nanos().div_ceil(1_000)).unwrap_or(u64::MAX)
 }

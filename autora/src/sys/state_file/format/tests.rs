@@ -9,7 +9,7 @@ use crate::{
     },
 };
 
-/// Two interfaces, and then something new of tap7, an interface that came, and one that went.
+/// Two interfaces, then a change of tap7, a new interface and one that disappeared.
 const UNCLEAN: &str = r#"{"version":2,"boot_id":"00ff","end":"unclean","valid_lifetime_s":600,"interfaces":2}
 {"known":{"ifindex":7,"name":"tap7","source":"fe80::7","prefix":{"network":"2001:db8:7::","valid_until_us":86400000001},"retired":[{"network":"2001:db8:6::","valid_until_us":3600000000}],"last_sent_us":1500001}}
 {"known":{"ifindex":8,"name":"tap8"}}
@@ -18,56 +18,56 @@ const UNCLEAN: &str = r#"{"version":2,"boot_id":"00ff","end":"unclean","valid_li
 {"gone":8}
 "#;
 
-pub(in super::super) fn promise(network: &str, micros: u64) -> AdvertisedPrefix {
+pub(in super::super) fn advertised_prefix(network: &str, micros: u64) -> AdvertisedPrefix {
     AdvertisedPrefix {
         prefix: Prefix64::containing(network.parse().unwrap()),
         valid_until: BootInstant::from_boot(Duration::from_micros(micros)),
     }
 }
 
-pub(in super::super) fn remembered(index: u32, advertised: Advertised) -> SavedInterface {
+pub(in super::super) fn saved_interface(index: u32, advertised: Advertised) -> SavedInterface {
     SavedInterface { index: IfIndex::new(index).unwrap(), name: format!("tap{index}"), advertised }
 }
 
 pub(in super::super) fn clean() -> State {
     let advertised = Advertised {
         router: LinkLocal::new("fe80::7".parse().unwrap()),
-        prefix: Some(promise("2001:db8:7::", 86_400_000_001)),
-        retired: vec![promise("2001:db8:6::", 3_600_000_000)],
+        prefix: Some(advertised_prefix("2001:db8:7::", 86_400_000_001)),
+        retired: vec![advertised_prefix("2001:db8:6::", 3_600_000_000)],
         last_sent: Some(BootInstant::from_boot(Duration::from_micros(1_500_001))),
     };
-    let interfaces = vec![remembered(7, advertised), remembered(8, Advertised::default())];
-    State { boot_id: "00ff".to_owned(), memory: SavedState { ending: Ending::Clean, interfaces } }
+    let interfaces = vec![saved_interface(7, advertised), saved_interface(8, Advertised::default())];
+    State { boot_id: "00ff".to_owned(), saved: SavedState { ending: Ending::Clean, interfaces } }
 }
 
 fn unclean() -> State {
     let advertised =
         Advertised { router: LinkLocal::new("fe80::99".parse().unwrap()), ..Advertised::default() };
-    let interfaces = vec![remembered(7, advertised), remembered(9, Advertised::default())];
+    let interfaces = vec![saved_interface(7, advertised), saved_interface(9, Advertised::default())];
     let ending = Ending::Unclean { valid_lifetime: Duration::from_secs(600) };
-    State { boot_id: "00ff".to_owned(), memory: SavedState { ending, interfaces } }
+    State { boot_id: "00ff".to_owned(), saved: SavedState { ending, interfaces } }
 }
 
 #[test]
-fn a_file_says_what_it_says() {
+fn a_file_is_decoded_and_encoded_to_the_byte() {
     assert_eq!(decode(UNCLEAN.as_bytes()).unwrap(), unclean());
     assert_eq!(decode(&encode(&clean())).unwrap(), clean());
     let first_lines = UNCLEAN.lines().take(3).collect::<Vec<_>>().join("\n") + "\n";
     let first_lines = first_lines.replace(r#""unclean","valid_lifetime_s":600"#, r#""clean""#);
-    assert_eq!(String::from_utf8(encode(&clean())).unwrap(), first_lines, "to the byte");
+    assert_eq!(String::from_utf8(encode(&clean())).unwrap(), first_lines);
 }
 
 #[track_caller]
-fn check_refused(text: &str, expected: &str) {
+fn check_rejected(text: &str, expected: &str) {
     let error = decode(text.as_bytes()).expect_err(text).to_string();
     assert!(error.starts_with(expected), "{text}: {error}");
 }
 
 #[test]
-fn what_no_daemon_writes_is_refused() {
+fn text_that_no_daemon_writes_is_rejected() {
     for (from, to, expected) in [
         (r#""version":2"#, r#""version":3"#, "it has version 3, and this daemon knows 2"),
-        // Whatever else a newer one holds.
+        // With any other content of a newer version.
         (UNCLEAN, r#"{"version": 4, "boot_id": 1, "interfaces": "many"} and more"#, "it has version 4, and"),
         (r#""version":2"#, r#""version":0"#, "it is damaged: version 0"),
         (r#""version":2"#, r#""version":1"#, "it is damaged: version 1"),
@@ -77,8 +77,7 @@ fn what_no_daemon_writes_is_refused() {
         (UNCLEAN, "{\"version\":2}\n", "it is damaged"),
         (r#""end":"unclean","#, "", "it is damaged"),
         (r#","valid_lifetime_s":600"#, "", "it is damaged"),
-        // Damage between lines that look well, in those that came into place at once and in those that were
-        // added.
+        // Damage between intact lines, in those put in place at once and in those appended.
         ("{\"known\":{\"ifindex\":8,\"name\":\"tap8\"}}\n", "{\"known\":{\"ifindex\":8,\n", "it is damaged"),
         ("{\"known\":{\"ifindex\":9", "{\"known\":{\"ifi", "it is damaged"),
         ("{\"gone\":8}", "\n{\"gone\":8}", "it is damaged"),
@@ -89,7 +88,7 @@ fn what_no_daemon_writes_is_refused() {
             r#""interfaces":6"#,
             "it is damaged: it has 5 lines of interfaces in place of 6",
         ),
-        // After a clean end nothing was added.
+        // Nothing is appended after a clean end.
         (r#""unclean","valid_lifetime_s":600"#, r#""clean""#, "it is damaged: it has 5 lines"),
         ("{\"ifindex\":7", "{\"ifindex\":0", "it is damaged: ifindex 0"),
         ("{\"ifindex\":7", "{\"ifindex\":-7", "it is damaged"),
@@ -99,13 +98,13 @@ fn what_no_daemon_writes_is_refused() {
     ] {
         let text = UNCLEAN.replace(from, to);
         assert_ne!(text, UNCLEAN, "{from}");
-        check_refused(&text, expected);
+        check_rejected(&text, expected);
     }
 }
 
 #[test]
-fn a_file_that_ends_anywhere_holds_what_was_finished_before() {
-    // Every line that was added is whole or was never said; what came into place at once is there or damaged.
+fn a_truncated_file_holds_its_complete_lines() {
+    // An incomplete appended line is ignored; of the lines put in place at once none may be missing.
     let at_once = UNCLEAN.split_inclusive('\n').take(3).map(str::len).sum();
     for len in 0..=UNCLEAN.len() {
         let found = decode(&UNCLEAN.as_bytes()[..len]);
@@ -121,7 +120,7 @@ fn a_file_that_ends_anywhere_holds_what_was_finished_before() {
     let names = |lines| -> Vec<_> {
         read(lines)
             .unwrap()
-            .memory
+            .saved
             .interfaces
             .into_iter()
             .map(|known| (known.name, known.advertised))
@@ -130,7 +129,10 @@ fn a_file_that_ends_anywhere_holds_what_was_finished_before() {
     let sources =
         |lines| names(lines).into_iter().map(|(name, advertised)| (name, advertised.router.is_some()));
     let expect = |lines, expected: &[(&str, bool)]| {
-        assert!(sources(lines).eq(expected.iter().map(|&(name, told)| (name.to_owned(), told))), "{lines}");
+        assert!(
+            sources(lines).eq(expected.iter().map(|&(name, has_source)| (name.to_owned(), has_source))),
+            "{lines}"
+        );
     };
     expect(3, &[("tap7", true), ("tap8", false)]);
     expect(5, &[("tap7", true), ("tap8", false), ("tap9", false)]);
@@ -138,7 +140,7 @@ fn a_file_that_ends_anywhere_holds_what_was_finished_before() {
 }
 
 #[test]
-fn every_part_of_a_clean_file_is_a_damaged_file() {
+fn a_truncated_clean_file_is_damaged() {
     let text = encode(&clean());
     assert_eq!(decode(&text).unwrap(), clean(), "the control");
     for len in 0..text.len() {
@@ -192,7 +194,7 @@ fn any_update() -> impl Strategy<Value = SavedUpdate> {
     })
 }
 
-/// What `updates` make of `interfaces`.
+/// Returns `interfaces` after `updates`, by a second implementation.
 fn updated(interfaces: &[SavedInterface], updates: &[SavedUpdate]) -> Vec<SavedInterface> {
     let mut known: BTreeMap<_, _> = interfaces.iter().map(|known| (known.index, known.clone())).collect();
     for update in updates {
@@ -206,44 +208,45 @@ fn updated(interfaces: &[SavedInterface], updates: &[SavedUpdate]) -> Vec<SavedI
 
 proptest! {
     #[test]
-    fn what_was_written_is_read(interfaces in any_interfaces(), valid in prop::option::of(any::<u32>())) {
+    fn encoding_and_decoding_returns_the_same_state(interfaces in any_interfaces(), valid in prop::option::of(any::<u32>())) {
         let ending = valid.map_or(Ending::Clean, |seconds| Ending::Unclean {
             valid_lifetime: Duration::from_secs(seconds.into()),
         });
-        let state = State { boot_id: "ab".to_owned(), memory: SavedState { ending, interfaces } };
+        let state = State { boot_id: "ab".to_owned(), saved: SavedState { ending, interfaces } };
         prop_assert_eq!(decode(&encode(&state)).unwrap(), state);
     }
 
     #[test]
-    fn what_was_added_counts_up_to_the_last_whole_line(
+    fn updates_count_up_to_the_last_complete_line(
         interfaces in any_interfaces(),
         updates in prop::collection::vec(any_update(), 0..9),
         missing in 0..200_usize,
     ) {
         let ending = Ending::Unclean { valid_lifetime: Duration::from_secs(600) };
-        let memory = SavedState { ending, interfaces: interfaces.clone() };
-        let mut text = encode(&State { boot_id: "ab".to_owned(), memory });
+        let saved = SavedState { ending, interfaces: interfaces.clone() };
+        let mut text = encode(&State { boot_id: "ab".to_owned(), saved });
         let added = encode_updates(&updates);
         let added = &added[..added.len().saturating_sub(missing)];
         text.extend(added);
         let whole = added.split(|byte| *byte == b'\n').skip(1).count();
-        prop_assert_eq!(decode(&text).unwrap().memory.interfaces, updated(&interfaces, &updates[..whole]));
+        prop_assert_eq!(decode(&text).unwrap().saved.interfaces, updated(&interfaces, &updates[..whole]));
     }
 
     #[test]
-    fn no_bytes_are_too_strange(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+    fn no_bytes_make_the_decoder_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
         drop(decode(&bytes));
     }
 }
 
 #[test]
-fn an_instant_never_comes_out_earlier() {
+fn a_decoded_instant_is_never_earlier() {
     let last_sent = BootInstant::from_boot(Duration::from_nanos(1_000_001));
-    let interfaces = vec![remembered(1, Advertised { last_sent: Some(last_sent), ..Advertised::default() })];
-    let memory = SavedState { ending: Ending::Clean, interfaces };
-    let read = decode(&encode(&State { boot_id: String::new(), memory })).unwrap();
+    let interfaces =
+        vec![saved_interface(1, Advertised { last_sent: Some(last_sent), ..Advertised::default() })];
+    let saved = SavedState { ending: Ending::Clean, interfaces };
+    let read = decode(&encode(&State { boot_id: String::new(), saved })).unwrap();
     assert_eq!(
-        read.memory.interfaces[0].advertised.last_sent,
+        read.saved.interfaces[0].advertised.last_sent,
         Some(BootInstant::from_boot(Duration::from_micros(1_001)))
     );
 }
