@@ -1,8 +1,8 @@
-//! What the eBPF filter and the daemon agree on: the maps they share, the reasons they count, and the one
+//! Code that the eBPF filter and the daemon share: the maps, the reasons that they count, and the one
 //! validator that both run.
 //!
-//! No allocation, no I/O, no unsafe code. The kernel's verifier reads all of it as well: it says so where
-//! that shapes the code.
+//! No allocation, no I/O, no unsafe code. The kernel's verifier checks it as well; comments name the places
+//! where that shapes the code.
 #![no_std]
 
 pub mod maps;

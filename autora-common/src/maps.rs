@@ -1,4 +1,4 @@
-//! The maps between filter and daemon: names, keys and value layouts, in the byte order of the machine.
+//! The maps that filter and daemon share: names, keys and value layouts, in the byte order of the machine.
 
 use core::time::Duration;
 
@@ -7,34 +7,34 @@ use crate::Reason;
 /// Name of the program in the object file, and in the kernel's list of programs.
 pub const PROGRAM: &str = "autora";
 
-/// Name of the same program with a log record for each packet.
+/// Name of the variant of the program that logs each packet.
 pub const TRACED_PROGRAM: &str = "autora_traced";
 
-/// Hash map, interface index (`u32`) to [`PendingMark`]: the interfaces whose solicitations count.
+/// Hash map, interface index (`u32`) to [`PendingMark`]: the served interfaces.
 ///
-/// The daemon adds and removes entries, the filter writes marks into them in place.
+/// The daemon inserts and removes entries; the filter writes marks in place.
 pub const SERVED: &str = "SERVED";
 
 /// Hash map, interface index (`u32`) to [`InterfaceStats`], with the same keys as [`SERVED`].
 pub const INTERFACES: &str = "INTERFACES";
 
-/// Per-CPU array of `u64`, indexed by [`Reason`]: what became of all packets that reached the filter.
+/// Per-CPU array of `u64`, indexed by [`Reason`]: the counters of all packets that reached the filter.
 pub const TOTALS: &str = "TOTALS";
 
-/// Entries that [`SERVED`] and [`INTERFACES`] hold unless the loader says otherwise.
+/// The default number of entries of [`SERVED`] and [`INTERFACES`]; the loader can change it.
 pub const CAPACITY: u32 = 16_384;
 
-/// When the filter last let a solicitation through: nanoseconds on `CLOCK_BOOTTIME`; 0 stands for "none is
-/// pending".
+/// When the filter last passed a solicitation, in nanoseconds on `CLOCK_BOOTTIME`; 0 if no RA is pending.
 pub type PendingMark = u64;
 
-/// How long a pending mark holds further solicitations back if nobody clears it.
+/// How long a pending mark coalesces further solicitations if the daemon does not clear it.
 ///
-/// It is the time that a host waits between solicitations (`RTR_SOLICITATION_INTERVAL` [RFC 4861 10]), so a
-/// daemon that missed one costs a host one retry.
+/// It equals the time that a guest waits between solicitations (`RTR_SOLICITATION_INTERVAL`,
+/// [RFC 4861 10](https://www.rfc-editor.org/rfc/rfc4861#section-10)), so a solicitation that the daemon loses
+/// costs a guest one retry.
 pub const PENDING_HOLD: Duration = Duration::from_secs(4);
 
-/// What the filter keeps of one served interface. It only ever grows, until the daemon removes the entry.
+/// The filter's record of one served interface. Its counters only grow, until the daemon removes the entry.
 ///
 /// ```text
 /// byte 0    counters      14 times u64, in the order of Reason
@@ -47,26 +47,25 @@ pub const PENDING_HOLD: Duration = Duration::from_secs(4);
 pub struct InterfaceStats {
     /// Packets by [`Reason`].
     pub counters: [u64; Reason::COUNT],
-    /// The last advertisement of another router; how many there were says
-    /// [`Reason::OtherRouterAdvertisement`].
+    /// The last RA of another router; the counter of [`Reason::OtherRouterAdvertisement`] has their number.
     pub other_router: OtherRouterAdvertisement,
 }
 
-/// The last valid Router Advertisement that came in, so one by another router.
+/// The last valid Router Advertisement that arrived: the daemon's own do not, so it is another router's.
 ///
-/// Two CPUs may write it at once, and then it is a mixture of both: it is for people to read, nothing is
-/// decided by it.
+/// Two CPUs may write it at once, and then it is a mixture of both: it is shown to the operator, and nothing
+/// is decided by it.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default)]
 pub struct OtherRouterAdvertisement {
-    /// When it came: nanoseconds on `CLOCK_BOOTTIME`; 0 if there was none.
+    /// When it arrived, in nanoseconds on `CLOCK_BOOTTIME`; 0 if none has.
     pub seen: u64,
-    /// The upper 64 bits of its source address, as a number.
+    /// The upper 64 bits of its source address, in the byte order of the machine.
     pub source_high: u64,
     /// The lower 64 bits.
     pub source_low: u64,
-    /// Its Router Lifetime in seconds. (64 bits, so that the record has no hole: filling one would be a call
-    /// to memset, which the verifier refuses.)
+    /// Its Router Lifetime in seconds. (64 bits, so that the record has no padding: filling it would be a
+    /// call to memset, which the verifier rejects.)
     pub router_lifetime: u64,
 }
 

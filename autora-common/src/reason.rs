@@ -1,21 +1,24 @@
-//! What becomes of a packet, as a number for counter maps and as a name for people and metrics.
+//! The outcome of a packet, as a number for counter maps and as a name for logs and metrics.
 
-/// What became of a packet that reached the filter or the daemon behind it.
+/// Why a packet that reached the filter, or the daemon behind it, was passed or dropped.
 ///
-/// The number is the index into counters; the kernel side and the daemon are built from the same sources, so
-/// the order may change between releases. The name may not.
+/// The number is the index into counters. It may change between releases, as filter and daemon are built from
+/// the same sources; the name may not.
+///
+/// Rules are those of RFC 4861 [6.1.1](https://www.rfc-editor.org/rfc/rfc4861#section-6.1.1) and
+/// [6.1.2](https://www.rfc-editor.org/rfc/rfc4861#section-6.1.2).
 #[repr(u32)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Reason {
-    /// A valid Router Solicitation, let through to the daemon.
+    /// A valid Router Solicitation, passed to the daemon.
     Passed,
-    /// A valid Router Solicitation while an answer to an earlier one is pending.
+    /// A valid Router Solicitation, dropped because an RA is pending after an earlier one.
     Coalesced,
-    /// The interface has no entry in the map of served ones.
+    /// The interface is not in the SERVED map.
     NotServed,
-    /// The header after the IPv6 header is not ICMPv6: an extension header.
+    /// The header after the IPv6 header is not ICMPv6 but an extension header.
     NextHeader,
-    /// An ICMPv6 type other than 133 and 134; `ICMP6_FILTER` stops those earlier.
+    /// An ICMPv6 type other than 133 and 134; on the daemon's socket `ICMP6_FILTER` blocks those first.
     Type,
     /// Hop limit not 255, so a router forwarded it [RFC 4861 6.1.1].
     HopLimit,
@@ -25,15 +28,16 @@ pub enum Reason {
     Code,
     /// An option of length 0 or past the end of the message, or bytes behind the last option.
     OptionLength,
-    /// More than 16 options: no host sends that many (a deviation from RFC 4861 6.1.1).
+    /// More than 16 options: no guest sends that many (a deviation from RFC 4861 6.1.1).
     TooManyOptions,
     /// Source `::` with a source link-layer address option.
     UnspecifiedWithSourceLinkLayer,
-    /// Fragmented [RFC 6980 5]. The filter sees it reassembled: only the daemon can tell.
+    /// Fragmented [RFC 6980 5](https://www.rfc-editor.org/rfc/rfc6980#section-5). The filter sees the packet
+    /// reassembled, so only the daemon can tell.
     Fragment,
     /// A valid Router Advertisement of another router: counted, recorded and dropped.
     OtherRouterAdvertisement,
-    /// A Router Advertisement that a host would ignore [RFC 4861 6.1.2].
+    /// A Router Advertisement that guests ignore [RFC 4861 6.1.2].
     InvalidAdvertisement,
 }
 
@@ -56,10 +60,10 @@ impl Reason {
         Self::InvalidAdvertisement,
     ];
 
-    /// How many there are: the length of an array of counters.
+    /// The number of reasons: the length of an array of counters.
     pub const COUNT: usize = Self::ALL.len();
 
-    /// The stable machine name.
+    /// Returns the stable name.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {

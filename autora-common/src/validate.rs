@@ -1,24 +1,25 @@
 //! The validator, run by the filter and by the daemon.
 //!
-//! Written for two readers: in the kernel each look at the packet is a call, and without `CAP_PERFMON` the
-//! verifier also follows the paths that a mispredicting CPU might take. So what every packet has is read at
-//! once, and the walk over the options ends where they end.
+//! In the kernel each read of the packet is a helper call, and without `CAP_PERFMON` the verifier also
+//! follows the paths that a mispredicting CPU might take. So the fixed part is read with one call, and the
+//! walk over the options ends where they end.
 
 use crate::Reason;
 
-/// A packet from its IPv6 header on, whatever holds it.
+/// Access to a packet from its IPv6 header on, in the kernel or in memory.
 pub trait Packet {
-    /// How it starts, if all of that is there.
+    /// Returns the first 48 bytes, or `None` if the packet is shorter.
     fn start(&self) -> Option<Start>;
-    /// Whether there is a byte at offset `at`.
+    /// Returns whether there is a byte at offset `at`.
     fn has(&self, at: usize) -> bool;
-    /// The two bytes at offset `at`. Past the end they are 0, and that is no error: no check is needed behind
-    /// each, as an option of length 0 is malformed anyway.
+    /// Returns the two bytes at offset `at`, zeros past the end: the caller needs no check, as an option of
+    /// length 0 is malformed anyway.
     fn pair(&self, at: usize) -> [u8; 2];
 }
 
-/// How each packet starts that can be valid: an IPv6 header [RFC 8200 3] and the shortest message, of 8 bytes
-/// [RFC 4861 4.1, 4.2]. All numbers as they are on the wire.
+/// The first 48 bytes: an IPv6 header ([RFC 8200 3](https://www.rfc-editor.org/rfc/rfc8200#section-3)) and
+/// the shortest message, of 8 bytes (RFC 4861 [4.1](https://www.rfc-editor.org/rfc/rfc4861#section-4.1),
+/// [4.2](https://www.rfc-editor.org/rfc/rfc4861#section-4.2)). All numbers are in network byte order.
 ///
 /// ```text
 /// byte 0   version, traffic class, flow label
@@ -56,7 +57,7 @@ const _: () = {
     assert!(core::mem::offset_of!(Start, router_lifetime) == 46);
 };
 
-/// A packet that passed all checks of its type.
+/// A valid message, by type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Message {
     /// A Router Solicitation.
@@ -65,7 +66,7 @@ pub enum Message {
     Advertisement(Advertisement),
 }
 
-/// What the filter records of a valid Router Advertisement.
+/// The part of a valid Router Advertisement that the filter records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Advertisement {
     /// The upper and lower 64 bits of its source address, which is link-local.
@@ -74,17 +75,19 @@ pub struct Advertisement {
     pub router_lifetime: u16,
 }
 
-/// Holds `packet` against RFC 4861 6.1.1 (Router Solicitation) or 6.1.2 (Router Advertisement). The checksum
-/// is the kernel's business.
+/// Validates `packet` by RFC 4861 [6.1.1](https://www.rfc-editor.org/rfc/rfc4861#section-6.1.1) (Router
+/// Solicitation) or [6.1.2](https://www.rfc-editor.org/rfc/rfc4861#section-6.1.2) (Router Advertisement). The
+/// kernel has checked the checksum.
 ///
 /// # Errors
 ///
-/// The first rule that it breaks. A Router Advertisement that breaks one is [`Reason::InvalidAdvertisement`].
+/// The first rule that it breaks; [`Reason::InvalidAdvertisement`] for a Router Advertisement, whichever rule
+/// it breaks after its type.
 #[inline]
 pub fn validate<P: Packet + ?Sized>(packet: &P) -> Result<Message, Reason> {
     let start = packet.start().ok_or(Reason::TooShort)?;
-    // RFC 4861 lets extension headers pass. No host sends them here, they serve to get around filters [RFC
-    // 6980 1].
+    // RFC 4861 allows extension headers. No guest sends them in a solicitation; they serve to evade filters
+    // [RFC 6980 1](https://www.rfc-editor.org/rfc/rfc6980#section-1).
     if start.next_header != ICMPV6 {
         return Err(Reason::NextHeader);
     }
@@ -101,14 +104,14 @@ pub fn validate<P: Packet + ?Sized>(packet: &P) -> Result<Message, Reason> {
     }
 }
 
-/// The rules that both messages share, of RFC 4861 6.1.1 and 6.1.2.
+/// Checks the rules that both messages share [RFC 4861 6.1.1, 6.1.2].
 #[inline]
 fn check_common<P: Packet + ?Sized>(packet: &P, start: &Start, fixed_len: usize) -> Result<Options, Reason> {
     if start.hop_limit != 255 {
         return Err(Reason::HopLimit);
     }
-    // "ICMP length (derived from the IP length)". The last byte that it claims must be there, or else the
-    // kernel would read zeros where the next reader sees the end.
+    // "ICMP length (derived from the IP length)". The last byte of that length must exist: reads past the end
+    // return zeros.
     let len = usize::from(u16::from_be(start.payload_len));
     if len < fixed_len || !packet.has(MESSAGE + len - 1) {
         return Err(Reason::TooShort);
@@ -119,7 +122,7 @@ fn check_common<P: Packet + ?Sized>(packet: &P, start: &Start, fixed_len: usize)
     walk_options(packet, MESSAGE + fixed_len, len - fixed_len)
 }
 
-/// The rules of RFC 4861 6.1.1 that concern a Router Solicitation alone.
+/// Checks the rules for a Router Solicitation alone [RFC 4861 6.1.1].
 #[inline]
 fn check_solicitation(start: &Start, options: Options) -> Result<Message, Reason> {
     if options.too_many {
@@ -131,10 +134,10 @@ fn check_solicitation(start: &Start, options: Options) -> Result<Message, Reason
     Ok(Message::Solicitation)
 }
 
-/// The rules of RFC 4861 6.1.2 that concern a Router Advertisement alone.
+/// Checks the rules for a Router Advertisement alone [RFC 4861 6.1.2].
 ///
-/// One with more than 16 options counts, unlike a solicitation: a router may well have that much to say, and
-/// it is only recorded.
+/// Unlike a solicitation it may have more than 16 options: a router may need them, and the RA is only
+/// recorded.
 #[inline]
 fn check_advertisement(start: &Start, checked: Result<Options, Reason>) -> Result<Message, Reason> {
     let source = start.source.map(u64::from_be);
@@ -145,16 +148,17 @@ fn check_advertisement(start: &Start, checked: Result<Options, Reason>) -> Resul
     Ok(Message::Advertisement(Advertisement { source, router_lifetime: u16::from_be(start.router_lifetime) }))
 }
 
-/// What a walk over the options found.
+/// The result of a walk over the options.
 #[derive(Clone, Copy)]
 struct Options {
-    /// There are bytes behind the first 16.
+    /// Bytes follow the first 16 options.
     too_many: bool,
-    /// A source link-layer address is among the first 16.
+    /// A source link-layer address is among the first 16 options.
     source_link_layer: bool,
 }
 
-/// Walks over the first 16 options in the `remaining` bytes from offset `at` on [RFC 4861 4.6].
+/// Walks over the first 16 options in the `remaining` bytes from offset `at` on
+/// [RFC 4861 4.6](https://www.rfc-editor.org/rfc/rfc4861#section-4.6).
 ///
 /// ```text
 ///  0                   1                   2                   3
@@ -213,12 +217,12 @@ impl Packet for [u8] {
     }
 }
 
-/// `N` bytes from offset `at` on, if all of them are there.
+/// Returns the `N` bytes at offset `at`, if all of them exist.
 fn bytes_at<const N: usize>(packet: &[u8], at: usize) -> Option<[u8; N]> {
     packet.get(at..)?.first_chunk().copied()
 }
 
-/// Where the ICMPv6 message begins.
+/// The offset of the ICMPv6 message.
 const MESSAGE: usize = 40;
 
 const ICMPV6: u8 = 58;

@@ -1,8 +1,8 @@
-//! The socket filter of autora: which ICMPv6 packets wake the daemon.
+//! The socket filter of autora: it decides which ICMPv6 packets wake the daemon.
 //!
 //! It runs on the daemon's one raw ICMPv6 socket, behind `ICMP6_FILTER` (types 133 and 134), once per packet
-//! and in softirq. Everything is read relative to the network header: on a raw socket `skb->data` is the
-//! ICMPv6 header, under `BPF_PROG_TEST_RUN` it is not, and this way the verdicts are the same.
+//! and in softirq. It reads relative to the network header: `skb->data` is the ICMPv6 header on a raw socket
+//! but not under `BPF_PROG_TEST_RUN`, and this way the verdicts are the same.
 #![no_std]
 #![no_main]
 #![cfg_attr(target_arch = "bpf", feature(asm_experimental_arch))]
@@ -25,7 +25,7 @@ use aya_log_ebpf::trace;
 
 use crate::skb::Skb;
 
-// Memory for what is served, not for what might be.
+// Without preallocation: memory for the served interfaces, not for the capacity.
 #[map]
 static SERVED: HashMap<u32, PendingMark> = HashMap::with_max_entries(CAPACITY, BPF_F_NO_PREALLOC);
 
@@ -44,15 +44,15 @@ const KEEP: i64 = u32::MAX as i64;
 /// Nothing goes to the socket.
 const DROP: i64 = 0;
 
-/// The entry: verdict, counters, return value.
+/// The entry point: returns the number of bytes that the socket gets.
 #[socket_filter]
 #[expect(clippy::needless_pass_by_value, reason = "the macro calls it like that")]
 fn autora(ctx: SkBuffContext) -> i64 {
     keep_or_drop(judge(&Skb(&ctx.skb)))
 }
 
-/// The same, with a log record for each packet: a program of its own, so that the other one carries neither
-/// the code nor the ring buffer, whatever a verifier makes of code behind a log level that never changes.
+/// The same with a log record for each packet. It is a separate program, so that the other one has neither
+/// the code nor the ring buffer.
 #[socket_filter]
 #[expect(clippy::needless_pass_by_value, reason = "as above")]
 fn autora_traced(ctx: SkBuffContext) -> i64 {
@@ -73,7 +73,7 @@ fn keep_or_drop(reason: Reason) -> i64 {
 }
 
 fn try_filter(skb: &Skb<'_>) -> Result<(), Reason> {
-    // Cheapest first: hosts may have many interfaces that nobody serves.
+    // The cheapest test first: a host may have many interfaces that are not served.
     let mark = SERVED.get_ptr_mut(skb.ifindex()).ok_or(Reason::NotServed)?;
     match validate(skb)? {
         Message::Solicitation => admit(mark),
@@ -84,12 +84,12 @@ fn try_filter(skb: &Skb<'_>) -> Result<(), Reason> {
     }
 }
 
-/// Lets a valid solicitation through unless one is pending. Malformed ones never get here, so they spend no
-/// mark.
+/// Passes a valid solicitation and sets the pending mark, or coalesces it if the mark is set. Invalid ones
+/// set no mark: they are dropped before this.
 fn admit(mark: *mut PendingMark) -> Result<(), Reason> {
     // SAFETY: the pointer is that of a map value, which the kernel keeps until the program ends. Another CPU
     // may write it at the same time: volatile, so that it is read once and whole (as `READ_ONCE()` in the
-    // kernel). Both may let a solicitation through, which costs the daemon one more.
+    // kernel). Both CPUs may pass a solicitation, and then the daemon reads one more.
     let (now, since) = unsafe { (bpf_ktime_get_boot_ns(), mark.read_volatile()) };
     if since != 0 && now.saturating_sub(since) < PENDING_HOLD_NS {
         return Err(Reason::Coalesced);
@@ -102,8 +102,8 @@ fn admit(mark: *mut PendingMark) -> Result<(), Reason> {
 fn record(skb: &Skb<'_>, advertisement: Advertisement) {
     if let Some(stats) = INTERFACES.get_ptr_mut(skb.ifindex()) {
         let Advertisement { source: [source_high, source_low], router_lifetime } = advertisement;
-        // SAFETY: as in `admit`: each number is written whole, while a mixture of two advertisements is
-        // possible and documented.
+        // SAFETY: as in `admit`. Each number is written whole; a mixture of two RAs is possible
+        // (`OtherRouterAdvertisement`).
         unsafe {
             let other_router = &raw mut (*stats).other_router;
             (&raw mut (*other_router).source_high).write_volatile(source_high);
@@ -116,12 +116,12 @@ fn record(skb: &Skb<'_>, advertisement: Advertisement) {
 
 fn count(skb: &Skb<'_>, reason: Reason) {
     if let Some(total) = TOTALS.get_ptr_mut(reason as u32) {
-        // SAFETY: a value of this CPU, which no other run of the program interrupts. The kernel reads it for the
-        // daemon on another CPU, a `long` at a time (`bpf_long_memcpy()` in include/linux/bpf.h): hence
-        // volatile.
+        // SAFETY: a value of this CPU, and no other run of the program interrupts this one. For the daemon
+        // the kernel reads it from another CPU (`bpf_percpu_array_copy()` in kernel/bpf/arraymap.c, a
+        // `READ_ONCE()` per number), hence volatile.
         unsafe { total.write_volatile(total.read_volatile() + 1) };
     }
-    // One that is not served has no counters of its own: looking for them would be in vain.
+    // An interface that is not served has no entry: skip the lookup.
     if reason != Reason::NotServed
         && let Some(stats) = INTERFACES.get_ptr_mut(skb.ifindex())
     {
@@ -130,10 +130,10 @@ fn count(skb: &Skb<'_>, reason: Reason) {
 }
 
 fn count_here(skb: &Skb<'_>, stats: *mut InterfaceStats, reason: Reason) {
-    // Without CAP_PERFMON the verifier wants one bound for the index at the addition below, not a known value
-    // for each path that leads there: so it is made to forget the value.
+    // Without CAP_PERFMON the verifier requires one bound for the index at the addition below, not a known
+    // value on each path to it: so the value is hidden from it.
     let index = skb.forget_value(reason as u32) as usize;
-    // SAFETY: a pointer into the map value, not read through here.
+    // SAFETY: computes a pointer into the map value and reads nothing.
     let counters = unsafe { &raw mut (*stats).counters };
     if index < Reason::COUNT {
         // SAFETY: within the array.
@@ -143,7 +143,7 @@ fn count_here(skb: &Skb<'_>, stats: *mut InterfaceStats, reason: Reason) {
 
 /// Adds 1 to a counter that other CPUs may be adding to.
 fn increment(counter: *mut u64) {
-    // SAFETY: a pointer into a map value. The compiler's atomics know no BPF yet.
+    // SAFETY: a pointer into a map value. In assembly, as the compiler has no atomics for BPF yet.
     #[cfg(target_arch = "bpf")]
     unsafe {
         core::arch::asm!("lock *(u64 *)({counter} + 0) += {one}", counter = in(reg) counter, one = in(reg) 1_u64);
@@ -156,13 +156,13 @@ fn increment(counter: *mut u64) {
     }
 }
 
-/// Nothing here panics; the compiler wants a handler nevertheless.
+/// Required by the compiler; nothing here panics.
 #[panic_handler]
 fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
     loop {}
 }
 
-// The helpers that a filter may call are free for programs that declare a licence compatible with the GPL.
+// Some helpers are available only to programs that declare a licence compatible with the GPL.
 #[unsafe(no_mangle)]
 #[unsafe(link_section = "license")]
 static LICENSE: [u8; 13] = *b"Dual MIT/GPL\0";

@@ -8,35 +8,35 @@ use aya_ebpf::{
     programs::sk_buff::SkBuff,
 };
 
-/// What any bytes make: integers, with no padding between them.
+/// Types for which every pattern of bytes is valid: integers without padding between them.
 ///
 /// # Safety
 ///
-/// Every pattern of bits is a value, and all bytes belong to one of the integers.
+/// Every pattern of bits must be a value, and every byte must belong to an integer.
 unsafe trait Plain: Copy {}
 
-// SAFETY: bytes.
+// SAFETY: a byte.
 unsafe impl Plain for u8 {}
-// SAFETY: bytes.
+// SAFETY: two bytes.
 unsafe impl Plain for [u8; 2] {}
-// SAFETY: `repr(C)`, integers alone, which fill it (the crate asserts that).
+// SAFETY: `repr(C)`, integers alone, without padding (autora-common asserts that).
 unsafe impl Plain for Start {}
 
 /// A packet in the kernel, read from its network header on.
 pub(crate) struct Skb<'a>(pub(crate) &'a SkBuff);
 
 impl Skb<'_> {
-    /// The interface that it came in on; a port of a VRF, not the VRF, as the kernel keeps it for neighbour
-    /// discovery.
+    /// Returns the index of the interface on which it arrived: for a port of a VRF the port, not the VRF, as
+    /// the kernel keeps it for Neighbor Discovery.
     pub(crate) fn ifindex(&self) -> u32 {
-        // SAFETY: the context pointer that the kernel called the program with.
+        // SAFETY: the context pointer that the kernel passed to the program.
         unsafe { (*self.0.skb).ifindex }
     }
 
-    /// Passes `value` through the packet's scratch field, so that the verifier knows nothing of it any more.
+    /// Passes `value` through the packet's scratch field, so that the verifier loses track of it.
     pub(crate) fn forget_value(&self, value: u32) -> u32 {
-        // SAFETY: the context pointer; the field is ours while the program runs (bpf_prog_run_save_cb in the
-        // kernel).
+        // SAFETY: the context pointer; the program owns the field while it runs (`bpf_prog_run_save_cb` in
+        // the kernel).
         unsafe {
             let scratch = &raw mut (*self.0.skb).cb[0];
             scratch.write_volatile(value);
@@ -44,16 +44,15 @@ impl Skb<'_> {
         }
     }
 
-    /// Copies a `T` from offset `at` and says whether all of it was there. If not, the helper has written
-    /// zeros.
+    /// Copies a `T` from offset `at`; returns it and whether the packet had all of it. If not, it is zeros.
     #[expect(
         clippy::cast_possible_truncation,
         reason = "offsets into a packet of 64 KiB, and sizes of what is read there"
     )]
     fn load<T: Plain>(&self, at: usize) -> (T, bool) {
         let mut value = MaybeUninit::<T>::uninit();
-        // SAFETY: the helper writes all bytes of `value` or, on failure, zeros it
-        // (`bpf_skb_load_bytes_relative` in net/core/filter.c), and any bytes make a `T`.
+        // SAFETY: the helper writes all bytes of `value`, zeros on failure (`bpf_skb_load_bytes_relative` in
+        // net/core/filter.c), and every pattern of bytes is a `T`.
         unsafe {
             let failed = bpf_skb_load_bytes_relative(
                 self.0.skb.cast(),

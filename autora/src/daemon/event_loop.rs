@@ -171,7 +171,7 @@ impl EventLoop {
             self.fleet.all_seen(now);
         }
         self.observer.resynced(&self.fleet, &self.links.host(), complete);
-        heap::give_back();
+        heap::trim();
     }
 
     fn on_solicitations(&mut self) {

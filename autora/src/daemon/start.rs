@@ -125,9 +125,9 @@ fn first_dump(netlink: &mut Netlink, fleet: &Fleet, config: &Config) -> Result<O
 /// Hands the interfaces to the fleet. RAs that are due at once leave in the loop's first turn.
 fn begin(event_loop: &mut EventLoop, config: &Config) {
     event_loop.on_links();
-    event_loop.observer.started();
-    heap::give_back();
-    program::forget_start();
+    event_loop.observer.begin();
+    heap::trim();
+    program::drop_start_pages();
     let interfaces = event_loop.fleet.counts();
     log::started(config, &event_loop.backend.filter_name(), interfaces);
     event_loop.notifier.ready(interfaces.to_string(), clock::now());

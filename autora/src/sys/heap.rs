@@ -1,13 +1,13 @@
-//! The allocator's habits: a daemon for months keeps what it needs, not what it needed once.
+//! Settings of the allocator, so that memory of a peak returns to the kernel.
 //!
-//! A resync takes some hundred bytes for each interface and gives them back a moment later. The
-//! allocator of glibc would keep them: it raises its limits with each large block that is freed, and gives
-//! back no holes.
+//! A resync allocates some hundred bytes for each interface and frees them a moment later. glibc's allocator
+//! would keep them: it raises its thresholds with each large block that is freed, and returns no free pages
+//! between used ones.
 
-/// A block of this size comes from the kernel, and goes back to it when it is freed.
+/// Blocks from this size on are mapped from the kernel and unmapped when they are freed, in bytes.
 const LARGE: i32 = 64 << 10;
 
-/// Tells the allocator to give back what is freed, from its first use on.
+/// Sets the allocator's thresholds, so that freed memory returns to the kernel.
 ///
 /// # Safety
 ///
@@ -16,20 +16,20 @@ const LARGE: i32 = 64 << 10;
 /// `MT-Unsafe init`).
 pub unsafe fn set_up() {
     #[cfg(target_env = "gnu")]
-    // SAFETY: each call takes two numbers, and one that it does not know changes nothing; the caller answers
-    // for the threads.
+    // SAFETY: each call takes two numbers and ignores unknown ones; the caller guarantees that there is one
+    // thread.
     unsafe {
         nix::libc::mallopt(nix::libc::M_MMAP_THRESHOLD, LARGE);
         nix::libc::mallopt(nix::libc::M_TRIM_THRESHOLD, LARGE);
-        // One heap for both threads: the other one asks for little, and rarely.
+        // One heap for both threads: the control thread allocates little, and rarely.
         nix::libc::mallopt(nix::libc::M_ARENA_MAX, 1);
     }
 }
 
-/// Gives back the pages that nothing is in any more, after work that needed many.
-pub fn give_back() {
+/// Returns unused pages to the kernel, after work that needed many.
+pub fn trim() {
     #[cfg(target_env = "gnu")]
-    // SAFETY: it takes a number, and locks each heap that it trims (malloc_trim(3): `MT-Safe`).
+    // SAFETY: the call takes a number, and locks each heap that it trims (malloc_trim(3): `MT-Safe`).
     unsafe {
         nix::libc::malloc_trim(0);
     }

@@ -1,5 +1,5 @@
-//! `ICMP6_FILTER` [RFC 3542 3.2]: which ICMPv6 types reach a raw socket. It runs before a packet is even
-//! cloned for it.
+//! `ICMP6_FILTER` ([RFC 3542 3.2](https://www.rfc-editor.org/rfc/rfc3542#section-3.2)): the ICMPv6 types that
+//! reach a raw socket. The kernel applies it before it clones a packet for the socket.
 
 use nix::{libc, setsockopt_impl, sockopt_impl};
 
@@ -7,10 +7,10 @@ use nix::{libc, setsockopt_impl, sockopt_impl};
 /// blocked.
 pub(super) type Icmp6FilterBits = [u32; 8];
 
-/// Nothing gets through.
+/// Blocks every type.
 pub(super) const BLOCK_ALL: Icmp6FilterBits = [u32::MAX; 8];
 
-/// These types get through, and no others.
+/// Returns a filter that passes `types` and blocks all others.
 pub(super) fn pass_only(types: &[u8]) -> Icmp6FilterBits {
     let mut bits = BLOCK_ALL;
     for kind in types {
@@ -23,7 +23,7 @@ pub(super) fn pass_only(types: &[u8]) -> Icmp6FilterBits {
 const ICMPV6_FILTER: libc::c_int = 1;
 
 sockopt_impl!(
-    /// Which ICMPv6 types reach the socket.
+    /// Sets the ICMPv6 types that reach the socket.
     Icmp6Filter,
     SetOnly,
     libc::IPPROTO_ICMPV6,
@@ -36,7 +36,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_types_that_pass() {
+    fn only_the_named_types_pass() {
         let bits = pass_only(&[133, 134]);
         let passes = |kind: usize| bits[kind / 32] & 1 << (kind % 32) == 0;
         assert_eq!((0..256).filter(|kind| passes(*kind)).collect::<Vec<_>>(), [133, 134]);

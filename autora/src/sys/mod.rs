@@ -1,4 +1,5 @@
-//! Everything that touches the kernel. No netlink or aya type crosses this folder's border.
+//! Access to the kernel: sockets, netlink, BPF, files, clocks. Netlink's and aya's types do not leave this
+//! folder.
 
 pub mod clock;
 pub mod control_socket;

@@ -1,7 +1,7 @@
-//! The raw ICMPv6 socket behind the filter: solicitations in.
+//! Receives Router Solicitations through the raw ICMPv6 socket behind the filter.
 //!
-//! One socket, bound to nothing and a member of no group, serves all interfaces: the kernel itself is a
-//! member of `ff02::2` wherever `forwarding` is on.
+//! One socket, unbound and without group membership, serves all interfaces: the kernel itself is a member of
+//! `ff02::2` on every interface with `forwarding` on.
 
 mod datagram;
 mod socket;
@@ -20,9 +20,9 @@ use crate::{addr::IfIndex, engine::BootInstant};
 /// A valid Router Solicitation on a served interface.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Solicitation {
-    /// Where it came in.
+    /// The interface on which it arrived.
     pub ifindex: IfIndex,
-    /// Who asks; may be `::`.
+    /// Its source; may be `::`.
     pub source: Ipv6Addr,
 }
 
@@ -36,14 +36,14 @@ pub struct Receiver {
 }
 
 impl Receiver {
-    /// Opens the socket behind `filter`. From its first packet on, everything that comes out has passed the
-    /// filter.
+    /// Opens the socket behind `filter`. From its first packet on, the socket yields only packets that passed
+    /// the filter.
     ///
     /// Must be called within the runtime; needs `CAP_NET_RAW`.
     ///
     /// # Errors
     ///
-    /// An [`ReceiverOpenError`] that says what is missing.
+    /// A [`ReceiverOpenError`] that says what is missing.
     pub fn open(mut filter: Filter) -> Result<Self, ReceiverOpenError> {
         let log = filter.take_log().map(KernelLog::into_stream).transpose()?;
         let socket = socket::open(&filter)?;
@@ -53,28 +53,28 @@ impl Receiver {
         Ok(Self { socket, filter, log, buffer: Buffer::new() })
     }
 
-    /// The filter in front of the socket.
+    /// Returns the filter of the socket.
     #[must_use]
     pub const fn filter(&self) -> &Filter {
         &self.filter
     }
 
-    /// The same, to serve and to cease.
+    /// Returns the filter of the socket, to change the served interfaces.
     pub const fn filter_mut(&mut self) -> &mut Filter {
         &mut self.filter
     }
 
-    /// How many packets the kernel has dropped because they found no room in the socket's buffer, or because
-    /// their checksum was wrong: it counts both in one.
+    /// Returns the number of packets that the kernel dropped at the socket, because its buffer was full or
+    /// because their checksum was wrong: it has one counter for both.
     ///
     /// # Errors
     ///
-    /// What the kernel says.
+    /// The kernel's error.
     pub fn dropped(&self) -> io::Result<u32> {
         socket::dropped(self.socket.get_ref())
     }
 
-    /// Waits until there is something to [`receive`](Self::receive). Log records of the filter are passed on
+    /// Waits until there are packets to [`receive`](Self::receive), and forwards the filter's log records
     /// meanwhile.
     ///
     /// # Errors
@@ -97,33 +97,33 @@ impl Receiver {
     /// Reads at most `budget` packets and appends the solicitations among them to `out`. `now` is
     /// `CLOCK_BOOTTIME`.
     ///
-    /// Whatever is left keeps the socket readable, so a flood does not keep the caller from its other duties.
+    /// Packets beyond that keep the socket readable, so a flood does not starve the caller's other work.
     pub fn receive(&mut self, now: BootInstant, budget: usize, out: &mut Vec<Solicitation>) {
         for _ in 0..budget {
             let buffer = &mut self.buffer;
             match self.socket.try_io(Interest::READABLE, |socket| Ok(buffer.fill(socket)?)) {
                 Ok(datagram) => out.extend(self.judge(datagram, now)),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
-                // Reading the error has cleared it: the next packet is none the worse for it.
+                // Reading a socket's pending error clears it: the next call returns a packet again.
                 Err(error) => trace!(%error, "receiving"),
             }
         }
     }
 
-    /// Holds the packet in the buffer against the rules of the filter once more, since it may have been the
-    /// classic one, and against those that only show here.
+    /// Validates the packet in the buffer: again, since the filter may be the classic one, and against the
+    /// rules that only the daemon can check.
     fn judge(&mut self, datagram: Datagram, now: BootInstant) -> Option<Solicitation> {
         let Datagram { ifindex, source, .. } = datagram;
         let ifindex = ifindex?;
         match self.check(ifindex, &datagram) {
             Ok(()) => {
-                self.filter.accepted(ifindex);
+                self.filter.count_accepted(ifindex);
                 Some(Solicitation { ifindex, source })
             }
             Err(reason) => {
-                trace!(%ifindex, %source, reason = reason.name(), "not-served");
-                if let Err(error) = self.filter.refused(ifindex, reason, now) {
-                    trace!(%ifindex, %error, "cannot give back a pending mark");
+                trace!(%ifindex, %source, reason = reason.name(), "packet dropped");
+                if let Err(error) = self.filter.count_dropped(ifindex, reason, now) {
+                    trace!(%ifindex, %error, "cannot clear a pending mark");
                 }
                 None
             }
@@ -134,13 +134,14 @@ impl Receiver {
         if !self.filter.is_served(ifindex) {
             return Err(Reason::NotServed);
         }
-        // RFC 6980 5: fragmented neighbour discovery is silently ignored.
+        // Fragmented Neighbor Discovery messages are silently ignored
+        // [RFC 6980 5](https://www.rfc-editor.org/rfc/rfc6980#section-5).
         if datagram.fragmented {
             return Err(Reason::Fragment);
         }
         match validate(self.buffer.packet(datagram))? {
             Message::Solicitation => Ok(()),
-            // `ICMP6_FILTER` or the eBPF filter has kept them; none is left to answer.
+            // Does not occur: `ICMP6_FILTER` (classic form) or the eBPF filter has dropped them.
             Message::Advertisement(_) => Err(Reason::OtherRouterAdvertisement),
         }
     }

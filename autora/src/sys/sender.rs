@@ -1,4 +1,4 @@
-//! Advertisements out: the packet socket, or the raw ICMPv6 socket where the operator asked for it.
+//! Sends RAs through the packet socket or, with `--send raw`, through a raw ICMPv6 socket.
 
 use std::{
     io,
@@ -25,12 +25,12 @@ use crate::{
     wire::{ALL_NODES, ND_HOP_LIMIT, RouterAdvert, ipv6},
 };
 
-/// The socket that advertisements leave through.
+/// The socket that sends RAs.
 #[derive(Debug)]
 pub struct Sender {
     path: SendPath,
     socket: Socket,
-    /// The packet being built, kept for its memory.
+    /// The packet to send; reused, so that sending allocates nothing.
     buffer: Vec<u8>,
 }
 
@@ -46,19 +46,19 @@ pub enum SenderOpenError {
     /// Anything else.
     #[error("cannot open a {path} socket for sending")]
     Failed {
-        /// Which socket.
+        /// The kind of socket.
         path: SendPath,
-        /// What the kernel said.
+        /// The kernel's error.
         source: io::Error,
     },
 }
 
 impl Sender {
-    /// Opens the socket; it receives nothing.
+    /// Opens the socket, which receives no packets.
     ///
     /// # Errors
     ///
-    /// An [`SenderOpenError`], above all when CAP_NET_RAW is missing.
+    /// A [`SenderOpenError`], usually because CAP_NET_RAW is missing.
     pub fn open(path: SendPath) -> Result<Self, SenderOpenError> {
         let opened = match path {
             SendPath::Packet => open_packet(),
@@ -74,12 +74,12 @@ impl Sender {
         Ok(Self { path, socket, buffer: Vec::with_capacity(256) })
     }
 
-    /// Sends `advert` to all nodes on the interface, without waiting.
+    /// Sends `advert` to all nodes on the interface, without blocking.
     ///
     /// # Errors
     ///
-    /// What the kernel says. Every error is a passing state of this one interface: `ENETDOWN`, `ENXIO`,
-    /// `ENODEV`, `ENOBUFS` and `EMSGSIZE` through the packet socket; `EINVAL`, `EADDRNOTAVAIL`, `ENODEV`,
+    /// The kernel's error, which is a transient state of this one interface: `ENETDOWN`, `ENXIO`, `ENODEV`,
+    /// `ENOBUFS` and `EMSGSIZE` through the packet socket; `EINVAL`, `EADDRNOTAVAIL`, `ENODEV`,
     /// `ENETUNREACH`, `EPERM` and `ENOBUFS` through the raw one.
     pub fn send(
         &mut self,
@@ -99,7 +99,8 @@ impl Sender {
         self.socket.send_to(&self.buffer, &all_nodes_on_link(index)?).map(drop)
     }
 
-    /// The kernel builds the IPv6 header and the checksum here [RFC 3542 3.1].
+    /// Sends through the raw socket: the kernel adds the IPv6 header and the checksum
+    /// [RFC 3542 3.1](https://www.rfc-editor.org/rfc/rfc3542#section-3.1).
     fn send_raw(
         &mut self,
         index: IfIndex,
@@ -114,9 +115,9 @@ impl Sender {
             ipi6_ifindex: index.get(),
         };
         let destination = SockaddrIn6::from(SocketAddrV6::new(ALL_NODES, 0, 0, index.get()));
-        // A final RA may come from an address that has just gone; anything else must not.
-        let from_gone = cause == Cause::Final;
-        if from_gone {
+        // Only a final RA may have a source that the kernel no longer has.
+        let may_be_gone = cause == Cause::Final;
+        if may_be_gone {
             self.socket.set_freebind_v6(true)?;
         }
         let sent = sendmsg(
@@ -126,15 +127,15 @@ impl Sender {
             MsgFlags::empty(),
             Some(&destination),
         );
-        if from_gone && let Err(error) = self.socket.set_freebind_v6(false) {
+        if may_be_gone && let Err(error) = self.socket.set_freebind_v6(false) {
             debug!(%error, "IPV6_FREEBIND stays on");
         }
         sent.map(drop).map_err(io::Error::from)
     }
 }
 
-/// SOCK_DGRAM lets the kernel build the link header; protocol 0 keeps every packet of the host away from this
-/// socket.
+/// Opens the packet socket: `SOCK_DGRAM`, so that the kernel builds the link header, and protocol 0, so that
+/// it receives no packet.
 fn open_packet() -> io::Result<Socket> {
     let socket = Socket::new(Domain::PACKET, Type::DGRAM, None)?;
     socket.set_nonblocking(true)?;
@@ -143,22 +144,23 @@ fn open_packet() -> io::Result<Socket> {
 
 fn open_raw() -> io::Result<Socket> {
     let socket = Socket::new(Domain::IPV6, Type::RAW, Some(Protocol::ICMPV6))?;
-    // It only sends.
+    // The socket only sends.
     setsockopt(&socket, Icmp6Filter, &BLOCK_ALL)?;
     socket.set_nonblocking(true)?;
     socket.set_multicast_hops_v6(ND_HOP_LIMIT.into())?;
-    // Our own advertisements must not come back to our own receiver as those of another router.
+    // The daemon's own RAs must not reach its receiver as those of another router.
     socket.set_multicast_loop_v6(false)?;
-    // A fragmented advertisement would be discarded by its receivers [RFC 6980 5]: better an error here.
+    // Guests discard a fragmented RA [RFC 6980 5](https://www.rfc-editor.org/rfc/rfc6980#section-5), so
+    // sending one fails.
     setsockopt(&socket, sockopt::Ipv6DontFrag, &true)?;
     Ok(socket)
 }
 
-/// The link-layer address of all nodes on the interface: 33:33 and the last four bytes of the group [RFC 2464
-/// 7].
+/// Returns the link-layer address of all nodes on the interface: 33:33 and the last four bytes of the group
+/// [RFC 2464 7](https://www.rfc-editor.org/rfc/rfc2464#section-7).
 fn all_nodes_on_link(index: IfIndex) -> io::Result<SockAddr> {
-    // SAFETY: `sockaddr_ll` is plain data that fits into the storage, every byte of it is written, and the
-    // length is that of the type.
+    // SAFETY: `sockaddr_ll` is plain data that fits into the storage, all of it is written, and the length is
+    // that of the type.
     let ((), address) = unsafe {
         SockAddr::try_init(|storage, len| {
             let mut hardware = [0; 8];
@@ -189,7 +191,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn all_nodes_have_their_own_link_layer_address() {
+    fn the_group_of_all_nodes_maps_to_a_link_layer_address() {
         assert_eq!(multicast_hardware_address(ALL_NODES), [0x33, 0x33, 0, 0, 0, 1]);
     }
 }

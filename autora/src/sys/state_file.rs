@@ -1,9 +1,9 @@
 //! The file in the runtime directory that carries the saved state to the next process.
 //!
-//! A start and a clean end put a whole file in place; in between changes are appended, one line each, and a file that
-//! has grown too long is written anew. So a change costs the same with any number of interfaces. The file is valid for
-//! one boot only: its instants are on a clock that starts with the machine. It says how the process that wrote it ended;
-//! the next process marks it unclean as soon as it has read it.
+//! A start and a clean end put a whole file in place; in between changes are appended, one line each, and a
+//! file that has grown too long is written anew. So a change costs the same with any number of interfaces.
+//! The file is valid for one boot only: its instants are on a clock that starts with the machine. It says how
+//! the process that wrote it ended; the next process marks it unclean as soon as it has read it.
 
 mod format;
 mod journal;
@@ -21,11 +21,12 @@ use crate::engine::handover::{SavedState, SavedUpdate};
 
 const NAME: &str = "state.json";
 
-/// The largest file that is read, in bytes: no file grows beyond twice what 65,536 interfaces fill at worst, and the
-/// command line takes no more.
+/// The largest file that is read, in bytes: no file grows beyond twice what 65,536 interfaces fill at worst,
+/// and the command line takes no more.
 const MAX_SIZE: u64 = 128 << 20;
 
-/// Environment variable with the boot id (systemd's `%b`), for a service manager that hides /proc/sys from the daemon.
+/// Environment variable with the boot id (systemd's `%b`), for a service manager that hides /proc/sys from
+/// the daemon.
 const BOOT_ID_VARIABLE: &str = "AUTORA_BOOT_ID";
 
 const BOOT_ID_FILE: &str = "/proc/sys/kernel/random/boot_id";
@@ -133,8 +134,8 @@ impl StateFile {
         Ok(decode(&bytes)?)
     }
 
-    /// Replaces the file by one with `saved`. A crash of the daemon leaves either of the two. The file is not synced: when
-    /// the machine fails, the state belongs to an earlier boot and is worthless.
+    /// Replaces the file by one with `saved`. A crash of the daemon leaves either of the two. The file is not
+    /// synced: when the machine fails, the state belongs to an earlier boot and is worthless.
     ///
     /// # Errors
     ///
@@ -146,8 +147,9 @@ impl StateFile {
         Ok(())
     }
 
-    /// Brings the file up to date: appends `updates` or, if that is not possible or would make the file too long, writes
-    /// it anew with the state that `whole` returns. A crash can lose some of the updates, and nothing else.
+    /// Brings the file up to date: appends `updates` or, if that is not possible or would make the file too
+    /// long, writes it anew with the state that `whole` returns. A crash can lose some of the updates, and
+    /// nothing else.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! Packets by what became of them, and what the filter knows of other routers.
+//! Packet counters by reason, and the last advertisement of another router.
 
 use std::{net::Ipv6Addr, ops::Add, time::Duration};
 
@@ -11,19 +11,19 @@ use crate::engine::BootInstant;
 pub struct Counters([u64; Reason::COUNT]);
 
 impl Counters {
-    /// The counters in the order of [`Reason::ALL`].
+    /// Takes the counters in the order of [`Reason::ALL`].
     #[must_use]
     pub const fn new(counters: [u64; Reason::COUNT]) -> Self {
         Self(counters)
     }
 
-    /// How many packets met `reason`.
+    /// Returns the number of packets with `reason`.
     #[must_use]
     pub const fn get(&self, reason: Reason) -> u64 {
         self.0[reason as usize]
     }
 
-    /// All of them, zeros included.
+    /// Iterates over all counters, zeros included.
     pub fn iter(&self) -> impl Iterator<Item = (Reason, u64)> {
         Reason::ALL.into_iter().zip(self.0)
     }
@@ -44,22 +44,22 @@ impl Add for Counters {
     }
 }
 
-/// A served interface as the filter counted it, since it is served.
+/// The counters of a served interface, from the moment on at which it was served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct InterfaceStats {
-    /// What became of packets from it.
+    /// Packets that arrived on it, by reason.
     pub counters: Counters,
     /// The last advertisement of another router on it.
     pub other_router: Option<HeardRouter>,
 }
 
-/// Another router, as its last advertisement shows it.
+/// Another router, as its last advertisement describes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HeardRouter {
     /// Its link-local address.
     pub source: Ipv6Addr,
-    /// For how long it wants to be a default router; zero says that it is none.
+    /// Its Router Lifetime; zero if it is not a default router.
     pub router_lifetime: Duration,
-    /// When the advertisement came in.
+    /// When the advertisement arrived.
     pub seen: BootInstant,
 }

@@ -1,4 +1,4 @@
-//! The eBPF form: the embedded program, its maps, and nothing of aya beyond this file and its neighbours.
+//! The eBPF form: the embedded program and its maps.
 
 use std::{
     collections::HashSet,
@@ -35,7 +35,7 @@ use crate::{
     engine::{BootInstant, eligibility::MapFailure},
 };
 
-/// The object file that this binary carries, if it was there when the binary was built.
+/// Returns the eBPF object file that this binary carries; `None` if the build had none.
 #[must_use]
 pub fn embedded() -> Option<&'static [u8]> {
     let object = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/autora.bpf.o"));
@@ -52,16 +52,16 @@ pub(super) struct Ebpf {
     log: Option<KernelLog>,
 }
 
-/// The value of the interface map, as bytes that aya may copy.
+/// The value of the interface map, as plain bytes for aya.
 #[derive(Clone, Copy, Debug, Default)]
 #[repr(transparent)]
 struct Stats(maps::InterfaceStats);
 
-// SAFETY: `repr(C)`, without padding (the crate asserts the layout), and all integers.
+// SAFETY: `repr(C)`, without padding (autora-common asserts the layout), and all fields are integers.
 unsafe impl Pod for Stats {}
 
 sockopt_impl!(
-    /// Puts an eBPF program in front of a socket, by its descriptor (`socket(7)`).
+    /// Attaches an eBPF program to a socket, by the program's descriptor (`socket(7)`, Linux 3.19).
     AttachBpf,
     SetOnly,
     libc::SOL_SOCKET,
@@ -103,7 +103,7 @@ impl Ebpf {
         })
     }
 
-    /// aya's reader of log records wants the object as aya's loader makes it, which takes its time.
+    /// Loads with aya's loader, which takes longer: aya's reader of log records needs its result.
     fn load_traced(object: &[u8], capacity: u32) -> Result<Self, LoadError> {
         let mut ebpf = EbpfLoader::new()
             .btf(None)
@@ -138,11 +138,11 @@ impl Ebpf {
     }
 
     pub(super) fn serve(&mut self, interface: IfIndex) -> Result<(), MapFailure> {
-        // The counters first: the filter counts only where it finds them.
+        // The counters first: the filter counts only on interfaces that have an entry there.
         self.interfaces.insert(interface.get(), Stats::default(), 0).map_err(|error| map_failure(&error))?;
         self.served.insert(interface.get(), 0, 0).map_err(|error| {
-            // Without its mark it is not served, and what counts nothing takes no room. The first error is
-            // the one that matters.
+            // The interface is not served, so its counters need no room. The first error is reported, not one
+            // of this removal.
             drop(self.interfaces.remove(&interface.get()));
             map_failure(&error)
         })
@@ -153,8 +153,8 @@ impl Ebpf {
         served.and(tolerate_absence(self.interfaces.remove(&interface.get())))
     }
 
-    /// Writes a mark that is as old as [`PENDING_HOLD`] at `until`. The time since boot is 0 for a cleared
-    /// one.
+    /// Writes a mark that expires at `until`: it is [`PENDING_HOLD`] old then. At boot time 0 the mark
+    /// becomes 0, cleared.
     pub(super) fn set_pending_until(&mut self, interface: IfIndex, until: BootInstant) -> io::Result<()> {
         let mark = until.since_boot().saturating_sub(PENDING_HOLD).as_nanos();
         let mark = PendingMark::try_from(mark).unwrap_or(PendingMark::MAX);
@@ -180,8 +180,8 @@ impl Ebpf {
         }
     }
 
-    /// Of the whole map at once where the kernel can do that, so that thousands of interfaces cost tens of
-    /// system calls.
+    /// Reads the map in batches where the kernel supports that, so that thousands of interfaces cost tens of
+    /// system calls; else one entry at a time.
     pub(super) fn other_routers(&self, served: &HashSet<IfIndex>) -> io::Result<Vec<(IfIndex, HeardRouter)>> {
         let mut found = Vec::new();
         let read = batch::each_entry(&self.interfaces, |index, Stats(stats)| {
@@ -200,13 +200,13 @@ impl Ebpf {
     }
 }
 
-/// From where the kernel shows its descriptors: asking `bpf(2)` for it wants CAP_SYS_ADMIN.
+/// Reads the program's number from `/proc/self/fdinfo`: asking `bpf(2)` for it needs `CAP_SYS_ADMIN`.
 fn program_id(program: &impl AsFd) -> Option<u32> {
     let shown = fs::read_to_string(format!("/proc/self/fdinfo/{}", program.as_fd().as_raw_fd())).ok()?;
     shown.lines().find_map(|line| line.strip_prefix("prog_id:")?.trim().parse().ok())
 }
 
-/// Flag of an update: only if there is such an entry (include/uapi/linux/bpf.h).
+/// Flag of an update: the entry must exist (include/uapi/linux/bpf.h).
 const BPF_EXIST: u64 = 2;
 
 fn other_router(record: maps::OtherRouterAdvertisement) -> Option<HeardRouter> {
@@ -223,12 +223,12 @@ fn program_mut(ebpf: &mut aya::Ebpf) -> Result<&mut SocketFilter, aya::EbpfError
     Ok(program.try_into()?)
 }
 
-/// A map, checked against the key and value that it is wanted with.
+/// Converts a map to a typed one; aya checks the sizes of key and value.
 fn of_type<M: TryFrom<Map, Error = MapError>>(map: Result<Map, MapError>) -> Result<M, aya::EbpfError> {
     Ok(M::try_from(map?)?)
 }
 
-/// An entry that is gone is no error: interfaces come and go, and with them the entries.
+/// Accepts that the entry does not exist: an interface may have disappeared, and its entry with it.
 fn tolerate_absence(done: Result<(), MapError>) -> io::Result<()> {
     match done {
         Err(error) if !is_absence(&error) => Err(io_error(error)),

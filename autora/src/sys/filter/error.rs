@@ -1,4 +1,4 @@
-//! What can go wrong with the filter, and what to do about it.
+//! Errors of the filter, with the remedy in their text.
 
 use std::{error::Error, io};
 
@@ -10,7 +10,7 @@ use crate::{
     sys::privileges::{self, HOW_TO_GRANT},
 };
 
-/// Why there is no eBPF filter. The text says what to do.
+/// Why the eBPF filter cannot be loaded. The text names the remedy.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
     /// The binary was built without the program.
@@ -18,35 +18,35 @@ pub enum LoadError {
         "this binary carries no eBPF program; `cargo xtask build-ebpf` and a new build give one that does"
     )]
     NoProgram,
-    /// The kernel wants a capability that the process does not have.
+    /// CAP_BPF is missing.
     #[error("the kernel does not allow to load the eBPF filter: CAP_BPF is missing; {}", HOW_TO_GRANT)]
     Permission,
-    /// It refuses though the capability is there.
+    /// The kernel refuses although CAP_BPF is present.
     #[error(
         "the kernel does not allow to load the eBPF filter although CAP_BPF is there: CAP_PERFMON is missing (Linux 6.1 and 6.12 \
          want it, too), or, before Linux 5.11, the limit of locked memory is too low for its maps (`ulimit -l`, LimitMEMLOCK= in \
          the unit)"
     )]
     Limited,
-    /// The kernel's verifier does not like the program.
+    /// The kernel's verifier rejects the program.
     #[error(
         "the kernel's verifier refuses the eBPF filter, please report (unless this is an older kernel, and CAP_PERFMON is \
          missing): {verdict}"
     )]
     Verifier {
-        /// The end of what it had to say.
+        /// The end of its log.
         verdict: String,
-        /// What the system call returned.
+        /// The system call's error.
         #[source]
         source: io::Error,
     },
-    /// Anything else, for example a kernel that knows no eBPF.
+    /// Anything else, for example a kernel without eBPF.
     #[error("the eBPF filter cannot be loaded on this kernel")]
     Unsupported(#[source] Box<dyn Error + Send + Sync>),
 }
 
 impl LoadError {
-    /// What EPERM means.
+    /// The meaning of `EPERM`.
     pub(super) fn not_permitted() -> Self {
         if privileges::has(Capability::CAP_BPF) { Self::Limited } else { Self::Permission }
     }
@@ -58,7 +58,7 @@ impl From<EbpfError> for LoadError {
             return Self::not_permitted();
         }
         if let EbpfError::ProgramError(ProgramError::LoadError { io_error, verifier_log }) = error {
-            return Self::Verifier { verdict: last_words(&verifier_log.to_string()), source: io_error };
+            return Self::Verifier { verdict: end_of_log(&verifier_log.to_string()), source: io_error };
         }
         Self::Unsupported(error.into())
     }
@@ -73,14 +73,15 @@ impl From<io::Error> for LoadError {
     }
 }
 
-/// The errno at the bottom of a chain of errors.
+/// Returns the errno at the end of a chain of errors.
 pub(super) fn errno_of(error: &(dyn Error + 'static)) -> Option<i32> {
     let io = error.downcast_ref::<io::Error>().and_then(io::Error::raw_os_error);
     io.or_else(|| errno_of(error.source()?))
 }
 
-/// The last lines of the verifier's log, in one; its statistics at the very end say nothing about the cause.
-pub(super) fn last_words(log: &str) -> String {
+/// Joins the last three lines of the verifier's log, without the statistics after them: the cause is in those
+/// lines.
+pub(super) fn end_of_log(log: &str) -> String {
     let lines: Vec<_> =
         log.lines().map(str::trim).filter(|line| !line.is_empty() && !is_statistics(line)).collect();
     lines[lines.len().saturating_sub(3)..].join("; ")
@@ -90,9 +91,8 @@ fn is_statistics(line: &str) -> bool {
     ["processed ", "verification time ", "stack depth "].iter().any(|start| line.starts_with(start))
 }
 
-/// What a failed insertion means. `E2BIG` alone says that a hash map is full (`alloc_htab_elem` in
-/// kernel/bpf/hashtab.c); an insertion fails in the system call, so what is without a number is none of the
-/// kernel's.
+/// Converts the error of an insertion. `E2BIG` alone says that a hash map is full (`alloc_htab_elem` in
+/// kernel/bpf/hashtab.c); an error without an errno did not come from the kernel and counts as `EIO`.
 pub(super) fn map_failure(error: &MapError) -> MapFailure {
     match errno_of(error).unwrap_or(nix::libc::EIO) {
         nix::libc::E2BIG => MapFailure::Full,
@@ -100,7 +100,7 @@ pub(super) fn map_failure(error: &MapError) -> MapFailure {
     }
 }
 
-/// The system call's error in one of aya's, or the whole of it.
+/// Extracts the system call's error from one of aya's; wraps an error that has none.
 pub(super) fn io_error(error: MapError) -> io::Error {
     match errno_of(&error) {
         Some(errno) => io::Error::from_raw_os_error(errno),
@@ -115,15 +115,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_last_words_of_a_verifier() {
+    fn the_end_of_the_verifiers_log_is_the_cause() {
         let log = "0: (b7) r0 = 0\n1: (95) exit\n\nR1 pointer arithmetic prohibited\n\
                    verification time 7 usec\nstack depth 0\nprocessed 2 insns (limit 1000000)\n";
-        assert_eq!(last_words(log), "0: (b7) r0 = 0; 1: (95) exit; R1 pointer arithmetic prohibited");
-        assert_eq!(last_words(""), "");
+        assert_eq!(end_of_log(log), "0: (b7) r0 = 0; 1: (95) exit; R1 pointer arithmetic prohibited");
+        assert_eq!(end_of_log(""), "");
     }
 
     #[test]
-    fn only_a_lack_of_room_is_a_full_map() {
+    fn only_e2big_is_a_full_map() {
         use nix::libc::{E2BIG, ENOMEM, EPERM};
         let failed = |errno| {
             let io_error = io::Error::from_raw_os_error(errno);
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn an_errno_is_found_below_other_errors() {
+    fn an_errno_is_found_in_a_chain_of_errors() {
         let refused = EbpfError::MapError(MapError::CreateError {
             name: "SERVED".to_owned(),
             io_error: io::Error::from_raw_os_error(nix::libc::EPERM),

@@ -1,6 +1,6 @@
-//! Log records of the filter in the kernel, one per packet, into the daemon's log at level TRACE.
+//! Forwards the log records of the eBPF filter, one per packet, to the daemon's log at level TRACE.
 //!
-//! Below that level another program is loaded, which has no such statement.
+//! At other levels the daemon loads a program without log statements.
 
 use std::{fmt, io};
 
@@ -13,19 +13,19 @@ use tracing::{Level, trace};
 /// The tracing target of the records.
 const TARGET: &str = "autora::filter";
 
-/// The filter's records, to be waited for.
+/// The filter's log records, before the runtime watches them.
 pub(crate) struct KernelLog(EbpfLogger<IntoTracing>);
 
-/// The same, registered with the runtime.
+/// The filter's log records, registered with the runtime.
 pub(crate) struct KernelLogStream(AsyncFd<EbpfLogger<IntoTracing>>);
 
-/// Whether anybody wants to see them.
+/// Returns whether the log level asks for the records.
 pub(super) fn wanted() -> bool {
     tracing::enabled!(target: TARGET, Level::TRACE)
 }
 
 impl KernelLog {
-    /// Takes over the ring buffer of the loaded filter.
+    /// Takes the ring buffer out of the loaded filter.
     pub(super) fn open(ebpf: &mut aya::Ebpf) -> Option<Self> {
         EbpfLogger::init_with_logger(ebpf, IntoTracing)
             .map(Self)
@@ -33,7 +33,7 @@ impl KernelLog {
             .ok()
     }
 
-    /// Registers it with the runtime.
+    /// Registers the records with the runtime.
     pub(crate) fn into_stream(self) -> io::Result<KernelLogStream> {
         // SAFETY: the logger owns the ring buffer's descriptor until it is dropped, and the `AsyncFd` drops
         // it.
@@ -64,8 +64,8 @@ impl fmt::Debug for KernelLogStream {
     }
 }
 
-/// Where the reader of the records puts them. It is not installed as the process's logger: aya's own messages
-/// would come along.
+/// The logger that the reader of the records writes to. It is not installed as the process's logger, which
+/// would also get aya's own messages.
 struct IntoTracing;
 
 impl Log for IntoTracing {
@@ -85,7 +85,7 @@ impl Log for IntoTracing {
     fn flush(&self) {}
 }
 
-/// The filter writes the interface index and the number of the reason.
+/// Parses a record: the interface index and the number of the reason.
 fn parse(message: &str) -> Option<(u32, Reason)> {
     let (ifindex, reason) = message.split_once(' ')?;
     let reason = Reason::ALL.get(reason.parse::<usize>().ok()?)?;
@@ -97,7 +97,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn records_of_the_filter() {
+    fn a_record_has_an_interface_and_a_reason() {
         assert_eq!(parse("7 0"), Some((7, Reason::Passed)));
         assert_eq!(parse("7 13"), Some((7, Reason::InvalidAdvertisement)));
         assert_eq!(parse("7 14"), None);

@@ -1,9 +1,9 @@
-//! Loads the filter without asking the kernel for more than it needs.
+//! Loads the filter in about 2 ms, without aya's loader.
 //!
-//! aya's own loader first reads and parses the types of the whole kernel (33 ms, and 20 MB for a moment),
-//! then loads some twenty probes to learn what the kernel can do. This filter has no use for either: no
-//! CO-RE, nothing newer than Linux 5.8. So aya-obj reads the object and relocates it, aya makes and owns the
-//! maps, and the system call in between is made here.
+//! aya's loader first parses the BTF of the whole kernel (33 ms, and 20 MB for a moment), then loads some
+//! twenty probes to detect the kernel's features. This filter needs neither: it has no CO-RE and nothing
+//! newer than Linux 5.8. So aya-obj parses and relocates the object, aya creates and owns the maps, and this
+//! file makes the `bpf(2)` call that loads the program.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -20,15 +20,14 @@ use aya_obj::{
 };
 use nix::{errno::Errno, libc};
 
-use super::error::{LoadError, last_words};
+use super::error::{LoadError, end_of_log};
 
-/// Room for what the verifier says of a program that it refuses. The end of it is what counts, and before
-/// Linux 6.4 the kernel keeps the beginning of what does not fit (ENOSPC): so more is tried.
+/// Sizes of the buffer for the verifier's log, in bytes, tried in this order. The cause is at the end of the
+/// log, and before Linux 6.4 the kernel keeps the beginning of a log that does not fit (`ENOSPC`).
 const VERIFIER_LOGS: [usize; 3] = [64 << 10, 1 << 20, 16 << 20];
 
-/// The `log_level` of a load that is to be explained: each step, and the statistics
-/// (include/linux/bpf_verifier.h).
-const EXPLAIN: u32 = 1 | 4;
+/// The `log_level` that logs each step and the statistics (include/linux/bpf_verifier.h).
+const LOG_STEPS: u32 = 1 | 4;
 
 /// The program in the kernel, and its maps by name.
 pub(super) struct Loaded {
@@ -36,8 +35,8 @@ pub(super) struct Loaded {
     pub(super) maps: HashMap<String, MapData>,
 }
 
-/// Loads the program from `object`, with the maps named there and no others, each with room for as many
-/// entries as stand beside its name, if any do.
+/// Loads the program from `object` with the maps that `wanted` names and no others; a number beside a name
+/// replaces the map's size in the object.
 pub(super) fn load(object: &[u8], wanted: &[(&str, Option<u32>)]) -> Result<Loaded, LoadError> {
     let mut object = Object::parse(object).map_err(unusable)?;
     let mut maps = HashMap::new();
@@ -57,7 +56,7 @@ pub(super) fn load(object: &[u8], wanted: &[(&str, Option<u32>)]) -> Result<Load
     Ok(Loaded { program: load_program(&object)?, maps })
 }
 
-/// Drops the object's other program, which has a map more. What both of them call is a function, and stays.
+/// Drops the object's other program, which has one map more. Functions that both call stay.
 fn drop_other_programs(object: &mut Object) {
     let Object { programs, functions, .. } = object;
     for (_, other) in programs.extract_if(|name, _| name != PROGRAM) {
@@ -78,7 +77,7 @@ fn relocate(
     object.relocate_calls(&sections).map_err(unusable)
 }
 
-/// Loads it in silence first: an explanation costs time, and is only wanted after a refusal.
+/// Loads the program without a log first: the log costs time, and is needed only after a failure.
 fn load_program(object: &Object) -> Result<OwnedFd, LoadError> {
     let program = object.programs.get(PROGRAM);
     let function = program.and_then(|program| object.functions.get(&program.function_key()));
@@ -92,14 +91,14 @@ fn load_program(object: &Object) -> Result<OwnedFd, LoadError> {
         for size in VERIFIER_LOGS {
             log = vec![0; size];
             match load(&mut log) {
-                // A refusal that was none of the program's: the kernel had no time for it.
+                // The first failure was transient, not the program's.
                 Ok(program) => return Ok(program),
                 Err(error) if error.raw_os_error() == Some(libc::ENOSPC) => {}
                 Err(_as_before) => break,
             }
         }
-        let said = CStr::from_bytes_until_nul(&log).unwrap_or_default();
-        Err(LoadError::Verifier { verdict: last_words(&said.to_string_lossy()), source })
+        let log = CStr::from_bytes_until_nul(&log).unwrap_or_default();
+        Err(LoadError::Verifier { verdict: end_of_log(&log.to_string_lossy()), source })
     })
 }
 
@@ -107,7 +106,7 @@ fn unusable(error: impl std::error::Error + Send + Sync + 'static) -> LoadError 
     LoadError::Unsupported(error.into())
 }
 
-/// `BPF_PROG_LOAD` of a socket filter; `log` takes what the verifier says, if it has room for anything.
+/// Loads a socket filter (`BPF_PROG_LOAD`); the verifier's log goes to `log` unless that is empty.
 fn prog_load(name: &str, instructions: &[bpf_insn], license: &CStr, log: &mut [u8]) -> io::Result<OwnedFd> {
     let mut attributes = no_attributes();
     {
@@ -122,32 +121,31 @@ fn prog_load(name: &str, instructions: &[bpf_insn], license: &CStr, log: &mut [u
             *to = c_char::from_ne_bytes([from]);
         }
         if !log.is_empty() {
-            load.log_level = EXPLAIN;
+            load.log_level = LOG_STEPS;
             load.log_buf = log.as_mut_ptr() as u64;
             load.log_size = u32::try_from(log.len()).map_err(io::Error::other)?;
         }
     }
-    // SAFETY: the pointers lead to an instruction list and a buffer of those lengths and to a string, and the
-    // kernel is done with them when the call returns.
+    // SAFETY: the pointers lead to instructions and a buffer of those lengths and to a string, and the kernel
+    // does not keep them.
     let fd = unsafe { bpf(bpf_cmd::BPF_PROG_LOAD, &mut attributes) }?;
     let fd = i32::try_from(fd).map_err(io::Error::other)?;
-    // SAFETY: the call has made a new descriptor that nobody else knows of.
+    // SAFETY: the call has just created this descriptor, so it has no other owner.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
 pub(super) fn no_attributes() -> bpf_attr {
-    // SAFETY: a union of plain data, for which zeros are valid, and which the kernel wants where nothing is
-    // said.
+    // SAFETY: a union of plain data, for which zeros are valid; the kernel requires zeros in unused fields.
     unsafe { std::mem::zeroed() }
 }
 
-/// `bpf(2)`.
+/// Calls `bpf(2)`.
 ///
 /// # Safety
 ///
 /// Every pointer in `attributes` that `command` reads must be valid until it returns.
 pub(super) unsafe fn bpf(command: bpf_cmd, attributes: &mut bpf_attr) -> io::Result<c_long> {
-    // SAFETY: the attributes are as long as we say; the rest is the caller's promise.
+    // SAFETY: the length is that of the attributes; the caller guarantees the pointers in them.
     let result = unsafe {
         libc::syscall(libc::SYS_bpf, command as c_long, std::ptr::from_mut(attributes), size_of::<bpf_attr>())
     };

@@ -1,8 +1,8 @@
-//! The bouncer of the raw socket, in two forms behind one type.
+//! The packet filter of the raw socket, in two forms behind one type. aya's types do not leave this folder.
 //!
-//! The eBPF form decides in the kernel: only valid Router Solicitations on served interfaces, and only the
-//! first of each interface while an answer is pending. The classic form stops what a few instructions can
-//! tell, and the rest wakes the daemon: for hosts where eBPF cannot be had.
+//! The eBPF form passes valid Router Solicitations on served interfaces alone, and of each interface only the
+//! first while an RA is pending. The classic form, for hosts without eBPF, checks the next header and the hop
+//! limit; every other packet wakes the daemon, which validates it.
 
 mod batch;
 mod classic;
@@ -36,15 +36,15 @@ use crate::{
     settings::FilterMode,
 };
 
-/// Which form of the filter is at work.
+/// The form of the filter in use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum FilterKind {
     /// Validates, coalesces and counts in the kernel.
     Ebpf,
-    /// Stops wrong hop limits and extension headers in the kernel, uncounted; the daemon does the rest. It
-    /// sees no advertisements by other routers.
+    /// Drops wrong hop limits and extension headers in the kernel, uncounted; the daemon validates the rest.
+    /// It sees no RAs of other routers.
     Classic,
 }
 
@@ -57,47 +57,47 @@ impl fmt::Display for FilterKind {
     }
 }
 
-/// The filter, and which interfaces it serves.
+/// The filter, and the interfaces that it serves.
 #[derive(Debug)]
 pub struct Filter {
     form: Form,
     served: HashSet<IfIndex>,
-    /// Of those served interfaces that there is something to write down of: with the eBPF form hardly any.
-    books: HashMap<IfIndex, Book>,
-    /// What the daemon itself refused or, behind the classic form, let pass.
+    /// What the daemon itself counted on served interfaces; with the eBPF form nearly empty.
+    books: HashMap<IfIndex, DaemonStats>,
+    /// Packets that the daemon itself dropped or, behind the classic form, passed.
     counters: Counters,
 }
 
 #[derive(Debug)]
 enum Form {
-    /// Its maps know how many entries they hold.
+    /// The kernel limits the entries of its maps.
     Ebpf(Box<Ebpf>),
     Classic {
         capacity: u32,
     },
 }
 
-/// The daemon's own book about a served interface.
+/// What the daemon itself counted on a served interface.
 #[derive(Debug, Default)]
-struct Book {
+struct DaemonStats {
     counters: Counters,
+    /// When the pending mark was last cleared after a dropped packet, or will expire.
     released: Option<BootInstant>,
 }
 
-/// A refused packet gives the pending mark back, but not more often than this: a flood of them must not turn
-/// coalescing off.
+/// The least time between two releases of the pending mark by dropped packets: a flood of them must not
+/// disable coalescing.
 const RELEASE_INTERVAL: Duration = Duration::from_millis(100);
 
 impl Filter {
-    /// Loads the form that `mode` asks for. The second value is why the automatic choice fell back to the
-    /// classic form.
+    /// Loads the form that `mode` selects, with room for `capacity` served interfaces. The second value says
+    /// why [`FilterMode::Auto`] fell back to the classic form.
     ///
-    /// It has room for `capacity` served interfaces ([`CAPACITY`] unless there is a reason). Loading the eBPF
-    /// form takes some milliseconds of CPU and needs `CAP_BPF`; nothing later does.
+    /// Loading the eBPF form takes some milliseconds of CPU and needs `CAP_BPF`; no later call does.
     ///
     /// # Errors
     ///
-    /// A [`LoadError`] if the eBPF form is demanded and cannot be had.
+    /// A [`LoadError`] if `mode` is [`FilterMode::Ebpf`] and it cannot be loaded.
     pub fn open(mode: FilterMode, capacity: u32) -> Result<(Self, Option<LoadError>), LoadError> {
         let classic = Form::Classic { capacity };
         let (form, fallback) = match mode {
@@ -114,7 +114,7 @@ impl Filter {
         ))
     }
 
-    /// Which form is at work.
+    /// Returns the form in use.
     #[must_use]
     pub const fn kind(&self) -> FilterKind {
         match self.form {
@@ -123,7 +123,7 @@ impl Filter {
         }
     }
 
-    /// The kernel's number for the program (as `bpftool prog` shows it), where there is one.
+    /// Returns the kernel's number for the eBPF program, as `bpftool prog` shows it.
     #[must_use]
     pub fn program_id(&self) -> Option<u32> {
         match &self.form {
@@ -132,12 +132,12 @@ impl Filter {
         }
     }
 
-    /// Lets solicitations of `interface` through from now on. No answer counts as pending there, even if it
-    /// was served before: an interface index may have a new owner.
+    /// Starts to pass solicitations on `interface`, with its pending mark cleared even if it was served
+    /// before: the kernel may have given the index to a new interface.
     ///
     /// # Errors
     ///
-    /// What the map said; on a later try it may have room.
+    /// The map's error; a later attempt may find room.
     pub fn serve(&mut self, interface: IfIndex) -> Result<(), MapFailure> {
         match &mut self.form {
             Form::Ebpf(ebpf) => ebpf.serve(interface)?,
@@ -153,13 +153,12 @@ impl Filter {
         Ok(())
     }
 
-    /// Lets nothing of `interface` through any more, and forgets its counters. One that is not served is
-    /// fine.
+    /// Stops passing packets on `interface`, served or not, and discards its counters.
     ///
     /// # Errors
     ///
-    /// What the kernel says, other than that the entry is gone. Even then nothing of it gets past the
-    /// receiver.
+    /// The kernel's error, unless the entry is already gone. Even then the receiver drops packets of the
+    /// interface.
     pub fn unserve(&mut self, interface: IfIndex) -> io::Result<()> {
         self.served.remove(&interface);
         self.books.remove(&interface);
@@ -169,26 +168,27 @@ impl Filter {
         }
     }
 
-    /// Whether `interface` is served.
+    /// Returns whether `interface` is served.
     #[must_use]
     pub fn is_served(&self, interface: IfIndex) -> bool {
         self.served.contains(&interface)
     }
 
-    /// Says that an answer is about to leave `interface`: the next solicitation comes through again.
+    /// Clears the pending mark of `interface`, before an RA is sent there: the next solicitation passes
+    /// again.
     ///
     /// # Errors
     ///
-    /// What the kernel says, other than that the interface is not served.
+    /// The kernel's error, unless the interface is not served.
     pub fn clear_pending(&mut self, interface: IfIndex) -> io::Result<()> {
         self.set_pending_until(interface, BootInstant::from_boot(Duration::ZERO))
     }
 
-    /// Holds solicitations of `interface` back until `until`, as if an answer were pending.
+    /// Coalesces solicitations on `interface` until `until`, as if an RA were pending.
     ///
     /// # Errors
     ///
-    /// What the kernel says, other than that the interface is not served.
+    /// The kernel's error, unless the interface is not served.
     pub fn set_pending_until(&mut self, interface: IfIndex, until: BootInstant) -> io::Result<()> {
         match &mut self.form {
             Form::Ebpf(ebpf) => ebpf.set_pending_until(interface, until),
@@ -196,13 +196,13 @@ impl Filter {
         }
     }
 
-    /// What became of all packets since the filter was opened, in the kernel and behind it. With the eBPF
-    /// form, one that the daemon refused counts twice: as [`Reason::Passed`] by the filter and with the
-    /// daemon's reason.
+    /// Returns the counters of all packets since the filter was opened, the kernel's and the daemon's. With
+    /// the eBPF form, a packet that the daemon drops counts twice: as [`Reason::Passed`] by the filter and
+    /// with the daemon's reason.
     ///
     /// # Errors
     ///
-    /// What the kernel says.
+    /// The kernel's error.
     pub fn totals(&self) -> io::Result<Counters> {
         match &self.form {
             Form::Ebpf(ebpf) => Ok(self.counters + ebpf.totals()?),
@@ -210,11 +210,11 @@ impl Filter {
         }
     }
 
-    /// The same for one interface since it is served; `None` if it is not.
+    /// Returns the counters of one interface since it was served; `None` if it is not served.
     ///
     /// # Errors
     ///
-    /// What the kernel says.
+    /// The kernel's error.
     pub fn interface_stats(&self, interface: IfIndex) -> io::Result<Option<InterfaceStats>> {
         if !self.is_served(interface) {
             return Ok(None);
@@ -231,11 +231,11 @@ impl Filter {
         ))
     }
 
-    /// The other routers that were heard on served interfaces, each the last one of its own; in no order.
+    /// Returns the last other router of each served interface that has one, in no order.
     ///
     /// # Errors
     ///
-    /// What the kernel says.
+    /// The kernel's error.
     pub fn other_routers(&self) -> io::Result<Vec<(IfIndex, HeardRouter)>> {
         match &self.form {
             Form::Ebpf(ebpf) => ebpf.other_routers(&self.served),
@@ -243,7 +243,7 @@ impl Filter {
         }
     }
 
-    /// Puts the filter in front of `socket`.
+    /// Attaches the filter to `socket`.
     pub(crate) fn attach(&self, socket: impl AsFd) -> io::Result<()> {
         match &self.form {
             Form::Ebpf(ebpf) => ebpf.attach(socket),
@@ -251,7 +251,7 @@ impl Filter {
         }
     }
 
-    /// The filter's log records, if the log level asks for them and nobody has taken them.
+    /// Takes the filter's log records, if the log level asks for them.
     pub(crate) fn take_log(&mut self) -> Option<KernelLog> {
         match &mut self.form {
             Form::Ebpf(ebpf) => ebpf.take_log(),
@@ -259,23 +259,29 @@ impl Filter {
         }
     }
 
-    /// Counts a solicitation that the daemon takes.
-    pub(crate) fn accepted(&mut self, interface: IfIndex) {
+    /// Counts a solicitation that the daemon accepts.
+    pub(crate) fn count_accepted(&mut self, interface: IfIndex) {
         match self.form {
-            // Counted in the kernel.
+            // The program has counted it.
             Form::Ebpf(_) => {}
             Form::Classic { .. } => self.count(interface, Reason::Passed),
         }
     }
 
-    /// Counts a packet that got past the filter and that the daemon refuses, and gives back the pending mark
-    /// that it has spent [RFC 6980], at most ten times a second: sooner than that, the mark is made to expire
-    /// when it is time.
-    pub(crate) fn refused(&mut self, interface: IfIndex, reason: Reason, now: BootInstant) -> io::Result<()> {
+    /// Counts a packet that passed the filter and that the daemon drops, and releases the pending mark that
+    /// it has set, at most ten times a second: a mark that may not be cleared yet is made to expire at that
+    /// time. So a fragmented solicitation ([RFC 6980 5](https://www.rfc-editor.org/rfc/rfc6980#section-5))
+    /// does not hold back a valid one.
+    pub(crate) fn count_dropped(
+        &mut self,
+        interface: IfIndex,
+        reason: Reason,
+        now: BootInstant,
+    ) -> io::Result<()> {
         self.count(interface, reason);
         let Some(book) = self.book(interface) else { return Ok(()) };
         let release = match book.released {
-            // One is on its way: further ones, let through side by side on several CPUs, do not push it out.
+            // A release is planned: packets that passed on several CPUs at once do not postpone it.
             Some(planned) if planned > now => planned,
             Some(last) => now.max(last + RELEASE_INTERVAL),
             None => now,
@@ -291,7 +297,7 @@ impl Filter {
         }
     }
 
-    fn book(&mut self, interface: IfIndex) -> Option<&mut Book> {
+    fn book(&mut self, interface: IfIndex) -> Option<&mut DaemonStats> {
         self.is_served(interface).then(|| self.books.entry(interface).or_default())
     }
 }

@@ -1,7 +1,7 @@
 use super::*;
 
 #[test]
-fn the_classic_form_needs_nothing() {
+fn the_classic_form_serves_and_counts_without_privileges() {
     let (mut filter, fallback) = Filter::open(FilterMode::Classic, CAPACITY).unwrap();
     assert!(fallback.is_none());
     assert_eq!(filter.kind(), FilterKind::Classic);
@@ -10,9 +10,9 @@ fn the_classic_form_needs_nothing() {
     let now = BootInstant::from_boot(Duration::from_secs(100));
     filter.serve(one).unwrap();
     assert!(filter.is_served(one) && !filter.is_served(two));
-    filter.accepted(one);
-    filter.refused(one, Reason::Fragment, now).unwrap();
-    filter.refused(two, Reason::NotServed, now).unwrap();
+    filter.count_accepted(one);
+    filter.count_dropped(one, Reason::Fragment, now).unwrap();
+    filter.count_dropped(two, Reason::NotServed, now).unwrap();
 
     let stats = filter.interface_stats(one).unwrap().unwrap();
     assert_eq!((stats.counters.get(Reason::Passed), stats.counters.get(Reason::Fragment)), (1, 1));

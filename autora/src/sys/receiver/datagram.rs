@@ -1,4 +1,4 @@
-//! One packet off the raw socket, put together again for the validator.
+//! Reads one packet from the raw socket and rebuilds its IPv6 header for the validator.
 
 use std::{
     io::IoSliceMut,
@@ -13,18 +13,19 @@ use nix::{
 
 use crate::{addr::IfIndex, wire::ipv6};
 
-/// What the socket says of a packet beside its bytes.
+/// The socket's information about a packet, beside its bytes.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Datagram {
-    /// Where it came in. Not the scope of the source address: that is 0 for `::` and for global ones.
+    /// The interface on which it arrived, from `IPV6_PKTINFO`: the scope of the source address is 0 for `::`
+    /// and for global addresses.
     pub(super) ifindex: Option<IfIndex>,
     pub(super) source: Ipv6Addr,
-    /// Whether it came in fragments, which only shows here [RFC 6980].
+    /// Whether it arrived in fragments; the filter sees it reassembled.
     pub(super) fragmented: bool,
     len: usize,
 }
 
-/// Room for the largest ICMPv6 message, behind room for an IPv6 header: the socket yields the message alone.
+/// Room for an IPv6 header and the largest ICMPv6 message behind it: the socket yields the message alone.
 #[derive(Debug)]
 pub(super) struct Buffer {
     packet: Box<[u8]>,
@@ -39,7 +40,7 @@ impl Buffer {
         }
     }
 
-    /// Receives a packet, in place of the last one.
+    /// Receives a packet, which replaces the previous one.
     pub(super) fn fill(&mut self, socket: &OwnedFd) -> nix::Result<Datagram> {
         let (header, message) = self.packet.split_at_mut(ipv6::HEADER_LEN);
         let mut message = [IoSliceMut::new(message)];
@@ -51,7 +52,7 @@ impl Buffer {
         )?;
         let source = received.address.map_or(Ipv6Addr::UNSPECIFIED, |address| address.ip());
         let mut datagram = Datagram { ifindex: None, source, fragmented: false, len: received.bytes };
-        // Without the control message no packet is valid: 255 must be seen.
+        // Without its control message the packet is invalid: the hop limit has to be 255.
         let mut hop_limit = 0;
         for message in received.cmsgs()? {
             if let ControlMessageOwned::Ipv6PacketInfo(info) = message {
@@ -59,7 +60,7 @@ impl Buffer {
             } else if let ControlMessageOwned::Ipv6HopLimit(limit) = message {
                 hop_limit = u8::try_from(limit).unwrap_or(0);
             } else if let ControlMessageOwned::Unknown(other) = message {
-                // Comes only with a packet that was fragmented (ip6_datagram_recv_specific_ctl in
+                // Only a packet that was fragmented has it (`ip6_datagram_recv_specific_ctl` in
                 // net/ipv6/datagram.c).
                 datagram.fragmented |= other.cmsg_header.cmsg_type == libc::IPV6_RECVFRAGSIZE;
             }
@@ -68,14 +69,14 @@ impl Buffer {
         Ok(datagram)
     }
 
-    /// The packet that the last [`fill`](Self::fill) has received.
+    /// Returns the packet that the last [`fill`](Self::fill) received.
     pub(super) fn packet(&self, datagram: &Datagram) -> &[u8] {
         &self.packet[..ipv6::HEADER_LEN + datagram.len]
     }
 }
 
-/// As much of the IPv6 header as the socket knows and the validator wants to see. The next header is ICMPv6:
-/// both filters see to that.
+/// Writes the fields of the IPv6 header that the validator reads. The next header is ICMPv6: both filters
+/// drop other packets.
 fn write_header(header: &mut [u8], payload_len: usize, hop_limit: u8, source: Ipv6Addr) {
     let payload_len = u16::try_from(payload_len).expect("the buffer holds no more");
     header[4..6].copy_from_slice(&payload_len.to_be_bytes());

@@ -1,4 +1,4 @@
-//! Opening the raw socket such that nothing unfiltered ever comes out of it.
+//! Opens the raw socket so that it never yields an unfiltered packet.
 
 use std::{
     io,
@@ -23,10 +23,10 @@ use crate::{
     wire::{ROUTER_ADVERTISEMENT, ROUTER_SOLICITATION},
 };
 
-/// Why there is no raw socket. The text says what to do.
+/// Why the raw socket cannot be opened. The text names the remedy.
 #[derive(Debug, thiserror::Error)]
 pub enum ReceiverOpenError {
-    /// The kernel wants a capability that the process does not have.
+    /// CAP_NET_RAW is missing.
     #[error("the kernel does not allow a raw socket: CAP_NET_RAW is missing; {}", HOW_TO_GRANT)]
     Permission,
     /// Anything else, for example a kernel without IPv6.
@@ -34,15 +34,16 @@ pub enum ReceiverOpenError {
     Socket(#[from] io::Error),
 }
 
-/// A non-blocking raw ICMPv6 socket behind `filter`.
+/// Opens a non-blocking raw ICMPv6 socket behind `filter`.
 pub(super) fn open(filter: &Filter) -> Result<OwnedFd, ReceiverOpenError> {
     let flags = SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC;
-    let socket = socket(AddressFamily::Inet6, SockType::Raw, flags, SockProtocol::IcmpV6).map_err(refusal)?;
+    let socket =
+        socket(AddressFamily::Inet6, SockType::Raw, flags, SockProtocol::IcmpV6).map_err(open_error)?;
     configure(&socket, filter)?;
     Ok(socket)
 }
 
-fn refusal(errno: Errno) -> ReceiverOpenError {
+fn open_error(errno: Errno) -> ReceiverOpenError {
     if errno == Errno::EPERM {
         ReceiverOpenError::Permission
     } else {
@@ -50,9 +51,9 @@ fn refusal(errno: Errno) -> ReceiverOpenError {
     }
 }
 
-/// Packets queue from the moment on at which the socket exists, and the filter does not look at queued ones:
-/// so the tap is closed, the filter put in, the basin emptied (which comes to an end as the tap is closed),
-/// and the tap opened.
+/// Sets the options and attaches the filter. Packets queue as soon as the socket exists, and the filter does
+/// not see queued ones. So `ICMP6_FILTER` first blocks every type, the filter is attached, the queue is
+/// drained (which ends, as every type is blocked), and then the types are admitted.
 fn configure(socket: &OwnedFd, filter: &Filter) -> io::Result<()> {
     setsockopt(socket, Icmp6Filter, &BLOCK_ALL)?;
     filter.attach(socket)?;
@@ -65,7 +66,7 @@ fn configure(socket: &OwnedFd, filter: &Filter) -> io::Result<()> {
         FilterKind::Classic => pass_only(&[ROUTER_SOLICITATION]),
     };
     setsockopt(socket, Icmp6Filter, &pass)?;
-    // From here on nothing can take the filter away, or put another in its place.
+    // From here on the filter cannot be detached or replaced, even by this process.
     setsockopt(socket, LockFilter, &true)?;
     Ok(())
 }
@@ -80,16 +81,16 @@ fn drain(socket: &OwnedFd) -> io::Result<()> {
     }
 }
 
-/// The kernel's counter of packets that it dropped at this socket.
+/// Returns the kernel's counter of packets dropped at this socket.
 pub(super) fn dropped(socket: &OwnedFd) -> io::Result<u32> {
     Ok(getsockopt(socket, MemInfo)?[SK_MEMINFO_DROPS])
 }
 
-/// Index into what `SO_MEMINFO` returns (`include/uapi/linux/sock_diag.h`).
+/// Index into the array that `SO_MEMINFO` returns (include/uapi/linux/sock_diag.h).
 const SK_MEMINFO_DROPS: usize = 8;
 
 sockopt_impl!(
-    /// Keep the attached filter for good (`socket(7)`).
+    /// Locks the attached filter (`socket(7)`).
     LockFilter,
     Both,
     libc::SOL_SOCKET,
@@ -98,7 +99,7 @@ sockopt_impl!(
 );
 
 sockopt_impl!(
-    /// Tell the size of the largest fragment with every packet that was fragmented.
+    /// Adds a control message with the size of the largest fragment to every packet that was fragmented.
     Ipv6RecvFragSize,
     SetOnly,
     libc::IPPROTO_IPV6,
@@ -107,7 +108,7 @@ sockopt_impl!(
 );
 
 sockopt_impl!(
-    /// The socket's memory and drop counters.
+    /// Reads the socket's memory and drop counters.
     MemInfo,
     GetOnly,
     libc::SOL_SOCKET,

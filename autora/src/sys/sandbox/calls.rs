@@ -1,7 +1,7 @@
 //! Seccomp: the system calls of a daemon that has everything open (`seccomp(2)`).
 //!
-//! A call that is not listed fails with `EPERM` and does not end the process: if one is missing here, the operation
-//! that needs it fails, and guests keep their router.
+//! A call that is not listed fails with `EPERM` and does not end the process: if one is missing here, the
+//! operation that needs it fails, and guests keep their router.
 
 use std::{collections::BTreeMap, env::consts::ARCH, ptr};
 
@@ -13,8 +13,8 @@ use seccompiler::{
 
 use super::support::{SandboxError, Support};
 
-/// Calls that are allowed with any arguments. Since Linux 5.11 the kernel caches that and does not run the filter for
-/// them, so all calls that are made for each packet are here, except `bpf`.
+/// Calls that are allowed with any arguments. Since Linux 5.11 the kernel caches that and does not run the
+/// filter for them, so all calls that are made for each packet are here, except `bpf`.
 const ANY: &[c_long] = &[
     // Packets, netlink, the control socket.
     libc::SYS_accept4,
@@ -76,13 +76,13 @@ const OLD: &[c_long] = &[libc::SYS_epoll_wait, libc::SYS_rename, libc::SYS_unlin
 #[cfg(not(target_arch = "x86_64"))]
 const OLD: &[c_long] = &[];
 
-/// The commands of `bpf(2)` that work on a map that is already open (`enum bpf_cmd` in include/uapi/linux/bpf.h): none
-/// loads a program, creates a map or opens one.
+/// The commands of `bpf(2)` that work on a map that is already open (`enum bpf_cmd` in
+/// include/uapi/linux/bpf.h): none loads a program, creates a map or opens one.
 const MAP_COMMANDS: [u64; 5] = [1, 2, 3, 4, 24];
 
-/// Limits every thread to the calls above, and some of them by argument: no memory becomes executable, a new socket is a
-/// Unix or a `NETLINK_ROUTE` one (a netlink query whose answer was lost is repeated on a new socket), and a signal
-/// reaches no other process.
+/// Limits every thread to the calls above, and some of them by argument: no memory becomes executable, a new
+/// socket is a Unix or a `NETLINK_ROUTE` one (a netlink query whose answer was lost is repeated on a new
+/// socket), and a signal reaches no other process.
 ///
 /// # Errors
 ///
@@ -136,7 +136,8 @@ fn is(argument: u8, value: u64) -> Result<SeccompCondition, BackendError> {
     condition(argument, SeccompCmpOp::Eq, value)
 }
 
-/// Compares the lower half alone: all arguments that are compared are ints, and the kernel ignores their upper half.
+/// Compares the lower half alone: all arguments that are compared are ints, and the kernel ignores their
+/// upper half.
 fn condition(argument: u8, operator: SeccompCmpOp, value: u64) -> Result<SeccompCondition, BackendError> {
     SeccompCondition::new(argument, SeccompCmpArgLen::Dword, operator, value)
 }

@@ -10,8 +10,8 @@ use tracing::debug;
 
 use super::support::{SandboxError, Support};
 
-/// The newest version of Landlock whose restrictions this daemon was tested under. An older kernel enforces those that
-/// it knows.
+/// The newest version of Landlock whose restrictions this daemon was tested under. An older kernel enforces
+/// those that it knows.
 const TESTED: ABI = ABI::V6;
 
 /// The file that aya reads each time it reads a map with a value per CPU.
@@ -26,12 +26,13 @@ pub struct WritableDirectories<'a> {
     pub socket: Option<&'a Path>,
 }
 
-/// Limits this thread, and those that it starts from here on, to `writable` and to the kernel's list of CPUs. A directory
-/// that does not exist is left out.
+/// Limits this thread, and those that it starts from here on, to `writable` and to the kernel's list of CPUs.
+/// A directory that does not exist is left out.
 ///
 /// # Errors
 ///
-/// A [`SandboxError`] if the kernel supports Landlock and fails to apply the rules. `no_new_privs` has to be set.
+/// A [`SandboxError`] if the kernel supports Landlock and fails to apply the rules. `no_new_privs` has to be
+/// set.
 pub fn confine_files(writable: &WritableDirectories<'_>) -> Result<Support, SandboxError> {
     // The scope of abstract sockets stays open: NOTIFY_SOCKET may be one.
     let mut ruleset = Ruleset::default()

@@ -4,14 +4,14 @@
 //! {"version":2,"boot_id":"..","end":"unclean","valid_lifetime_s":86400,"interfaces":2}
 //! {"known":{"ifindex":7,"name":"tap7",..}}        as many of these as the first line says
 //! {"known":{"ifindex":8,"name":"tap8",..}}
-//! {"known":{"ifindex":8,"name":"tap8",..}}        changes since then: the last line about an interface counts
+//! {"known":{"ifindex":8,"name":"tap8",..}}        changes since then: the last line counts
 //! {"gone":7}
 //! ```
 //!
-//! The first line and those that it counts are put in place at once, and after a clean end nothing follows them. Other
-//! lines were appended one by one, so a daemon that was killed may have left its last line unfinished: that line is
-//! ignored. Any other line that cannot be decoded is damage, and then the whole file is rejected: what damaged one line
-//! may have damaged others that still decode.
+//! The first line and those that it counts are put in place at once, and after a clean end nothing follows
+//! them. Other lines were appended one by one, so a daemon that was killed may have left its last line
+//! unfinished: that line is ignored. Any other line that cannot be decoded is damage, and then the whole file
+//! is rejected: what damaged one line may have damaged others that still decode.
 
 mod error;
 mod record;

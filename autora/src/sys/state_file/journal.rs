@@ -15,8 +15,8 @@ pub(super) const FLOOR: u64 = 64 << 10;
 pub(super) struct Journal {
     file: File,
     len: u64,
-    /// The length beyond which the file is written anew. More is appended until then than was put in place at once, so
-    /// that on average a line costs at most twice its own writing.
+    /// The length beyond which the file is written anew. More is appended until then than was put in place at
+    /// once, so that on average a line costs at most twice its own writing.
     limit: u64,
 }
 
@@ -42,8 +42,8 @@ impl Journal {
         Ok(Self { file: created?, len, limit: 2 * len + FLOOR })
     }
 
-    /// Appends `text`. After an error the file may end in a part of it, so nothing may be appended any more: the caller
-    /// replaces the file.
+    /// Appends `text`. After an error the file may end in a part of it, so nothing may be appended any more:
+    /// the caller replaces the file.
     pub(super) fn append(&mut self, text: &[u8]) -> io::Result<Appended> {
         let metadata = self.file.metadata()?;
         let is_ours = metadata.nlink() > 0 && metadata.len() == self.len;
