@@ -125,7 +125,7 @@ fn first_dump(netlink: &mut Netlink, fleet: &Fleet, config: &Config) -> Result<O
 /// Hands the interfaces to the fleet. RAs that are due at once leave in the loop's first turn.
 fn begin(event_loop: &mut EventLoop, config: &Config) {
     event_loop.on_links();
-    event_loop.observer.begin();
+    event_loop.observer.started();
     heap::trim();
     program::drop_start_pages();
     let interfaces = event_loop.fleet.counts();

@@ -7,8 +7,8 @@
 
 mod calls;
 mod files;
-mod support;
+mod outcome;
 
 pub use calls::confine_calls;
 pub use files::{WritableDirectories, confine_files};
-pub use support::{SandboxError, Support};
+pub use outcome::{SandboxError, Support};

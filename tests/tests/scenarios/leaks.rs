@@ -144,7 +144,7 @@ impl Bench {
         // The state file is written a moment after the last change.
         thread::sleep(Duration::from_secs(1));
         let state = fs::read(self.runtime.path().join("state.json")).expect("a state file");
-        let remembered = decode(&state).expect("it is whole").saved.interfaces.len();
+        let saved = decode(&state).expect("it is whole").saved.interfaces.len();
         Held {
             // The least of several counts: the daemon opens some files for a moment, for the state and for
             // limits.

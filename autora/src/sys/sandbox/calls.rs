@@ -11,7 +11,7 @@ use seccompiler::{
     SeccompRule, TargetArch, apply_filter_all_threads,
 };
 
-use super::support::{SandboxError, Support};
+use super::outcome::{SandboxError, Support};
 
 /// Calls that are allowed with any arguments. Since Linux 5.11 the kernel caches that and does not run the
 /// filter for them, so all calls that are made for each packet are here, except `bpf`.

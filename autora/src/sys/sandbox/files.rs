@@ -8,7 +8,7 @@ use landlock::{
 };
 use tracing::debug;
 
-use super::support::{SandboxError, Support};
+use super::outcome::{SandboxError, Support};
 
 /// The newest version of Landlock whose restrictions this daemon was tested under. An older kernel enforces
 /// those that it knows.

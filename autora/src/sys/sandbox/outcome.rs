@@ -1,21 +1,21 @@
-//! How a confinement ends.
+//! The outcome of a confinement.
 
-/// Whether the kernel has what it takes.
+/// Whether the kernel supports a confinement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Support {
-    /// It has, and it is in force.
+    /// It does, and the confinement is in force.
     Enforced,
-    /// It was built, or started, without.
+    /// The kernel was built or booted without it.
     Missing,
 }
 
-/// Why the daemon is not confined on a kernel that could do it.
+/// Why the daemon is not confined on a kernel that supports it.
 #[derive(Debug, thiserror::Error)]
 pub enum SandboxError {
-    /// Landlock refused.
+    /// Landlock failed.
     #[error("cannot confine the daemon to its own files (Landlock)")]
     Files(#[from] landlock::RulesetError),
-    /// Seccomp refused.
+    /// Seccomp failed.
     #[error("cannot confine the daemon to its own system calls (seccomp)")]
     Calls(#[from] seccompiler::Error),
 }

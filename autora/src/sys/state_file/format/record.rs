@@ -51,7 +51,7 @@ impl TryFrom<InterfaceFormat> for SavedInterface {
     type Error = DecodeError;
 
     fn try_from(format: InterfaceFormat) -> Result<Self, DecodeError> {
-        let InterfaceFormat { ifindex: number, name, source, prefix, retired, last_sent_us } = format;
+        let InterfaceFormat { ifindex, name, source, prefix, retired, last_sent_us } = format;
         let link_local =
             |source: Ipv6Addr| LinkLocal::new(source).ok_or_else(|| invalid("source", source.to_string()));
         Ok(Self {
