@@ -60,7 +60,7 @@ impl Control {
         let context = ControlContext::new(info, event_loop, events.clone(), ends);
         let spawned = thread::Builder::new().name("control".to_owned()).stack_size(STACK).spawn(move || {
             if let Err(error) = run(local, remote, &context, &started) {
-                warn!(%error, "the control socket does not work: status, wait and monitor cannot reach the daemon");
+                warn!(%error, "the control thread failed: status, wait, monitor and metrics do not work");
             }
             // An error means that the event loop has stopped waiting.
             _ = end.send(());

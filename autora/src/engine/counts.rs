@@ -76,6 +76,6 @@ impl InterfaceCounts {
 impl fmt::Display for InterfaceCounts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { served, paused, not_served } = self;
-        write!(f, "serving {served}, without a carrier {paused}, not serving {not_served}")
+        write!(f, "serving {served}, paused {paused}, not served {not_served}")
     }
 }

@@ -71,7 +71,9 @@ impl Listeners {
         });
         let remote = metrics.and_then(|address| {
             listen(address)
-                .inspect_err(|error| warn!(%address, %error, "no metrics there: check --metrics-listen"))
+                .inspect_err(
+                    |error| warn!(%address, %error, "no metrics on this address; see --metrics-listen"),
+                )
                 .ok()
         });
         Self { local, remote }
@@ -83,7 +85,11 @@ impl Listeners {
         if let Some((_, file)) = &mut self.local
             && let Err(error) = file.publish()
         {
-            warn!(socket = %file.path.display(), reason = error::chain(&error), "no control socket");
+            warn!(
+                socket = %file.path.display(),
+                reason = error::chain(&error),
+                "no control socket: status, wait, monitor and metrics on it will not work"
+            );
             self.local = None;
         }
     }

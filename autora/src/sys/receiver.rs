@@ -121,9 +121,9 @@ impl Receiver {
                 Some(Solicitation { ifindex, source })
             }
             Err(reason) => {
-                trace!(%ifindex, %source, reason = reason.name(), "packet dropped");
+                trace!(%ifindex, %source, reason = reason.name(), "dropped a solicitation");
                 if let Err(error) = self.filter.count_dropped(ifindex, reason, now) {
-                    trace!(%ifindex, %error, "cannot clear a pending mark");
+                    trace!(%ifindex, %error, "cannot clear the pending mark of a dropped solicitation");
                 }
                 None
             }

@@ -284,5 +284,5 @@ fn metrics_are_served_over_tcp() {
     for path in ["/v1/status", "/v1/interfaces", "/v1/events"] {
         assert_eq!(ask(path).code, 404, "{path}");
     }
-    assert!(daemon.lines_with(&["no metrics there"]).is_empty());
+    assert!(daemon.lines_with(&["no metrics on this address"]).is_empty());
 }

@@ -99,9 +99,9 @@ fn the_status_follows_the_counts_at_most_once_a_second() {
     let (host, guest) = (Namespace::host(), Namespace::quiet());
     let line = Line::new(&host, &guest, 1);
     let _daemon = manager.launch().start(&host);
-    manager.wait_for("STATUS=serving 1, without a carrier 0, not serving 0");
+    manager.wait_for("STATUS=serving 1, paused 0, not served 0");
     line.link.host.sysctl("forwarding", 0);
-    manager.wait_for("STATUS=serving 0, without a carrier 0, not serving 1");
+    manager.wait_for("STATUS=serving 0, paused 0, not served 1");
     // A hundred changes within two or three seconds.
     let began = Instant::now();
     for _ in 0..50 {

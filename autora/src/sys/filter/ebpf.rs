@@ -81,7 +81,9 @@ impl Ebpf {
         if kernel_log::wanted() {
             match Self::load_traced(object, capacity) {
                 Ok(traced) => return Ok(traced),
-                Err(error) => warn!(%error, "no log records from the eBPF filter"),
+                Err(error) => {
+                    warn!(%error, "cannot load the eBPF filter that logs packets: using the one that does not")
+                }
             }
         }
         Self::load_silent(object, capacity)

@@ -29,7 +29,7 @@ impl KernelLog {
     pub(super) fn open(ebpf: &mut aya::Ebpf) -> Option<Self> {
         EbpfLogger::init_with_logger(ebpf, IntoTracing)
             .map(Self)
-            .inspect_err(|error| tracing::warn!(%error, "no log records from the eBPF filter"))
+            .inspect_err(|error| tracing::warn!(%error, "cannot read the eBPF filter's log: its packets are not logged"))
             .ok()
     }
 

@@ -66,7 +66,7 @@ impl Events {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => {
                     if error.raw_os_error() != Some(ENOBUFS) {
-                        warn!(%error, "the socket for the kernel's announcements failed");
+                        warn!(%error, "cannot read the kernel's announcements: a resync follows");
                     }
                     return self.overrun();
                 }

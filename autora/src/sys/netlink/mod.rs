@@ -222,7 +222,7 @@ impl Netlink {
     fn listen(&mut self, budget: usize, now: BootInstant) -> Result<Drained, QueryError> {
         let drained = self.events.drain(budget, |datagram| self.mirror.hear(datagram, now));
         if drained == Drained::Overrun {
-            warn!("the kernel's announcements overflowed: looking at every interface again");
+            warn!("announcements of the kernel were lost, as their socket was full: a resync follows");
             self.counts.overruns += 1;
         }
         if drained == Drained::Overrun || self.mirror.take_lost() {

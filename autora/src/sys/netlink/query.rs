@@ -16,6 +16,10 @@ use crate::{addr::IfIndex, engine::interface::Interface};
 /// guests start may never hold still long enough.
 const DUMP_TRIES: usize = 2;
 
+/// The warning of [`neighbour_limit`].
+const NO_LIMIT: &str =
+    "cannot read the limit of the neighbour table: whether --send raw has room is not checked";
+
 /// Everything there is, at about one moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Snapshot {
@@ -195,11 +199,10 @@ struct Dump {
 /// wants to read, and a socket takes no other question before that is done.
 #[must_use]
 pub fn neighbour_limit() -> Option<u32> {
-    let client =
-        QueryClient::open().inspect_err(|error| warn!(%error, "cannot read the neighbour limit")).ok()?;
+    let client = QueryClient::open().inspect_err(|error| warn!(%error, "{NO_LIMIT}")).ok()?;
     client
         .first(Request::NeighbourTables, decode::neighbour_limit)
-        .inspect_err(|error| warn!(%error, "cannot read the neighbour limit"))
+        .inspect_err(|error| warn!(%error, "{NO_LIMIT}"))
         .ok()?
 }
 
@@ -213,5 +216,5 @@ fn none_if_gone<T>(answer: Result<Option<T>, QueryError>) -> Result<Option<T>, Q
 }
 
 pub(super) fn skip(question: Request) {
-    warn!(question = question.name(), "skipped a part of the kernel's answer that is malformed");
+    warn!(question = question.name(), "skipped a malformed part of the kernel's answer");
 }
