@@ -1,4 +1,4 @@
-//! What is on the wire of one interface, with the kernel's timestamps.
+//! Frames on the wire of one interface, with the kernel's timestamps.
 
 use std::{
     net::Ipv6Addr,
@@ -18,40 +18,41 @@ use crate::{
 
 const ETHERNET_HEADER: usize = 14;
 
-/// Which way a frame passed the interface that is watched.
+/// Direction of a frame at the captured interface.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Direction {
-    /// It arrived.
+    /// The interface received the frame.
     Incoming,
-    /// It left.
+    /// The interface sent the frame.
     Outgoing,
 }
 
-/// A frame as it was on the wire.
+/// A captured frame.
 #[derive(Clone, Debug)]
 pub struct Frame {
-    /// When the kernel saw it (`CLOCK_REALTIME`); comparable between captures.
+    /// The kernel's timestamp (`CLOCK_REALTIME`); comparable between captures.
     pub at: SystemTime,
-    /// Which way it went.
+    /// Whether the interface received or sent it.
     pub direction: Direction,
-    /// All of it, the Ethernet header included.
+    /// The whole frame, Ethernet header included.
     pub bytes: Vec<u8>,
 }
 
-/// A Router Advertisement on the wire. That it was a valid one [RFC 4861 6.1.2] sent to `ff02::1` has been checked.
+/// A Router Advertisement on the wire, valid by
+/// [RFC 4861 6.1.2](https://www.rfc-editor.org/rfc/rfc4861#section-6.1.2) and sent to `ff02::1`.
 #[derive(Clone, Debug)]
 pub struct Advert {
-    /// When the kernel saw it.
+    /// The kernel's timestamp (`CLOCK_REALTIME`).
     pub at: SystemTime,
-    /// Where it came from.
+    /// The IPv6 source.
     pub source: Ipv6Addr,
-    /// What it says.
+    /// The decoded message.
     pub advert: RouterAdvert,
     /// The whole frame.
     pub frame: Vec<u8>,
 }
 
-/// Watches one interface from the moment it is made, both ways.
+/// Captures the frames of one interface in both directions, from its creation on.
 #[derive(Debug)]
 pub struct Capture {
     socket: OwnedFd,
@@ -60,50 +61,50 @@ pub struct Capture {
 }
 
 impl Capture {
-    /// Watches a guest's end: the advertisements of interest are those that arrive.
+    /// Captures at a guest's end: the RAs of interest are those that arrive.
     #[must_use]
     pub fn on(interface: &Interface) -> Self {
         Self::of(interface, Direction::Incoming)
     }
 
-    /// Watches the daemon's end, for want of another (a tap): the advertisements of interest are those that leave.
+    /// Captures at the daemon's end, where the other end is a file (a tap): the RAs of interest are those that leave.
     #[must_use]
     pub fn outgoing(interface: &Interface) -> Self {
         Self::of(interface, Direction::Outgoing)
     }
 
     fn of(interface: &Interface, adverts: Direction) -> Self {
-        // Frames that leave are only shown to sockets of ETH_P_ALL.
+        // The kernel shows outgoing frames to sockets of ETH_P_ALL alone.
         let socket = packet::open_on(interface, libc::ETH_P_ALL);
         Self { socket, interface: interface.clone(), adverts }
     }
 
-    /// The next advertisement, which must come before `timeout` is over.
+    /// Returns the next RA. Panics if none comes within `timeout`.
     pub fn expect_advert(&mut self, timeout: Duration) -> Advert {
         let deadline = Instant::now() + timeout;
         self.advert_until(deadline)
-            .unwrap_or_else(|| panic!("no advertisement on {} within {timeout:?}", self.interface.name()))
+            .unwrap_or_else(|| panic!("no RA on {} within {timeout:?}", self.interface.name()))
     }
 
-    /// All advertisements that are there already or come within `duration`.
+    /// Returns the RAs captured so far and within `duration` from now.
     pub fn adverts_within(&mut self, duration: Duration) -> Vec<Advert> {
         let deadline = Instant::now() + duration;
         std::iter::from_fn(|| self.advert_until(deadline)).collect()
     }
 
-    /// No advertisement: none that is there already and not read yet, and none within `duration`.
+    /// Panics if an RA was captured and not read yet, or comes within `duration`.
     pub fn expect_silence(&mut self, duration: Duration) {
         let adverts = self.adverts_within(duration);
-        assert!(adverts.is_empty(), "{} should be silent: {adverts:#?}", self.interface.name());
+        assert!(adverts.is_empty(), "no RA was expected on {}: {adverts:#?}", self.interface.name());
     }
 
-    /// All frames that are there already or come within `duration`, of any kind and both ways.
+    /// Returns the frames of any kind and direction captured so far and within `duration` from now.
     pub fn frames_within(&mut self, duration: Duration) -> Vec<Frame> {
         let deadline = Instant::now() + duration;
         std::iter::from_fn(|| self.frame_until(deadline)).collect()
     }
 
-    /// Forgets what has been seen but not read.
+    /// Discards the frames captured so far.
     pub fn clear(&mut self) {
         drop(self.frames_within(Duration::ZERO));
     }
@@ -135,20 +136,20 @@ impl Capture {
 }
 
 impl Frame {
-    /// Whether it is ICMPv6 of this type directly after the IPv6 header.
+    /// Returns whether the frame is ICMPv6 of type `kind` directly after the IPv6 header.
     #[must_use]
     pub fn is_icmpv6(&self, kind: u8) -> bool {
         self.icmpv6().is_some_and(|packet| packet.message.first() == Some(&kind))
     }
 
-    /// Whether it is a Router Solicitation.
+    /// Returns whether the frame is a Router Solicitation.
     #[must_use]
     pub fn is_solicit(&self) -> bool {
         self.is_icmpv6(ROUTER_SOLICITATION)
     }
 
-    /// The advertisement in it, if there is one; it must then be right in everything that RFC 4861 6.1.2 asks, and
-    /// be addressed as autora's are.
+    /// Returns the RA in the frame, if there is one. Panics if that RA is invalid [RFC 4861 6.1.2] or not multicast
+    /// to all nodes.
     #[must_use]
     pub fn advert(&self) -> Option<Advert> {
         if !self.is_icmpv6(ROUTER_ADVERTISEMENT) {
@@ -156,7 +157,7 @@ impl Frame {
         }
         let packet = self.icmpv6()?;
         let advert = RouterAdvert::decode(packet.message)
-            .unwrap_or_else(|error| panic!("a malformed advertisement: {error}: {self:x?}"));
+            .unwrap_or_else(|error| panic!("a malformed RA: {error}: {self:x?}"));
         assert_eq!(packet.hop_limit, 255, "hop limit: {self:x?}");
         assert!(packet.source.is_unicast_link_local(), "source {}: {self:x?}", packet.source);
         assert_eq!(packet.destination, ALL_NODES, "destination: {self:x?}");
@@ -176,19 +177,19 @@ impl Frame {
 }
 
 impl Advert {
-    /// The packet without its Ethernet header.
+    /// Returns the packet without its Ethernet header.
     #[must_use]
     pub fn packet(&self) -> &[u8] {
         &self.frame[ETHERNET_HEADER..]
     }
 
-    /// Whether it tells that the router is one no longer.
+    /// Returns whether it is a final RA: Router Lifetime 0.
     #[must_use]
     pub fn is_final(&self) -> bool {
         self.advert.router_lifetime.is_zero()
     }
 
-    /// Its Prefix Information options.
+    /// Returns its Prefix Information options.
     #[must_use]
     pub fn prefixes(&self) -> Vec<PrefixInformation> {
         self.advert
@@ -201,9 +202,9 @@ impl Advert {
             .collect()
     }
 
-    /// How long after `earlier` it was seen.
+    /// Returns how long after `earlier` it was captured. Panics if it was captured before.
     #[must_use]
     pub fn since(&self, earlier: SystemTime) -> Duration {
-        self.at.duration_since(earlier).expect("the later of two packets is seen later")
+        self.at.duration_since(earlier).expect("it was captured later")
     }
 }

@@ -1,4 +1,4 @@
-//! The daemon's control socket, as a client that can misbehave.
+//! A client of the daemon's control socket that can misbehave.
 
 use std::{
     io::{self, Read, Write},
@@ -15,46 +15,46 @@ use crate::{program::binary, wait::eventually};
 /// Longer than any answer takes.
 const LONGEST: Duration = Duration::from_secs(20);
 
-/// Where the daemon can be asked.
+/// A daemon's control socket, by path.
 #[derive(Clone, Debug)]
 pub struct Control(PathBuf);
 
-/// What it says.
+/// An HTTP answer.
 #[derive(Clone, Debug)]
 pub struct Answer {
     /// The status code.
     pub code: u16,
-    /// The lines above the body, in lower case.
+    /// Status line and headers, in lower case.
     pub head: String,
-    /// The body, put together from its chunks.
+    /// The body, joined from its chunks.
     pub body: String,
 }
 
 impl Control {
-    /// The socket at `path`.
+    /// Names the socket at `path`.
     pub fn at(path: &Path) -> Self {
         Self(path.to_owned())
     }
 
-    /// Where it is.
+    /// Returns the socket's path.
     pub fn path(&self) -> &Path {
         &self.0
     }
 
-    /// A connection, to say anything on.
+    /// Opens a connection for raw bytes, with time limits. Waits for the socket.
     pub fn connect(&self) -> UnixStream {
         let stream = eventually(LONGEST, "the control socket", || UnixStream::connect(&self.0).ok());
-        stream.set_read_timeout(Some(LONGEST)).expect("a time above 0");
-        stream.set_write_timeout(Some(LONGEST)).expect("a time above 0");
+        stream.set_read_timeout(Some(LONGEST)).expect("the time limit is above 0");
+        stream.set_write_timeout(Some(LONGEST)).expect("the time limit is above 0");
         stream
     }
 
-    /// Asks for a path.
+    /// Sends a GET request for `path` and reads the answer.
     pub fn get(&self, path: &str) -> Answer {
         self.ask("GET", path)
     }
 
-    /// Asks in any way.
+    /// Sends a request with any method for `path` and reads the answer.
     pub fn ask(&self, method: &str, path: &str) -> Answer {
         let mut stream = self.connect();
         let request = format!("{method} {path} HTTP/1.1\r\nhost: autora\r\nconnection: close\r\n\r\n");
@@ -62,19 +62,20 @@ impl Control {
         Answer::read(&mut stream)
     }
 
-    /// What is at a path, which must be there.
+    /// Returns the JSON at `path`. Panics unless the status is 200.
     pub fn json(&self, path: &str) -> Value {
         let answer = self.get(path);
         assert_eq!(answer.code, 200, "{path}: {answer:?}");
         answer.json()
     }
 
-    /// Runs one of the daemon's commands to its end.
+    /// Runs one of the daemon's subcommands to its end.
     pub fn run(&self, arguments: &[&str]) -> Output {
         self.command(arguments).output().expect("the daemon can be run")
     }
 
-    /// One of the daemon's commands, to be run and read from: in the end it ends, so that nobody reads forever.
+    /// Returns one of the daemon's subcommands, unstarted. `timeout` ends it after [`LONGEST`], so that reading its
+    /// output ends too.
     pub fn bounded_command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new("timeout");
         command
@@ -85,7 +86,7 @@ impl Control {
         command
     }
 
-    /// One of the daemon's commands, to be run.
+    /// Returns one of the daemon's subcommands, unstarted.
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(binary());
         command.args(arguments).env_clear().env("AUTORA_CONTROL_SOCKET", &self.0);
@@ -94,11 +95,11 @@ impl Control {
 }
 
 impl Answer {
-    /// Reads one to the end of the connection.
+    /// Reads an answer to the end of the connection.
     pub fn read(from: &mut impl Read) -> Self {
         let mut bytes = Vec::new();
         match from.read_to_end(&mut bytes) {
-            // What came before the connection was reset is the answer.
+            // The bytes before a reset are the answer.
             Err(error) if error.kind() != io::ErrorKind::ConnectionReset => {
                 panic!("reading an answer: {error}")
             }
@@ -113,13 +114,14 @@ impl Answer {
         Self { code, head, body }
     }
 
-    /// Its body.
+    /// Parses the body.
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.body))
     }
 }
 
-/// Chunks in one; the last has no length [RFC 9112 7.1].
+/// Joins chunks; the last one has length 0
+/// ([RFC 9112 7.1](https://www.rfc-editor.org/rfc/rfc9112#section-7.1)).
 fn dechunk(mut body: &str) -> String {
     let mut whole = String::new();
     loop {

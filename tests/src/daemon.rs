@@ -25,39 +25,39 @@ use crate::{
     wait::eventually,
 };
 
-/// How to start the daemon.
+/// The settings of a start.
 #[derive(Clone, Debug)]
 pub struct Launch {
     arguments: Vec<String>,
     environment: Vec<(String, String)>,
-    nobody: Option<Vec<String>>,
+    capabilities: Option<Vec<String>>,
     shell: Option<String>,
     binary: Option<PathBuf>,
     runtime_directory: RuntimeDirectory,
     refusal: Option<Refusal>,
 }
 
-/// A directory in which a daemon finds what the one before it left; gone when nobody needs it any more.
+/// A runtime directory, in which a daemon finds the saved state of the previous one. Deleted with its last clone.
 #[derive(Clone, Debug)]
 pub struct RuntimeDirectory(Arc<TempDir>);
 
 impl RuntimeDirectory {
-    /// An empty one, that everybody may write to.
+    /// Makes an empty directory that every user may write to.
     #[must_use]
-    #[expect(clippy::new_without_default, reason = "it makes something")]
+    #[expect(clippy::new_without_default, reason = "it makes a directory")]
     pub fn new() -> Self {
         let directory = TempDir::with_prefix("autora-test-").expect("a temporary directory can be made");
-        fs::set_permissions(directory.path(), Permissions::from_mode(0o777)).expect("it is ours");
+        fs::set_permissions(directory.path(), Permissions::from_mode(0o777)).expect("its owner may");
         Self(Arc::new(directory))
     }
 
-    /// Where it is.
+    /// Returns the directory's path.
     #[must_use]
     pub fn path(&self) -> &Path {
         self.0.path()
     }
 
-    /// Where the daemon keeps its state in it.
+    /// Returns the path of the state file in it.
     #[must_use]
     pub fn state_file(&self) -> PathBuf {
         self.path().join("state.json")
@@ -65,13 +65,13 @@ impl RuntimeDirectory {
 }
 
 impl Launch {
-    /// With these arguments, as root, with an environment that holds nothing but PATH and a runtime directory of its own.
+    /// Starts with these arguments, as root, with PATH and a runtime directory of its own as the environment.
     #[must_use]
     pub fn new(arguments: &[&str]) -> Self {
         Self {
             arguments: arguments.iter().map(ToString::to_string).collect(),
             environment: Vec::new(),
-            nobody: None,
+            capabilities: None,
             shell: None,
             binary: None,
             runtime_directory: RuntimeDirectory::new(),
@@ -79,50 +79,49 @@ impl Launch {
         }
     }
 
-    /// With this runtime directory, which others may have used before.
+    /// Sets the runtime directory, which earlier daemons may have used.
     #[must_use]
     pub fn runtime_directory(mut self, directory: &RuntimeDirectory) -> Self {
         self.runtime_directory = directory.clone();
         self
     }
 
-    /// Another daemon than [`binary`].
+    /// Sets another program than [`binary`].
     #[must_use]
     pub fn binary(mut self, binary: &Path) -> Self {
         self.binary = Some(binary.to_owned());
         self
     }
 
-    /// With a variable in the environment.
+    /// Adds a variable to the environment.
     #[must_use]
     pub fn env(mut self, name: &str, value: &str) -> Self {
         self.environment.push((name.to_owned(), value.to_owned()));
         self
     }
 
-    /// As root through a shell, which has its own view of the file system, does `script` first and then becomes the
-    /// daemon.
+    /// Runs `script` first, in a shell with a mount namespace of its own, which then executes the daemon as root.
     #[must_use]
     pub fn after(mut self, script: &str) -> Self {
         self.shell = Some(script.to_owned());
         self
     }
 
-    /// As a user that is not root, with these capabilities (`net_raw`, `bpf`) and no other, nor a way to any.
+    /// Starts as a user that is not root, with these capabilities (such as `net_raw`) and no way to any other.
     #[must_use]
     pub fn unprivileged(mut self, capabilities: &[&str]) -> Self {
-        self.nobody = Some(capabilities.iter().map(ToString::to_string).collect());
+        self.capabilities = Some(capabilities.iter().map(ToString::to_string).collect());
         self
     }
 
-    /// On a kernel that refuses something.
+    /// Starts on a kernel that refuses a system call.
     #[must_use]
     pub const fn refuse(mut self, refusal: Refusal) -> Self {
         self.refusal = Some(refusal);
         self
     }
 
-    /// Starts it in a namespace.
+    /// Starts the daemon in a namespace.
     #[must_use]
     pub fn start(&self, namespace: &Namespace) -> Daemon {
         let mut command = self.command();
@@ -136,7 +135,7 @@ impl Launch {
         Daemon { child, log, _namespace: namespace.clone(), runtime_directory }
     }
 
-    /// Runs it to its end in a namespace.
+    /// Runs the daemon to its end in a namespace.
     #[must_use]
     pub fn output(&self, namespace: &Namespace) -> Output {
         let mut command = self.command();
@@ -150,7 +149,7 @@ impl Launch {
 
     fn command(&self) -> Command {
         let binary = self.binary.clone().unwrap_or_else(binary);
-        let mut command = match &self.nobody {
+        let mut command = match &self.capabilities {
             None => match &self.shell {
                 None => Command::new(&binary),
                 Some(script) => {
@@ -161,7 +160,7 @@ impl Launch {
                 }
             },
             Some(capabilities) => {
-                // From its own folder: the way there may be closed to others, as /root is.
+                // Started from its own folder: other users may have no access to the path, as below /root.
                 let mut command = Command::new("setpriv");
                 let sets = [&["-all".to_owned()], &capabilities[..]].concat().join(",+");
                 command
@@ -190,14 +189,14 @@ impl Launch {
     }
 }
 
-/// What a command left that ran to its end.
+/// The result of a command that ran to its end.
 #[derive(Clone, Debug)]
 pub struct Output {
     /// Its exit code.
     pub code: i32,
-    /// What it wrote to standard output.
+    /// Its standard output.
     pub stdout: String,
-    /// What it wrote to standard error.
+    /// Its standard error.
     pub stderr: String,
 }
 
@@ -211,57 +210,57 @@ pub struct Daemon {
 }
 
 impl Daemon {
-    /// Starts it as root with these arguments.
+    /// Starts the daemon as root with these arguments.
     #[must_use]
     pub fn start(namespace: &Namespace, arguments: &[&str]) -> Self {
         Launch::new(arguments).start(namespace)
     }
 
-    /// Its process id.
+    /// Returns the process id.
     #[must_use]
     pub fn pid(&self) -> u32 {
         self.child.id()
     }
 
-    /// Where it keeps its state.
+    /// Returns its runtime directory.
     #[must_use]
     pub const fn runtime_directory(&self) -> &RuntimeDirectory {
         &self.runtime_directory
     }
 
-    /// Its control socket, if it was not told to have it elsewhere.
+    /// Returns its control socket at the default path.
     #[must_use]
     pub fn control(&self) -> Control {
         Control::at(&self.runtime_directory.path().join("control.sock"))
     }
 
-    /// All lines it has written, to standard error and standard output.
+    /// Returns all lines of its standard error and standard output so far.
     #[must_use]
     pub fn log(&self) -> Vec<String> {
         self.log.lines()
     }
 
-    /// The first line that has every one of these words, waiting for it if need be. A word is anything that stands
-    /// between characters other than letters, digits, `-` and `_`: `reasons=down,no-prefix` has the word `no-prefix`.
-    /// Quotation marks do not count.
+    /// Returns the first line that contains all of `words`; waits for it up to `timeout`. A word is delimited by
+    /// characters other than letters, digits, `-` and `_`: `reasons=down,no-prefix` contains the word `no-prefix`.
+    /// Quotation marks are ignored.
     pub fn wait_for_log(&self, words: &[&str], timeout: Duration) -> String {
         self.log.wait_for(words, timeout)
     }
 
-    /// The lines so far that have every one of these words.
+    /// Returns the lines so far that contain all of `words`.
     #[must_use]
     pub fn lines_with(&self, words: &[&str]) -> Vec<String> {
         self.log().into_iter().filter(|line| has_words(line, words)).collect()
     }
 
-    /// Waits until it says that it serves `interface`.
+    /// Waits until the log says that `interface` is served.
     pub fn wait_serving(&self, interface: &str, timeout: Duration) {
-        eventually(timeout, &format!("the news that {interface} is served"), || {
+        eventually(timeout, &format!("the log line that {interface} is served"), || {
             (self.served(interface) > 0).then_some(())
         });
     }
 
-    /// How often it has said that it begins to serve `interface`.
+    /// Returns how often the log says that the daemon begins to serve `interface`.
     #[must_use]
     pub fn served(&self, interface: &str) -> usize {
         let interface = format!("interface={interface}");
@@ -269,12 +268,12 @@ impl Daemon {
         about.iter().filter(|line| !has_words(line, &["not serving"])).count()
     }
 
-    /// Waits until it says that it does not serve `interface`; returns the reasons' names, sorted.
+    /// Waits until the log says that `interface` is not served; returns the reasons' names, sorted.
     pub fn wait_refused(&self, interface: &str, timeout: Duration) -> Vec<String> {
         reasons(&self.wait_for_log(&["not serving", &format!("interface={interface}")], timeout))
     }
 
-    /// The reasons that it gave last for not serving `interface`, sorted, if it ever gave any.
+    /// Returns the reasons, sorted, of the last log line that `interface` is not served, if there is such a line.
     #[must_use]
     pub fn last_refusal(&self, interface: &str) -> Option<Vec<String>> {
         let lines = self.lines_with(&["not serving", &format!("interface={interface}")]);
@@ -283,20 +282,20 @@ impl Daemon {
 
     /// Sends a signal.
     pub fn signal(&self, signal: Signal) {
-        kill(self.process(), signal).expect("a child that is not waited for keeps its process id");
+        kill(self.process(), signal).expect("a child keeps its process id until it is waited for");
     }
 
-    /// Waits for its end; returns the exit code, or minus the signal's number if one killed it.
+    /// Waits for the daemon's end; returns the exit code, or the negated number of the signal that killed it.
     pub fn wait_exit(&mut self, timeout: Duration) -> i32 {
         let status =
-            eventually(timeout, "the daemon's end", || self.child.try_wait().expect("a child of ours"));
+            eventually(timeout, "the daemon's end", || self.child.try_wait().expect("it is a child"));
         self.log.wait_closed(timeout);
         status.code().or(status.signal().map(|signal| -signal)).expect("it either exited or was killed")
     }
 
-    /// Whether it still runs.
+    /// Returns whether the daemon still runs.
     pub fn is_running(&mut self) -> bool {
-        self.child.try_wait().expect("a child of ours").is_none()
+        self.child.try_wait().expect("it is a child").is_none()
     }
 
     fn process(&self) -> Pid {
@@ -305,20 +304,17 @@ impl Daemon {
 }
 
 impl Drop for Daemon {
-    #[expect(
-        clippy::print_stderr,
-        reason = "whoever reads of a failed test wants to see what the daemon said"
-    )]
+    #[expect(clippy::print_stderr, reason = "the daemon's log belongs to the report of a failed test")]
     fn drop(&mut self) {
         drop(self.child.kill());
         drop(self.child.wait());
         if thread::panicking() {
-            eprintln!("--- what the daemon wrote\n{}\n---", self.log().join("\n"));
+            eprintln!("--- the daemon's log\n{}\n---", self.log().join("\n"));
         }
     }
 }
 
-/// The reasons' names in a line that gives some, sorted.
+/// Returns the reasons' names in a log line, sorted. Panics if it has none.
 fn reasons(line: &str) -> Vec<String> {
     let reasons = field(line, "reasons").unwrap_or_else(|| panic!("no reasons in: {line}"));
     let mut names: Vec<_> = reasons.split(',').map(str::to_owned).collect();

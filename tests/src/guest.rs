@@ -1,4 +1,4 @@
-//! A guest: a namespace whose kernel configures itself from what routers advertise.
+//! A guest: a namespace whose kernel configures itself from Router Advertisements.
 
 use std::{net::Ipv6Addr, time::Duration};
 
@@ -6,34 +6,34 @@ use serde_json::Value;
 
 use crate::{namespace::Namespace, wait::eventually};
 
-/// A namespace with the kernel's own SLAAC on, which solicits as soon as an interface comes up.
+/// A namespace with the kernel's SLAAC on. Its kernel solicits as soon as an interface comes up.
 #[derive(Clone, Debug)]
 pub struct Guest(Namespace);
 
-/// A default route that a guest has.
+/// A default route of a guest.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DefaultRoute {
-    /// The router.
+    /// The router's link-local address.
     pub gateway: Ipv6Addr,
-    /// The guest's interface that leads to it.
+    /// The guest's interface towards the router.
     pub device: String,
-    /// Seconds until it goes by itself.
+    /// Seconds until the route expires.
     pub expires: Option<u64>,
 }
 
-/// An address as a guest holds it.
+/// The state of an address that a guest holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Held {
-    /// Whether new connections avoid it: its preferred lifetime is over.
+    /// The kernel's flag: the preferred lifetime is over, new connections avoid the address.
     pub deprecated: bool,
-    /// Seconds of its preferred lifetime.
+    /// Seconds that remain of the preferred lifetime.
     pub preferred: u64,
-    /// Seconds of its valid lifetime.
+    /// Seconds that remain of the valid lifetime.
     pub valid: u64,
 }
 
 impl Guest {
-    /// A guest that uses its addresses at once, without duplicate address detection.
+    /// Makes a guest that uses its addresses at once, without duplicate address detection.
     #[must_use]
     pub fn new() -> Self {
         let namespace = Namespace::new("guest");
@@ -42,19 +42,19 @@ impl Guest {
             ("accept_ra", 1),
             ("autoconf", 1),
             ("forwarding", 0),
-            // Privacy addresses would stand beside the one that a test can foretell.
+            // Temporary addresses cannot be predicted by a test.
             ("use_tempaddr", 0),
         ]);
         Self(namespace)
     }
 
-    /// Its namespace.
+    /// Returns its namespace.
     #[must_use]
     pub fn namespace(&self) -> &Namespace {
         &self.0
     }
 
-    /// Its usable global addresses.
+    /// Returns its usable global addresses.
     #[must_use]
     pub fn addresses(&self) -> Vec<Ipv6Addr> {
         let interfaces = self.json("-6 address show scope global -tentative -dadfailed");
@@ -62,7 +62,7 @@ impl Guest {
         addresses.filter_map(|address| parse(&address["local"])).collect()
     }
 
-    /// How it holds `address`, if it does.
+    /// Returns the state of `address`, if the guest holds it.
     #[must_use]
     pub fn holds(&self, address: Ipv6Addr) -> Option<Held> {
         let interfaces = self.json("-6 address show scope global");
@@ -75,7 +75,7 @@ impl Guest {
         })
     }
 
-    /// Its default routes.
+    /// Returns its default routes.
     #[must_use]
     pub fn default_routes(&self) -> Vec<DefaultRoute> {
         self.json("-6 route show default")
@@ -90,27 +90,27 @@ impl Guest {
             .collect()
     }
 
-    /// Whether it has a route to `prefix` (such as `2001:db8::/64`) itself.
+    /// Returns whether it has a route to `prefix` (such as `2001:db8::/64`).
     #[must_use]
     pub fn has_route(&self, prefix: &str) -> bool {
         self.json("-6 route show").iter().any(|route| route["dst"] == prefix)
     }
 
-    /// Waits until it has this address.
+    /// Waits until it holds this address.
     pub fn wait_for_address(&self, address: Ipv6Addr, timeout: Duration) {
         eventually(timeout, &format!("{address} in {}", self.0.name()), || {
             self.addresses().contains(&address).then_some(())
         });
     }
 
-    /// Waits until it holds this address as a deprecated one.
+    /// Waits until it holds this address and the kernel has deprecated it.
     pub fn wait_for_deprecated(&self, address: Ipv6Addr, timeout: Duration) -> Held {
         eventually(timeout, &format!("the deprecation of {address} in {}", self.0.name()), || {
             self.holds(address).filter(|held| held.deprecated)
         })
     }
 
-    /// Waits until its only default route leads to `gateway`.
+    /// Waits until its only default route is through `gateway`.
     pub fn wait_for_default_route_to(&self, gateway: Ipv6Addr, timeout: Duration) {
         eventually(timeout, &format!("one default route to {gateway} in {}", self.0.name()), || {
             matches!(&self.default_routes()[..], [route] if route.gateway == gateway).then_some(())
@@ -122,7 +122,7 @@ impl Guest {
         eventually(timeout, &format!("a default route in {}", self.0.name()), || self.default_routes().pop())
     }
 
-    /// Waits until it has none.
+    /// Waits until it has no default route.
     pub fn wait_for_no_default_route(&self, timeout: Duration) {
         eventually(timeout, &format!("the end of the default route in {}", self.0.name()), || {
             self.default_routes().is_empty().then_some(())

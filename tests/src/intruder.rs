@@ -1,4 +1,4 @@
-//! Somebody who has taken the daemon over.
+//! Code of an attacker inside the running daemon.
 
 use std::ffi::c_void;
 
@@ -17,29 +17,29 @@ use crate::{
     wait::{SHORTLY, eventually},
 };
 
-/// Lets the daemon's main thread make system calls, under all that confines it, as code would that an attacker runs there.
-/// The thread goes on as if nothing had been when this is dropped.
+/// Makes the daemon's main thread execute system calls with `ptrace(2)`, confined as the daemon is, as an attacker's
+/// code would. Dropping it restores the thread, which then continues.
 #[derive(Debug)]
 pub struct Intruder {
     thread: Pid,
     before: user_regs_struct,
 }
 
-/// The instruction of a system call, as the first two bytes of a word.
+/// The instruction `syscall`, as the two lowest bytes of a word.
 const SYSCALL: c_long = 0x050f;
 
-/// Below the stack, and what its innermost function may use of it without saying so.
+/// Distance below the stack pointer: beyond the 128 bytes (red zone) that a function may use without moving it.
 const SPARE: u64 = 4_096;
 
 impl Intruder {
-    /// Stops the thread where it waits for something to happen.
+    /// Stops the main thread inside the system call in which it waits.
     pub fn take_over(daemon: &Daemon) -> Self {
         let thread = Pid::from_raw(daemon.pid().cast_signed());
-        eventually(SHORTLY, "a daemon that waits", || {
-            ptrace::attach(thread).expect("root may");
+        eventually(SHORTLY, "a daemon that waits in a system call", || {
+            ptrace::attach(thread).expect("root may trace");
             wait(thread);
-            let before = ptrace::getregs(thread).expect("it stands still");
-            // Behind the system call that it waits in.
+            let before = ptrace::getregs(thread).expect("it is stopped");
+            // The instruction pointer is behind the two bytes of the system call.
             let is_waiting = peek(thread, before.rip - 2) & 0xffff == SYSCALL;
             if !is_waiting {
                 ptrace::detach(thread, None).expect("it is traced");
@@ -48,14 +48,14 @@ impl Intruder {
         })
     }
 
-    /// Makes a call, with as many arguments as it takes.
+    /// Executes a system call with up to six arguments; returns its result.
     ///
     /// # Errors
     ///
-    /// The kernel's.
+    /// Returns the kernel's error.
     pub fn call(&self, number: c_long, arguments: &[u64]) -> Result<u64, Errno> {
         let mut registers = self.before;
-        // As it was: the address of the call's instruction. Nothing is to be started again.
+        // Back to the instruction `syscall`. An `orig_rax` of -1 keeps the kernel from restarting the call before.
         registers.rip -= 2;
         registers.rax = number.cast_unsigned();
         registers.orig_rax = u64::MAX;
@@ -70,24 +70,24 @@ impl Intruder {
         for (place, &argument) in places.into_iter().zip(arguments) {
             *place = argument;
         }
-        ptrace::setregs(self.thread, registers).expect("it stands still");
+        ptrace::setregs(self.thread, registers).expect("it is stopped");
         ptrace::step(self.thread, None).expect("it is traced");
         wait(self.thread);
-        let result = ptrace::getregs(self.thread).expect("it stands still").rax.cast_signed();
+        let result = ptrace::getregs(self.thread).expect("it is stopped").rax.cast_signed();
         match i32::try_from(result) {
             Ok(error @ -4_095..0) => Err(Errno::from_raw(-error)),
             Ok(_) | Err(_) => Ok(result.cast_unsigned()),
         }
     }
 
-    /// Puts text into the process: its address, until the next one.
+    /// Writes text, with a terminating zero, into the process; returns its address, which the next text reuses.
     pub fn text(&self, text: &str) -> u64 {
         let address = self.before.rsp - SPARE;
         let mut bytes = text.as_bytes().to_vec();
         bytes.resize(bytes.len() / 8 * 8 + 8, 0);
         for (at, word) in (address..).step_by(8).zip(bytes.chunks_exact(8)) {
             let word = c_long::from_ne_bytes(word.try_into().expect("eight bytes"));
-            ptrace::write(self.thread, at as *mut c_void, word).expect("its own stack");
+            ptrace::write(self.thread, at as *mut c_void, word).expect("the stack is mapped");
         }
         address
     }
@@ -95,7 +95,7 @@ impl Intruder {
 
 impl Drop for Intruder {
     fn drop(&mut self) {
-        // It may have ended by now.
+        // Fails if the daemon has ended.
         _ = ptrace::setregs(self.thread, self.before);
         _ = ptrace::detach(self.thread, None);
     }
@@ -106,5 +106,5 @@ fn wait(thread: Pid) {
 }
 
 fn peek(thread: Pid, address: u64) -> c_long {
-    ptrace::read(thread, address as *mut c_void).expect("its own code")
+    ptrace::read(thread, address as *mut c_void).expect("the code is mapped")
 }

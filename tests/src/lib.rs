@@ -1,37 +1,36 @@
 //! Harness for scenarios against the real kernel: network namespaces, links, guests, packets, the daemon.
 //!
-//! Whatever goes wrong in here panics with the reason: a scenario has nothing to recover from. What a
-//! scenario makes (namespaces, processes) is gone when the value that stands for it is dropped, a failed test
-//! included.
+//! Every failure panics with its reason: a scenario has nothing to recover from. Namespaces and processes end when
+//! the value that stands for them is dropped, after a failed test too.
 //!
 //! A file imports only what stands below it:
 //!
 //! | file | what it is for |
 //! |---|---|
-//! | `intruder` | system calls from inside the running daemon, as code of an attacker would make them |
-//! | `supervise` | cleans up behind a program of `src/bin`, however it ends |
+//! | `intruder` | system calls from inside the running daemon, as an attacker's code would make them |
+//! | `supervise` | cleans up after a program of `src/bin`, however it ends |
 //! | `daemon` | starts the daemon as any user, on any kernel; reads its log, waits for its end |
-//! | `control` | a client of the control socket that can misbehave; the daemon's own commands |
-//! | `log` | the daemon's lines as they come in, and the words in them |
-//! | `refusal` | a kernel without a system call (seccomp) |
-//! | `capture` | every frame on one interface, and the Router Advertisements among them |
-//! | `solicit` | Router Solicitations with every field open to be spoilt |
+//! | `control` | a client of the control socket that can misbehave; the daemon's subcommands |
+//! | `log` | collects the daemon's log lines and finds words in them |
+//! | `refusal` | a kernel that refuses a system call (seccomp) |
+//! | `capture` | captures every frame on one interface and decodes its Router Advertisements |
+//! | `solicit` | builds Router Solicitations, valid or with any field malformed |
 //! | `packet` | packet sockets |
 //! | `guest` | a namespace whose kernel configures itself: its addresses and routes |
-//! | `tap` | taps, whose other end is an open file |
-//! | `link` | interfaces and veths, link-layer addresses |
-//! | `namespace` | network namespaces: settings, `ip`, threads inside; deletes what killed runs left |
-//! | `schema` | holds JSON against a JSON Schema |
+//! | `tap` | tap devices, whose other end is an open file |
+//! | `link` | interfaces, veth pairs and link-layer addresses |
+//! | `namespace` | network namespaces: settings, `ip`, threads inside; deletes those that killed runs left |
+//! | `schema` | validates JSON against a JSON Schema |
 //! | `terminal` | sections, tables, checks and a verdict for the programs of `src/bin` |
-//! | `program` | where the programs under test are, and how one is run |
-//! | `wait` | looks again until there is something to see |
+//! | `program` | finds, copies and runs the programs under test |
+//! | `wait` | polls until a condition holds |
 //!
-//! The programs (`src/bin`): `demo` shows the main job, `bench` measures autora beside other daemons, `vm` boots
-//! virtual machines as guests and as hosts, `manual` writes manual pages and completions.
+//! The programs (`src/bin`): `demo` shows the main job, `bench` measures autora and other daemons, `vm` boots virtual
+//! machines as guests and as hosts, `manual` writes manual pages and completions.
 #![expect(clippy::missing_panics_doc, reason = "a harness reports every failure by panicking")]
 #![expect(
     clippy::must_use_candidate,
-    reason = "most of these functions are called for what they do to the kernel"
+    reason = "most of these functions are called for their effect on the kernel"
 )]
 
 mod capture;

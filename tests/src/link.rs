@@ -12,7 +12,7 @@ use std::{
 
 use crate::{namespace::Namespace, wait::eventually};
 
-/// Long enough for the kernel to find a carrier and, where a test asked for it, to detect duplicates.
+/// Long enough for the kernel to detect the carrier and, where a test enables it, duplicate addresses.
 const LINK_LOCAL_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// `IFA_F_TENTATIVE` and `IFA_F_DADFAILED`.
@@ -23,13 +23,13 @@ const UNUSABLE: u8 = 0x40 | 0x08;
 pub struct Mac(pub [u8; 6]);
 
 impl Mac {
-    /// Where IPv6 sends what is for `ff02::1` [RFC 2464 7].
+    /// Ethernet destination of `ff02::1` ([RFC 2464 7](https://www.rfc-editor.org/rfc/rfc2464#section-7)).
     pub const ALL_NODES: Self = Self([0x33, 0x33, 0, 0, 0, 1]);
 
-    /// Where IPv6 sends what is for `ff02::2`.
+    /// Ethernet destination of `ff02::2`.
     pub const ALL_ROUTERS: Self = Self([0x33, 0x33, 0, 0, 0, 2]);
 
-    /// A locally administered address that no other call of this process returns.
+    /// Returns a locally administered address that no other call of this process returns.
     #[must_use]
     pub fn unique() -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(1);
@@ -37,7 +37,8 @@ impl Mac {
         Self([0x02, 0xa0, a, b, c, d])
     }
 
-    /// The address with this one's modified EUI-64 as its lower half [RFC 4291 appendix A].
+    /// Returns the address in `prefix` with this one's modified EUI-64 as its lower half
+    /// ([RFC 4291 appendix A](https://www.rfc-editor.org/rfc/rfc4291#appendix-A)).
     #[must_use]
     pub fn address_in(self, prefix: Ipv6Addr) -> Ipv6Addr {
         let [first, rest @ ..] = self.0;
@@ -48,7 +49,7 @@ impl Mac {
         Ipv6Addr::from_bits((prefix.to_bits() >> 64 << 64) | u128::from(suffix))
     }
 
-    /// The link-local address that the kernel makes of it.
+    /// Returns the link-local address that the kernel forms from it.
     #[must_use]
     pub fn link_local(self) -> Ipv6Addr {
         self.address_in(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0))
@@ -71,7 +72,7 @@ pub struct Interface {
 }
 
 impl Interface {
-    /// Makes a link: `kind` is what `ip link add` wants after `type`, for example `bridge` or `vrf table 100`.
+    /// Adds a link: `kind` follows `type` of `ip link add`, for example `bridge` or `vrf table 100`.
     #[must_use]
     pub fn add(namespace: &Namespace, name: &str, kind: &str) -> Self {
         let mac = Mac::unique();
@@ -79,7 +80,7 @@ impl Interface {
         Self::existing(namespace, name)
     }
 
-    /// Whether the kernel knows links of this kind at all. One that does not is told of, loudly.
+    /// Returns whether the kernel supports links of this kind. Reports on standard error if it does not.
     #[must_use]
     pub fn is_supported(namespace: &Namespace, kind: &str) -> bool {
         let known = namespace.enter(|| {
@@ -89,14 +90,14 @@ impl Interface {
         if known {
             namespace.ip("link delete probe");
         } else {
-            // Not by a macro: what those print of a test that passes nobody gets to see.
-            let told = writeln!(io::stderr(), "NOT RUN: this kernel knows no link of type {kind}");
-            told.expect("standard error is there");
+            // Not by a macro: the test harness hides the output of macros when a test passes.
+            let written = writeln!(io::stderr(), "NOT RUN: this kernel supports no link of type {kind}");
+            written.expect("standard error is open");
         }
         known
     }
 
-    /// The interface that is there under this name.
+    /// Returns the existing interface of this name.
     #[must_use]
     pub fn existing(namespace: &Namespace, name: &str) -> Self {
         let links: serde_json::Value =
@@ -111,42 +112,42 @@ impl Interface {
         }
     }
 
-    /// The namespace it is in.
+    /// Returns its namespace.
     #[must_use]
     pub fn namespace(&self) -> &Namespace {
         &self.namespace
     }
 
-    /// Its present name.
+    /// Returns its current name.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Its link-layer address.
+    /// Returns its link-layer address.
     #[must_use]
     pub fn mac(&self) -> Mac {
         self.mac
     }
 
-    /// Its index.
+    /// Returns its index.
     #[must_use]
     pub fn index(&self) -> u32 {
         self.index
     }
 
-    /// The link-local address that the kernel gives it.
+    /// Returns the link-local address that the kernel gives it.
     #[must_use]
     pub fn link_local(&self) -> Ipv6Addr {
         self.mac.link_local()
     }
 
-    /// `ip link set <name> <what>`, for example `up`, `mtu 1400`, `master br0`.
+    /// Runs `ip link set <name> <what>`, for example `up`, `mtu 1400`, `master br0`.
     pub fn set(&self, what: &str) {
         self.namespace.ip(&format!("link set {} {what}", self.name));
     }
 
-    /// Gives it another name; it must be down on kernels before 6.2.
+    /// Renames it; it must be down on kernels before 6.2.
     pub fn rename(&mut self, name: &str) {
         self.set(&format!("name {name}"));
         name.clone_into(&mut self.name);
@@ -157,7 +158,7 @@ impl Interface {
         self.namespace.ip(&format!("link delete {}", self.name));
     }
 
-    /// Adds an address such as `2001:db8::1/64`, usable at once. More words of `ip address add` may follow it.
+    /// Adds an address such as `2001:db8::1/64`, usable at once. Further words of `ip address add` may follow it.
     pub fn add_address(&self, address: &str) {
         self.namespace.ip(&format!("address add {address} dev {} nodad", self.name));
     }
@@ -172,7 +173,7 @@ impl Interface {
         self.namespace.sysctl(&format!("ipv6/conf/{}/{key}", self.name), value);
     }
 
-    /// Waits until the interface has a link-local address that packets may carry.
+    /// Waits until the interface has a link-local address that packets can use as their source.
     pub fn wait_link_local(&self) {
         self.namespace.enter(|| {
             eventually(LINK_LOCAL_TIMEOUT, &format!("a usable link-local address on {}", self.name), || {
@@ -182,23 +183,23 @@ impl Interface {
     }
 }
 
-/// Two interfaces with a cable between them.
+/// A veth pair.
 #[derive(Clone, Debug)]
 pub struct Veth {
     /// The daemon's end.
     pub host: Interface,
-    /// The end where a guest lives.
+    /// The guest's end.
     pub guest: Interface,
 }
 
 impl Veth {
-    /// Both ends up, the host's ready to send: with a usable link-local address.
+    /// Makes a pair with both ends up; the host's end has a usable link-local address.
     #[must_use]
     pub fn new((host, host_name): (&Namespace, &str), (guest, guest_name): (&Namespace, &str)) -> Self {
         Self::with_mac((host, host_name, Mac::unique()), (guest, guest_name, Mac::unique()))
     }
 
-    /// The same with link-layer addresses that the test knows beforehand.
+    /// Makes the same with link-layer addresses that the test chooses.
     #[must_use]
     pub fn with_mac(
         (host, host_name, host_mac): (&Namespace, &str, Mac),
@@ -215,8 +216,8 @@ impl Veth {
         };
         veth.guest.set("up");
         veth.host.set("up");
-        // Ends with the same index, in two namespaces, look to the kernel like one device, whose carrier it deals with at
-        // its leisure: once a second (`linkwatch_urgent_event()`). Whoever asks for a link has it done at once.
+        // If both ends have the same index (in two namespaces), the kernel takes them for one device and handles its
+        // carrier once a second (`linkwatch_urgent_event()`). A query for the link handles it at once.
         host.ip(&format!("link show dev {}", veth.host.name));
         veth.host.wait_link_local();
         veth
@@ -229,7 +230,7 @@ fn parse_mac(text: &str) -> Option<Mac> {
     bytes.try_into().ok().map(Mac)
 }
 
-/// Asks the thread's own namespace: lines of `address ifindex prefix-length scope flags name`, numbers in hex.
+/// Reads the thread's own namespace: lines of `address ifindex prefix-length scope flags name`, numbers in hex.
 fn usable_link_local(index: u32) -> bool {
     let table = fs::read_to_string("/proc/thread-self/net/if_inet6").expect("the kernel has IPv6");
     table.lines().any(|line| {

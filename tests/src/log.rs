@@ -1,4 +1,4 @@
-//! What the daemon writes, line by line as it comes in.
+//! The daemon's output, line by line as it comes in.
 
 use std::{
     io::{BufRead, BufReader, Read},
@@ -14,12 +14,12 @@ pub(crate) struct Log(Arc<(Mutex<Lines>, Condvar)>);
 #[derive(Debug, Default)]
 struct Lines {
     lines: Vec<String>,
-    /// How many of its two streams have ended.
+    /// How many of the two streams have ended.
     closed: u8,
 }
 
 impl Log {
-    /// Adds the lines of `stream` as they come.
+    /// Adds the lines of `stream` as they come, on a thread of its own.
     pub(crate) fn collect(&self, stream: impl Read + Send + 'static) {
         let log = self.clone();
         thread::spawn(move || {
@@ -31,7 +31,7 @@ impl Log {
         });
     }
 
-    /// All lines so far.
+    /// Returns all lines so far.
     pub(crate) fn lines(&self) -> Vec<String> {
         self.lock().lines.clone()
     }
@@ -45,14 +45,14 @@ impl Log {
         self.0.1.notify_all();
     }
 
-    /// The first line that has all of `words`.
+    /// Returns the first line that contains all of `words`. Panics if there is none within `timeout`.
     pub(crate) fn wait_for(&self, words: &[&str], timeout: Duration) -> String {
         let found = |lines: &Lines| lines.lines.iter().find(|line| has_words(line, words)).cloned();
         let lines = self.wait_until(timeout, |lines| found(lines).is_some() || lines.closed == 2);
         found(&lines).unwrap_or_else(|| panic!("no line with {words:?} within {timeout:?}"))
     }
 
-    /// Waits until nothing more can come.
+    /// Waits until both streams have ended, up to `timeout`.
     pub(crate) fn wait_closed(&self, timeout: Duration) {
         drop(self.wait_until(timeout, |lines| lines.closed == 2));
     }
@@ -71,7 +71,7 @@ impl Log {
     }
 }
 
-/// Whether every one of `words` stands in `line` between characters that belong to no word.
+/// Returns whether `line` contains every one of `words`, delimited by characters that belong to no word.
 pub(crate) fn has_words(line: &str, words: &[&str]) -> bool {
     let line = line.replace('"', "");
     let inner = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
@@ -84,7 +84,7 @@ pub(crate) fn has_words(line: &str, words: &[&str]) -> bool {
     })
 }
 
-/// The value of `name=value` in a line, up to the next space and without quotation marks.
+/// Returns the value of `name=value` in a line, up to the next space and without quotation marks.
 #[must_use]
 pub fn field(line: &str, name: &str) -> Option<String> {
     let (_, rest) = line.split_once(&format!(" {name}="))?;
@@ -96,7 +96,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn words_of_a_line() {
+    fn a_line_contains_whole_words_only() {
         let line = "INFO not serving interface=tap1 reasons=forwarding-off,no-prefix";
         for (words, expected) in [
             (&["not serving", "interface=tap1", "no-prefix"][..], true),

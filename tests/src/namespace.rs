@@ -1,4 +1,4 @@
-//! Network namespaces that end with the test that made them.
+//! Network namespaces that are deleted with the test that made them.
 
 use std::{
     fmt::Display,
@@ -25,18 +25,18 @@ use crate::program;
 const PREFIX: &str = "autora-";
 const DIRECTORY: &str = "/run/netns";
 
-/// Ends the test with a clear message unless it runs as root: a scenario that cannot run must not look like a success.
+/// Panics unless the process runs as root: a scenario that cannot run must not count as a success.
 pub fn require_root() {
     assert!(geteuid().is_root(), "scenarios make network namespaces: run them as root");
 }
 
-/// Names of the namespaces that process `pid` has made.
+/// Returns the names of the namespaces that process `pid` has made.
 pub fn namespaces_of(pid: u32) -> Vec<String> {
     let ours = format!("{PREFIX}{pid}-");
     names().filter(|name| name.starts_with(&ours)).collect()
 }
 
-/// Without the directory no namespace was ever named on this machine.
+/// The directory is missing until the first namespace is named.
 fn names() -> impl Iterator<Item = String> {
     let entries = fs::read_dir(DIRECTORY).into_iter().flatten();
     entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok())
@@ -56,7 +56,7 @@ struct Named {
 }
 
 impl Namespace {
-    /// A namespace with the kernel's defaults.
+    /// Makes a namespace with the kernel's defaults.
     #[must_use]
     pub fn new(label: &str) -> Self {
         static SWEEP: Once = Once::new();
@@ -73,8 +73,8 @@ impl Namespace {
         namespace
     }
 
-    /// A namespace that routes, for the daemon: `forwarding` on everywhere, addresses usable without duplicate address
-    /// detection, and deaf to the advertisements of others.
+    /// Makes a namespace that routes, for the daemon: `forwarding` on everywhere, addresses usable without duplicate
+    /// address detection, and RAs of other routers ignored.
     #[must_use]
     pub fn host() -> Self {
         let host = Self::new("host");
@@ -83,7 +83,7 @@ impl Namespace {
         host
     }
 
-    /// A namespace on whose interfaces nobody but the test speaks: its kernel neither solicits nor listens to routers.
+    /// Makes a namespace in which only the test sends: its kernel neither solicits nor accepts RAs.
     #[must_use]
     pub fn quiet() -> Self {
         let quiet = Self::new("quiet");
@@ -91,13 +91,13 @@ impl Namespace {
         quiet
     }
 
-    /// Its name, for `ip -n`.
+    /// Returns its name, for `ip -n`.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.0.name
     }
 
-    /// Does `work` on a thread of its own that has entered the namespace. What it spawns or opens belongs there.
+    /// Does `work` on a thread of its own that has entered the namespace. Processes and sockets of `work` belong to it.
     pub fn enter<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
         thread::scope(|scope| {
             let inside = scope.spawn(|| {
@@ -108,24 +108,24 @@ impl Namespace {
         })
     }
 
-    /// Runs `ip` in the namespace with the words of `arguments`; returns what it printed.
+    /// Runs `ip` in the namespace with the words of `arguments`; returns its standard output.
     pub fn ip(&self, arguments: &str) -> String {
         program::run(Command::new("ip").args(["-n", self.name()]).args(arguments.split_whitespace()))
     }
 
-    /// Runs lines of `ip` one right after the other, in one process.
+    /// Runs lines of `ip` one after the other in one process.
     pub fn ip_batch(&self, lines: &[String]) {
         let mut ip = Command::new("ip");
         ip.args(["-n", self.name(), "-batch", "-"]).stdin(Stdio::piped()).stderr(Stdio::piped());
         let mut child = ip.spawn().expect("ip can be started");
         let written = child.stdin.take().expect("stdin is piped").write_all(lines.join("\n").as_bytes());
         let output = child.wait_with_output().expect("it is a child of this process");
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "ip -batch: {}: {said}", output.status);
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "ip -batch: {}: {errors}", output.status);
         written.expect("ip reads all of its commands");
     }
 
-    /// Runs a command in the namespace to its end; returns what it printed.
+    /// Runs a command in the namespace to its end; returns its standard output.
     pub fn run(&self, command: &mut Command) -> String {
         self.enter(|| program::run(command))
     }
@@ -133,13 +133,13 @@ impl Namespace {
     /// Sets `net/<key>`, separated by slashes, as an interface's name may hold dots: `ipv6/conf/tap1/forwarding`.
     pub fn sysctl(&self, key: &str, value: impl Display) {
         let value = value.to_string();
-        // What `/proc/sys/net` shows depends on the thread that looks.
+        // `/proc/sys/net` shows the namespace of the thread that opens it.
         self.enter(|| fs::write(format!("/proc/sys/net/{key}"), &value))
             .unwrap_or_else(|error| panic!("net/{key} = {value}: {error}"));
     }
 
-    /// Sets IPv6 settings for every interface that will be made here. Those present are not touched, but for
-    /// `accept_dad`, where the kernel obeys the higher one of interface and `all`.
+    /// Sets IPv6 settings for every interface that will be made here. Existing interfaces keep theirs, except
+    /// `accept_dad`, where the kernel uses the higher value of interface and `all`.
     pub fn default_sysctls(&self, settings: &[(&str, u32)]) {
         for (key, value) in settings {
             self.sysctl(&format!("ipv6/conf/default/{key}"), value);
@@ -164,14 +164,14 @@ fn delete_leftovers() {
     }
 }
 
-/// The process that made a namespace of this name, if its form is ours.
+/// Returns the process that made a namespace, if its name has the form of this harness.
 fn owner(name: &str) -> Option<Pid> {
     let (pid, _) = name.strip_prefix(PREFIX)?.split_once('-')?;
     Some(Pid::from_raw(pid.parse().ok()?))
 }
 
-/// Deletes a namespace, perhaps for the second time: another test run may sweep the same leftovers, and a drop during
-/// a panic must not panic.
+/// Deletes a namespace, and ignores errors: another test run may delete the same leftovers, and a drop during a panic
+/// must not panic.
 pub(crate) fn delete(name: &str) {
     drop(Command::new("ip").args(["netns", "delete", name]).output());
 }

@@ -1,4 +1,4 @@
-//! Packet sockets (`packet(7)`): whole frames in and out of one interface, or of all of a namespace.
+//! Packet sockets (`packet(7)`): whole frames in and out of one interface, or of all interfaces of a namespace.
 
 use std::{
     io::{IoSlice, IoSliceMut},
@@ -32,7 +32,7 @@ const BUFFER: usize = 32 << 20;
 pub struct Sender(OwnedFd);
 
 impl Sender {
-    /// A sender on `interface`.
+    /// Opens a sender on `interface`.
     #[must_use]
     pub fn on(interface: &Interface) -> Self {
         Self(open_on(interface, 0))
@@ -45,7 +45,7 @@ impl Sender {
         assert_eq!(sent, Ok(frame.len()), "sending a frame of {} bytes", frame.len());
     }
 
-    /// Sends several.
+    /// Sends several frames.
     pub fn send_all(&self, frames: impl IntoIterator<Item = impl AsRef<[u8]>>) {
         for frame in frames {
             self.send(frame.as_ref());
@@ -53,20 +53,21 @@ impl Sender {
     }
 }
 
-/// What stands beside the bytes of a frame that was received.
+/// Metadata of a received frame.
 #[derive(Clone, Copy, Debug)]
 pub struct Received {
-    /// How many bytes there are.
+    /// Number of bytes in the buffer.
     pub len: usize,
     /// The interface's index.
     pub index: u32,
-    /// Whether the frame left by that interface.
+    /// Whether the interface sent the frame.
     pub is_outgoing: bool,
-    /// When the kernel saw it, on `CLOCK_REALTIME` since the epoch.
+    /// The kernel's timestamp: `CLOCK_REALTIME` since the epoch.
     pub at: Duration,
 }
 
-/// Opens a packet socket in a namespace. It has no protocol, so it receives nothing until [`listen`].
+/// Opens a packet socket with a receive buffer of `buffer` bytes. It has no protocol, so it receives nothing until
+/// [`listen`].
 #[must_use]
 pub fn open(namespace: &Namespace, buffer: usize) -> OwnedFd {
     let open = || socket(AddressFamily::Packet, SockType::Raw, SockFlag::SOCK_CLOEXEC, None);
@@ -76,26 +77,26 @@ pub fn open(namespace: &Namespace, buffer: usize) -> OwnedFd {
     socket
 }
 
-/// Opens a packet socket on one interface that receives frames of `protocol`; of none at all if that is 0.
+/// Opens a packet socket on one interface that receives frames of `protocol`, or none if that is 0.
 pub(crate) fn open_on(interface: &Interface, protocol: i32) -> OwnedFd {
     let socket = open(interface.namespace(), BUFFER);
     listen(&socket, interface.index(), protocol);
     socket
 }
 
-/// Begins to receive frames of `protocol` on the interface with this index; on every one if that is 0.
+/// Begins to receive frames of `protocol` on the interface with this index, or on all interfaces if that is 0.
 pub fn listen(socket: &OwnedFd, index: u32, protocol: i32) {
     bind(socket.as_raw_fd(), &address(index, protocol)).expect("the interface exists");
 }
 
-/// Takes a frame that is there, as far as `buffer` has room for it.
+/// Reads a frame that has arrived, cut to the size of `buffer`. Returns `None` if there is none.
 pub fn receive(socket: &OwnedFd, buffer: &mut [u8]) -> Option<Received> {
     let (mut space, flags) = (cmsg_space!(TimeSpec), MsgFlags::MSG_DONTWAIT);
     loop {
         let mut buffers = [IoSliceMut::new(buffer)];
         let received = match recvmsg::<LinkAddr>(socket.as_raw_fd(), &mut buffers, Some(&mut space), flags) {
             Ok(received) => received,
-            // An interface went down or away; what it received before may still be there.
+            // An interface went down or was deleted; frames that it received before may still be queued.
             Err(Errno::ENETDOWN) => continue,
             Err(Errno::EAGAIN) => return None,
             Err(error) => panic!("receiving on a packet socket: {error}"),
@@ -113,10 +114,10 @@ pub fn receive(socket: &OwnedFd, buffer: &mut [u8]) -> Option<Received> {
     }
 }
 
-/// Waits until there is something to receive, or until `deadline`; returns whether there is.
+/// Waits for a frame until `deadline`; returns whether one can be read.
 pub fn wait(socket: &OwnedFd, deadline: Instant) -> bool {
     let left = deadline.saturating_duration_since(Instant::now());
-    // A millisecond more, as `poll` counts no fractions and must not come back early.
+    // A millisecond more: `poll` counts whole ones and must not return early.
     let timeout = PollTimeout::try_from(left.as_millis() + u128::from(!left.is_zero()))
         .expect("a wait of a test is short");
     match poll(&mut [PollFd::new(socket.as_fd(), PollFlags::POLLIN)], timeout) {
@@ -126,7 +127,7 @@ pub fn wait(socket: &OwnedFd, deadline: Instant) -> bool {
     }
 }
 
-/// An interface as `packet(7)` addresses it.
+/// Returns the address of an interface as in `packet(7)`.
 #[must_use]
 pub fn address(index: u32, protocol: i32) -> LinkAddr {
     let protocol = u16::try_from(protocol).expect("an EtherType has 16 bits");
@@ -140,6 +141,6 @@ pub fn address(index: u32, protocol: i32) -> LinkAddr {
         sll_addr: [0; 8],
     };
     let len = u32::try_from(size_of_val(&raw)).expect("a socket address is short");
-    // SAFETY: the pointer leads to a `sockaddr_ll` of that length whose family says so; it is copied.
+    // SAFETY: the pointer is to a `sockaddr_ll` of that length and family, which is copied.
     unsafe { LinkAddr::from_raw((&raw const raw).cast(), Some(len)) }.expect("family and length are right")
 }

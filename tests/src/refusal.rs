@@ -1,4 +1,4 @@
-//! A kernel that lacks something, or refuses it: as a container's or a unit's filter of system calls makes it look.
+//! A kernel that lacks or refuses a system call, as the seccomp filter of a container or a unit does.
 
 use std::{collections::BTreeMap, io, os::unix::process::CommandExt, process::Command};
 
@@ -11,33 +11,34 @@ use seccompiler::{
 /// A system call that fails.
 #[derive(Clone, Copy, Debug)]
 pub struct Refusal {
-    /// Which.
+    /// The call's number.
     pub call: c_long,
-    /// Only with this first argument.
+    /// Limits the refusal to calls with this first argument.
     pub first_argument: Option<u64>,
-    /// How.
+    /// The error that the call returns.
     pub errno: Errno,
 }
 
 impl Refusal {
-    /// Makes a process that is started see it.
+    /// Applies the refusal to the process that `command` starts.
     pub(crate) fn impose(self, command: &mut Command) {
         let program = self.compile();
-        // SAFETY: between fork and exec it makes two system calls, and allocates nothing but where they fail.
+        // SAFETY: between fork and exec it makes two system calls, and allocates only if one of them fails.
         unsafe { command.pre_exec(move || apply_filter(&program).map_err(io::Error::other)) };
     }
 
     fn compile(self) -> BpfProgram {
         let rules = self.first_argument.map(|value| {
             let condition = SeccompCondition::new(0, SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, value);
-            SeccompRule::new(vec![condition.expect("a first argument")]).expect("a condition")
+            SeccompRule::new(vec![condition.expect("a call has a first argument")])
+                .expect("it has a condition")
         });
         let filter = SeccompFilter::new(
             BTreeMap::from([(self.call, rules.into_iter().collect())]),
             SeccompAction::Allow,
             SeccompAction::Errno((self.errno as i32).cast_unsigned()),
-            TargetArch::try_from(std::env::consts::ARCH).expect("a machine that seccomp knows"),
+            TargetArch::try_from(std::env::consts::ARCH).expect("seccompiler supports this architecture"),
         );
-        filter.and_then(BpfProgram::try_from).expect("a filter")
+        filter.and_then(BpfProgram::try_from).expect("one rule makes a short filter")
     }
 }

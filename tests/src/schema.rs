@@ -1,15 +1,15 @@
-//! Holds JSON against a JSON Schema, as far as the schemas of this project use its keywords
-//! (<https://json-schema.org/draft/2020-12/json-schema-validation>). A keyword that is not known here panics: a
-//! rule that is not checked must not pass for one that is kept.
+//! Validates JSON against a JSON Schema, as far as the schemas of this project use its keywords
+//! (<https://json-schema.org/draft/2020-12/json-schema-validation>). An unknown keyword panics: a rule that is not
+//! checked must not count as kept.
 
 use std::net::Ipv6Addr;
 
 use regex::Regex;
 use serde_json::{Map, Value};
 
-/// Returns where `value` breaks the rules of a definition in `schema` (`$defs`), each as its path and the rule.
-/// A property that an object's schema does not name breaks one too: clients ignore what they do not know, but
-/// what the program says has to be in its schema.
+/// Returns the places where `value` breaks a definition of `schema` (`$defs`), each as its path and the rule.
+/// A property that the schema of an object does not name is an error too: clients ignore unknown properties, but the
+/// program's own output has to be described.
 pub fn errors(schema: &Value, definition: &str, value: &Value) -> Vec<String> {
     let mut errors = Vec::new();
     let rules = schema["$defs"].get(definition).unwrap_or_else(|| panic!("no definition of {definition}"));
@@ -32,7 +32,7 @@ impl Check<'_> {
         }
     }
 
-    /// Whether `value` keeps one rule. What is wrong deeper inside becomes an error of its own.
+    /// Returns whether `value` keeps one rule. Adds an error of its own for each inner value that breaks one.
     fn keeps(&mut self, rules: &Map<String, Value>, rule: (&str, &Value), path: &str, value: &Value) -> bool {
         let matching = |rules: &Value| list(rules).iter().filter(|one| self.accepts(one, value)).count();
         match rule {
@@ -42,8 +42,8 @@ impl Check<'_> {
             ("type", kind) => is_of(kind, value),
             ("const", wanted) => value == wanted,
             ("enum", allowed) => list(allowed).contains(value),
-            ("minimum", least) => value.as_f64().is_none_or(|number| Some(number) >= least.as_f64()),
-            ("maximum", most) => value.as_f64().is_none_or(|number| Some(number) <= most.as_f64()),
+            ("minimum", min) => value.as_f64().is_none_or(|number| Some(number) >= min.as_f64()),
+            ("maximum", max) => value.as_f64().is_none_or(|number| Some(number) <= max.as_f64()),
             ("pattern", pattern) => value.as_str().is_none_or(|text| matches(pattern, text)),
             ("allOf", rules) => matching(rules) == list(rules).len(),
             ("anyOf", rules) => matching(rules) > 0,
@@ -73,7 +73,7 @@ impl Check<'_> {
                 }
                 true
             }
-            // Beside `properties` it would allow what is not named, and that is never wanted here.
+            // Beside `properties` it would allow unnamed properties, which are errors here.
             ("additionalProperties", rules_of_others) => {
                 if !rules.contains_key("properties") {
                     for (name, inner) in value.as_object().into_iter().flatten() {
@@ -93,7 +93,7 @@ impl Check<'_> {
     }
 }
 
-/// The values of a keyword that takes a list.
+/// Returns the values of a keyword that takes a list.
 fn list(rule: &Value) -> &[Value] {
     rule.as_array().unwrap_or_else(|| panic!("not a list: {rule}"))
 }
@@ -111,7 +111,7 @@ fn is_of(kind: &Value, value: &Value) -> bool {
     }
 }
 
-/// Formats of numbers say what `minimum` and `maximum` say.
+/// Formats of numbers are covered by `minimum` and `maximum`.
 fn has_format(format: &Value, text: &str) -> bool {
     assert_eq!(format, "ipv6", "this format of a text is not known here");
     text.parse::<Ipv6Addr>().is_ok()
@@ -133,7 +133,7 @@ mod tests {
         for (rules, kept, broken) in [
             (json!({ "type": "integer" }), json!(1), json!(1.5)),
             (json!({ "type": ["string", "null"] }), json!(null), json!(false)),
-            (json!({ "const": "hello" }), json!("hello"), json!("bye")),
+            (json!({ "const": "hello" }), json!("hello"), json!("other")),
             (json!({ "enum": [1, 2] }), json!(2), json!(3)),
             (json!({ "minimum": 0 }), json!(0), json!(-1)),
             (json!({ "maximum": 9 }), json!(9), json!(10)),
@@ -157,7 +157,7 @@ mod tests {
 
     #[test]
     #[should_panic(expected = "the keyword minLength is not known here")]
-    fn a_rule_that_is_not_known_is_no_rule_that_is_kept() {
+    fn an_unknown_keyword_panics() {
         errors(&json!({ "$defs": { "it": { "minLength": 1 } } }), "it", &json!(""));
     }
 }

@@ -1,4 +1,4 @@
-//! Router Solicitations with every field open to be spoilt.
+//! Router Solicitations, valid or with any field malformed.
 
 use std::net::Ipv6Addr;
 
@@ -12,8 +12,8 @@ use crate::link::{Interface, Mac};
 const FRAGMENT_HEADER: u8 = 44;
 const SOURCE_LINK_LAYER_ADDRESS: u8 = 1;
 
-/// A Router Solicitation [RFC 4861 4.1] before it becomes bytes. As made by [`Solicit::from`] it is a good one; a test
-/// spoils fields of it with the struct update syntax.
+/// A Router Solicitation ([RFC 4861 4.1](https://www.rfc-editor.org/rfc/rfc4861#section-4.1)) before it becomes bytes.
+/// [`Solicit::from`] makes a valid one; a test overwrites fields with the struct update syntax.
 #[derive(Clone, Debug)]
 pub struct Solicit {
     /// Ethernet source.
@@ -26,51 +26,51 @@ pub struct Solicit {
     pub destination: Ipv6Addr,
     /// Hop limit.
     pub hop_limit: u8,
-    /// Extension headers before the message, each as its Next Header value and its bytes, the first of which will be
+    /// Extension headers before the message, each as its Next Header value and its bytes; the first byte is
     /// overwritten with the value of the header that follows.
     pub extensions: Vec<(u8, Vec<u8>)>,
-    /// Whether the message travels in fragments.
+    /// How the message is fragmented.
     pub fragments: Fragments,
     /// ICMPv6 type.
     pub kind: u8,
     /// ICMPv6 code.
     pub code: u8,
-    /// What follows the message's fixed 8 bytes, right or wrong.
+    /// The bytes after the message's fixed 8 bytes, valid options or not.
     pub options: Vec<u8>,
-    /// Cuts the ICMPv6 message (and the IPv6 payload length with it) to so many bytes.
+    /// Cuts the ICMPv6 message, and with it the IPv6 payload length, to this number of bytes.
     pub truncate: Option<usize>,
     /// Whether the checksum is right.
     pub checksum: Checksum,
 }
 
-/// What to write into the checksum field.
+/// The value of the checksum field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Checksum {
-    /// The right one.
+    /// The correct one.
     Right,
-    /// One that is off by a bit.
+    /// One with a wrong bit.
     Wrong,
 }
 
 /// How a message is fragmented.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fragments {
-    /// Not at all.
+    /// Without a fragment header.
     None,
-    /// Into one fragment, which holds all of it [RFC 6946].
+    /// One fragment with the whole message ([RFC 6946](https://www.rfc-editor.org/rfc/rfc6946)).
     Atomic,
-    /// Into two, cut after 8 bytes.
+    /// Two fragments, cut after 8 bytes.
     Two,
 }
 
 impl Solicit {
-    /// A good solicitation from the interface's link-local address, with its source link-layer address.
+    /// Makes a valid solicitation from the interface's link-local address, with its source link-layer address.
     #[must_use]
     pub fn from(interface: &Interface) -> Self {
         Self::new(interface.mac())
     }
 
-    /// The same for a guest that has this link-layer address.
+    /// Makes the same for a guest with this link-layer address.
     #[must_use]
     pub fn new(mac: Mac) -> Self {
         Self {
@@ -89,20 +89,20 @@ impl Solicit {
         }
     }
 
-    /// A good solicitation from `::`, as a host sends it that has no address yet: without options.
+    /// Makes a valid solicitation from `::`, without options, as a guest without an address sends it.
     #[must_use]
     pub fn unspecified(mac: Mac) -> Self {
         Self { source: Ipv6Addr::UNSPECIFIED, options: Vec::new(), ..Self::new(mac) }
     }
 
-    /// The one frame that it is.
+    /// Returns its only frame. Panics if it is cut into two fragments.
     #[must_use]
     pub fn frame(&self) -> Vec<u8> {
-        let [frame] = self.frames().try_into().expect("it is not cut into fragments");
+        let [frame] = self.frames().try_into().expect("it is one frame");
         frame
     }
 
-    /// The frame, or the frames of its fragments in their order.
+    /// Returns its frame, or the frames of its fragments in order.
     #[must_use]
     pub fn frames(&self) -> Vec<Vec<u8>> {
         let message = self.message();
@@ -131,7 +131,7 @@ impl Solicit {
         message
     }
 
-    /// Ethernet, IPv6 and extension headers, the fragment header last, around `payload`.
+    /// Returns `payload` behind Ethernet, IPv6 and extension headers, the fragment header last.
     fn around(&self, fragment: Option<Vec<u8>>, payload: &[u8]) -> Vec<u8> {
         let headers: Vec<_> =
             self.extensions.iter().cloned().chain(fragment.map(|bytes| (FRAGMENT_HEADER, bytes))).collect();
@@ -157,12 +157,13 @@ impl Solicit {
     }
 }
 
-/// A source link-layer address option.
+/// Returns a Source Link-Layer Address option.
 fn link_layer_option(mac: Mac) -> Vec<u8> {
     [&[SOURCE_LINK_LAYER_ADDRESS, 1], &mac.0[..]].concat()
 }
 
-/// A fragment header [RFC 8200 4.5] for the part that begins at `offset`, a multiple of 8 bytes.
+/// Returns a fragment header ([RFC 8200 4.5](https://www.rfc-editor.org/rfc/rfc8200#section-4.5)) for the part that
+/// begins at `offset`, a multiple of 8 bytes.
 fn fragment(offset: u16, more: bool) -> Vec<u8> {
     let [high, low] = (offset | u16::from(more)).to_be_bytes();
     vec![0, 0, high, low, 0, 0, 0, 1]

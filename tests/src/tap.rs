@@ -1,4 +1,4 @@
-//! Tap devices, whose other end the test holds open as a hypervisor would.
+//! Tap devices, whose other end the test holds open as a hypervisor does.
 
 use std::{
     fs::{File, OpenOptions},
@@ -13,13 +13,13 @@ use crate::{link::Interface, namespace::Namespace};
 /// A tap device; without carrier until [`Tap::open`].
 #[derive(Debug)]
 pub struct Tap {
-    /// The host's view of it.
+    /// The host's interface.
     pub interface: Interface,
     handle: Option<File>,
 }
 
 impl Tap {
-    /// A tap device that is up and that nobody has opened yet.
+    /// Makes a tap device that is up and not yet opened.
     #[must_use]
     pub fn new(namespace: &Namespace, name: &str) -> Self {
         namespace.ip(&format!("tuntap add dev {name} mode tap"));
@@ -28,32 +28,32 @@ impl Tap {
         Self { interface, handle: None }
     }
 
-    /// Opens the device: it has carrier until [`Tap::close`].
+    /// Opens the device, which then has carrier until [`Tap::close`].
     pub fn open(&mut self) {
         let name = self.interface.name();
         self.handle = Some(self.interface.namespace().enter(|| attach(name, libc::IFF_TAP)));
     }
 
-    /// Closes it: carrier lost. The device stays.
+    /// Closes the device, which loses its carrier and stays.
     pub fn close(&mut self) {
         self.handle = None;
     }
 
-    /// Hands the host a frame as if the guest had sent it.
+    /// Sends a frame to the host as the guest.
     pub fn send(&self, frame: &[u8]) {
         let mut handle = self.handle.as_ref().expect("the tap is open");
         handle.write_all(frame).expect("a tap takes a frame");
     }
 }
 
-/// Opens a tun device, which has no link-layer address: it has carrier as long as the file is held.
+/// Opens a tun device, which has no link-layer address. It has carrier until the file is closed.
 #[must_use]
 pub fn open_tun(namespace: &Namespace, name: &str) -> File {
     namespace.enter(|| attach(name, libc::IFF_TUN))
 }
 
 fn attach(name: &str, mode: i32) -> File {
-    let file = OpenOptions::new().read(true).write(true).open("/dev/net/tun").expect("/dev/net/tun is there");
+    let file = OpenOptions::new().read(true).write(true).open("/dev/net/tun").expect("the kernel has tun");
     // SAFETY: `ifreq` is plain data for which all zeroes is a value.
     let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
     for (to, from) in request.ifr_name.iter_mut().zip(name.bytes()) {

@@ -1,5 +1,5 @@
-//! What programs of this package show on a terminal: sections, tables, checks and a verdict. At most 100 columns wide;
-//! coloured on a terminal only, and not where NO_COLOR forbids it.
+//! Terminal output of this package's programs: sections, tables, checks and a verdict. At most 100 columns wide;
+//! coloured on a terminal unless NO_COLOR is set.
 
 use std::{process::ExitCode, time::Instant};
 
@@ -11,7 +11,7 @@ const BAD: Style = AnsiColor::Red.on_default().bold();
 const TITLE: Style = Style::new().bold();
 const FAINT: Style = Style::new().dimmed();
 
-/// Where a program shows its work; counts sections and checks.
+/// The output of a program; counts sections and checks.
 #[derive(Debug)]
 pub struct Screen {
     started: Instant,
@@ -21,13 +21,13 @@ pub struct Screen {
 }
 
 impl Screen {
-    /// A screen with nothing on it. The time of the verdict begins here.
+    /// Makes an empty screen. The time that the verdict shows begins here.
     #[expect(clippy::new_without_default, reason = "it starts a clock")]
     pub fn new() -> Self {
         Self { started: Instant::now(), sections: 0, checks: 0, failed: 0 }
     }
 
-    /// Shows what all of it is about.
+    /// Shows a title.
     pub fn title(&self, text: &str) {
         println!("\n{}", styled(TITLE, text));
     }
@@ -38,7 +38,7 @@ impl Screen {
         self.title(&format!("{}  {text}", self.sections));
     }
 
-    /// Shows a line below the present section.
+    /// Shows a line of the current section.
     pub fn line(&self, text: &str) {
         println!("   {text}");
     }
@@ -54,7 +54,7 @@ impl Screen {
         }
     }
 
-    /// States what must hold, and whether it does.
+    /// Shows a claim and whether it holds.
     pub fn check(&mut self, holds: bool, claim: &str) {
         self.checks += 1;
         if holds {
@@ -65,17 +65,17 @@ impl Screen {
         }
     }
 
-    /// If anything failed: shows what the daemon had to say.
+    /// Shows the daemon's log if a check has failed.
     pub fn explain_failures(&self, log: &[String]) {
         if self.failed > 0 {
-            println!("\n   what the daemon wrote:");
+            println!("\n   the daemon's log:");
             for line in log {
                 self.line(&styled(FAINT, line));
             }
         }
     }
 
-    /// Shows the last line; returns the exit code that goes with it.
+    /// Shows how many checks held; returns the exit code for it.
     pub fn verdict(&self) -> ExitCode {
         let Self { checks, failed, .. } = self;
         let took = format!("({:.1} s)", self.started.elapsed().as_secs_f64());
@@ -93,7 +93,7 @@ fn styled(style: Style, text: &str) -> String {
     format!("{style}{text}{style:#}")
 }
 
-/// A line for each row, its cells padded to the widest of their column.
+/// Returns a line for each row, with cells padded to the width of their column.
 pub fn columns(rows: &[impl AsRef<[String]>]) -> Vec<String> {
     let mut widths = Vec::new();
     for row in rows {

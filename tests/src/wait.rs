@@ -1,25 +1,25 @@
-//! Waits for state that the kernel announces nowhere: the harness looks again and again.
+//! Polls for state that the kernel does not announce.
 
 use std::{
     thread,
     time::{Duration, Instant},
 };
 
-/// Long enough for what takes no time.
+/// Long enough for anything immediate on a busy machine.
 pub(crate) const SHORTLY: Duration = Duration::from_secs(5);
 
-/// Looks every 10 ms until `probe` finds something. Panics with `what` when `timeout` is over.
+/// Calls `probe` every 10 ms until it returns a value. Panics with `what` after `timeout`.
 pub fn eventually<T>(timeout: Duration, what: &str, probe: impl FnMut() -> Option<T>) -> T {
-    look_every(Duration::from_millis(10), timeout, probe)
+    poll(Duration::from_millis(10), timeout, probe)
         .unwrap_or_else(|| panic!("waited {timeout:?} in vain for {what}"))
 }
 
-/// Looks every millisecond until `probe` finds something or `timeout` is over.
+/// Calls `probe` every millisecond until it returns a value; returns `None` after `timeout`.
 pub fn within<T>(timeout: Duration, probe: impl FnMut() -> Option<T>) -> Option<T> {
-    look_every(Duration::from_millis(1), timeout, probe)
+    poll(Duration::from_millis(1), timeout, probe)
 }
 
-fn look_every<T>(interval: Duration, timeout: Duration, mut probe: impl FnMut() -> Option<T>) -> Option<T> {
+fn poll<T>(interval: Duration, timeout: Duration, mut probe: impl FnMut() -> Option<T>) -> Option<T> {
     let deadline = Instant::now() + timeout;
     loop {
         let found = probe();

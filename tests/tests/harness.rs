@@ -1,4 +1,4 @@
-//! The harness against itself: what it makes is there, what it watches for it sees, and what it made goes away.
+//! Tests of the harness: it makes namespaces and links, captures frames, and deletes what it made.
 
 use std::{
     fs,
@@ -19,7 +19,7 @@ use autora_tests::{
 const SOON: Duration = Duration::from_secs(10);
 const PREFIX: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 0);
 
-/// A frame with a valid advertisement, made without the daemon.
+/// Returns a frame with a valid RA, made without the daemon.
 fn advertisement(from: &Interface, router_lifetime: Duration) -> Vec<u8> {
     let prefix = PrefixInformation {
         prefix: Prefix64::containing(PREFIX),
@@ -42,12 +42,12 @@ fn advertisement(from: &Interface, router_lifetime: Duration) -> Vec<u8> {
 }
 
 #[test]
-fn a_guest_believes_a_good_advertisement_and_the_capture_shows_it() {
+fn a_guest_uses_a_valid_ra_and_the_capture_shows_it() {
     let (host, guest) = (Namespace::host(), Guest::new());
     let link = Veth::new((&host, "vm1"), (guest.namespace(), "eth0"));
     let (mut arriving, mut leaving) = (Capture::on(&link.guest), Capture::outgoing(&link.host));
     arriving.expect_silence(Duration::from_millis(300));
-    assert!(guest.default_routes().is_empty(), "nothing was advertised yet");
+    assert!(guest.default_routes().is_empty(), "no RA was sent yet");
 
     let router = Sender::on(&link.host);
     let frame = advertisement(&link.host, Duration::from_mins(3));
@@ -69,8 +69,8 @@ fn a_guest_believes_a_good_advertisement_and_the_capture_shows_it() {
 }
 
 #[test]
-#[should_panic(expected = "should be silent")]
-fn silence_is_not_found_where_an_advertisement_is() {
+#[should_panic(expected = "no RA was expected")]
+fn expect_silence_panics_on_an_ra() {
     let (host, guest) = (Namespace::host(), Namespace::quiet());
     let link = Veth::new((&host, "vm1"), (&guest, "eth0"));
     let mut capture = Capture::on(&link.guest);
@@ -79,14 +79,14 @@ fn silence_is_not_found_where_an_advertisement_is() {
 }
 
 #[test]
-fn a_quiet_guest_says_only_what_it_is_told() {
+fn a_quiet_guest_sends_no_solicitation_of_its_own() {
     let (host, guest) = (Namespace::host(), Namespace::quiet());
     let link = Veth::new((&host, "vm1"), (&guest, "eth0"));
     let mut capture = Capture::on(&link.guest);
     link.guest.set("down");
     link.guest.set("up");
     let before = SystemTime::now();
-    // Long enough for a kernel that solicits to do it.
+    // Long enough for a kernel that solicits.
     let others = capture.frames_within(Duration::from_secs(2));
     assert!(!others.iter().any(Frame::is_solicit), "{others:?}");
 
@@ -100,7 +100,7 @@ fn a_quiet_guest_says_only_what_it_is_told() {
 }
 
 #[test]
-fn solicitations_to_the_byte() {
+fn solicitations_have_golden_bytes() {
     let mac = Mac([2, 0, 0, 0, 0, 1]);
     assert_eq!(mac.to_string(), "02:00:00:00:00:01");
     assert_eq!(mac.link_local().to_string(), "fe80::ff:fe00:1");
@@ -143,24 +143,24 @@ fn a_tap_has_carrier_while_it_is_open() {
     let frames = capture.frames_within(Duration::from_millis(200));
     assert!(frames.iter().any(|seen| seen.bytes == frame && seen.direction == Direction::Incoming));
     tap.close();
-    eventually(SOON, "the tap's carrier to go", || flags().contains("NO-CARRIER").then_some(()));
+    eventually(SOON, "the loss of the tap's carrier", || flags().contains("NO-CARRIER").then_some(()));
 }
 
 #[test]
-fn a_namespace_goes_with_its_last_owner() {
+fn a_namespace_is_deleted_with_its_last_clone() {
     let namespace = Namespace::new("short");
     let file = Path::new("/run/netns").join(namespace.name());
     let other = namespace.clone();
     drop(namespace);
-    assert!(file.exists(), "somebody still has it");
+    assert!(file.exists(), "a clone is left");
     let addresses = other.enter(|| fs::read_to_string("/proc/thread-self/net/if_inet6")).expect("readable");
-    assert_eq!(addresses.lines().count(), 1, "loopback and nothing of this machine's: {addresses}");
+    assert_eq!(addresses.lines().count(), 1, "the loopback alone, none of this machine's: {addresses}");
     drop(other);
     assert!(!file.exists());
 }
 
 #[test]
 #[should_panic(expected = "Cannot find device")]
-fn a_command_that_fails_says_why() {
+fn a_failing_command_panics_with_its_error() {
     Namespace::new("failing").ip("link set nothing up");
 }

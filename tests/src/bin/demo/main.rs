@@ -1,48 +1,50 @@
-//! The main job of autora before your eyes, in network namespaces that are gone afterwards: `cargo xtask demo`.
+//! A demonstration of autora's main job in network namespaces, which are deleted afterwards: `cargo xtask demo`.
 //!
-//! A host with four guests (and two interfaces that must be left alone), the real daemon as a user that is not root
-//! with the eBPF filter, and what the guests' own kernels make of it. Every claim is a check; the exit code says whether
-//! all of them held.
+//! A host has four served interfaces and two that must not be served. The daemon runs as an unprivileged user with the
+//! eBPF filter, and the guests' own kernels use its RAs. Every claim is a check; the exit code tells whether all held.
 
-mod acts;
 mod probe;
-mod stage;
+mod sections;
+mod topology;
 
 use std::{process::ExitCode, thread, time::Duration};
 
 use autora_tests::{Launch, namespaces_of, supervise, terminal::Screen};
 
-use crate::{probe::Start, stage::Stage};
+use crate::{probe::Start, topology::Topology};
 
-/// What the daemon is told. A heartbeat each second, as that is where the filter's counters are read from.
+/// The daemon's arguments. A heartbeat each second, as it carries the filter's counters.
 const ARGUMENTS: [&str; 6] =
-    ["--interface-regex", stage::REGEX, "--filter", "ebpf", "--heartbeat-interval", "1s"];
+    ["--interface-regex", topology::REGEX, "--filter", "ebpf", "--heartbeat-interval", "1s"];
 
-/// All that the daemon needs, and all that it is given.
+/// The capabilities that the daemon starts with.
 const CAPABILITIES: [&str; 2] = ["net_raw", "bpf"];
 
 fn main() -> ExitCode {
-    supervise::supervised("autora-demo", || (), play)
+    supervise::supervised("autora-demo", || (), demonstrate)
 }
 
-fn play() -> ExitCode {
+fn demonstrate() -> ExitCode {
     let mut screen = Screen::new();
     screen.title("autora: addresses and default routes for guests, by Router Advertisement");
-    let mut stage = Stage::build();
+    let mut topology = Topology::build();
     let launch = Launch::new(&ARGUMENTS).unprivileged(&CAPABILITIES);
-    let (arrivals, (mut daemon, start)) = probe::arrivals(&stage, || {
+    let (arrivals, (mut daemon, start)) = probe::arrivals(&topology, || {
         let start = Start::now();
-        (launch.start(&stage.host), start)
+        (launch.start(&topology.host), start)
     });
-    acts::scene(&mut screen, &stage, &daemon);
-    acts::arrivals(&mut screen, &mut stage, &arrivals, start);
-    acts::advertisement(&mut screen, &mut stage);
-    // Two RAs on one link are never less than 3 s apart. From here on an answer is free to leave at once.
+    sections::host(&mut screen, &topology, &daemon);
+    sections::guests(&mut screen, &mut topology, &arrivals, start);
+    sections::advertisement(&mut screen, &mut topology);
+    // The 3 s floor since the first RA has to be over, so that an answer can leave at once.
     thread::sleep(Duration::from_millis(3100).saturating_sub(start.instant.elapsed()));
-    acts::burst(&mut screen, &mut stage, &daemon);
-    acts::withdrawal(&mut screen, &mut stage, &mut daemon);
+    sections::burst(&mut screen, &mut topology, &daemon);
+    sections::withdrawal(&mut screen, &mut topology, &mut daemon);
     screen.explain_failures(&daemon.log());
-    drop((daemon, stage));
-    screen.check(namespaces_of(std::process::id()).is_empty(), "nothing is left of the namespaces");
+    drop((daemon, topology));
+    screen.check(
+        namespaces_of(std::process::id()).is_empty(),
+        "all namespaces of this demonstration are deleted",
+    );
     screen.verdict()
 }

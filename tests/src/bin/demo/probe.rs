@@ -1,4 +1,4 @@
-//! Looking: at the guests' kernels, at the daemon's counters, at the clock.
+//! Reads the state of the guests' kernels and the daemon's counters.
 
 use std::{
     fs, thread,
@@ -7,30 +7,30 @@ use std::{
 
 use autora_tests::{Daemon, field, within};
 
-use crate::stage::{Member, Stage};
+use crate::topology::{Member, Topology};
 
-/// How long a guest may take.
+/// The longest that a guest may take.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How long those are watched that must get nothing.
+/// How long the guests without an RA are watched.
 const SILENCE: Duration = Duration::from_secs(1);
 
-/// The moment in which the daemon was started, before its program was even loaded.
+/// The moment right before the daemon is executed.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Start {
     pub(crate) instant: Instant,
-    /// The same for comparison with captures.
+    /// The same on the clock of captures.
     pub(crate) time: SystemTime,
 }
 
-/// When a guest's kernel had what, looking each millisecond.
+/// When a guest's kernel had address and route, to the millisecond.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Arrival {
     pub(crate) address: Option<Instant>,
     pub(crate) route: Option<Instant>,
 }
 
-/// What the filter has counted, by reason.
+/// The filter's counters by reason.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Totals(Vec<(String, u64)>);
 
@@ -41,12 +41,12 @@ impl Start {
 }
 
 impl Totals {
-    /// How many of a reason there were.
+    /// Returns the counter of `reason`; 0 if the heartbeat has none.
     pub(crate) fn of(&self, reason: &str) -> u64 {
         self.0.iter().find(|(name, _)| name == reason).map_or(0, |&(_, count)| count)
     }
 
-    /// What the daemon says next; it looks at the filter's counters when it does.
+    /// Returns the counters of the next heartbeat, for which the daemon reads them anew.
     pub(crate) fn next(daemon: &Daemon) -> Option<Self> {
         let seen = daemon.lines_with(&["heartbeat"]).len();
         within(Duration::from_secs(3), || {
@@ -64,20 +64,20 @@ impl Totals {
     }
 }
 
-/// `12 ms`, or a dash for what never came.
+/// Formats a time as `12 ms`, or as a dash if there is none.
 pub(crate) fn milliseconds(time: Option<Duration>) -> String {
     time.map_or_else(|| "-".to_owned(), |time| format!("{} ms", time.as_millis()))
 }
 
-/// Watches all guests while `action` makes something happen: guests in the order of [`Stage::members`].
-pub(crate) fn arrivals<T>(stage: &Stage, action: impl FnOnce() -> T) -> (Vec<Arrival>, T) {
-    let served = stage.guests.len();
+/// Watches all guests during `action`; returns their arrivals in the order of [`Topology::members`].
+pub(crate) fn arrivals<T>(topology: &Topology, action: impl FnOnce() -> T) -> (Vec<Arrival>, T) {
+    let served = topology.guests.len();
     thread::scope(|scope| {
-        let patience = |index| if index < served { TIMEOUT } else { SILENCE };
-        let watchers: Vec<_> = stage
+        let limit = |index| if index < served { TIMEOUT } else { SILENCE };
+        let watchers: Vec<_> = topology
             .members()
             .enumerate()
-            .map(|(index, member)| scope.spawn(move || arrival(member, patience(index))))
+            .map(|(index, member)| scope.spawn(move || arrival(member, limit(index))))
             .collect();
         let done = action();
         let arrivals = watchers.into_iter().map(|watcher| watcher.join().expect("watching does not fail"));
@@ -97,18 +97,18 @@ fn arrival(member: &Member, timeout: Duration) -> Arrival {
     arrival
 }
 
-/// Waits until a guest's default route has gone; says when.
+/// Waits until a guest has no default route; returns when.
 pub(crate) fn route_gone(member: &Member, timeout: Duration) -> Option<Instant> {
     member.guest.namespace().enter(|| within(timeout, || (!has_default_route()).then(Instant::now)))
 }
 
-/// Asks the thread's own namespace: lines of `address ifindex prefix-length scope flags name`, numbers in hex.
+/// Reads the thread's own namespace: lines of `address ifindex prefix-length scope flags name`, numbers in hex.
 fn has_global_address() -> bool {
     let table = fs::read_to_string("/proc/thread-self/net/if_inet6").unwrap_or_default();
     table.lines().any(|line| line.split_whitespace().nth(3) == Some("00"))
 }
 
-/// The same for its routes: destination, its length, source, its length, next hop, four numbers, interface.
+/// Reads the routes: destination, its length, source, its length, next hop, four numbers, interface.
 fn has_default_route() -> bool {
     let table = fs::read_to_string("/proc/thread-self/net/ipv6_route").unwrap_or_default();
     table.lines().any(|line| {
@@ -117,13 +117,13 @@ fn has_default_route() -> bool {
     })
 }
 
-/// CPU time that a process's main thread has used; `None` where the kernel does not account for it.
+/// Returns the CPU time of a process's main thread; `None` if the kernel does not account for it.
 pub(crate) fn cpu_time(pid: u32) -> Option<Duration> {
     let schedstat = fs::read_to_string(format!("/proc/{pid}/schedstat")).ok()?;
     schedstat.split_whitespace().next()?.parse().ok().map(Duration::from_nanos)
 }
 
-/// Whether a process is neither root nor has a capability or a way to one.
+/// Returns whether a process is not root and has no capability, nor one that it could regain.
 pub(crate) fn is_powerless(pid: u32) -> bool {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
     let field = |name: &str| status.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default();
@@ -138,7 +138,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn totals_of_a_heartbeat() {
+    fn totals_are_read_from_a_heartbeat() {
         let line = "2026-11-24T00:45:31Z  INFO heartbeat served=1 packets=passed:3,coalesced:40,hop-limit:7 resyncs=1";
         let totals = Totals::parse(line);
         for (reason, expected) in [("passed", 3), ("coalesced", 40), ("hop-limit", 7), ("code", 0)] {

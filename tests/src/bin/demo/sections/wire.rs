@@ -1,19 +1,19 @@
-//! One advertisement, byte by byte.
+//! One RA, byte by byte.
 
 use std::ops::Range;
 
 use autora_tests::{Advert, terminal::Screen};
 
-use crate::stage::Stage;
+use crate::topology::Topology;
 
 /// Ethernet, IPv6, the fixed part of the message, one Prefix Information option.
 const EXPECTED_LEN: usize = 14 + 40 + 16 + 32;
 
 /// Shows the first RA that arrived at the first guest.
-pub(crate) fn advertisement(screen: &mut Screen, stage: &mut Stage) {
-    let member = &mut stage.guests[0];
+pub(crate) fn advertisement(screen: &mut Screen, topology: &mut Topology) {
+    let member = &mut topology.guests[0];
     let router = member.link.host.link_local();
-    screen.section(&format!("On the wire: the first RA as it arrived behind {}, all of it", member.name));
+    screen.section(&format!("On the wire: all bytes of the first RA that arrived behind {}", member.name));
     let Some(advert) = member.watch.adverts().first() else {
         return screen.check(false, "an RA was captured");
     };
@@ -21,10 +21,10 @@ pub(crate) fn advertisement(screen: &mut Screen, stage: &mut Stage) {
         [format!("{:>3}", range.start), hex(advert.frame.get(range).unwrap_or_default()), meaning]
     });
     screen.table([" at", "bytes", "meaning"], rows);
-    screen.check(advert.source == router, "it comes from the host's link-local address, with hop limit 255");
+    screen.check(advert.source == router, "its source is the host's link-local address, its hop limit 255");
     screen.check(
         advert.frame.len() == EXPECTED_LEN && is_default(advert, member.prefix),
-        "a router for 180 s, one /64 with L=0 and A=1 for 86400 s (4 h preferred), and nothing else",
+        "it says: a router for 180 s, one /64 (L=0, A=1) for 86400 s, preferred for 4 h; nothing else",
     );
 }
 
@@ -40,7 +40,7 @@ fn is_default(advert: &Advert, prefix: std::net::Ipv6Addr) -> bool {
         && (option.valid.as_secs(), option.preferred.as_secs()) == (86_400, 14_400)
 }
 
-/// Where each field stands in the frame, and what was decoded from it.
+/// Returns the position of each field in the frame, and its decoded value.
 fn fields(advert: &Advert) -> Vec<(Range<usize>, String)> {
     let message = &advert.advert;
     let mut fields = vec![
@@ -48,7 +48,7 @@ fn fields(advert: &Advert) -> Vec<(Range<usize>, String)> {
         (14..22, format!("IPv6: ICMPv6 of {} bytes, hop limit 255", advert.packet().len() - 40)),
         (22..38, format!("source {}", advert.source)),
         (38..54, "destination ff02::1, all nodes".to_owned()),
-        (54..58, "Router Advertisement (134), code 0, checksum right".to_owned()),
+        (54..58, "Router Advertisement (134), code 0, correct checksum".to_owned()),
         (
             58..62,
             format!(
@@ -83,7 +83,7 @@ fn fields(advert: &Advert) -> Vec<(Range<usize>, String)> {
     fields
 }
 
-/// Pairs of bytes.
+/// Formats bytes in hex, in groups of two.
 fn hex(bytes: &[u8]) -> String {
     let digits: Vec<_> = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
     digits.chunks(2).map(<[String]>::concat).collect::<Vec<_>>().join(" ")

@@ -7,19 +7,19 @@ use std::{
 
 use autora_tests::{Advert, Capture, Guest, Interface, Mac, Namespace, Tap, Veth, within};
 
-/// Which interfaces the daemon is to serve, if they are fit.
+/// The interfaces that the daemon is to serve, if they are fit.
 pub(crate) const REGEX: &str = "^vm[0-9]+$";
 
-/// All that takes part.
-pub(crate) struct Stage {
+/// The host, its interfaces and the guests.
+pub(crate) struct Topology {
     pub(crate) host: Namespace,
-    /// Matching, fit, and each with a guest.
+    /// Interfaces that match and are fit, each with a guest.
     pub(crate) guests: Vec<Member>,
-    /// Matching and fit; its other end is a file that this program holds open, as a hypervisor does.
+    /// A tap that matches and is fit; this program holds its other end open, as a hypervisor does.
     pub(crate) tap: (Tap, Watch),
-    /// Matching, but neither forwarding nor with a /64.
-    pub(crate) unfit: Member,
-    /// Fit, but of another name.
+    /// An interface that matches, without forwarding and without a /64.
+    pub(crate) not_fit: Member,
+    /// An interface that is fit and does not match.
     pub(crate) unmatched: Member,
 }
 
@@ -32,30 +32,30 @@ pub(crate) struct Member {
     pub(crate) watch: Watch,
 }
 
-/// What has been seen on one link.
+/// The RAs on one link.
 pub(crate) struct Watch {
     capture: Capture,
     adverts: Vec<Advert>,
 }
 
-impl Stage {
+impl Topology {
     pub(crate) fn build() -> Self {
         let host = Namespace::host();
         let guests = [("vm1", 1), ("vm2", 2), ("vm3", 3)];
         let guests = guests.into_iter().map(|(name, number)| Member::fit(&host, name, number)).collect();
         let tap = served_tap(&host, "vm4", 4);
-        let unfit = Member::new(&host, "vm5", 5);
-        unfit.link.host.sysctl("forwarding", 0);
+        let not_fit = Member::new(&host, "vm5", 5);
+        not_fit.link.host.sysctl("forwarding", 0);
         let unmatched = Member::fit(&host, "storage0", 6);
-        Self { host, guests, tap, unfit, unmatched }
+        Self { host, guests, tap, not_fit, unmatched }
     }
 
-    /// Every member with a guest.
+    /// Returns every interface with a guest.
     pub(crate) fn members(&self) -> impl Iterator<Item = &Member> {
-        self.guests.iter().chain([&self.unfit, &self.unmatched])
+        self.guests.iter().chain([&self.not_fit, &self.unmatched])
     }
 
-    /// Names and watches of what is served.
+    /// Returns names and watches of the served interfaces.
     pub(crate) fn served(&mut self) -> impl Iterator<Item = (&str, &mut Watch)> {
         let guests = self.guests.iter_mut().map(|member| (member.name, &mut member.watch));
         let (tap, watch) = &mut self.tap;
@@ -64,7 +64,7 @@ impl Stage {
 }
 
 impl Member {
-    /// With a /64, as the daemon wants it.
+    /// Makes a fit interface: with a /64.
     fn fit(host: &Namespace, name: &'static str, number: u8) -> Self {
         let member = Self::new(host, name, number);
         member.link.host.add_address(&router_in(member.prefix));
@@ -79,7 +79,7 @@ impl Member {
         Self { name, prefix: prefix(number), link, guest, watch }
     }
 
-    /// The address that SLAAC makes of the guest's link-layer address.
+    /// Returns the address that SLAAC forms from prefix and link-layer address of the guest.
     pub(crate) fn expected_address(&self) -> Ipv6Addr {
         self.link.guest.mac().address_in(self.prefix)
     }
@@ -90,13 +90,13 @@ impl Watch {
         Self { capture, adverts: Vec::new() }
     }
 
-    /// All advertisements so far.
+    /// Returns all RAs so far.
     pub(crate) fn adverts(&mut self) -> &[Advert] {
         self.adverts.extend(self.capture.adverts_within(Duration::ZERO));
         &self.adverts
     }
 
-    /// The first advertisement after `since` that is one of those wanted, waiting for it if need be.
+    /// Returns the first RA after `since` for which `wanted` holds; waits for it up to `timeout`.
     pub(crate) fn advert_after(
         &mut self,
         since: SystemTime,
@@ -117,12 +117,13 @@ fn served_tap(host: &Namespace, name: &str, number: u8) -> (Tap, Watch) {
     (tap, watch)
 }
 
-/// `2001:db8:<number>::`, of the range for documentation.
+/// Returns `2001:db8:<number>::`, of the range for documentation
+/// ([RFC 3849](https://www.rfc-editor.org/rfc/rfc3849)).
 pub(crate) fn prefix(number: u8) -> Ipv6Addr {
     Ipv6Addr::new(0x2001, 0xdb8, number.into(), 0, 0, 0, 0, 0)
 }
 
-/// The host's own address in a /64.
+/// Returns the host's own address in a /64.
 fn router_in(prefix: Ipv6Addr) -> String {
     format!("{prefix}1/64")
 }
