@@ -1,4 +1,4 @@
-//! The filter's book of served interfaces, without a packet.
+//! The filter's maps of served interfaces, without packets.
 
 use autora::{
     addr::IfIndex,
@@ -16,24 +16,24 @@ fn the_embedded_program_is_aligned_for_its_reader() {
 }
 
 #[test]
-fn a_full_map_says_so_and_has_room_again_later() {
+fn a_full_map_is_an_error_and_takes_an_interface_after_another_is_removed() {
     require_root();
     for (mode, kind) in [(FilterMode::Auto, FilterKind::Ebpf), (FilterMode::Classic, FilterKind::Classic)] {
         let (filter, fallback) = Filter::open(mode, 2).unwrap();
         assert!(fallback.is_none(), "{fallback:?}");
         assert_eq!(filter.kind(), kind);
-        says_when_it_is_full(filter);
+        fill(filter);
     }
 }
 
-fn says_when_it_is_full(mut filter: Filter) {
+fn fill(mut filter: Filter) {
     let [one, two, three] = [11, 12, 13].map(|index| IfIndex::new(index).unwrap());
 
     filter.serve(one).unwrap();
     filter.serve(two).unwrap();
     assert_eq!(filter.serve(three), Err(MapFailure::Full));
     assert!(!filter.is_served(three));
-    filter.serve(two).expect("one that has its place keeps it");
+    filter.serve(two).expect("an entry that exists stays");
 
     filter.unserve(one).unwrap();
     filter.serve(three).expect("there is room again");
@@ -41,7 +41,7 @@ fn says_when_it_is_full(mut filter: Filter) {
 }
 
 #[test]
-fn an_interface_that_is_gone_is_no_error() {
+fn an_interface_without_an_entry_is_no_error() {
     require_root();
     let (mut filter, _) = Filter::open(FilterMode::Ebpf, 2).unwrap();
     let gone = IfIndex::new(11).unwrap();
@@ -49,7 +49,7 @@ fn an_interface_that_is_gone_is_no_error() {
         filter.unserve(gone).unwrap();
         filter.clear_pending(gone).unwrap();
         assert_eq!(filter.interface_stats(gone).unwrap(), None);
-        assert!(!filter.is_served(gone), "clearing a mark serves nobody");
+        assert!(!filter.is_served(gone), "clearing a mark makes no entry");
 
         filter.serve(gone).unwrap();
         filter.clear_pending(gone).unwrap();

@@ -1,4 +1,4 @@
-//! The receiver on a real link: a guest's packets go in at one end of a veth, and what comes out of the socket counts.
+//! The receiver on a real link: a guest sends at one end of a veth, and the socket at the other end receives.
 
 use std::{
     collections::BTreeSet,
@@ -25,12 +25,12 @@ use crate::{
 };
 
 #[test]
-fn the_good_rows_come_out() {
+fn the_ebpf_filter_passes_the_valid_rows_alone() {
     on_a_link(FilterMode::Ebpf, async |link| {
         let all_but = BTreeSet::from([
             Reason::Coalesced,
             Reason::NotServed,
-            // `ICMP6_FILTER` was there before.
+            // `ICMP6_FILTER` drops these before the filter runs.
             Reason::Type,
             // No row is fragmented.
             Reason::Fragment,
@@ -45,11 +45,11 @@ fn the_good_rows_come_out() {
         assert_eq!(
             (other_router.source, other_router.router_lifetime),
             (OTHER_ROUTER, Duration::ZERO),
-            "the last one"
+            "the last RA is recorded"
         );
         assert!(other_router.seen <= now());
 
-        // The same where all interfaces are asked for at once, in whichever part of the answer it is.
+        // The same in the list of all interfaces, which is read in several batches.
         for others in [0, 1_000] {
             for other in 0..others {
                 link.receiver.filter_mut().serve(IfIndex::new(1_000_000 + other).unwrap()).unwrap();
@@ -58,14 +58,14 @@ fn the_good_rows_come_out() {
             assert_eq!(found, [(link.index, other_router)], "among {others} others");
         }
         link.receiver.filter_mut().unserve(link.index).unwrap();
-        assert_eq!(link.receiver.filter().other_routers().unwrap(), [], "it is served no longer");
+        assert_eq!(link.receiver.filter().other_routers().unwrap(), [], "it is no longer served");
     });
 }
 
 #[test]
-fn the_good_rows_come_out_of_the_classic_filter() {
+fn the_classic_filter_passes_the_valid_rows_alone() {
     on_a_link(FilterMode::Classic, async |link| {
-        // Two kinds are dropped in the kernel, where nobody counts, and advertisements are not asked for.
+        // The classic program drops two kinds without counting them, and `ICMP6_FILTER` drops RAs.
         let expected = BTreeSet::from([
             Reason::Passed,
             Reason::TooShort,
@@ -79,7 +79,7 @@ fn the_good_rows_come_out_of_the_classic_filter() {
 }
 
 #[test]
-fn fragments_are_dropped_and_hold_up_no_other_solicitation() {
+fn fragments_are_dropped_and_delay_no_other_solicitation() {
     on_a_link(FilterMode::Ebpf, async |link| {
         let fragmented = Solicit { fragments: Fragments::Two, ..link.solicit() };
         link.send(&fragmented.frames());
@@ -88,10 +88,10 @@ fn fragments_are_dropped_and_hold_up_no_other_solicitation() {
         assert_eq!(
             link.next().await.source,
             link.solicit().source,
-            "the mark is given back, so this one passes"
+            "the receiver cleared the mark, so this one passes"
         );
 
-        // A second one so soon after the first gives it back when the tenth of a second is over.
+        // So soon after the first, the receiver clears the mark only after a tenth of a second.
         link.receiver.filter_mut().clear_pending(link.index).unwrap();
         link.send(&fragmented.frames());
         link.wait_count(Reason::Fragment, 2).await;
@@ -115,15 +115,15 @@ fn a_flood_of_fragments_wakes_the_daemon_ten_times_a_second() {
             sleep(Duration::from_millis(1)).await;
         }
         let elapsed = now().saturating_since(start);
-        let refused = u128::from(link.count(Reason::Fragment));
+        let dropped = u128::from(link.count(Reason::Fragment));
         let limit = elapsed.as_millis() / 100 + 1;
-        assert!((5..=limit).contains(&refused), "{refused} in {elapsed:?}");
-        assert!(link.count(Reason::Coalesced) > 100, "the others did not get through");
+        assert!((5..=limit).contains(&dropped), "{dropped} in {elapsed:?}");
+        assert!(link.count(Reason::Coalesced) > 100, "the filter coalesces the others");
     });
 }
 
 #[test]
-fn fragments_are_refused_behind_the_classic_filter() {
+fn fragments_are_dropped_behind_the_classic_filter() {
     on_a_link(FilterMode::Classic, async |link| {
         link.send(&Solicit { fragments: Fragments::Two, ..link.solicit() }.frames());
         link.send(&[link.solicit().frame()]);
@@ -134,7 +134,7 @@ fn fragments_are_refused_behind_the_classic_filter() {
 }
 
 #[test]
-fn one_solicitation_until_the_answer() {
+fn one_solicitation_passes_until_the_answer() {
     on_a_link(FilterMode::Ebpf, async |link| {
         let solicit = link.solicit().frame();
         link.send(&[&solicit]);
@@ -147,12 +147,12 @@ fn one_solicitation_until_the_answer() {
         link.send(&[&solicit]);
         link.next().await;
 
-        // The daemon has missed it: the mark is now as old as it gets.
+        // The mark expires now, as if no answer had cleared it.
         link.receiver.filter_mut().set_pending_until(link.index, now()).unwrap();
         link.send(&[&solicit]);
         link.next().await;
 
-        // Not quite as old.
+        // The mark expires later.
         link.receiver.filter_mut().set_pending_until(link.index, now() + TIMEOUT).unwrap();
         link.send(&[&solicit]);
         link.wait_count(Reason::Coalesced, 4).await;
@@ -161,7 +161,7 @@ fn one_solicitation_until_the_answer() {
 }
 
 #[test]
-fn an_interface_is_served_until_it_is_not() {
+fn an_unserved_interface_passes_nothing_until_it_is_served_again() {
     for mode in [FilterMode::Ebpf, FilterMode::Classic] {
         on_a_link(mode, async |link| {
             let solicit = link.solicit().frame();
@@ -174,7 +174,7 @@ fn an_interface_is_served_until_it_is_not() {
             assert_eq!(link.read(), []);
             assert_eq!(link.receiver.filter().interface_stats(link.index).unwrap(), None);
 
-            // The answer to the first one is still pending, but that was another life.
+            // The first answer is still pending, but the new entry has no mark.
             link.receiver.filter_mut().serve(link.index).unwrap();
             link.send(&[&solicit]);
             link.next().await;
@@ -183,39 +183,39 @@ fn an_interface_is_served_until_it_is_not() {
 }
 
 #[test]
-fn nothing_unfiltered_comes_out_of_a_new_socket() {
+fn a_new_socket_receives_no_unfiltered_packet() {
     for (mode, hop_limit) in [(FilterMode::Ebpf, 255), (FilterMode::Classic, 64)] {
         on_a_link(mode, async |link| {
-            // What is there for the filter to stop: a good one where nobody is served, or one that a router forwarded.
+            // A frame that the filter drops: valid on an interface that is not served, or forwarded by a router.
             let frame = Solicit { hop_limit, ..link.solicit() }.frame();
             let sender = Sender::on(link.guest());
-            // The flood ends with this value, also if the test fails.
-            let wanted = Arc::new(());
-            let still_wanted = Arc::downgrade(&wanted);
+            // The flood ends when this value is dropped, also if the test fails.
+            let running = Arc::new(());
+            let still_running = Arc::downgrade(&running);
             let flood = thread::spawn(move || {
-                while still_wanted.strong_count() > 0 {
+                while still_running.strong_count() > 0 {
                     sender.send(&frame);
                 }
             });
-            open_again_and_again(mode).await;
-            drop(wanted);
+            open_repeatedly(mode).await;
+            drop(running);
             flood.join().unwrap();
         });
     }
 }
 
-/// Opens the socket some times; each time it must have nothing to say, though packets arrive all the time.
-async fn open_again_and_again(mode: FilterMode) {
+/// Opens the socket 40 times during the flood; none of them may receive a packet.
+async fn open_repeatedly(mode: FilterMode) {
     for round in 0..40 {
         let (filter, _) = Filter::open(mode, CAPACITY).unwrap();
         let mut receiver = Receiver::open(filter).unwrap();
         let silent = timeout(Duration::from_millis(10), receiver.readable()).await.is_err();
-        assert!(silent, "something came out in round {round}");
+        assert!(silent, "the socket received a packet in round {round}");
     }
 }
 
 #[test]
-fn a_flood_fills_the_buffer_of_the_classic_filter_alone() {
+fn a_flood_fills_the_socket_buffer_behind_the_classic_filter_alone() {
     for (mode, dropped) in [(FilterMode::Ebpf, false), (FilterMode::Classic, true)] {
         on_a_link(mode, async |link| {
             assert_eq!(link.receiver.dropped().unwrap(), 0);
@@ -250,9 +250,9 @@ fn a_budget_is_kept_and_the_rest_stays_readable() {
 
 #[test]
 fn the_filter_in_the_kernel_logs_at_trace_level() {
-    // As long as there is only one subscriber in the process, tracing decides by the thread that passes a log statement
-    // first whether anybody wants it, and other tests want nothing.
-    let _another = tracing::Dispatch::new(tracing::subscriber::NoSubscriber::new());
+    // With only one subscriber in the process, tracing caches the interest in a log statement from the thread that
+    // passes it first, and the threads of other tests have no interest.
+    let _second = tracing::Dispatch::new(tracing::subscriber::NoSubscriber::new());
     let log = Log::default();
     let writer = log.clone();
     let subscriber = tracing_subscriber::fmt()
@@ -263,8 +263,8 @@ fn the_filter_in_the_kernel_logs_at_trace_level() {
     on_a_link_observed(FilterMode::Ebpf, &tracing::Dispatch::new(subscriber), async |link| {
         link.send(&[Solicit { hop_limit: 64, ..link.solicit() }.frame(), link.solicit().frame()]);
         link.next().await;
-        assert_eq!(link.read(), [], "there are no more");
-        // Records are passed on while waiting.
+        assert_eq!(link.read(), [], "one alone passes");
+        // The receiver logs the filter's records while it waits.
         let waited = timeout(Duration::from_millis(200), link.receiver.readable()).await;
         assert!(waited.is_err());
         let text = log.text();
@@ -275,7 +275,7 @@ fn the_filter_in_the_kernel_logs_at_trace_level() {
     });
 }
 
-/// Where a subscriber writes to.
+/// The output of a subscriber.
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
 

@@ -1,6 +1,6 @@
-//! The filter, in the kernel and behind it: verdicts packet by packet, on a real link, and with few privileges.
+//! Tests of the filter in the kernel and of the receiver behind it: packet by packet, on a real link, unprivileged.
 #![expect(clippy::unwrap_used, reason = "a test has nothing to recover from, nor have its helpers")]
-#![expect(clippy::print_stdout, reason = "what a test tried is told to whoever looks")]
+#![expect(clippy::print_stdout, reason = "a test reports its seed and its counts")]
 
 mod capacity;
 mod link;

@@ -1,9 +1,9 @@
-//! The validator a second time, as somebody would write it who has no verifier to please. The fuzz targets use it too.
+//! An independent implementation of the validator, written without regard to the kernel's verifier. The fuzz targets
+//! use it too.
 
 use autora_common::Reason;
 
-/// The rules once more, with branches, early returns and slices that a verifier would not like: the sign bits of the
-/// validator must mean the same.
+/// Returns the reason for a packet, with branches, early returns and slices in place of the validator's sign bits.
 pub(crate) fn read_plainly(packet: &[u8]) -> Reason {
     if packet.len() < 48 {
         return Reason::TooShort;

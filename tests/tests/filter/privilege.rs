@@ -1,4 +1,4 @@
-//! What the filter and the socket need, and what is said when they do not get it. Each test runs itself again as another
+//! The capabilities that filter and socket need, and the errors without them. Each test runs itself again as another
 //! user.
 
 use std::{env, fs, os::unix::fs::PermissionsExt, process::Command};
@@ -44,10 +44,10 @@ fn two_capabilities_are_enough_for_a_filter_that_logs() {
 }
 
 #[test]
-fn without_cap_bpf_the_classic_filter() {
-    unprivileged("privilege::without_cap_bpf_the_classic_filter", "+net_raw", || {
+fn without_cap_bpf_the_filter_is_the_classic_one() {
+    unprivileged("privilege::without_cap_bpf_the_filter_is_the_classic_one", "+net_raw", || {
         let setting = fs::read_to_string("/proc/sys/kernel/unprivileged_bpf_disabled").unwrap();
-        assert_ne!(setting.trim(), "0", "here everybody may load filters, so nothing can be tested");
+        assert_ne!(setting.trim(), "0", "the kernel lets every user load filters: the test needs one that does not");
 
         let error = Filter::open(FilterMode::Ebpf, CAPACITY).unwrap_err();
         assert!(matches!(error, LoadError::Permission), "{error:?}");
@@ -61,8 +61,8 @@ fn without_cap_bpf_the_classic_filter() {
 }
 
 #[test]
-fn without_cap_net_raw_nothing() {
-    unprivileged("privilege::without_cap_net_raw_nothing", "+bpf", || {
+fn without_cap_net_raw_the_socket_is_an_error() {
+    unprivileged("privilege::without_cap_net_raw_the_socket_is_an_error", "+bpf", || {
         let (filter, _) = Filter::open(FilterMode::Auto, CAPACITY).unwrap();
         let error = in_runtime(|| Receiver::open(filter)).unwrap_err();
         assert!(matches!(error, ReceiverOpenError::Permission), "{error:?}");
@@ -87,8 +87,7 @@ fn assert_says(error: &dyn std::error::Error, words: &[&str]) {
     assert_eq!(text.lines().count(), 1);
 }
 
-/// Does `work` in a process of user 65534 that has nothing but some capabilities, which the test `name` (this one) is
-/// run again for.
+/// Runs the calling test, `name`, again in a process of user 65534 with these capabilities alone; does `work` there.
 fn unprivileged(name: &str, capabilities: &str, work: impl FnOnce()) {
     const AGAIN: &str = "AUTORA_TEST_UNPRIVILEGED";
 
@@ -97,7 +96,7 @@ fn unprivileged(name: &str, capabilities: &str, work: impl FnOnce()) {
         return work();
     }
     require_root();
-    // The target directory may lie where nobody else may look.
+    // Other users may have no access to the target directory.
     let folder = tempfile::tempdir().unwrap();
     fs::set_permissions(folder.path(), PermissionsExt::from_mode(0o755)).unwrap();
     let copy = folder.path().join("test");

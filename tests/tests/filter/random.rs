@@ -1,4 +1,4 @@
-//! The same verdict on both sides, for packets that nobody thought of.
+//! Random packets: the program in the kernel, the validator and its independent implementation agree.
 
 use std::{env, time::Instant};
 
@@ -16,17 +16,17 @@ use crate::{
     test_run::{LONGEST, Program, validator_reason},
 };
 
-/// Packets of one run.
+/// Number of packets.
 const PACKETS: u32 = 1_000_000;
 
-/// Set it to repeat a run that failed.
+/// The environment variable that repeats a run with its seed.
 const SEED: &str = "AUTORA_TEST_SEED";
 
 #[test]
 fn program_and_validator_agree_on_random_packets() {
     let seed = env::var(SEED).map_or_else(
         |_| SysRng.try_next_u64().expect("the kernel has randomness"),
-        |seed| seed.parse().expect("a number"),
+        |seed| seed.parse().expect("the seed is a number"),
     );
     println!("{SEED}={seed}");
     let mut rng = StdRng::seed_from_u64(seed);
@@ -49,7 +49,7 @@ fn program_and_validator_agree_on_random_packets() {
         if passes {
             program.set_mark(0);
         }
-        // Counters are dear to read, so not after each packet.
+        // Reading the counters is slow, so not after each packet.
         if number % 4096 == 0 {
             let counted = program.counters();
             assert_eq!(
@@ -63,7 +63,8 @@ fn program_and_validator_agree_on_random_packets() {
     report(expected, start);
 }
 
-/// Random input that always fails the same check would prove nothing.
+/// Prints the counts, and checks that every reason occurred often: input that always fails the same check proves
+/// nothing.
 fn report(seen: [u64; Reason::COUNT], start: Instant) {
     println!("{PACKETS} packets in {:?}", start.elapsed());
     for (reason, count) in Counters::new(seen).iter() {
@@ -83,14 +84,14 @@ fn packet(rng: &mut StdRng, rows: &[Row]) -> Vec<u8> {
     frame
 }
 
-/// Anything at all.
+/// Returns random bytes behind an Ethernet header.
 fn noise(rng: &mut StdRng) -> Vec<u8> {
     let mut frame = ethernet();
     frame.extend((0..rng.random_range(1..200)).map(|_| rng.random::<u8>()));
     frame
 }
 
-/// Well-formed but for what chance does to the options, so that the walk over them gets far.
+/// Returns a valid message with a few malformed options, so that the walk over the options gets far.
 fn solicitation(rng: &mut StdRng) -> Vec<u8> {
     let advertisement = rng.random_ratio(1, 8);
     let mut message = vec![0; if advertisement { 16 } else { 8 }];
@@ -113,7 +114,7 @@ fn solicitation(rng: &mut StdRng) -> Vec<u8> {
     [&ethernet()[..], &header, &source, &[0xff; 16], &message].concat()
 }
 
-/// A row with some bytes changed, most of them where it hurts.
+/// Returns a row with some bytes changed, most of them in checked fields.
 fn mutation(rng: &mut StdRng, rows: &[Row]) -> Vec<u8> {
     let mut frame = pick(rng, rows).frame.clone();
     for _ in 0..rng.random_range(0..4) {

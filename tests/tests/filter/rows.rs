@@ -1,4 +1,4 @@
-//! Named packets and what is to become of each.
+//! The table of packets: each with a name and the expected reason.
 
 use std::{net::Ipv6Addr, time::Duration};
 
@@ -6,22 +6,22 @@ use autora::wire::{ALL_NODES, NdOption, ROUTER_ADVERTISEMENT, RouterAdvert, ipv6
 use autora_common::Reason;
 use autora_tests::{Checksum, Fragments, Mac, Solicit};
 
-/// A frame, on an interface that is served and has no answer pending.
+/// A frame for a served interface without a pending mark.
 pub(crate) struct Row {
     pub(crate) name: &'static str,
     pub(crate) frame: Vec<u8>,
     pub(crate) expected: Reason,
 }
 
-/// Where the IPv6 packet begins in a frame.
+/// Offset of the IPv6 packet in a frame.
 pub(crate) const PACKET: usize = 14;
-/// Where the ICMPv6 message begins in a frame without extension headers.
+/// Offset of the ICMPv6 message in a frame without extension headers.
 pub(crate) const MESSAGE: usize = PACKET + ipv6::HEADER_LEN;
 
-/// The router whose advertisements the rows hold.
+/// The source of the RAs in the table.
 pub(crate) const OTHER_ROUTER: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0xabcd, 1, 2, 3);
 
-/// All rows, sent by a guest of this link-layer address.
+/// Returns all rows, sent by a guest with this link-layer address.
 pub(crate) fn rows(mac: Mac) -> Vec<Row> {
     [good(mac), headers(mac), lengths(mac), options(mac), unspecified(mac), advertisements(mac)]
         .into_iter()
@@ -118,7 +118,7 @@ fn lengths(mac: Mac) -> Vec<Row> {
             Reason::TooShort,
             edit(base.frame(), |frame| frame.truncate(frame.len() - 1)),
         ),
-        // What the header does not claim is not there, even if it is.
+        // The payload length limits the message, even if the frame is longer.
         row("a payload length that cuts the option in two", Reason::OptionLength, claims(12)),
         row("a payload length that cuts the option's head in two", Reason::OptionLength, claims(9)),
     ]
@@ -153,15 +153,15 @@ fn options(mac: Mac) -> Vec<Row> {
 
 fn unspecified(mac: Mac) -> Vec<Row> {
     let base = Solicit::unspecified(mac);
-    let refused = |name, options: &[&[u8]]| {
+    let invalid = |name, options: &[&[u8]]| {
         row(name, Reason::UnspecifiedWithSourceLinkLayer, with_options(&base, options).frame())
     };
     let fine = option(253, 1);
     vec![
-        refused(":: with a source link-layer address", &[&option(1, 1)]),
-        refused(":: with a long source link-layer address", &[&option(1, 3)]),
-        refused(":: with one as the second option", &[&fine, &option(1, 1)]),
-        refused(":: with one as the 16th option", &[&fine.repeat(15), &option(1, 1)]),
+        invalid(":: with a source link-layer address", &[&option(1, 1)]),
+        invalid(":: with a long source link-layer address", &[&option(1, 3)]),
+        invalid(":: with one as the second option", &[&fine, &option(1, 1)]),
+        invalid(":: with one as the 16th option", &[&fine.repeat(15), &option(1, 1)]),
         row(
             "an almost unspecified source with a source link-layer address",
             Reason::Passed,
@@ -227,10 +227,10 @@ fn advertisements(mac: Mac) -> Vec<Row> {
     ]
 }
 
-/// An extension header of 8 bytes that holds one option of padding.
+/// An extension header of 8 bytes with one padding option.
 const PADDED: [u8; 8] = [0, 0, 1, 4, 0, 0, 0, 0];
 
-/// An option of `units` times 8 bytes.
+/// Returns an option of `units` times 8 bytes.
 fn option(kind: u8, units: u8) -> Vec<u8> {
     let mut option = vec![0xaa; usize::from(units) * 8];
     option[..2].copy_from_slice(&[kind, units]);
@@ -258,7 +258,7 @@ fn advertisement(mac: Mac, source: Ipv6Addr, advert: &RouterAdvert) -> Vec<u8> {
     [&Mac::ALL_NODES.0[..], &mac.0, &[0x86, 0xdd], &packet].concat()
 }
 
-/// Changes a frame and makes its checksum right again where there is one.
+/// Changes a frame and corrects its checksum, if it has one.
 fn edit(mut frame: Vec<u8>, change: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
     change(&mut frame);
     if let Ok(packet) = ipv6::decode(&frame[PACKET..]) {
@@ -269,7 +269,7 @@ fn edit(mut frame: Vec<u8>, change: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
     frame
 }
 
-/// The checksum of a message whose checksum field holds `old` and which sums up to the complement of `wrong_by`.
+/// Returns the checksum of a message whose checksum field is `old` and whose sum is the complement of `wrong_by`.
 fn ones_complement_sum(old: u16, wrong_by: u16) -> u16 {
     let (sum, carry) = old.overflowing_add(wrong_by);
     sum + u16::from(carry)

@@ -1,4 +1,4 @@
-//! The scene of the tests on a real link.
+//! The set-up of the tests on a real link.
 
 use std::{collections::BTreeSet, net::Ipv6Addr, time::Duration};
 
@@ -41,7 +41,7 @@ pub(crate) fn on_a_link_observed(
 ) {
     let (host, guest) = (Namespace::host(), Namespace::quiet());
     let veth = Veth::new((&host, "vm0"), (&guest, "eth0"));
-    // The largest option that there is must fit.
+    // Room for the largest option, 2,040 bytes.
     for end in [&veth.host, &veth.guest] {
         end.set("mtu 4000");
     }
@@ -84,7 +84,7 @@ impl Link {
         self.receiver.filter().totals().unwrap().get(reason)
     }
 
-    /// What has come out by now.
+    /// Returns the solicitations received so far.
     pub(crate) fn read(&mut self) -> Vec<Solicitation> {
         let mut out = Vec::new();
         self.receiver.receive(now(), 1000, &mut out);
@@ -92,10 +92,10 @@ impl Link {
     }
 
     pub(crate) async fn wait_readable(&mut self) {
-        timeout(TIMEOUT, self.receiver.readable()).await.expect("something comes out").unwrap();
+        timeout(TIMEOUT, self.receiver.readable()).await.expect("a packet arrives").unwrap();
     }
 
-    /// The one solicitation that comes out next.
+    /// Waits for the next solicitation.
     pub(crate) async fn next(&mut self) -> Solicitation {
         loop {
             self.wait_readable().await;
@@ -108,11 +108,11 @@ impl Link {
         }
     }
 
-    /// Waits until a counter has reached a value, while the daemon's side does what it has to; nothing may come out.
+    /// Waits until a counter has reached a value, while the receiver runs; no solicitation may pass.
     pub(crate) async fn wait_count(&mut self, reason: Reason, count: u64) {
         let waited = timeout(TIMEOUT, async {
             while self.count(reason) < count {
-                // Readiness is only noticed by a runtime that gets a chance to.
+                // The runtime notices readiness only while it waits.
                 let _ = timeout(Duration::from_millis(2), self.receiver.readable()).await;
                 assert_eq!(self.read(), []);
             }
@@ -123,7 +123,7 @@ impl Link {
         assert_eq!(self.count(reason), count, "{reason:?}");
     }
 
-    /// Sends every row, and behind each a good solicitation, which must come out. Returns what was counted.
+    /// Sends every row, and after each a valid solicitation, which must pass. Returns the reasons counted.
     pub(crate) async fn judge_rows(&mut self) -> BTreeSet<Reason> {
         let mut counted = BTreeSet::new();
         for row in rows(self.guest().mac()) {
@@ -142,8 +142,8 @@ impl Link {
         (self.count(row.expected) > before).then_some(row.expected)
     }
 
-    /// The sources of what comes out before a control that is sent now. It is sent until it comes out: the mark that the
-    /// packet before it may spend must be cleared when that has happened.
+    /// Sends a valid solicitation (the control) until it passes; returns the sources of those that pass before it. It is
+    /// repeated because the packet before it may set the mark after the mark was cleared.
     async fn before_control(&mut self) -> Vec<Ipv6Addr> {
         self.controls += 1;
         let source = Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0xc0, self.controls);
@@ -159,14 +159,14 @@ impl Link {
                     if solicitation.source == source {
                         return before;
                     }
-                    // A control of the row before that was sent twice.
+                    // The control of an earlier row that was repeated.
                     if !is_control(solicitation.source) {
                         before.push(solicitation.source);
                     }
                 }
             }
         }
-        panic!("the control does not come out");
+        panic!("the control does not pass");
     }
 }
 

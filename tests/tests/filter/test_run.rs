@@ -1,4 +1,4 @@
-//! The program in the kernel, fed by `BPF_PROG_TEST_RUN`: no socket, no link, one packet at a time.
+//! Runs the program in the kernel with `BPF_PROG_TEST_RUN`: without socket and link, one packet at a time.
 
 use autora::sys::filter::{Counters, embedded};
 use autora_common::{
@@ -13,10 +13,10 @@ use aya::{
     programs::SocketFilter,
 };
 
-/// The interface that the kernel has a packet of `BPF_PROG_TEST_RUN` come from: the loopback of the namespace.
+/// The interface of packets of `BPF_PROG_TEST_RUN`: the loopback of the namespace.
 pub(crate) const LOOPBACK: u32 = 1;
 
-/// `BPF_PROG_TEST_RUN` takes a page with some room left, and wants a whole IPv6 header at the least (`bpf_test_init` and
+/// The longest frame: `BPF_PROG_TEST_RUN` takes a page minus some room, and at least an IPv6 header (`bpf_test_init` and
 /// `bpf_prog_test_run_skb` in `net/bpf/test_run.c`).
 pub(crate) const LONGEST: usize = 3400;
 
@@ -28,7 +28,7 @@ pub(crate) struct Program {
     totals: PerCpuArray<MapData, u64>,
 }
 
-/// The value of the interface map, as bytes that aya may copy.
+/// The value of the interface map, for aya.
 #[derive(Clone, Copy, Default)]
 #[repr(transparent)]
 pub(crate) struct Stats(pub(crate) maps::InterfaceStats);
@@ -43,7 +43,7 @@ impl Program {
             embedded().expect("this build carries no eBPF program: run `cargo xtask build-ebpf` first");
         let mut ebpf = EbpfLoader::new().btf(None).load(object).expect("maps can be made");
         let program: &mut SocketFilter = ebpf.program_mut(PROGRAM).unwrap().try_into().unwrap();
-        program.load().expect("the verifier takes it");
+        program.load().expect("the verifier accepts it");
         let mut program = Self {
             served: ebpf.take_map(SERVED).unwrap().try_into().unwrap(),
             interfaces: ebpf.take_map(INTERFACES).unwrap().try_into().unwrap(),
@@ -55,7 +55,7 @@ impl Program {
         program
     }
 
-    /// Runs the program over a frame. Whether the packet would have reached the socket.
+    /// Runs the program on a frame; returns whether the packet would reach the socket.
     pub(crate) fn passes(&self, frame: &[u8]) -> bool {
         let program: &SocketFilter = self.ebpf.program(PROGRAM).unwrap().try_into().unwrap();
         let options = TestRunOptions { data_in: Some(frame), ..TestRunOptions::default() };
@@ -70,7 +70,7 @@ impl Program {
         }
     }
 
-    /// Runs the program over a frame and returns the one reason that it counted, in total and for the interface alike.
+    /// Runs the program on a frame; returns the one reason that it counted, in total and for the interface.
     pub(crate) fn reason(&self, frame: &[u8]) -> Reason {
         let (before, before_here) = (self.totals(), self.counters());
         let passes = self.passes(frame);
@@ -105,7 +105,7 @@ impl Program {
     }
 }
 
-/// What the daemon's side of the validator says of the same frame, in the filter's words.
+/// Returns the validator's verdict on the frame, as the filter's reason.
 pub(crate) fn validator_reason(frame: &[u8]) -> Reason {
     match validate(&frame[super::rows::PACKET..]) {
         Ok(Message::Solicitation) => Reason::Passed,
@@ -114,7 +114,7 @@ pub(crate) fn validator_reason(frame: &[u8]) -> Reason {
     }
 }
 
-/// The reason whose counter went up by one while all others stood still.
+/// Returns the only reason whose counter changed, by one.
 pub(crate) fn only_difference(before: Counters, after: Counters) -> Reason {
     let changed: Vec<_> =
         Reason::ALL.into_iter().filter(|reason| before.get(*reason) != after.get(*reason)).collect();

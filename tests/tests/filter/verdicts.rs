@@ -1,4 +1,4 @@
-//! The program's verdict on every row, and what it remembers.
+//! The program's verdict on every row, its pending mark and its record of the other router.
 
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ fn program_and_validator_agree_with_the_table() {
         assert_eq!(
             marked,
             row.expected == Reason::Passed,
-            "only a good solicitation spends a mark: {}",
+            "only a valid solicitation sets the mark: {}",
             row.name
         );
     }
@@ -31,7 +31,7 @@ fn program_and_validator_agree_with_the_table() {
 }
 
 #[test]
-fn an_interface_that_is_not_served() {
+fn an_interface_that_is_not_served_passes_nothing() {
     let mut program = Program::load();
     let solicit = Solicit::new(Mac::unique()).frame();
     assert_eq!(program.reason(&solicit), Reason::Passed, "the control");
@@ -42,32 +42,32 @@ fn an_interface_that_is_not_served() {
         assert!(!program.passes(&row.frame), "{}", row.name);
         assert_eq!(program.totals().get(Reason::NotServed), before + 1, "{}", row.name);
     }
-    assert_eq!(program.stats().other_router.seen, 0, "advertisements there are nobody's business");
+    assert_eq!(program.stats().other_router.seen, 0, "RAs are not recorded there");
 
     program.interfaces.remove(&LOOPBACK).unwrap();
     assert!(!program.passes(&solicit), "also without counters");
 }
 
 #[test]
-fn one_solicitation_until_it_is_answered() {
+fn the_program_passes_one_solicitation_until_the_mark_is_cleared() {
     let mut program = Program::load();
     let solicit = Solicit::new(Mac::unique()).frame();
     let malformed = Solicit { hop_limit: 64, ..Solicit::new(Mac::unique()) }.frame();
 
     assert_eq!(program.reason(&malformed), Reason::HopLimit);
-    assert_eq!(program.mark(), 0, "a malformed one spends no mark");
+    assert_eq!(program.mark(), 0, "an invalid one sets no mark");
     let before = boot_time();
     assert_eq!(program.reason(&solicit), Reason::Passed);
     let mark = Duration::from_nanos(program.mark());
     assert!(before <= mark && mark <= boot_time(), "the mark is the time: {mark:?}");
     for _ in 0..3 {
         assert_eq!(program.reason(&solicit), Reason::Coalesced);
-        assert_eq!(program.reason(&malformed), Reason::HopLimit, "it is counted for what it is");
+        assert_eq!(program.reason(&malformed), Reason::HopLimit, "it keeps its own reason");
     }
-    assert_eq!(Duration::from_nanos(program.mark()), mark, "held back ones do not prolong it");
+    assert_eq!(Duration::from_nanos(program.mark()), mark, "coalesced ones do not prolong it");
 
     program.set_mark(0);
-    assert_eq!(program.reason(&solicit), Reason::Passed, "the daemon has answered");
+    assert_eq!(program.reason(&solicit), Reason::Passed, "the mark is cleared");
 }
 
 #[test]
@@ -78,14 +78,14 @@ fn a_mark_that_is_not_cleared_expires() {
         [(1, Reason::Coalesced), (3, Reason::Coalesced), (4, Reason::Passed), (9, Reason::Passed)]
     {
         let (age, now) = (Duration::from_secs(age), boot_time());
-        assert!(now > age, "a machine that has been up for a moment: {now:?}");
+        assert!(now > age, "the machine was booted longer ago: {now:?}");
         program.set_mark(u64::try_from(now.checked_sub(age).unwrap().as_nanos()).unwrap());
         assert_eq!(program.reason(&solicit), expected, "{age:?}");
     }
 }
 
 #[test]
-fn the_record_of_the_other_router() {
+fn the_last_valid_ra_of_another_router_is_recorded() {
     let program = Program::load();
     let rows = rows(Mac::unique());
     let frame = |name| &rows.iter().find(|row| row.name == name).unwrap().frame;
@@ -103,9 +103,9 @@ fn the_record_of_the_other_router() {
     assert!(before <= seen && seen <= boot_time(), "{seen:?}");
 
     assert_eq!(program.reason(frame("another router that ceases")), Reason::OtherRouterAdvertisement);
-    assert_eq!(program.stats().other_router.router_lifetime, 0, "the last one counts");
+    assert_eq!(program.stats().other_router.router_lifetime, 0, "the last one is recorded");
     assert_eq!(program.counters().get(Reason::OtherRouterAdvertisement), 2);
-    assert_eq!(program.mark(), 0, "advertisements spend no mark");
+    assert_eq!(program.mark(), 0, "RAs set no mark");
 }
 
 fn boot_time() -> Duration {

@@ -1,4 +1,4 @@
-//! The kernel's picture of the interfaces: every fact is seen, and every change of one is announced.
+//! The mirror of the kernel's interfaces: it has every fact, and follows every change of one.
 
 mod stress;
 mod watch;
@@ -13,10 +13,10 @@ use autora::{
 use autora_tests::{Mac, Namespace, Tap, eventually};
 use watch::{SOON, Watch};
 
-/// Duplicate address detection waits up to 1 s, listens 1 s, and so for the link-local address first.
+/// Duplicate address detection waits up to 1 s and listens for 1 s, for the link-local address first.
 const DETECTION: Duration = Duration::from_secs(6);
 
-/// A host whose veth `v0` leads to `peer`; both ends are down, and the kernel detects duplicates.
+/// A host with the veth `v0`, whose other end is `peer`; both ends are down, and duplicate address detection is on.
 struct Setup {
     host: Namespace,
     guest: Namespace,
@@ -83,7 +83,7 @@ fn a_new_link_is_announced_and_read() {
 }
 
 #[test]
-fn loopback_and_addresses_that_stay_at_home() {
+fn the_dump_has_the_loopback_without_its_host_address() {
     let host = Namespace::new("netlink");
     host.ip("address add 2001:db8::1/128 dev lo");
     let mut queries = host.enter(|| Queries::open().expect("netlink needs no privilege"));
@@ -95,7 +95,7 @@ fn loopback_and_addresses_that_stay_at_home() {
 }
 
 #[test]
-fn up_carrier_and_down() {
+fn up_carrier_and_down_are_announced() {
     let setup = Setup::new();
     let Setup { ref host, ref guest, index, mac } = setup;
     Watch::within(host, |watch| {
@@ -116,7 +116,7 @@ fn up_carrier_and_down() {
 }
 
 #[test]
-fn addresses_come_are_detected_and_go() {
+fn addresses_and_their_flags_are_announced() {
     let setup = Setup::up();
     let Setup { ref host, ref guest, index, mac } = setup;
     let link_local = mac.link_local();
@@ -142,7 +142,7 @@ fn addresses_come_are_detected_and_go() {
         );
         assert!(found.addresses.is_sorted() && !has("2001:db8::1")(&found));
         let found = watch.within_time("usable", index, DETECTION, has("2001:db8::1"));
-        let found = address(&found, "2001:db8::1").expect("just seen");
+        let found = address(&found, "2001:db8::1").expect("it was found above");
         assert_eq!((found.scope, found.prefix_len), (AddressScope::Global, 64));
 
         let failed = |interface: &Interface| {
@@ -169,7 +169,7 @@ fn addresses_come_are_detected_and_go() {
 }
 
 #[test]
-fn own_address_of_a_pair() {
+fn a_point_to_point_address_is_the_local_one() {
     let setup = Setup::up();
     let Setup { ref host, index, .. } = setup;
     Watch::within(host, |watch| {
@@ -180,7 +180,7 @@ fn own_address_of_a_pair() {
 }
 
 #[test]
-fn forwarding_of_one_and_of_all() {
+fn forwarding_of_one_interface_and_of_all_is_announced() {
     let setup = Setup::new();
     let Setup { ref host, index, .. } = setup;
     let forwarding =
@@ -196,7 +196,7 @@ fn forwarding_of_one_and_of_all() {
             let truth = watch.queries.read_forwarding().expect("the kernel answers");
             assert_eq!((watch.forwarding, truth), (Some(on), on));
         }
-        // Already on there, so that only the message about `all` itself says it.
+        // On everywhere already, so that only the message about `all` announces it.
         set("v0", 1);
         set("lo", 1);
         watch.settle();
@@ -204,12 +204,12 @@ fn forwarding_of_one_and_of_all() {
         let changes = watch.settle();
         assert_eq!(changes.forwarding, Some(true), "{changes:?}");
         set("default", 0);
-        assert!(watch.settle().is_empty(), "what new interfaces begin with concerns nobody");
+        assert!(watch.settle().is_empty(), "the setting for new interfaces changes none of the existing ones");
     });
 }
 
 #[test]
-fn forced_forwarding() {
+fn force_forwarding_is_followed() {
     let setup = Setup::new();
     let Setup { ref host, index, .. } = setup;
     let path = "/proc/sys/net/ipv6/conf/v0/force_forwarding";
@@ -228,7 +228,7 @@ fn forced_forwarding() {
 }
 
 #[test]
-fn ipv6_switched_off_and_on() {
+fn disabling_ipv6_is_followed() {
     let setup = Setup::up();
     Watch::within(&setup.host, |watch| {
         let found = watch.after("off", setup.index, || setup.disable_ipv6(1), disabled(true));
@@ -237,10 +237,10 @@ fn ipv6_switched_off_and_on() {
     });
 }
 
-/// Without an address there is nothing to lose, and the kernel does not always tell of the switch being thrown; but it
-/// tells of IPv6 coming back, with the group IPV6_IFINFO alone.
+/// Without an address to remove, the kernel does not always announce that IPv6 is disabled. It announces that IPv6 is
+/// enabled, to the group IPV6_IFINFO alone.
 #[test]
-fn ipv6_switched_on_without_an_address() {
+fn enabling_ipv6_without_an_address_is_announced() {
     let setup = Setup::new();
     setup.guest.ip("link set peer up");
     setup.host.ip("link set v0 up addrgenmode none");
@@ -252,7 +252,7 @@ fn ipv6_switched_on_without_an_address() {
             watch.settle().is_empty(),
             "this kernel announces it: good, and the comments are out of date"
         );
-        // The slow look at everything finds it.
+        // The next resync finds it.
         watch.netlink.resync().expect("the kernel can be asked");
         assert!(watch.settle().changed.contains(&setup.index));
         watch.after_unasked("on", setup.index, || setup.disable_ipv6(0), disabled(false));
@@ -260,7 +260,7 @@ fn ipv6_switched_on_without_an_address() {
 }
 
 #[test]
-fn ipv6_switched_off_while_down_is_seen_when_it_comes_up() {
+fn ipv6_disabled_while_down_is_found_when_the_link_comes_up() {
     let setup = Setup::new();
     let Setup { ref host, index, .. } = setup;
     Watch::within(host, |watch| {
@@ -320,7 +320,7 @@ fn ports_of_a_bridge_and_of_a_vrf() {
 }
 
 #[test]
-fn renamed_and_deleted() {
+fn renaming_and_deletion_are_announced() {
     let setup = Setup::new();
     let Setup { ref host, index, .. } = setup;
     Watch::within(host, |watch| {
@@ -341,7 +341,7 @@ fn renamed_and_deleted() {
 }
 
 #[test]
-fn taps() {
+fn a_tap_is_recognised_and_its_carrier_announced() {
     let host = Namespace::new("netlink");
     Watch::within(&host, |watch| {
         let mut tap = Tap::new(&host, "tap0");
@@ -358,7 +358,7 @@ fn taps() {
 }
 
 #[test]
-fn the_neighbour_limit_is_the_systems() {
+fn the_neighbour_limit_is_the_one_of_the_first_namespace() {
     let path = "/proc/sys/net/ipv6/neigh/default/gc_thresh3";
     let limit: u32 =
         fs::read_to_string(path).expect("the first namespace has it").trim().parse().expect("a number");

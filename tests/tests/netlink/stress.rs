@@ -1,4 +1,4 @@
-//! Many interfaces, little room, no privilege.
+//! The mirror with many interfaces, with a small receive buffer, without privileges.
 
 use std::{
     fmt, fs,
@@ -22,9 +22,9 @@ use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 
 use crate::watch::{Heard, SOON, Watch};
 
-/// With a buffer that keeps next to nothing of what a thousand links announce.
+/// The receive buffer is far too small for the announcements of a thousand links.
 #[test]
-fn after_an_overrun_the_daemon_agrees_with_the_kernel_within_two_seconds() {
+fn after_an_overrun_the_mirror_is_right_within_two_seconds() {
     const COUNT: usize = 1_000;
     const RECOVERY: Duration = Duration::from_secs(2);
     let host = Namespace::new("netlink");
@@ -42,15 +42,15 @@ fn after_an_overrun_the_daemon_agrees_with_the_kernel_within_two_seconds() {
         let after = watch.netlink.counts();
         assert!(after.overruns > before.overruns && after.resyncs > before.resyncs, "{after:?}");
 
-        // What was waiting is gone with the overrun: until then the socket would have been deaf.
+        // The socket works again: the overrun has emptied its queue.
         assert!(watch.settle().is_empty());
         let index = index_of(&mut watch, "d7");
-        watch.after("heard again", index, || _ = host.ip("link set d7 mtu 1400"), |found| found.mtu == 1400);
+        watch.after("announced again", index, || _ = host.ip("link set d7 mtu 1400"), |found| found.mtu == 1400);
     });
 }
 
 #[test]
-fn without_an_overrun_every_interface_is_named() {
+fn without_an_overrun_every_new_interface_is_announced() {
     const COUNT: usize = 200;
     let host = Namespace::new("netlink");
     Watch::within(&host, |watch| {
@@ -81,9 +81,9 @@ fn a_budget_is_kept_and_the_rest_stays_readable() {
     });
 }
 
-/// One interface is deleted and another one made with its index and its name, in one go and before anybody reads.
+/// An interface is deleted and another one made with its index and name, before the mirror reads an announcement.
 #[test]
-fn an_interface_that_reuses_an_index_is_another_one() {
+fn an_interface_that_reuses_an_index_comes_after_the_deletion() {
     let host = Namespace::new("netlink");
     host.ip("link add x index 77 address 02:00:00:00:00:01 type veth peer name y");
     host.ip("address add 2001:db8:1::1/64 dev x nodad");
@@ -93,7 +93,7 @@ fn an_interface_that_reuses_an_index_is_another_one() {
         let lines = [
             "link delete x",
             "link add x index 77 address 02:00:00:00:00:02 type veth peer name y",
-            // An address that needs no detection would be announced a moment later (`addrconf_dad_work()`).
+            // An address with `nodad` would be announced a moment later (`addrconf_dad_work()`).
             "address add 2001:db8:2::1/64 dev x",
         ];
         batch(&host, lines.into_iter().map(str::to_owned));
@@ -113,15 +113,15 @@ fn an_interface_that_reuses_an_index_is_another_one() {
                 },
             ));
         }
-        assert_eq!(order, [None, Some("2001:db8:2::1".to_owned())], "all of it was heard at once");
+        assert_eq!(order, [None, Some("2001:db8:2::1".to_owned())], "one deletion, one interface");
         assert_eq!(watch.netlink.counts(), before, "nothing had to be asked");
     });
 }
 
-/// Everything that can be done to links and addresses, at random. The picture is the kernel's after each burst, and
-/// somebody had to be asked about those alone of which the announcements say too little.
+/// Random changes of links and addresses. The mirror equals the kernel's dump after each burst, and it queries only
+/// changes whose announcements are incomplete.
 #[test]
-fn after_a_storm_the_picture_is_the_kernels() {
+fn after_random_changes_the_mirror_equals_the_dump() {
     const BURSTS: usize = 12;
     let host = Namespace::new("netlink");
     host.ip("link add br0 type bridge");
@@ -138,7 +138,7 @@ fn after_a_storm_the_picture_is_the_kernels() {
             assert!(silent || asked == 0, "burst {burst}: {asked} questions after {lines:#?}");
         }
         assert_eq!(watch.netlink.counts().overruns, 0);
-        // A look at everything finds nothing that was not known, but for what is never announced.
+        // A resync changes only facts that are never announced.
         let known = watch.announced();
         for _ in 0..2 {
             watch.netlink.resync().expect("the kernel can be asked");
@@ -149,7 +149,7 @@ fn after_a_storm_the_picture_is_the_kernels() {
     });
 }
 
-/// Makes up what to do.
+/// A source of random changes.
 struct Storm(StdRng);
 
 impl Storm {
@@ -157,12 +157,12 @@ impl Storm {
         Self(StdRng::seed_from_u64(seed))
     }
 
-    /// Lines for `ip`, some of which fail. With `silent` ones among them that announcements say too little about.
+    /// Returns lines for `ip`, some of which fail; with `silent`, also changes whose announcements are incomplete.
     fn line(&mut self, silent: bool) -> Vec<String> {
-        let Self(luck) = self;
-        let name = format!("s{}", luck.random_range(0..6));
-        let (index, suffix) = (luck.random_range(100..106), luck.random_range(1..4));
-        let change = luck.random_range(0..if silent { 16 } else { 13 });
+        let Self(rng) = self;
+        let name = format!("s{}", rng.random_range(0..6));
+        let (index, suffix) = (rng.random_range(100..106), rng.random_range(1..4));
+        let change = rng.random_range(0..if silent { 16 } else { 13 });
         let line = match change {
             0 | 1 => format!("link add {name} index {index} type veth peer name {name}p"),
             2 => format!("link delete {name}"),
@@ -171,11 +171,11 @@ impl Storm {
             6 => format!("link set {name} down"),
             7 | 8 => format!("address add 2001:db8::{suffix}/64 dev {name} nodad"),
             9 => format!("address change 2001:db8::{suffix}/64 dev {name} preferred_lft 0"),
-            10 => format!("link set {name} mtu {}", [1300, 1400][luck.random_range(0..2)]),
-            11 => format!("link set {name} multicast {}", ["on", "off"][luck.random_range(0..2)]),
-            12 => format!("link set {name} name s{}", luck.random_range(0..6)),
+            10 => format!("link set {name} mtu {}", [1300, 1400][rng.random_range(0..2)]),
+            11 => format!("link set {name} multicast {}", ["on", "off"][rng.random_range(0..2)]),
+            12 => format!("link set {name} name s{}", rng.random_range(0..6)),
             13 => format!("address delete 2001:db8::{suffix}/64 dev {name}"),
-            14 => format!("link set {name} {}", ["master br0", "nomaster"][luck.random_range(0..2)]),
+            14 => format!("link set {name} {}", ["master br0", "nomaster"][rng.random_range(0..2)]),
             _ => {
                 return vec![format!("link set {name} mtu 1279"), format!("link set {name} mtu 1500")];
             }
@@ -184,11 +184,11 @@ impl Storm {
     }
 }
 
-/// Links come and go during the dump, so that the kernel interrupts it: what is said of those that stay is true all the
-/// same.
+/// Links are made and deleted during the dump, so that the kernel marks it as interrupted. It is complete for the links
+/// that stay.
 #[test]
-fn a_dump_amid_changes_is_true_of_what_stays() {
-    /// So many addresses that the kernel does not list them in one go.
+fn an_interrupted_dump_is_complete_for_links_that_stay() {
+    /// Enough addresses that the kernel needs several datagrams.
     const EACH: usize = 6;
     const COUNT: usize = 300;
     let host = Namespace::new("netlink");
@@ -218,14 +218,14 @@ fn a_dump_amid_changes_is_true_of_what_stays() {
         drop(stop);
         interrupted
     });
-    assert!(interrupted > 0, "too quiet to show anything");
+    assert!(interrupted > 0, "no dump was interrupted");
 }
 
 #[test]
-fn no_privilege_is_needed() {
+fn the_mirror_needs_no_privilege() {
     let host = Namespace::new("netlink");
     add_links(&host, 2);
-    let (ready, told) = mpsc::channel();
+    let (ready, waiting) = mpsc::channel();
     thread::scope(|scope| {
         let watching = scope.spawn(|| {
             host.enter(|| {
@@ -237,13 +237,13 @@ fn no_privilege_is_needed() {
                 watch.within_time("an event", index, SOON, |found| found.mtu == 1400)
             })
         });
-        told.recv().expect("the watch is set up");
+        waiting.recv().expect("the watch is set up");
         host.ip("link set d0 mtu 1400");
-        watching.join().expect("nobody may watch");
+        watching.join().expect("an unprivileged user may watch");
     });
 }
 
-/// Figures for a person: `cargo test --release -p autora-tests --test netlink speed -- --ignored --nocapture`.
+/// Prints times: `cargo test --release -p autora-tests --test netlink speed -- --ignored --nocapture`.
 #[test]
 #[ignore = "measures; run it in release"]
 fn speed() {
@@ -277,7 +277,7 @@ fn speed() {
     }
 }
 
-/// How long something took, again and again.
+/// Sorted times of repeated work.
 struct Figures(Vec<Duration>);
 
 impl Figures {
@@ -311,13 +311,13 @@ impl fmt::Display for Figures {
     }
 }
 
-/// Makes `count` interfaces, an even number, `d0` and up: each two are a veth.
+/// Makes `count` interfaces, an even number, from `d0` on: veth pairs.
 fn add_links(host: &Namespace, count: usize) {
     let pairs = (0..count).step_by(2);
     batch(host, pairs.map(|number| format!("link add d{number} type veth peer name d{}", number + 1)));
 }
 
-/// Gives each of them that many addresses.
+/// Adds `each` addresses to each of them.
 fn add_addresses(host: &Namespace, count: usize, each: usize) {
     let all = (0..count * each).map(|number| (number % count, number / count));
     batch(
@@ -333,13 +333,13 @@ fn batch(host: &Namespace, lines: impl Iterator<Item = String>) {
     host.ip(&format!("-batch {}", file.path().display()));
 }
 
-/// The same, going on after a command that fails.
+/// Runs the lines likewise, and continues after one that fails.
 fn batch_forced(host: &Namespace, lines: &[String]) {
     let file = tempfile::NamedTempFile::new().expect("a temporary file");
     fs::write(&file, lines.join("\n") + "\n").expect("a temporary file can be written");
     let mut ip = Command::new("ip");
     ip.args(["-force", "-batch"]).arg(file.path()).stderr(Stdio::null()).stdout(Stdio::null());
-    // Some fail, so its exit code says nothing.
+    // Some lines fail, so the exit code is ignored.
     host.enter(|| ip.status()).expect("ip can be run");
 }
 
@@ -348,12 +348,12 @@ fn index_of(watch: &mut Watch, name: &str) -> IfIndex {
     interfaces.iter().find(|interface| interface.name == name).expect("it is there").index
 }
 
-/// This thread alone: glibc's function would take the identity of every thread of the test process.
+/// Drops the privileges of this thread alone: glibc's `setresuid` changes every thread of the process.
 fn drop_privileges() {
     const NOBODY: libc::c_long = 65_534;
     // SAFETY: the call takes three numbers and touches no memory.
     let result = unsafe { libc::syscall(libc::SYS_setresuid, NOBODY, NOBODY, NOBODY) };
-    assert_eq!(result, 0, "root may become anybody");
+    assert_eq!(result, 0, "root may change its user");
     let status = fs::read_to_string("/proc/thread-self/status").expect("/proc can be read");
     for line in ["CapPrm:\t0000000000000000", "CapEff:\t0000000000000000", "Uid:\t65534\t65534"] {
         assert!(status.contains(line), "{line}: {status}");

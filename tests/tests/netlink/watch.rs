@@ -18,29 +18,29 @@ use autora::{
 use autora_tests::Namespace;
 use tokio::{runtime, time::timeout};
 
-/// How soon an event has to be there. It comes at once on a quiet machine. But every change of every namespace waits for
-/// the kernel's one rtnl lock, which the tests beside this one keep busy, and the kernel tells of changed carriers only
-/// once a second, all of the machine together (net/core/link_watch.c).
+/// The longest wait for an announcement. On a quiet machine it is immediate, but changes in all namespaces share one lock
+/// (RTNL), which parallel tests hold, and the kernel announces carrier changes of the whole machine once a second
+/// (`net/core/link_watch.c`).
 pub(crate) const SOON: Duration = Duration::from_secs(5);
 
-/// Longer than events that belong together are apart.
+/// Longer than the time between announcements of one change.
 const QUIET: Duration = Duration::from_millis(50);
 
 const BUDGET: usize = 64;
 
-/// A subscription, the runtime that wakes it, and somebody who asks in the plain way.
+/// A subscription with its runtime, and a socket for plain queries.
 #[derive(Debug)]
 pub(crate) struct Watch {
     runtime: runtime::Runtime,
     pub(crate) netlink: Netlink,
     pub(crate) queries: Queries,
-    /// What the changes up to now say.
+    /// The interfaces by the changes so far.
     pub(crate) known: BTreeMap<IfIndex, Rc<Interface>>,
-    /// Of the whole host.
+    /// `conf.all.forwarding`, by the changes so far.
     pub(crate) forwarding: Option<bool>,
 }
 
-/// What has changed.
+/// A set of changes.
 #[derive(Debug, Default)]
 pub(crate) struct Heard {
     pub(crate) changed: BTreeSet<IfIndex>,
@@ -61,7 +61,7 @@ impl Watch {
         namespace.enter(|| work(&mut Self::open(|| Netlink::open(None))))
     }
 
-    /// The same for a subscription opened in another way, in the namespace of this thread.
+    /// Makes a watch with a subscription that `open` opens, in the namespace of this thread.
     pub(crate) fn open<E: Debug>(open: impl FnOnce() -> Result<Netlink, E>) -> Self {
         let runtime = runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         let mut netlink = {
@@ -76,16 +76,16 @@ impl Watch {
         watch
     }
 
-    /// Takes what there is within `patience`, at most `budget` datagrams; whether there was anything to do.
-    pub(crate) fn take(&mut self, patience: Duration, budget: usize, heard: &mut Heard) -> bool {
+    /// Reads at most `budget` datagrams that are there within `limit`; returns whether there was anything to do.
+    pub(crate) fn take(&mut self, limit: Duration, budget: usize, heard: &mut Heard) -> bool {
         let netlink = &self.netlink;
         if !netlink.is_busy() {
-            let doubt = netlink.deadline().map(|at| at.saturating_since(clock::now()));
-            let patience = doubt.map_or(patience, |doubt| doubt.min(patience));
-            let ready = self.runtime.block_on(async { timeout(patience, netlink.readable()).await });
+            let due = netlink.deadline().map(|at| at.saturating_since(clock::now()));
+            let limit = due.map_or(limit, |due| due.min(limit));
+            let ready = self.runtime.block_on(async { timeout(limit, netlink.readable()).await });
             match ready {
-                Ok(readable) => readable.expect("the runtime lives"),
-                Err(_) if doubt.is_some_and(|doubt| doubt <= patience) => {}
+                Ok(readable) => readable.expect("the runtime exists"),
+                Err(_) if due.is_some_and(|due| due <= limit) => {}
                 Err(_) => return false,
             }
         }
@@ -113,23 +113,23 @@ impl Watch {
         }
     }
 
-    /// Takes everything until nothing more comes.
+    /// Reads until no announcement follows.
     pub(crate) fn settle(&mut self) -> Heard {
         let mut heard = Heard::default();
         while self.take(QUIET, BUDGET, &mut heard) {}
         heard
     }
 
-    /// Everything there is, in a namespace where nothing else happens.
+    /// Returns a dump, which must be complete: nothing else changes the namespace.
     pub(crate) fn dump(&mut self) -> Snapshot {
         let snapshot = self.queries.dump().expect("the kernel answers");
         assert!(snapshot.complete && snapshot.interfaces.is_sorted_by_key(|interface| interface.index));
         snapshot
     }
 
-    /// Sees that what is known is what a fresh dump says, before `patience` is over.
-    pub(crate) fn expect_truth(&mut self, patience: Duration) {
-        let deadline = Instant::now() + patience;
+    /// Panics unless the known interfaces equal a fresh dump within `limit`.
+    pub(crate) fn expect_truth(&mut self, limit: Duration) {
+        let deadline = Instant::now() + limit;
         loop {
             self.settle();
             let truth: Vec<_> = self.dump().interfaces.iter().map(as_announced).collect();
@@ -139,18 +139,18 @@ impl Watch {
             }
             let differ = truth.iter().filter(|interface| !known.contains(interface)).collect::<Vec<_>>();
             let known: Vec<_> = known.iter().filter(|interface| !truth.contains(interface)).collect();
-            assert!(Instant::now() < deadline, "known {known:#?}\nbut there is {differ:#?}");
+            assert!(Instant::now() < deadline, "known {known:#?}\nbut the dump has {differ:#?}");
         }
     }
 
-    /// What is known, as far as it is announced.
+    /// Returns the known interfaces, limited to announced facts.
     pub(crate) fn announced(&self) -> Vec<Interface> {
         self.known.values().map(|interface| as_announced(interface)).collect()
     }
 
-    /// What a reading says of `index`, after seeing that the dump says the same.
+    /// Returns the answer to a query for `index`, which must equal the entry of a dump.
     pub(crate) fn read(&mut self, index: IfIndex) -> Option<Interface> {
-        // The kernel may change something between the two (duplicate address detection ends), but not forever.
+        // The kernel may change something between the two (duplicate address detection ends), but not ten times.
         for _ in 0..10 {
             let alone = self.queries.read(index).expect("the kernel answers");
             let among_all = self.dump().interfaces.into_iter().find(|interface| interface.index == index);
@@ -158,11 +158,10 @@ impl Watch {
                 return alone;
             }
         }
-        panic!("reading {index} alone and dumping all never agree");
+        panic!("a query for {index} and a dump never agree");
     }
 
-    /// Makes a change, and sees that it is announced for `index` soon, that the interface is then known as `wanted`, and
-    /// that this is the truth.
+    /// Makes a change; panics unless `index` is announced within [`SOON`], `wanted` then holds, and a dump agrees.
     pub(crate) fn after(
         &mut self,
         what: &str,
@@ -172,13 +171,13 @@ impl Watch {
     ) -> Interface {
         self.settle();
         let before =
-            self.known.get(&index).unwrap_or_else(|| panic!("{what}: the interface is there before"));
-        assert!(!wanted(before), "{what}: nothing would have to change: {before:?}");
+            self.known.get(&index).unwrap_or_else(|| panic!("{what}: the interface exists before"));
+        assert!(!wanted(before), "{what}: it was so before the change: {before:?}");
         change();
         self.within_time(what, index, SOON, wanted)
     }
 
-    /// Like [`Self::after`], of a change that announcements tell to the full.
+    /// Does the same as [`Self::after`] for a change whose announcements are complete: the mirror sends no query.
     pub(crate) fn after_unasked(
         &mut self,
         what: &str,
@@ -188,19 +187,19 @@ impl Watch {
     ) -> Interface {
         let before = self.netlink.counts();
         let found = self.after(what, index, change, wanted);
-        assert_eq!(self.netlink.counts(), before, "{what}: nothing had to be asked");
+        assert_eq!(self.netlink.counts(), before, "{what}: no query was needed");
         found
     }
 
-    /// Waits until `index` is known as `wanted`.
+    /// Waits until `index` is announced and `wanted` holds; a dump must agree.
     pub(crate) fn within_time(
         &mut self,
         what: &str,
         index: IfIndex,
-        patience: Duration,
+        limit: Duration,
         wanted: impl Fn(&Interface) -> bool,
     ) -> Interface {
-        let deadline = Instant::now() + patience;
+        let deadline = Instant::now() + limit;
         loop {
             let mut heard = Heard::default();
             let left = deadline.saturating_duration_since(Instant::now());
@@ -216,8 +215,8 @@ impl Watch {
     }
 }
 
-/// The kernel says nothing of a link-local address that it made itself until it knows whether another has it
-/// (`addrconf_dad_completed()`, `addrconf_dad_stop()`).
+/// Removes facts that are not announced: a link-local address of the kernel's own making is announced only when
+/// duplicate address detection has ended (`addrconf_dad_completed()`, `addrconf_dad_stop()`).
 fn as_announced(interface: &Interface) -> Interface {
     let mut interface = interface.clone();
     interface.addresses.retain(|address| address.scope != AddressScope::Link || !address.flags.tentative);
