@@ -11,57 +11,58 @@ use libfuzzer_sys::arbitrary::{Result, Unstructured};
 
 use crate::{rows::OTHER_ROUTER, seeds};
 
-/// The ICMPv6 messages of the filter's table, advertisements or not.
+/// Writes the ICMPv6 messages of the filter's table as seeds, RAs or not.
 pub fn prepare() {
     seeds::write(seeds::packets().map(|mut packet| packet.split_off(ipv6::HEADER_LEN)));
 }
 
-/// `bytes` are taken for a message, and then for the material that values are made of.
+/// Decodes `bytes` as a message, then makes values of them and encodes those.
 pub fn check(bytes: &[u8]) {
     read(bytes);
     let mut material = Unstructured::new(bytes);
-    write(&exact(&mut material).expect("it never runs out: it ends in zeros"), true);
-    write(&wild(&mut material).expect("it never runs out: it ends in zeros"), false);
+    write(&exact(&mut material).expect("it continues with zeros"), true);
+    write(&arbitrary(&mut material).expect("it continues with zeros"), false);
 }
 
-/// Whatever is understood is written as it was, and only what a host would take is understood.
+/// A decoded message is encoded to the same bytes, and the filter judges it valid too.
 fn read(message: &[u8]) {
-    let understood = RouterAdvert::decode(message);
-    if let Ok(advert) = &understood {
+    let decoded = RouterAdvert::decode(message);
+    if let Ok(advert) = &decoded {
         let mut expected = message.to_vec();
         expected[2..4].fill(0);
-        assert_eq!(encode(advert), expected, "written again: {advert:?}");
+        assert_eq!(encode(advert), expected, "encoded again: {advert:?}");
         assert!(advert.to_string().lines().count() > advert.options.len(), "a line for each option");
     }
     if u16::try_from(message.len()).is_ok() {
-        compare_with_filter(message, understood.ok().as_ref());
+        compare_with_filter(message, decoded.ok().as_ref());
     }
 }
 
-/// The filter reads the same bytes with other code. It stops after 16 options, so it may take more.
-fn compare_with_filter(message: &[u8], understood: Option<&RouterAdvert>) {
+/// Compares the decoder with the filter, which reads the same bytes with other code. The filter stops after 16 options,
+/// so it accepts more.
+fn compare_with_filter(message: &[u8], decoded: Option<&RouterAdvert>) {
     let mut packet = Vec::new();
-    // The checksum needs a place to be put to.
+    // A shorter message has no checksum field.
     if message.len() < 4 {
         return;
     }
     ipv6::encode(&mut packet, OTHER_ROUTER, ALL_NODES, |out| out.extend(message));
-    match (understood, validate(&packet[..])) {
+    match (decoded, validate(&packet[..])) {
         (Some(advert), Ok(Message::Advertisement(Advertisement { router_lifetime, .. }))) => {
             assert_eq!(advert.router_lifetime, Duration::from_secs(router_lifetime.into()));
         }
-        (Some(advert), verdict) => panic!("the filter says {verdict:?} of {advert:?}"),
+        (Some(advert), verdict) => panic!("the filter's verdict on {advert:?} is {verdict:?}"),
         (None, Ok(Message::Advertisement(_))) => {
-            assert!(malformed_behind(message, 16), "the filter takes what cannot be read");
+            assert!(malformed_behind(message, 16), "the filter accepts a malformed message");
         }
         (None, Ok(Message::Solicitation) | Err(Reason::InvalidAdvertisement | Reason::Type)) => {}
         (None, Err(reason)) => {
-            assert_eq!(message[0], 133, "of anything but a solicitation the filter does not say {reason:?}");
+            assert_eq!(message[0], 133, "{reason:?} is a reason for solicitations alone");
         }
     }
 }
 
-/// Whether there are at least `count` options before the one that makes a message malformed.
+/// Returns whether at least `count` options precede the malformed one.
 fn malformed_behind(message: &[u8], count: usize) -> bool {
     let mut at = 16;
     for _ in 0..count {
@@ -73,7 +74,7 @@ fn malformed_behind(message: &[u8], count: usize) -> bool {
     at < message.len()
 }
 
-/// What is written can be read, as the same bytes; if every value has its place on the wire, as the same values.
+/// An encoded RA decodes and encodes to the same bytes; if the wire can carry every value exactly, to the same values.
 fn write(advert: &RouterAdvert, exact: bool) {
     let bytes = encode(advert);
     let again =
@@ -90,7 +91,7 @@ fn encode(advert: &RouterAdvert) -> Vec<u8> {
     bytes
 }
 
-/// Values that the wire can carry as they are.
+/// Makes values that the wire carries exactly.
 fn exact(from: &mut Unstructured<'_>) -> Result<RouterAdvert> {
     Ok(RouterAdvert {
         cur_hop_limit: from.arbitrary()?,
@@ -109,7 +110,7 @@ fn exact(from: &mut Unstructured<'_>) -> Result<RouterAdvert> {
                     preferred: Duration::from_secs(from.arbitrary::<u32>()?.into()),
                 }),
                 2 => NdOption::Mtu(from.arbitrary()?),
-                // Kinds that have a form of their own are not `Other` when they come back.
+                // Kinds below 6 have types of their own and do not decode to `Other`.
                 _ => {
                     let mut body = vec![from.arbitrary()?; from.int_in_range(1..=255)? * 8 - 2];
                     body[0] = from.arbitrary()?;
@@ -120,8 +121,8 @@ fn exact(from: &mut Unstructured<'_>) -> Result<RouterAdvert> {
     })
 }
 
-/// Values that saturate, fractions that are cut off, bodies that are padded.
-fn wild(from: &mut Unstructured<'_>) -> Result<RouterAdvert> {
+/// Makes values that saturate, fractions that are cut off, bodies that are padded.
+fn arbitrary(from: &mut Unstructured<'_>) -> Result<RouterAdvert> {
     Ok(RouterAdvert {
         cur_hop_limit: from.arbitrary()?,
         flags: from.arbitrary()?,

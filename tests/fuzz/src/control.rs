@@ -1,5 +1,5 @@
-//! Clients of the control socket: the daemon's own handler of a connection, over memory, in front of interfaces that never
-//! change. Whatever a client says, what it is answered is HTTP, and not without bounds.
+//! Clients of the control socket: the daemon's own connection handler on a connection in memory, with interfaces that
+//! never change. To any bytes of a client the answers are valid HTTP of bounded length.
 
 use std::{net::Ipv6Addr, str, time::Duration};
 
@@ -33,25 +33,25 @@ use tokio::{
 
 use crate::seeds;
 
-/// More than a page of them.
+/// More interfaces than one page has.
 const INTERFACES: u32 = 70;
 
-/// What a request is answered with at most: all interfaces, or all metrics.
+/// The longest answer to a request: all interfaces, or all metrics.
 const MOST_PER_REQUEST: usize = 128 << 10;
 
 /// The shortest request: a method, a path, an end.
 const SHORTEST_REQUEST: usize = 10;
 
-/// Room of the connection in each direction: small, so that both sides have to wait for each other.
+/// Buffer of the connection in each direction: small, so that both sides have to wait for each other.
 const ROOM: usize = 512;
 
-/// Time stands still while anything is left to do, so that in this long nothing comes any more.
+/// The virtual clock advances only when all tasks wait, so after this time no further answer comes.
 const QUIET: Duration = Duration::from_secs(1);
 
-/// A connection whose client is gone ends by then: with the next line of events at the latest.
+/// The connection ends within this time after its client has gone: with the next line of events at the latest.
 const NOTICED: Duration = ALIVE_INTERVAL.saturating_add(STALL_LIMIT);
 
-/// Each path, and what is odd about some requests.
+/// Writes a request for each path, and some unusual requests, as seeds.
 pub fn prepare() {
     let get = |path: &str| format!("\x10GET {path} HTTP/1.1\r\nhost: a\r\n\r\n");
     let paths = [
@@ -72,21 +72,20 @@ pub fn prepare() {
     seeds::write(requests.map(String::into_bytes));
 }
 
-/// The first of `bytes` says in how large pieces the others are written, and what may be seen.
+/// Takes the first byte as access and size of the client's writes; sends the others.
 pub fn check(bytes: &[u8]) {
-    let Some((&first, said)) = bytes.split_first() else { return };
+    let Some((&first, sent)) = bytes.split_first() else { return };
     let access = if first & 0x80 == 0 { Access::Everything } else { Access::Metrics };
     let piece = usize::from(first & 0x7f) + 1;
     let runtime = runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
-    let answers = runtime.expect("a runtime").block_on(converse(said, piece, access));
-    let most = (said.len() / SHORTEST_REQUEST + 1) * MOST_PER_REQUEST;
-    assert!(answers.len() <= most, "{} bytes for {} bytes", answers.len(), said.len());
+    let answers = runtime.expect("a runtime").block_on(converse(sent, piece, access));
+    let most = (sent.len() / SHORTEST_REQUEST + 1) * MOST_PER_REQUEST;
+    assert!(answers.len() <= most, "{} bytes for {} bytes", answers.len(), sent.len());
     check_answers(&answers);
 }
 
-/// Says it all, and returns all that is answered until nothing comes any more. Then the client is gone, and the connection
-/// has to notice.
-async fn converse(said: &[u8], piece: usize, access: Access) -> Vec<u8> {
+/// Sends all bytes and returns all answers. Then the client closes its end, and the connection has to end.
+async fn converse(sent: &[u8], piece: usize, access: Access) -> Vec<u8> {
     let (event_loop, queries) = channel();
     let (_ending, ends) = watch::channel(false);
     tokio::spawn(answer(queries));
@@ -95,11 +94,11 @@ async fn converse(said: &[u8], piece: usize, access: Access) -> Vec<u8> {
         serve(theirs, &ControlContext::new(info(), event_loop, Events::default(), ends), access).await;
     });
     let (mut reader, mut writer) = split(ours);
-    let said = said.to_owned();
+    let sent = sent.to_owned();
     let write = tokio::spawn(async move {
-        for piece in said.chunks(piece) {
+        for piece in sent.chunks(piece) {
             if writer.write_all(piece).await.is_err() {
-                // It has heard enough.
+                // The handler has closed the connection.
                 break;
             }
         }
@@ -114,7 +113,7 @@ async fn converse(said: &[u8], piece: usize, access: Access) -> Vec<u8> {
     answers
 }
 
-/// In the place of the event loop.
+/// Answers queries in place of the event loop.
 async fn answer(mut queries: Queries) {
     let row = |index: IfIndex| (index.get() <= INTERFACES).then(|| row(index));
     while let Some(query) = queries.recv().await {
@@ -132,9 +131,9 @@ async fn answer(mut queries: Queries) {
     }
 }
 
-/// Every third is refused.
+/// Returns the row of an interface; every third is not served.
 fn row(index: IfIndex) -> Row {
-    let refused = index.get().is_multiple_of(3);
+    let not_served = index.get().is_multiple_of(3);
     let source = LinkLocal::new(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 1)).expect("link-local");
     let service = Served {
         source,
@@ -146,10 +145,10 @@ fn row(index: IfIndex) -> Row {
     let interface = InterfaceRow {
         index,
         name: format!("vm{index}"),
-        state: if refused { ServiceState::NotServed } else { ServiceState::Serving },
-        reasons: if refused { vec![Reason::Down, Reason::ForwardingOff] } else { Vec::new() },
-        service: (!refused).then_some(service),
-        router: (!refused).then_some(source),
+        state: if not_served { ServiceState::NotServed } else { ServiceState::Serving },
+        reasons: if not_served { vec![Reason::Down, Reason::ForwardingOff] } else { Vec::new() },
+        service: (!not_served).then_some(service),
+        router: (!not_served).then_some(source),
         retired: Vec::new(),
         last: None,
         next: None,
@@ -178,7 +177,8 @@ fn info() -> DaemonInfo {
     }
 }
 
-/// One answer after the other [RFC 9112 4]. One that does not end by itself may break off at the end.
+/// Checks a sequence of answers ([RFC 9112 4](https://www.rfc-editor.org/rfc/rfc9112#section-4)). The last one may be
+/// incomplete.
 fn check_answers(mut answers: &[u8]) {
     while !answers.is_empty() {
         let end =
@@ -196,7 +196,7 @@ fn check_answers(mut answers: &[u8]) {
     }
 }
 
-/// What follows the body, which there is none of behind the head of an answer to HEAD.
+/// Returns the bytes after the body. An answer to HEAD has no body.
 fn behind_body<'a>(headers: &[(&str, &str)], body: &'a [u8]) -> &'a [u8] {
     let header =
         |name| headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| *value);

@@ -1,5 +1,5 @@
-//! The eBPF program's verdict against the Rust one, on the same packet: the program runs in the kernel, under
-//! `BPF_PROG_TEST_RUN`, so this wants root.
+//! Compares the verdict of the eBPF program with the validator's on the same packet. The program runs in the kernel with
+//! `BPF_PROG_TEST_RUN`, which needs root.
 
 use std::cell::RefCell;
 
@@ -12,7 +12,7 @@ use crate::{
     test_run::{LONGEST, Program, only_difference, validator_reason},
 };
 
-/// The loaded program and what it has counted so far.
+/// The loaded program and its counters so far.
 struct Bench {
     program: Program,
     counted: Counters,
@@ -22,7 +22,7 @@ thread_local! {
     static BENCH: RefCell<Option<Bench>> = const { RefCell::new(None) };
 }
 
-/// Loads the program, and ends the run loudly if it cannot; the seeds are the filter's table.
+/// Loads the program, and panics if the kernel does not; writes the filter's table as seeds.
 pub fn prepare() {
     let program = Program::load();
     let counted = program.counters();
@@ -30,7 +30,8 @@ pub fn prepare() {
     seeds::write(seeds::packets());
 }
 
-/// `packet` begins at its IPv6 header; the kernel takes no test run of less than that, nor of more than a page.
+/// Compares the verdicts on `packet`, which begins at its IPv6 header. The kernel takes no test run with less than such a
+/// header or more than a page.
 pub fn check(packet: &[u8]) {
     let mut frame = vec![0x33, 0x33, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 0x86, 0xdd];
     debug_assert_eq!(frame.len(), PACKET, "an Ethernet header");
@@ -46,9 +47,13 @@ impl Bench {
         let counted = self.program.counters();
         let reason = only_difference(self.counted, counted);
         self.counted = counted;
-        assert_eq!(reason, expected, "the program says the first, the validator the second");
-        assert_eq!(passes, reason == Reason::Passed, "it lets through what it counts as such");
-        assert_eq!(self.program.mark() != 0, passes, "only a good solicitation spends a mark");
+        assert_eq!(reason, expected, "left: the program, right: the validator");
+        assert_eq!(
+            passes,
+            reason == Reason::Passed,
+            "it passes a packet that it counts as passed, and no other"
+        );
+        assert_eq!(self.program.mark() != 0, passes, "only a valid solicitation sets the mark");
         if passes {
             self.program.set_mark(0);
         }

@@ -1,4 +1,4 @@
-//! Bytes that the kernel, or somebody in its place, puts on a netlink socket.
+//! Datagrams of a netlink socket, from the kernel or not.
 
 use std::collections::BTreeSet;
 
@@ -30,16 +30,16 @@ const RTM_NEWNETCONF: u16 = 80;
 const RTM_DELNETCONF: u16 = 81;
 const RTM_GETNETCONF: u16 = 82;
 
-/// What this machine's own kernel answers to the daemon's questions: an event has the same form.
+/// Writes the answers of this machine's kernel to the daemon's queries as seeds: announcements have the same form.
 pub fn prepare() {
     let seeds = [RTM_GETLINK, RTM_GETADDR, RTM_GETNETCONF, RTM_GETNEIGHTBL].into_iter().flat_map(ask);
     seeds::write(seeds);
 }
 
-/// `datagram` is read as an event and as an answer.
+/// Reads `datagram` as an announcement and as an answer.
 pub fn check(datagram: &[u8]) {
     check_announcements(datagram);
-    check_listing(datagram);
+    check_dump(datagram);
     let facts = facts(datagram);
     let understood = facts.interfaces.len()
         + facts.addresses.len()
@@ -48,13 +48,13 @@ pub fn check(datagram: &[u8]) {
         + facts.malformed;
     assert!(understood <= datagram.len() / HEADER_LEN, "no more facts than messages: {facts:?}");
     for interface in &facts.interfaces {
-        // Each byte that is no UTF-8 becomes a character of three.
+        // Each byte that is not UTF-8 becomes a character of three bytes.
         assert!(interface.name.len() <= 3 * datagram.len(), "no more memory than the datagram takes");
     }
 }
 
-/// Whoever is told of the changes knows what the picture shows, and nobody changes who is not named. Heard again, what
-/// lost nothing loses nothing.
+/// The changes lead to the interfaces of the mirror, and only interfaces that the datagram names change. The same
+/// datagram again is accepted or lost likewise.
 fn check_announcements(datagram: &[u8]) {
     let mut picture = Picture::default();
     picture.list(datagram, true);
@@ -62,8 +62,8 @@ fn check_announcements(datagram: &[u8]) {
     follow(&mut picture, &mut known);
     let before = picture.interfaces();
     let named = plain_subjects(datagram);
-    let made_sense = picture.hear(datagram);
-    assert!(named.is_some() || !made_sense, "what the plain reading cannot understand is lost");
+    let accepted = picture.hear(datagram);
+    assert!(named.is_some() || !accepted, "the mirror rejects a malformed datagram");
     for change in picture.changes() {
         let index = match &change {
             Change::Gone(index) => *index,
@@ -72,9 +72,9 @@ fn check_announcements(datagram: &[u8]) {
         };
         let was = before.iter().find(|interface| interface.index == index);
         let is_named = named.as_ref().is_none_or(|named| named.contains(&index));
-        assert!(is_named, "{change:?} though nobody named it; it was {was:?}");
+        assert!(is_named, "{change:?} without an announcement; it was {was:?}");
     }
-    assert_eq!(picture.hear(datagram), made_sense, "heard again");
+    assert_eq!(picture.hear(datagram), accepted, "the same datagram again");
 }
 
 fn follow(picture: &mut Picture, known: &mut BTreeSet<IfIndex>) {
@@ -86,23 +86,23 @@ fn follow(picture: &mut Picture, known: &mut BTreeSet<IfIndex>) {
         }
     }
     let shown: BTreeSet<_> = picture.interfaces().into_iter().map(|interface| interface.index).collect();
-    assert!(known.is_subset(&shown), "{known:?} are known, and there are {shown:?}");
+    assert!(known.is_subset(&shown), "the changes made {known:?}, the mirror has {shown:?}");
 }
 
-/// What was listed once and is listed again changes nothing, and an interrupted listing takes nothing away.
-fn check_listing(datagram: &[u8]) {
+/// The same dump again changes nothing, and an interrupted dump removes nothing.
+fn check_dump(datagram: &[u8]) {
     let mut picture = Picture::default();
     picture.list(datagram, true);
     let once = picture.interfaces();
     picture.list(datagram, true);
-    assert_eq!(picture.interfaces(), once, "listed again");
+    assert_eq!(picture.interfaces(), once, "the same dump again");
     picture.list(&[], false);
-    assert_eq!(picture.interfaces(), once, "nothing was listed, and that not to the end");
+    assert_eq!(picture.interfaces(), once, "an empty, interrupted dump");
     picture.list(&[], true);
-    assert_eq!(picture.interfaces(), [], "there is nothing");
+    assert_eq!(picture.interfaces(), [], "an empty, complete dump");
 }
 
-/// Whom the messages of an event are about, read by hand; `None` if one makes no sense.
+/// Returns the interfaces that the messages of an announcement name; `None` if one is malformed.
 fn plain_subjects(mut datagram: &[u8]) -> Option<BTreeSet<IfIndex>> {
     let mut subjects = BTreeSet::new();
     while !datagram.is_empty() {
@@ -125,7 +125,7 @@ fn plain_subjects(mut datagram: &[u8]) -> Option<BTreeSet<IfIndex>> {
     Some(subjects)
 }
 
-/// Type and payload of the first message, and what follows it.
+/// Returns type and payload of the first message, and the bytes after it.
 fn plain_message(datagram: &[u8]) -> Option<(u16, &[u8], &[u8])> {
     let header = datagram.get(..HEADER_LEN)?;
     let len = usize::try_from(plain_number(header)).expect("a machine of 32 bits at the least");
@@ -134,7 +134,7 @@ fn plain_message(datagram: &[u8]) -> Option<(u16, &[u8], &[u8])> {
     Some((u16::from_ne_bytes([header[4], header[5]]), payload, rest))
 }
 
-/// The value of the first attribute of `wanted` type. The two upper bits of a type are flags.
+/// Returns the value of the first attribute of `wanted` type. The two upper bits of a type are flags.
 fn plain_attribute(mut attributes: &[u8], wanted: u16) -> Option<&[u8]> {
     while let [l0, l1, k0, k1, ..] = *attributes {
         let len = usize::from(u16::from_ne_bytes([l0, l1]));
@@ -151,18 +151,18 @@ fn plain_number(bytes: &[u8]) -> u32 {
     u32::from_ne_bytes([bytes[0], bytes[1], bytes[2], bytes[3]])
 }
 
-/// The datagrams of the answer to a question about everything of one kind.
+/// Returns the datagrams of a dump of one kind.
 fn ask(kind: u16) -> Vec<Vec<u8>> {
     const NLM_F_REQUEST_AND_DUMP: u16 = 0x301;
-    let mut socket = Socket::new(NETLINK_ROUTE).expect("anybody may ask");
-    socket.bind_auto().expect("an address");
+    let mut socket = Socket::new(NETLINK_ROUTE).expect("netlink needs no privilege");
+    socket.bind_auto().expect("the kernel assigns an address");
     let question = [
         &32_u32.to_ne_bytes()[..],
         &kind.to_ne_bytes(),
         &NLM_F_REQUEST_AND_DUMP.to_ne_bytes(),
         &1_u32.to_ne_bytes(),
         &[0; 4],
-        // The family, and the rest of the longest header that any of these questions has.
+        // The family, and the rest of the longest header of these queries.
         &[if kind == RTM_GETLINK { 0 } else { AF_INET6 }],
         &[0; 15],
     ];
@@ -178,7 +178,7 @@ fn ask(kind: u16) -> Vec<Vec<u8>> {
     }
 }
 
-/// Whether an answer ends with this datagram.
+/// Returns whether an answer ends with this datagram.
 fn is_last(mut datagram: &[u8]) -> bool {
     while let Some((kind, _, rest)) = plain_message(datagram) {
         if [NLMSG_ERROR, NLMSG_DONE].contains(&kind) {

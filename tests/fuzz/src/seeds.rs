@@ -1,4 +1,4 @@
-//! Inputs to begin with, so that libFuzzer need not invent checks that a packet has to pass before it gets interesting.
+//! Seeds: inputs that pass the first checks, so that libFuzzer reaches the code behind them.
 
 use std::{env, fs, path::Path};
 
@@ -6,7 +6,7 @@ use autora_tests::Mac;
 
 use crate::rows::{PACKET, rows};
 
-/// The folder that seeds are wanted in, if they are.
+/// The environment variable with the folder for seeds; unset or empty, none are written.
 const FOLDER: &str = "AUTORA_FUZZ_SEEDS";
 
 /// Writes seeds where `cargo xtask fuzz` looks for them; libFuzzer reads them after this.
@@ -19,7 +19,7 @@ pub(crate) fn write(seeds: impl IntoIterator<Item = Vec<u8>>) {
     }
 }
 
-/// The packets of the filter's table.
+/// Returns the packets of the filter's table.
 pub(crate) fn packets() -> impl Iterator<Item = Vec<u8>> {
     rows(Mac([2, 0, 0, 0, 0, 1])).into_iter().map(|mut row| row.frame.split_off(PACKET))
 }

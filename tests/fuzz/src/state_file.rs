@@ -1,4 +1,4 @@
-//! The state file: whatever lies there under its name, and what a fleet makes of it.
+//! The state file: any content is read without a panic, and a fleet restores any saved state.
 
 use std::{collections::BTreeMap, net::Ipv6Addr, sync::LazyLock, time::Duration};
 
@@ -22,10 +22,10 @@ use crate::seeds;
 
 const NOW: BootInstant = BootInstant::from_boot(Duration::from_secs(1_000));
 
-/// The present prefix and at most 8 that are retired.
+/// The prefix in use and at most 8 retired prefixes.
 const MOST_PREFIXES: usize = 9;
 
-/// A file of each kind, with everything in it and with nothing, added to and not.
+/// Writes a file of each kind as seeds: full and empty, with and without appended lines.
 pub fn prepare() {
     let ends = [Ending::Clean, Ending::Unclean { valid_lifetime: Duration::from_secs(86_400) }];
     let files = ends.into_iter().flat_map(|ending| {
@@ -51,21 +51,21 @@ pub fn prepare() {
     seeds::write(files.chain([added_to, newer]));
 }
 
-/// `bytes` are taken for a file, and then for the material that a state is made of.
+/// Reads `bytes` as a file, then makes a state and updates of them.
 pub fn check(bytes: &[u8]) {
     match decode(bytes) {
         Ok(state) => {
-            assert!(state.saved.interfaces.len() <= bytes.len(), "no more memory than the file takes");
+            assert!(state.saved.interfaces.len() <= bytes.len(), "no more interfaces than bytes");
             check_state(state);
         }
-        Err(error) => assert!(!error.to_string().is_empty(), "the log has to say something"),
+        Err(error) => assert!(!error.to_string().is_empty(), "the log has a text for it"),
     }
     let mut material = Unstructured::new(bytes);
     check_state(any_state(&mut material).expect("it never runs out: it ends in zeros"));
     check_updates(&mut material).expect("likewise");
 }
 
-/// A file that was added to, and that may have been cut off, says what the last whole line on each interface says.
+/// A file with appended lines, cut off anywhere, has the last whole line of each interface.
 fn check_updates(from: &mut Unstructured<'_>) -> Result<()> {
     let mut state = any_state(from)?;
     state.saved.ending = Ending::Unclean { valid_lifetime: Duration::from_secs(from.arbitrary()?) };
@@ -89,7 +89,11 @@ fn check_updates(from: &mut Unstructured<'_>) -> Result<()> {
         }
     }
     let found = found.unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&text)));
-    assert_eq!(found.saved.interfaces, known.into_values().collect::<Vec<_>>(), "the last word on each");
+    assert_eq!(
+        found.saved.interfaces,
+        known.into_values().collect::<Vec<_>>(),
+        "the last line of each interface"
+    );
     Ok(())
 }
 
@@ -98,7 +102,7 @@ fn any_update(from: &mut Unstructured<'_>) -> Result<SavedUpdate> {
     Ok(if from.arbitrary()? { SavedUpdate::Known(known) } else { SavedUpdate::Gone(known.index) })
 }
 
-/// What was read or made up is written and read again, and a fleet lives with it.
+/// A state is encoded and decoded again unchanged, and a fleet restores it.
 fn check_state(mut state: State) {
     state.saved.interfaces.sort_by_key(|known| known.index);
     let again = decode(&encode(&state)).unwrap_or_else(|error| panic!("{error}: {state:?}"));
@@ -106,7 +110,7 @@ fn check_state(mut state: State) {
     take_over(state.saved);
 }
 
-/// A fleet takes over, finds each interface again, some of them changed, and sends.
+/// A fleet restores the state, finds each interface again, some of them changed, and sends.
 fn take_over(saved: SavedState) {
     static EVERYTHING: LazyLock<Regex> = LazyLock::new(|| Regex::new("").expect("a regex"));
     let mut fleet = Fleet::new(Policy { pattern: EVERYTHING.clone() }, parameters());
@@ -122,10 +126,10 @@ fn take_over(saved: SavedState) {
     }
     let State { saved, .. } =
         decode(&encode(&State { boot_id: String::new(), saved: fleet.saved_state(later) }))
-            .expect("what a fleet remembers can be written");
+            .expect("a fleet's saved state can be encoded");
     assert!(
         saved.interfaces.iter().all(|known| known.advertised.matters(later)),
-        "and nothing that does not matter is"
+        "it holds nothing that has expired"
     );
 }
 
@@ -139,7 +143,7 @@ fn carry_out(fleet: &mut Fleet) {
     }
 }
 
-/// The interface as it is found: fit, by turns with the source and the prefix as remembered and with others.
+/// Returns a fit interface, alternately with the saved source and prefix and with others.
 fn present(known: &SavedInterface) -> Interface {
     let other = known.index.get().is_multiple_of(2);
     let source = known
@@ -147,7 +151,7 @@ fn present(known: &SavedInterface) -> Interface {
         .router
         .filter(|_| !other)
         .map_or(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 9), LinkLocal::get);
-    let prefix = known.advertised.prefix.filter(|_| !other).map(|promise| promise.prefix.network());
+    let prefix = known.advertised.prefix.filter(|_| !other).map(|advertised| advertised.prefix.network());
     let prefix = prefix.unwrap_or(Ipv6Addr::new(0x2001, 0xdb8, 9, 9, 0, 0, 0, 0));
     let address = |address, scope| Address { address, prefix_len: 64, scope, flags: AddressFlags::default() };
     Interface {
@@ -173,9 +177,9 @@ fn parameters() -> Parameters {
     }
 }
 
-/// An interface of which everything is remembered.
+/// Returns a saved interface with every field.
 fn full(index: u32) -> SavedInterface {
-    let promise = |number: u16, seconds| AdvertisedPrefix {
+    let advertised = |number: u16, seconds| AdvertisedPrefix {
         prefix: Prefix64::containing(Ipv6Addr::new(0x2001, 0xdb8, 0, number, 0, 0, 0, 0)),
         valid_until: BootInstant::from_boot(Duration::from_secs(seconds)),
     };
@@ -184,14 +188,14 @@ fn full(index: u32) -> SavedInterface {
         name: format!("tap{index}"),
         advertised: Advertised {
             router: LinkLocal::new(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 7)),
-            prefix: Some(promise(1, 90_000)),
-            retired: vec![promise(2, 3_600), promise(3, 7_200)],
+            prefix: Some(advertised(1, 90_000)),
+            retired: vec![advertised(2, 3_600), advertised(3, 7_200)],
             last_sent: Some(BootInstant::from_boot(Duration::from_micros(999_000_001))),
         },
     }
 }
 
-/// Any state that the file can hold as it is: instants in whole microseconds.
+/// Makes a state that the file holds exactly: instants in whole microseconds.
 fn any_state(from: &mut Unstructured<'_>) -> Result<State> {
     let ending = if from.arbitrary()? {
         Ending::Clean
@@ -203,7 +207,7 @@ fn any_state(from: &mut Unstructured<'_>) -> Result<State> {
     Ok(State { boot_id: from.arbitrary::<&str>()?.to_owned(), saved: SavedState { ending, interfaces } })
 }
 
-/// Interface `number` of the state: an index occurs once.
+/// Makes interface `number` of the state; its index is unique.
 fn any_saved_interface(number: u32, from: &mut Unstructured<'_>) -> Result<SavedInterface> {
     let index = from.int_in_range(0..=u32::MAX / 8)? * 8 + number;
     let retired = from.int_in_range(0..=20)?;

@@ -1,34 +1,34 @@
-//! The handbook's pages, cut at their headings.
+//! Reads the handbook's pages and splits them at their headings.
 
 use std::{fs, path::PathBuf};
 
 use autora_tests::workspace;
 
-/// A page, or any other text with headings.
+/// A page of the handbook or another Markdown file.
 #[derive(Debug)]
 pub(crate) struct Page {
     pub(crate) path: PathBuf,
     pub(crate) text: String,
 }
 
-/// A heading, and what stands below it up to the next one of its rank or above.
+/// A heading and the text below it, up to the next heading of its rank or above.
 #[derive(Debug)]
 pub(crate) struct Part<'a> {
     pub(crate) heading: &'a str,
     pub(crate) text: String,
 }
 
-/// Where the pages are.
+/// Returns the folder of the pages.
 pub(crate) fn source() -> PathBuf {
     workspace().join("contrib/docs/src")
 }
 
-/// A page by its path below the book's source.
+/// Reads a page by its path below the book's source.
 pub(crate) fn page(path: &str) -> Page {
     Page::read(source().join(path))
 }
 
-/// All pages, the table of contents included.
+/// Reads all pages, the table of contents included.
 pub(crate) fn pages() -> Vec<Page> {
     let mut folders = vec![source()];
     let mut pages = Vec::new();
@@ -52,7 +52,7 @@ impl Page {
         Self { path, text }
     }
 
-    /// Lines outside of blocks of code, where a `#` begins a comment.
+    /// Returns the lines outside of code blocks, in which a `#` begins a comment.
     pub(crate) fn prose(&self) -> impl Iterator<Item = &str> {
         let mut is_code = false;
         self.text.lines().filter(move |line| {
@@ -62,7 +62,7 @@ impl Page {
         })
     }
 
-    /// Its headings of this rank.
+    /// Returns its parts with headings of this rank.
     pub(crate) fn parts(&self, rank: usize) -> Vec<Part<'_>> {
         let mut parts: Vec<Part<'_>> = Vec::new();
         let mut open = false;
@@ -85,7 +85,7 @@ impl Page {
         parts
     }
 
-    /// What stands below a heading of this rank.
+    /// Returns the text below a heading of this rank. Panics if there is no such heading.
     pub(crate) fn part(&self, rank: usize, heading: &str) -> String {
         let mut parts = self.parts(rank).into_iter();
         let found = parts.find(|part| part.heading == heading);

@@ -1,4 +1,4 @@
-//! Runs the programs that these tests want.
+//! Runs the programs that these tests need.
 
 use std::process::{Command, Output};
 
@@ -10,7 +10,7 @@ pub(crate) fn run(command: &mut Command) -> Output {
     })
 }
 
-/// What it says, on both streams.
+/// Returns its standard output and standard error.
 pub(crate) fn says(output: &Output) -> String {
     [&output.stdout, &output.stderr].map(|stream| String::from_utf8_lossy(stream)).concat()
 }

@@ -1,4 +1,4 @@
-//! The completions, in the shell that is everywhere.
+//! The completions, in bash; the scripts for other shells as text.
 
 use std::{collections::BTreeSet, fs, process::Command};
 
@@ -8,7 +8,7 @@ use tempfile::TempDir;
 
 use crate::command::{run, says};
 
-/// What bash offers after some words, the last of which is not complete.
+/// Prints what bash offers for some words, the last of which is incomplete.
 const ASK: &str = r#"
 source "$1/autora.bash" || exit
 shift
@@ -34,7 +34,7 @@ fn bash_completes_commands_values_and_interfaces() {
     assert_eq!(ask(&["exp"]), set(&["explain"]));
     assert_eq!(ask(&["--filter", ""]), set(&["auto", "classic", "ebpf"]));
     assert_eq!(ask(&["--interf"]), set(&["--interface-regex"]));
-    // The loopback device is everywhere.
+    // Every network namespace has a loopback device.
     let there: BTreeSet<_> = fs::read_dir("/sys/class/net")
         .expect("sysfs is there")
         .map(|entry| entry.expect("it is readable").file_name().into_string().expect("names are text"))
@@ -48,14 +48,14 @@ fn bash_completes_commands_values_and_interfaces() {
         assert!(there.is_subset(&offered), "{command}: {offered:?}");
         assert!(offered.iter().all(|word| word.starts_with('-') || there.contains(word)), "{offered:?}");
     }
-    // Scripts for the others are made too, and know where interfaces go.
+    // The scripts for other shells complete interfaces too.
     for (file, call) in [("_autora", ":_net_interfaces'"), ("autora.fish", "(__fish_autora_interfaces)")] {
         let script = fs::read_to_string(folder.path().join(file)).expect("it was made");
         assert_eq!(script.matches(call).count(), with_interfaces().len(), "{file}");
     }
 }
 
-/// The subcommands that take interfaces.
+/// Returns the subcommands that take interfaces.
 fn with_interfaces() -> Vec<String> {
     let cli = Cli::command();
     let takes = |command: &&clap::Command| {

@@ -1,4 +1,4 @@
-//! Links between pages, and to other files of the repository.
+//! Checks links between pages, and to other files of the repository.
 
 use std::{collections::BTreeSet, fs, path::Path};
 
@@ -7,7 +7,7 @@ use autora_tests::workspace;
 use crate::book::{self, Page};
 
 #[test]
-fn every_link_leads_somewhere() {
+fn every_link_has_a_target() {
     let mut checked = 0;
     let others = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md"]
         .map(|name| Page::read(workspace().join(name)));
@@ -32,7 +32,7 @@ fn the_table_of_contents_has_every_page() {
     assert_eq!(listed, pages);
 }
 
-/// What a link's brackets are followed by.
+/// Returns the targets of the links in a line.
 fn targets(line: &str) -> impl Iterator<Item = &str> {
     line.split("](").skip(1).filter_map(|rest| rest.split_once(')')).map(|(target, _)| target)
 }
@@ -42,14 +42,14 @@ fn check(page: &Page, target: &str) {
     let folder = page.path.parent().expect("a page is in a folder");
     let file = if path.is_empty() { page.path.clone() } else { folder.join(path) };
     let about = format!("{}: {target}", page.path.display());
-    assert!(file.exists(), "{about}: there is no {}", file.display());
+    assert!(file.exists(), "{about}: {} does not exist", file.display());
     if !anchor.is_empty() {
         let anchors = anchors(&file);
-        assert!(anchors.contains(anchor), "{about}: only {anchors:?} are there");
+        assert!(anchors.contains(anchor), "{about}: not among {anchors:?}");
     }
 }
 
-/// As mdBook and forges make them of headings.
+/// Returns the anchors that mdBook and forges derive from headings.
 fn anchors(file: &Path) -> BTreeSet<String> {
     let page = Page { path: file.to_owned(), text: fs::read_to_string(file).expect("a page is text") };
     let headings =

@@ -1,6 +1,5 @@
-//! The handbook of `contrib/docs`, the manual pages and the completions against the program that they tell of: nothing
-//! that it has is missing there, and nothing is told of that it has not. And the index of
-//! the scenarios against the scenarios.
+//! Compares documents with the program: the handbook (`contrib/docs`), the manual pages, the completions, the file of
+//! settings, the unit, hooks and alerts, SECURITY.md and the index of the scenarios.
 
 mod alerts;
 mod book;

@@ -1,4 +1,4 @@
-//! Flags, variables, subcommands and reasons: each has its place in the handbook, and each place its thing.
+//! Flags, variables, subcommands and reasons: the handbook describes each, and no other.
 
 use std::collections::BTreeSet;
 
@@ -18,12 +18,12 @@ fn every_option_of_the_daemon_has_a_heading() {
     for argument in own(&cli) {
         let text = options.part(3, &flag(argument).replace("--", ""));
         assert!(text.contains(&format!("`{}`", flag(argument))), "{text}");
-        expect_told(&flag(argument), &text, argument);
+        expect_described(&flag(argument), &text, argument);
     }
 }
 
 #[test]
-fn every_subcommand_has_a_heading_and_every_option_of_it_a_word() {
+fn every_subcommand_has_a_heading_and_its_options_are_described() {
     let cli = cli();
     let commands = book::page("reference/commands.md");
     let headings: BTreeSet<_> = commands.parts(2).iter().map(|part| part.heading.to_owned()).collect();
@@ -34,8 +34,8 @@ fn every_subcommand_has_a_heading_and_every_option_of_it_a_word() {
         let heading = format!("autora {}", command.get_name());
         let text = commands.part(2, &heading);
         for argument in own(command) {
-            assert!(text.contains(&flag(argument)), "{heading} says nothing of {}", flag(argument));
-            expect_told(&heading, &text, argument);
+            assert!(text.contains(&flag(argument)), "{heading} does not name {}", flag(argument));
+            expect_described(&heading, &text, argument);
         }
     }
 }
@@ -47,14 +47,14 @@ fn every_reason_has_a_heading() {
         let text = troubleshooting.part(2, title);
         text.lines().filter_map(|line| line.strip_prefix("### ")).map(str::to_owned).collect()
     };
-    // The last one is for `explain` alone: the daemon has nothing to say of names that do not match.
+    // Only `explain` shows the last one: the daemon ignores names that do not match.
     let names = reasons().iter().map(Reason::name).chain(["no-match"]).map(str::to_owned).collect();
     assert_eq!(below("Interfaces that are not served"), names);
     let dropped = Packet::ALL.into_iter().filter(|&reason| reason != Packet::Passed);
     assert_eq!(below("Packets that are dropped"), dropped.map(|reason| reason.name().to_owned()).collect());
 }
 
-/// The table of tests has every reason too, and links to its heading.
+/// The table of tests links to every reason's heading.
 #[test]
 fn the_page_on_decisions_names_every_reason() {
     let text = book::page("decides.md").part(2, "Which interfaces");
@@ -64,22 +64,22 @@ fn the_page_on_decisions_names_every_reason() {
     }
 }
 
-fn expect_told(about: &str, text: &str, argument: &Arg) {
+fn expect_described(about: &str, text: &str, argument: &Arg) {
     if let Some(variable) = argument.get_env() {
         let variable = format!("`{}`", variable.display());
-        assert!(text.contains(&variable), "{about}: nothing of {variable}");
+        assert!(text.contains(&variable), "{about}: {variable} is missing");
     }
-    // A switch is off, and that needs no word.
+    // A switch is off by default, which is not written down.
     let takes_value = argument.get_action().takes_values();
     for value in argument.get_default_values().iter().filter(|_| takes_value) {
         let value = value.to_str().expect("defaults are text");
-        assert!(text.contains(value), "{about}: nothing of the default {value}");
+        assert!(text.contains(value), "{about}: the default {value} is missing");
     }
     for value in argument.get_possible_values() {
         let value = format!("`{}`", value.get_name());
         assert!(
             value == "`true`" || value == "`false`" || text.contains(&value),
-            "{about}: nothing of {value}"
+            "{about}: {value} is missing"
         );
     }
 }
@@ -90,7 +90,7 @@ fn cli() -> Command {
     cli
 }
 
-/// Its options, but for those that every program has.
+/// Returns its options without `--help` and `--version`.
 fn own(command: &Command) -> impl Iterator<Item = &Arg> {
     let common = ["help", "version"];
     command
@@ -102,7 +102,7 @@ fn flag(argument: &Arg) -> String {
     format!("--{}", argument.get_long().expect("an option has a name"))
 }
 
-/// One of each kind. A new kind does not compile before it is here.
+/// Returns one reason of each kind. A new kind does not compile until the match names it.
 fn reasons() -> Vec<Reason> {
     let all = vec![
         Reason::Ipv6Disabled { mtu: 1500 },

@@ -9,7 +9,7 @@ use tempfile::TempDir;
 use crate::command::{run, says};
 
 #[test]
-fn there_is_one_for_each_command_and_groff_has_no_complaints() {
+fn every_command_has_a_manual_page_that_groff_accepts() {
     let folder = TempDir::with_prefix("autora-test-").expect("a temporary directory can be made");
     let made = run(Command::new(env!("CARGO_BIN_EXE_manual")).arg("man").arg(folder.path()));
     assert!(made.status.success(), "{}", says(&made));
@@ -41,7 +41,7 @@ fn there_is_one_for_each_command_and_groff_has_no_complaints() {
     }
 }
 
-/// Those of `--help`, where clap would break a longer line.
+/// clap would wrap a longer line of `--help`.
 #[test]
 fn examples_fit_into_80_columns() {
     let cli = Cli::command();
@@ -56,7 +56,7 @@ fn examples_fit_into_80_columns() {
     assert!(examples > 8, "{examples}");
 }
 
-/// At 80 columns, without any emphasis.
+/// Formats a page at 80 columns, without emphasis.
 fn formatted(page: &Path) -> String {
     let groff = ["-man", "-Tutf8", "-ww", "-rLL=80n", "-P-c", "-P-b", "-P-u"];
     let output = run(Command::new("groff").args(groff).arg(page));

@@ -1,11 +1,11 @@
-//! The index of the scenarios, in the documentation of their main file.
+//! Checks the index of the scenarios, which is in the documentation of their main file.
 
 use std::{collections::BTreeMap, fs, path::Path};
 
 use autora_tests::workspace;
 
 #[test]
-fn every_file_of_scenarios_stands_in_the_index_with_its_own_first_words() {
+fn the_index_lists_every_file_of_scenarios_with_its_first_words() {
     let folder = workspace().join("tests/tests/scenarios");
     let main = documentation(&folder.join("main.rs"));
     let entries = main.split(" - `").skip(1).map(|entry| entry.split_once("`: ").expect("a name and a text"));
@@ -27,7 +27,7 @@ fn name(file: &Path) -> String {
     file.file_stem().expect("a file has a name").to_string_lossy().into_owned()
 }
 
-/// What stands above the code, in one line.
+/// Returns a file's documentation as one line.
 fn documentation(file: &Path) -> String {
     let text = fs::read_to_string(file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
     let lines: Vec<&str> = text.lines().map_while(|line| line.strip_prefix("//!")).map(str::trim).collect();

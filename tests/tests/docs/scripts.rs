@@ -1,4 +1,4 @@
-//! The shell scripts that people install.
+//! The shell scripts that an operator installs.
 
 use std::{fs, os::unix::fs::PermissionsExt, process::Command};
 
@@ -10,14 +10,14 @@ use crate::{
 };
 
 #[test]
-fn shellcheck_has_no_complaints() {
+fn shellcheck_accepts_every_hook() {
     let folder = workspace().join("contrib/hooks");
     let mut checked = Vec::new();
     for entry in fs::read_dir(&folder).expect("there are hooks").flatten() {
         let text = fs::read_to_string(entry.path()).expect("a hook is text");
         if text.starts_with("#!/bin/sh\n") {
             let mode = entry.metadata().expect("it is there").permissions().mode();
-            assert_eq!(mode & 0o111, 0o111, "{} is to be run", entry.path().display());
+            assert_eq!(mode & 0o111, 0o111, "{} must be executable", entry.path().display());
             let check =
                 run(Command::new("shellcheck").args(["--shell=sh", "--severity=style"]).arg(entry.path()));
             assert!(check.status.success(), "{}", says(&check));
@@ -28,7 +28,7 @@ fn shellcheck_has_no_complaints() {
     assert!(checked.len() >= 4, "{checked:?}");
 }
 
-/// Each recipe names its hook, and the regular expression of the table.
+/// The table of recipes names each hook, and a page has the command that installs it.
 #[test]
 fn every_hook_has_its_recipe() {
     let recipes = book::page("recipes/README.md");

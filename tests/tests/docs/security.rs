@@ -6,18 +6,18 @@ use autora_tests::workspace;
 
 use crate::command::{run, says};
 
-/// In tenths, as `systemd-analyze` takes it.
+/// The highest exposure allowed, in tenths, as `systemd-analyze` takes it.
 const EXPOSURE: &str = "--threshold=17";
 
 #[test]
-fn the_unit_leaves_little_open() {
+fn the_units_exposure_is_at_most_1_7() {
     let analyze = |unit: &Path| {
         run(Command::new("systemd-analyze").args(["security", "--offline=yes", EXPOSURE]).arg(unit))
     };
     let unit = workspace().join("contrib/autora.service");
     let output = analyze(&unit);
     assert!(output.status.success(), "{}", says(&output));
-    // The control: without one of its lines it is above.
+    // The positive control: without one of its lines the exposure is higher.
     let folder = tempfile::tempdir().expect("a folder");
     let looser = folder.path().join("autora.service");
     let text = fs::read_to_string(&unit).expect("the unit");
@@ -26,9 +26,9 @@ fn the_unit_leaves_little_open() {
     assert!(!output.status.success(), "{}", says(&output));
 }
 
-/// What the daemon and its filter cannot work under, however secure it looks.
+/// Some settings of systemd look secure and break the daemon or its filter.
 #[test]
-fn the_unit_keeps_off_what_would_break_it() {
+fn the_unit_has_the_settings_it_needs_and_none_that_break_the_daemon() {
     let unit = fs::read_to_string(workspace().join("contrib/autora.service")).expect("the unit");
     let settings: Vec<_> = unit.lines().filter(|line| !line.starts_with('#')).collect();
     let has = |start: &str| settings.iter().any(|line| line.starts_with(start));
@@ -50,7 +50,7 @@ fn the_unit_keeps_off_what_would_break_it() {
 }
 
 #[test]
-fn every_test_that_the_threat_model_names_is_there() {
+fn every_test_that_the_threat_model_names_exists() {
     let text = fs::read_to_string(workspace().join("SECURITY.md")).expect("the threat model");
     let named: BTreeSet<_> = text.split('`').skip(1).step_by(2).filter(|word| is_test_name(word)).collect();
     assert!(named.len() > 30, "{named:?}");

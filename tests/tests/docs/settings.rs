@@ -1,4 +1,4 @@
-//! The file of settings that the package brings: every variable, commented out, with the default that the daemon has.
+//! The package's file of settings: every variable, commented out, with the daemon's default.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,13 +10,13 @@ use autora_tests::workspace;
 use clap::{Arg, CommandFactory};
 
 #[test]
-fn every_variable_is_in_the_file_of_settings_and_none_besides() {
+fn the_file_of_settings_has_every_variable_and_no_other() {
     let cli = Cli::command();
     let variables: BTreeSet<String> = cli.get_arguments().filter_map(variable).collect();
     assert_eq!(defaults().into_keys().collect::<BTreeSet<_>>(), variables);
 }
 
-/// What is uncommented as it stands changes nothing. Switches are off, and options that are empty unset.
+/// A line that is uncommented unchanged has no effect. Switches are off, and empty options are unset.
 #[test]
 fn the_values_in_the_file_are_the_defaults() {
     let defaults = defaults();
@@ -33,10 +33,10 @@ fn the_values_in_the_file_are_the_defaults() {
             assert_eq!(understood(&[format!("--{flag}={value}")]), untouched, "--{flag}");
         }
     }
-    assert_ne!(understood(&["--mtu".to_owned()]), untouched, "a setting shows");
+    assert_ne!(understood(&["--mtu".to_owned()]), untouched, "the positive control");
 }
 
-/// It serves nothing until somebody edits it.
+/// The daemon serves no interface until the operator edits the file.
 #[test]
 fn no_line_of_the_file_sets_anything() {
     let file = file();
@@ -45,7 +45,7 @@ fn no_line_of_the_file_sets_anything() {
     assert!(file.contains("#AUTORA_INTERFACE_REGEX=^tap-vm-[0-9]+$\n"), "the example of a hypervisor");
 }
 
-/// Lines that are settings without their `#`. Where there are two of a name, the first one is an example.
+/// Returns the commented-out settings. Of two lines with one name, the first is an example.
 fn defaults() -> BTreeMap<String, String> {
     let file = file();
     let settings = file.lines().filter_map(|line| line.strip_prefix("#AUTORA_")?.split_once('='));
@@ -61,7 +61,7 @@ fn variable(argument: &Arg) -> Option<String> {
     Some(argument.get_env()?.to_str().expect("variables are text").to_owned())
 }
 
-/// The settings as the daemon understands these flags.
+/// Returns the daemon's configuration from these flags.
 fn understood(flags: &[String]) -> String {
     let arguments = std::iter::once("autora").chain(flags.iter().map(String::as_str));
     let cli = commands::parse_from(arguments, |_| None).unwrap_or_else(|error| panic!("{flags:?}: {error}"));

@@ -1,4 +1,4 @@
-//! The table of direct dependencies against the manifests: nothing comes in without a reason, no reason outlives its crate.
+//! Compares the table of direct dependencies with the manifests: each crate has a reason, each reason a crate.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -9,7 +9,7 @@ use autora_tests::workspace;
 
 use crate::book;
 
-/// Manifests, and what the table calls those whose they are: of the program, and of its tests where that differs.
+/// The manifests, with the table's names for the program and for its tests.
 const MANIFESTS: [(&str, &str, &str); 5] = [
     ("autora", "daemon", "daemon's tests"),
     ("autora-common", "common", "common's tests"),
@@ -27,7 +27,7 @@ fn every_direct_dependency_has_its_reason() {
         for (section, name) in
             [("[dependencies]", name), ("[build-dependencies]", name), ("[dev-dependencies]", tests)]
         {
-            // What the program has, its tests may use.
+            // A dependency of the program is listed for the program alone.
             for krate in dependencies(&manifest, section) {
                 if section != "[dev-dependencies]" || !normal.contains(&krate) {
                     used.entry(krate).or_default().insert(name.to_owned());
@@ -36,11 +36,11 @@ fn every_direct_dependency_has_its_reason() {
         }
     }
     assert!(used["tokio"].contains("daemon") && used["criterion"].contains("daemon's tests"), "{used:?}");
-    assert_eq!(told(), used);
+    assert_eq!(documented(), used);
 }
 
-/// The rows: crate, and by whom it is used. Each has a reason.
-fn told() -> BTreeMap<String, BTreeSet<String>> {
+/// Returns the rows of the table, each with a reason: crate, and the programs that use it.
+fn documented() -> BTreeMap<String, BTreeSet<String>> {
     let text = book::page("supply-chain.md").part(2, "Direct dependencies");
     let rows: Vec<Vec<&str>> = text
         .lines()
@@ -57,7 +57,7 @@ fn told() -> BTreeMap<String, BTreeSet<String>> {
         .collect()
 }
 
-/// The names in a section of a manifest.
+/// Returns the names in a section of a manifest.
 fn dependencies(manifest: &str, section: &str) -> BTreeSet<String> {
     let lines = manifest.lines().skip_while(|line| *line != section).skip(1);
     lines

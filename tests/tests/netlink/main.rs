@@ -204,7 +204,10 @@ fn forwarding_of_one_interface_and_of_all_is_announced() {
         let changes = watch.settle();
         assert_eq!(changes.forwarding, Some(true), "{changes:?}");
         set("default", 0);
-        assert!(watch.settle().is_empty(), "the setting for new interfaces changes none of the existing ones");
+        assert!(
+            watch.settle().is_empty(),
+            "the setting for new interfaces changes none of the existing ones"
+        );
     });
 }
 

@@ -45,7 +45,12 @@ fn after_an_overrun_the_mirror_is_right_within_two_seconds() {
         // The socket works again: the overrun has emptied its queue.
         assert!(watch.settle().is_empty());
         let index = index_of(&mut watch, "d7");
-        watch.after("announced again", index, || _ = host.ip("link set d7 mtu 1400"), |found| found.mtu == 1400);
+        watch.after(
+            "announced again",
+            index,
+            || _ = host.ip("link set d7 mtu 1400"),
+            |found| found.mtu == 1400,
+        );
     });
 }
 
@@ -350,9 +355,9 @@ fn index_of(watch: &mut Watch, name: &str) -> IfIndex {
 
 /// Drops the privileges of this thread alone: glibc's `setresuid` changes every thread of the process.
 fn drop_privileges() {
-    const NOBODY: libc::c_long = 65_534;
+    const UNPRIVILEGED: libc::c_long = 65_534;
     // SAFETY: the call takes three numbers and touches no memory.
-    let result = unsafe { libc::syscall(libc::SYS_setresuid, NOBODY, NOBODY, NOBODY) };
+    let result = unsafe { libc::syscall(libc::SYS_setresuid, UNPRIVILEGED, UNPRIVILEGED, UNPRIVILEGED) };
     assert_eq!(result, 0, "root may change its user");
     let status = fs::read_to_string("/proc/thread-self/status").expect("/proc can be read");
     for line in ["CapPrm:\t0000000000000000", "CapEff:\t0000000000000000", "Uid:\t65534\t65534"] {

@@ -170,8 +170,7 @@ impl Watch {
         wanted: impl Fn(&Interface) -> bool,
     ) -> Interface {
         self.settle();
-        let before =
-            self.known.get(&index).unwrap_or_else(|| panic!("{what}: the interface exists before"));
+        let before = self.known.get(&index).unwrap_or_else(|| panic!("{what}: the interface exists before"));
         assert!(!wanted(before), "{what}: it was so before the change: {before:?}");
         change();
         self.within_time(what, index, SOON, wanted)

@@ -1,5 +1,5 @@
-//! Completions of shells. clap knows nothing of network interfaces: what stands for one in its scripts is made a call of
-//! a function that names those that there are.
+//! Shell completions. clap does not complete network interfaces: the scripts get a placeholder for them, which is
+//! replaced by a call of a function that lists the host's interfaces.
 
 use clap::{Arg, Command};
 use clap_complete::{
@@ -7,13 +7,13 @@ use clap_complete::{
     shells::{Bash, Fish, Zsh},
 };
 
-/// How the arguments that are interfaces call themselves.
+/// The value name of arguments that are interfaces.
 const INTERFACE: &str = "IFACE";
 
-/// The one value that such an argument seems to take, for clap to put where values go.
+/// The placeholder: clap writes it as the only value of such an argument.
 const MARK: &str = "@interfaces@";
 
-/// Not all that is in the folder is an interface: `bonding_masters` is a file.
+/// Lists folders alone: the file `bonding_masters` is not an interface.
 const BASH_INTERFACES: &str = r#"# The names of all network interfaces.
 _autora_interfaces() {
     local entry
@@ -35,7 +35,7 @@ end
 
 ";
 
-/// Every script: its file's name and its text.
+/// Returns every script: its file name and its text.
 pub(crate) fn all(autora: &Command) -> Vec<(String, String)> {
     let marked = autora.clone().mut_subcommands(|command| {
         command.mut_args(
@@ -55,17 +55,17 @@ fn script(shell: impl Generator, autora: &Command) -> String {
     String::from_utf8(text).expect("clap writes text")
 }
 
-/// It stands in a list of words between quotation marks, which may hold a command.
+/// Bash: the placeholder is in a list of words between quotation marks, where a command is expanded.
 fn bash(script: &str) -> String {
     format!("{BASH_INTERFACES}{}", script.replace(MARK, "$(_autora_interfaces)"))
 }
 
-/// Zsh has a function for it.
+/// Zsh has a function for interfaces.
 fn zsh(script: &str) -> String {
     script.replace(&format!(":({MARK})"), ":_net_interfaces")
 }
 
-/// clap leaves positional arguments to the shell, which offers files.
+/// Fish: clap's script has no completions of positional arguments, for which the shell would offer files.
 fn fish(script: &str, autora: &Command) -> String {
     let lines = interfaces(autora).map(|(command, _)| {
         format!(
@@ -76,7 +76,7 @@ fn fish(script: &str, autora: &Command) -> String {
     format!("{script}{FISH_INTERFACES}{}", lines.collect::<String>())
 }
 
-/// The arguments that are interfaces, each with its subcommand.
+/// Returns the arguments that are interfaces, each with its subcommand.
 fn interfaces(autora: &Command) -> impl Iterator<Item = (&Command, &Arg)> {
     autora.get_subcommands().flat_map(|command| {
         command

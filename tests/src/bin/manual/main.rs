@@ -1,7 +1,7 @@
-//! What is made of the command line's own description: manual pages and completions of shells.
+//! Writes manual pages and shell completions from the description of the command line.
 //!
-//! A program of its own, so that the development tasks compile quickly: they run it (`cargo xtask man`,
-//! `cargo xtask completions`).
+//! The development tasks run it as a program of its own (`cargo xtask man`, `cargo xtask completions`), so that they
+//! compile without the daemon.
 
 mod completions;
 mod page;
@@ -18,12 +18,12 @@ use clap::{Command, CommandFactory, Parser};
 enum What {
     /// autora.8, and a page for each subcommand
     Man {
-        /// Where to
+        /// The folder to write to
         folder: PathBuf,
     },
     /// autora.bash, _autora for zsh, autora.fish
     Completions {
-        /// Where to
+        /// The folder to write to
         folder: PathBuf,
     },
 }
@@ -41,7 +41,7 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-/// The command line, complete with what clap adds to it. `autora help COMMAND` has no page of its own.
+/// Returns the command line with the arguments that clap adds. `autora help COMMAND` has no page of its own.
 fn autora() -> Command {
     let mut command = Cli::command().disable_help_subcommand(true);
     command.build();

@@ -1,5 +1,4 @@
-//! Manual pages. Options come from clap; examples, exit codes and the like from the same text that `--help` ends with, so
-//! that there is one place to write them.
+//! Manual pages. Options come from clap; examples, exit codes and other sections from the text at the end of `--help`.
 
 use anyhow::{Context, Result};
 use clap::Command;
@@ -10,58 +9,66 @@ use clap_mangen::{
 
 const SECTION: &str = "8";
 
-/// Variables of the environment that are not named after an option: whose page lists them, name, meaning.
-const ENVIRONMENT: &[(Who, &str, &str)] = &[
+/// Environment variables other than those of options: the pages, the name, the description.
+const ENVIRONMENT: &[(Pages, &str, &str)] = &[
     (
-        Who::Daemon,
+        Pages::Daemon,
         "RUNTIME_DIRECTORY",
-        "Directory of the saved state, unless --runtime-directory names one. systemd sets it.",
+        "The directory for the saved state and the control socket, unless --runtime-directory is given.",
     ),
-    (Who::Daemon, "NOTIFY_SOCKET", "The service manager's socket, which gets READY=1 and the status."),
     (
-        Who::Daemon,
+        Pages::Daemon,
+        "NOTIFY_SOCKET",
+        "The service manager's socket, which gets READY=1, the status and WATCHDOG=1.",
+    ),
+    (
+        Pages::Daemon,
         "WATCHDOG_USEC",
-        "The service manager's watchdog timeout. The event loop sends WATCHDOG=1 well within it.",
+        "The service manager's watchdog interval. The event loop notifies the service manager in time.",
     ),
     (
-        Who::Daemon,
+        Pages::Daemon,
         "JOURNAL_STREAM",
-        "Set by systemd: if standard error is the journal, log lines carry priorities.",
+        "Tells whether standard error is the journal. The journal gets lines with priorities.",
     ),
     (
-        Who::Daemon,
+        Pages::Daemon,
         "AUTORA_BOOT_ID",
-        "The boot id, for a sandbox that hides /proc. The packaged unit sets it.",
+        "The boot id, for where /proc does not show it. The unit in contrib sets it.",
     ),
-    (Who::Commands, "NO_COLOR", "If set, output has no colours."),
+    (Pages::Commands, "NO_COLOR", "If set, the output has no colours."),
 ];
 
-const FILES: &[(Who, &str, &str)] = &[
-    (Who::Daemon, "/etc/default/autora", "The service's settings: a variable per line."),
-    (Who::Daemon, "/run/autora/state.json", "The saved state, which the next process reads."),
+const FILES: &[(Pages, &str, &str)] = &[
     (
-        Who::All,
+        Pages::Daemon,
+        "/etc/default/autora",
+        "Environment variables of the service, one a line. The unit reads it.",
+    ),
+    (Pages::Daemon, "/run/autora/state.json", "The saved state, which the next process reads."),
+    (
+        Pages::All,
         "/run/autora/control.sock",
-        "The control socket, at which the daemon answers the subcommands.",
+        "The control socket, through which the commands query the daemon.",
     ),
 ];
 
-/// Other pages, beside those of autora.
+/// Manual pages of other programs.
 const SEE_ALSO: &[&str] = &["ip(8)", "sysctl(8)", "systemctl(1)", "rdisc6(8)"];
 
-/// Which pages list something.
+/// The pages on which an entry stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Who {
-    /// `autora` itself.
+enum Pages {
+    /// The page of `autora` itself.
     Daemon,
-    /// The subcommands.
+    /// The pages of the subcommands.
     Commands,
-    /// All of them.
+    /// All pages.
     All,
 }
 
-impl Who {
-    fn concerns(self, daemon: bool) -> bool {
+impl Pages {
+    fn include(self, daemon: bool) -> bool {
         match self {
             Self::Daemon => daemon,
             Self::Commands => !daemon,
@@ -70,7 +77,7 @@ impl Who {
     }
 }
 
-/// Every page: its file's name and its text.
+/// Returns every page: its file name and its text.
 pub(crate) fn all(autora: &Command) -> Result<Vec<(String, String)>> {
     let names: Vec<_> = commands(autora).map(name).collect();
     commands(autora)
@@ -78,7 +85,7 @@ pub(crate) fn all(autora: &Command) -> Result<Vec<(String, String)>> {
         .collect()
 }
 
-/// The daemon, and the subcommands.
+/// Returns the daemon's command and the subcommands.
 fn commands(autora: &Command) -> impl Iterator<Item = &Command> {
     std::iter::once(autora).chain(autora.get_subcommands())
 }
@@ -103,29 +110,29 @@ fn page(command: &Command, names: &[String]) -> Result<String> {
     man.render_synopsis_section(&mut text)?;
     man.render_description_section(&mut text)?;
     if daemon {
-        // The list of commands comes before the options, which are many.
+        // Before the many options, so that a reader finds the commands.
         Man::new(command.clone().subcommand_help_heading("COMMANDS"))
             .section(SECTION)
             .render_subcommands_section(&mut text)?;
     }
     man.render_options_section(&mut text)?;
     let mut roff = Roff::new();
-    closing_words(&mut roff, command);
+    after_help(&mut roff, command);
     environment(&mut roff, command, daemon);
-    let files: Vec<_> = FILES.iter().filter(|(who, ..)| who.concerns(daemon)).collect();
+    let files: Vec<_> = FILES.iter().filter(|(pages, ..)| pages.include(daemon)).collect();
     list(&mut roff, "FILES", files.iter().map(|(_, path, what)| (*path, *what)));
     see_also(&mut roff, names.iter().filter(|&other| *other != title));
     roff.to_writer(&mut text)?;
     String::from_utf8(text).context("clap writes text")
 }
 
-/// As `--help` has it: a list of all options is what follows anyway.
+/// Sets the usage line of `--help` as the synopsis, in place of a list of all options.
 fn usage(command: &Command) -> Command {
     let usage = command.clone().render_usage().to_string();
     command.clone().override_usage(usage.trim_start_matches("Usage:").trim().to_owned())
 }
 
-/// What `apropos` finds.
+/// Returns the NAME section, which `apropos` searches.
 fn summary(command: &Command, daemon: bool) -> Roff {
     let about = command.get_about().map(ToString::to_string).unwrap_or_default();
     let what = if daemon { "IPv6 Router Advertisement daemon for hypervisors" } else { about.as_str() };
@@ -135,8 +142,8 @@ fn summary(command: &Command, daemon: bool) -> Roff {
     roff
 }
 
-/// What stands below the options in `--help`: paragraphs, most of which begin with a title and a colon.
-fn closing_words(roff: &mut Roff, command: &Command) {
+/// Writes the text below the options in `--help`: paragraphs, most of which begin with a title and a colon.
+fn after_help(roff: &mut Roff, command: &Command) {
     let Some(words) = command.get_after_long_help().or(command.get_after_help()) else { return };
     let words = words.to_string();
     let (titled, notes): (Vec<_>, Vec<_>) =
@@ -159,14 +166,14 @@ fn closing_words(roff: &mut Roff, command: &Command) {
     }
 }
 
-/// The title, one or two words, and what follows it.
+/// Splits a paragraph into its title, of one or two words, and its text.
 fn title(paragraph: &str) -> Option<(&str, &str)> {
     let (title, text) = paragraph.split_once(':')?;
     let is_title = title.starts_with(char::is_uppercase) && title.split(' ').count() <= 2;
     is_title.then_some((title, text))
 }
 
-/// The names that readers of manual pages know.
+/// Returns the section's conventional name in manual pages.
 fn heading(title: &str) -> String {
     match title.trim() {
         "Exit codes" => "EXIT STATUS".to_owned(),
@@ -174,7 +181,7 @@ fn heading(title: &str) -> String {
     }
 }
 
-/// A line such as `  command   what it does`.
+/// Writes a line such as `  command   description`.
 fn item(roff: &mut Roff, line: &str) {
     let line = line.trim();
     let (left, right) = line.split_once("   ").unwrap_or((line, ""));
@@ -188,7 +195,7 @@ fn environment(roff: &mut Roff, command: &Command, daemon: bool) {
         let variable = argument.get_env()?.to_str()?;
         Some((variable.to_owned(), format!("The same as --{}.", argument.get_long()?)))
     });
-    let more = ENVIRONMENT.iter().filter(|(who, ..)| who.concerns(daemon));
+    let more = ENVIRONMENT.iter().filter(|(pages, ..)| pages.include(daemon));
     let all: Vec<_> =
         options.chain(more.map(|(_, name, what)| ((*name).to_owned(), (*what).to_owned()))).collect();
     if all.is_empty() {

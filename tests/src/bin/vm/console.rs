@@ -1,4 +1,4 @@
-//! A machine's serial console: lines as they come, and the marks among them.
+//! A machine's serial console: its lines, and the marks among them.
 
 use std::{
     io::{BufRead, BufReader, Read},
@@ -9,13 +9,13 @@ use std::{
 
 use anyhow::{Result, bail};
 
-/// What marks a line that was written for us. Kernels write none that begin like this.
+/// The start of a mark: a line of `init.sh` or of this program, never of a kernel.
 const MARK: &str = "@@ ";
 
-/// So many lines are shown of a machine that did not do what was expected.
+/// Number of lines that an error shows.
 const TAIL: usize = 25;
 
-/// Everything that a machine writes.
+/// The lines of a machine's console.
 #[derive(Debug)]
 pub(crate) struct Console {
     name: String,
@@ -24,7 +24,7 @@ pub(crate) struct Console {
 }
 
 impl Console {
-    /// Reads it until its end, and what the emulator itself has to say.
+    /// Reads the console and the emulator's own output until their end.
     pub(crate) fn of(
         name: &str,
         console: impl Read + Send + 'static,
@@ -36,7 +36,7 @@ impl Console {
         Self { name: name.to_owned(), lines, seen: Vec::new() }
     }
 
-    /// Waits for a mark that begins with these words; returns what else it says. Marks before it are passed over.
+    /// Waits for a mark that begins with these words; returns the rest of it. Skips other marks.
     pub(crate) fn expect(&mut self, words: &str, timeout: Duration) -> Result<String> {
         let deadline = Instant::now() + timeout;
         while let Some(mark) = self.next_mark(deadline) {
@@ -47,7 +47,7 @@ impl Console {
         bail!("{} did not say '{words}' within {timeout:?}. {}", self.name, self.tail())
     }
 
-    /// The next mark; `None` when the time is over or the machine is off.
+    /// Waits for the next mark; returns `None` at the deadline or when the machine is off.
     pub(crate) fn next_mark(&mut self, deadline: Instant) -> Option<String> {
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
@@ -64,7 +64,7 @@ impl Console {
         }
     }
 
-    /// Its last lines, for a person.
+    /// Returns the last lines, for an error.
     pub(crate) fn tail(&self) -> String {
         let tail = &self.seen[self.seen.len().saturating_sub(TAIL)..];
         format!("Its console ends:\n    | {}", tail.join("\n    | "))
@@ -78,7 +78,7 @@ fn read(stream: impl Read + Send + 'static, lines: Sender<String>) {
         while stream.read_until(b'\n', &mut line).is_ok_and(|read| read > 0) {
             let text = String::from_utf8_lossy(&line).trim_end().to_owned();
             line.clear();
-            // Nobody listens any more: nothing more to read.
+            // The console was dropped.
             if lines.send(text).is_err() {
                 break;
             }
@@ -86,7 +86,7 @@ fn read(stream: impl Read + Send + 'static, lines: Sender<String>) {
     });
 }
 
-/// What stands in `mark` after whole `words`.
+/// Returns the rest of `mark` after whole `words`.
 fn after<'a>(mark: &'a str, words: &str) -> Option<&'a str> {
     let rest = mark.strip_prefix(words)?;
     (rest.is_empty() || rest.starts_with(' ')).then(|| rest.trim_start())
@@ -103,18 +103,18 @@ mod tests {
     }
 
     #[test]
-    fn marks_are_found_among_what_a_kernel_says() {
+    fn marks_are_found_among_kernel_messages() {
         let mut console = console("[0.1] hello\r\n@@ boot 6.1\r\nnoise @@ boot 9\n@@ route fe80::1 eth0\r\n");
         assert_eq!(console.expect("boot", SOON).unwrap(), "6.1");
         assert_eq!(console.expect("route fe80::1", SOON).unwrap(), "eth0");
     }
 
     #[test]
-    fn a_mark_that_does_not_come_is_told_with_the_end_of_the_console() {
-        let told =
+    fn the_error_for_a_missing_mark_shows_the_end_of_the_console() {
+        let error =
             console("Kernel panic\n@@ route fe80::11 eth0\n").expect("route fe80::1", SOON).unwrap_err();
-        let told = told.to_string();
-        assert!(told.starts_with("vm did not say 'route fe80::1'"), "{told}");
-        assert!(told.contains("| Kernel panic"), "{told}");
+        let error = error.to_string();
+        assert!(error.starts_with("vm did not say 'route fe80::1'"), "{error}");
+        assert!(error.contains("| Kernel panic"), "{error}");
     }
 }

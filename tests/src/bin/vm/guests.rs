@@ -13,10 +13,10 @@ use nix::sys::signal::Signal;
 
 use crate::machine::{CAPABILITIES, Machine, Plan, Tools};
 
-/// An emulated machine boots in about 7 s on an idle machine; others may be compiling.
+/// An emulated machine boots in about 7 s on an idle host; the rest is for a busy one.
 const BOOT: Duration = Duration::from_secs(120);
 
-/// For duplicate address detection, up to 1 s before the first solicitation, and its answer: about 4 s, times emulation.
+/// Duplicate address detection, up to 1 s before the first solicitation, and its answer take about 4 s, longer emulated.
 const CONFIGURED: Duration = Duration::from_secs(60);
 
 /// The daemon has 3.2 s for its final RAs.
@@ -27,14 +27,14 @@ const SOON: Duration = Duration::from_secs(10);
 /// MiB
 const MEMORY: u32 = 256;
 
-/// A tap, and who is behind it.
-struct Place {
+/// A tap and the guest behind it.
+struct Port {
     tap: Tap,
     mac: Mac,
     prefix: Ipv6Addr,
 }
 
-/// Both taps, and the daemon that serves them.
+/// The host and the machines' kernel.
 struct Site<'a> {
     tools: &'a Tools,
     kernel: &'a Path,
@@ -46,16 +46,16 @@ struct Site<'a> {
 pub(crate) fn run(tools: &Tools, kernel: &Path, boot_only: bool) -> ExitCode {
     let (host, screen, started) = (Namespace::host(), Screen::new(), Instant::now());
     let mut site = Site { tools, kernel, host, screen, started };
-    if let Err(error) = site.story(boot_only) {
+    if let Err(error) = site.run(boot_only) {
         site.screen.line(&format!("{error:#}"));
     }
     site.screen.verdict()
 }
 
 impl Site<'_> {
-    fn story(&mut self, boot_only: bool) -> Result<()> {
-        let (first, second) = (Place::new(&self.host, 1), Place::new(&self.host, 2));
-        // Few unsolicited RAs: what a guest gets is the answer to what it asked, but for the first three.
+    fn run(&mut self, boot_only: bool) -> Result<()> {
+        let (first, second) = (Port::new(&self.host, 1), Port::new(&self.host, 2));
+        // Few unsolicited RAs: after the initial burst a guest gets solicited ones.
         let arguments = [
             "--interface-regex=^tap-vm-[0-9]+$",
             "--filter=ebpf",
@@ -70,7 +70,7 @@ impl Site<'_> {
         self.is_up(&mut machine)?;
         self.is_configured(&mut machine, &first)?;
         if !boot_only {
-            self.screen.section("it is rebooted: the tap and its carrier stay, the guest asks again");
+            self.screen.section("it is rebooted: the tap and its carrier stay, the guest solicits again");
             self.reboot(&daemon, &mut machine, &first)?;
             self.beside_a_flood(&daemon, &mut machine, (&first, &second))?;
         }
@@ -78,22 +78,22 @@ impl Site<'_> {
         self.withdrawal(&mut daemon, &mut machine)
     }
 
-    /// Shows something that was waited for, or checked: when, what it is called, and what came of it.
-    fn check<T>(&mut self, claim: &str, found: Result<T>, tell: impl FnOnce(&T) -> String) -> Result<()> {
-        let told = found.as_ref().map(tell).unwrap_or_default();
+    /// Shows a check with its time, claim and value.
+    fn check<T>(&mut self, claim: &str, found: Result<T>, show: impl FnOnce(&T) -> String) -> Result<()> {
+        let shown = found.as_ref().map(show).unwrap_or_default();
         let at = self.started.elapsed().as_secs_f64();
-        self.screen.check(found.is_ok(), &format!("{at:5.1} s  {claim}{told}"));
+        self.screen.check(found.is_ok(), &format!("{at:5.1} s  {claim}{shown}"));
         found.map(drop)
     }
 
-    fn boot(&self, place: &Place, role: &str) -> Result<Machine> {
+    fn boot(&self, port: &Port, role: &str) -> Result<Machine> {
         let plan = Plan {
-            name: place.tap.interface.name(),
+            name: port.tap.interface.name(),
             kernel: self.kernel,
             role,
             memory: MEMORY,
             namespace: &self.host,
-            card: Some(place.mac),
+            card: Some(port.mac),
             reboots: true,
         };
         Machine::start(self.tools, &plan)
@@ -104,40 +104,40 @@ impl Site<'_> {
         self.check("its kernel is up: Linux ", up, Clone::clone)
     }
 
-    /// The address that its link-layer address and the prefix make, and the route through the host's link-local one.
-    fn is_configured(&mut self, machine: &mut Machine, place: &Place) -> Result<()> {
-        let router = place.tap.interface.link_local();
+    /// Waits for the address of prefix and link-layer address, and for the route through the host's link-local address.
+    fn is_configured(&mut self, machine: &mut Machine, port: &Port) -> Result<()> {
+        let router = port.tap.interface.link_local();
         let route = format!("route {router} eth0");
-        let address = format!("address {}/64", place.mac.address_in(place.prefix));
-        // The route comes with the RA, the address once it is known to be the only one.
+        let address = format!("address {}/64", port.mac.address_in(port.prefix));
+        // The route comes with the RA, the address after duplicate address detection.
         let found = machine.console.expect(&route, CONFIGURED);
         self.check(&format!("default {route}"), found, String::clone)?;
         let found = machine.console.expect(&address, CONFIGURED);
         self.check(&address, found, String::clone)
     }
 
-    fn reboot(&mut self, daemon: &Daemon, machine: &mut Machine, place: &Place) -> Result<()> {
-        // Not how many were answered as such: an RA that is due anyway answers as well.
-        let heard = || {
-            let heard = |fate| solicitations(daemon, &place.tap.interface, fate);
-            heard("passed") + heard("coalesced")
+    fn reboot(&mut self, daemon: &Daemon, machine: &mut Machine, port: &Port) -> Result<()> {
+        // Not the solicited RAs: an unsolicited RA that is due answers too.
+        let received = || {
+            let count = |verdict| solicitations(daemon, &port.tap.interface, verdict);
+            count("passed") + count("coalesced")
         };
-        let before = heard();
+        let before = received();
         machine.say("reboot")?;
         self.is_up(machine)?;
-        self.is_configured(machine, place)?;
-        let asked = match heard() - before {
-            0 => Err(anyhow!("it has a route without having asked for one")),
+        self.is_configured(machine, port)?;
+        let solicited = match received() - before {
+            0 => Err(anyhow!("it has a route without a solicitation")),
             some => Ok(some),
         };
-        self.check("its solicitations: ", asked, u64::to_string)
+        self.check("its solicitations: ", solicited, u64::to_string)
     }
 
     fn beside_a_flood(
         &mut self,
         daemon: &Daemon,
         machine: &mut Machine,
-        (first, second): (&Place, &Place),
+        (first, second): (&Port, &Port),
     ) -> Result<()> {
         self.screen.section("another guest floods, the first one is rebooted again");
         let mut flooder = self.boot(second, "flood")?;
@@ -148,7 +148,7 @@ impl Site<'_> {
         let before = dropped();
         self.reboot(daemon, machine, first)?;
         let enough = ensure_flood(dropped() - before);
-        let claim = "solicitations of the other one, dropped in the kernel meanwhile: ";
+        let claim = "solicitations of the flooding guest, dropped in the kernel meanwhile: ";
         self.check(claim, enough, u64::to_string)
     }
 
@@ -159,13 +159,13 @@ impl Site<'_> {
             0 => Ok(()),
             other => Err(anyhow!("autora ended with exit code {other}")),
         };
-        self.check("it has said its final RAs", ended, |()| String::new())?;
+        self.check("it has sent its final RAs and ended", ended, |()| String::new())?;
         let gone = machine.console.expect("route none", FINAL_RA);
-        self.check("the guest has no default route any more", gone, |_| String::new())
+        self.check("the guest has removed its default route", gone, |_| String::new())
     }
 }
 
-impl Place {
+impl Port {
     fn new(host: &Namespace, number: u16) -> Self {
         let tap = Tap::new(host, &format!("tap-vm-{number}"));
         let prefix = Ipv6Addr::new(0x2001, 0xdb8, number, 0, 0, 0, 0, 0);
@@ -174,14 +174,14 @@ impl Place {
     }
 }
 
-/// What became of solicitations from there: `passed`, or `coalesced`, as the answer to another was still to come.
-fn solicitations(daemon: &Daemon, interface: &Interface, fate: &str) -> u64 {
+/// Returns the interface's count of solicitations with this verdict: `passed` or `coalesced`.
+fn solicitations(daemon: &Daemon, interface: &Interface, verdict: &str) -> u64 {
     let shown = daemon.control().json(&format!("/v1/interfaces/{}", interface.name()));
-    shown["rs"][fate].as_u64().unwrap_or_else(|| panic!("no count in {shown}"))
+    shown["rs"][verdict].as_u64().unwrap_or_else(|| panic!("no count in {shown}"))
 }
 
-/// An emulated machine manages thousands a second.
+/// An emulated machine sends thousands a second.
 fn ensure_flood(coalesced: u64) -> Result<u64> {
-    ensure!(coalesced >= 1000, "no flood: {coalesced} in all that time");
+    ensure!(coalesced >= 1000, "no flood: {coalesced} coalesced solicitations");
     Ok(coalesced)
 }

@@ -1,4 +1,4 @@
-//! Kernels as hosts: each boots, runs the daemon on a link of its own, and is switched off.
+//! Kernels as hosts: each boots, runs the daemon on a link of its own, and powers off.
 
 use std::{
     collections::BTreeMap,
@@ -12,10 +12,10 @@ use autora_tests::{Namespace, terminal::Screen};
 
 use crate::machine::{Machine, Plan, Tools};
 
-/// Boot and scene take about 40 s when emulated; others may be compiling.
+/// Boot and tests take about 40 s when emulated; the rest is for a busy host.
 const LONGEST: Duration = Duration::from_secs(240);
 
-/// MiB: all of a root in memory, which newer kernels unpack beside it.
+/// MiB: the root is in memory, where newer kernels hold archive and contents at once.
 const MEMORY: u32 = 512;
 
 const HEADER: [&str; 11] = [
@@ -24,7 +24,7 @@ const HEADER: [&str; 11] = [
     "3 caps",
     "64 KiB",
     "answers",
-    "spoilt one",
+    "invalid",
     "caps left",
     "final RA",
     "Landlock",
@@ -33,12 +33,12 @@ const HEADER: [&str; 11] = [
 ];
 
 const LEGEND: &str = "   2 caps      the filter with CAP_NET_RAW and CAP_BPF alone (--filter auto)
-   3 caps      the same with CAP_PERFMON, as the unit has it; everything to the right of it, too
-   64 KiB      the filter with three and no more than 64 KiB of locked memory
-   spoilt one  a solicitation with hop limit 64: dropped, while the good one after it was answered
-   caps left   the effective capabilities of the daemon when it serves";
+   3 caps      the same with CAP_PERFMON, as in the unit; all columns to the right of it have these three
+   64 KiB      the filter with three and at most 64 KiB of locked memory
+   invalid     an RS with hop limit 64: dropped, while the valid one after it was answered
+   caps left   the daemon's effective capabilities while it serves";
 
-/// What one kernel came to.
+/// The result of one kernel.
 struct Outcome {
     marks: BTreeMap<String, String>,
     warnings: Vec<String>,
@@ -62,7 +62,7 @@ pub(crate) fn run(tools: &Tools, kernels: &[PathBuf]) -> ExitCode {
             }
         }
     }
-    screen.section("what each came to");
+    screen.section("results by kernel");
     screen.table(HEADER, outcomes.iter().map(Outcome::row));
     println!("\n{LEGEND}");
     outcomes.iter().for_each(Outcome::explain);
@@ -70,7 +70,7 @@ pub(crate) fn run(tools: &Tools, kernels: &[PathBuf]) -> ExitCode {
 }
 
 fn boot(tools: &Tools, kernel: &Path) -> Result<Outcome> {
-    // The machine has no card. The namespace is there so that nothing of it outlives us.
+    // The machine has no card. Cleaning up the namespace ends it with this program.
     let namespace = Namespace::new("kernels");
     let name = kernel.file_name().unwrap_or_default().to_string_lossy();
     let plan = Plan {
@@ -97,7 +97,7 @@ fn boot(tools: &Tools, kernel: &Path) -> Result<Outcome> {
 }
 
 impl Outcome {
-    /// What was said of it, or a dash where it did not come to that.
+    /// Returns the value of a mark, or a dash if there is none.
     fn mark(&self, key: &str) -> &str {
         self.marks.get(key).map_or("-", String::as_str)
     }
@@ -136,7 +136,7 @@ impl Outcome {
         .map(str::to_owned)
     }
 
-    /// The daemon's own words where something was not as it should be.
+    /// Shows the daemon's warnings, and the console of a kernel that failed.
     fn explain(&self) {
         if !self.warnings.is_empty() || !self.passed() {
             println!("\n   Linux {}", self.mark("boot"));

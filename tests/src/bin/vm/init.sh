@@ -1,11 +1,11 @@
 #!/bin/busybox sh
 # shellcheck shell=dash
-# The first process of a virtual machine. The kernel's argument role= says which one it is. Lines that begin with @@ are
-# for whoever runs it.
+# The first process of a virtual machine. The kernel's argument role= names the function to run. Lines that begin with @@
+# (marks) are read by the program that runs the machine.
 
 mark() { echo "@@ $*"; }
 
-# Shows address and default route whenever they are others than before; a line on the console reboots.
+# Shows address and default route whenever they change; the line "reboot" on the console reboots.
 guest() {
     watch &
     ip link set eth0 up || mark failed "no eth0"
@@ -18,12 +18,12 @@ watch() {
     address=
     route=
     while :; do
-        look=$(ip -6 address show dev eth0 scope global | awk '/inet6/ && !/tentative/ { print $2 }')
-        [ "$look" = "$address" ] || mark address "${look:-none}"
-        address=$look
-        look=$(ip -6 route show default | awk '{ print $3, $5; exit }')
-        [ "$look" = "$route" ] || mark route "${look:-none}"
-        route=$look
+        now=$(ip -6 address show dev eth0 scope global | awk '/inet6/ && !/tentative/ { print $2 }')
+        [ "$now" = "$address" ] || mark address "${now:-none}"
+        address=$now
+        now=$(ip -6 route show default | awk '{ print $3, $5; exit }')
+        [ "$now" = "$route" ] || mark route "${now:-none}"
+        route=$now
         usleep 100000
     done
 }
@@ -33,8 +33,7 @@ flood() {
     vm flood
 }
 
-# The daemon on this kernel. What the unit allows to be locked in memory is 64 MiB (LimitMEMLOCK=); systemd's own default was
-# 64 KiB once.
+# The daemon on this kernel. The unit's limit of locked memory is 64 MiB (LimitMEMLOCK=); older systemd's default is 64 KiB.
 host() {
     ip link set lo up
     mark lsm "$(cat /sys/kernel/security/lsm)"

@@ -1,4 +1,4 @@
-//! A root file system in memory, as the kernel wants it: an archive in cpio's format "newc"
+//! Builds a root file system in memory: an archive in cpio's format "newc"
 //! (Documentation/driver-api/early-userspace/buffer-format.rst).
 
 use std::{
@@ -17,16 +17,16 @@ const REGULAR: u32 = 0o100_000;
 /// Name of the record that ends an archive.
 const TRAILER: &str = "TRAILER!!!";
 
-/// An archive in the making.
+/// An archive that is being built.
 #[derive(Debug, Default)]
 pub(crate) struct Initramfs {
     bytes: Vec<u8>,
-    /// What is in it, folders included.
+    /// The paths in it, folders included.
     there: BTreeSet<PathBuf>,
 }
 
 impl Initramfs {
-    /// Adds a file under an absolute path, and the folders on the way there.
+    /// Adds a file under an absolute path, and its parent folders.
     pub(crate) fn file(&mut self, path: &Path, mode: u32, contents: &[u8]) {
         let inside = path.strip_prefix("/").expect("paths of a root are absolute");
         let folders: Vec<_> =
@@ -49,7 +49,7 @@ impl Initramfs {
         Ok(())
     }
 
-    /// Adds one of this machine's programs, with the libraries that it wants.
+    /// Adds one of this machine's programs with its libraries.
     pub(crate) fn program(&mut self, from: &Path, to: &Path) -> Result<()> {
         self.copy(from, to)?;
         let output = Command::new("ldd").arg(from).env("LC_ALL", "C").output().context("cannot run ldd")?;
@@ -59,13 +59,13 @@ impl Initramfs {
         Ok(())
     }
 
-    /// The whole archive.
+    /// Returns the whole archive.
     pub(crate) fn finish(mut self) -> Vec<u8> {
         self.record(Path::new(TRAILER), 0, &[]);
         self.bytes
     }
 
-    /// A header of fields in hex, the name, the contents; both are padded to four bytes.
+    /// Appends a header of fields in hex with the name, and the contents; both are padded to four bytes.
     fn record(&mut self, name: &Path, mode: u32, contents: &[u8]) {
         let name = name.to_str().expect("names of files are plain here");
         let inode = self.there.len();
@@ -82,16 +82,17 @@ impl Initramfs {
     }
 }
 
-/// A program of this machine, wherever it is.
+/// Finds a program of this machine.
 pub(crate) fn find(program: &str) -> Result<PathBuf> {
     let folders = ["/usr/sbin", "/usr/bin", "/sbin", "/bin"];
     let found = folders.iter().map(|folder| Path::new(folder).join(program)).find(|file| file.is_file());
     found.with_context(|| format!("{program} is not on this machine"))
 }
 
-/// The files in what ldd says: `libc.so.6 => /lib/x86_64-linux-gnu/libc.so.6 (0x...)`, or without a name.
-fn libraries(said: &str) -> impl Iterator<Item = &Path> {
-    said.lines()
+/// Returns the files in ldd's output: `libc.so.6 => /lib/x86_64-linux-gnu/libc.so.6 (0x...)`, or without a name.
+fn libraries(output: &str) -> impl Iterator<Item = &Path> {
+    output
+        .lines()
         .filter_map(|line| line.split_whitespace().find(|word| word.starts_with('/')))
         .filter(|word| !word.ends_with(':'))
         .map(Path::new)
@@ -118,10 +119,10 @@ mod tests {
     }
 
     #[test]
-    fn libraries_are_found_in_what_ldd_says() {
-        let said = "\tlinux-vdso.so.1 (0x00007ffc)\n\tlibc.so.6 => /lib/x86_64-linux-gnu/libc.so.6 (0x7f)\n\
+    fn libraries_are_found_in_the_output_of_ldd() {
+        let output = "\tlinux-vdso.so.1 (0x00007ffc)\n\tlibc.so.6 => /lib/x86_64-linux-gnu/libc.so.6 (0x7f)\n\
                     \t/lib64/ld-linux-x86-64.so.2 (0x7f)\n";
-        let found: Vec<_> = libraries(said).collect();
+        let found: Vec<_> = libraries(output).collect();
         assert_eq!(
             found,
             [Path::new("/lib/x86_64-linux-gnu/libc.so.6"), Path::new("/lib64/ld-linux-x86-64.so.2")]

@@ -16,55 +16,55 @@ use crate::{
     initramfs::{Initramfs, find},
 };
 
-/// All that the daemon needs, as its unit has it. CAP_PERFMON is for verifiers of older kernels.
+/// The capabilities of the daemon's unit. CAP_PERFMON is for the verifiers of older kernels.
 pub(crate) const CAPABILITIES: [&str; 3] = ["net_raw", "bpf", "perfmon"];
 
-/// What runs as the first process of every machine.
+/// The first process of every machine.
 const INIT: &[u8] = include_bytes!("init.sh");
 
-/// What of this machine goes into the others.
+/// Programs of this host that the machines need.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Tools {
     /// The emulator
     #[arg(long)]
     qemu: PathBuf,
-    /// A busybox that needs no library
+    /// A statically linked busybox
     #[arg(long)]
     busybox: PathBuf,
 }
 
-/// What a machine is to be.
+/// The description of a machine.
 #[derive(Debug)]
 pub(crate) struct Plan<'a> {
-    /// For those who read of it.
+    /// Its name in messages; also the name of its tap.
     pub(crate) name: &'a str,
     /// Folder with vmlinuz and modules.
     pub(crate) kernel: &'a Path,
-    /// Which function of `init.sh` it is there for.
+    /// The function of `init.sh` that it runs.
     pub(crate) role: &'a str,
     /// MiB
     pub(crate) memory: u32,
-    /// The network it is in: its tap is called like it is.
+    /// The namespace of the emulator and of the tap.
     pub(crate) namespace: &'a Namespace,
-    /// Its card's address, if it has one.
+    /// The link-layer address of its card, if it has one.
     pub(crate) card: Option<Mac>,
-    /// Whether a reboot is one, or the end.
+    /// Whether a reboot boots again, or ends the emulator.
     pub(crate) reboots: bool,
 }
 
-/// A machine that runs; switched off when dropped.
+/// A running machine; powered off when dropped.
 #[derive(Debug)]
 pub(crate) struct Machine {
     child: Child,
     input: ChildStdin,
-    /// What it writes.
+    /// Its serial console.
     pub(crate) console: Console,
-    /// As long as it runs, it may boot.
+    /// The file of its root, deleted with it.
     _root: NamedTempFile,
 }
 
 impl Machine {
-    /// Switches it on.
+    /// Starts a machine.
     pub(crate) fn start(tools: &Tools, plan: &Plan<'_>) -> Result<Self> {
         let mut root = NamedTempFile::with_prefix("autora-vm-")?;
         root.write_all(&initramfs(tools, plan)?)?;
@@ -79,7 +79,7 @@ impl Machine {
 
     /// Types a line on its console.
     pub(crate) fn say(&mut self, line: &str) -> Result<()> {
-        writeln!(self.input, "{line}").context("nobody reads the console")
+        writeln!(self.input, "{line}").context("the machine does not read its console")
     }
 }
 
@@ -93,7 +93,7 @@ impl Drop for Machine {
 impl Plan<'_> {
     fn command(&self, tools: &Tools, root: &Path) -> Command {
         let mut command = Command::new(&tools.qemu);
-        // Emulated, which works everywhere: the hardware's help is not always as good as /dev/kvm promises.
+        // Emulated, which works on every host: /dev/kvm may exist and not work.
         command.args(["-machine", "pc,accel=tcg", "-cpu", "max", "-m", &self.memory.to_string()]);
         command.args(["-nodefaults", "-no-user-config", "-display", "none", "-serial", "stdio"]);
         command.arg("-kernel").arg(self.kernel.join("vmlinuz")).arg("-initrd").arg(root);

@@ -1,8 +1,8 @@
 //! Virtual machines as guests of autora, and as hosts that it runs on: `cargo xtask vm-test` and `cargo xtask kernels`.
 //!
-//! A machine is a kernel of Debian and a root in memory that is made here: busybox, this program and the daemon. What
-//! happens in it (`init.sh`) shows on its serial console as marks, and whoever runs it waits for those.
-#![expect(clippy::print_stdout, reason = "showing something on a terminal is what this is for")]
+//! A machine is a kernel of Debian and a root in memory with busybox, this program and the daemon. Its first process
+//! (`init.sh`) and this program write marks to the serial console, for which the part outside waits.
+#![expect(clippy::print_stdout, reason = "a program for a terminal")]
 
 mod console;
 mod guests;
@@ -21,14 +21,14 @@ use crate::machine::Tools;
 #[derive(Debug, Parser)]
 #[command(name = "vm", disable_help_subcommand = true)]
 enum Task {
-    /// Guests get an address and a route, are rebooted, bear a neighbour that floods, and lose the route
+    /// Guests get an address and a route, reboot, reboot beside a flood, and lose the route
     Guest {
         #[command(flatten)]
         tools: Tools,
         /// Folder with vmlinuz and modules
         #[arg(long)]
         kernel: PathBuf,
-        /// No more than one boot and the withdrawal
+        /// One boot and the withdrawal alone
         #[arg(long)]
         boot_only: bool,
     },
@@ -40,18 +40,18 @@ enum Task {
         #[arg(required = true)]
         kernels: Vec<PathBuf>,
     },
-    /// In a machine: which filter the daemon gets with these capabilities
+    /// In a machine: report which filter the daemon has with these capabilities
     #[command(hide = true)]
     Probe {
-        /// What to call the answer
+        /// The name of the mark
         mark: String,
-        /// What it may
+        /// The daemon's capabilities
         capabilities: Vec<String>,
     },
     /// In a machine: the daemon's main job, step by step
     #[command(hide = true)]
     Scene,
-    /// In a machine: solicitations as fast as it can
+    /// In a machine: send solicitations as fast as it can
     #[command(hide = true)]
     Flood,
 }
