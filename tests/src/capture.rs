@@ -67,7 +67,8 @@ impl Capture {
         Self::of(interface, Direction::Incoming)
     }
 
-    /// Captures at the daemon's end, where the other end is a file (a tap): the RAs of interest are those that leave.
+    /// Captures at the daemon's end, where the other end is a file (a tap): the RAs of interest are those
+    /// that leave.
     #[must_use]
     pub fn outgoing(interface: &Interface) -> Self {
         Self::of(interface, Direction::Outgoing)
@@ -148,8 +149,8 @@ impl Frame {
         self.is_icmpv6(ROUTER_SOLICITATION)
     }
 
-    /// Returns the RA in the frame, if there is one. Panics if that RA is invalid [RFC 4861 6.1.2] or not multicast
-    /// to all nodes.
+    /// Returns the RA in the frame, if there is one. Panics if that RA is invalid [RFC 4861 6.1.2] or not
+    /// multicast to all nodes.
     #[must_use]
     pub fn advert(&self) -> Option<Advert> {
         if !self.is_icmpv6(ROUTER_ADVERTISEMENT) {

@@ -74,8 +74,8 @@ impl Control {
         self.command(arguments).output().expect("the daemon can be run")
     }
 
-    /// Returns one of the daemon's subcommands, unstarted. `timeout` ends it after [`LONGEST`], so that reading its
-    /// output ends too.
+    /// Returns one of the daemon's subcommands, unstarted. `timeout` ends it after [`LONGEST`], so that
+    /// reading its output ends too.
     pub fn bounded_command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new("timeout");
         command

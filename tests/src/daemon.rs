@@ -37,7 +37,8 @@ pub struct Launch {
     refusal: Option<Refusal>,
 }
 
-/// A runtime directory, in which a daemon finds the saved state of the previous one. Deleted with its last clone.
+/// A runtime directory, in which a daemon finds the saved state of the previous one. Deleted with its last
+/// clone.
 #[derive(Clone, Debug)]
 pub struct RuntimeDirectory(Arc<TempDir>);
 
@@ -100,14 +101,16 @@ impl Launch {
         self
     }
 
-    /// Runs `script` first, in a shell with a mount namespace of its own, which then executes the daemon as root.
+    /// Runs `script` first, in a shell with a mount namespace of its own, which then executes the daemon as
+    /// root.
     #[must_use]
     pub fn after(mut self, script: &str) -> Self {
         self.shell = Some(script.to_owned());
         self
     }
 
-    /// Starts as a user that is not root, with these capabilities (such as `net_raw`) and no way to any other.
+    /// Starts as a user that is not root, with these capabilities (such as `net_raw`) and no way to any
+    /// other.
     #[must_use]
     pub fn unprivileged(mut self, capabilities: &[&str]) -> Self {
         self.capabilities = Some(capabilities.iter().map(ToString::to_string).collect());
@@ -240,9 +243,9 @@ impl Daemon {
         self.log.lines()
     }
 
-    /// Returns the first line that contains all of `words`; waits for it up to `timeout`. A word is delimited by
-    /// characters other than letters, digits, `-` and `_`: `reasons=down,no-prefix` contains the word `no-prefix`.
-    /// Quotation marks are ignored.
+    /// Returns the first line that contains all of `words`; waits for it up to `timeout`. A word is delimited
+    /// by characters other than letters, digits, `-` and `_`: `reasons=down,no-prefix` contains the word
+    /// `no-prefix`. Quotation marks are ignored.
     pub fn wait_for_log(&self, words: &[&str], timeout: Duration) -> String {
         self.log.wait_for(words, timeout)
     }
@@ -273,7 +276,8 @@ impl Daemon {
         reasons(&self.wait_for_log(&["not serving", &format!("interface={interface}")], timeout))
     }
 
-    /// Returns the reasons, sorted, of the last log line that `interface` is not served, if there is such a line.
+    /// Returns the reasons, sorted, of the last log line that `interface` is not served, if there is such a
+    /// line.
     #[must_use]
     pub fn last_refusal(&self, interface: &str) -> Option<Vec<String>> {
         let lines = self.lines_with(&["not serving", &format!("interface={interface}")]);

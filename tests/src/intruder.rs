@@ -17,8 +17,8 @@ use crate::{
     wait::{SHORTLY, eventually},
 };
 
-/// Makes the daemon's main thread execute system calls with `ptrace(2)`, confined as the daemon is, as an attacker's
-/// code would. Dropping it restores the thread, which then continues.
+/// Makes the daemon's main thread execute system calls with `ptrace(2)`, confined as the daemon is, as an
+/// attacker's code would. Dropping it restores the thread, which then continues.
 #[derive(Debug)]
 pub struct Intruder {
     thread: Pid,
@@ -28,7 +28,8 @@ pub struct Intruder {
 /// The instruction `syscall`, as the two lowest bytes of a word.
 const SYSCALL: c_long = 0x050f;
 
-/// Distance below the stack pointer: beyond the 128 bytes (red zone) that a function may use without moving it.
+/// Distance below the stack pointer: beyond the 128 bytes (red zone) that a function may use without moving
+/// it.
 const SPARE: u64 = 4_096;
 
 impl Intruder {
@@ -55,7 +56,8 @@ impl Intruder {
     /// Returns the kernel's error.
     pub fn call(&self, number: c_long, arguments: &[u64]) -> Result<u64, Errno> {
         let mut registers = self.before;
-        // Back to the instruction `syscall`. An `orig_rax` of -1 keeps the kernel from restarting the call before.
+        // Back to the instruction `syscall`. An `orig_rax` of -1 keeps the kernel from restarting the call
+        // before.
         registers.rip -= 2;
         registers.rax = number.cast_unsigned();
         registers.orig_rax = u64::MAX;
@@ -80,7 +82,8 @@ impl Intruder {
         }
     }
 
-    /// Writes text, with a terminating zero, into the process; returns its address, which the next text reuses.
+    /// Writes text, with a terminating zero, into the process; returns its address, which the next text
+    /// reuses.
     pub fn text(&self, text: &str) -> u64 {
         let address = self.before.rsp - SPARE;
         let mut bytes = text.as_bytes().to_vec();

@@ -1,7 +1,7 @@
 //! Harness for scenarios against the real kernel: network namespaces, links, guests, packets, the daemon.
 //!
-//! Every failure panics with its reason: a scenario has nothing to recover from. Namespaces and processes end when
-//! the value that stands for them is dropped, after a failed test too.
+//! Every failure panics with its reason: a scenario has nothing to recover from. Namespaces and processes end
+//! when the value that stands for them is dropped, after a failed test too.
 //!
 //! A file imports only what stands below it:
 //!
@@ -25,8 +25,8 @@
 //! | `program` | finds, copies and runs the programs under test |
 //! | `wait` | polls until a condition holds |
 //!
-//! The programs (`src/bin`): `demo` shows the main job, `bench` measures autora and other daemons, `vm` boots virtual
-//! machines as guests and as hosts, `manual` writes manual pages and completions.
+//! The programs (`src/bin`): `demo` shows the main job, `bench` measures autora and other daemons, `vm` boots
+//! virtual machines as guests and as hosts, `manual` writes manual pages and completions.
 #![expect(clippy::missing_panics_doc, reason = "a harness reports every failure by panicking")]
 #![expect(
     clippy::must_use_candidate,

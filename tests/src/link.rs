@@ -158,7 +158,8 @@ impl Interface {
         self.namespace.ip(&format!("link delete {}", self.name));
     }
 
-    /// Adds an address such as `2001:db8::1/64`, usable at once. Further words of `ip address add` may follow it.
+    /// Adds an address such as `2001:db8::1/64`, usable at once. Further words of `ip address add` may follow
+    /// it.
     pub fn add_address(&self, address: &str) {
         self.namespace.ip(&format!("address add {address} dev {} nodad", self.name));
     }
@@ -216,8 +217,9 @@ impl Veth {
         };
         veth.guest.set("up");
         veth.host.set("up");
-        // If both ends have the same index (in two namespaces), the kernel takes them for one device and handles its
-        // carrier once a second (`linkwatch_urgent_event()`). A query for the link handles it at once.
+        // If both ends have the same index (in two namespaces), the kernel takes them for one device and
+        // handles its carrier once a second (`linkwatch_urgent_event()`). A query for the link handles it at
+        // once.
         host.ip(&format!("link show dev {}", veth.host.name));
         veth.host.wait_link_local();
         veth
@@ -230,7 +232,8 @@ fn parse_mac(text: &str) -> Option<Mac> {
     bytes.try_into().ok().map(Mac)
 }
 
-/// Reads the thread's own namespace: lines of `address ifindex prefix-length scope flags name`, numbers in hex.
+/// Reads the thread's own namespace: lines of `address ifindex prefix-length scope flags name`, numbers in
+/// hex.
 fn usable_link_local(index: u32) -> bool {
     let table = fs::read_to_string("/proc/thread-self/net/if_inet6").expect("the kernel has IPv6");
     table.lines().any(|line| {

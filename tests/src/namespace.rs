@@ -44,8 +44,8 @@ fn names() -> impl Iterator<Item = String> {
 
 /// A network namespace with its loopback up, deleted with its last clone.
 ///
-/// Its name is `autora-<pid>-<number>-<label>`. Namespaces of that form whose process is dead are left over from a
-/// killed test run and are deleted before the first new one is made.
+/// Its name is `autora-<pid>-<number>-<label>`. Namespaces of that form whose process is dead are left over
+/// from a killed test run and are deleted before the first new one is made.
 #[derive(Clone, Debug)]
 pub struct Namespace(Arc<Named>);
 
@@ -73,8 +73,8 @@ impl Namespace {
         namespace
     }
 
-    /// Makes a namespace that routes, for the daemon: `forwarding` on everywhere, addresses usable without duplicate
-    /// address detection, and RAs of other routers ignored.
+    /// Makes a namespace that routes, for the daemon: `forwarding` on everywhere, addresses usable without
+    /// duplicate address detection, and RAs of other routers ignored.
     #[must_use]
     pub fn host() -> Self {
         let host = Self::new("host");
@@ -97,7 +97,8 @@ impl Namespace {
         &self.0.name
     }
 
-    /// Does `work` on a thread of its own that has entered the namespace. Processes and sockets of `work` belong to it.
+    /// Does `work` on a thread of its own that has entered the namespace. Processes and sockets of `work`
+    /// belong to it.
     pub fn enter<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
         thread::scope(|scope| {
             let inside = scope.spawn(|| {
@@ -130,7 +131,8 @@ impl Namespace {
         self.enter(|| program::run(command))
     }
 
-    /// Sets `net/<key>`, separated by slashes, as an interface's name may hold dots: `ipv6/conf/tap1/forwarding`.
+    /// Sets `net/<key>`, separated by slashes, as an interface's name may hold dots:
+    /// `ipv6/conf/tap1/forwarding`.
     pub fn sysctl(&self, key: &str, value: impl Display) {
         let value = value.to_string();
         // `/proc/sys/net` shows the namespace of the thread that opens it.
@@ -170,8 +172,8 @@ fn owner(name: &str) -> Option<Pid> {
     Some(Pid::from_raw(pid.parse().ok()?))
 }
 
-/// Deletes a namespace, and ignores errors: another test run may delete the same leftovers, and a drop during a panic
-/// must not panic.
+/// Deletes a namespace, and ignores errors: another test run may delete the same leftovers, and a drop during
+/// a panic must not panic.
 pub(crate) fn delete(name: &str) {
     drop(Command::new("ip").args(["netns", "delete", name]).output());
 }

@@ -1,4 +1,5 @@
-//! Packet sockets (`packet(7)`): whole frames in and out of one interface, or of all interfaces of a namespace.
+//! Packet sockets (`packet(7)`): whole frames in and out of one interface, or of all interfaces of a
+//! namespace.
 
 use std::{
     io::{IoSlice, IoSliceMut},
@@ -66,8 +67,8 @@ pub struct Received {
     pub at: Duration,
 }
 
-/// Opens a packet socket with a receive buffer of `buffer` bytes. It has no protocol, so it receives nothing until
-/// [`listen`].
+/// Opens a packet socket with a receive buffer of `buffer` bytes. It has no protocol, so it receives nothing
+/// until [`listen`].
 #[must_use]
 pub fn open(namespace: &Namespace, buffer: usize) -> OwnedFd {
     let open = || socket(AddressFamily::Packet, SockType::Raw, SockFlag::SOCK_CLOEXEC, None);
@@ -84,7 +85,8 @@ pub(crate) fn open_on(interface: &Interface, protocol: i32) -> OwnedFd {
     socket
 }
 
-/// Begins to receive frames of `protocol` on the interface with this index, or on all interfaces if that is 0.
+/// Begins to receive frames of `protocol` on the interface with this index, or on all interfaces if that is
+/// 0.
 pub fn listen(socket: &OwnedFd, index: u32, protocol: i32) {
     bind(socket.as_raw_fd(), &address(index, protocol)).expect("the interface exists");
 }

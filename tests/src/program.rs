@@ -22,7 +22,8 @@ pub fn binary_without_program() -> PathBuf {
     existing("AUTORA_BIN_WITHOUT_EBPF", "without-ebpf/autora", "cargo xtask test --only kernel")
 }
 
-/// Returns the program that `variable` names, else `path` below the target folder, which the command `maker` builds.
+/// Returns the program that `variable` names, else `path` below the target folder, which the command `maker`
+/// builds.
 fn existing(variable: &str, path: &str, maker: &str) -> PathBuf {
     let file = env::var_os(variable).map_or_else(|| target().join(path), PathBuf::from);
     assert!(file.is_file(), "no daemon at {}: `{maker}` builds it", file.display());
@@ -41,9 +42,9 @@ pub fn prometheus(program: &str) -> PathBuf {
     if unpacked.is_file() { unpacked } else { PathBuf::from(program) }
 }
 
-/// Copies a program in a process of its own. If this process had the copy open for writing, a child that another test
-/// starts at that moment would inherit the descriptor, and the kernel executes no file that is open for writing
-/// (ETXTBSY).
+/// Copies a program in a process of its own. If this process had the copy open for writing, a child that
+/// another test starts at that moment would inherit the descriptor, and the kernel executes no file that is
+/// open for writing (ETXTBSY).
 pub fn copy_program(from: &Path, to: &Path) {
     run(Command::new("cp").arg(from).arg(to));
 }

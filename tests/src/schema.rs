@@ -1,6 +1,6 @@
 //! Validates JSON against a JSON Schema, as far as the schemas of this project use its keywords
-//! (<https://json-schema.org/draft/2020-12/json-schema-validation>). An unknown keyword panics: a rule that is not
-//! checked must not count as kept.
+//! (<https://json-schema.org/draft/2020-12/json-schema-validation>). An unknown keyword panics: a rule that
+//! is not checked must not count as kept.
 
 use std::net::Ipv6Addr;
 
@@ -8,8 +8,8 @@ use regex::Regex;
 use serde_json::{Map, Value};
 
 /// Returns the places where `value` breaks a definition of `schema` (`$defs`), each as its path and the rule.
-/// A property that the schema of an object does not name is an error too: clients ignore unknown properties, but the
-/// program's own output has to be described.
+/// A property that the schema of an object does not name is an error too: clients ignore unknown properties,
+/// but the program's own output has to be described.
 pub fn errors(schema: &Value, definition: &str, value: &Value) -> Vec<String> {
     let mut errors = Vec::new();
     let rules = schema["$defs"].get(definition).unwrap_or_else(|| panic!("no definition of {definition}"));

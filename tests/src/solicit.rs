@@ -12,8 +12,9 @@ use crate::link::{Interface, Mac};
 const FRAGMENT_HEADER: u8 = 44;
 const SOURCE_LINK_LAYER_ADDRESS: u8 = 1;
 
-/// A Router Solicitation ([RFC 4861 4.1](https://www.rfc-editor.org/rfc/rfc4861#section-4.1)) before it becomes bytes.
-/// [`Solicit::from`] makes a valid one; a test overwrites fields with the struct update syntax.
+/// A Router Solicitation ([RFC 4861 4.1](https://www.rfc-editor.org/rfc/rfc4861#section-4.1)) before it
+/// becomes bytes. [`Solicit::from`] makes a valid one; a test overwrites fields with the struct update
+/// syntax.
 #[derive(Clone, Debug)]
 pub struct Solicit {
     /// Ethernet source.
@@ -64,7 +65,8 @@ pub enum Fragments {
 }
 
 impl Solicit {
-    /// Makes a valid solicitation from the interface's link-local address, with its source link-layer address.
+    /// Makes a valid solicitation from the interface's link-local address, with its source link-layer
+    /// address.
     #[must_use]
     pub fn from(interface: &Interface) -> Self {
         Self::new(interface.mac())
@@ -162,8 +164,8 @@ fn link_layer_option(mac: Mac) -> Vec<u8> {
     [&[SOURCE_LINK_LAYER_ADDRESS, 1], &mac.0[..]].concat()
 }
 
-/// Returns a fragment header ([RFC 8200 4.5](https://www.rfc-editor.org/rfc/rfc8200#section-4.5)) for the part that
-/// begins at `offset`, a multiple of 8 bytes.
+/// Returns a fragment header ([RFC 8200 4.5](https://www.rfc-editor.org/rfc/rfc8200#section-4.5)) for the
+/// part that begins at `offset`, a multiple of 8 bytes.
 fn fragment(offset: u16, more: bool) -> Vec<u8> {
     let [high, low] = (offset | u16::from(more)).to_be_bytes();
     vec![0, 0, high, low, 0, 0, 0, 1]

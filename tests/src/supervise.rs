@@ -1,7 +1,7 @@
 //! Cleans up after a program, however it ends: Ctrl-C, a panic, a kill.
 //!
-//! The program runs as a child of itself. The child deletes its namespaces and ends their processes when it ends
-//! normally; the parent deletes those that remain.
+//! The program runs as a child of itself. The child deletes its namespaces and ends their processes when it
+//! ends normally; the parent deletes those that remain.
 #![expect(clippy::print_stderr, reason = "it supervises programs for a terminal")]
 
 use std::{
@@ -25,8 +25,8 @@ const SUPERVISED: &str = "AUTORA_SUPERVISED";
 /// The child's process id, for the signal handler.
 static CHILD: AtomicI32 = AtomicI32::new(0);
 
-/// Runs `work` in a child of this process and cleans up after it; returns its exit code. `around` is called in the
-/// parent, and its value is dropped after the child has ended.
+/// Runs `work` in a child of this process and cleans up after it; returns its exit code. `around` is called
+/// in the parent, and its value is dropped after the child has ended.
 pub fn supervised<T>(name: &str, around: impl FnOnce() -> T, work: impl FnOnce() -> ExitCode) -> ExitCode {
     if env::var_os(SUPERVISED).is_some() {
         return work();
@@ -35,7 +35,8 @@ pub fn supervised<T>(name: &str, around: impl FnOnce() -> T, work: impl FnOnce()
         eprintln!("{name} makes network namespaces: run it as root");
         return ExitCode::FAILURE;
     }
-    // SAFETY: the handlers call async-signal-safe functions alone. A handler, unlike SIG_IGN, is not inherited on exec.
+    // SAFETY: the handlers call async-signal-safe functions alone. A handler, unlike SIG_IGN, is not
+    // inherited on exec.
     unsafe {
         signal(Signal::SIGINT, SigHandler::Handler(ignore)).expect("SIGINT can be handled");
         signal(Signal::SIGTERM, SigHandler::Handler(pass_on)).expect("SIGTERM can be handled");

@@ -1,5 +1,5 @@
-//! Terminal output of this package's programs: sections, tables, checks and a verdict. At most 100 columns wide;
-//! coloured on a terminal unless NO_COLOR is set.
+//! Terminal output of this package's programs: sections, tables, checks and a verdict. At most 100 columns
+//! wide; coloured on a terminal unless NO_COLOR is set.
 
 use std::{process::ExitCode, time::Instant};
 

@@ -38,8 +38,8 @@ fn read(message: &[u8]) {
     }
 }
 
-/// Compares the decoder with the filter, which reads the same bytes with other code. The filter stops after 16 options,
-/// so it accepts more.
+/// Compares the decoder with the filter, which reads the same bytes with other code. The filter stops after
+/// 16 options, so it accepts more.
 fn compare_with_filter(message: &[u8], decoded: Option<&RouterAdvert>) {
     let mut packet = Vec::new();
     // A shorter message has no checksum field.
@@ -74,7 +74,8 @@ fn malformed_behind(message: &[u8], count: usize) -> bool {
     at < message.len()
 }
 
-/// An encoded RA decodes and encodes to the same bytes; if the wire can carry every value exactly, to the same values.
+/// An encoded RA decodes and encodes to the same bytes; if the wire can carry every value exactly, to the
+/// same values.
 fn write(advert: &RouterAdvert, exact: bool) {
     let bytes = encode(advert);
     let again =

@@ -1,5 +1,5 @@
-//! Clients of the control socket: the daemon's own connection handler on a connection in memory, with interfaces that
-//! never change. To any bytes of a client the answers are valid HTTP of bounded length.
+//! Clients of the control socket: the daemon's own connection handler on a connection in memory, with
+//! interfaces that never change. To any bytes of a client the answers are valid HTTP of bounded length.
 
 use std::{net::Ipv6Addr, str, time::Duration};
 
@@ -48,7 +48,8 @@ const ROOM: usize = 512;
 /// The virtual clock advances only when all tasks wait, so after this time no further answer comes.
 const QUIET: Duration = Duration::from_secs(1);
 
-/// The connection ends within this time after its client has gone: with the next line of events at the latest.
+/// The connection ends within this time after its client has gone: with the next line of events at the
+/// latest.
 const NOTICED: Duration = ALIVE_INTERVAL.saturating_add(STALL_LIMIT);
 
 /// Writes a request for each path, and some unusual requests, as seeds.
@@ -177,8 +178,8 @@ fn info() -> DaemonInfo {
     }
 }
 
-/// Checks a sequence of answers ([RFC 9112 4](https://www.rfc-editor.org/rfc/rfc9112#section-4)). The last one may be
-/// incomplete.
+/// Checks a sequence of answers ([RFC 9112 4](https://www.rfc-editor.org/rfc/rfc9112#section-4)). The last
+/// one may be incomplete.
 fn check_answers(mut answers: &[u8]) {
     while !answers.is_empty() {
         let end =

@@ -1,5 +1,5 @@
-//! Compares the verdict of the eBPF program with the validator's on the same packet. The program runs in the kernel with
-//! `BPF_PROG_TEST_RUN`, which needs root.
+//! Compares the verdict of the eBPF program with the validator's on the same packet. The program runs in the
+//! kernel with `BPF_PROG_TEST_RUN`, which needs root.
 
 use std::cell::RefCell;
 
@@ -30,8 +30,8 @@ pub fn prepare() {
     seeds::write(seeds::packets());
 }
 
-/// Compares the verdicts on `packet`, which begins at its IPv6 header. The kernel takes no test run with less than such a
-/// header or more than a page.
+/// Compares the verdicts on `packet`, which begins at its IPv6 header. The kernel takes no test run with less
+/// than such a header or more than a page.
 pub fn check(packet: &[u8]) {
     let mut frame = vec![0x33, 0x33, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 0x86, 0xdd];
     debug_assert_eq!(frame.len(), PACKET, "an Ethernet header");

@@ -30,7 +30,8 @@ const RTM_NEWNETCONF: u16 = 80;
 const RTM_DELNETCONF: u16 = 81;
 const RTM_GETNETCONF: u16 = 82;
 
-/// Writes the answers of this machine's kernel to the daemon's queries as seeds: announcements have the same form.
+/// Writes the answers of this machine's kernel to the daemon's queries as seeds: announcements have the same
+/// form.
 pub fn prepare() {
     let seeds = [RTM_GETLINK, RTM_GETADDR, RTM_GETNETCONF, RTM_GETNEIGHTBL].into_iter().flat_map(ask);
     seeds::write(seeds);
@@ -53,8 +54,8 @@ pub fn check(datagram: &[u8]) {
     }
 }
 
-/// The changes lead to the interfaces of the mirror, and only interfaces that the datagram names change. The same
-/// datagram again is accepted or lost likewise.
+/// The changes lead to the interfaces of the mirror, and only interfaces that the datagram names change. The
+/// same datagram again is accepted or lost likewise.
 fn check_announcements(datagram: &[u8]) {
     let mut picture = Picture::default();
     picture.list(datagram, true);

@@ -1,5 +1,5 @@
-//! Compares documents with the program: the handbook (`contrib/docs`), the manual pages, the completions, the file of
-//! settings, the unit, hooks and alerts, SECURITY.md and the index of the scenarios.
+//! Compares documents with the program: the handbook (`contrib/docs`), the manual pages, the completions, the
+//! file of settings, the unit, hooks and alerts, SECURITY.md and the index of the scenarios.
 
 mod alerts;
 mod book;

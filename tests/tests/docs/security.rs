@@ -32,7 +32,8 @@ fn the_unit_has_the_settings_it_needs_and_none_that_break_the_daemon() {
     let unit = fs::read_to_string(workspace().join("contrib/autora.service")).expect("the unit");
     let settings: Vec<_> = unit.lines().filter(|line| !line.starts_with('#')).collect();
     let has = |start: &str| settings.iter().any(|line| line.starts_with(start));
-    // It drops solicitations before the socket; it voids the capabilities; it hides the socket; a reload would end it.
+    // It drops solicitations before the socket; it voids the capabilities; it hides the socket; a reload
+    // would end it.
     for harmful in ["IPAddressDeny=", "PrivateUsers=", "DynamicUser=", "ExecReload=", "PrivateNetwork="] {
         assert!(!has(harmful), "{harmful}");
     }

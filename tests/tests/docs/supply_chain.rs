@@ -1,4 +1,5 @@
-//! Compares the table of direct dependencies with the manifests: each crate has a reason, each reason a crate.
+//! Compares the table of direct dependencies with the manifests: each crate has a reason, each reason a
+//! crate.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

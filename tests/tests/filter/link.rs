@@ -186,7 +186,8 @@ fn an_unserved_interface_passes_nothing_until_it_is_served_again() {
 fn a_new_socket_receives_no_unfiltered_packet() {
     for (mode, hop_limit) in [(FilterMode::Ebpf, 255), (FilterMode::Classic, 64)] {
         on_a_link(mode, async |link| {
-            // A frame that the filter drops: valid on an interface that is not served, or forwarded by a router.
+            // A frame that the filter drops: valid on an interface that is not served, or forwarded by a
+            // router.
             let frame = Solicit { hop_limit, ..link.solicit() }.frame();
             let sender = Sender::on(link.guest());
             // The flood ends when this value is dropped, also if the test fails.
@@ -250,8 +251,8 @@ fn a_budget_is_kept_and_the_rest_stays_readable() {
 
 #[test]
 fn the_filter_in_the_kernel_logs_at_trace_level() {
-    // With only one subscriber in the process, tracing caches the interest in a log statement from the thread that
-    // passes it first, and the threads of other tests have no interest.
+    // With only one subscriber in the process, tracing caches the interest in a log statement from the thread
+    // that passes it first, and the threads of other tests have no interest.
     let _second = tracing::Dispatch::new(tracing::subscriber::NoSubscriber::new());
     let log = Log::default();
     let writer = log.clone();

@@ -1,4 +1,5 @@
-//! Tests of the filter in the kernel and of the receiver behind it: packet by packet, on a real link, unprivileged.
+//! Tests of the filter in the kernel and of the receiver behind it: packet by packet, on a real link,
+//! unprivileged.
 #![expect(clippy::unwrap_used, reason = "a test has nothing to recover from, nor have its helpers")]
 #![expect(clippy::print_stdout, reason = "a test reports its seed and its counts")]
 

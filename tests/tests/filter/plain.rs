@@ -1,9 +1,10 @@
-//! An independent implementation of the validator, written without regard to the kernel's verifier. The fuzz targets
-//! use it too.
+//! An independent implementation of the validator, written without regard to the kernel's verifier. The fuzz
+//! targets use it too.
 
 use autora_common::Reason;
 
-/// Returns the reason for a packet, with branches, early returns and slices in place of the validator's sign bits.
+/// Returns the reason for a packet, with branches, early returns and slices in place of the validator's sign
+/// bits.
 pub(crate) fn read_plainly(packet: &[u8]) -> Reason {
     if packet.len() < 48 {
         return Reason::TooShort;

@@ -1,5 +1,5 @@
-//! The capabilities that filter and socket need, and the errors without them. Each test runs itself again as another
-//! user.
+//! The capabilities that filter and socket need, and the errors without them. Each test runs itself again as
+//! another user.
 
 use std::{env, fs, os::unix::fs::PermissionsExt, process::Command};
 
@@ -91,7 +91,8 @@ fn assert_says(error: &dyn std::error::Error, words: &[&str]) {
     assert_eq!(text.lines().count(), 1);
 }
 
-/// Runs the calling test, `name`, again in a process of user 65534 with these capabilities alone; does `work` there.
+/// Runs the calling test, `name`, again in a process of user 65534 with these capabilities alone; does `work`
+/// there.
 fn unprivileged(name: &str, capabilities: &str, work: impl FnOnce()) {
     const AGAIN: &str = "AUTORA_TEST_UNPRIVILEGED";
 

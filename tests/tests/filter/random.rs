@@ -63,8 +63,8 @@ fn program_and_validator_agree_on_random_packets() {
     report(expected, start);
 }
 
-/// Prints the counts, and checks that every reason occurred often: input that always fails the same check proves
-/// nothing.
+/// Prints the counts, and checks that every reason occurred often: input that always fails the same check
+/// proves nothing.
 fn report(seen: [u64; Reason::COUNT], start: Instant) {
     println!("{PACKETS} packets in {:?}", start.elapsed());
     for (reason, count) in Counters::new(seen).iter() {

@@ -269,7 +269,8 @@ fn edit(mut frame: Vec<u8>, change: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
     frame
 }
 
-/// Returns the checksum of a message whose checksum field is `old` and whose sum is the complement of `wrong_by`.
+/// Returns the checksum of a message whose checksum field is `old` and whose sum is the complement of
+/// `wrong_by`.
 fn ones_complement_sum(old: u16, wrong_by: u16) -> u16 {
     let (sum, carry) = old.overflowing_add(wrong_by);
     sum + u16::from(carry)

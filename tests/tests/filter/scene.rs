@@ -142,8 +142,8 @@ impl Link {
         (self.count(row.expected) > before).then_some(row.expected)
     }
 
-    /// Sends a valid solicitation (the control) until it passes; returns the sources of those that pass before it. It is
-    /// repeated because the packet before it may set the mark after the mark was cleared.
+    /// Sends a valid solicitation (the control) until it passes; returns the sources of those that pass
+    /// before it. It is repeated because the packet before it may set the mark after the mark was cleared.
     async fn before_control(&mut self) -> Vec<Ipv6Addr> {
         self.controls += 1;
         let source = Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0xc0, self.controls);

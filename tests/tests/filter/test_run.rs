@@ -16,8 +16,8 @@ use aya::{
 /// The interface of packets of `BPF_PROG_TEST_RUN`: the loopback of the namespace.
 pub(crate) const LOOPBACK: u32 = 1;
 
-/// The longest frame: `BPF_PROG_TEST_RUN` takes a page minus some room, and at least an IPv6 header (`bpf_test_init` and
-/// `bpf_prog_test_run_skb` in `net/bpf/test_run.c`).
+/// The longest frame: `BPF_PROG_TEST_RUN` takes a page minus some room, and at least an IPv6 header
+/// (`bpf_test_init` and `bpf_prog_test_run_skb` in `net/bpf/test_run.c`).
 pub(crate) const LONGEST: usize = 3400;
 
 /// The loaded program, with [`LOOPBACK`] served.

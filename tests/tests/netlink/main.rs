@@ -16,7 +16,8 @@ use watch::{SOON, Watch};
 /// Duplicate address detection waits up to 1 s and listens for 1 s, for the link-local address first.
 const DETECTION: Duration = Duration::from_secs(6);
 
-/// A host with the veth `v0`, whose other end is `peer`; both ends are down, and duplicate address detection is on.
+/// A host with the veth `v0`, whose other end is `peer`; both ends are down, and duplicate address detection
+/// is on.
 struct Setup {
     host: Namespace,
     guest: Namespace,
@@ -240,8 +241,8 @@ fn disabling_ipv6_is_followed() {
     });
 }
 
-/// Without an address to remove, the kernel does not always announce that IPv6 is disabled. It announces that IPv6 is
-/// enabled, to the group IPV6_IFINFO alone.
+/// Without an address to remove, the kernel does not always announce that IPv6 is disabled. It announces that
+/// IPv6 is enabled, to the group IPV6_IFINFO alone.
 #[test]
 fn enabling_ipv6_without_an_address_is_announced() {
     let setup = Setup::new();

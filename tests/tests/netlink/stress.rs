@@ -86,7 +86,8 @@ fn a_budget_is_kept_and_the_rest_stays_readable() {
     });
 }
 
-/// An interface is deleted and another one made with its index and name, before the mirror reads an announcement.
+/// An interface is deleted and another one made with its index and name, before the mirror reads an
+/// announcement.
 #[test]
 fn an_interface_that_reuses_an_index_comes_after_the_deletion() {
     let host = Namespace::new("netlink");
@@ -123,8 +124,8 @@ fn an_interface_that_reuses_an_index_comes_after_the_deletion() {
     });
 }
 
-/// Random changes of links and addresses. The mirror equals the kernel's dump after each burst, and it queries only
-/// changes whose announcements are incomplete.
+/// Random changes of links and addresses. The mirror equals the kernel's dump after each burst, and it
+/// queries only changes whose announcements are incomplete.
 #[test]
 fn after_random_changes_the_mirror_equals_the_dump() {
     const BURSTS: usize = 12;
@@ -162,7 +163,8 @@ impl Storm {
         Self(StdRng::seed_from_u64(seed))
     }
 
-    /// Returns lines for `ip`, some of which fail; with `silent`, also changes whose announcements are incomplete.
+    /// Returns lines for `ip`, some of which fail; with `silent`, also changes whose announcements are
+    /// incomplete.
     fn line(&mut self, silent: bool) -> Vec<String> {
         let Self(rng) = self;
         let name = format!("s{}", rng.random_range(0..6));
@@ -189,8 +191,8 @@ impl Storm {
     }
 }
 
-/// Links are made and deleted during the dump, so that the kernel marks it as interrupted. It is complete for the links
-/// that stay.
+/// Links are made and deleted during the dump, so that the kernel marks it as interrupted. It is complete for
+/// the links that stay.
 #[test]
 fn an_interrupted_dump_is_complete_for_links_that_stay() {
     /// Enough addresses that the kernel needs several datagrams.

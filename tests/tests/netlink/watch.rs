@@ -18,9 +18,9 @@ use autora::{
 use autora_tests::Namespace;
 use tokio::{runtime, time::timeout};
 
-/// The longest wait for an announcement. On a quiet machine it is immediate, but changes in all namespaces share one lock
-/// (RTNL), which parallel tests hold, and the kernel announces carrier changes of the whole machine once a second
-/// (`net/core/link_watch.c`).
+/// The longest wait for an announcement. On a quiet machine it is immediate, but changes in all namespaces
+/// share one lock (RTNL), which parallel tests hold, and the kernel announces carrier changes of the whole
+/// machine once a second (`net/core/link_watch.c`).
 pub(crate) const SOON: Duration = Duration::from_secs(5);
 
 /// Longer than the time between announcements of one change.
@@ -76,7 +76,8 @@ impl Watch {
         watch
     }
 
-    /// Reads at most `budget` datagrams that are there within `limit`; returns whether there was anything to do.
+    /// Reads at most `budget` datagrams that are there within `limit`; returns whether there was anything to
+    /// do.
     pub(crate) fn take(&mut self, limit: Duration, budget: usize, heard: &mut Heard) -> bool {
         let netlink = &self.netlink;
         if !netlink.is_busy() {
@@ -150,7 +151,8 @@ impl Watch {
 
     /// Returns the answer to a query for `index`, which must equal the entry of a dump.
     pub(crate) fn read(&mut self, index: IfIndex) -> Option<Interface> {
-        // The kernel may change something between the two (duplicate address detection ends), but not ten times.
+        // The kernel may change something between the two (duplicate address detection ends), but not ten
+        // times.
         for _ in 0..10 {
             let alone = self.queries.read(index).expect("the kernel answers");
             let among_all = self.dump().interfaces.into_iter().find(|interface| interface.index == index);
@@ -161,7 +163,8 @@ impl Watch {
         panic!("a query for {index} and a dump never agree");
     }
 
-    /// Makes a change; panics unless `index` is announced within [`SOON`], `wanted` then holds, and a dump agrees.
+    /// Makes a change; panics unless `index` is announced within [`SOON`], `wanted` then holds, and a dump
+    /// agrees.
     pub(crate) fn after(
         &mut self,
         what: &str,
@@ -176,7 +179,8 @@ impl Watch {
         self.within_time(what, index, SOON, wanted)
     }
 
-    /// Does the same as [`Self::after`] for a change whose announcements are complete: the mirror sends no query.
+    /// Does the same as [`Self::after`] for a change whose announcements are complete: the mirror sends no
+    /// query.
     pub(crate) fn after_unasked(
         &mut self,
         what: &str,
@@ -214,8 +218,8 @@ impl Watch {
     }
 }
 
-/// Removes facts that are not announced: a link-local address of the kernel's own making is announced only when
-/// duplicate address detection has ended (`addrconf_dad_completed()`, `addrconf_dad_stop()`).
+/// Removes facts that are not announced: a link-local address of the kernel's own making is announced only
+/// when duplicate address detection has ended (`addrconf_dad_completed()`, `addrconf_dad_stop()`).
 fn as_announced(interface: &Interface) -> Interface {
     let mut interface = interface.clone();
     interface.addresses.retain(|address| address.scope != AddressScope::Link || !address.flags.tentative);

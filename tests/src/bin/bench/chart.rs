@@ -1,5 +1,5 @@
-//! The result as a picture for the docs: one panel for each figure that more than one daemon has, a bar for each daemon,
-//! on a logarithmic scale. The colours follow the reader's light or dark setting.
+//! The result as a picture for the docs: one panel for each figure that more than one daemon has, a bar for
+//! each daemon, on a logarithmic scale. The colours follow the reader's light or dark setting.
 
 use std::fmt::Write as _;
 

@@ -1,4 +1,5 @@
-//! One socket that hears every Router Advertisement at the far ends of all links, with the kernel's timestamps.
+//! One socket that hears every Router Advertisement at the far ends of all links, with the kernel's
+//! timestamps.
 
 use std::{
     os::fd::OwnedFd,
@@ -18,7 +19,8 @@ const BUFFER: usize = 256 << 20;
 const ROUTER_LIFETIME: usize = 14 + 40 + 6;
 const SNAPSHOT: usize = ROUTER_LIFETIME + 2;
 
-/// Passes IPv6 with ICMPv6 134 directly behind the header (classic BPF; the offsets count from the Ethernet header).
+/// Passes IPv6 with ICMPv6 134 directly behind the header (classic BPF; the offsets count from the Ethernet
+/// header).
 const ADVERTISEMENTS: [SockFilter; 6] = [
     statement(libc::BPF_LD | libc::BPF_B | libc::BPF_ABS, 14 + 6),
     jump_unless_equal(58, 3),
@@ -52,7 +54,8 @@ impl Ears {
         Self(socket)
     }
 
-    /// Tells `hear` of each advertisement until it says that this was enough, or `timeout` is over. Whether it did.
+    /// Tells `hear` of each advertisement until it says that this was enough, or `timeout` is over. Whether
+    /// it did.
     pub(crate) fn until(&self, timeout: Duration, mut hear: impl FnMut(Ra) -> bool) -> bool {
         let deadline = Instant::now() + timeout;
         loop {

@@ -82,7 +82,8 @@ impl Sender {
         message.msg_hdr.msg_iovlen = 1;
         let mut messages = [message; BATCH];
         let count = u32::try_from(count.min(BATCH)).expect("small");
-        // SAFETY: the messages and what they point to live across the call, which does not write to frame or address.
+        // SAFETY: the messages and what they point to live across the call, which does not write to frame or
+        // address.
         let sent = unsafe { libc::sendmmsg(self.0.as_raw_fd(), messages.as_mut_ptr(), count, 0) };
         // A full queue is no error of a flood: the next try finds room.
         u64::try_from(sent).unwrap_or(0)

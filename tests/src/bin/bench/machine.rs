@@ -16,7 +16,8 @@ use nix::{
 /// The daemon has this core for itself, as far as the rest of the machine lets it.
 const DAEMON_CORE: usize = 0;
 
-/// Everything else of these benchmarks: the load with the kernel's receive path behind it, `ip`, and the receiver.
+/// Everything else of these benchmarks: the load with the kernel's receive path behind it, `ip`, and the
+/// receiver.
 const LOAD_CORE: usize = 1;
 
 /// Keeps this thread, and what it starts, on the load's core. Says whether there are two cores to tell apart.

@@ -1,8 +1,9 @@
 //! autora beside the other Router Advertisement daemons, measured: `cargo xtask bench`.
 //!
-//! A host's namespace with as many links as asked for, a namespace with their other ends, and in turn each daemon, on a
-//! core of its own; the load and the kernel's receive path on another. What a daemon does is seen from outside: RAs as
-//! they arrive behind the links, with the kernel's timestamps, and CPU, memory and wake-ups as the kernel counts them.
+//! A host's namespace with as many links as asked for, a namespace with their other ends, and in turn each
+//! daemon, on a core of its own; the load and the kernel's receive path on another. What a daemon does is
+//! seen from outside: RAs as they arrive behind the links, with the kernel's timestamps, and CPU, memory and
+//! wake-ups as the kernel counts them.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "the result and the progress of a command")]
 #![expect(
     clippy::similar_names,

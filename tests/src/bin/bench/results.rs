@@ -9,7 +9,8 @@ use crate::{args::Benchmark, subject::Subject};
 pub(crate) struct Metric {
     pub(crate) label: &'static str,
     pub(crate) unit: &'static str,
-    /// The most that it may be at so many interfaces, in thousandths of the unit; 0 interfaces stand for any number.
+    /// The most that it may be at so many interfaces, in thousandths of the unit; 0 interfaces stand for any
+    /// number.
     pub(crate) targets: &'static [(u32, u32)],
 }
 

@@ -76,9 +76,9 @@ impl Launch {
     }
 }
 
-/// Gives this thread, and what it starts, a view of the file system in which /run is in `scratch` and /sys read-only:
-/// nothing of the machine's own services is in reach, and networkd does not wait for a udev that sees no namespaces.
-/// FRR wants its user in a group of its own.
+/// Gives this thread, and what it starts, a view of the file system in which /run is in `scratch` and /sys
+/// read-only: nothing of the machine's own services is in reach, and networkd does not wait for a udev that
+/// sees no namespaces. FRR wants its user in a group of its own.
 fn seclude(scratch: &Path) {
     let groups = fs::read_to_string("/etc/group").unwrap_or_default() + "frrvty:x:65533:root\n";
     fs::write(scratch.join("group"), groups).expect("scratch can be written");

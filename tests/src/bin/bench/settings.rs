@@ -1,4 +1,5 @@
-//! The settings of the other daemons: the same RAs as autora's at the same intervals, as far as each can be told.
+//! The settings of the other daemons: the same RAs as autora's at the same intervals, as far as each can be
+//! told.
 
 use std::fmt::Write as _;
 
@@ -33,7 +34,8 @@ pub(crate) fn frr(numbers: &[u32]) -> String {
     })
 }
 
-/// The file of one interface. The intervals cannot be told. Listening for LLDP, its default, costs 10 ms for each.
+/// The file of one interface. The intervals cannot be told. Listening for LLDP, its default, costs 10 ms for
+/// each.
 pub(crate) fn networkd(number: u32) -> String {
     format!(
         "[Match]\nName=vm{number}\n[Link]\nActivationPolicy=manual\n\

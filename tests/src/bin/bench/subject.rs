@@ -64,8 +64,8 @@ impl Subject {
         Some(version.split('-').next().unwrap_or(version).to_owned())
     }
 
-    /// The command that starts it in the foreground to serve `vm<number>` for these numbers. What it reads lies in
-    /// `run`, which it will see as /run.
+    /// The command that starts it in the foreground to serve `vm<number>` for these numbers. What it reads
+    /// lies in `run`, which it will see as /run.
     pub(crate) fn prepare(self, run: &Path, numbers: &[u32]) -> Option<Command> {
         let mut command = self.command()?;
         let write = |name: &str, text: String| {

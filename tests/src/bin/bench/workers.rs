@@ -1,8 +1,9 @@
 //! The kernel's own workers, and the cores that they may be on.
 //!
-//! Much of what the load brings about is done there: links change state, addresses are tested. Among thousands of
-//! interfaces each of these walks all routes, for milliseconds at a time, and a kernel without preemption lets nobody in
-//! between. Whoever wants the daemon's own part of a time alone keeps them off its core.
+//! Much of what the load brings about is done there: links change state, addresses are tested. Among
+//! thousands of interfaces each of these walks all routes, for milliseconds at a time, and a kernel without
+//! preemption lets nobody in between. Whoever wants the daemon's own part of a time alone keeps them off its
+//! core.
 
 use std::fs;
 

@@ -1,7 +1,9 @@
-//! A demonstration of autora's main job in network namespaces, which are deleted afterwards: `cargo xtask demo`.
+//! A demonstration of autora's main job in network namespaces, which are deleted afterwards: `cargo xtask
+//! demo`.
 //!
-//! A host has four served interfaces and two that must not be served. The daemon runs as an unprivileged user with the
-//! eBPF filter, and the guests' own kernels use its RAs. Every claim is a check; the exit code tells whether all held.
+//! A host has four served interfaces and two that must not be served. The daemon runs as an unprivileged user
+//! with the eBPF filter, and the guests' own kernels use its RAs. Every claim is a check; the exit code tells
+//! whether all held.
 
 mod probe;
 mod sections;

@@ -102,7 +102,8 @@ pub(crate) fn route_gone(member: &Member, timeout: Duration) -> Option<Instant> 
     member.guest.namespace().enter(|| within(timeout, || (!has_default_route()).then(Instant::now)))
 }
 
-/// Reads the thread's own namespace: lines of `address ifindex prefix-length scope flags name`, numbers in hex.
+/// Reads the thread's own namespace: lines of `address ifindex prefix-length scope flags name`, numbers in
+/// hex.
 fn has_global_address() -> bool {
     let table = fs::read_to_string("/proc/thread-self/net/if_inet6").unwrap_or_default();
     table.lines().any(|line| line.split_whitespace().nth(3) == Some("00"))

@@ -1,5 +1,5 @@
-//! Shell completions. clap does not complete network interfaces: the scripts get a placeholder for them, which is
-//! replaced by a call of a function that lists the host's interfaces.
+//! Shell completions. clap does not complete network interfaces: the scripts get a placeholder for them,
+//! which is replaced by a call of a function that lists the host's interfaces.
 
 use clap::{Arg, Command};
 use clap_complete::{

@@ -1,7 +1,7 @@
 //! Writes manual pages and shell completions from the description of the command line.
 //!
-//! The development tasks run it as a program of its own (`cargo xtask man`, `cargo xtask completions`), so that they
-//! compile without the daemon.
+//! The development tasks run it as a program of its own (`cargo xtask man`, `cargo xtask completions`), so
+//! that they compile without the daemon.
 
 mod completions;
 mod page;

@@ -1,4 +1,5 @@
-//! Manual pages. Options come from clap; examples, exit codes and other sections from the text at the end of `--help`.
+//! Manual pages. Options come from clap; examples, exit codes and other sections from the text at the end of
+//! `--help`.
 
 use anyhow::{Context, Result};
 use clap::Command;

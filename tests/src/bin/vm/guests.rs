@@ -16,7 +16,8 @@ use crate::machine::{CAPABILITIES, Machine, Plan, Tools};
 /// An emulated machine boots in about 7 s on an idle host; the rest is for a busy one.
 const BOOT: Duration = Duration::from_secs(120);
 
-/// Duplicate address detection, up to 1 s before the first solicitation, and its answer take about 4 s, longer emulated.
+/// Duplicate address detection, up to 1 s before the first solicitation, and its answer take about 4 s,
+/// longer emulated.
 const CONFIGURED: Duration = Duration::from_secs(60);
 
 /// The daemon has 3.2 s for its final RAs.
@@ -104,7 +105,8 @@ impl Site<'_> {
         self.check("its kernel is up: Linux ", up, Clone::clone)
     }
 
-    /// Waits for the address of prefix and link-layer address, and for the route through the host's link-local address.
+    /// Waits for the address of prefix and link-layer address, and for the route through the host's
+    /// link-local address.
     fn is_configured(&mut self, machine: &mut Machine, port: &Port) -> Result<()> {
         let router = port.tap.interface.link_local();
         let route = format!("route {router} eth0");

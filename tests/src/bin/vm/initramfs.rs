@@ -89,7 +89,8 @@ pub(crate) fn find(program: &str) -> Result<PathBuf> {
     found.with_context(|| format!("{program} is not on this machine"))
 }
 
-/// Returns the files in ldd's output: `libc.so.6 => /lib/x86_64-linux-gnu/libc.so.6 (0x...)`, or without a name.
+/// Returns the files in ldd's output: `libc.so.6 => /lib/x86_64-linux-gnu/libc.so.6 (0x...)`, or without a
+/// name.
 fn libraries(output: &str) -> impl Iterator<Item = &Path> {
     output
         .lines()

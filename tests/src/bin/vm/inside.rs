@@ -1,5 +1,5 @@
-//! The part of this program that runs inside a machine. It writes each result to the console as a mark; a failure panics,
-//! and its mark is missing.
+//! The part of this program that runs inside a machine. It writes each result to the console as a mark; a
+//! failure panics, and its mark is missing.
 
 use std::{
     collections::BTreeSet,
@@ -29,8 +29,8 @@ use crate::machine::CAPABILITIES;
 /// Emulated machines are slow.
 const SOON: Duration = Duration::from_secs(30);
 
-/// The longest delay of an answer: the 3 s floor after the RA before
-/// ([RFC 4861 10](https://www.rfc-editor.org/rfc/rfc4861#section-10), `MIN_DELAY_BETWEEN_RAS`), 0.5 s at random, and
+/// The longest delay of an answer: the 3 s floor after the RA before ([RFC 4861
+/// 10](https://www.rfc-editor.org/rfc/rfc4861#section-10), `MIN_DELAY_BETWEEN_RAS`), 0.5 s at random, and
 /// emulation. The next unsolicited RA is 16 s after the first.
 const ANSWER: Duration = Duration::from_secs(6);
 
@@ -41,7 +41,8 @@ const FLOOD: Duration = Duration::from_secs(300);
 const ARGUMENTS: [&str; 3] =
     ["--interface-regex=^vm1$", "--min-ra-interval=1000s", "--max-ra-interval=1400s"];
 
-/// Reports which filter the daemon has with these capabilities and this limit of locked memory; `auto` always has one.
+/// Reports which filter the daemon has with these capabilities and this limit of locked memory; `auto` always
+/// has one.
 pub(crate) fn probe(mark: &str, capabilities: &[String]) -> ExitCode {
     let host = Namespace::host();
     let names: Vec<&str> = capabilities.iter().map(String::as_str).collect();

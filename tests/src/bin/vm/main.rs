@@ -1,7 +1,8 @@
-//! Virtual machines as guests of autora, and as hosts that it runs on: `cargo xtask vm-test` and `cargo xtask kernels`.
+//! Virtual machines as guests of autora, and as hosts that it runs on: `cargo xtask vm-test` and `cargo xtask
+//! kernels`.
 //!
-//! A machine is a kernel of Debian and a root in memory with busybox, this program and the daemon. Its first process
-//! (`init.sh`) and this program write marks to the serial console, for which the part outside waits.
+//! A machine is a kernel of Debian and a root in memory with busybox, this program and the daemon. Its first
+//! process (`init.sh`) and this program write marks to the serial console, for which the part outside waits.
 #![expect(clippy::print_stdout, reason = "a program for a terminal")]
 
 mod console;

@@ -137,8 +137,9 @@ fn run(ebpf: &Ebpf, frame: &[u8], repeat: u32) -> f64 {
     program(ebpf).test_run(options).expect("the kernel can test it").duration.as_nanos() as f64
 }
 
-/// What a packet of a flood costs the core that sends and receives it, in nanoseconds: before a raw socket that wants no
-/// ICMPv6 at all, and before autora's, whose filter judges each. By turns, as machines change their pace.
+/// What a packet of a flood costs the core that sends and receives it, in nanoseconds: before a raw socket
+/// that wants no ICMPv6 at all, and before autora's, whose filter judges each. By turns, as machines change
+/// their pace.
 fn end_to_end(site: &Site) -> (f64, f64) {
     let sender = Sender::open(&site.guest);
     let (mut blocked, mut filtered) = (Vec::new(), Vec::new());

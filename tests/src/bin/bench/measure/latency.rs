@@ -1,10 +1,11 @@
 //! How late answers are on quiet interfaces while one of their neighbours floods and 500 others appear.
 //!
-//! Late is what comes on top of the delay that was drawn, of which the daemon tells at its log level `debug`. Some of it
-//! passes before the daemon: whoever asks shares a core with the flood, the `ip` runs and the kernel's receive path. So it is
-//! measured as well how much later than due answers leave, which is the daemon's part alone. What the new interfaces
-//! give the kernel to do is kept off the daemon's core, and in another round it is not. Telling costs, so the same is
-//! measured without; then only the distribution is known: evenly from 0 to 500 ms.
+//! Late is what comes on top of the delay that was drawn, of which the daemon tells at its log level `debug`.
+//! Some of it passes before the daemon: whoever asks shares a core with the flood, the `ip` runs and the
+//! kernel's receive path. So it is measured as well how much later than due answers leave, which is the
+//! daemon's part alone. What the new interfaces give the kernel to do is kept off the daemon's core, and in
+//! another round it is not. Telling costs, so the same is measured without; then only the distribution is
+//! known: evenly from 0 to 500 ms.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -40,7 +41,8 @@ const TIME: Duration = Duration::from_secs(9);
 /// MAX_RA_DELAY_TIME, and a little: what comes later is no answer, but counts among the unanswered.
 const LAST_ANSWER: Duration = Duration::from_millis(1500);
 
-/// For new ones to be served, once all of them are there: on its core the flood leaves the kernel little time for them.
+/// For new ones to be served, once all of them are there: on its core the flood leaves the kernel little time
+/// for them.
 const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// How many ask, each once.

@@ -1,5 +1,5 @@
-//! The pure code: criterion's benchmarks of the crate `autora`, and what they have found; and the same steps in
-//! instructions, as callgrind counts them, whatever else the machine does.
+//! The pure code: criterion's benchmarks of the crate `autora`, and what they have found; and the same steps
+//! in instructions, as callgrind counts them, whatever else the machine does.
 
 use std::{
     env, fs,

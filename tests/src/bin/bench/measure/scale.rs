@@ -1,5 +1,5 @@
-//! What an event, an RA, an answer and a resync cost at 10 to 4,000 interfaces: what is done for one of them must not
-//! grow with their number, and what is done for all must grow with it and no faster.
+//! What an event, an RA, an answer and a resync cost at 10 to 4,000 interfaces: what is done for one of them
+//! must not grow with their number, and what is done for all must grow with it and no faster.
 
 use std::{
     thread,
@@ -32,7 +32,8 @@ const LINKS: u32 = 50;
 const PAUSE: Duration = Duration::from_millis(60);
 /// How many ask at most.
 const ASKING: u32 = 200;
-/// All second RAs are due 16 s after the first, as the shortest interval is longer than that: a little before.
+/// All second RAs are due 16 s after the first, as the shortest interval is longer than that: a little
+/// before.
 const SECOND_RA: Duration = Duration::from_millis(15_500);
 /// The 3 s between two RAs, and the random delay.
 const FLOOR: Duration = Duration::from_millis(3600);
@@ -55,7 +56,8 @@ fn each(bench: &mut Bench, site: &Site, detail: &str) {
     let say = |bench: &mut Bench, metric, value| {
         bench.record_detail(metric, site.size(), detail, Subject::Autora, Sample::Is(value));
     };
-    // Made before it starts: among thousands of others that takes seconds, and its second RAs are not to fall into this.
+    // Made before it starts: among thousands of others that takes seconds, and its second RAs are not to fall
+    // into this.
     let links = site.reborn(site.more(LINKS));
     site.plug(&links);
     let mut running = start(bench, site, "3600s");

@@ -16,8 +16,8 @@ use crate::{
 /// Final RAs keep the 3 s floor; the rest is for a busy machine.
 const TIMEOUT: Duration = Duration::from_millis(3_000 + 500);
 
-/// The 3 s floor ([RFC 4861 6.2.6](https://www.rfc-editor.org/rfc/rfc4861#section-6.2.6)); the timestamps of two
-/// packets are off by less than a millisecond.
+/// The 3 s floor ([RFC 4861 6.2.6](https://www.rfc-editor.org/rfc/rfc4861#section-6.2.6)); the timestamps of
+/// two packets are off by less than a millisecond.
 const MIN_DELAY: Duration = Duration::from_millis(3_000 - 1);
 
 /// Stops the daemon and shows the withdrawal on each link.
