@@ -77,11 +77,8 @@ fn newest(folder: &Path) -> io::Result<SystemTime> {
     let mut latest = SystemTime::UNIX_EPOCH;
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
-        let changed = if entry.file_type()?.is_dir() {
-            newest(&entry.path())?
-        } else {
-            entry.metadata()?.modified()?
-        };
+        let changed =
+            if entry.file_type()?.is_dir() { newest(&entry.path())? } else { entry.metadata()?.modified()? };
         latest = latest.max(changed);
     }
     Ok(latest)

@@ -167,11 +167,7 @@ struct Options {
 /// +---------------+---------------+-----------------------------+
 /// ```
 #[inline]
-fn walk_options<P: Packet + ?Sized>(
-    packet: &P,
-    mut at: usize,
-    mut remaining: usize,
-) -> Result<Options, Reason> {
+fn walk_options<P: Packet + ?Sized>(packet: &P, mut at: usize, mut remaining: usize) -> Result<Options, Reason> {
     let mut source_link_layer = false;
     for _ in 0..MAX_OPTIONS {
         if remaining == 0 {

@@ -151,8 +151,7 @@ fn increment(counter: *mut u64) {
     // SAFETY: as above.
     #[cfg(not(target_arch = "bpf"))]
     unsafe {
-        (*counter.cast::<core::sync::atomic::AtomicU64>())
-            .fetch_add(1, core::sync::atomic::Ordering::Relaxed);
+        (*counter.cast::<core::sync::atomic::AtomicU64>()).fetch_add(1, core::sync::atomic::Ordering::Relaxed);
     }
 }
 

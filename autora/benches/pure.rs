@@ -43,20 +43,12 @@ fn steps(c: &mut Criterion) {
     for size in SIZES {
         group.bench_function(BenchmarkId::new("first resync", size), |b| {
             let all: Vec<_> = (1..=size).map(interface).collect();
-            b.iter_batched(
-                || (all.clone(), Scene::empty()),
-                |(all, scene)| scene.with(all),
-                BatchSize::LargeInput,
-            );
+            b.iter_batched(|| (all.clone(), Scene::empty()), |(all, scene)| scene.with(all), BatchSize::LargeInput);
         });
         group.bench_function(BenchmarkId::new("resync, nothing new", size), |b| {
             let all: Vec<_> = (1..=size).map(interface).collect();
             let mut scene = Scene::empty().with(all.clone());
-            b.iter_batched(
-                || all.clone(),
-                |all| scene.fleet.reconcile_all(all, START),
-                BatchSize::LargeInput,
-            );
+            b.iter_batched(|| all.clone(), |all| scene.fleet.reconcile_all(all, START), BatchSize::LargeInput);
         });
         group.bench_function(BenchmarkId::new("one comes and goes", size), |b| {
             let mut scene = Scene::of(size);

@@ -116,13 +116,9 @@ mod tests {
 
     #[test]
     fn only_fe80_slash_10_is_link_local() {
-        for (address, expected) in [
-            ("fe80::1", true),
-            ("febf:ffff::1", true),
-            ("fec0::1", false),
-            ("2001:db8::1", false),
-            ("::", false),
-        ] {
+        for (address, expected) in
+            [("fe80::1", true), ("febf:ffff::1", true), ("fec0::1", false), ("2001:db8::1", false), ("::", false)]
+        {
             let address: Ipv6Addr = address.parse().unwrap();
             assert_eq!(LinkLocal::new(address).is_some(), expected, "{address}");
         }

@@ -111,10 +111,7 @@ impl TryFrom<&DaemonArgs> for Config {
             policy,
             max_interfaces: args.max_interfaces,
             parameters: parameters(args)?,
-            link_options: LinkOptions {
-                source_link_layer_address: args.source_link_layer_address,
-                mtu: args.mtu,
-            },
+            link_options: LinkOptions { source_link_layer_address: args.source_link_layer_address, mtu: args.mtu },
             resync_interval,
             heartbeat_interval: (!heartbeat.is_zero()).then_some(heartbeat),
             control: ControlConfig::new(args, &runtime_directory)?,
@@ -148,15 +145,14 @@ pub fn policy(regex: &str) -> Result<(Policy, Vec<Warning>), ConfigError> {
     let invalid = |reason: String| ConfigError::Regex { regex: regex.to_owned(), reason };
     if regex.is_empty() {
         return Err(invalid(
-            "is empty; leave the option out to serve nothing, or write an expression like ^tap-vm-[0-9]+$"
-                .to_owned(),
+            "is empty; leave the option out to serve nothing, or write an expression like ^tap-vm-[0-9]+$".to_owned(),
         ));
     }
     let syntax = regex_syntax::parse(regex).map_err(|error| invalid(in_one_line(&error)))?;
     let pattern = Regex::new(regex).map_err(|error| invalid(error.to_string()))?;
     let properties = syntax.properties();
-    let anchored = properties.look_set_prefix().contains(Look::Start)
-        && properties.look_set_suffix().contains(Look::End);
+    let anchored =
+        properties.look_set_prefix().contains(Look::Start) && properties.look_set_suffix().contains(Look::End);
     let warning = if regex == "^$" {
         Some(Warning::MatchesNothing)
     } else {
@@ -196,10 +192,9 @@ fn parameters(args: &DaemonArgs) -> Result<Parameters, ConfigError> {
     let valid = args.pio_valid_lifetime.unwrap_or(seconds(86_400).max(preferred.unwrap_or(seconds(0))));
     let valid_lifetime = check("--pio-valid-lifetime", valid, seconds(0), Seconds(INFINITE_LIFETIME))?;
     let preferred = preferred.unwrap_or(seconds(14_400).min(valid));
-    let preferred_lifetime =
-        check_named("--pio-preferred-lifetime", preferred, seconds(0), valid, |low, high| {
-            format!("{low} to {high} (--pio-valid-lifetime)")
-        })?;
+    let preferred_lifetime = check_named("--pio-preferred-lifetime", preferred, seconds(0), valid, |low, high| {
+        format!("{low} to {high} (--pio-valid-lifetime)")
+    })?;
     Ok(Parameters { min_interval, max_interval: max, router_lifetime, valid_lifetime, preferred_lifetime })
 }
 

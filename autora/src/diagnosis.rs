@@ -138,9 +138,7 @@ fn conclusion(service: Option<Service>, checks: &[Check]) -> Conclusion {
     let mut failures = checks.iter().filter_map(|check| check.failure.as_ref()).peekable();
     let has_failed = failures.peek().is_some();
     match service {
-        _ if failures.any(|failure| matches!(failure.problem, Problem::NoMatch { .. })) => {
-            Conclusion::NoMatch
-        }
+        _ if failures.any(|failure| matches!(failure.problem, Problem::NoMatch { .. })) => Conclusion::NoMatch,
         Some(service) if !has_failed && service.carrier => Conclusion::Served(service),
         Some(service) if !has_failed => Conclusion::Paused(service),
         Some(_) | None => Conclusion::NotServed,
@@ -203,9 +201,7 @@ fn warnings(service: Option<&Service>, interface: &Interface, evidence: Evidence
     let limit = host.neighbour_limit;
     [
         (!host.forwarding && !force).then_some(Problem::HostDoesNotForward),
-        service
-            .filter(|service| !service.connected_route)
-            .map(|service| Problem::NoConnectedRoute(service.prefix)),
+        service.filter(|service| !service.connected_route).map(|service| Problem::NoConnectedRoute(service.prefix)),
         served_raw
             .filter(|&needed| eligibility::too_few_neighbours(host, needed))
             .and_then(|needed| Some(Problem::TooFewNeighbours { limit: limit?, needed })),

@@ -40,9 +40,7 @@ pub fn set_up(level: LogLevel, format: LogFormat) -> Result<(), LogError> {
         LogFormat::Json => lines().json().flatten_event(true).with_current_span(false).boxed(),
         LogFormat::Journald => journal()?,
     };
-    Ok(tracing::subscriber::set_global_default(
-        Registry::default().with(layer).with(LevelFilter::from(level)),
-    )?)
+    Ok(tracing::subscriber::set_global_default(Registry::default().with(layer).with(LevelFilter::from(level)))?)
 }
 
 type Lines = tracing_subscriber::fmt::Layer<
@@ -105,12 +103,7 @@ where
     N: for<'a> FormatFields<'a> + 'static,
     F: FormatEvent<S, N>,
 {
-    fn format_event(
-        &self,
-        context: &FmtContext<'_, S, N>,
-        mut writer: Writer<'_>,
-        event: &Event<'_>,
-    ) -> fmt::Result {
+    fn format_event(&self, context: &FmtContext<'_, S, N>, mut writer: Writer<'_>, event: &Event<'_>) -> fmt::Result {
         write!(writer, "<{}>", priority(*event.metadata().level()))?;
         self.0.format_event(context, writer, event)
     }

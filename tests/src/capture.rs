@@ -83,8 +83,7 @@ impl Capture {
     /// Returns the next RA. Panics if none comes within `timeout`.
     pub fn expect_advert(&mut self, timeout: Duration) -> Advert {
         let deadline = Instant::now() + timeout;
-        self.advert_until(deadline)
-            .unwrap_or_else(|| panic!("no RA on {} within {timeout:?}", self.interface.name()))
+        self.advert_until(deadline).unwrap_or_else(|| panic!("no RA on {} within {timeout:?}", self.interface.name()))
     }
 
     /// Returns the RAs captured so far and within `duration` from now.
@@ -157,17 +156,13 @@ impl Frame {
             return None;
         }
         let packet = self.icmpv6()?;
-        let advert = RouterAdvert::decode(packet.message)
-            .unwrap_or_else(|error| panic!("a malformed RA: {error}: {self:x?}"));
+        let advert =
+            RouterAdvert::decode(packet.message).unwrap_or_else(|error| panic!("a malformed RA: {error}: {self:x?}"));
         assert_eq!(packet.hop_limit, 255, "hop limit: {self:x?}");
         assert!(packet.source.is_unicast_link_local(), "source {}: {self:x?}", packet.source);
         assert_eq!(packet.destination, ALL_NODES, "destination: {self:x?}");
         assert_eq!(self.bytes[..6], Mac::ALL_NODES.0, "link-layer destination: {self:x?}");
-        assert_eq!(
-            ipv6::checksum(packet.source, packet.destination, packet.message),
-            0,
-            "checksum: {self:x?}"
-        );
+        assert_eq!(ipv6::checksum(packet.source, packet.destination, packet.message), 0, "checksum: {self:x?}");
         Some(Advert { at: self.at, source: packet.source, advert, frame: self.bytes.clone() })
     }
 

@@ -78,11 +78,7 @@ impl Control {
     /// reading its output ends too.
     pub fn bounded_command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new("timeout");
-        command
-            .arg(LONGEST.as_secs().to_string())
-            .arg(binary())
-            .args(arguments)
-            .env("AUTORA_CONTROL_SOCKET", &self.0);
+        command.arg(LONGEST.as_secs().to_string()).arg(binary()).args(arguments).env("AUTORA_CONTROL_SOCKET", &self.0);
         command
     }
 
@@ -125,8 +121,7 @@ impl Answer {
 fn dechunk(mut body: &str) -> String {
     let mut whole = String::new();
     loop {
-        let (length, rest) =
-            body.split_once("\r\n").unwrap_or_else(|| panic!("an unfinished answer: {whole}"));
+        let (length, rest) = body.split_once("\r\n").unwrap_or_else(|| panic!("an unfinished answer: {whole}"));
         let length = usize::from_str_radix(length, 16).expect("a length in hex");
         if length == 0 {
             return whole;

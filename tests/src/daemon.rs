@@ -128,9 +128,8 @@ impl Launch {
     #[must_use]
     pub fn start(&self, namespace: &Namespace) -> Daemon {
         let mut command = self.command();
-        let mut child = namespace
-            .enter(|| command.spawn())
-            .unwrap_or_else(|error| panic!("starting {command:?}: {error}"));
+        let mut child =
+            namespace.enter(|| command.spawn()).unwrap_or_else(|error| panic!("starting {command:?}: {error}"));
         let log = Log::default();
         log.collect(child.stderr.take().expect("stderr is piped"));
         log.collect(child.stdout.take().expect("stdout is piped"));
@@ -142,9 +141,8 @@ impl Launch {
     #[must_use]
     pub fn output(&self, namespace: &Namespace) -> Output {
         let mut command = self.command();
-        let output = namespace
-            .enter(|| command.output())
-            .unwrap_or_else(|error| panic!("running {command:?}: {error}"));
+        let output =
+            namespace.enter(|| command.output()).unwrap_or_else(|error| panic!("running {command:?}: {error}"));
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let code = output.status.code().unwrap_or_else(|| panic!("{command:?}: {}", output.status));
         Output { code, stdout: text(&output.stdout), stderr: text(&output.stderr) }
@@ -291,8 +289,7 @@ impl Daemon {
 
     /// Waits for the daemon's end; returns the exit code, or the negated number of the signal that killed it.
     pub fn wait_exit(&mut self, timeout: Duration) -> i32 {
-        let status =
-            eventually(timeout, "the daemon's end", || self.child.try_wait().expect("it is a child"));
+        let status = eventually(timeout, "the daemon's end", || self.child.try_wait().expect("it is a child"));
         self.log.wait_closed(timeout);
         status.code().or(status.signal().map(|signal| -signal)).expect("it either exited or was killed")
     }

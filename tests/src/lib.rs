@@ -28,10 +28,7 @@
 //! The programs (`src/bin`): `demo` shows the main job, `bench` measures autora and other daemons, `vm` boots
 //! virtual machines as guests and as hosts, `manual` writes manual pages and completions.
 #![expect(clippy::missing_panics_doc, reason = "a harness reports every failure by panicking")]
-#![expect(
-    clippy::must_use_candidate,
-    reason = "most of these functions are called for their effect on the kernel"
-)]
+#![expect(clippy::must_use_candidate, reason = "most of these functions are called for their effect on the kernel")]
 
 mod capture;
 mod control;

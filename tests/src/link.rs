@@ -211,10 +211,7 @@ impl Veth {
              peer name {guest_name} address {guest_mac} netns {}",
             guest.name()
         ));
-        let veth = Self {
-            host: Interface::existing(host, host_name),
-            guest: Interface::existing(guest, guest_name),
-        };
+        let veth = Self { host: Interface::existing(host, host_name), guest: Interface::existing(guest, guest_name) };
         veth.guest.set("up");
         veth.host.set("up");
         // If both ends have the same index (in two namespaces), the kernel takes them for one device and
@@ -227,8 +224,7 @@ impl Veth {
 }
 
 fn parse_mac(text: &str) -> Option<Mac> {
-    let bytes: Vec<u8> =
-        text.split(':').map(|byte| u8::from_str_radix(byte, 16).ok()).collect::<Option<_>>()?;
+    let bytes: Vec<u8> = text.split(':').map(|byte| u8::from_str_radix(byte, 16).ok()).collect::<Option<_>>()?;
     bytes.try_into().ok().map(Mac)
 }
 

@@ -14,8 +14,8 @@ use nix::{
     poll::{PollFd, PollFlags, PollTimeout, poll},
     sys::{
         socket::{
-            AddressFamily, ControlMessageOwned, LinkAddr, MsgFlags, SockFlag, SockType, SockaddrLike, bind,
-            recvmsg, sendmsg, setsockopt, socket, sockopt,
+            AddressFamily, ControlMessageOwned, LinkAddr, MsgFlags, SockFlag, SockType, SockaddrLike, bind, recvmsg,
+            sendmsg, setsockopt, socket, sockopt,
         },
         time::TimeSpec,
     },
@@ -41,8 +41,7 @@ impl Sender {
 
     /// Sends one frame.
     pub fn send(&self, frame: &[u8]) {
-        let sent =
-            sendmsg::<LinkAddr>(self.0.as_raw_fd(), &[IoSlice::new(frame)], &[], MsgFlags::empty(), None);
+        let sent = sendmsg::<LinkAddr>(self.0.as_raw_fd(), &[IoSlice::new(frame)], &[], MsgFlags::empty(), None);
         assert_eq!(sent, Ok(frame.len()), "sending a frame of {} bytes", frame.len());
     }
 
@@ -120,8 +119,8 @@ pub fn receive(socket: &OwnedFd, buffer: &mut [u8]) -> Option<Received> {
 pub fn wait(socket: &OwnedFd, deadline: Instant) -> bool {
     let left = deadline.saturating_duration_since(Instant::now());
     // A millisecond more: `poll` counts whole ones and must not return early.
-    let timeout = PollTimeout::try_from(left.as_millis() + u128::from(!left.is_zero()))
-        .expect("a wait of a test is short");
+    let timeout =
+        PollTimeout::try_from(left.as_millis() + u128::from(!left.is_zero())).expect("a wait of a test is short");
     match poll(&mut [PollFd::new(socket.as_fd(), PollFlags::POLLIN)], timeout) {
         Ok(ready) => ready > 0,
         Err(Errno::EINTR) => true,

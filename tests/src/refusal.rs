@@ -30,8 +30,7 @@ impl Refusal {
     fn compile(self) -> BpfProgram {
         let rules = self.first_argument.map(|value| {
             let condition = SeccompCondition::new(0, SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, value);
-            SeccompRule::new(vec![condition.expect("a call has a first argument")])
-                .expect("it has a condition")
+            SeccompRule::new(vec![condition.expect("a call has a first argument")]).expect("it has a condition")
         });
         let filter = SeccompFilter::new(
             BTreeMap::from([(self.call, rules.into_iter().collect())]),

@@ -113,10 +113,7 @@ impl Solicit {
             Fragments::Atomic => vec![self.around(Some(fragment(0, false)), &message)],
             Fragments::Two => {
                 let (first, second) = message.split_at(8);
-                vec![
-                    self.around(Some(fragment(0, true)), first),
-                    self.around(Some(fragment(8, false)), second),
-                ]
+                vec![self.around(Some(fragment(0, true)), first), self.around(Some(fragment(8, false)), second)]
             }
         }
     }

@@ -59,8 +59,7 @@ fn attach(name: &str, mode: i32) -> File {
     for (to, from) in request.ifr_name.iter_mut().zip(name.bytes()) {
         *to = from.cast_signed();
     }
-    request.ifr_ifru.ifru_flags =
-        i16::try_from(mode | libc::IFF_NO_PI).expect("the flags are a 16-bit field");
+    request.ifr_ifru.ifru_flags = i16::try_from(mode | libc::IFF_NO_PI).expect("the flags are a 16-bit field");
     // SAFETY: TUNSETIFF reads and writes one `ifreq`, which lives across the call.
     let result = unsafe { libc::ioctl(file.as_raw_fd(), libc::TUNSETIFF, &raw mut request) };
     assert_eq!(result, 0, "opening {name}: {}", std::io::Error::last_os_error());

@@ -10,8 +10,7 @@ pub(crate) const SHORTLY: Duration = Duration::from_secs(5);
 
 /// Calls `probe` every 10 ms until it returns a value. Panics with `what` after `timeout`.
 pub fn eventually<T>(timeout: Duration, what: &str, probe: impl FnMut() -> Option<T>) -> T {
-    poll(Duration::from_millis(10), timeout, probe)
-        .unwrap_or_else(|| panic!("waited {timeout:?} in vain for {what}"))
+    poll(Duration::from_millis(10), timeout, probe).unwrap_or_else(|| panic!("waited {timeout:?} in vain for {what}"))
 }
 
 /// Calls `probe` every millisecond until it returns a value; returns `None` after `timeout`.

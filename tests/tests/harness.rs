@@ -12,8 +12,8 @@ use autora::{
     wire::{ALL_NODES, NdOption, PrefixInformation, RouterAdvert, ipv6},
 };
 use autora_tests::{
-    Capture, Checksum, Direction, Fragments, Frame, Guest, Interface, Mac, Namespace, Sender, Solicit, Tap,
-    Veth, eventually,
+    Capture, Checksum, Direction, Fragments, Frame, Guest, Interface, Mac, Namespace, Sender, Solicit, Tap, Veth,
+    eventually,
 };
 
 const SOON: Duration = Duration::from_secs(10);

@@ -90,9 +90,7 @@ impl Run<'_> {
 
     /// Returns why a step cannot run, if it cannot.
     fn obstacle(&self, step: Step) -> Option<String> {
-        if let Some((failed, _)) =
-            self.outcomes.iter().find(|(_, outcome)| matches!(outcome, Outcome::Failed(_)))
-        {
+        if let Some((failed, _)) = self.outcomes.iter().find(|(_, outcome)| matches!(outcome, Outcome::Failed(_))) {
             return Some(format!("{} failed", failed.name()));
         }
         if step.about().needs_toolchain
@@ -100,8 +98,7 @@ impl Run<'_> {
         {
             return Some(why.clone());
         }
-        (step.about().needs_root && !process::is_root())
-            .then(|| "needs root, for network namespaces".to_owned())
+        (step.about().needs_root && !process::is_root()).then(|| "needs root, for network namespaces".to_owned())
     }
 
     fn execute(&mut self, step: Step) -> Result<()> {
@@ -181,8 +178,7 @@ impl Run<'_> {
 fn exposure(workspace: &Workspace) -> Result<()> {
     setup::ensure(workspace, Scope::Tests)?;
     let test = ["--test", "docs", "--", "security::the_unit"];
-    process::run(dev::cargo_test(workspace).args(test))
-        .context("the systemd unit is more exposed than the test allows")
+    process::run(dev::cargo_test(workspace).args(test)).context("the systemd unit is more exposed than the test allows")
 }
 
 #[cfg(test)]

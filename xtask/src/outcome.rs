@@ -16,8 +16,7 @@ pub(crate) enum Outcome {
 /// Prints a line for each part, and how many did not run: a part that did not run is not a success.
 pub(crate) fn summary(parts: &str, outcomes: &[(String, &Outcome)]) {
     ui::heading("summary");
-    let rows: Vec<[String; 2]> =
-        outcomes.iter().map(|(name, outcome)| [name.clone(), outcome.to_string()]).collect();
+    let rows: Vec<[String; 2]> = outcomes.iter().map(|(name, outcome)| [name.clone(), outcome.to_string()]).collect();
     for ((_, outcome), line) in outcomes.iter().zip(ui::columns(&rows)) {
         ui::note(&ui::paint(outcome.paint(), &line));
     }

@@ -132,11 +132,7 @@ fn report(workspace: &Workspace, inventory: &Inventory) {
     let rows: Vec<[String; 3]> = inventory.needs.iter().map(|need| row(workspace, need)).collect();
     println!();
     for (need, line) in inventory.needs.iter().zip(ui::columns(&rows)) {
-        let mark = if need.is_found() {
-            ui::paint(ui::Paint::Good, "✓")
-        } else {
-            ui::paint(ui::Paint::Bad, "✗")
-        };
+        let mark = if need.is_found() { ui::paint(ui::Paint::Good, "✓") } else { ui::paint(ui::Paint::Bad, "✗") };
         println!("  {mark} {line}");
     }
     println!();

@@ -7,9 +7,8 @@ use std::{
     time::Duration,
 };
 
-static COLOUR: LazyLock<bool> = LazyLock::new(|| {
-    std::io::stderr().is_terminal() && env::var_os("NO_COLOR").is_none_or(|set| set.is_empty())
-});
+static COLOUR: LazyLock<bool> =
+    LazyLock::new(|| std::io::stderr().is_terminal() && env::var_os("NO_COLOR").is_none_or(|set| set.is_empty()));
 
 /// Returns whether lines can be redrawn in place.
 pub(crate) fn live() -> bool {

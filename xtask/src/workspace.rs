@@ -22,8 +22,9 @@ impl Workspace {
             .expect("the xtask package lies directly in the workspace")
             .to_owned();
         let target = match env::var_os("CARGO_TARGET_DIR") {
-            Some(dir) if !dir.is_empty() => std::path::absolute(&dir)
-                .expect("the current directory is readable and the path is not empty"),
+            Some(dir) if !dir.is_empty() => {
+                std::path::absolute(&dir).expect("the current directory is readable and the path is not empty")
+            }
             Some(_) | None => root.join("target"),
         };
         Self { root, target }

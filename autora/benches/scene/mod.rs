@@ -128,15 +128,13 @@ pub(crate) fn advert() -> RouterAdvert {
     fleet.reconcile(interface(1), START);
     assert!(fleet.on_timeout(START), "it is due at once");
     let mut actions = std::iter::from_fn(|| fleet.poll_action());
-    let advert =
-        actions.find_map(|action| if let Action::Send(send) = action { Some(send.advert) } else { None });
+    let advert = actions.find_map(|action| if let Action::Send(send) = action { Some(send.advert) } else { None });
     advert.expect("it is served")
 }
 
 /// Returns an IPv6 packet with a valid solicitation that has `options` options of 8 bytes.
 pub(crate) fn solicitation(options: u8) -> Vec<u8> {
-    let message =
-        [vec![133, 0, 0, 0, 0, 0, 0, 0], [253, 1, 0, 0, 0, 0, 0, 0].repeat(usize::from(options))].concat();
+    let message = [vec![133, 0, 0, 0, 0, 0, 0, 0], [253, 1, 0, 0, 0, 0, 0, 0].repeat(usize::from(options))].concat();
     let len = u16::try_from(message.len()).expect("short").to_be_bytes();
     let link_local = |last| [0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, last];
     let header = [0x60, 0, 0, 0, len[0], len[1], 58, 255];

@@ -20,12 +20,7 @@ use crate::{
 #[derive(Clone, Debug, clap::Args)]
 pub struct ControlSocketArg {
     /// The daemon's control socket
-    #[arg(
-        long,
-        env = "AUTORA_CONTROL_SOCKET",
-        value_name = "PATH",
-        default_value = "/run/autora/control.sock"
-    )]
+    #[arg(long, env = "AUTORA_CONTROL_SOCKET", value_name = "PATH", default_value = "/run/autora/control.sock")]
     pub socket: PathBuf,
 }
 

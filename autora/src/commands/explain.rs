@@ -96,8 +96,7 @@ pub fn run(args: &ExplainArgs) -> CommandResult {
 
 fn policy(args: &ExplainArgs) -> Result<Option<Policy>, Failure> {
     let Some(regex) = args.interface_regex.as_deref() else { return Ok(None) };
-    let (policy, warnings) =
-        config::policy(regex).map_err(|error| Failure::new(&error).with_code(EXIT_USAGE))?;
+    let (policy, warnings) = config::policy(regex).map_err(|error| Failure::new(&error).with_code(EXIT_USAGE))?;
     for warning in &warnings {
         error::warn(warning);
     }

@@ -56,8 +56,7 @@ pub fn run(args: &MonitorArgs) -> CommandResult {
         let names = args.interfaces.iter().map(|name| ("name", name.clone()));
         let mut events = args.socket.connect().await?.open(&path_with("/v1/events", names)).await?;
         while let Some(line) = events.line().await? {
-            let shown =
-                if args.json { Some(String::from_utf8_lossy(&line).into_owned()) } else { render(&line) };
+            let shown = if args.json { Some(String::from_utf8_lossy(&line).into_owned()) } else { render(&line) };
             // An event that is not shown comes now and then, too, so that this ends without a reader though
             // nothing happens.
             let reader = match shown {
@@ -90,9 +89,7 @@ fn describe(what: &EventDetail) -> Option<(Style, String)> {
         EventDetail::Alive => return None,
         EventDetail::Serving { source, prefix } => (screen::GOOD, format!("serving {prefix} from {source}")),
         EventDetail::Paused { .. } => (screen::ODD, "paused: no carrier".to_owned()),
-        EventDetail::NotServed { reasons } => {
-            (screen::BAD, format!("not serving: {}", client::sentences(reasons)))
-        }
+        EventDetail::NotServed { reasons } => (screen::BAD, format!("not serving: {}", client::sentences(reasons))),
         EventDetail::NoLongerMatching => (screen::ODD, "its name no longer matches".to_owned()),
         EventDetail::Gone => (screen::ODD, "the interface is gone".to_owned()),
         EventDetail::RaSent { cause, next_in_s, .. } => {
@@ -104,10 +101,9 @@ fn describe(what: &EventDetail) -> Option<(Style, String)> {
         }
         EventDetail::RsAccepted { answer_in_s } => (plain, format!("RS, answer in {answer_in_s:.3} s")),
         EventDetail::RsDropped { dropped } => (screen::FAINT, format!("dropped {}", counts(dropped))),
-        EventDetail::OtherRouter { source, router_lifetime_s } => (
-            screen::ODD,
-            format!("another router advertises: {source}, Router Lifetime {router_lifetime_s:.0} s"),
-        ),
+        EventDetail::OtherRouter { source, router_lifetime_s } => {
+            (screen::ODD, format!("another router advertises: {source}, Router Lifetime {router_lifetime_s:.0} s"))
+        }
         EventDetail::Missed { count } => {
             (screen::ODD, format!("{count} events missed: they came faster than this command read them"))
         }

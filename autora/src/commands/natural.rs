@@ -36,20 +36,8 @@ mod tests {
 
     #[test]
     fn numbers_in_names_are_ordered_by_value() {
-        let sorted = [
-            "eth0",
-            "tap-vm-9x",
-            "tap9",
-            "tap9i0",
-            "tap9i2",
-            "tap9i10",
-            "tap10i0",
-            "vm",
-            "vm1",
-            "vm2",
-            "vm02",
-            "vm10",
-        ];
+        let sorted =
+            ["eth0", "tap-vm-9x", "tap9", "tap9i0", "tap9i2", "tap9i10", "tap10i0", "vm", "vm1", "vm2", "vm02", "vm10"];
         let mut names = sorted;
         names.reverse();
         names.sort_by(|a, b| natural(a, b));

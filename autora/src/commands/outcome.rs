@@ -9,7 +9,8 @@ use crate::error::Failure;
 pub(super) const EXIT_NOT_SERVED: u8 = 3;
 
 /// Advice for every error of netlink.
-pub(super) const NETLINK_ADVICE: &str = "if a sandbox confines autora, let it use AF_NETLINK (RestrictAddressFamilies= in a unit); else try again";
+pub(super) const NETLINK_ADVICE: &str =
+    "if a sandbox confines autora, let it use AF_NETLINK (RestrictAddressFamilies= in a unit); else try again";
 
 /// An exit code, or the [`Failure`] that is reported on standard error and has an exit code of its own.
 pub(super) type CommandResult = Result<ExitCode, Failure>;

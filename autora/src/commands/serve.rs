@@ -62,18 +62,15 @@ fn advice(error: &StartError) -> Option<&'static str> {
         | StartError::Receiver(receiver::ReceiverOpenError::Permission)
         | StartError::Sender(sender::SenderOpenError::NotPermitted(_)) => None,
         StartError::Filter(
-            LoadError::NoProgram
-            | LoadError::Limited
-            | LoadError::Verifier { .. }
-            | LoadError::Unsupported(_),
+            LoadError::NoProgram | LoadError::Limited | LoadError::Verifier { .. } | LoadError::Unsupported(_),
         ) => Some("--filter classic needs no eBPF"),
         StartError::Receiver(receiver::ReceiverOpenError::Socket(_)) => Some(
             "the kernel needs IPv6 (ipv6.disable=1 on its command line turns it off), and a sandbox must allow AF_INET6 \
              (RestrictAddressFamilies= in a unit)",
         ),
-        StartError::Sender(sender::SenderOpenError::Failed { path: SendPath::Packet, .. }) => Some(
-            "a sandbox must allow AF_PACKET (RestrictAddressFamilies= in a unit); --send raw does not need it",
-        ),
+        StartError::Sender(sender::SenderOpenError::Failed { path: SendPath::Packet, .. }) => {
+            Some("a sandbox must allow AF_PACKET (RestrictAddressFamilies= in a unit); --send raw does not need it")
+        }
         StartError::Sender(sender::SenderOpenError::Failed { path: SendPath::Raw, .. }) => {
             Some("a sandbox must allow AF_INET6 (RestrictAddressFamilies= in a unit)")
         }
@@ -84,9 +81,7 @@ fn advice(error: &StartError) -> Option<&'static str> {
              landlock_* calls (SystemCallFilter= in a unit)",
         ),
         StartError::Io(error) => Some(match error.raw_os_error().map(Errno::from_raw) {
-            Some(Errno::EMFILE | Errno::ENFILE) => {
-                "raise the limit of open files (ulimit -n, LimitNOFILE= in a unit)"
-            }
+            Some(Errno::EMFILE | Errno::ENFILE) => "raise the limit of open files (ulimit -n, LimitNOFILE= in a unit)",
             Some(_) | None => {
                 "a sandbox must allow epoll_create1(2), eventfd2(2), socketpair(2), timerfd_create(2), \
                  timerfd_settime(2) and getrandom(2)"

@@ -156,8 +156,7 @@ impl Waiting<'_> {
                 return Ok(());
             }
             // These change the reason that is shown; a missed event may be the one that is waited for.
-            if let EventDetail::Missed { .. } | EventDetail::NotServed { .. } | EventDetail::Gone = event.what
-            {
+            if let EventDetail::Missed { .. } | EventDetail::NotServed { .. } | EventDetail::Gone = event.what {
                 self.state = state(self.args).await?;
                 if self.is_advertised() {
                     return Ok(());

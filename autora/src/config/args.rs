@@ -104,12 +104,7 @@ pub struct DaemonArgs {
     pub control_group: Option<String>,
 
     /// Also serve /metrics and /healthz on this TCP address, like [::1]:9841, without authentication
-    #[arg(
-        long,
-        env = "AUTORA_METRICS_LISTEN",
-        value_name = "ADDRESS:PORT",
-        help_heading = "Control and metrics"
-    )]
+    #[arg(long, env = "AUTORA_METRICS_LISTEN", value_name = "ADDRESS:PORT", help_heading = "Control and metrics")]
     pub metrics_listen: Option<SocketAddr>,
 
     /// Add metrics of each interface to /metrics

@@ -44,8 +44,7 @@ impl ControlConfig {
 
     /// Returns each option's name and value.
     pub(super) fn settings(&self) -> [(&'static str, String); 4] {
-        let socket =
-            self.socket.as_ref().map_or_else(|| NO_SOCKET.to_owned(), |path| path.display().to_string());
+        let socket = self.socket.as_ref().map_or_else(|| NO_SOCKET.to_owned(), |path| path.display().to_string());
         let listen = self.metrics_listen.map_or_else(|| "none".to_owned(), |address| address.to_string());
         [
             ("control-socket", socket),

@@ -15,13 +15,9 @@ impl FromStr for Seconds {
         if text == "infinity" {
             return Ok(Self(INFINITE_LIFETIME));
         }
-        let duration = humantime::parse_duration(text)
-            .map_err(|error| format!("{error}; write a duration like 20s, 5m or 1d"))?;
-        if duration.subsec_nanos() == 0 {
-            Ok(Self(duration))
-        } else {
-            Err("not a whole number of seconds".to_owned())
-        }
+        let duration =
+            humantime::parse_duration(text).map_err(|error| format!("{error}; write a duration like 20s, 5m or 1d"))?;
+        if duration.subsec_nanos() == 0 { Ok(Self(duration)) } else { Err("not a whole number of seconds".to_owned()) }
     }
 }
 

@@ -12,8 +12,7 @@ fn config_from(arguments: &[&str], environment: &[(&str, &str)]) -> Result<Confi
     let variable = |name: &str| environment.get(name).map(OsString::from);
     let command = DaemonArgs::augment_args(clap::Command::new("autora"));
     let matches = without_empty_variables(command, &variable).try_get_matches_from(arguments);
-    let mut args =
-        matches.and_then(|matches| DaemonArgs::from_arg_matches(&matches)).map_err(|e| e.to_string())?;
+    let mut args = matches.and_then(|matches| DaemonArgs::from_arg_matches(&matches)).map_err(|e| e.to_string())?;
     args.complete(variable);
     Config::try_from(&args).map_err(|error| error.to_string())
 }
@@ -72,22 +71,10 @@ fn a_value_out_of_bounds_is_refused_with_option_value_and_bound() {
     for (arguments, expected) in [
         (["--max-ra-interval=3s"].as_slice(), "--max-ra-interval 3s: must be 4s to 65535s"),
         (&["--max-ra-interval=65536s"], "--max-ra-interval 65536s: must be 4s to 65535s"),
-        (
-            &["--min-ra-interval=2s"],
-            "--min-ra-interval 2s: must be 3s to 45s, which is 3/4 of --max-ra-interval 60s",
-        ),
-        (
-            &["--min-ra-interval=46s"],
-            "--min-ra-interval 46s: must be 3s to 45s, which is 3/4 of --max-ra-interval 60s",
-        ),
-        (
-            &["--router-lifetime=59s"],
-            "--router-lifetime 59s: must be 0s, or 60s (--max-ra-interval) to 65535s",
-        ),
-        (
-            &["--router-lifetime=1d"],
-            "--router-lifetime 86400s: must be 0s, or 60s (--max-ra-interval) to 65535s",
-        ),
+        (&["--min-ra-interval=2s"], "--min-ra-interval 2s: must be 3s to 45s, which is 3/4 of --max-ra-interval 60s"),
+        (&["--min-ra-interval=46s"], "--min-ra-interval 46s: must be 3s to 45s, which is 3/4 of --max-ra-interval 60s"),
+        (&["--router-lifetime=59s"], "--router-lifetime 59s: must be 0s, or 60s (--max-ra-interval) to 65535s"),
+        (&["--router-lifetime=1d"], "--router-lifetime 86400s: must be 0s, or 60s (--max-ra-interval) to 65535s"),
         (&["--pio-valid-lifetime=50000d"], "--pio-valid-lifetime 4320000000s: must be 0s to infinity"),
         (
             &["--pio-valid-lifetime=1h", "--pio-preferred-lifetime=2h"],
@@ -148,11 +135,9 @@ fn a_regex_that_is_not_anchored_or_matches_nothing_gives_a_warning() {
 fn settings_are_printed_one_per_line() {
     let shown = config_from(&[REGEX, "--heartbeat-interval=0s"], &[]).unwrap().to_string();
     assert!(shown.starts_with("interface-regex             ^tap[0-9]+$\n"), "{shown}");
-    for line in [
-        "heartbeat-interval          0s",
-        "filter                      auto",
-        "send                        packet",
-    ] {
+    for line in
+        ["heartbeat-interval          0s", "filter                      auto", "send                        packet"]
+    {
         assert!(shown.lines().any(|shown| shown == line), "{line} in\n{shown}");
     }
 }

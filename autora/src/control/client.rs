@@ -74,8 +74,7 @@ impl Client {
     pub async fn connect(path: &Path) -> Result<Self, ClientError> {
         let refused = |source| ClientError::Connect { path: path.to_owned(), source };
         let stream = UnixStream::connect(path).await.map_err(refused)?;
-        let (sender, connection) =
-            http1::handshake(TokioIo::new(stream)).await.map_err(ClientError::Broken)?;
+        let (sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(ClientError::Broken)?;
         // An error of the connection shows as an error of the answer.
         tokio::spawn(connection);
         Ok(Self(sender))
@@ -89,9 +88,7 @@ impl Client {
     pub async fn get<T: DeserializeOwned>(&mut self, path: &str) -> Result<T, ClientError> {
         let mut lines = self.open(path).await?;
         let mut bytes = Vec::new();
-        while let Some(piece) =
-            timeout(ANSWER_LIMIT, lines.piece()).await.map_err(|_| ClientError::Silent)??
-        {
+        while let Some(piece) = timeout(ANSWER_LIMIT, lines.piece()).await.map_err(|_| ClientError::Silent)?? {
             if bytes.len() + piece.len() > MAX_ANSWER {
                 return Err(ClientError::TooLong);
             }

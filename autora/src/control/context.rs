@@ -54,12 +54,7 @@ pub struct ControlContext {
 impl ControlContext {
     /// Returns a context that queries `event_loop` and passes on `events` until `ending` turns true.
     #[must_use]
-    pub fn new(
-        info: DaemonInfo,
-        event_loop: QueryClient,
-        events: Events,
-        ending: watch::Receiver<bool>,
-    ) -> Arc<Self> {
+    pub fn new(info: DaemonInfo, event_loop: QueryClient, events: Events, ending: watch::Receiver<bool>) -> Arc<Self> {
         let clients = || Arc::new(Semaphore::new(MAX_CLIENTS));
         let (local, remote) = (clients(), clients());
         let (watched, large_scrapes) = (AtomicBool::new(false), Semaphore::new(1));

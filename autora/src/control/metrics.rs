@@ -22,8 +22,7 @@ mod interfaces;
 
 /// Answers with the totals and, with `--metrics-per-interface`, the series of each interface.
 pub(super) async fn answer(context: &Arc<ControlContext>) -> Result<Answer, NoAnswer> {
-    let totals =
-        encode(Totals { status: status(context).await?, process: context.info.process_stats.read() });
+    let totals = encode(Totals { status: status(context).await?, process: context.info.process_stats.read() });
     if context.info.metrics_per_interface {
         return Ok(interfaces::answer(context, totals));
     }
@@ -65,21 +64,13 @@ fn about_the_daemon(families: &mut Families<'_>, status: &Status) -> fmt::Result
         .gauge("autora_control_clients", "Connections on the control socket and the metrics address")?
         .value(status.control_clients)?;
     families.counters([
-        (
-            "autora_netlink_resyncs",
-            "Resyncs: times that all interfaces were read again",
-            status.netlink.resyncs,
-        ),
+        ("autora_netlink_resyncs", "Resyncs: times that all interfaces were read again", status.netlink.resyncs),
         (
             "autora_netlink_overruns",
             "Times that announcements of the kernel were lost; each is followed by a resync",
             status.netlink.overruns,
         ),
-        (
-            "autora_state_save_failures",
-            "Attempts to write the saved state that failed",
-            status.state_save_failures,
-        ),
+        ("autora_state_save_failures", "Attempts to write the saved state that failed", status.state_save_failures),
         (
             "autora_notifications_dropped",
             "Messages that the service manager did not accept (NOTIFY_SOCKET)",
@@ -120,11 +111,7 @@ fn about_packets(families: &mut Families<'_>, status: &Status) -> fmt::Result {
         sent.labelled(&[("cause", cause.name())], count)?;
     }
     families.counters([
-        (
-            "autora_ra_send_failures",
-            "Attempts to send an RA that failed; each is tried again",
-            status.ra_send_failures,
-        ),
+        ("autora_ra_send_failures", "Attempts to send an RA that failed; each is tried again", status.ra_send_failures),
         ("autora_rs_answered", "RAs that answered solicitations", status.rs.answered),
         ("autora_rs_passed", "Solicitations that the filter let through", status.rs.passed),
         (
@@ -148,11 +135,7 @@ fn about_packets(families: &mut Families<'_>, status: &Status) -> fmt::Result {
     }))?;
     families.counters([
         ("autora_other_router_ra", "Valid RAs of other routers on served interfaces", others.advertisements),
-        (
-            "autora_other_router_ra_invalid",
-            "Invalid RAs on served interfaces, which guests ignore",
-            others.invalid,
-        ),
+        ("autora_other_router_ra_invalid", "Invalid RAs on served interfaces, which guests ignore", others.invalid),
     ])
 }
 

@@ -44,10 +44,7 @@ pub(super) fn interface(row: &Row, max_interval: Duration, now: BootInstant) -> 
             .retired
             .iter()
             .filter(|retired| retired.is_valid(now))
-            .map(|retired| RetiredPrefix {
-                prefix: retired.prefix.to_string(),
-                for_s: in_s(retired.valid_until),
-            })
+            .map(|retired| RetiredPrefix { prefix: retired.prefix.to_string(), for_s: in_s(retired.valid_until) })
             .collect(),
         last_ra: one.last.map(|last| LastAdvert { ago_s: ago_s(last), cause: one.last_cause }),
         next_ra_in_s: one.next.map(in_s),
@@ -131,19 +128,16 @@ fn detail(kind: EventKind<'_>) -> EventDetail {
             source: transmission.source.get(),
             next_in_s: next_in.map(seconds),
         },
-        EventKind::SendFailed { transmission, error, failures } => EventDetail::RaFailed {
-            cause: transmission.cause,
-            error: error.to_string(),
-            in_a_row: failures.into(),
-        },
+        EventKind::SendFailed { transmission, error, failures } => {
+            EventDetail::RaFailed { cause: transmission.cause, error: error.to_string(), in_a_row: failures.into() }
+        }
         EventKind::Solicited { answer_in, .. } => EventDetail::RsAccepted { answer_in_s: seconds(answer_in) },
         EventKind::Dropped(counters) => EventDetail::RsDropped {
             dropped: counts(&counters, |reason| is_drop(reason) || reason == Packet::Coalesced),
         },
-        EventKind::OtherRouter(router) => EventDetail::OtherRouter {
-            source: router.source,
-            router_lifetime_s: seconds(router.router_lifetime),
-        },
+        EventKind::OtherRouter(router) => {
+            EventDetail::OtherRouter { source: router.source, router_lifetime_s: seconds(router.router_lifetime) }
+        }
         EventKind::Stopping(_) => EventDetail::Stopping,
     }
 }

@@ -32,11 +32,7 @@ pub enum Access {
 }
 
 /// Answers a request.
-pub(super) async fn answer(
-    request: &Request<Incoming>,
-    context: &Arc<ControlContext>,
-    access: Access,
-) -> Answer {
+pub(super) async fn answer(request: &Request<Incoming>, context: &Arc<ControlContext>, access: Access) -> Answer {
     if request.method() != Method::GET && request.method() != Method::HEAD {
         return answer::and_close(answer::read_only());
     }
@@ -49,9 +45,7 @@ pub(super) async fn answer(
     let answered = match (access, path) {
         (_, "/metrics") => metrics::answer(context).await,
         (_, "/healthz") => Ok(health(context).await),
-        (Access::Everything, "/v1/status") => {
-            status(context).await.map(|status| answer::json(StatusCode::OK, &status))
-        }
+        (Access::Everything, "/v1/status") => status(context).await.map(|status| answer::json(StatusCode::OK, &status)),
         (Access::Everything, "/v1/interfaces") => match Selection::from_query(query, &["name", "state"]) {
             Ok(selection) => stream::interfaces(context, selection).await,
             Err(why) => Ok(bad_request(why)),

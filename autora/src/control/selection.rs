@@ -27,9 +27,7 @@ impl Selection {
                 "name" if known.contains(&key) => selection.names.push(value.into()),
                 "state" if known.contains(&key) => {
                     let state = State::ALL.into_iter().find(|state| state.name() == value);
-                    selection
-                        .states
-                        .push(state.ok_or("state must be serving, paused, not-served or ceasing")?);
+                    selection.states.push(state.ok_or("state must be serving, paused, not-served or ceasing")?);
                 }
                 _ => {
                     return Err(format!("unknown query parameter {key}; allowed here: {}", known.join(", ")));

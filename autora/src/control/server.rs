@@ -26,9 +26,7 @@ where
     Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let answer =
-        service_fn(
-            |request| async move { Ok::<_, Infallible>(routes::answer(&request, context, access).await) },
-        );
+        service_fn(|request| async move { Ok::<_, Infallible>(routes::answer(&request, context, access).await) });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(IDLE_LIMIT)

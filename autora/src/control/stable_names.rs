@@ -59,8 +59,7 @@ const EVENTS: &[&str] = &[
     "stopping",
 ];
 
-const ERRORS: &[&str] =
-    &["bad-request", "busy", "not-found", "read-only", "unavailable", "unknown-interface"];
+const ERRORS: &[&str] = &["bad-request", "busy", "not-found", "read-only", "unavailable", "unknown-interface"];
 
 const FILTERS: &[&str] = &["classic", "ebpf"];
 

@@ -17,8 +17,7 @@ pub(super) async fn status(context: &ControlContext) -> Result<Status, NoAnswer>
     let max_interval = info.parameters.max_interval;
     let heard_others = overview.packets.get(Packet::OtherRouterAdvertisement) > 0;
     let mut pages = context.event_loop.pages(if heard_others { Detail::Full } else { Detail::Brief }).await?;
-    let (mut interfaces, mut not_served, mut overdue, mut other_routers) =
-        (States::default(), Counts::new(), 0, 0);
+    let (mut interfaces, mut not_served, mut overdue, mut other_routers) = (States::default(), Counts::new(), 0, 0);
     while let Some(rows) = pages.next().await? {
         let now = clock::now();
         for row in rows {

@@ -21,10 +21,7 @@ use super::{
 use crate::sys::clock;
 
 /// Answers with the selected interfaces. A page is made when the client has read the page before.
-pub(super) async fn interfaces(
-    context: &Arc<ControlContext>,
-    selection: Selection,
-) -> Result<Answer, NoAnswer> {
+pub(super) async fn interfaces(context: &Arc<ControlContext>, selection: Selection) -> Result<Answer, NoAnswer> {
     let pages = context.event_loop.pages(Detail::Full).await?;
     let (pieces, answer) = answer::pieces("application/json");
     let context = Arc::clone(context);
@@ -93,8 +90,7 @@ async fn write_events(
     context: &ControlContext,
     selection: &Selection,
 ) -> Option<()> {
-    write_own(pieces, EventDetail::Hello { api: VERSION, version: env!("CARGO_PKG_VERSION").to_owned() })
-        .await?;
+    write_own(pieces, EventDetail::Hello { api: VERSION, version: env!("CARGO_PKG_VERSION").to_owned() }).await?;
     loop {
         let received = tokio::select! {
             received = listener.recv() => received,

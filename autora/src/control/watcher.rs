@@ -84,9 +84,8 @@ fn publish_changes(
     let interface = Some(InterfaceRef { index: row.interface.index, name: &row.interface.name });
     let publish = |kind| context.events.publish(&Event { interface, kind });
     let (counted, seen) = before.copied().unwrap_or_default();
-    let dropped = only(&since(&packets.counters, &counted), |reason| {
-        render::is_drop(reason) || reason == Reason::Coalesced
-    });
+    let dropped =
+        only(&since(&packets.counters, &counted), |reason| render::is_drop(reason) || reason == Reason::Coalesced);
     if dropped != Counters::default() {
         publish(EventKind::Dropped(dropped));
     }
@@ -109,9 +108,7 @@ fn publish_not_served(context: &ControlContext, totals: &Counters, before: &Coun
 /// served anew.
 fn since(counters: &Counters, before: &Counters) -> Counters {
     let is_reset = Reason::ALL.iter().any(|&reason| counters.get(reason) < before.get(reason));
-    Counters::new(
-        Reason::ALL.map(|reason| counters.get(reason) - if is_reset { 0 } else { before.get(reason) }),
-    )
+    Counters::new(Reason::ALL.map(|reason| counters.get(reason) - if is_reset { 0 } else { before.get(reason) }))
 }
 
 /// Returns the counters of the reasons that are `wanted`; all others are 0.

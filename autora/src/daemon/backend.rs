@@ -129,11 +129,7 @@ impl Kernel {
     }
 
     /// Takes at most `budget` datagrams from the socket, and returns the solicitations among them.
-    pub(super) fn receive(
-        &mut self,
-        budget: usize,
-        now: BootInstant,
-    ) -> impl Iterator<Item = Solicitation> + '_ {
+    pub(super) fn receive(&mut self, budget: usize, now: BootInstant) -> impl Iterator<Item = Solicitation> + '_ {
         self.receiver.receive(now, budget, &mut self.solicitations);
         self.solicitations.drain(..)
     }

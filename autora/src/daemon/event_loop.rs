@@ -276,11 +276,7 @@ impl EventLoop {
                 EventKind::SendFailed { transmission, error, failures }
             }
         };
-        self.observer.observe(
-            &Event { interface: Some(interface(&self.fleet, index)), kind },
-            &self.fleet,
-            now,
-        );
+        self.observer.observe(&Event { interface: Some(interface(&self.fleet, index)), kind }, &self.fleet, now);
     }
 
     fn heartbeat(&mut self, now: BootInstant) {

@@ -80,8 +80,7 @@ impl Links {
     /// Plans the next resync after one has ended. During one that is not complete, links came and went: it
     /// may have missed one that no announcement named, so another follows soon.
     pub(super) fn resynced(&mut self, complete: bool, now: BootInstant) {
-        self.next_resync =
-            now + if complete { self.resync_interval } else { RETRY_RESYNC.min(self.resync_interval) };
+        self.next_resync = now + if complete { self.resync_interval } else { RETRY_RESYNC.min(self.resync_interval) };
         debug!(counts = ?self.netlink.counts(), complete, "resync ended");
     }
 

@@ -177,9 +177,8 @@ mod tests {
         let mut limiter = LogLimiter::default();
         let hour = 3_600_u32;
         // A hundred lines a second, for an hour.
-        let written = (0..hour).map(|second| {
-            (0..100).filter(|_| limiter.take(interface(1), at(second.into())).is_some()).count()
-        });
+        let written = (0..hour)
+            .map(|second| (0..100).filter(|_| limiter.take(interface(1), at(second.into())).is_some()).count());
         assert_eq!(written.sum::<usize>(), 10 + 600 - 1);
     }
 

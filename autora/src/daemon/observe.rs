@@ -41,11 +41,7 @@ pub(super) enum Output {
 impl Output {
     /// Returns the output that `config` asks for. A dry run begins with a table of `interfaces`.
     pub(super) fn new(config: &Config, interfaces: &[Interface]) -> Self {
-        if config.dry_run {
-            Self::DryRun(DryRun::new(config, interfaces))
-        } else {
-            Self::Log(LogLimiter::default())
-        }
+        if config.dry_run { Self::DryRun(DryRun::new(config, interfaces)) } else { Self::Log(LogLimiter::default()) }
     }
 
     fn show(&mut self, event: &Event<'_>, fleet: &Fleet, now: BootInstant) {

@@ -58,8 +58,7 @@ fn open(config: &Config) -> Result<EventLoop, StartError> {
     let now = clock::now();
     let (timer, notifier) = (Timer::new()?, ServiceNotifier::open(now));
     let rng = StdRng::try_from_rng(&mut rand::rngs::SysRng).map_err(io::Error::other)?;
-    let mut fleet =
-        Fleet::new(config.policy.clone(), config.parameters).with_link_options(config.link_options);
+    let mut fleet = Fleet::new(config.policy.clone(), config.parameters).with_link_options(config.link_options);
     let state_saver = match backend {
         Backend::Kernel(_) => StateSaver::open(&config.runtime_directory, &mut fleet, now),
         Backend::DryRun => StateSaver::disabled(),
@@ -96,9 +95,7 @@ fn listen(config: &ControlConfig) -> Listeners {
 fn confine(config: &Config, listeners: Listeners, filter: &Filter) -> Result<ControlHandle, SandboxError> {
     let info = control_handle::info(config, filter);
     let socket = config.control.socket.as_deref().and_then(Path::parent);
-    if sandbox::confine_files(&WritableDirectories { state: &config.runtime_directory, socket })?
-        == Support::Missing
-    {
+    if sandbox::confine_files(&WritableDirectories { state: &config.runtime_directory, socket })? == Support::Missing {
         warn!(
             "this kernel has no Landlock (it takes Linux 5.13 and CONFIG_SECURITY_LANDLOCK): the daemon can open \
              every file that its user may open"

@@ -41,11 +41,7 @@ fn port(interface: &Interface, name: Option<&str>) -> String {
     let Some(master) = &interface.master else { return "yes".to_owned() };
     let kind = master.kind.as_deref().unwrap_or("device");
     let name = name.map_or_else(|| format!("with index {}", master.index), printable);
-    if eligibility::is_vrf(master) {
-        format!("yes: in the VRF {name}")
-    } else {
-        format!("port of the {kind} {name}")
-    }
+    if eligibility::is_vrf(master) { format!("yes: in the VRF {name}") } else { format!("port of the {kind} {name}") }
 }
 
 /// Returns `name` with control characters escaped, which a terminal would obey.

@@ -38,9 +38,7 @@ pub(super) fn against(problem: &Problem, interface: &Interface, master: Option<&
         Problem::NotServed(reason) => against_reason(reason, interface, master),
         Problem::HostDoesNotForward => vec![
             Remedy::Run(Shell::sysctl("all", "forwarding", "1")),
-            advice(
-                "all interfaces of this host then forward; those with accept_ra 1, the default, then ignore RAs",
-            ),
+            advice("all interfaces of this host then forward; those with accept_ra 1, the default, then ignore RAs"),
         ],
         Problem::NoConnectedRoute(prefix) => interface
             .addresses
@@ -72,19 +70,14 @@ fn against_reason(reason: &Reason, interface: &Interface, master: Option<&str>) 
                 "ip link set dev IFACE mtu {}",
                 if interface.link_address.is_some() { 1500 } else { MIN_MTU }
             )),
-            advice(
-                "the kernel then enables IPv6 there with its default settings and without the addresses it had",
-            ),
+            advice("the kernel then enables IPv6 there with its default settings and without the addresses it had"),
         ],
         Reason::Ipv6Disabled { .. } => vec![Remedy::Run(Shell::sysctl(name, "disable_ipv6", "0"))],
         Reason::Down => vec![run("ip link set dev IFACE up")],
         Reason::NoMulticast => vec![run("ip link set dev IFACE multicast on")],
         Reason::Enslaved { .. } => {
             let instead = master.unwrap_or("the device that it is a port of");
-            vec![
-                advice(format!("serve {instead} instead, or detach it:")),
-                run("ip link set dev IFACE nomaster"),
-            ]
+            vec![advice(format!("serve {instead} instead, or detach it:")), run("ip link set dev IFACE nomaster")]
         }
         Reason::ForwardingOff => vec![Remedy::Run(Shell::sysctl(name, "forwarding", "1"))],
         Reason::NoLinkLocal { unopened } => link_local(interface, *unopened),
@@ -92,9 +85,7 @@ fn against_reason(reason: &Reason, interface: &Interface, master: Option<&str>) 
         Reason::SeveralPrefixes(prefixes) => all_but_one(interface, prefixes),
         Reason::FilterFull => vec![advice("start the daemon with a larger --max-interfaces")],
         Reason::FilterError { .. } => {
-            vec![advice(
-                "the daemon tries again at each resync; if the error stays, check what denies it bpf(2)",
-            )]
+            vec![advice("the daemon tries again at each resync; if the error stays, check what denies it bpf(2)")]
         }
     }
 }
@@ -102,8 +93,7 @@ fn against_reason(reason: &Reason, interface: &Interface, master: Option<&str>) 
 fn link_local(interface: &Interface, unopened: bool) -> Vec<Remedy> {
     let is_off = interface.ipv6.is_none_or(|ipv6| ipv6.disabled) || !interface.flags.up;
     let own: Vec<_> = interface.addresses.iter().filter(|a| LinkLocal::new(a.address).is_some()).collect();
-    let of_our_own =
-        |dad: &str| run(interface, &format!("ip address add {}/64 dev IFACE{dad}", free_link_local(&own)));
+    let of_our_own = |dad: &str| run(interface, &format!("ip address add {}/64 dev IFACE{dad}", free_link_local(&own)));
     match own.as_slice() {
         // Detection would fail for any address if a guest claims every address that is probed.
         [_, ..] if own.iter().all(|a| a.flags.dadfailed) => {
@@ -128,10 +118,7 @@ fn link_local(interface: &Interface, unopened: bool) -> Vec<Remedy> {
 /// Returns `fe80::1`, or the next address that the interface does not have.
 fn free_link_local(own: &[&Address]) -> Ipv6Addr {
     let candidates = (1..).map(|number| Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, number));
-    candidates
-        .into_iter()
-        .find(|new| own.iter().all(|a| a.address != *new))
-        .expect("no interface has all of them")
+    candidates.into_iter().find(|new| own.iter().all(|a| a.address != *new)).expect("no interface has all of them")
 }
 
 fn prefix(interface: &Interface, others: &[Uncounted]) -> Vec<Remedy> {

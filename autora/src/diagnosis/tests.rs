@@ -13,8 +13,7 @@ use crate::{
 
 const HOST: Host = Host { forwarding: true, neighbour_limit: Some(1024) };
 
-const PLAIN: Evidence<'_> =
-    Evidence { policy: None, host: &HOST, master: None, served_raw: None, daemon: None };
+const PLAIN: Evidence<'_> = Evidence { policy: None, host: &HOST, master: None, served_raw: None, daemon: None };
 
 /// Returns an interface that passes every test: the control of each row below.
 fn fit() -> Interface {
@@ -184,8 +183,7 @@ fn the_name_is_tested_if_there_is_a_regular_expression() {
 fn warnings_have_remedies_and_do_not_prevent_serving() {
     let check = |expected: &[(&str, &[&str])], found: &Explanation| {
         assert!(found.is_served(), "{found:?}");
-        let warnings: Vec<_> =
-            found.warnings.iter().map(|w| (w.problem.name(), lines(&w.remedies))).collect();
+        let warnings: Vec<_> = found.warnings.iter().map(|w| (w.problem.name(), lines(&w.remedies))).collect();
         let expected: Vec<_> =
             expected.iter().map(|(n, l)| (*n, l.iter().map(ToString::to_string).collect())).collect();
         assert_eq!(warnings, expected);
@@ -224,10 +222,7 @@ fn a_running_daemon_adds_what_only_it_knows() {
         (MapFailure::Full, ["filter-full", "start the daemon with a larger --max-interfaces"]),
         (
             MapFailure::Error { errno: 1 },
-            [
-                "filter-error",
-                "the daemon tries again at each resync; if the error stays, check what denies it bpf(2)",
-            ],
+            ["filter-error", "the daemon tries again at each resync; if the error stays, check what denies it bpf(2)"],
         ),
     ] {
         let without_entry = FromDaemon { map_failure: Some(failure), ..calm.clone() };

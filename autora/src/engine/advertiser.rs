@@ -379,9 +379,7 @@ impl Advertiser {
     fn prefix(&self) -> Option<Prefix64> {
         match self.state {
             AdvertiserState::Advertising { service, .. } => Some(service.prefix),
-            AdvertiserState::Paused | AdvertiserState::Ceased => {
-                self.advertised.prefix.map(|prefix| prefix.prefix)
-            }
+            AdvertiserState::Paused | AdvertiserState::Ceased => self.advertised.prefix.map(|prefix| prefix.prefix),
         }
     }
 }

@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use super::{
-    BootInstant, action::Cause, handover::AdvertisedPrefix, interface::Interface, parameters::Parameters,
-};
+use super::{BootInstant, action::Cause, handover::AdvertisedPrefix, interface::Interface, parameters::Parameters};
 use crate::{
     addr::Prefix64,
     wire::{NdOption, PrefixInformation, RouterAdvert},
@@ -19,8 +17,7 @@ pub(super) fn router_advert(
     parameters: &Parameters,
     now: BootInstant,
 ) -> RouterAdvert {
-    let current =
-        prefix.map(|prefix| prefix_option(prefix, parameters.valid_lifetime, parameters.preferred_lifetime));
+    let current = prefix.map(|prefix| prefix_option(prefix, parameters.valid_lifetime, parameters.preferred_lifetime));
     // Lifetimes 0, for as long as guests may hold the prefix
     // [RFC 9096 3.5](https://www.rfc-editor.org/rfc/rfc9096#section-3.5).
     let retired = retired.iter().filter(|retired| retired.is_valid(now));
@@ -44,13 +41,7 @@ pub(super) fn router_advert(
 /// 4.6.2](https://www.rfc-editor.org/rfc/rfc4861#section-4.6.2): guests of one hypervisor reach each other
 /// through the host, not on the link, and form addresses with SLAAC.
 fn prefix_option(prefix: Prefix64, valid: Duration, preferred: Duration) -> NdOption {
-    NdOption::PrefixInformation(PrefixInformation {
-        prefix,
-        on_link: false,
-        autonomous: true,
-        valid,
-        preferred,
-    })
+    NdOption::PrefixInformation(PrefixInformation { prefix, on_link: false, autonomous: true, valid, preferred })
 }
 
 /// Which options about the link every RA carries, final RAs included.

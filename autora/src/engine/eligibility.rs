@@ -83,9 +83,7 @@ impl Test {
         let interface = subject.interface;
         let ipv6 = interface.ipv6;
         match self {
-            Self::Ipv6 => {
-                ipv6.is_none_or(|ipv6| ipv6.disabled).then_some(Reason::Ipv6Disabled { mtu: interface.mtu })
-            }
+            Self::Ipv6 => ipv6.is_none_or(|ipv6| ipv6.disabled).then_some(Reason::Ipv6Disabled { mtu: interface.mtu }),
             Self::Up => (!interface.flags.up).then_some(Reason::Down),
             Self::Multicast => (!interface.flags.multicast).then_some(Reason::NoMulticast),
             Self::NotLoopback => interface.flags.loopback.then_some(Reason::Loopback),
@@ -201,19 +199,14 @@ pub fn has_prefix(interface: &Interface, prefix: Prefix64) -> bool {
 
 /// Returns the source in use while it is usable, else the lowest usable link-local address.
 fn select_source(interface: &Interface, in_use: Option<LinkLocal>) -> Option<LinkLocal> {
-    let usable =
-        || interface.addresses.iter().filter(|a| a.flags.usable()).filter_map(|a| LinkLocal::new(a.address));
+    let usable = || interface.addresses.iter().filter(|a| a.flags.usable()).filter_map(|a| LinkLocal::new(a.address));
     usable().find(|&source| Some(source) == in_use).or_else(|| usable().min())
 }
 
 /// Returns the usable /64s, sorted, each once.
 fn usable_prefixes(interface: &Interface) -> Vec<Prefix64> {
-    let mut prefixes: Vec<_> = interface
-        .addresses
-        .iter()
-        .filter(|a| counts_for_prefix(a))
-        .map(|a| Prefix64::containing(a.address))
-        .collect();
+    let mut prefixes: Vec<_> =
+        interface.addresses.iter().filter(|a| counts_for_prefix(a)).map(|a| Prefix64::containing(a.address)).collect();
     prefixes.sort_unstable();
     prefixes.dedup();
     prefixes

@@ -141,12 +141,7 @@ impl Fleet {
     }
 
     /// Handles a valid solicitation on the interface. Returns the RA if this solicitation scheduled it.
-    pub fn on_solicit(
-        &mut self,
-        index: IfIndex,
-        now: BootInstant,
-        rng: &mut impl Rng,
-    ) -> Option<SolicitedRa> {
+    pub fn on_solicit(&mut self, index: IfIndex, now: BootInstant, rng: &mut impl Rng) -> Option<SolicitedRa> {
         let solicited = self.members.get_mut(index)?.advertiser.on_solicit(now, rng);
         self.members.update(index);
         solicited
@@ -263,11 +258,7 @@ impl Fleet {
     #[must_use]
     pub fn final_state(&self, now: BootInstant) -> SavedState {
         let saved = self.saved_state(now);
-        if self.inherited.may_have_sent(now).is_some() {
-            saved
-        } else {
-            SavedState { ending: Ending::Clean, ..saved }
-        }
+        if self.inherited.may_have_sent(now).is_some() { saved } else { SavedState { ending: Ending::Clean, ..saved } }
     }
 
     /// Returns the part of [`Fleet::saved_state`] at `now` that concerns one interface.
@@ -293,11 +284,7 @@ impl Fleet {
     fn saved_interface(&self, index: IfIndex, now: BootInstant) -> Option<SavedInterface> {
         let seen = self.members.get(index).map(|member| (&member.seen.name, member.advertiser.advertised()));
         let (name, advertised) = seen.or_else(|| self.inherited.get(index))?;
-        advertised.matters(now).then(|| SavedInterface {
-            index,
-            name: name.clone(),
-            advertised: advertised.clone(),
-        })
+        advertised.matters(now).then(|| SavedInterface { index, name: name.clone(), advertised: advertised.clone() })
     }
 
     /// Returns every interface that matches, with its verdict, unordered.

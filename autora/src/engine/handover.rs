@@ -134,8 +134,7 @@ impl Advertised {
     /// Drops the retired prefixes that expire first, until at most [`MAX_RETIRED`] are left.
     pub(super) fn drop_surplus(&mut self) {
         while self.retired.len() > MAX_RETIRED
-            && let Some((oldest, _)) =
-                self.retired.iter().enumerate().min_by_key(|(_, retired)| retired.valid_until)
+            && let Some((oldest, _)) = self.retired.iter().enumerate().min_by_key(|(_, retired)| retired.valid_until)
         {
             self.retired.remove(oldest);
         }

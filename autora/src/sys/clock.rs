@@ -20,8 +20,7 @@ use crate::engine::BootInstant;
 /// Returns the present time.
 #[must_use]
 pub fn now() -> BootInstant {
-    let now =
-        clock_gettime(nix::time::ClockId::CLOCK_BOOTTIME).expect("every Linux since 2.6.39 has this clock");
+    let now = clock_gettime(nix::time::ClockId::CLOCK_BOOTTIME).expect("every Linux since 2.6.39 has this clock");
     BootInstant::from_boot(now.into())
 }
 

@@ -41,9 +41,7 @@ pub enum BindError {
     #[error("no group {0} in /etc/group; give a group of another directory by its number (getent group)")]
     NoGroup(String),
     /// The socket cannot be given to the group.
-    #[error(
-        "cannot be given to group {0}: the daemon must be a member of it (SupplementaryGroups= in its unit)"
-    )]
+    #[error("cannot be given to group {0}: the daemon must be a member of it (SupplementaryGroups= in its unit)")]
     Group(String, #[source] io::Error),
     /// A system call failed.
     #[error(transparent)]
@@ -71,9 +69,7 @@ impl Listeners {
         });
         let remote = metrics.and_then(|address| {
             listen(address)
-                .inspect_err(
-                    |error| warn!(%address, %error, "no metrics on this address; see --metrics-listen"),
-                )
+                .inspect_err(|error| warn!(%address, %error, "no metrics on this address; see --metrics-listen"))
                 .ok()
         });
         Self { local, remote }
@@ -106,10 +102,8 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
 fn bind(path: &Path, group: Option<&str>) -> Result<(UnixListener, SocketFile), BindError> {
     let directory = path.parent().unwrap_or(Path::new("/"));
     make_directory(directory)?;
-    let file = SocketFile {
-        path: path.to_owned(),
-        present: directory.join(format!(".control.{}", std::process::id())),
-    };
+    let file =
+        SocketFile { path: path.to_owned(), present: directory.join(format!(".control.{}", std::process::id())) };
     remove_stale(&file.present)?;
     let listener = UnixListener::bind(&file.present)?;
     fs::set_permissions(&file.present, Permissions::from_mode(MODE))?;

@@ -45,11 +45,7 @@ impl ProcessStats {
     /// Opens the files.
     #[must_use]
     pub fn open() -> Self {
-        let fds = Dir::open(
-            "/proc/self/fd",
-            OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC,
-            Mode::empty(),
-        );
+        let fds = Dir::open("/proc/self/fd", OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty());
         Self {
             stat: File::open("/proc/self/stat").ok(),
             limits: File::open("/proc/self/limits").ok(),
@@ -60,10 +56,8 @@ impl ProcessStats {
     /// Reads the present usage.
     #[must_use]
     pub fn read(&self) -> ProcessUsage {
-        let text =
-            |file: &Option<File>| file.as_ref().and_then(|file| text_of(file).ok()).unwrap_or_default();
-        let number =
-            |variable| sysconf(variable).ok().flatten().and_then(|number| u64::try_from(number).ok());
+        let text = |file: &Option<File>| file.as_ref().and_then(|file| text_of(file).ok()).unwrap_or_default();
+        let number = |variable| sysconf(variable).ok().flatten().and_then(|number| u64::try_from(number).ok());
         let ticks = number(SysconfVar::CLK_TCK).unwrap_or(100);
         let page = number(SysconfVar::PAGE_SIZE).unwrap_or(4_096);
         ProcessUsage {

@@ -16,11 +16,7 @@ pub fn drop_start_pages() {
 
 /// Drops the pages of the first object, which is the program, and stops: libraries after it are shared with
 /// other processes.
-unsafe extern "C" fn drop_pages(
-    program: *mut dl_phdr_info,
-    _size: size_t,
-    _data: *mut libc::c_void,
-) -> c_int {
+unsafe extern "C" fn drop_pages(program: *mut dl_phdr_info, _size: size_t, _data: *mut libc::c_void) -> c_int {
     // SAFETY: the information is valid during the callback, and `dlpi_phnum` counts the headers.
     let (base, headers) = unsafe {
         let program = &*program;

@@ -48,8 +48,7 @@ impl Receiver {
         let log = filter.take_log().map(KernelLog::into_stream).transpose()?;
         let socket = socket::open(&filter)?;
         // SAFETY: an `OwnedFd` is open until it is dropped, and the `AsyncFd` drops it.
-        let socket = unsafe { AsyncFd::register_with_interest(socket, Interest::READABLE) }
-            .map_err(io::Error::from)?;
+        let socket = unsafe { AsyncFd::register_with_interest(socket, Interest::READABLE) }.map_err(io::Error::from)?;
         Ok(Self { socket, filter, log, buffer: Buffer::new() })
     }
 

@@ -81,13 +81,7 @@ impl Sender {
     /// The kernel's error, which is a transient state of this one interface: `ENETDOWN`, `ENXIO`, `ENODEV`,
     /// `ENOBUFS` and `EMSGSIZE` through the packet socket; `EINVAL`, `EADDRNOTAVAIL`, `ENODEV`,
     /// `ENETUNREACH`, `EPERM` and `ENOBUFS` through the raw one.
-    pub fn send(
-        &mut self,
-        index: IfIndex,
-        source: LinkLocal,
-        cause: Cause,
-        advert: &RouterAdvert,
-    ) -> io::Result<()> {
+    pub fn send(&mut self, index: IfIndex, source: LinkLocal, cause: Cause, advert: &RouterAdvert) -> io::Result<()> {
         match self.path {
             SendPath::Packet => self.send_packet(index, source, advert),
             SendPath::Raw => self.send_raw(index, source, cause, advert),
@@ -101,13 +95,7 @@ impl Sender {
 
     /// Sends through the raw socket: the kernel adds the IPv6 header and the checksum
     /// [RFC 3542 3.1](https://www.rfc-editor.org/rfc/rfc3542#section-3.1).
-    fn send_raw(
-        &mut self,
-        index: IfIndex,
-        source: LinkLocal,
-        cause: Cause,
-        advert: &RouterAdvert,
-    ) -> io::Result<()> {
+    fn send_raw(&mut self, index: IfIndex, source: LinkLocal, cause: Cause, advert: &RouterAdvert) -> io::Result<()> {
         self.buffer.clear();
         advert.encode(&mut self.buffer);
         let pinned = libc::in6_pktinfo {

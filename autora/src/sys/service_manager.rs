@@ -214,8 +214,7 @@ impl NotifySocket {
 /// inherited from another service have that service's process id.
 fn watchdog_interval() -> Option<Duration> {
     let variable = |name| env::var(name).ok()?.parse::<u64>().ok();
-    let is_meant =
-        env::var_os("WATCHDOG_PID").is_none() || variable("WATCHDOG_PID") == Some(process::id().into());
+    let is_meant = env::var_os("WATCHDOG_PID").is_none() || variable("WATCHDOG_PID") == Some(process::id().into());
     let timeout = variable("WATCHDOG_USEC").filter(|&timeout| timeout > 0 && is_meant)?;
     Some(Duration::from_micros(timeout) / 2)
 }

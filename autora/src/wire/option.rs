@@ -153,8 +153,7 @@ impl PrefixInformation {
     const AUTONOMOUS: u8 = 0x40;
 
     fn encode(&self, out: &mut Vec<u8>) {
-        let flags =
-            if self.on_link { Self::ON_LINK } else { 0 } | if self.autonomous { Self::AUTONOMOUS } else { 0 };
+        let flags = if self.on_link { Self::ON_LINK } else { 0 } | if self.autonomous { Self::AUTONOMOUS } else { 0 };
         out.extend([PREFIX_INFORMATION, 4, Self::PREFIX_LEN, flags]);
         out.extend(seconds_u32(self.valid).to_be_bytes());
         out.extend(seconds_u32(self.preferred).to_be_bytes());

@@ -88,10 +88,7 @@ const MUST_HAPPEN: &[&str] = &[
 ];
 
 #[test]
-#[expect(
-    clippy::disallowed_methods,
-    reason = "how long the test runs is real time; what it simulates is not"
-)]
+#[expect(clippy::disallowed_methods, reason = "how long the test runs is real time; what it simulates is not")]
 fn the_rules_hold_for_random_events() {
     let options = Options::from_environment();
     let mut fresh = StdRng::try_from_rng(&mut rand::rngs::SysRng).expect("the system has randomness");

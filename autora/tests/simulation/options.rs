@@ -20,9 +20,9 @@ impl Options {
             return Self::Seed(seed.parse().expect("AUTORA_SIMULATION_SEED is a number"));
         }
         match variable("AUTORA_SIMULATION_TIME") {
-            Some(time) => Self::Time(
-                humantime::parse_duration(&time).expect("AUTORA_SIMULATION_TIME is like 60s or 5m"),
-            ),
+            Some(time) => {
+                Self::Time(humantime::parse_duration(&time).expect("AUTORA_SIMULATION_TIME is like 60s or 5m"))
+            }
             None => Self::Brief,
         }
     }

@@ -78,8 +78,7 @@ fn malformed_behind(message: &[u8], count: usize) -> bool {
 /// same values.
 fn write(advert: &RouterAdvert, exact: bool) {
     let bytes = encode(advert);
-    let again =
-        RouterAdvert::decode(&bytes).unwrap_or_else(|error| panic!("{error}: {advert:?}: {bytes:02x?}"));
+    let again = RouterAdvert::decode(&bytes).unwrap_or_else(|error| panic!("{error}: {advert:?}: {bytes:02x?}"));
     if exact {
         assert_eq!(again, *advert);
     }

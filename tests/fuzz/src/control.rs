@@ -182,8 +182,7 @@ fn info() -> DaemonInfo {
 /// one may be incomplete.
 fn check_answers(mut answers: &[u8]) {
     while !answers.is_empty() {
-        let end =
-            find(answers, b"\r\n\r\n").unwrap_or_else(|| panic!("no end of the head: {}", show(answers)));
+        let end = find(answers, b"\r\n\r\n").unwrap_or_else(|| panic!("no end of the head: {}", show(answers)));
         let head = str::from_utf8(&answers[..end]).unwrap_or_else(|_| panic!("no text: {}", show(answers)));
         let mut lines = head.split("\r\n");
         let status = lines.next().expect("a text has a first line");
@@ -199,8 +198,7 @@ fn check_answers(mut answers: &[u8]) {
 
 /// Returns the bytes after the body. An answer to HEAD has no body.
 fn behind_body<'a>(headers: &[(&str, &str)], body: &'a [u8]) -> &'a [u8] {
-    let header =
-        |name| headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| *value);
+    let header = |name| headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| *value);
     if body.is_empty() || body.starts_with(b"HTTP/1.") {
         return body;
     }
@@ -220,8 +218,7 @@ fn behind_body<'a>(headers: &[(&str, &str)], body: &'a [u8]) -> &'a [u8] {
 fn behind_chunks(mut body: &[u8]) -> &[u8] {
     while let Some(end) = find(body, b"\r\n") {
         let digits = str::from_utf8(&body[..end]).expect("a length is text");
-        let length =
-            usize::from_str_radix(digits, 16).unwrap_or_else(|_| panic!("no length: {}", show(body)));
+        let length = usize::from_str_radix(digits, 16).unwrap_or_else(|_| panic!("no length: {}", show(body)));
         let Some(rest) = body.get(end + 2 + length..) else { return &[] };
         let Some(next) = rest.strip_prefix(b"\r\n") else {
             assert!(rest.len() < 2, "a chunk is longer than it says: {}", show(body));

@@ -48,11 +48,7 @@ impl Bench {
         let reason = only_difference(self.counted, counted);
         self.counted = counted;
         assert_eq!(reason, expected, "left: the program, right: the validator");
-        assert_eq!(
-            passes,
-            reason == Reason::Passed,
-            "it passes a packet that it counts as passed, and no other"
-        );
+        assert_eq!(passes, reason == Reason::Passed, "it passes a packet that it counts as passed, and no other");
         assert_eq!(self.program.mark() != 0, passes, "only a valid solicitation sets the mark");
         if passes {
             self.program.set_mark(0);

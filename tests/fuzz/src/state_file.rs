@@ -29,18 +29,11 @@ const MOST_PREFIXES: usize = 9;
 pub fn prepare() {
     let ends = [Ending::Clean, Ending::Unclean { valid_lifetime: Duration::from_secs(86_400) }];
     let files = ends.into_iter().flat_map(|ending| {
-        [
-            vec![],
-            vec![full(7)],
-            vec![full(7), SavedInterface { advertised: Advertised::default(), ..full(8) }],
-        ]
-        .map(|interfaces| {
-            encode(&State { boot_id: "00ff".to_owned(), saved: SavedState { ending, interfaces } })
-        })
+        [vec![], vec![full(7)], vec![full(7), SavedInterface { advertised: Advertised::default(), ..full(8) }]]
+            .map(|interfaces| encode(&State { boot_id: "00ff".to_owned(), saved: SavedState { ending, interfaces } }))
     });
     let saved = SavedState { ending: ends[1], interfaces: vec![full(7)] };
-    let updates =
-        [SavedUpdate::Known(full(8)), SavedUpdate::Gone(full(7).index), SavedUpdate::Known(full(7))];
+    let updates = [SavedUpdate::Known(full(8)), SavedUpdate::Gone(full(7).index), SavedUpdate::Known(full(7))];
     let added_to = [
         encode(&State { boot_id: "00ff".to_owned(), saved }),
         encode_updates(&updates),
@@ -79,8 +72,7 @@ fn check_updates(from: &mut Unstructured<'_>) -> Result<()> {
         assert!(found.is_err(), "what came into place at once is not all there");
         return Ok(());
     }
-    let mut known: BTreeMap<_, _> =
-        state.saved.interfaces.into_iter().map(|known| (known.index, known)).collect();
+    let mut known: BTreeMap<_, _> = state.saved.interfaces.into_iter().map(|known| (known.index, known)).collect();
     let whole = text[at_once..].split(|byte| *byte == b'\n').count() - 1;
     for update in updates.into_iter().take(whole) {
         match update {
@@ -89,11 +81,7 @@ fn check_updates(from: &mut Unstructured<'_>) -> Result<()> {
         }
     }
     let found = found.unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&text)));
-    assert_eq!(
-        found.saved.interfaces,
-        known.into_values().collect::<Vec<_>>(),
-        "the last line of each interface"
-    );
+    assert_eq!(found.saved.interfaces, known.into_values().collect::<Vec<_>>(), "the last line of each interface");
     Ok(())
 }
 
@@ -124,13 +112,9 @@ fn take_over(saved: SavedState) {
             carry_out(&mut fleet);
         }
     }
-    let State { saved, .. } =
-        decode(&encode(&State { boot_id: String::new(), saved: fleet.saved_state(later) }))
-            .expect("a fleet's saved state can be encoded");
-    assert!(
-        saved.interfaces.iter().all(|known| known.advertised.matters(later)),
-        "it holds nothing that has expired"
-    );
+    let State { saved, .. } = decode(&encode(&State { boot_id: String::new(), saved: fleet.saved_state(later) }))
+        .expect("a fleet's saved state can be encoded");
+    assert!(saved.interfaces.iter().all(|known| known.advertised.matters(later)), "it holds nothing that has expired");
 }
 
 fn carry_out(fleet: &mut Fleet) {
@@ -146,11 +130,8 @@ fn carry_out(fleet: &mut Fleet) {
 /// Returns a fit interface, alternately with the saved source and prefix and with others.
 fn present(known: &SavedInterface) -> Interface {
     let other = known.index.get().is_multiple_of(2);
-    let source = known
-        .advertised
-        .router
-        .filter(|_| !other)
-        .map_or(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 9), LinkLocal::get);
+    let source =
+        known.advertised.router.filter(|_| !other).map_or(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 9), LinkLocal::get);
     let prefix = known.advertised.prefix.filter(|_| !other).map(|advertised| advertised.prefix.network());
     let prefix = prefix.unwrap_or(Ipv6Addr::new(0x2001, 0xdb8, 9, 9, 0, 0, 0, 0));
     let address = |address, scope| Address { address, prefix_len: 64, scope, flags: AddressFlags::default() };

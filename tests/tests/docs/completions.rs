@@ -40,10 +40,7 @@ fn bash_completes_commands_values_and_interfaces() {
         .map(|entry| entry.expect("it is readable").file_name().into_string().expect("names are text"))
         .collect();
     for command in with_interfaces() {
-        assert_eq!(
-            ask(&[&command, "lo"]),
-            there.iter().filter(|name| name.starts_with("lo")).cloned().collect()
-        );
+        assert_eq!(ask(&[&command, "lo"]), there.iter().filter(|name| name.starts_with("lo")).cloned().collect());
         let offered = ask(&[&command, ""]);
         assert!(there.is_subset(&offered), "{command}: {offered:?}");
         assert!(offered.iter().all(|word| word.starts_with('-') || there.contains(word)), "{offered:?}");
@@ -59,12 +56,9 @@ fn bash_completes_commands_values_and_interfaces() {
 fn with_interfaces() -> Vec<String> {
     let cli = Cli::command();
     let takes = |command: &&clap::Command| {
-        command
-            .get_positionals()
-            .any(|argument| argument.get_value_names().is_some_and(|names| names[0] == "IFACE"))
+        command.get_positionals().any(|argument| argument.get_value_names().is_some_and(|names| names[0] == "IFACE"))
     };
-    let commands: Vec<_> =
-        cli.get_subcommands().filter(takes).map(|command| command.get_name().to_owned()).collect();
+    let commands: Vec<_> = cli.get_subcommands().filter(takes).map(|command| command.get_name().to_owned()).collect();
     assert!(commands.contains(&"explain".to_owned()));
     commands
 }

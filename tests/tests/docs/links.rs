@@ -25,8 +25,7 @@ fn every_link_has_a_target() {
 #[test]
 fn the_table_of_contents_has_every_page() {
     let summary = book::page("SUMMARY.md");
-    let listed: BTreeSet<_> =
-        summary.prose().flat_map(targets).map(|path| book::source().join(path)).collect();
+    let listed: BTreeSet<_> = summary.prose().flat_map(targets).map(|path| book::source().join(path)).collect();
     let mut pages: BTreeSet<_> = book::pages().into_iter().map(|page| page.path).collect();
     pages.remove(&summary.path);
     assert_eq!(listed, pages);
@@ -52,16 +51,11 @@ fn check(page: &Page, target: &str) {
 /// Returns the anchors that mdBook and forges derive from headings.
 fn anchors(file: &Path) -> BTreeSet<String> {
     let page = Page { path: file.to_owned(), text: fs::read_to_string(file).expect("a page is text") };
-    let headings =
-        page.prose().filter(|line| line.starts_with('#')).map(|line| line.trim_start_matches('#').trim());
+    let headings = page.prose().filter(|line| line.starts_with('#')).map(|line| line.trim_start_matches('#').trim());
     headings
         .map(|heading| {
             let kept = |&c: &char| c.is_alphanumeric() || c == ' ' || c == '-' || c == '_';
-            heading
-                .chars()
-                .filter(kept)
-                .map(|c| if c == ' ' { '-' } else { c.to_ascii_lowercase() })
-                .collect()
+            heading.chars().filter(kept).map(|c| if c == ' ' { '-' } else { c.to_ascii_lowercase() }).collect()
         })
         .collect()
 }

@@ -27,8 +27,7 @@ fn every_subcommand_has_a_heading_and_its_options_are_described() {
     let cli = cli();
     let commands = book::page("reference/commands.md");
     let headings: BTreeSet<_> = commands.parts(2).iter().map(|part| part.heading.to_owned()).collect();
-    let names: BTreeSet<_> =
-        cli.get_subcommands().map(|command| format!("autora {}", command.get_name())).collect();
+    let names: BTreeSet<_> = cli.get_subcommands().map(|command| format!("autora {}", command.get_name())).collect();
     assert_eq!(headings, names);
     for command in cli.get_subcommands() {
         let heading = format!("autora {}", command.get_name());
@@ -77,10 +76,7 @@ fn expect_described(about: &str, text: &str, argument: &Arg) {
     }
     for value in argument.get_possible_values() {
         let value = format!("`{}`", value.get_name());
-        assert!(
-            value == "`true`" || value == "`false`" || text.contains(&value),
-            "{about}: {value} is missing"
-        );
+        assert!(value == "`true`" || value == "`false`" || text.contains(&value), "{about}: {value} is missing");
     }
 }
 
@@ -93,9 +89,7 @@ fn cli() -> Command {
 /// Returns its options without `--help` and `--version`.
 fn own(command: &Command) -> impl Iterator<Item = &Arg> {
     let common = ["help", "version"];
-    command
-        .get_arguments()
-        .filter(move |argument| argument.get_long().is_some_and(|long| !common.contains(&long)))
+    command.get_arguments().filter(move |argument| argument.get_long().is_some_and(|long| !common.contains(&long)))
 }
 
 fn flag(argument: &Arg) -> String {

@@ -22,16 +22,8 @@ fn every_command_has_a_manual_page_that_groff_accepts() {
     assert_eq!(names, expected.chain(["autora.8".to_owned()]).collect());
     for name in names {
         let text = formatted(&folder.path().join(&name));
-        let sections = [
-            "NAME",
-            "SYNOPSIS",
-            "DESCRIPTION",
-            "OPTIONS",
-            "EXAMPLES",
-            "EXIT STATUS",
-            "ENVIRONMENT",
-            "SEE ALSO",
-        ];
+        let sections =
+            ["NAME", "SYNOPSIS", "DESCRIPTION", "OPTIONS", "EXAMPLES", "EXIT STATUS", "ENVIRONMENT", "SEE ALSO"];
         let more = if name == "autora.8" { &["COMMANDS", "FILES", "SIGNALS", "PRIVILEGES"][..] } else { &[] };
         for section in sections.iter().chain(more) {
             assert!(text.lines().any(|line| line == *section), "{name} has no section {section}:\n{text}");

@@ -18,8 +18,7 @@ fn shellcheck_accepts_every_hook() {
         if text.starts_with("#!/bin/sh\n") {
             let mode = entry.metadata().expect("it is there").permissions().mode();
             assert_eq!(mode & 0o111, 0o111, "{} must be executable", entry.path().display());
-            let check =
-                run(Command::new("shellcheck").args(["--shell=sh", "--severity=style"]).arg(entry.path()));
+            let check = run(Command::new("shellcheck").args(["--shell=sh", "--severity=style"]).arg(entry.path()));
             assert!(check.status.success(), "{}", says(&check));
             checked.push(entry.file_name());
         }
@@ -37,8 +36,7 @@ fn every_hook_has_its_recipe() {
         let hook = format!("contrib/hooks/{}", entry.file_name().display());
         assert!(recipes.text.contains(&hook), "{hook}");
         assert!(
-            all.contains(&format!("install -D -m 755 {hook} "))
-                || all.contains(&format!("install -D -m 644 {hook} ")),
+            all.contains(&format!("install -D -m 755 {hook} ")) || all.contains(&format!("install -D -m 644 {hook} ")),
             "{hook}"
         );
     }

@@ -11,9 +11,8 @@ const EXPOSURE: &str = "--threshold=17";
 
 #[test]
 fn the_units_exposure_is_at_most_1_7() {
-    let analyze = |unit: &Path| {
-        run(Command::new("systemd-analyze").args(["security", "--offline=yes", EXPOSURE]).arg(unit))
-    };
+    let analyze =
+        |unit: &Path| run(Command::new("systemd-analyze").args(["security", "--offline=yes", EXPOSURE]).arg(unit));
     let unit = workspace().join("contrib/autora.service");
     let output = analyze(&unit);
     assert!(output.status.success(), "{}", says(&output));

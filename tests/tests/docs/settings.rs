@@ -53,8 +53,7 @@ fn defaults() -> BTreeMap<String, String> {
 }
 
 fn file() -> String {
-    std::fs::read_to_string(workspace().join("contrib/autora.default"))
-        .expect("the file of settings is there")
+    std::fs::read_to_string(workspace().join("contrib/autora.default")).expect("the file of settings is there")
 }
 
 fn variable(argument: &Arg) -> Option<String> {

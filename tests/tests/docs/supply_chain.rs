@@ -25,8 +25,7 @@ fn every_direct_dependency_has_its_reason() {
     for (folder, name, tests) in MANIFESTS {
         let manifest = fs::read_to_string(workspace().join(folder).join("Cargo.toml")).expect("a manifest");
         let normal = dependencies(&manifest, "[dependencies]");
-        for (section, name) in
-            [("[dependencies]", name), ("[build-dependencies]", name), ("[dev-dependencies]", tests)]
+        for (section, name) in [("[dependencies]", name), ("[build-dependencies]", name), ("[dev-dependencies]", tests)]
         {
             // A dependency of the program is listed for the program alone.
             for krate in dependencies(&manifest, section) {

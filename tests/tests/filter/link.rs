@@ -36,8 +36,7 @@ fn the_ebpf_filter_passes_the_valid_rows_alone() {
             Reason::Fragment,
         ]);
         let counted = link.judge_rows().await;
-        let expected: BTreeSet<_> =
-            Reason::ALL.into_iter().filter(|reason| !all_but.contains(reason)).collect();
+        let expected: BTreeSet<_> = Reason::ALL.into_iter().filter(|reason| !all_but.contains(reason)).collect();
         assert_eq!(counted, expected);
 
         let stats = link.receiver.filter().interface_stats(link.index).unwrap().unwrap();

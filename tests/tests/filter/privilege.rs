@@ -47,11 +47,7 @@ fn two_capabilities_are_enough_for_a_filter_that_logs() {
 fn without_cap_bpf_the_filter_is_the_classic_one() {
     unprivileged("privilege::without_cap_bpf_the_filter_is_the_classic_one", "+net_raw", || {
         let setting = fs::read_to_string("/proc/sys/kernel/unprivileged_bpf_disabled").unwrap();
-        assert_ne!(
-            setting.trim(),
-            "0",
-            "the kernel lets every user load filters: the test needs one that does not"
-        );
+        assert_ne!(setting.trim(), "0", "the kernel lets every user load filters: the test needs one that does not");
 
         let error = Filter::open(FilterMode::Ebpf, CAPACITY).unwrap_err();
         assert!(matches!(error, LoadError::Permission), "{error:?}");

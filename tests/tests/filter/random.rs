@@ -41,22 +41,14 @@ fn program_and_validator_agree_on_random_packets() {
         assert_eq!(reason, read_plainly(&frame[PACKET..]), "{SEED}={seed}, packet {number}: {frame:02x?}");
         expected[reason as usize] += 1;
         let passes = program.passes(&frame);
-        assert_eq!(
-            passes,
-            reason == Reason::Passed,
-            "{SEED}={seed}, packet {number}, {reason:?}: {frame:02x?}"
-        );
+        assert_eq!(passes, reason == Reason::Passed, "{SEED}={seed}, packet {number}, {reason:?}: {frame:02x?}");
         if passes {
             program.set_mark(0);
         }
         // Reading the counters is slow, so not after each packet.
         if number % 4096 == 0 {
             let counted = program.counters();
-            assert_eq!(
-                counted,
-                Counters::new(expected),
-                "{SEED}={seed}, before packet {number}: {frame:02x?}"
-            );
+            assert_eq!(counted, Counters::new(expected), "{SEED}={seed}, before packet {number}: {frame:02x?}");
         }
     }
     assert_eq!(program.counters(), Counters::new(expected), "{SEED}={seed}");

@@ -82,11 +82,7 @@ fn headers(mac: Mac) -> Vec<Row> {
         row("destination options", Reason::NextHeader, behind(&[(60, &PADDED)])),
         row("two extension headers", Reason::NextHeader, behind(&[(0, &PADDED), (60, &PADDED)])),
         row("a routing header", Reason::NextHeader, behind(&[(43, &[0, 0, 4, 0, 0, 0, 0, 0])])),
-        row(
-            "an atomic fragment",
-            Reason::NextHeader,
-            Solicit { fragments: Fragments::Atomic, ..base.clone() }.frame(),
-        ),
+        row("an atomic fragment", Reason::NextHeader, Solicit { fragments: Fragments::Atomic, ..base.clone() }.frame()),
         row("UDP", Reason::NextHeader, edit(base.frame(), |frame| frame[PACKET + 6] = 17)),
         row("code 1", Reason::Code, Solicit { code: 1, ..base.clone() }.frame()),
         row("code 255", Reason::Code, Solicit { code: 255, ..base.clone() }.frame()),
@@ -126,10 +122,8 @@ fn lengths(mac: Mac) -> Vec<Row> {
 
 fn options(mac: Mac) -> Vec<Row> {
     let base = Solicit::new(mac);
-    let malformed =
-        |name, options: &[&[u8]]| row(name, Reason::OptionLength, with_options(&base, options).frame());
-    let many =
-        |name, options: &[&[u8]]| row(name, Reason::TooManyOptions, with_options(&base, options).frame());
+    let malformed = |name, options: &[&[u8]]| row(name, Reason::OptionLength, with_options(&base, options).frame());
+    let many = |name, options: &[&[u8]]| row(name, Reason::TooManyOptions, with_options(&base, options).frame());
     let fine = option(253, 1);
     vec![
         malformed("an option of length 0", &[&[1, 0, 0, 0, 0, 0, 0, 0]]),
@@ -165,8 +159,7 @@ fn unspecified(mac: Mac) -> Vec<Row> {
         row(
             "an almost unspecified source with a source link-layer address",
             Reason::Passed,
-            with_options(&Solicit { source: Ipv6Addr::from_bits(1 << 64), ..base.clone() }, &[&option(1, 1)])
-                .frame(),
+            with_options(&Solicit { source: Ipv6Addr::from_bits(1 << 64), ..base.clone() }, &[&option(1, 1)]).frame(),
         ),
     ]
 }

@@ -39,8 +39,7 @@ unsafe impl Pod for Stats {}
 impl Program {
     pub(crate) fn load() -> Self {
         require_root();
-        let object =
-            embedded().expect("this build carries no eBPF program: run `cargo xtask build-ebpf` first");
+        let object = embedded().expect("this build carries no eBPF program: run `cargo xtask build-ebpf` first");
         let mut ebpf = EbpfLoader::new().btf(None).load(object).expect("maps can be made");
         let program: &mut SocketFilter = ebpf.program_mut(PROGRAM).unwrap().try_into().unwrap();
         program.load().expect("the verifier accepts it");
@@ -116,8 +115,7 @@ pub(crate) fn validator_reason(frame: &[u8]) -> Reason {
 
 /// Returns the only reason whose counter changed, by one.
 pub(crate) fn only_difference(before: Counters, after: Counters) -> Reason {
-    let changed: Vec<_> =
-        Reason::ALL.into_iter().filter(|reason| before.get(*reason) != after.get(*reason)).collect();
+    let changed: Vec<_> = Reason::ALL.into_iter().filter(|reason| before.get(*reason) != after.get(*reason)).collect();
     let [reason] = changed[..] else { panic!("one counter changes per packet, not {changed:?}") };
     assert_eq!(after.get(reason) - before.get(reason), 1, "{reason:?}");
     reason

@@ -20,12 +20,7 @@ fn program_and_validator_agree_with_the_table() {
         assert_eq!(program.reason(&row.frame), row.expected, "the program: {}", row.name);
         assert_eq!(validator_reason(&row.frame), row.expected, "the validator: {}", row.name);
         let marked = program.mark() != 0;
-        assert_eq!(
-            marked,
-            row.expected == Reason::Passed,
-            "only a valid solicitation sets the mark: {}",
-            row.name
-        );
+        assert_eq!(marked, row.expected == Reason::Passed, "only a valid solicitation sets the mark: {}", row.name);
     }
     println!("{} rows", rows.len());
 }
@@ -74,9 +69,7 @@ fn the_program_passes_one_solicitation_until_the_mark_is_cleared() {
 fn a_mark_that_is_not_cleared_expires() {
     let mut program = Program::load();
     let solicit = Solicit::new(Mac::unique()).frame();
-    for (age, expected) in
-        [(1, Reason::Coalesced), (3, Reason::Coalesced), (4, Reason::Passed), (9, Reason::Passed)]
-    {
+    for (age, expected) in [(1, Reason::Coalesced), (3, Reason::Coalesced), (4, Reason::Passed), (9, Reason::Passed)] {
         let (age, now) = (Duration::from_secs(age), boot_time());
         assert!(now > age, "the machine was booted longer ago: {now:?}");
         program.set_mark(u64::try_from(now.checked_sub(age).unwrap().as_nanos()).unwrap());

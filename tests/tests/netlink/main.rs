@@ -107,12 +107,7 @@ fn up_carrier_and_down_are_announced() {
         assert_eq!(interface.link_address, Some(mac.0));
         watch.after_unasked("carrier lost", index, || _ = guest.ip("link set peer down"), only_up);
         watch.after_unasked("carrier back", index, || _ = guest.ip("link set peer up"), carrier);
-        watch.after_unasked(
-            "down",
-            index,
-            || _ = host.ip("link set v0 down"),
-            |interface| !interface.flags.up,
-        );
+        watch.after_unasked("down", index, || _ = host.ip("link set v0 down"), |interface| !interface.flags.up);
     });
 }
 
@@ -132,31 +127,24 @@ fn addresses_and_their_flags_are_announced() {
         let found = watch.read(index).and_then(|interface| address(&interface, &link_local.to_string()));
         assert_eq!(found.map(|found| (found.scope, found.prefix_len)), Some((AddressScope::Link, 64)));
 
-        let tentative = |interface: &Interface| {
-            address(interface, "2001:db8::1").is_some_and(|found| found.flags.tentative)
-        };
-        let found = watch.after_unasked(
-            "tentative",
-            index,
-            || _ = host.ip("address add 2001:db8::1/64 dev v0"),
-            tentative,
-        );
+        let tentative =
+            |interface: &Interface| address(interface, "2001:db8::1").is_some_and(|found| found.flags.tentative);
+        let found =
+            watch.after_unasked("tentative", index, || _ = host.ip("address add 2001:db8::1/64 dev v0"), tentative);
         assert!(found.addresses.is_sorted() && !has("2001:db8::1")(&found));
         let found = watch.within_time("usable", index, DETECTION, has("2001:db8::1"));
         let found = address(&found, "2001:db8::1").expect("it was found above");
         assert_eq!((found.scope, found.prefix_len), (AddressScope::Global, 64));
 
-        let failed = |interface: &Interface| {
-            address(interface, "2001:db8::99").is_some_and(|found| found.flags.dadfailed)
-        };
+        let failed =
+            |interface: &Interface| address(interface, "2001:db8::99").is_some_and(|found| found.flags.dadfailed);
         watch.settle();
         host.ip("address add 2001:db8::99/64 dev v0");
         watch.within_time("a duplicate", index, DETECTION, failed);
 
-        for (what, flag, wanted) in [
-            ("deprecated", "preferred_lft 0", (true, false)),
-            ("noprefixroute", "noprefixroute", (false, true)),
-        ] {
+        for (what, flag, wanted) in
+            [("deprecated", "preferred_lft 0", (true, false)), ("noprefixroute", "noprefixroute", (false, true))]
+        {
             let add = format!("address replace 2001:db8::2/64 dev v0 nodad {flag}");
             let wanted = |interface: &Interface| {
                 address(interface, "2001:db8::2")
@@ -184,8 +172,7 @@ fn a_point_to_point_address_is_the_local_one() {
 fn forwarding_of_one_interface_and_of_all_is_announced() {
     let setup = Setup::new();
     let Setup { ref host, index, .. } = setup;
-    let forwarding =
-        |on: bool| move |interface: &Interface| interface.ipv6.is_some_and(|ipv6| ipv6.forwarding == on);
+    let forwarding = |on: bool| move |interface: &Interface| interface.ipv6.is_some_and(|ipv6| ipv6.forwarding == on);
     let set = |name: &str, value: u32| host.sysctl(&format!("ipv6/conf/{name}/forwarding"), value);
     Watch::within(host, |watch| {
         watch.after_unasked("one on", index, || set("v0", 1), forwarding(true));
@@ -205,10 +192,7 @@ fn forwarding_of_one_interface_and_of_all_is_announced() {
         let changes = watch.settle();
         assert_eq!(changes.forwarding, Some(true), "{changes:?}");
         set("default", 0);
-        assert!(
-            watch.settle().is_empty(),
-            "the setting for new interfaces changes none of the existing ones"
-        );
+        assert!(watch.settle().is_empty(), "the setting for new interfaces changes none of the existing ones");
     });
 }
 
@@ -222,9 +206,8 @@ fn force_forwarding_is_followed() {
         return;
     }
     Watch::within(host, |watch| {
-        let forced = |on: bool| {
-            move |interface: &Interface| interface.ipv6.is_some_and(|ipv6| ipv6.force_forwarding == on)
-        };
+        let forced =
+            |on: bool| move |interface: &Interface| interface.ipv6.is_some_and(|ipv6| ipv6.force_forwarding == on);
         let set = |value: u32| host.sysctl("ipv6/conf/v0/force_forwarding", value);
         watch.after("on", index, || set(1), forced(true));
         watch.after("off", index, || set(0), forced(false));
@@ -252,10 +235,7 @@ fn enabling_ipv6_without_an_address_is_announced() {
     eventually(SOON, "the link is ready", is_ready);
     Watch::within(&setup.host, |watch| {
         setup.disable_ipv6(1);
-        assert!(
-            watch.settle().is_empty(),
-            "this kernel announces it: good, and the comments are out of date"
-        );
+        assert!(watch.settle().is_empty(), "this kernel announces it: good, and the comments are out of date");
         // The next resync finds it.
         watch.netlink.resync().expect("the kernel can be asked");
         assert!(watch.settle().changed.contains(&setup.index));
@@ -270,10 +250,7 @@ fn ipv6_disabled_while_down_is_found_when_the_link_comes_up() {
     Watch::within(host, |watch| {
         watch.settle();
         host.sysctl("ipv6/conf/v0/disable_ipv6", 1);
-        assert!(
-            watch.settle().is_empty(),
-            "this kernel announces it: good, and the comments are out of date"
-        );
+        assert!(watch.settle().is_empty(), "this kernel announces it: good, and the comments are out of date");
         assert!(watch.read(index).is_some_and(|interface| disabled(true)(&interface)));
         let up = |interface: &Interface| interface.flags.up && disabled(true)(interface);
         watch.after_unasked("up", index, || _ = host.ip("link set v0 up"), up);
@@ -313,12 +290,7 @@ fn ports_of_a_bridge_and_of_a_vrf() {
             let master = Master { index: IfIndex::new(master).expect("never 0"), kind: Some(kind.into()) };
             let enslaved = |interface: &Interface| interface.master.as_deref() == Some(&master);
             watch.after_unasked(kind, index, || _ = host.ip("link set v0 master master0"), enslaved);
-            watch.after_unasked(
-                kind,
-                index,
-                || _ = host.ip("link set v0 nomaster"),
-                |found| found.master.is_none(),
-            );
+            watch.after_unasked(kind, index, || _ = host.ip("link set v0 nomaster"), |found| found.master.is_none());
         });
     }
 }
@@ -352,10 +324,7 @@ fn a_tap_is_recognised_and_its_carrier_announced() {
         let index = IfIndex::new(tap.interface.index()).expect("never 0");
         watch.settle();
         let found = watch.read(index).expect("it is there");
-        assert!(
-            found.tun && found.flags.up && !found.flags.carrier && found.addresses.is_empty(),
-            "{found:?}"
-        );
+        assert!(found.tun && found.flags.up && !found.flags.carrier && found.addresses.is_empty(), "{found:?}");
         watch.after_unasked("opened", index, || tap.open(), |found| found.flags.carrier);
         watch.after_unasked("closed", index, || tap.close(), |found| !found.flags.carrier && found.tun);
     });
@@ -364,8 +333,7 @@ fn a_tap_is_recognised_and_its_carrier_announced() {
 #[test]
 fn the_neighbour_limit_is_the_one_of_the_first_namespace() {
     let path = "/proc/sys/net/ipv6/neigh/default/gc_thresh3";
-    let limit: u32 =
-        fs::read_to_string(path).expect("the first namespace has it").trim().parse().expect("a number");
+    let limit: u32 = fs::read_to_string(path).expect("the first namespace has it").trim().parse().expect("a number");
     let found = Namespace::new("netlink").enter(autora::sys::netlink::neighbour_limit);
     assert_eq!(found, Some(limit));
 }

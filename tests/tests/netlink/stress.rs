@@ -45,12 +45,7 @@ fn after_an_overrun_the_mirror_is_right_within_two_seconds() {
         // The socket works again: the overrun has emptied its queue.
         assert!(watch.settle().is_empty());
         let index = index_of(&mut watch, "d7");
-        watch.after(
-            "announced again",
-            index,
-            || _ = host.ip("link set d7 mtu 1400"),
-            |found| found.mtu == 1400,
-        );
+        watch.after("announced again", index, || _ = host.ip("link set d7 mtu 1400"), |found| found.mtu == 1400);
     });
 }
 
@@ -107,17 +102,13 @@ fn an_interface_that_reuses_an_index_comes_after_the_deletion() {
         let index = IfIndex::new(77).expect("not 0");
         while order.last().is_none_or(|seen| !matches!(seen, Some(address) if *address == "2001:db8:2::1")) {
             watch.netlink.work(64, clock::now()).expect("the kernel answers");
-            order.extend(std::iter::from_fn(|| watch.netlink.poll_change()).filter_map(
-                |change| match change {
-                    Change::Gone(gone) if gone == index => Some(None),
-                    Change::Seen(seen) if seen.index == index => Some(Some(
-                        seen.addresses.first().map_or_else(String::new, |one| one.address.to_string()),
-                    )),
-                    Change::Gone(_) | Change::Seen(_) | Change::HostForwarding(_) | Change::Looked { .. } => {
-                        None
-                    }
-                },
-            ));
+            order.extend(std::iter::from_fn(|| watch.netlink.poll_change()).filter_map(|change| match change {
+                Change::Gone(gone) if gone == index => Some(None),
+                Change::Seen(seen) if seen.index == index => {
+                    Some(Some(seen.addresses.first().map_or_else(String::new, |one| one.address.to_string())))
+                }
+                Change::Gone(_) | Change::Seen(_) | Change::HostForwarding(_) | Change::Looked { .. } => None,
+            }));
         }
         assert_eq!(order, [None, Some("2001:db8:2::1".to_owned())], "one deletion, one interface");
         assert_eq!(watch.netlink.counts(), before, "nothing had to be asked");
@@ -269,14 +260,10 @@ fn speed() {
             watch.settle();
             let amid = thread::scope(|scope| {
                 let storm = scope.spawn(|| {
-                    let pairs =
-                        (0..250).map(|number| format!("link add x{number} type veth peer name y{number}"));
+                    let pairs = (0..250).map(|number| format!("link add x{number} type veth peer name y{number}"));
                     batch(&host, pairs);
                 });
-                Figures::while_running(
-                    || !storm.is_finished(),
-                    || _ = watch.queries.read(index).expect("an answer"),
-                )
+                Figures::while_running(|| !storm.is_finished(), || _ = watch.queries.read(index).expect("an answer"))
             });
             watch.settle();
             println!("      while 500 links are made: read {amid}; {:?}", watch.netlink.counts());
@@ -327,10 +314,7 @@ fn add_links(host: &Namespace, count: usize) {
 /// Adds `each` addresses to each of them.
 fn add_addresses(host: &Namespace, count: usize, each: usize) {
     let all = (0..count * each).map(|number| (number % count, number / count));
-    batch(
-        host,
-        all.map(|(link, number)| format!("address add 2001:db8:{number}:{link:x}::1/64 dev d{link} nodad")),
-    );
+    batch(host, all.map(|(link, number)| format!("address add 2001:db8:{number}:{link:x}::1/64 dev d{link} nodad")));
 }
 
 /// Runs the lines as commands of one `ip` process.

@@ -170,11 +170,8 @@ impl Line {
     /// Returns the times of the guest's solicitations and the host's RAs: those captured already, and those
     /// that come within `duration`.
     pub(crate) fn seen(&mut self, duration: Duration) -> (Vec<SystemTime>, Vec<Advert>) {
-        let (sent, received): (Vec<_>, Vec<_>) = self
-            .capture
-            .frames_within(duration)
-            .into_iter()
-            .partition(|frame| frame.direction == Direction::Outgoing);
+        let (sent, received): (Vec<_>, Vec<_>) =
+            self.capture.frames_within(duration).into_iter().partition(|frame| frame.direction == Direction::Outgoing);
         let solicits = sent.iter().filter(|frame| frame.is_solicit()).map(|frame| frame.at).collect();
         (solicits, received.iter().filter_map(Frame::advert).collect())
     }

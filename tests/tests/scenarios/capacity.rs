@@ -15,8 +15,7 @@ const RESYNC: Duration = Duration::from_secs(1);
 fn two_of_three(filter: &str) -> (Namespace, Daemon, Vec<Line>) {
     let (host, guest) = (Namespace::host(), Namespace::quiet());
     let mut lines = Line::several(&host, &guest, 3);
-    let daemon =
-        Daemon::start(&host, &rarely(&[filter, "--max-interfaces=2", "--forwarding-resync-interval=1s"]));
+    let daemon = Daemon::start(&host, &rarely(&[filter, "--max-interfaces=2", "--forwarding-resync-interval=1s"]));
     let refused = eventually(SOON, "an interface that is not served", || {
         lines.iter().position(|line| !refusals(&daemon, line).is_empty())
     });
@@ -51,9 +50,7 @@ fn the_third_interface_waits_for_room(filter: &str) {
 
     // The first interface is fit again, and waits for room until another is deleted.
     first.add_prefix();
-    eventually(SOON, "the interface to be not served", || {
-        (!refusals(&daemon, first).is_empty()).then_some(())
-    });
+    eventually(SOON, "the interface to be not served", || (!refusals(&daemon, first).is_empty()).then_some(()));
     expect_silence([&mut *first], FLOOR);
     second.link.host.delete();
     first.expect_served(FLOOR + RESYNC + SLACK);
@@ -79,8 +76,7 @@ const BPF_MAP_UPDATE_ELEM: u64 = 2;
 fn a_refused_map_write_is_a_filter_error() {
     let (host, guest) = (Namespace::host(), Namespace::quiet());
     let mut line = Line::new(&host, &guest, 1);
-    let refusal =
-        Refusal { call: libc::SYS_bpf, first_argument: Some(BPF_MAP_UPDATE_ELEM), errno: Errno::EPERM };
+    let refusal = Refusal { call: libc::SYS_bpf, first_argument: Some(BPF_MAP_UPDATE_ELEM), errno: Errno::EPERM };
     let daemon = Launch::new(&rarely(&["--filter=ebpf"])).refuse(refusal).start(&host);
     assert_eq!(daemon.wait_refused(line.name(), SOON), ["filter-error"]);
 

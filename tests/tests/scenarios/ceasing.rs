@@ -8,9 +8,7 @@ use std::{
 
 use autora_tests::{Advert, Daemon, Interface, Namespace, eventually};
 
-use crate::bench::{
-    FLOOR, Line, MAX_DELAY, SLACK, SOON, expect_silence, live, on_both_paths, rarely, retired,
-};
+use crate::bench::{FLOOR, Line, MAX_DELAY, SLACK, SOON, expect_silence, live, on_both_paths, rarely, retired};
 
 on_both_paths!(an_interface_that_ceases_sends_a_final_ra_and_comes_back);
 

@@ -97,12 +97,10 @@ fn jumps_of_the_wall_clock_change_nothing() {
         // Inside the scope, so that a failure sets the clock right before the scope waits for the other
         // thread.
         let clock = WallClock::take();
-        let jumps: [&dyn Fn(); 4] = [
-            &|| clock.ahead_by(3 * HOUR),
-            &|| clock.behind_by(5 * HOUR),
-            &|| clock.ahead_by(24 * HOUR),
-            &|| clock.right(),
-        ];
+        let jumps: [&dyn Fn(); 4] =
+            [&|| clock.ahead_by(3 * HOUR), &|| clock.behind_by(5 * HOUR), &|| clock.ahead_by(24 * HOUR), &|| {
+                clock.right()
+            }];
         let watch = scope.spawn(|| arrivals(&mut periodic.capture, end));
         for (number, jump) in (1..).zip(jumps) {
             // After the floor an answer takes only the random delay.
@@ -112,11 +110,7 @@ fn jumps_of_the_wall_clock_change_nothing() {
             let asked = Instant::now();
             asking.solicit();
             asking.expect_served(MAX_DELAY + SLACK);
-            assert!(
-                asked.elapsed() <= MAX_DELAY + SLACK,
-                "jump {number}: answered after {:?}",
-                asked.elapsed()
-            );
+            assert!(asked.elapsed() <= MAX_DELAY + SLACK, "jump {number}: answered after {:?}", asked.elapsed());
         }
         let arrivals = watch.join().expect("RAs arrive throughout");
         let distances: Vec<_> = arrivals.windows(2).map(|pair| pair[1] - pair[0]).collect();

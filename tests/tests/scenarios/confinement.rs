@@ -157,11 +157,7 @@ fn the_filter_cannot_be_detached() {
     let results: Vec<_> = detached.collect();
     assert_eq!(results.iter().filter(|&&result| result == Err(EPERM)).count(), 1, "{results:?}");
     // The control: on a socket without a filter the error is ENOENT.
-    assert_eq!(
-        results.iter().filter(|&&result| result == Err(ENOENT)).count(),
-        results.len() - 1,
-        "{results:?}"
-    );
+    assert_eq!(results.iter().filter(|&&result| result == Err(ENOENT)).count(), results.len() - 1, "{results:?}");
     drop(intruder);
     scene.still_answers();
 }
@@ -223,10 +219,7 @@ fn a_refused_landlock_ends_the_daemon_before_the_first_packet() {
 #[test]
 fn a_refused_seccomp_filter_ends_the_daemon_before_the_first_packet() {
     let set_mode_filter = u64::from(libc::SECCOMP_SET_MODE_FILTER);
-    refuses_to_start(
-        &launch(libc::SYS_seccomp, Some(set_mode_filter), EPERM),
-        &["seccomp", "cannot confine"],
-    );
+    refuses_to_start(&launch(libc::SYS_seccomp, Some(set_mode_filter), EPERM), &["seccomp", "cannot confine"]);
 }
 
 /// After the start only a signal ends the daemon, so the timer is tried before.

@@ -8,9 +8,7 @@ use std::{
     process::Command,
 };
 
-use autora_tests::{
-    Answer, Control, Daemon, Launch, Namespace, RuntimeDirectory, binary, eventually, schema,
-};
+use autora_tests::{Answer, Control, Daemon, Launch, Namespace, RuntimeDirectory, binary, eventually, schema};
 use nix::sys::signal::Signal;
 use serde_json::Value;
 
@@ -240,9 +238,7 @@ fn no_socket_is_created_when_it_is_off_or_in_a_dry_run() {
 fn metrics_have_series_of_present_interfaces_only() {
     let (_daemon, control, [line, _], _host) = scene(&["--metrics-per-interface"]);
     line.solicit();
-    eventually(SOON, "the answer to be counted", || {
-        has(&control, "autora_rs_answered_total 1").then_some(())
-    });
+    eventually(SOON, "the answer to be counted", || has(&control, "autora_rs_answered_total 1").then_some(()));
     for series in [
         "autora_interfaces{state=\"serving\"} 1",
         "autora_interfaces_not_served{reason=\"no-prefix\"} 1",

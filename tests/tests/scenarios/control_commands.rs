@@ -30,10 +30,7 @@ fn status_shows_interfaces_and_reasons() {
     }
     assert!(!all.contains('\u{1b}'), "no colours without a terminal");
     let lines: Vec<_> = all.lines().collect();
-    assert!(
-        lines.iter().any(|line| line.starts_with("vm2") && line.ends_with("not-served  no-prefix")),
-        "{all}"
-    );
+    assert!(lines.iter().any(|line| line.starts_with("vm2") && line.ends_with("not-served  no-prefix")), "{all}");
 
     let (_, filtered) = code(&control.run(&["status", "--state=not-served", "vm*"]));
     assert!(filtered.contains("\nvm2 ") && !filtered.contains("\nvm1 "), "{filtered}");
@@ -48,8 +45,7 @@ fn status_shows_interfaces_and_reasons() {
     assert!(said.contains("No such file or directory;"), "the error in words, without its number: {said}");
     // The daemon's own variable, in an environment that daemon and command share.
     let mut off = control.command(&["status"]);
-    let (exit, said) =
-        code(&off.env("AUTORA_CONTROL_SOCKET", "none").output().expect("the daemon can be run"));
+    let (exit, said) = code(&off.env("AUTORA_CONTROL_SOCKET", "none").output().expect("the daemon can be run"));
     assert_eq!(exit, 1);
     assert!(said.contains("the control socket is switched off"), "{said}");
 }
@@ -139,9 +135,8 @@ fn monitor_shows_events() {
     assert!(next("RA sent (solicited)").contains(" vm1 "));
     // The filter's counters appear as one line within two seconds.
     for _ in 0..5 {
-        line.sender.send(
-            &autora_tests::Solicit { hop_limit: 64, ..autora_tests::Solicit::from(&line.link.guest) }.frame(),
-        );
+        line.sender
+            .send(&autora_tests::Solicit { hop_limit: 64, ..autora_tests::Solicit::from(&line.link.guest) }.frame());
     }
     assert!(next("dropped").contains("5 hop-limit"));
     line.remove_prefix();
@@ -188,12 +183,8 @@ fn a_watched_status_ends_with_its_reader() {
 #[test]
 fn monitor_ends_with_the_daemon() {
     let (mut daemon, control, [mut line, _], _host) = scene(&[]);
-    let mut monitor = control
-        .bounded_command(&["monitor"])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("run");
+    let mut monitor =
+        control.bounded_command(&["monitor"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("run");
     let mut lines = BufReader::new(monitor.stdout.take().expect("piped"));
     lines.read_line(&mut String::new()).expect("it listens");
     daemon.signal(nix::sys::signal::Signal::SIGTERM);

@@ -131,10 +131,7 @@ fn more_clients_than_the_limit_delay_no_ra() {
                 let mut byte = [0; 12];
                 stream.read(&mut byte).is_ok_and(|count| byte[..count] == *b"HTTP/1.1 503")
             });
-            assert!(
-                refused.filter(|refused| *refused).count() >= 100 - MAX_CLIENTS,
-                "clients above the limit get 503"
-            );
+            assert!(refused.filter(|refused| *refused).count() >= 100 - MAX_CLIENTS, "clients above the limit get 503");
         }
     });
 }
@@ -200,9 +197,7 @@ fn a_client_that_does_not_read_loses_its_connection() {
     eventually(SOON, "both clients", || (clients() == 2).then_some(()));
     let began = Instant::now();
     for (left, limit) in [(1, STALL_LIMIT), (0, IDLE_LIMIT)] {
-        eventually(limit + Duration::from_secs(5), "the end of one connection", || {
-            (clients() == left).then_some(())
-        });
+        eventually(limit + Duration::from_secs(5), "the end of one connection", || (clients() == left).then_some(()));
         let took = began.elapsed();
         assert!(took > limit.saturating_sub(Duration::from_secs(1)), "too soon: {took:?}");
     }

@@ -117,8 +117,7 @@ const NOT_FIT: &[NotFit] = &[
             line.link.host.add_address(&format!("{} preferred_lft 0", line.global()));
         },
         repair: |line| {
-            let change =
-                format!("address change {} dev {} preferred_lft forever", line.global(), line.name());
+            let change = format!("address change {} dev {} preferred_lft forever", line.global(), line.name());
             line.link.host.namespace().ip(&change);
         },
     },
@@ -159,10 +158,8 @@ fn an_interface_is_not_served_with_every_reason_until_it_is_repaired() {
     }
     let mut control = Line::new(&host, &guest, 100);
 
-    let daemon = Daemon::start(
-        &host,
-        &["--interface-regex=^vm[0-9]+$", "--min-ra-interval=3s", "--max-ra-interval=4s"],
-    );
+    let daemon =
+        Daemon::start(&host, &["--interface-regex=^vm[0-9]+$", "--min-ra-interval=3s", "--max-ra-interval=4s"]);
     for (row, line) in NOT_FIT.iter().zip(&lines) {
         assert_eq!(daemon.wait_refused(line.name(), SOON), row.reasons, "{}", row.what);
     }
@@ -201,10 +198,8 @@ fn an_interface_that_does_not_match_is_ignored() {
     let mut others = [(1, "eth7"), (2, "vm"), (3, "vm1x"), (4, "xvm1")]
         .map(|(number, name)| Line::named(&host, &guest, name, number));
     let mut control = Line::new(&host, &guest, 10);
-    let daemon = Daemon::start(
-        &host,
-        &["--interface-regex=^vm[0-9]+$", "--min-ra-interval=3s", "--max-ra-interval=4s"],
-    );
+    let daemon =
+        Daemon::start(&host, &["--interface-regex=^vm[0-9]+$", "--min-ra-interval=3s", "--max-ra-interval=4s"]);
     control.expect_served(SOON);
     for line in &others {
         line.solicit();
@@ -283,8 +278,5 @@ fn a_port_of_a_vrf_is_served() {
     let _daemon = Daemon::start(&host, &["--interface-regex=^vm2$"]);
     let first = line.expect_served(SOON);
     line.solicit();
-    assert!(
-        line.expect_served(SOON).since(first.at) < Duration::from_secs(5),
-        "its solicitation is answered"
-    );
+    assert!(line.expect_served(SOON).since(first.at) < Duration::from_secs(5), "its solicitation is answered");
 }

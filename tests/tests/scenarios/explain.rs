@@ -57,11 +57,7 @@ const FLAWS: &[Flaw] = &[
         reported: &["ipv6-disabled", "forwarding-off", "no-link-local", "no-prefix"],
         spoil: |link| link.host.set("mtu 1200"),
     },
-    Flaw {
-        what: "down",
-        reported: &["down", "no-link-local", "no-prefix"],
-        spoil: |link| link.host.set("down"),
-    },
+    Flaw { what: "down", reported: &["down", "no-link-local", "no-prefix"], spoil: |link| link.host.set("down") },
     Flaw { what: "no multicast", reported: &["no-multicast"], spoil: |link| link.host.set("multicast off") },
     Flaw {
         what: "port of a bridge",
@@ -71,11 +67,7 @@ const FLAWS: &[Flaw] = &[
             link.host.set("master br0");
         },
     },
-    Flaw {
-        what: "not forwarding",
-        reported: &["forwarding-off"],
-        spoil: |link| link.host.sysctl("forwarding", 0),
-    },
+    Flaw { what: "not forwarding", reported: &["forwarding-off"], spoil: |link| link.host.sysctl("forwarding", 0) },
     Flaw {
         what: "no link-local address",
         reported: &["no-link-local"],
@@ -116,9 +108,7 @@ const FLAWS: &[Flaw] = &[
             link.host.sysctl("accept_dad", 1);
             link.host.namespace().ip(&format!("address add {address} dev {}", link.host.name()));
             let failed = format!("-6 address show dev {} dadfailed", link.host.name());
-            eventually(SOON, "the duplicate", || {
-                (!link.host.namespace().ip(&failed).is_empty()).then_some(())
-            });
+            eventually(SOON, "the duplicate", || (!link.host.namespace().ip(&failed).is_empty()).then_some(()));
         },
     },
     Flaw {
@@ -156,12 +146,7 @@ fn the_suggested_commands_repair_the_interface() {
 
         (flaw.spoil)(&link);
         let found = interface(&host, name);
-        assert_eq!(
-            [names(&found["reasons"]), names(&found["warnings"])].concat(),
-            flaw.reported,
-            "{}",
-            flaw.what
-        );
+        assert_eq!([names(&found["reasons"]), names(&found["warnings"])].concat(), flaw.reported, "{}", flaw.what);
         let commands = commands(&found);
         assert!(!commands.is_empty(), "{}: {found:#}", flaw.what);
         for command in &commands {
@@ -246,19 +231,14 @@ fn the_exit_code_says_whether_all_are_served() {
 fn the_daemons_variables_do_not_affect_subcommands() {
     let host = Namespace::host();
     let run = |arguments: &[&str], environment: &[(&str, &str)]| {
-        let launch =
-            environment.iter().fold(Launch::new(arguments), |launch, (name, value)| launch.env(name, value));
+        let launch = environment.iter().fold(Launch::new(arguments), |launch, (name, value)| launch.env(name, value));
         launch.unprivileged(&[]).output(&host)
     };
     let bad = [("AUTORA_FILTER", "none"), ("AUTORA_DRY_RUN", "perhaps"), ("AUTORA_MAX_RA_INTERVAL", "3s")];
     assert_eq!(run(&["--check"], &bad).code, 2, "the control");
     assert_eq!(run(&["explain"], &bad).code, 0);
     assert_eq!(run(&["explain"], &[("AUTORA_CHECK", "1"), ("AUTORA_INTERFACE_REGEX", "")]).code, 0);
-    assert_eq!(
-        run(&["explain"], &[("AUTORA_INTERFACE_REGEX", "(")]).code,
-        2,
-        "a variable of the subcommand counts"
-    );
+    assert_eq!(run(&["explain"], &[("AUTORA_INTERFACE_REGEX", "(")]).code, 2, "a variable of the subcommand counts");
 }
 
 #[test]

@@ -23,8 +23,7 @@ fn a_flapping_carrier_does_not_fill_the_log() {
     flapping.interface.wait_link_local();
     flapping.interface.add_address("2001:db8:0:1::1/64");
     let calm = Line::new(&host, &guest, 2);
-    let daemon =
-        Daemon::start(&host, &rarely(&["--forwarding-resync-interval=1s", "--heartbeat-interval=1s"]));
+    let daemon = Daemon::start(&host, &rarely(&["--forwarding-resync-interval=1s", "--heartbeat-interval=1s"]));
     daemon.wait_serving("vm1", SOON);
     daemon.wait_serving("vm2", SOON);
 
@@ -52,9 +51,7 @@ fn a_flapping_carrier_does_not_fill_the_log() {
     let suppressed: usize = daemon
         .lines_with(&["were suppressed", "interface=vm1"])
         .iter()
-        .map(|line| {
-            field(line, "suppressed").and_then(|number| number.parse::<usize>().ok()).expect("a number")
-        })
+        .map(|line| field(line, "suppressed").and_then(|number| number.parse::<usize>().ok()).expect("a number"))
         .sum();
     // Each flap is two lines, of which a busy machine may miss one.
     assert!(suppressed + written.len() > FLAPS + FLAPS / 2, "{suppressed} suppressed, {written:#?}");

@@ -14,10 +14,7 @@ fn a_guest_gets_and_loses_its_route(launch: &Launch) {
     let link = Veth::new((&host, "vm1"), (guest.namespace(), "eth0"));
     link.host.add_address("2001:db8:0:1::1/64");
     let address = link.guest.mac().address_in(prefix(1));
-    assert!(
-        !guest.addresses().contains(&address) && guest.default_routes().is_empty(),
-        "no RA has been sent yet"
-    );
+    assert!(!guest.addresses().contains(&address) && guest.default_routes().is_empty(), "no RA has been sent yet");
 
     let mut daemon = launch.start(&host);
     guest.wait_for_address(address, SOON);
@@ -81,9 +78,7 @@ fn through_the_raw_socket() {
 
 #[test]
 fn unprivileged_with_two_capabilities() {
-    a_guest_gets_and_loses_its_route(
-        &Launch::new(&[MATCHING, "--filter=ebpf"]).unprivileged(&["net_raw", "bpf"]),
-    );
+    a_guest_gets_and_loses_its_route(&Launch::new(&[MATCHING, "--filter=ebpf"]).unprivileged(&["net_raw", "bpf"]));
 }
 
 #[test]

@@ -43,8 +43,7 @@ const DOMAIN: &str = "\
 #[test]
 fn libvirt() {
     let scene = Scene::new("web1 2001:db8:0:1::/64\nweb1/1 2001:db8:0:2::/64\n");
-    let [mut first, mut second, bridged] =
-        ["vnet3", "vnet4", "vnet2"].map(|name| Tap::new(&scene.host, name));
+    let [mut first, mut second, bridged] = ["vnet3", "vnet4", "vnet2"].map(|name| Tap::new(&scene.host, name));
     first.open();
     second.open();
     let domain = scene.folder.path().join("web1.xml");
@@ -167,8 +166,7 @@ fn systemd_nspawn() {
 /// An error is reported with an exit code that is not 0, and before any change.
 #[test]
 fn an_invalid_table_is_reported_and_nothing_is_changed() {
-    let scene =
-        Scene::new("tap-vm-1 2001:db8:0:1::/56\ntap-vm-2 2001:db8:0:1::/64\ntap-vm-3 2001:db8:0:3::5/64");
+    let scene = Scene::new("tap-vm-1 2001:db8:0:1::/56\ntap-vm-2 2001:db8:0:1::/64\ntap-vm-3 2001:db8:0:3::5/64");
     let [first, _, third] = ["tap-vm-1", "tap-vm-2", "tap-vm-3"].map(|name| Tap::new(&scene.host, name));
     let call = |name: &str| {
         let mut hook = scene.hook("qemu-ifup");

@@ -93,9 +93,7 @@ fn interfaces_with_reused_indices_share_no_state(arguments: &[&str]) {
         }
         let mut tenants: Vec<_> =
             slots.iter().zip(&macs).map(|(slot, mac)| Tenant::open(&guest, slot, round, *mac)).collect();
-        guest.ip_batch(
-            &tenants.iter().map(|one| format!("link set {} up", one.guest.name())).collect::<Vec<_>>(),
-        );
+        guest.ip_batch(&tenants.iter().map(|one| format!("link set {} up", one.guest.name())).collect::<Vec<_>>());
         control.solicit();
         serve_and_solicit(&mut tenants);
         control.expect_served(FLOOR + MAX_DELAY + SLACK);

@@ -16,9 +16,7 @@ use autora_common::maps::{INTERFACES, SERVED};
 use autora_tests::{Daemon, Namespace, eventually};
 use aya::maps::{HashMap, Map, MapData};
 use nix::sys::{
-    socket::{
-        AddressFamily, LinkAddr, SockFlag, SockProtocol, SockType, recvfrom, setsockopt, socket, sockopt,
-    },
+    socket::{AddressFamily, LinkAddr, SockFlag, SockProtocol, SockType, recvfrom, setsockopt, socket, sockopt},
     time::{TimeVal, TimeValLike},
 };
 
@@ -163,11 +161,9 @@ impl Bench {
     }
 
     fn rss(&self) -> u64 {
-        let status =
-            fs::read_to_string(format!("/proc/{}/status", self.daemon.pid())).expect("the daemon runs");
+        let status = fs::read_to_string(format!("/proc/{}/status", self.daemon.pid())).expect("the daemon runs");
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-        let kilobytes: Option<u64> =
-            line.and_then(|line| line.trim().strip_suffix(" kB")?.trim().parse().ok());
+        let kilobytes: Option<u64> = line.and_then(|line| line.trim().strip_suffix(" kB")?.trim().parse().ok());
         kilobytes.expect("the kernel counts them") << 10
     }
 
@@ -186,9 +182,7 @@ impl Bench {
         let ids: BTreeSet<u32> = fs::read_dir(&folder)
             .expect("the daemon runs")
             .filter_map(|file| fs::read_to_string(file.ok()?.path()).ok())
-            .filter_map(|info| {
-                info.lines().find_map(|line| line.strip_prefix("map_id:")?.trim().parse().ok())
-            })
+            .filter_map(|info| info.lines().find_map(|line| line.strip_prefix("map_id:")?.trim().parse().ok()))
             .collect();
         let mut maps = ids.into_iter().map(|id| MapData::from_id(id).expect("a map that is in use"));
         let map = maps.find(|map| map.info().expect("it is there").name_as_str() == Some(name));
@@ -207,8 +201,7 @@ impl Listener {
     fn open(guests: &Namespace) -> Self {
         guests.enter(|| {
             let kind = (AddressFamily::Packet, SockType::Datagram, SockFlag::SOCK_CLOEXEC);
-            let socket =
-                socket(kind.0, kind.1, kind.2, SockProtocol::EthIpv6).expect("root may open a packet socket");
+            let socket = socket(kind.0, kind.1, kind.2, SockProtocol::EthIpv6).expect("root may open a packet socket");
             setsockopt(&socket, sockopt::RcvBufForce, &(8 << 20)).expect("root may set any buffer size");
             setsockopt(&socket, sockopt::ReceiveTimeout, &TimeVal::seconds(10)).expect("sockets have one");
             Self { socket, advertised: BTreeSet::new() }

@@ -18,10 +18,7 @@ fn link_options(advert: &Advert) -> Vec<NdOption> {
     let is_prefix = |option: &&NdOption| matches!(option, NdOption::PrefixInformation(_));
     let options = &advert.advert.options;
     let front: Vec<_> = options.iter().take_while(|option| !is_prefix(option)).cloned().collect();
-    assert!(
-        options[front.len()..].iter().all(|option| is_prefix(&option)),
-        "the prefixes come last: {options:?}"
-    );
+    assert!(options[front.len()..].iter().all(|option| is_prefix(&option)), "the prefixes come last: {options:?}");
     assert_eq!(advert.prefixes().len(), 1);
     front
 }

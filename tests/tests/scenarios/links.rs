@@ -4,9 +4,7 @@ use std::{thread, time::Duration};
 
 use autora_tests::{Advert, Capture, Daemon, Mac, Namespace, Solicit, Tap, Veth, eventually};
 
-use crate::bench::{
-    AT_ONCE, FLOOR, Line, MAX_DELAY, SLACK, SOON, expect_silence, live, on_both_paths, prefix, rarely,
-};
+use crate::bench::{AT_ONCE, FLOOR, Line, MAX_DELAY, SLACK, SOON, expect_silence, live, on_both_paths, prefix, rarely};
 
 on_both_paths!(
     an_interface_without_carrier_is_paused,

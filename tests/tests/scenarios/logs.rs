@@ -90,8 +90,7 @@ fn the_journal_gets_fields_and_priorities() {
         entries.iter().any(|entry| entry.get("MESSAGE").is_some_and(|text| text == "started")).then_some(())
     });
     let find = |message: &str| {
-        let found =
-            entries.iter().find(|entry| entry.get("MESSAGE").is_some_and(|text| text.starts_with(message)));
+        let found = entries.iter().find(|entry| entry.get("MESSAGE").is_some_and(|text| text.starts_with(message)));
         found.unwrap_or_else(|| panic!("no {message:?} in {entries:#?}"))
     };
     let serving = find("serving");

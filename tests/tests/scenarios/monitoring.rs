@@ -82,18 +82,15 @@ fn documented() -> Vec<String> {
 }
 
 fn every_query_of_the_dashboard_works(prometheus: &Prometheus, names: &BTreeSet<String>) {
-    let text =
-        fs::read_to_string(root().join("contrib/grafana/autora.json")).expect("the dashboard is there");
+    let text = fs::read_to_string(root().join("contrib/grafana/autora.json")).expect("the dashboard is there");
     let dashboard: Value = serde_json::from_str(&text).expect("a dashboard is JSON");
     let panels = dashboard["panels"].as_array().expect("it has panels");
     let targets = panels.iter().filter_map(|panel| panel["targets"].as_array()).flatten();
-    let queries: Vec<_> =
-        targets.map(|target| target["expr"].as_str().expect("a target has a query")).collect();
+    let queries: Vec<_> = targets.map(|target| target["expr"].as_str().expect("a target has a query")).collect();
     assert!(queries.len() > 20, "{queries:?}");
     for query in queries {
         assert_known(query, names);
-        let query =
-            VARIABLES.iter().fold(query.to_owned(), |query, (name, value)| query.replace(name, value));
+        let query = VARIABLES.iter().fold(query.to_owned(), |query, (name, value)| query.replace(name, value));
         assert!(!query.contains('$'), "{query}");
         let result = prometheus.query(&query);
         assert!(!result.is_empty(), "no result of {query}");
@@ -153,10 +150,7 @@ impl Prometheus {
     fn wait_for(&self, query: &str) {
         eventually(Duration::from_secs(30), query, || {
             let parameters = [("query", query)];
-            self.try_ask("query", &parameters)?["result"]
-                .as_array()
-                .is_some_and(|all| !all.is_empty())
-                .then_some(())
+            self.try_ask("query", &parameters)?["result"].as_array().is_some_and(|all| !all.is_empty()).then_some(())
         });
     }
 
@@ -186,8 +180,7 @@ impl Prometheus {
     /// Returns the data of an answer, `None` while Prometheus does not listen. Panics if the answer is an
     /// error.
     fn try_ask(&self, path: &str, parameters: &[(&str, &str)]) -> Option<Value> {
-        let query: Vec<_> =
-            parameters.iter().map(|(name, value)| format!("{name}={}", encoded(value))).collect();
+        let query: Vec<_> = parameters.iter().map(|(name, value)| format!("{name}={}", encoded(value))).collect();
         let request = format!("GET /api/v1/{path}?{} HTTP/1.0\r\n\r\n", query.join("&"));
         let answer = self.host.enter(|| {
             let mut stream = TcpStream::connect(PROMETHEUS).ok()?;

@@ -68,8 +68,7 @@ fn settings_come_from_flags_then_from_the_environment_then_from_the_defaults() {
         .start(&host);
     let advert = line.expect_served(SOON);
     let [option] = advert.prefixes()[..] else { panic!("one prefix: {advert:?}") };
-    let seconds =
-        [advert.advert.router_lifetime, option.preferred, option.valid].map(|lifetime| lifetime.as_secs());
+    let seconds = [advert.advert.router_lifetime, option.preferred, option.valid].map(|lifetime| lifetime.as_secs());
     assert_eq!(seconds, [301, 303, 86_400]);
 }
 
@@ -77,20 +76,13 @@ fn settings_come_from_flags_then_from_the_environment_then_from_the_defaults() {
 fn unsolicited_advertisements_keep_to_their_interval() {
     let (host, guest) = (Namespace::host(), Namespace::quiet());
     let mut lines = Line::several(&host, &guest, 4);
-    let _daemon = Daemon::start(
-        &host,
-        &["--interface-regex=^vm[0-9]+$", "--min-ra-interval=3s", "--max-ra-interval=4s"],
-    );
+    let _daemon =
+        Daemon::start(&host, &["--interface-regex=^vm[0-9]+$", "--min-ra-interval=3s", "--max-ra-interval=4s"]);
     std::thread::sleep(Duration::from_secs(13));
     let mut distances = Vec::new();
     for line in &mut lines {
         let (_, adverts) = line.seen(Duration::ZERO);
-        assert!(
-            (4..=5).contains(&adverts.len()),
-            "{}: {} advertisements in 13 s",
-            line.name(),
-            adverts.len()
-        );
+        assert!((4..=5).contains(&adverts.len()), "{}: {} advertisements in 13 s", line.name(), adverts.len());
         distances.extend(adverts.windows(2).map(|pair| pair[1].since(pair[0].at)));
     }
     distances.sort();

@@ -72,11 +72,8 @@ fn through_the_raw_socket() {
 
 #[test]
 fn with_other_lifetimes() {
-    let frame = first_frame(&[
-        "--router-lifetime=4660s",
-        "--pio-valid-lifetime=infinity",
-        "--pio-preferred-lifetime=1h",
-    ]);
+    let frame =
+        first_frame(&["--router-lifetime=4660s", "--pio-valid-lifetime=infinity", "--pio-preferred-lifetime=1h"]);
     let expected = [
         (CHECKSUM, &[0xeb, 0xaf][..]),
         (ROUTER_LIFETIME, &[0x12, 0x34]),
@@ -109,8 +106,7 @@ fn rdisc6_decodes_the_ra() {
     let daemon = Daemon::start(&host, &["--interface-regex=^vm1$"]);
     daemon.wait_serving("vm1", SOON);
     let text = guest.run(Command::new("rdisc6").args(["--single", "--wait", "8000", "eth0"]));
-    let facts: Vec<String> =
-        text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+    let facts: Vec<String> = text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
     for fact in [
         "Hop limit : undefined ( 0x00)",
         "Stateful address conf. : No",

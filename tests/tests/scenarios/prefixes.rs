@@ -8,9 +8,7 @@ use std::{
 
 use autora_tests::{Advert, Capture, Daemon, Guest, Namespace, Veth};
 
-use crate::bench::{
-    AT_ONCE, FLOOR, Line, SLACK, SOON, expect_silence, live, on_both_paths, prefix, rarely, retired,
-};
+use crate::bench::{AT_ONCE, FLOOR, Line, SLACK, SOON, expect_silence, live, on_both_paths, prefix, rarely, retired};
 
 on_both_paths!(
     another_prefix_after_a_moment_with_none,

@@ -99,9 +99,7 @@ fn a_serving_daemon_holds_no_capability() {
         let status = fs::read_to_string(task.expect("a task").path().join("status")).expect("it runs");
         let held: Vec<_> = status
             .lines()
-            .filter(|line| {
-                ["CapInh:", "CapPrm:", "CapEff:", "CapAmb:"].iter().any(|set| line.starts_with(set))
-            })
+            .filter(|line| ["CapInh:", "CapPrm:", "CapEff:", "CapAmb:"].iter().any(|set| line.starts_with(set)))
             .filter(|line| !line.ends_with("\t0000000000000000"))
             .collect();
         assert!(held.is_empty(), "{held:?}");
@@ -118,8 +116,7 @@ fn a_dry_run_needs_no_capability_and_sends_nothing() {
     dry.wait_for_log(&["vm1", "2001:db8:0:1::/64"], SOON);
     dry.wait_for_log(&["vm2", "no-prefix"], SOON);
     dry.wait_for_log(&["eth7", "does not match"], SOON);
-    let packet =
-        eventually(SOON, "the packet in hex", || hex_dump(&dry.log()).filter(|bytes| bytes.len() == 88));
+    let packet = eventually(SOON, "the packet in hex", || hex_dump(&dry.log()).filter(|bytes| bytes.len() == 88));
     fit.solicit();
     expect_silence([&mut fit, &mut not_fit], FLOOR);
     assert!(dry.is_running(), "a dry run goes on until it is stopped");

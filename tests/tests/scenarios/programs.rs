@@ -32,8 +32,7 @@ fn works(binary: &Path, filter: &str) -> Vec<String> {
 /// Returns the one line of a daemon that ends at the start.
 fn refuses(binary: &Path, filter: &str) -> String {
     let host = Namespace::host();
-    let mut daemon =
-        Launch::new(&rarely(&[filter])).binary(binary).unprivileged(&["net_raw", "bpf"]).start(&host);
+    let mut daemon = Launch::new(&rarely(&[filter])).binary(binary).unprivileged(&["net_raw", "bpf"]).start(&host);
     assert_eq!(daemon.wait_exit(SOON), 1);
     let lines = daemon.log();
     let [line] = &lines[..] else { panic!("more than a line: {lines:#?}") };
@@ -93,10 +92,7 @@ fn damaged(damage: impl FnOnce(&mut [u8])) -> (TempDir, PathBuf) {
 
 /// Returns the offsets of `needle` in `hay` that are multiples of `step`.
 fn find_all(hay: &[u8], needle: &[u8], step: usize) -> Vec<usize> {
-    (0..hay.len().saturating_sub(needle.len()))
-        .step_by(step)
-        .filter(|&at| hay[at..].starts_with(needle))
-        .collect()
+    (0..hay.len().saturating_sub(needle.len())).step_by(step).filter(|&at| hay[at..].starts_with(needle)).collect()
 }
 
 fn replace_all(bytes: &mut [u8], from: [u8; 8], to: [u8; 8]) {

@@ -38,10 +38,7 @@ const NFTABLES_DROP: Fault = Fault {
     begin: |host| {
         nft(host, "add table inet faults");
         nft(host, "add chain inet faults out { type filter hook output priority 0; }");
-        nft(
-            host,
-            &format!("add rule inet faults out oifname {} icmpv6 type nd-router-advert drop", host.name()),
-        );
+        nft(host, &format!("add rule inet faults out oifname {} icmpv6 type nd-router-advert drop", host.name()));
     },
     end: |host| nft(host, "delete table inet faults"),
 };
@@ -53,18 +50,12 @@ const MULTICAST_ROUTE_FLUSHED: Fault = Fault {
 };
 
 /// A queue without room for a packet.
-const QUEUE_FULL: Fault = Fault {
-    error: ENOBUFS,
-    begin: |host| tc(host, "add", "pfifo limit 0"),
-    end: |host| tc(host, "delete", "pfifo"),
-};
+const QUEUE_FULL: Fault =
+    Fault { error: ENOBUFS, begin: |host| tc(host, "add", "pfifo limit 0"), end: |host| tc(host, "delete", "pfifo") };
 
 /// A queue whose room is counted in bytes.
-const QUEUE_FULL_OF_BYTES: Fault = Fault {
-    error: ENOBUFS,
-    begin: |host| tc(host, "add", "bfifo limit 1"),
-    end: |host| tc(host, "delete", "bfifo"),
-};
+const QUEUE_FULL_OF_BYTES: Fault =
+    Fault { error: ENOBUFS, begin: |host| tc(host, "add", "bfifo limit 1"), end: |host| tc(host, "delete", "bfifo") };
 
 fn nft(host: &Interface, command: &str) {
     host.namespace().run(std::process::Command::new("nft").arg(command));

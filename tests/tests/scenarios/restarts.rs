@@ -235,8 +235,7 @@ fn a_prefix_that_changed_while_no_daemon_ran_is_retired_by_the_next() {
         guest.wait_for_address(link.guest.mac().address_in(prefix(2)), SOON);
         let addresses = guest.namespace().ip("-6 -o addr show dev eth0 scope global");
         let old_line = addresses.lines().find(|line| line.contains(&old.to_string()));
-        let old_line =
-            old_line.unwrap_or_else(|| panic!("{signal}: deprecated, and still valid: {addresses}"));
+        let old_line = old_line.unwrap_or_else(|| panic!("{signal}: deprecated, and still valid: {addresses}"));
         assert!(old_line.contains("deprecated"), "{signal}: {old_line}");
         assert_eq!(addresses.matches("deprecated").count(), 1, "{signal}: {addresses}");
     }
@@ -326,8 +325,7 @@ fn a_full_disk_damages_no_saved_state() {
         while file.write_all(&[0; 4096]).is_ok() {}
         drop(file);
 
-        let many: Vec<_> =
-            (2..=GUESTS).map(|number| Line::new(&host.namespace, &host.guest, number)).collect();
+        let many: Vec<_> = (2..=GUESTS).map(|number| Line::new(&host.namespace, &host.guest, number)).collect();
         daemon.wait_for_log(&["WARN", "the state could not be saved"], SOON);
         let text = fs::read(host.directory.state_file()).expect("it is there");
         assert!(!text.ends_with(b"\n"), "the control: a line is cut in two");

@@ -30,16 +30,11 @@ const INVALID: &[(&str, Spoil)] = &[
     ("7 bytes", |good| Solicit { truncate: Some(7), ..good }),
     ("4 bytes", |good| Solicit { truncate: Some(4), ..good }),
     ("option of length 0", |good| Solicit { options: vec![1, 0, 2, 0, 0, 0, 0, 1], ..good }),
-    ("option of length 0 after a good one", |good| {
-        with_options(good, &[UNKNOWN_OPTION, [200, 0, 0, 0, 0, 0, 0, 0]])
-    }),
+    ("option of length 0 after a good one", |good| with_options(good, &[UNKNOWN_OPTION, [200, 0, 0, 0, 0, 0, 0, 0]])),
     ("option past the end", |good| Solicit { options: vec![1, 2, 2, 0, 0, 0, 0, 1], ..good }),
     ("one trailing byte", |good| Solicit { options: [&good.options[..], &[0]].concat(), ..good }),
     ("seven trailing bytes", |good| Solicit { options: [&good.options[..], &[1; 7]].concat(), ..good }),
-    (":: with a source link-layer address", |good| Solicit {
-        source: "::".parse().expect("an address"),
-        ..good
-    }),
+    (":: with a source link-layer address", |good| Solicit { source: "::".parse().expect("an address"), ..good }),
     ("17 options", |good| with_options(good, &[UNKNOWN_OPTION; 17])),
     ("two fragments", |good| Solicit { fragments: Fragments::Two, ..good }),
     ("an atomic fragment", |good| Solicit { fragments: Fragments::Atomic, ..good }),
@@ -54,19 +49,14 @@ const VALID: &[(&str, Spoil)] = &[
     ("as Linux sends it", |good| good),
     ("from ::", |good| Solicit::unspecified(good.link_source)),
     ("without options", |good| Solicit { options: Vec::new(), ..good }),
-    ("from a global address", |good| Solicit {
-        source: "2001:db8:ffff::1".parse().expect("an address"),
-        ..good
-    }),
+    ("from a global address", |good| Solicit { source: "2001:db8:ffff::1".parse().expect("an address"), ..good }),
     ("an unknown option", |good| with_options(good, &[UNKNOWN_OPTION])),
     ("an unknown option of 150 units", |good| {
         let mut option = vec![0; 150 * 8];
         option[..2].copy_from_slice(&[200, 150]);
         Solicit { options: option, ..good }
     }),
-    (":: with an unknown option", |good| {
-        with_options(Solicit::unspecified(good.link_source), &[UNKNOWN_OPTION])
-    }),
+    (":: with an unknown option", |good| with_options(Solicit::unspecified(good.link_source), &[UNKNOWN_OPTION])),
     ("16 options", |good| with_options(good, &[UNKNOWN_OPTION; 16])),
 ];
 

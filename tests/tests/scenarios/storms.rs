@@ -77,8 +77,7 @@ fn a_full_neighbour_table_delays_only_the_raw_socket() {
     let _other = Daemon::start(&other_host, &rarely(&["--send=packet"]));
     line.expect_served(SOON);
     control.expect_served(SOON);
-    let new_neighbours: Vec<_> =
-        (0..60 * neighbours_a_second()).map(|_| Solicit::new(Mac::unique()).frame()).collect();
+    let new_neighbours: Vec<_> = (0..60 * neighbours_a_second()).map(|_| Solicit::new(Mac::unique()).frame()).collect();
     thread::scope(|scope| {
         let storm = scope.spawn(|| storm(&line.sender, &new_neighbours, Duration::from_mins(1)));
         thread::sleep(FLOOR);
@@ -120,8 +119,7 @@ impl SendLog {
     fn of(daemon: &Daemon) -> Self {
         let lines = |words| daemon.lines_with(&[words, "interface=vm1"]);
         let suppressed = lines("lines were suppressed");
-        let number =
-            |line: &String| line.split_once("suppressed=")?.1.split(' ').next()?.parse::<usize>().ok();
+        let number = |line: &String| line.split_once("suppressed=")?.1.split(' ').next()?.parse::<usize>().ok();
         Self {
             begins: lines("could not be sent").len(),
             ends: lines("sending works again").len(),

@@ -56,8 +56,7 @@ pub(crate) fn test_program(workspace: &Workspace, name: &str) -> Result<PathBuf>
 }
 
 fn cargo(workspace: &Workspace, subcommand: &str, package: &str, program: &str) -> Command {
-    let mut cargo =
-        workspace.cargo([subcommand, "--release", "--locked", "--package", package, "--bin", program]);
+    let mut cargo = workspace.cargo([subcommand, "--release", "--locked", "--package", package, "--bin", program]);
     cargo.env("CARGO_ENCODED_RUSTFLAGS", flags(|name| env::var_os(name))).env_remove("RUSTFLAGS");
     // Embeds the object that was just built, even if the variable names another.
     cargo.env_remove("AUTORA_EBPF_OBJECT");
@@ -69,8 +68,7 @@ fn cargo(workspace: &Workspace, subcommand: &str, package: &str, program: &str) 
 /// paths, and `cargo xtask dist` checks that.)
 fn flags(variable: impl Fn(&str) -> Option<OsString>) -> OsString {
     let set = |name| variable(name).filter(|value| !value.is_empty());
-    let words =
-        |flags: OsString| flags.to_string_lossy().split_whitespace().map(OsString::from).collect::<Vec<_>>();
+    let words = |flags: OsString| flags.to_string_lossy().split_whitespace().map(OsString::from).collect::<Vec<_>>();
     let theirs = match set("CARGO_ENCODED_RUSTFLAGS") {
         Some(flags) => vec![flags],
         None => set("RUSTFLAGS").map(words).unwrap_or_default(),
@@ -104,9 +102,7 @@ mod tests {
     #[test]
     fn the_flags_remap_cargos_home_and_keep_flags_that_are_set() {
         let flags = |variables: &[(&str, &str)]| {
-            let value = |name: &str| {
-                variables.iter().find(|(known, _)| *known == name).map(|(_, value)| value.into())
-            };
+            let value = |name: &str| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| value.into());
             flags(value).into_string().expect("text")
         };
         let ours = "--remap-path-prefix=/home/x/.cargo=/cargo";

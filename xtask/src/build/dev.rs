@@ -49,19 +49,14 @@ pub(crate) fn demonstration(workspace: &Workspace, toolchain: &Toolchain) -> Res
     ui::heading("eBPF filter");
     filter::with(workspace, toolchain)?;
     ui::heading("daemon and demonstration, dev profile");
-    let mut cargo =
-        workspace.cargo(["build", "--locked", "--package", "autora", "--package", "autora-tests"]);
+    let mut cargo = workspace.cargo(["build", "--locked", "--package", "autora", "--package", "autora-tests"]);
     cargo.args(["--bin", "autora", "--bin", "demo"]).env_remove("AUTORA_EBPF_OBJECT");
     process::run(&mut cargo).context("daemon and demonstration do not compile")?;
     Ok(workspace.debug_daemon().with_file_name("demo"))
 }
 
 /// Runs tests of `tests/` against `daemon`; `adjust` adds targets and options.
-pub(crate) fn scenarios(
-    workspace: &Workspace,
-    daemon: &Path,
-    adjust: impl FnOnce(&mut Command),
-) -> Result<()> {
+pub(crate) fn scenarios(workspace: &Workspace, daemon: &Path, adjust: impl FnOnce(&mut Command)) -> Result<()> {
     let _room = Room::make(NEIGHBOURS);
     let mut cargo = cargo_test(workspace);
     adjust(&mut cargo);
@@ -82,17 +77,10 @@ fn without_filter(workspace: &Workspace) -> Result<()> {
     }
     let mut cargo = cargo_test(workspace);
     // For an integration test, cargo also compiles the program of its package.
-    cargo.args([
-        "--no-run",
-        "--test",
-        "simulation",
-        "--config",
-        "profile.dev.package.autora.codegen-units=255",
-    ]);
+    cargo.args(["--no-run", "--test", "simulation", "--config", "profile.dev.package.autora.codegen-units=255"]);
     process::run(cargo.env("AUTORA_EBPF_OBJECT", &nothing))
         .context("the daemon without the filter does not compile")?;
-    fs::copy(workspace.debug_daemon(), folder.join("autora"))
-        .context("cannot copy the daemon without the filter")?;
+    fs::copy(workspace.debug_daemon(), folder.join("autora")).context("cannot copy the daemon without the filter")?;
     Ok(())
 }
 
@@ -112,8 +100,7 @@ mod tests {
                 there.insert(entry.path().file_stem().expect("a name").to_string_lossy().into_owned());
             }
         }
-        let named =
-            [&UNPRIVILEGED[..], &PRIVILEGED].concat().into_iter().filter(|word| !word.starts_with("--"));
+        let named = [&UNPRIVILEGED[..], &PRIVILEGED].concat().into_iter().filter(|word| !word.starts_with("--"));
         assert_eq!(named.map(str::to_owned).collect::<BTreeSet<_>>(), there);
     }
 }

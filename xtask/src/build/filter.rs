@@ -86,11 +86,7 @@ mod tests {
         assert!(put(&compiled, &object).expect("copied"), "it differs");
         assert_eq!(fs::read(&object).expect("there"), b"two");
         let later = SystemTime::now() + Duration::from_secs(10);
-        File::options()
-            .append(true)
-            .open(&compiled)
-            .and_then(|file| file.set_modified(later))
-            .expect("touched");
+        File::options().append(true).open(&compiled).and_then(|file| file.set_modified(later)).expect("touched");
         assert!(put(&compiled, &object).expect("copied"), "it was compiled again, from newer sources");
         assert_eq!(fs::read_dir(folder.join("deep")).expect("there").count(), 1, "a draft stays behind");
         fs::remove_dir_all(folder).expect("removed");

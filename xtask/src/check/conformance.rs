@@ -43,8 +43,7 @@ const REQUIRED: &[(&str, u8, u8)] = &[
 
 /// Checks the page, and fails with all that is wrong with it.
 pub(crate) fn run(workspace: &Workspace) -> Result<()> {
-    let text =
-        fs::read_to_string(workspace.root().join(PAGE)).with_context(|| format!("cannot read {PAGE}"))?;
+    let text = fs::read_to_string(workspace.root().join(PAGE)).with_context(|| format!("cannot read {PAGE}"))?;
     let page = Page::read(&text);
     let problems = problems(&page, REQUIRED, &Tests::list(workspace)?);
     ensure!(problems.is_empty(), "{PAGE} has faults:\n  {}", problems.join("\n  "));
@@ -60,9 +59,7 @@ fn problems(page: &Page<'_>, required: &[(&str, u8, u8)], tests: &Tests) -> Vec<
     problems.extend(repeated("section", page.sections.iter().map(|section| section.name)));
     problems.extend(unsound_deviations(page));
     for section in &page.sections {
-        problems.extend(
-            unsound_section(section, required, page, tests).map(|why| format!("{}: {why}", section.name)),
-        );
+        problems.extend(unsound_section(section, required, page, tests).map(|why| format!("{}: {why}", section.name)));
     }
     let summary = format!("In short: {}.", summary(&page.sections));
     if page.summary != Some(&summary) {
@@ -95,9 +92,8 @@ fn unsound_section<'a>(
         None => vec!["REQUIRED has no counts of MUST and SHOULD for it".to_owned()],
     };
     let rules = section.rules.iter();
-    let unmet = rules.flat_map(move |rule| {
-        unmet(rule, page, tests).into_iter().map(move |why| format!("{}: {why}", rule.id))
-    });
+    let unmet =
+        rules.flat_map(move |rule| unmet(rule, page, tests).into_iter().map(move |why| format!("{}: {why}", rule.id)));
     let repeated = repeated("rule", section.rules.iter().map(|rule| rule.id));
     repeated.into_iter().chain(uncovered).chain(unmet)
 }
@@ -130,9 +126,7 @@ fn unmet(rule: &Rule<'_>, page: &Page<'_>, tests: &Tests) -> Vec<String> {
                 .then(|| format!("there is no deviation {name}")),
             Met::NotOurs("") => Some("it has no reason".to_owned()),
             Met::NotOurs(_) => None,
-            Met::Unknown(text) => {
-                Some(format!("this is neither a test nor a deviation nor a reason: {text}"))
-            }
+            Met::Unknown(text) => Some(format!("this is neither a test nor a deviation nor a reason: {text}")),
         });
     }
     problems
@@ -187,17 +181,15 @@ mod tests {
     #[test]
     fn a_sound_page_has_no_problems() {
         let deviations = "| <a id=\"known\"></a>known | because |\n";
-        let rows = format!(
-            "| a (MAY) | x | deviation: [known](#known)<br>{TEST} |\n| b | x | not ours: it is for others |\n"
-        );
+        let rows =
+            format!("| a (MAY) | x | deviation: [known](#known)<br>{TEST} |\n| b | x | not ours: it is for others |\n");
         assert_eq!(found(deviations, &rows), [""; 0]);
     }
 
     #[test]
     fn each_fault_is_found() {
         let row = |met: &str| format!("| a | x | {met} |\n");
-        let linked =
-            |name: &str| row(&format!("[`check/conformance::{name}`](xtask/src/check/conformance.rs)"));
+        let linked = |name: &str| row(&format!("[`check/conformance::{name}`](xtask/src/check/conformance.rs)"));
         for (rows, expected) in [
             (row(""), "a: it has neither a test nor a reason"),
             (row("of course"), "a: this is neither a test nor a deviation nor a reason: of course"),
@@ -207,10 +199,7 @@ mod tests {
                 row("deviation: [other](#another)"),
                 "a: this is neither a test nor a deviation nor a reason: deviation: [other](#another)",
             ),
-            (
-                row(&format!("{TEST}<br>{TEST}")),
-                "a: the test check/conformance::each_fault_is_found comes twice",
-            ),
+            (row(&format!("{TEST}<br>{TEST}")), "a: the test check/conformance::each_fault_is_found comes twice"),
             (row(TEST) + &row(TEST), "the rule a comes twice"),
             (format!("| a (MUST 2) | x | {TEST} |\n"), "MUST 2 of 1 does not exist"),
             (format!("| a (SHOULD 1) | x | {TEST} |\n"), "SHOULD 1 of 0 does not exist"),
@@ -218,14 +207,8 @@ mod tests {
                 row("[`check/step::each_fault_is_found`](xtask/src/check/step.rs)"),
                 "a: the test check/step::each_fault_is_found is not in its file",
             ),
-            (
-                linked("linked"),
-                "a: the test check/conformance::linked is in its file, but cargo does not list it",
-            ),
-            (
-                linked("slow"),
-                "a: the test check/conformance::slow is ignored, and `cargo xtask test` does not run it",
-            ),
+            (linked("linked"), "a: the test check/conformance::linked is in its file, but cargo does not list it"),
+            (linked("slow"), "a: the test check/conformance::slow is ignored, and `cargo xtask test` does not run it"),
             (
                 row("[`check/other::each_fault_is_found`](xtask/src/check/conformance.rs)"),
                 "a: the test check/other::each_fault_is_found is linked to another file",

@@ -26,9 +26,7 @@ pub(super) fn run(workspace: &Workspace, daemon: &Path) -> Result<()> {
     })?;
     ALONE.iter().try_for_each(|&name| {
         if name == WALL_CLOCK && !may_set_clock() {
-            let why = format!(
-                "{name} DID NOT RUN: it sets the machine's clock; set {MAY_SET_CLOCK}=1 to allow that"
-            );
+            let why = format!("{name} DID NOT RUN: it sets the machine's clock; set {MAY_SET_CLOCK}=1 to allow that");
             ui::note(&ui::paint(ui::Paint::Notice, &why));
             return Ok(());
         }

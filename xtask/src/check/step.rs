@@ -74,23 +74,19 @@ impl Step {
             Self::Build => About::of("build: filter, daemon and tests, dev profile", Usual).compiles(),
             Self::Unit => About::of("unit: tests without privilege", Usual),
             Self::Conformance => About::of("conformance: every rule has a test or a reason", Usual),
-            Self::Kernel => About::of("kernel: filter and daemon (dev profile) on the real kernel", Usual)
-                .compiles()
-                .as_root(),
+            Self::Kernel => {
+                About::of("kernel: filter and daemon (dev profile) on the real kernel", Usual).compiles().as_root()
+            }
             Self::Package => About::of("package: dpkg-buildpackage and lintian", Ship).compiles(),
-            Self::Smoke => {
-                About::of("smoke: tests/ns-smoke.sh with the release daemon", Ship).compiles().as_root()
-            }
+            Self::Smoke => About::of("smoke: tests/ns-smoke.sh with the release daemon", Ship).compiles().as_root(),
             Self::Exposure => About::of("exposure: systemd-analyze security", Ship),
-            Self::Boot => About::of("boot: a virtual machine as a guest of the release daemon", Ship)
-                .compiles()
-                .as_root(),
-            Self::Guests => About::of("guests: virtual machines as guests of the release daemon", Rare)
-                .compiles()
-                .as_root(),
-            Self::Kernels => {
-                About::of("kernels: the release daemon on Debian's kernels", Rare).compiles().as_root()
+            Self::Boot => {
+                About::of("boot: a virtual machine as a guest of the release daemon", Ship).compiles().as_root()
             }
+            Self::Guests => {
+                About::of("guests: virtual machines as guests of the release daemon", Rare).compiles().as_root()
+            }
+            Self::Kernels => About::of("kernels: the release daemon on Debian's kernels", Rare).compiles().as_root(),
             Self::Service => About::of("service: the package under systemd", Rare).compiles().as_root(),
             Self::Deny => About::of("deny: licence, version and source of every crate", Rare),
         }

@@ -53,8 +53,7 @@ pub(crate) fn run(workspace: &Workspace, args: &Args) -> Result<ExitCode> {
     }
     let jobs = job::select(&args.names);
     prepare(workspace, &jobs)?;
-    let outcomes: Vec<_> =
-        jobs.iter().map(|job| (job.name.to_owned(), attempt(workspace, job, args.time))).collect();
+    let outcomes: Vec<_> = jobs.iter().map(|job| (job.name.to_owned(), attempt(workspace, job, args.time))).collect();
     let outcomes: Vec<_> = outcomes.iter().map(|(name, outcome)| (name.clone(), outcome)).collect();
     outcome::summary("jobs", &outcomes);
     let all_passed = outcomes.iter().all(|(_, outcome)| outcome.passed());
@@ -124,8 +123,7 @@ fn time(text: &str) -> Result<Duration> {
         'h' => 3600,
         _ => bail!("the time must end in s, m or h, as in 60s"),
     };
-    let number: u32 =
-        text[..text.len() - unit.len_utf8()].parse().context("the time must be like 60s, 5m or 8h")?;
+    let number: u32 = text[..text.len() - unit.len_utf8()].parse().context("the time must be like 60s, 5m or 8h")?;
     if number == 0 {
         bail!("the time must be at least 1s");
     }

@@ -48,8 +48,7 @@ fn root(workspace: &Workspace) -> Result<PathBuf> {
         process::run(Command::new("rm").args(["--recursive", "--one-file-system"]).arg(&draft))?;
     }
     let mut make = Command::new("timeout");
-    make.args(["--kill-after=30s", "15m", "mmdebstrap", "--variant=minbase", "--include", INCLUDED, SUITE])
-        .arg(&draft);
+    make.args(["--kill-after=30s", "15m", "mmdebstrap", "--variant=minbase", "--include", INCLUDED, SUITE]).arg(&draft);
     process::run_logged(&format!("mmdebstrap {SUITE}"), &mut make, &workspace.log("mmdebstrap"))
         .context("mmdebstrap could not make a Debian")?;
     fs::rename(&draft, &root)?;

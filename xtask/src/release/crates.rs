@@ -38,8 +38,7 @@ const LINKED: [&str; 6] =
 
 /// Returns the linked crates. Cargo downloads their sources, if needed.
 pub(crate) fn linked(workspace: &Workspace) -> Result<Crates> {
-    let mut tree =
-        workspace.cargo(["tree", "--quiet", "--locked", "--package", "autora", "--package", "autora-ebpf"]);
+    let mut tree = workspace.cargo(["tree", "--quiet", "--locked", "--package", "autora", "--package", "autora-ebpf"]);
     tree.args(LINKED).args(["--format", "|{p}|{l}|{r}|"]);
     let says = process::query(&mut tree).with_context(|| format!("{} failed", process::line(&tree)))?;
     parse(&says)
@@ -52,9 +51,7 @@ fn parse(tree: &str) -> Result<Crates> {
     let mut above: Vec<Id> = Vec::new();
     for line in tree.lines().filter(|line| !line.is_empty()) {
         let fields: Vec<&str> = line.split('|').collect();
-        let &[depth, package, licence, repository, _] = fields.as_slice() else {
-            bail!("cargo tree says {line:?}")
-        };
+        let &[depth, package, licence, repository, _] = fields.as_slice() else { bail!("cargo tree says {line:?}") };
         let depth: usize = depth.parse().with_context(|| format!("cargo tree says {line:?}"))?;
         let mut words = package.split(' ');
         let (name, version) = words.next().zip(words.next()).context("a package without a version")?;

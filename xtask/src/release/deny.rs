@@ -28,8 +28,7 @@ pub(crate) fn run(workspace: &Workspace, args: &Args) -> Result<()> {
     let log = workspace.log("advisories");
     // The database comes from GitHub by git, which not every machine can reach.
     let fetched =
-        process::status_logged("fetching advisories", &mut deny(workspace, &["fetch", "db"]), &log)?
-            .success();
+        process::status_logged("fetching advisories", &mut deny(workspace, &["fetch", "db"]), &log)?.success();
     if fetched {
         return process::run(&mut deny(workspace, &["check", "--disable-fetch", "advisories"]))
             .context("there are advisories about crates in use");

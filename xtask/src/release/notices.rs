@@ -34,14 +34,9 @@ fn text(crates: &Crates, texts: impl Fn(&Id) -> Result<BTreeMap<String, String>>
     let mut shared: BTreeMap<String, Vec<String>> = BTreeMap::new();
     page.push_str("\nCrates\n======\n\n");
     for (id, about) in crates.iter().filter(|(_, about)| !about.is_ours) {
-        let found =
-            chosen(about, texts(id).with_context(|| format!("cannot read a licence of {}", id.name))?);
+        let found = chosen(about, texts(id).with_context(|| format!("cannot read a licence of {}", id.name))?);
         let remark = if found.is_empty() { " (its sources contain no text of it)" } else { "" };
-        writeln!(
-            page,
-            "{} {}\n    {}{remark}\n    {}",
-            id.name, id.version, about.licence, about.repository
-        )?;
+        writeln!(page, "{} {}\n    {}{remark}\n    {}", id.name, id.version, about.licence, about.repository)?;
         for text in found {
             shared.entry(text).or_default().push(format!("{} {}", id.name, id.version));
         }
@@ -80,9 +75,7 @@ fn texts(folder: &Path) -> Result<BTreeMap<String, String>> {
 
 fn is_licence(name: &str) -> bool {
     let name = name.to_uppercase();
-    ["LICENSE", "LICENCE", "COPYING", "COPYRIGHT", "NOTICE", "UNLICENSE"]
-        .iter()
-        .any(|word| name.starts_with(word))
+    ["LICENSE", "LICENCE", "COPYING", "COPYRIGHT", "NOTICE", "UNLICENSE"].iter().any(|word| name.starts_with(word))
 }
 
 #[cfg(test)]

@@ -20,8 +20,7 @@ fn write(crates: &Crates, checksums: &BTreeMap<Id, String>, timestamp: &str) -> 
     let (autora, about) =
         crates.iter().find(|(id, _)| id.name == "autora").context("autora is not among its crates")?;
     let others = crates.iter().filter(|(id, _)| *id != autora);
-    let components: Vec<_> =
-        others.map(|(id, about)| component("library", id, about, checksums.get(id))).collect();
+    let components: Vec<_> = others.map(|(id, about)| component("library", id, about, checksums.get(id))).collect();
     let dependencies: Vec<_> = crates.iter().map(|(id, about)| dependency(id, about)).collect();
     Ok(format!(
         r#"{{
@@ -120,17 +119,11 @@ mod tests {
         ]);
         let sums = BTreeMap::from([(id("aya"), "abc".to_owned())]);
         let text = write(&crates, &sums, "2026-01-01T00:00:00Z").expect("written");
-        assert!(
-            text.contains(r#""component": {"type": "application", "bom-ref": "pkg:cargo/autora@1.0.0""#),
-            "{text}"
-        );
+        assert!(text.contains(r#""component": {"type": "application", "bom-ref": "pkg:cargo/autora@1.0.0""#), "{text}");
         assert!(text.contains(
             r#"{"type": "library", "bom-ref": "pkg:cargo/aya@1.0.0", "name": "aya", "version": "1.0.0", "purl": "pkg:cargo/aya@1.0.0", "licenses": [{"expression": "MIT"}], "hashes": [{"alg": "SHA-256", "content": "abc"}]}"#
         ), "{text}");
-        assert!(
-            text.contains(r#"{"ref": "pkg:cargo/autora@1.0.0", "dependsOn": ["pkg:cargo/aya@1.0.0"]}"#),
-            "{text}"
-        );
+        assert!(text.contains(r#"{"ref": "pkg:cargo/autora@1.0.0", "dependsOn": ["pkg:cargo/aya@1.0.0"]}"#), "{text}");
         assert!(write(&Crates::new(), &sums, "").is_err());
         assert_eq!(quoted("a\"b\\c"), r#""a\"b\\c""#);
     }

@@ -186,11 +186,11 @@ mod tests {
 
     #[test]
     fn only_the_top_entry_of_the_changelog_changes() {
-        let old = "autora (0.1.0) unstable; urgency=medium\n\n  * Closes (0.1.0).\n\nautora (0.0.9) unstable; urgency=low\n";
+        let old =
+            "autora (0.1.0) unstable; urgency=medium\n\n  * Closes (0.1.0).\n\nautora (0.0.9) unstable; urgency=low\n";
         let new = "autora (0.2.0~rc.1) unstable; urgency=medium\n\n  * Closes (0.1.0).\n\nautora (0.0.9) unstable; urgency=low\n";
         assert_eq!(changelog(old, &version("v0.2.0-rc.1")).expect("changed"), new);
-        for other in
-            ["", "radvd (1.0) unstable\n", "autora 0.1.0\n", "\nautora (0.1.0) unstable\n", "autora (0.1.0\n"]
+        for other in ["", "radvd (1.0) unstable\n", "autora 0.1.0\n", "\nautora (0.1.0) unstable\n", "autora (0.1.0\n"]
         {
             assert!(changelog(other, &version("v0.2.0")).is_err(), "{other:?}");
         }
@@ -230,11 +230,8 @@ mod tests {
         assert_eq!(changelog(&read("debian/changelog"), &current).expect("whole"), read("debian/changelog"));
         assert_eq!(manifest(&read("Cargo.toml"), &current).expect("whole"), read("Cargo.toml"));
         assert_eq!(lock(&read("Cargo.lock"), &current).expect("whole"), read("Cargo.lock"));
-        let sourceless = read("Cargo.lock")
-            .split("[[package]]")
-            .skip(1)
-            .filter(|entry| !entry.contains("\nsource = "))
-            .count();
+        let sourceless =
+            read("Cargo.lock").split("[[package]]").skip(1).filter(|entry| !entry.contains("\nsource = ")).count();
         assert_eq!(sourceless, MEMBERS.len(), "MEMBERS does not have every member of the workspace");
     }
 }

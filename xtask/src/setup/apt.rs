@@ -119,8 +119,7 @@ mod tests {
 
     #[test]
     fn the_candidate_of_a_package_is_read() {
-        let known =
-            "rustc-web:\n  Installed: (none)\n  Candidate: 1.96.0+dfsg1-1~deb12u2\n  Version table:\n";
+        let known = "rustc-web:\n  Installed: (none)\n  Candidate: 1.96.0+dfsg1-1~deb12u2\n  Version table:\n";
         let removed = "libstd-rust-dev-bpf:\n  Installed: (none)\n  Candidate: (none)\n  Version table:\n";
         assert_eq!(parse_candidate(known), Some("1.96.0+dfsg1-1~deb12u2"));
         assert_eq!(parse_candidate(removed), None);

@@ -52,11 +52,7 @@ impl CargoTool {
 
     /// Compiles it with the arguments that `adjust` adds. Cargo renames the finished program into place, so
     /// an interrupted run leaves no partial one.
-    pub(crate) fn install_with(
-        &self,
-        workspace: &Workspace,
-        adjust: impl FnOnce(&mut Command),
-    ) -> Result<()> {
+    pub(crate) fn install_with(&self, workspace: &Workspace, adjust: impl FnOnce(&mut Command)) -> Result<()> {
         let Self { name, version, .. } = self;
         let mut command = workspace.cargo(["install", name, "--version", version, "--locked", "--force"]);
         // Cargo then uses a temporary target directory, and removes it afterwards.

@@ -20,8 +20,7 @@ use crate::process;
 const NIGHTLY: &str = "nightly-2026-05-20";
 
 /// How rustup installs it.
-const NIGHTLY_INSTALL: &[&str] =
-    &["toolchain", "install", NIGHTLY, "--profile", "minimal", "--component", "rust-src"];
+const NIGHTLY_INSTALL: &[&str] = &["toolchain", "install", NIGHTLY, "--profile", "minimal", "--component", "rust-src"];
 
 const TARGET: &str = "bpfel-unknown-none";
 
@@ -101,8 +100,7 @@ fn system() -> Option<Compiler> {
         entries.flatten().any(|entry| {
             let name = entry.file_name();
             let name = Path::new(&name);
-            name.to_string_lossy().starts_with("libcore-")
-                && name.extension().is_some_and(|ext| ext == "rlib")
+            name.to_string_lossy().starts_with("libcore-") && name.extension().is_some_and(|ext| ext == "rlib")
         })
     });
     (has_core && is_new_enough(&about.release) && llvm::reads(about.llvm))

@@ -42,10 +42,8 @@ impl Llvm {
 }
 
 fn is_llvm(prefix: &Path, major: u32) -> bool {
-    let has_library =
-        ["lib/libLLVM.so", "lib64/libLLVM.so"].iter().any(|library| prefix.join(library).exists());
-    has_library
-        && version_of(prefix).is_some_and(|version| version.split('.').next() == Some(&major.to_string()))
+    let has_library = ["lib/libLLVM.so", "lib64/libLLVM.so"].iter().any(|library| prefix.join(library).exists());
+    has_library && version_of(prefix).is_some_and(|version| version.split('.').next() == Some(&major.to_string()))
 }
 
 fn version_of(prefix: &Path) -> Option<String> {

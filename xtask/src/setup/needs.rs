@@ -83,9 +83,7 @@ impl Inventory {
         let compiler = Compiler::find();
         let mut needs = vec![compiler_need(compiler.as_ref(), lists)];
         needs.extend(linker_needs(workspace, compiler.as_ref(), lists));
-        needs.extend(
-            PROGRAMS.iter().filter(|program| program.3 <= scope).map(|program| program_need(program, lists)),
-        );
+        needs.extend(PROGRAMS.iter().filter(|program| program.3 <= scope).map(|program| program_need(program, lists)));
         if scope >= Scope::Tests {
             needs.extend(COMPONENTS.iter().map(|component| component_need(workspace, component, lists)));
             needs.push(prometheus_need(workspace, lists));
@@ -146,10 +144,9 @@ fn linker_needs(workspace: &Workspace, compiler: Option<&Compiler>, lists: Lists
         return vec![missing(BPF_LINKER.name, Remedy::Later)];
     };
     let llvm = Llvm::find(major);
-    let have_llvm = llvm.as_ref().map(|llvm| Need {
-        name: "LLVM",
-        state: State::Found { version: llvm.version(), place: llvm.prefix.clone() },
-    });
+    let have_llvm = llvm
+        .as_ref()
+        .map(|llvm| Need { name: "LLVM", state: State::Found { version: llvm.version(), place: llvm.prefix.clone() } });
     if linker::is_here(workspace, major) {
         return have_llvm.into_iter().chain([Need::of(&BPF_LINKER, workspace)]).collect();
     }
@@ -194,8 +191,7 @@ fn component_need(workspace: &Workspace, component: &Component, lists: Lists) ->
         let place = process::which(&format!("cargo-{subcommand}")).unwrap_or_default();
         return Need { name, state: State::Found { version: version(&mut ask), place } };
     }
-    let remedy =
-        if process::which("rustup").is_some() { Remedy::Rustup(add) } else { debian_component(name, lists) };
+    let remedy = if process::which("rustup").is_some() { Remedy::Rustup(add) } else { debian_component(name, lists) };
     Need { name, state: State::Missing(remedy) }
 }
 
@@ -207,9 +203,8 @@ fn debian_component(name: &'static str, lists: Lists) -> Remedy {
         ("clippy", false) => "rust-clippy",
         (other, _) => other,
     };
-    Remedy::package(package, lists).unwrap_or_else(|| {
-        Remedy::ByHand(format!("install {name} for the Rust toolchain that cargo belongs to"))
-    })
+    Remedy::package(package, lists)
+        .unwrap_or_else(|| Remedy::ByHand(format!("install {name} for the Rust toolchain that cargo belongs to")))
 }
 
 /// Returns the version that a program prints; empty if it prints none.
@@ -234,10 +229,7 @@ mod tests {
     fn versions_are_read_from_the_output_of_programs() {
         assert_eq!(version_in("ip utility, iproute2-6.1.0, libbpf 1.1.2"), Some("6.1.0"));
         assert_eq!(version_in("nftables v1.0.6 (Lester Gooch #5)"), Some("1.0.6"));
-        assert_eq!(
-            version_in("ndisc6: IPv6 Neighbor/Router Discovery userland tool 1.0.5 ($Rev$)"),
-            Some("1.0.5")
-        );
+        assert_eq!(version_in("ndisc6: IPv6 Neighbor/Router Discovery userland tool 1.0.5 ($Rev$)"), Some("1.0.5"));
         assert_eq!(version_in("no version... at all 7"), None);
     }
 }

@@ -66,9 +66,6 @@ mod tests {
     fn a_remedy_is_shown_as_a_command() {
         let packages = Remedy::Packages(vec!["a".to_owned(), "b".to_owned()]);
         assert_eq!(packages.to_string(), "sudo apt-get install -y --no-install-recommends a b");
-        assert_eq!(
-            Remedy::Rustup(&["component", "add", "clippy"]).to_string(),
-            "rustup component add clippy"
-        );
+        assert_eq!(Remedy::Rustup(&["component", "add", "clippy"]).to_string(), "rustup component add clippy");
     }
 }

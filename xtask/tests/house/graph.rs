@@ -13,14 +13,11 @@ pub(crate) fn circles(arrows: &[Arrow]) -> BTreeSet<BTreeSet<PathBuf>> {
     for arrow in arrows {
         next.entry(&arrow.from).or_default().push(&arrow.to);
     }
-    let reach: BTreeMap<&Path, BTreeSet<&Path>> =
-        next.keys().map(|&file| (file, reachable(&next, file))).collect();
+    let reach: BTreeMap<&Path, BTreeSet<&Path>> = next.keys().map(|&file| (file, reachable(&next, file))).collect();
     let reaches = |from: &Path, to: &Path| reach.get(from).is_some_and(|files| files.contains(to));
     let looped = reach.keys().copied().filter(|file| reaches(file, file));
     looped
-        .map(|file| {
-            reach[file].iter().copied().filter(|other| reaches(other, file)).map(Path::to_owned).collect()
-        })
+        .map(|file| reach[file].iter().copied().filter(|other| reaches(other, file)).map(Path::to_owned).collect())
         .collect()
 }
 

@@ -32,12 +32,10 @@ fn is_product(name: &str) -> bool {
 
 #[test]
 fn files_are_short() {
-    let lines =
-        |name: &String| fs::read_to_string(root().join(name)).expect("sources are UTF-8").lines().count();
+    let lines = |name: &String| fs::read_to_string(root().join(name)).expect("sources are UTF-8").lines().count();
     let product: Vec<_> = files().into_iter().filter(|name| is_product(name)).collect();
     assert!(product.len() > 100, "only {} files were found", product.len());
-    let long: Vec<_> =
-        product.iter().map(|name| (lines(name), name)).filter(|(lines, _)| *lines > LONGEST).collect();
+    let long: Vec<_> = product.iter().map(|name| (lines(name), name)).filter(|(lines, _)| *lines > LONGEST).collect();
     assert!(long.is_empty(), "longer than {LONGEST} lines: {long:?}");
 }
 
@@ -58,9 +56,7 @@ fn comments_are_no_wider_than_code() {
 #[test]
 fn tests_are_told_from_the_product() {
     assert!(is_product("autora/src/engine/fleet.rs"));
-    for name in
-        ["autora/src/engine/fleet/tests.rs", "tests/src/lib.rs", "autora/benches/pure.rs", "README.md"]
-    {
+    for name in ["autora/src/engine/fleet/tests.rs", "tests/src/lib.rs", "autora/benches/pure.rs", "README.md"] {
         assert!(!is_product(name), "{name}");
     }
 }

@@ -10,23 +10,12 @@ use crate::{
     source::{Arrow, Crate, root},
 };
 
-/// The rooms of the daemon from the top down, each with those it may import. Tests, benches and fuzz targets stand outside.
+/// The rooms of the daemon from the top down, each with those it may import. Tests, benches and fuzz targets stand
+/// outside.
 const ROOMS: &[(&str, &[&str])] = &[
     (
         "commands",
-        &[
-            "daemon",
-            "control",
-            "diagnosis",
-            "config",
-            "sys",
-            "engine",
-            "wire",
-            "logging",
-            "settings",
-            "error",
-            "addr",
-        ],
+        &["daemon", "control", "diagnosis", "config", "sys", "engine", "wire", "logging", "settings", "error", "addr"],
     ),
     ("daemon", &["control", "config", "sys", "engine", "wire", "logging", "settings", "error", "addr"]),
     ("control", &["sys", "engine", "wire", "settings", "error", "addr"]),
@@ -74,10 +63,7 @@ fn programs() -> Vec<PathBuf> {
     let folder = root().join("tests/src/bin");
     let entries = folder.read_dir().expect("the tests have programs");
     let mains = entries.map(|entry| entry.expect("a folder can be read").path().join("main.rs"));
-    mains
-        .filter(|main| main.exists())
-        .map(|main| main.strip_prefix(root()).expect("inside").to_owned())
-        .collect()
+    mains.filter(|main| main.exists()).map(|main| main.strip_prefix(root()).expect("inside").to_owned()).collect()
 }
 
 #[test]
@@ -85,11 +71,7 @@ fn rooms_import_only_what_stands_below_them() {
     let arrows = Crate::read(Path::new("autora/src/lib.rs")).arrows();
     assert!(arrows.len() > 100, "only {} arrows were found", arrows.len());
     let forbidden = forbidden(&arrows);
-    assert!(
-        forbidden.is_empty(),
-        "these imports run against xtask/tests/house/rooms.rs:\n{}",
-        forbidden.join("\n")
-    );
+    assert!(forbidden.is_empty(), "these imports run against xtask/tests/house/rooms.rs:\n{}", forbidden.join("\n"));
 }
 
 #[test]

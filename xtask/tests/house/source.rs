@@ -52,8 +52,7 @@ impl Crate {
 
     /// All imports between different files of the crate.
     pub(crate) fn arrows(&self) -> Vec<Arrow> {
-        let mut arrows: Vec<_> =
-            self.modules.iter().flat_map(|(path, module)| self.arrows_of(path, module)).collect();
+        let mut arrows: Vec<_> = self.modules.iter().flat_map(|(path, module)| self.arrows_of(path, module)).collect();
         arrows.sort();
         arrows.dedup();
         arrows
@@ -67,7 +66,8 @@ impl Crate {
         others.map(|target| Arrow { from: relative(&module.file), to: relative(&target.file) }).collect()
     }
 
-    /// The module that defines what `import` names, as seen from the module at `from`; `None` where that is another crate.
+    /// The module that defines what `import` names, as seen from the module at `from`; `None` where that is another
+    /// crate.
     fn resolve(&self, from: &ModulePath, import: &Import, depth: usize) -> Option<&Module> {
         let mut at = from.clone();
         let mut names = import.names.iter().peekable();
@@ -103,9 +103,7 @@ impl Crate {
         uses.for_each(|item| imports.visit_item(item));
         let handed_on = imports.paths.iter().find(|import| import.visible_as(name));
         match handed_on {
-            Some(import) if depth < 8 => {
-                self.resolve(at, &Import { public: false, ..import.clone() }, depth + 1)
-            }
+            Some(import) if depth < 8 => self.resolve(at, &Import { public: false, ..import.clone() }, depth + 1),
             Some(_) | None => Some(module),
         }
     }

@@ -35,9 +35,7 @@ fn title(found: &Explanation, width: usize) -> String {
     let (is, is_not) = if found.is_live { ("is", "is not") } else { ("would be", "would not be") };
     let (style, what) = match &found.conclusion {
         Conclusion::Served(service) => (GOOD, format!("{is} served {}", describe(service))),
-        Conclusion::Paused(service) => {
-            (ODD, format!("{is} served {}, once it has a carrier", describe(service)))
-        }
+        Conclusion::Paused(service) => (ODD, format!("{is} served {}, once it has a carrier", describe(service))),
         Conclusion::NotServed | Conclusion::NoMatch => {
             (BAD, format!("{is_not} served: {}", list(found.failures().map(|one| one.problem.name()))))
         }
@@ -56,8 +54,7 @@ fn tests(found: &Explanation, width: usize) -> String {
     let mut page = String::new();
     let mut line = |word, style, name: &str, value: &str| {
         let value = wrap(value, width, VALUES_AT);
-        writeln!(page, "  {}  {name:<14}{value}", styled(style, word))
-            .expect("writing to a String cannot fail");
+        writeln!(page, "  {}  {name:<14}{value}", styled(style, word)).expect("writing to a String cannot fail");
     };
     for check in &found.checks {
         let (word, style) = if check.failure.is_none() { ("pass", GOOD) } else { ("FAIL", BAD) };

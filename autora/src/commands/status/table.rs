@@ -128,8 +128,7 @@ fn fitting(interfaces: &[Interface], width: usize) -> Vec<(&'static Column, usiz
     let mut columns: Vec<_> = columns.collect();
     let total = |columns: &[(&Column, usize)]| columns.iter().map(|(_, width)| width + 2).sum::<usize>() - 2;
     while total(&columns) > width
-        && let Some(least) =
-            columns.iter().map(|(column, _)| column.expendable).max().filter(|&least| least > 0)
+        && let Some(least) = columns.iter().map(|(column, _)| column.expendable).max().filter(|&least| least > 0)
     {
         columns.retain(|(column, _)| column.expendable != least);
     }
@@ -142,8 +141,7 @@ fn is_served(one: &Interface) -> bool {
 
 /// Returns the line of an interface, and a second one if its note does not fit.
 fn row(one: &Interface, columns: &[(&'static Column, usize)], width: usize) -> Vec<String> {
-    let cells: Vec<_> =
-        columns.iter().map(|(column, width)| cell(column, &(column.cell)(one), *width)).collect();
+    let cells: Vec<_> = columns.iter().map(|(column, width)| cell(column, &(column.cell)(one), *width)).collect();
     let (shown, note) = if is_served(one) {
         (cells.len(), note(one))
     } else {

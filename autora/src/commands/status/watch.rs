@@ -60,8 +60,7 @@ impl Screen {
         if !self.is_terminal {
             return screen::show(&format!("{}\n", lines.concat()));
         }
-        let height =
-            terminal_size::terminal_size_of(io::stdout()).map_or(usize::MAX, |(_, height)| height.0.into());
+        let height = terminal_size::terminal_size_of(io::stdout()).map_or(usize::MAX, |(_, height)| height.0.into());
         let shown = fitting(lines, height);
         control(HOME);
         for (number, line) in shown.iter().enumerate() {

@@ -104,9 +104,9 @@ const FAMILIES: [Write; 7] = [states, sent, failures, ages, coalesced, dropped, 
 
 fn states(families: &mut Families<'_>, series: &[Series]) -> fmt::Result {
     let mut family = families.gauge("autora_interface_state", "1 for the present state of the interface")?;
-    series.iter().try_for_each(|one| {
-        family.labelled(&[("interface", one.name.as_str()), ("state", one.state.name())], 1)
-    })
+    series
+        .iter()
+        .try_for_each(|one| family.labelled(&[("interface", one.name.as_str()), ("state", one.state.name())], 1))
 }
 
 fn sent(families: &mut Families<'_>, series: &[Series]) -> fmt::Result {
@@ -120,8 +120,7 @@ fn sent(families: &mut Families<'_>, series: &[Series]) -> fmt::Result {
 }
 
 fn failures(families: &mut Families<'_>, series: &[Series]) -> fmt::Result {
-    let mut family =
-        families.counter("autora_interface_ra_send_failures", "Attempts to send an RA that failed")?;
+    let mut family = families.counter("autora_interface_ra_send_failures", "Attempts to send an RA that failed")?;
     series.iter().try_for_each(|one| family.of(one, one.sent.failures))
 }
 
@@ -144,14 +143,11 @@ fn coalesced(families: &mut Families<'_>, series: &[Series]) -> fmt::Result {
 
 /// Leaves out counters that are 0: reasons are many, and most interfaces have few.
 fn dropped(families: &mut Families<'_>, series: &[Series]) -> fmt::Result {
-    let mut family =
-        families.counter("autora_interface_rs_dropped", "Packets that were dropped, by reason")?;
+    let mut family = families.counter("autora_interface_rs_dropped", "Packets that were dropped, by reason")?;
     series.iter().try_for_each(|one| {
         let counters = one.packets.unwrap_or_default();
         counters.iter().filter(|&(reason, count)| render::is_drop(reason) && count > 0).try_for_each(
-            |(reason, count)| {
-                family.labelled(&[("interface", one.name.as_str()), ("reason", reason.name())], count)
-            },
+            |(reason, count)| family.labelled(&[("interface", one.name.as_str()), ("reason", reason.name())], count),
         )
     })
 }

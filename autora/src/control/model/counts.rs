@@ -27,11 +27,7 @@ impl Adverts {
     /// Returns the number of RAs for each cause.
     #[must_use]
     pub const fn by_cause(&self) -> [(Cause, u64); 3] {
-        [
-            (Cause::Unsolicited, self.unsolicited),
-            (Cause::Solicited, self.solicited),
-            (Cause::Final, self.finals),
-        ]
+        [(Cause::Unsolicited, self.unsolicited), (Cause::Solicited, self.solicited), (Cause::Final, self.finals)]
     }
 }
 

@@ -204,9 +204,7 @@ fn a_solicited_ra_leaves_within_half_a_second_and_resets_the_timer() {
         assert!((secs(20)..=secs(60)).contains(&bench.gaps()[0]), "it resets the periodic timer");
     }
     assert!(delays.iter().all(|delay| *delay <= MAX_RA_DELAY_TIME));
-    assert!(
-        delays.iter().any(|delay| *delay < millis(50)) && delays.iter().any(|delay| *delay > millis(450))
-    );
+    assert!(delays.iter().any(|delay| *delay < millis(50)) && delays.iter().any(|delay| *delay > millis(450)));
 }
 
 #[test]
@@ -265,11 +263,7 @@ fn a_retired_prefix_is_sent_until_its_valid_lifetime_ends() {
     }
     bench.advertise(service(1, 1));
     let last = &bench.sent.last().unwrap().advert;
-    assert_eq!(
-        prefixes(last),
-        [(prefix(1), 86_400), (prefix(2), 0)],
-        "a prefix that returns is current again"
-    );
+    assert_eq!(prefixes(last), [(prefix(1), 86_400), (prefix(2), 0)], "a prefix that returns is current again");
 }
 
 #[test]
@@ -289,8 +283,7 @@ fn at_most_eight_retired_prefixes_are_carried() {
         bench.run_for(secs(5));
         bench.advertise(service(1, number));
     }
-    let expected: Vec<_> =
-        [(prefix(14), 86_400)].into_iter().chain((6..14).map(|n| (prefix(n), 0))).collect();
+    let expected: Vec<_> = [(prefix(14), 86_400)].into_iter().chain((6..14).map(|n| (prefix(n), 0))).collect();
     assert_eq!(prefixes(&bench.sent.last().unwrap().advert), expected, "the oldest is dropped");
 }
 
@@ -460,10 +453,7 @@ fn failed_sends_back_off_and_do_not_consume_the_burst() {
     assert_eq!((bench.failed[0], &waits[..4]), (start, [secs(1), secs(2), secs(4), secs(8)].as_slice()));
     bench.link_works = true;
     bench.run_for(secs(60));
-    assert!(
-        bench.sent[0].at.saturating_since(*bench.failed.last().unwrap()) <= secs(8),
-        "resumed within one retry"
-    );
+    assert!(bench.sent[0].at.saturating_since(*bench.failed.last().unwrap()) <= secs(8), "resumed within one retry");
     assert_eq!(bench.gaps()[..2], [secs(16), secs(16)], "the whole burst");
 }
 

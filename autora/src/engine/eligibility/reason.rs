@@ -193,9 +193,7 @@ impl fmt::Display for Reason {
                 f.write_str("it has more than one /64: ")?;
                 write_list(f, prefixes)
             }
-            Self::FilterFull => {
-                f.write_str("the filter's map of served interfaces is full (--max-interfaces)")
-            }
+            Self::FilterFull => f.write_str("the filter's map of served interfaces is full (--max-interfaces)"),
             Self::FilterError { errno } => MapFailure::Error { errno: *errno }.fmt(f),
         }
     }

@@ -163,10 +163,7 @@ fn a_final_ra_needs_a_link_and_an_address_that_is_no_duplicate() {
 #[test]
 fn reasons_are_displayed_as_sentences() {
     for (reason, expected) in [
-        (
-            Reason::Ipv6Disabled { mtu: 1200 },
-            "its MTU of 1200 is below 1280, so the kernel runs no IPv6 on it",
-        ),
+        (Reason::Ipv6Disabled { mtu: 1200 }, "its MTU of 1200 is below 1280, so the kernel runs no IPv6 on it"),
         (Reason::Enslaved { kind: Some("bridge".to_owned()) }, "it is a port of a bridge"),
         (
             Reason::NoPrefix {
@@ -178,10 +175,7 @@ fn reasons_are_displayed_as_sentences() {
             },
             "it has no usable /64, only 2001:db8::1/48 (not a /64)",
         ),
-        (
-            Reason::NoLinkLocal { unopened: true },
-            "it has no link-local address yet: no program has the tap open",
-        ),
+        (Reason::NoLinkLocal { unopened: true }, "it has no link-local address yet: no program has the tap open"),
     ] {
         assert_eq!(reason.to_string(), expected);
     }

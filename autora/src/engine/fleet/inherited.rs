@@ -33,9 +33,8 @@ impl Inherited {
             Ending::Unclean { .. } => Some(now),
         };
         let interfaces = saved.at(now).interfaces.into_iter();
-        self.unseen = interfaces
-            .map(|SavedInterface { index, name, advertised }| (index, (name, advertised)))
-            .collect();
+        self.unseen =
+            interfaces.map(|SavedInterface { index, name, advertised }| (index, (name, advertised))).collect();
     }
 
     /// Removes and returns the saved state of an interface that this process sees for the first time. Drops

@@ -197,11 +197,7 @@ impl Member {
     /// Returns the report of a deletion, if the interface was reported as matching.
     pub(super) fn gone(&self) -> Option<Report> {
         let matched = *self.reported().1 != Verdict::Ignore;
-        matched.then(|| Report {
-            index: self.seen.index,
-            name: self.seen.name.clone(),
-            change: StateChange::Gone,
-        })
+        matched.then(|| Report { index: self.seen.index, name: self.seen.name.clone(), change: StateChange::Gone })
     }
 
     /// Returns the name and the verdict that were reported last.
@@ -213,8 +209,7 @@ impl Member {
     /// Keeps the reported name and verdict, before they change.
     fn keep_reported(&mut self) {
         let Self { seen, verdict, .. } = self;
-        self.reported
-            .get_or_insert_with(|| Reported { name: seen.name.clone(), verdict: verdict.clone() }.into());
+        self.reported.get_or_insert_with(|| Reported { name: seen.name.clone(), verdict: verdict.clone() }.into());
     }
 
     /// Returns the source in use if the interface is served.
@@ -260,8 +255,7 @@ impl Member {
     /// Returns how the interface ceases to advertise, given its current state.
     fn how_to_cease(&self) -> Cease {
         let advertised = self.advertiser.advertised();
-        let gone =
-            advertised.prefix.is_some_and(|prefix| !eligibility::has_prefix(&self.seen, prefix.prefix));
+        let gone = advertised.prefix.is_some_and(|prefix| !eligibility::has_prefix(&self.seen, prefix.prefix));
         let lost = !self.seen.flags.up || self.seen.ipv6.is_none_or(|ipv6| ipv6.disabled);
         Cease {
             withdraw: advertised.router.is_some_and(|source| eligibility::can_withdraw(&self.seen, source)),

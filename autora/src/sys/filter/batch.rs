@@ -34,8 +34,7 @@ pub(super) fn each_entry<V: Pod + Default>(
     let mut begun = false;
     loop {
         let mut attributes = no_attributes();
-        attributes.batch.map_fd =
-            u32::try_from(map.map().fd().as_fd().as_raw_fd()).map_err(io::Error::other)?;
+        attributes.batch.map_fd = u32::try_from(map.map().fd().as_fd().as_raw_fd()).map_err(io::Error::other)?;
         // SAFETY: every field of the union is plain data, and all of it is initialized.
         let batch = unsafe { &mut attributes.batch };
         batch.in_batch = if begun { &raw const bucket as u64 } else { 0 };

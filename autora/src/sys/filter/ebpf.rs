@@ -115,8 +115,7 @@ impl Ebpf {
         let program = program_mut(&mut ebpf)?;
         program.load().map_err(aya::EbpfError::from)?;
         let program = program.fd().and_then(|fd| Ok(fd.try_clone()?)).map_err(aya::EbpfError::from)?;
-        let mut take =
-            |name| ebpf.take_map(name).ok_or_else(|| MapError::InvalidName { name: String::from(name) });
+        let mut take = |name| ebpf.take_map(name).ok_or_else(|| MapError::InvalidName { name: String::from(name) });
         Ok(Self {
             served: of_type(take(SERVED))?,
             interfaces: of_type(take(INTERFACES))?,

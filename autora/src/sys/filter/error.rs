@@ -14,9 +14,7 @@ use crate::{
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
     /// The binary was built without the program.
-    #[error(
-        "this binary carries no eBPF program; `cargo xtask build-ebpf` and a new build give one that does"
-    )]
+    #[error("this binary carries no eBPF program; `cargo xtask build-ebpf` and a new build give one that does")]
     NoProgram,
     /// CAP_BPF is missing.
     #[error("the kernel does not allow to load the eBPF filter: CAP_BPF is missing; {}", HOW_TO_GRANT)]
@@ -82,8 +80,7 @@ pub(super) fn errno_of(error: &(dyn Error + 'static)) -> Option<i32> {
 /// Joins the last three lines of the verifier's log, without the statistics after them: the cause is in those
 /// lines.
 pub(super) fn end_of_log(log: &str) -> String {
-    let lines: Vec<_> =
-        log.lines().map(str::trim).filter(|line| !line.is_empty() && !is_statistics(line)).collect();
+    let lines: Vec<_> = log.lines().map(str::trim).filter(|line| !line.is_empty() && !is_statistics(line)).collect();
     lines[lines.len().saturating_sub(3)..].join("; ")
 }
 

@@ -29,7 +29,9 @@ impl KernelLog {
     pub(super) fn open(ebpf: &mut aya::Ebpf) -> Option<Self> {
         EbpfLogger::init_with_logger(ebpf, IntoTracing)
             .map(Self)
-            .inspect_err(|error| tracing::warn!(%error, "cannot read the eBPF filter's log: its packets are not logged"))
+            .inspect_err(
+                |error| tracing::warn!(%error, "cannot read the eBPF filter's log: its packets are not logged"),
+            )
             .ok()
     }
 

@@ -70,9 +70,8 @@ fn relocate(
     definitions: &HashMap<String, aya_obj::Map>,
 ) -> Result<(), LoadError> {
     let sections: HashSet<usize> = object.functions.keys().map(|(section, _)| *section).collect();
-    let created = definitions
-        .iter()
-        .map(|(name, definition)| (name.as_str(), maps[name].fd().as_fd().as_raw_fd(), definition));
+    let created =
+        definitions.iter().map(|(name, definition)| (name.as_str(), maps[name].fd().as_fd().as_raw_fd(), definition));
     object.relocate_maps(created, &sections).map_err(unusable)?;
     object.relocate_calls(&sections).map_err(unusable)
 }

@@ -108,10 +108,7 @@ impl Filter {
                 Err(error) => (classic, Some(error)),
             },
         };
-        Ok((
-            Self { form, served: HashSet::new(), books: HashMap::new(), counters: Counters::default() },
-            fallback,
-        ))
+        Ok((Self { form, served: HashSet::new(), books: HashMap::new(), counters: Counters::default() }, fallback))
     }
 
     /// Returns the form in use.
@@ -225,10 +222,7 @@ impl Filter {
         };
         let counters = self.books.get(&interface).map_or_else(Counters::default, |book| book.counters);
         let own = InterfaceStats { counters, other_router: None };
-        Ok(Some(
-            in_kernel
-                .map_or(own, |stats| InterfaceStats { counters: own.counters + stats.counters, ..stats }),
-        ))
+        Ok(Some(in_kernel.map_or(own, |stats| InterfaceStats { counters: own.counters + stats.counters, ..stats })))
     }
 
     /// Returns the last other router of each served interface that has one, in no order.
@@ -272,12 +266,7 @@ impl Filter {
     /// it has set, at most ten times a second: a mark that may not be cleared yet is made to expire at that
     /// time. So a fragmented solicitation ([RFC 6980 5](https://www.rfc-editor.org/rfc/rfc6980#section-5))
     /// does not hold back a valid one.
-    pub(crate) fn count_dropped(
-        &mut self,
-        interface: IfIndex,
-        reason: Reason,
-        now: BootInstant,
-    ) -> io::Result<()> {
+    pub(crate) fn count_dropped(&mut self, interface: IfIndex, reason: Reason, now: BootInstant) -> io::Result<()> {
         self.count(interface, reason);
         let Some(book) = self.book(interface) else { return Ok(()) };
         let release = match book.released {

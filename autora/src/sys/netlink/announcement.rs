@@ -20,9 +20,7 @@ use nix::libc::{
 };
 
 use super::{
-    decode::{
-        self, Link, NETCONF_HEADER_LEN, NETCONFA_IFINDEX, NETCONFA_IFINDEX_ALL, NETCONFA_IFINDEX_DEFAULT,
-    },
+    decode::{self, Link, NETCONF_HEADER_LEN, NETCONFA_IFINDEX, NETCONFA_IFINDEX_ALL, NETCONFA_IFINDEX_DEFAULT},
     frame::{Malformed, Message, attributes, find, number},
 };
 use crate::{addr::IfIndex, engine::interface::Address};
@@ -85,10 +83,9 @@ impl<'a> Announcement<'a> {
             (RTM_NEWADDR | RTM_DELADDR, Some(AF_INET6)) => or_unclear(address(message)),
             (RTM_NEWNETCONF, Some(AF_INET6)) => settings(payload),
             (RTM_DELNETCONF, Some(AF_INET6)) => settings_gone(payload),
-            (
-                RTM_NEWLINK | RTM_DELLINK | RTM_NEWADDR | RTM_DELADDR | RTM_NEWNETCONF | RTM_DELNETCONF,
-                None,
-            ) => Err(Malformed),
+            (RTM_NEWLINK | RTM_DELLINK | RTM_NEWADDR | RTM_DELADDR | RTM_NEWNETCONF | RTM_DELNETCONF, None) => {
+                Err(Malformed)
+            }
             _ => Ok(Self::Other),
         }
     }

@@ -83,12 +83,8 @@ fn first_message(datagram: &[u8]) -> Option<(Message<'_>, &[u8])> {
     let length = usize::try_from(number(datagram)?).ok()?;
     let whole = datagram.get(..length)?;
     let (header, payload) = whole.split_at_checked(MESSAGE_HEADER_LEN)?;
-    let message = Message {
-        kind: half(&header[4..])?,
-        flags: half(&header[6..])?,
-        sequence: number(&header[8..])?,
-        payload,
-    };
+    let message =
+        Message { kind: half(&header[4..])?, flags: half(&header[6..])?, sequence: number(&header[8..])?, payload };
     Some((message, rest(datagram, length)))
 }
 

@@ -91,8 +91,7 @@ impl Mirror {
     pub(super) fn adopt(&mut self, interfaces: Vec<Interface>, complete: bool) {
         for interface in interfaces {
             let index = interface.index;
-            let facts =
-                self.picture.is_followed(interface.index, &interface.name).then(|| Rc::new(interface));
+            let facts = self.picture.is_followed(interface.index, &interface.name).then(|| Rc::new(interface));
             self.picture.entries.insert(index, Entry::new(facts, Unknown::NONE));
             self.picture.pending.changed(index);
         }

@@ -314,8 +314,7 @@ impl Netlink {
     /// Not one after the other, and not if something keeps interrupting them: then each has to be asked for
     /// alone.
     fn may_resync(&self, now: BootInstant) -> bool {
-        self.resynced.is_none_or(|(at, completeness)| {
-            completeness == Completeness::Complete && at + RESYNC_AGAIN <= now
-        })
+        self.resynced
+            .is_none_or(|(at, completeness)| completeness == Completeness::Complete && at + RESYNC_AGAIN <= now)
     }
 }

@@ -17,8 +17,7 @@ use crate::{addr::IfIndex, engine::interface::Interface};
 const DUMP_TRIES: usize = 2;
 
 /// The warning of [`neighbour_limit`].
-const NO_LIMIT: &str =
-    "cannot read the limit of the neighbour table: whether --send raw has room is not checked";
+const NO_LIMIT: &str = "cannot read the limit of the neighbour table: whether --send raw has room is not checked";
 
 /// Everything there is, at about one moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,11 +66,7 @@ impl Queries {
             // elsewhere can interrupt the reading.
             dump.interfaces = self.read_each(&dump.interfaces)?;
         }
-        Ok(Snapshot {
-            forwarding,
-            interfaces: dump.interfaces,
-            complete: dump.links == Completeness::Complete,
-        })
+        Ok(Snapshot { forwarding, interfaces: dump.interfaces, complete: dump.links == Completeness::Complete })
     }
 
     /// Reads one interface; `None` if there is none (any more). The cost does not grow with the number of
@@ -208,9 +203,7 @@ pub fn neighbour_limit() -> Option<u32> {
 
 fn none_if_gone<T>(answer: Result<Option<T>, QueryError>) -> Result<Option<T>, QueryError> {
     match answer {
-        Err(QueryError::Refused { source, .. }) if matches!(source.raw_os_error(), Some(ENODEV | ENXIO)) => {
-            Ok(None)
-        }
+        Err(QueryError::Refused { source, .. }) if matches!(source.raw_os_error(), Some(ENODEV | ENXIO)) => Ok(None),
         answer => answer,
     }
 }

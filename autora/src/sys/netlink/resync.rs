@@ -46,11 +46,7 @@ pub(super) enum ResyncProgress {
 
 impl Resync {
     /// Asks, and fetches the first piece.
-    pub(super) fn begin(
-        scope: ResyncScope,
-        mirror: &mut Mirror,
-        queries: &mut Queries,
-    ) -> Result<Self, QueryError> {
+    pub(super) fn begin(scope: ResyncScope, mirror: &mut Mirror, queries: &mut Queries) -> Result<Self, QueryError> {
         let question = match scope {
             ResyncScope::Inet6 => Request::Inet6Links,
             ResyncScope::Whole => Request::Links,

@@ -44,12 +44,8 @@ impl Buffer {
     pub(super) fn fill(&mut self, socket: &OwnedFd) -> nix::Result<Datagram> {
         let (header, message) = self.packet.split_at_mut(ipv6::HEADER_LEN);
         let mut message = [IoSliceMut::new(message)];
-        let received = recvmsg::<SockaddrIn6>(
-            socket.as_raw_fd(),
-            &mut message,
-            Some(&mut self.control),
-            MsgFlags::empty(),
-        )?;
+        let received =
+            recvmsg::<SockaddrIn6>(socket.as_raw_fd(), &mut message, Some(&mut self.control), MsgFlags::empty())?;
         let source = received.address.map_or(Ipv6Addr::UNSPECIFIED, |address| address.ip());
         let mut datagram = Datagram { ifindex: None, source, fragmented: false, len: received.bytes };
         // Without its control message the packet is invalid: the hop limit has to be 255.

@@ -9,8 +9,7 @@ use nix::{
     errno::Errno,
     getsockopt_impl, libc, setsockopt_impl, sockopt_impl,
     sys::socket::{
-        AddressFamily, MsgFlags, SockFlag, SockProtocol, SockType, getsockopt, recv, setsockopt, socket,
-        sockopt,
+        AddressFamily, MsgFlags, SockFlag, SockProtocol, SockType, getsockopt, recv, setsockopt, socket, sockopt,
     },
 };
 
@@ -37,18 +36,13 @@ pub enum ReceiverOpenError {
 /// Opens a non-blocking raw ICMPv6 socket behind `filter`.
 pub(super) fn open(filter: &Filter) -> Result<OwnedFd, ReceiverOpenError> {
     let flags = SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC;
-    let socket =
-        socket(AddressFamily::Inet6, SockType::Raw, flags, SockProtocol::IcmpV6).map_err(open_error)?;
+    let socket = socket(AddressFamily::Inet6, SockType::Raw, flags, SockProtocol::IcmpV6).map_err(open_error)?;
     configure(&socket, filter)?;
     Ok(socket)
 }
 
 fn open_error(errno: Errno) -> ReceiverOpenError {
-    if errno == Errno::EPERM {
-        ReceiverOpenError::Permission
-    } else {
-        ReceiverOpenError::Socket(errno.into())
-    }
+    if errno == Errno::EPERM { ReceiverOpenError::Permission } else { ReceiverOpenError::Socket(errno.into()) }
 }
 
 /// Sets the options and attaches the filter. Packets queue as soon as the socket exists, and the filter does

@@ -101,19 +101,13 @@ pub fn confine_calls() -> Result<Support, SandboxError> {
 fn is_supported() -> bool {
     let action: u32 = libc::SECCOMP_RET_ERRNO;
     // SAFETY: the kernel reads the four bytes that the last argument points to.
-    let result = unsafe {
-        libc::syscall(libc::SYS_seccomp, libc::SECCOMP_GET_ACTION_AVAIL, 0, ptr::from_ref(&action))
-    };
+    let result = unsafe { libc::syscall(libc::SYS_seccomp, libc::SECCOMP_GET_ACTION_AVAIL, 0, ptr::from_ref(&action)) };
     result == 0
 }
 
 fn compile(arch: TargetArch) -> Result<BpfProgram, BackendError> {
-    let mut rules: BTreeMap<i64, Vec<SeccompRule>> =
-        ANY.iter().chain(OLD).map(|&call| (call, Vec::new())).collect();
-    rules.insert(
-        libc::SYS_bpf,
-        MAP_COMMANDS.into_iter().map(|command| equal(0, command)).collect::<Result<_, _>>()?,
-    );
+    let mut rules: BTreeMap<i64, Vec<SeccompRule>> = ANY.iter().chain(OLD).map(|&call| (call, Vec::new())).collect();
+    rules.insert(libc::SYS_bpf, MAP_COMMANDS.into_iter().map(|command| equal(0, command)).collect::<Result<_, _>>()?);
     let route_netlink = vec![is(0, number(libc::AF_NETLINK))?, is(2, number(libc::NETLINK_ROUTE))?];
     rules.insert(libc::SYS_socket, vec![equal(0, number(libc::AF_UNIX))?, SeccompRule::new(route_netlink)?]);
     rules.insert(libc::SYS_tgkill, vec![equal(0, std::process::id().into())?]);

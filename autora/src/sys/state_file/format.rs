@@ -153,9 +153,7 @@ impl From<Ending> for End {
     fn from(ending: Ending) -> Self {
         match ending {
             Ending::Clean => Self::Clean,
-            Ending::Unclean { valid_lifetime } => {
-                Self::Unclean { valid_lifetime_s: valid_lifetime.as_secs() }
-            }
+            Ending::Unclean { valid_lifetime } => Self::Unclean { valid_lifetime_s: valid_lifetime.as_secs() },
         }
     }
 }

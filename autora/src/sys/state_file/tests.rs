@@ -83,8 +83,7 @@ fn the_size_limit_admits_the_largest_file() {
         last_sent: Some(far.valid_until),
     };
     // The longest name in JSON: each byte becomes six.
-    let largest =
-        SavedInterface { index: IfIndex::new(u32::MAX).unwrap(), name: "\u{1}".repeat(15), advertised };
+    let largest = SavedInterface { index: IfIndex::new(u32::MAX).unwrap(), name: "\u{1}".repeat(15), advertised };
     let saved = SavedState { ending: Ending::Clean, interfaces: vec![largest; 64] };
     let bytes = encode(&State { boot_id: String::new(), saved });
     // Updates may double it.
@@ -100,8 +99,7 @@ fn serving(interfaces: impl IntoIterator<Item = u32>) -> SavedState {
 }
 
 fn tap(index: u32) -> SavedInterface {
-    let advertised =
-        Advertised { router: LinkLocal::new("fe80::7".parse().unwrap()), ..Advertised::default() };
+    let advertised = Advertised { router: LinkLocal::new("fe80::7".parse().unwrap()), ..Advertised::default() };
     saved_interface(index, advertised)
 }
 
@@ -123,8 +121,7 @@ fn updates_are_appended_to_the_file() {
     file.write(serving(1..=3)).unwrap();
     let state = || fs::metadata(path.join(NAME)).unwrap();
     let before = state();
-    file.update(&[SavedUpdate::Known(tap(4)), SavedUpdate::Gone(IfIndex::new(2).unwrap())], unexpected)
-        .unwrap();
+    file.update(&[SavedUpdate::Known(tap(4)), SavedUpdate::Gone(IfIndex::new(2).unwrap())], unexpected).unwrap();
     file.update(&[SavedUpdate::Known(tap(5))], unexpected).unwrap();
     assert_eq!(read(&file), serving([1, 3, 4, 5]));
     assert_eq!(state().ino(), before.ino(), "the same file");
@@ -205,9 +202,6 @@ fn a_file_under_churn_stays_short_and_is_rarely_written_whole() {
         assert!(longest > at_once + journal::FLOOR / 2, "{live}: the control: {longest}");
         assert!(whole > 0, "the control");
         let written = whole * at_once;
-        assert!(
-            written <= u64::try_from(lines).unwrap(),
-            "{live}: {whole} times for {lines} bytes of changes"
-        );
+        assert!(written <= u64::try_from(lines).unwrap(), "{live}: {whole} times for {lines} bytes of changes");
     }
 }

@@ -199,13 +199,7 @@ impl AdvertisedPrefixes {
     }
 
     /// Records an RA that left.
-    pub(super) fn sent(
-        &mut self,
-        send: &Transmission,
-        parameters: &Parameters,
-        now: BootInstant,
-        tally: &mut Tally,
-    ) {
+    pub(super) fn sent(&mut self, send: &Transmission, parameters: &Parameters, now: BootInstant, tally: &mut Tally) {
         let Ok(carried) = Carried::of(&send.advert, parameters) else { return };
         for held in self.held.iter_mut().filter(|held| carried.retired.contains(&held.prefix)) {
             held.retired = true;
@@ -223,13 +217,7 @@ impl AdvertisedPrefixes {
             self.shortened += u32::from(before.assumed > until);
             tally.add("retired prefix came back", usize::from(before.retired));
         }
-        self.held.push(AdvertisedPrefix {
-            prefix,
-            until,
-            assumed: until,
-            may_be_dropped: false,
-            retired: false,
-        });
+        self.held.push(AdvertisedPrefix { prefix, until, assumed: until, may_be_dropped: false, retired: false });
         (self.last, self.renewable) = (Some(prefix), Some(prefix));
         (self.remained, self.removed) = (true, false);
     }

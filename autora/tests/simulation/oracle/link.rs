@@ -84,12 +84,7 @@ pub(super) enum FinalRa {
 
 impl Link {
     /// Returns a link that the fleet sees for the first time.
-    pub(super) fn new(
-        seen: &Interface,
-        last_sent: Option<BootInstant>,
-        now: BootInstant,
-        tally: &mut Tally,
-    ) -> Self {
+    pub(super) fn new(seen: &Interface, last_sent: Option<BootInstant>, now: BootInstant, tally: &mut Tally) -> Self {
         let mut link = Self {
             seen: seen.clone(),
             observation: Observation::of(seen),
@@ -113,8 +108,7 @@ impl Link {
     pub(super) fn guest_state(&self) -> Option<GuestState> {
         let prefixes = self.advertised_prefixes.prefixes();
         let holds = self.router.is_some() || !prefixes.is_empty() || self.uncertain;
-        let (name, router, shortened) =
-            (self.seen.name.clone(), self.router, self.advertised_prefixes.shortened);
+        let (name, router, shortened) = (self.seen.name.clone(), self.router, self.advertised_prefixes.shortened);
         holds.then_some(GuestState { name, router, prefixes, shortened, uncertain: self.uncertain })
     }
 
@@ -127,13 +121,7 @@ impl Link {
     }
 
     /// Updates the link when the next process sees it for the first time.
-    pub(super) fn resume(
-        mut self,
-        seen: &Interface,
-        uncertain: bool,
-        now: BootInstant,
-        tally: &mut Tally,
-    ) -> Self {
+    pub(super) fn resume(mut self, seen: &Interface, uncertain: bool, now: BootInstant, tally: &mut Tally) -> Self {
         self.uncertain |= uncertain;
         let in_use = self.router;
         self.update(seen, in_use, now, tally);
@@ -215,9 +203,7 @@ impl Link {
         }
         let source = in_use.filter(|source| sources.contains(source)).or(sources.first().copied());
         match (source, prefixes.as_slice()) {
-            (Some(source), &[prefix]) if reasons.is_empty() => {
-                Expected::Served { source, prefix, carrier: *carrier }
-            }
+            (Some(source), &[prefix]) if reasons.is_empty() => Expected::Served { source, prefix, carrier: *carrier },
             _ => Expected::NotServed,
         }
     }
@@ -302,9 +288,7 @@ impl Link {
     pub(super) fn must_send_by(&self, parameters: &Parameters) -> Option<BootInstant> {
         match self.final_ra {
             FinalRa::Owed { since, .. } => Some(self.schedule.postpone(since)),
-            FinalRa::None | FinalRa::Allowed(_) => {
-                self.advertising().map(|_| self.schedule.latest(parameters))
-            }
+            FinalRa::None | FinalRa::Allowed(_) => self.advertising().map(|_| self.schedule.latest(parameters)),
         }
     }
 
@@ -364,11 +348,9 @@ impl Link {
             FinalRa::Owed { source, .. } | FinalRa::Allowed(source) => Some(source),
             FinalRa::None => None,
         };
-        rule(
-            from == Some(send.source) || self.uncertain,
-            "one final RA where one is owed, and no other",
-            || format!("from {}, but {:?}", send.source, self.final_ra),
-        )?;
+        rule(from == Some(send.source) || self.uncertain, "one final RA where one is owed, and no other", || {
+            format!("from {}, but {:?}", send.source, self.final_ra)
+        })?;
         rule(
             self.observation.delivers_final_ra(send.source),
             "no final RA that no guest receives, or from a duplicate address",

@@ -97,9 +97,7 @@ impl Oracle {
         let Observation { matches, reasons, sources, prefixes, carrier, alive, .. } = Observation::of(seen);
         let prefix = prefixes.first().copied();
         match (sources.first(), prefix) {
-            (Some(&source), Some(prefix)) if matches && reasons.is_empty() => {
-                Note::Fit { source, prefix, carrier }
-            }
+            (Some(&source), Some(prefix)) if matches && reasons.is_empty() => Note::Fit { source, prefix, carrier },
             _ => Note::NotFit { matches, alive, carrier, prefix },
         }
     }
@@ -142,22 +140,15 @@ impl Oracle {
         if after == before {
             return Ok(());
         }
-        rule(
-            !link.schedule.schedule_answer(),
-            "a further solicitation before the RA changes nothing",
-            || format!("{before:?} became {after:?}"),
-        )
+        rule(!link.schedule.schedule_answer(), "a further solicitation before the RA changes nothing", || {
+            format!("{before:?} became {after:?}")
+        })
         .map_err(|broken| broken.on(index))?;
         self.note_delay(index, now, after)
     }
 
     /// Checks and records the delay of a solicited RA.
-    fn note_delay(
-        &mut self,
-        index: IfIndex,
-        now: BootInstant,
-        due: Option<BootInstant>,
-    ) -> Result<(), Violation> {
+    fn note_delay(&mut self, index: IfIndex, now: BootInstant, due: Option<BootInstant>) -> Result<(), Violation> {
         let (Some(link), Some(due)) = (self.links.get(&index), due) else { return Ok(()) };
         if matches!(link.final_ra, FinalRa::Owed { .. }) {
             return Ok(());
@@ -215,8 +206,7 @@ impl Oracle {
     pub(crate) fn unserve(&mut self, index: IfIndex) -> Result<(), Violation> {
         self.expect_nothing_prepared()?;
         self.touched.insert(index);
-        rule(self.map.remove(&index), "an entry is removed once", String::new)
-            .map_err(|broken| broken.on(index))
+        rule(self.map.remove(&index), "an entry is removed once", String::new).map_err(|broken| broken.on(index))
     }
 
     pub(crate) fn mark_cleared(&mut self, index: IfIndex) -> Result<(), Violation> {
@@ -234,12 +224,7 @@ impl Oracle {
     }
 
     /// Checks an RA that was made at `made` and is about to leave at `at`.
-    pub(crate) fn sending(
-        &mut self,
-        send: &Transmission,
-        made: BootInstant,
-        at: BootInstant,
-    ) -> Result<(), Violation> {
+    pub(crate) fn sending(&mut self, send: &Transmission, made: BootInstant, at: BootInstant) -> Result<(), Violation> {
         let prepared = self.prepared.take();
         let early = self.inheritance.floor(send.index).is_some_and(|floor| at < floor);
         rule(!early, "no two RAs within 3 s, of one process or of two", String::new)
@@ -263,11 +248,9 @@ impl Oracle {
         let zeros = (advert.cur_hop_limit, advert.flags) == (0, 0)
             && advert.reachable_time.is_zero()
             && advert.retrans_timer.is_zero();
-        rule(
-            advert.router_lifetime == lifetime && zeros,
-            "the fixed part has the configured values",
-            || advert.to_string(),
-        )?;
+        rule(advert.router_lifetime == lifetime && zeros, "the fixed part has the configured values", || {
+            advert.to_string()
+        })?;
         rule(is_final || in_map, "only a final RA leaves without an entry in the map", String::new)?;
         rule(link.may_be_in_map() || !in_map, "the entry is removed before the final RA", String::new)?;
         let expected = (!is_final).then_some(send.index);
@@ -278,12 +261,7 @@ impl Oracle {
     }
 
     /// Records that the RA left at `at` and the fleet knows it.
-    pub(crate) fn sent(
-        &mut self,
-        send: &Transmission,
-        at: BootInstant,
-        fleet: &Fleet,
-    ) -> Result<(), Violation> {
+    pub(crate) fn sent(&mut self, send: &Transmission, at: BootInstant, fleet: &Fleet) -> Result<(), Violation> {
         let Self { links, parameters, tally, intervals, inheritance, .. } = self;
         let Some(link) = links.get_mut(&send.index) else { return Err(unknown(send.index)) };
         self.touched.insert(send.index);
@@ -310,12 +288,7 @@ impl Oracle {
     }
 
     /// Records that the RA failed at `at` and the fleet knows it.
-    pub(crate) fn failed(
-        &mut self,
-        send: &Transmission,
-        at: BootInstant,
-        fleet: &Fleet,
-    ) -> Result<(), Violation> {
+    pub(crate) fn failed(&mut self, send: &Transmission, at: BootInstant, fleet: &Fleet) -> Result<(), Violation> {
         self.tally.count("send failed");
         self.touched.insert(send.index);
         let Some(link) = self.links.get_mut(&send.index) else { return Err(unknown(send.index)) };

@@ -65,10 +65,8 @@ fn link_locals(link: &Interface, which: impl Fn(&Address) -> bool) -> Vec<LinkLo
 
 fn prefixes(link: &Interface) -> Vec<Prefix64> {
     let usable = |address: &&Address| {
-        let bad = address.flags.tentative
-            || address.flags.dadfailed
-            || address.flags.deprecated
-            || address.flags.temporary;
+        let bad =
+            address.flags.tentative || address.flags.dadfailed || address.flags.deprecated || address.flags.temporary;
         address.scope == AddressScope::Global && address.prefix_len == 64 && !bad
     };
     let addresses = link.addresses.iter().filter(usable);

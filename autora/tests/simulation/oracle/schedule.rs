@@ -6,8 +6,7 @@ use autora::engine::{BootInstant, action::Cause, parameters::Parameters};
 
 use super::{
     bounds::{
-        ANSWER, FLOOR, INITIAL_ADVERTISEMENTS, INITIAL_INTERVAL, LONGEST_RETRY, SHORTEST_RETRY, SLOW_AFTER,
-        SLOW_RETRY,
+        ANSWER, FLOOR, INITIAL_ADVERTISEMENTS, INITIAL_INTERVAL, LONGEST_RETRY, SHORTEST_RETRY, SLOW_AFTER, SLOW_RETRY,
     },
     broken::{Broken, rule},
     inheritance::whole_micros,
@@ -53,8 +52,7 @@ impl Schedule {
 
     /// Restores the schedule in the next process: after a crash it assumes an RA just now.
     pub(super) fn restored(&mut self, crashed: bool, now: BootInstant) {
-        let last_sent =
-            if crashed { Some(now) } else { self.last_sent.map(|sent| whole_micros(sent).min(now)) };
+        let last_sent = if crashed { Some(now) } else { self.last_sent.map(|sent| whole_micros(sent).min(now)) };
         *self = Self::new(last_sent, now);
     }
 
@@ -131,9 +129,7 @@ impl Schedule {
     pub(super) fn check(&self, cause: Cause, at: BootInstant, parameters: &Parameters) -> Result<(), Broken> {
         if let Some(floor) = self.floor() {
             let early = floor.saturating_since(at);
-            rule(early.is_zero(), "no two RAs within 3 s [RFC 4861 6.2.6]", || {
-                format!("{early:?} too early")
-            })?;
+            rule(early.is_zero(), "no two RAs within 3 s [RFC 4861 6.2.6]", || format!("{early:?} too early"))?;
         }
         if let Some(failure) = self.failure {
             let since = at.saturating_since(failure.at);
@@ -150,11 +146,9 @@ impl Schedule {
             (Cause::Unsolicited, Some(last)) if self.sent > 0 => {
                 let (shortest, _) = self.interval(parameters);
                 let since = at.saturating_since(last);
-                rule(
-                    since >= shortest,
-                    "unsolicited RAs are MinRtrAdvInterval apart [RFC 4861 6.2.4]",
-                    || format!("{since:?} after the last, at least {shortest:?} expected"),
-                )
+                rule(since >= shortest, "unsolicited RAs are MinRtrAdvInterval apart [RFC 4861 6.2.4]", || {
+                    format!("{since:?} after the last, at least {shortest:?} expected")
+                })
             }
             (Cause::Final | Cause::Unsolicited, _) => Ok(()),
         }

@@ -58,12 +58,7 @@ impl Oracle {
             Some(must_send_by) => rule(
                 deadline.is_some_and(|deadline| deadline <= must_send_by),
                 "every RA that has to leave is scheduled in time",
-                || {
-                    format!(
-                        "scheduled at {deadline:?}, due at {must_send_by:?} at the latest; {:?}",
-                        link.final_ra
-                    )
-                },
+                || format!("scheduled at {deadline:?}, due at {must_send_by:?} at the latest; {:?}", link.final_ra),
             ),
         }
     }
@@ -124,17 +119,13 @@ impl Oracle {
         let link = self.links.get(&seen.index);
         let right = link.is_some_and(|link| link.seen == *seen && is_right(link, verdict));
         rule(right, "the verdict is right, with all its reasons", || {
-            format!(
-                "{verdict:?} of {seen:?}, expected {:?}",
-                link.map(|link| (link.expected, &link.observation))
-            )
+            format!("{verdict:?} of {seen:?}, expected {:?}", link.map(|link| (link.expected, &link.observation)))
         })
     }
 
     /// Checks the end of a stop: no interface is served, and no final RA that could leave is owed.
     pub(crate) fn check_stopped(&self, fleet: &Fleet, now: BootInstant) -> Result<(), Violation> {
-        rule(self.map.is_empty(), "a stop leaves no entry", || format!("{:?}", self.map))
-            .map_err(Broken::anywhere)?;
+        rule(self.map.is_empty(), "a stop leaves no entry", || format!("{:?}", self.map)).map_err(Broken::anywhere)?;
         for (index, link) in &self.links {
             let overdue = link.must_send_by(&self.parameters).is_some_and(|must_send_by| must_send_by <= now);
             let owed = matches!(link.final_ra, FinalRa::Owed { .. });
@@ -152,8 +143,7 @@ impl Oracle {
             .check("intervals are uniform between Min and MaxRtrAdvInterval [RFC 4861 6.2.4]")
             .and_then(|()| self.delays.check("answers are delayed by a uniform 0 to 0.5 s [RFC 4861 6.2.6]"))
             .and_then(|()| {
-                self.delays_after_floor
-                    .check("answers leave 3 s plus a uniform delay after the last [RFC 4861 6.2.6]")
+                self.delays_after_floor.check("answers leave 3 s plus a uniform delay after the last [RFC 4861 6.2.6]")
             })
             .map_err(Broken::anywhere)
     }
@@ -164,9 +154,7 @@ fn is_right(link: &Link, verdict: &Verdict) -> bool {
         (Verdict::Serve(service), Expected::Served { source, prefix, carrier }) => {
             !link.full && (service.source, service.prefix, service.carrier) == (source, prefix, carrier)
         }
-        (Verdict::NotServed(reasons), Expected::Served { .. }) => {
-            link.full && *reasons == [Reason::FilterFull]
-        }
+        (Verdict::NotServed(reasons), Expected::Served { .. }) => link.full && *reasons == [Reason::FilterFull],
         (Verdict::NotServed(reasons), Expected::NotServed) => {
             reasons.iter().map(Reason::name).eq(link.observation.reasons.iter().copied())
         }

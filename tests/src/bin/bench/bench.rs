@@ -52,13 +52,7 @@ impl Bench {
         drop(writeln!(std::io::stderr(), "{}", line.trim_end()));
     }
 
-    pub(crate) fn record(
-        &mut self,
-        metric: &'static Metric,
-        interfaces: u32,
-        subject: Subject,
-        sample: Sample,
-    ) {
+    pub(crate) fn record(&mut self, metric: &'static Metric, interfaces: u32, subject: Subject, sample: Sample) {
         self.record_detail(metric, interfaces, "", subject, sample);
     }
 
@@ -80,12 +74,7 @@ impl Bench {
     }
 
     /// Calls `measure` for each daemon in turn, `runs` times around, each time with a site of `size`.
-    pub(crate) fn rounds(
-        &mut self,
-        size: u32,
-        runs: u32,
-        mut measure: impl FnMut(&mut Self, &Site, Subject),
-    ) {
+    pub(crate) fn rounds(&mut self, size: u32, runs: u32, mut measure: impl FnMut(&mut Self, &Site, Subject)) {
         for _ in 0..runs {
             for subject in self.subjects.clone() {
                 self.with_site(size, |bench, site| measure(bench, site, subject));

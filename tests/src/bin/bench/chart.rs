@@ -88,8 +88,7 @@ struct Scale {
 impl Scale {
     /// From a third of the least to the most.
     fn of(row: &Row, subjects: &[Subject]) -> Self {
-        let medians =
-            subjects.iter().filter_map(|subject| row.summary(*subject)).map(|summary| summary.median);
+        let medians = subjects.iter().filter_map(|subject| row.summary(*subject)).map(|summary| summary.median);
         let figures: Vec<f64> = medians.chain(row.target()).filter(|figure| *figure > 0.0).collect();
         let low = figures.iter().copied().fold(f64::INFINITY, f64::min) / 3.0;
         let high = figures.iter().copied().fold(0.0, f64::max);

@@ -42,8 +42,7 @@ pub(crate) fn pin_daemon() {
 fn pin(core: usize) {
     let mut set = CpuSet::new();
     set.set(core).expect("the first cores fit into a set");
-    sched_setaffinity(Pid::from_raw(0), &set)
-        .unwrap_or_else(|error| panic!("moving to core {core}: {error}"));
+    sched_setaffinity(Pid::from_raw(0), &set).unwrap_or_else(|error| panic!("moving to core {core}: {error}"));
 }
 
 /// Puts this thread before everything else on its core, so that it sees the kernel's events as they happen.

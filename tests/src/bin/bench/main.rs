@@ -5,10 +5,7 @@
 //! seen from outside: RAs as they arrive behind the links, with the kernel's timestamps, and CPU, memory and
 //! wake-ups as the kernel counts them.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "the result and the progress of a command")]
-#![expect(
-    clippy::similar_names,
-    reason = "a site has a size, a link a line of commands, a flood a step and a stop"
-)]
+#![expect(clippy::similar_names, reason = "a site has a size, a link a line of commands, a flood a step and a stop")]
 #![expect(
     clippy::cast_precision_loss,
     clippy::cast_possible_truncation,
@@ -58,11 +55,7 @@ fn main() -> ExitCode {
         println!("{}", args::list());
         return ExitCode::SUCCESS;
     }
-    supervise::supervised(
-        "autora-bench",
-        || (Room::make(NEIGHBOURS), Workers::note(), Scratch::make()),
-        || play(&args),
-    )
+    supervise::supervised("autora-bench", || (Room::make(NEIGHBOURS), Workers::note(), Scratch::make()), || play(&args))
 }
 
 fn play(args: &Args) -> ExitCode {

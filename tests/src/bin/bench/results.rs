@@ -59,10 +59,7 @@ impl Results {
         sample: Sample,
     ) {
         let same = |row: &&mut Row| {
-            row.benchmark == benchmark
-                && row.metric == metric
-                && row.interfaces == interfaces
-                && row.detail == detail
+            row.benchmark == benchmark && row.metric == metric && row.interfaces == interfaces && row.detail == detail
         };
         let row = if let Some(index) = self.rows.iter_mut().position(|row| same(&row)) {
             &mut self.rows[index]
@@ -123,8 +120,7 @@ impl Row {
 
     /// The best of the others.
     pub(crate) fn best_peer(&self) -> Option<(Subject, f64)> {
-        let peers =
-            self.cells.iter().map(|(subject, _)| *subject).filter(|subject| *subject != Subject::Autora);
+        let peers = self.cells.iter().map(|(subject, _)| *subject).filter(|subject| *subject != Subject::Autora);
         let medians = peers.filter_map(|subject| Some((subject, self.summary(subject)?.median)));
         medians.min_by(|(_, a), (_, b)| a.total_cmp(b))
     }

@@ -104,9 +104,7 @@ impl Site {
 
     /// Waits until every interface has its link-local address, and its /64 still or again.
     pub(crate) fn wait_fit(&self) {
-        eventually(Duration::from_secs(60), "addresses on every interface", || {
-            (self.fit() == self.size).then_some(())
-        });
+        eventually(Duration::from_secs(60), "addresses on every interface", || (self.fit() == self.size).then_some(()));
     }
 
     /// Whether it is still as it was made: a daemon of another kind may have touched it.

@@ -56,9 +56,9 @@ impl Subject {
         let said = [output.stdout, output.stderr].concat();
         let said = String::from_utf8_lossy(&said).into_owned();
         let words = said.split(|c: char| c.is_whitespace() || c == '(');
-        let version = words.map(|word| word.trim_matches([',', ')', ':'])).find(|word| {
-            word.contains('.') && word.chars().next().is_some_and(|first| first.is_ascii_digit())
-        });
+        let version = words
+            .map(|word| word.trim_matches([',', ')', ':']))
+            .find(|word| word.contains('.') && word.chars().next().is_some_and(|first| first.is_ascii_digit()));
         // Without Debian's revision.
         let version = version.or(said.split_whitespace().nth(1))?;
         Some(version.split('-').next().unwrap_or(version).to_owned())
@@ -70,8 +70,7 @@ impl Subject {
         let mut command = self.command()?;
         let write = |name: &str, text: String| {
             let file = run.join(name);
-            fs::create_dir_all(file.parent().expect("a file is in a folder"))
-                .expect("scratch can be written");
+            fs::create_dir_all(file.parent().expect("a file is in a folder")).expect("scratch can be written");
             fs::write(&file, text).expect("scratch can be written");
         };
         match self {
@@ -123,10 +122,8 @@ fn unpacked() -> Option<PathBuf> {
 
 /// Debian's library folders below `root`: `usr/lib/<architecture>`, FRR's and systemd's own among them.
 fn libraries(root: &Path) -> String {
-    let folders =
-        ["usr/lib", "lib"].into_iter().flat_map(|lib| fs::read_dir(root.join(lib)).into_iter().flatten());
-    let folders =
-        folders.flatten().map(|entry| entry.path()).filter(|path| path.to_string_lossy().contains("-linux-"));
+    let folders = ["usr/lib", "lib"].into_iter().flat_map(|lib| fs::read_dir(root.join(lib)).into_iter().flatten());
+    let folders = folders.flatten().map(|entry| entry.path()).filter(|path| path.to_string_lossy().contains("-linux-"));
     let folders = folders.flat_map(|path| [path.join("frr"), path.join("systemd"), path]);
     folders.map(|path| path.to_string_lossy().into_owned()).collect::<Vec<_>>().join(":")
 }

@@ -33,9 +33,7 @@ impl Workers {
         match fs::write(MASK, machine::load_mask()) {
             Ok(()) => Some(workers),
             Err(error) => {
-                eprintln!(
-                    "the kernel's workers stay where they are ({MASK}: {error}), also on the daemon's core"
-                );
+                eprintln!("the kernel's workers stay where they are ({MASK}: {error}), also on the daemon's core");
                 None
             }
         }

@@ -16,8 +16,7 @@ use autora_tests::{Launch, namespaces_of, supervise, terminal::Screen};
 use crate::{probe::Start, topology::Topology};
 
 /// The daemon's arguments. A heartbeat each second, as it carries the filter's counters.
-const ARGUMENTS: [&str; 6] =
-    ["--interface-regex", topology::REGEX, "--filter", "ebpf", "--heartbeat-interval", "1s"];
+const ARGUMENTS: [&str; 6] = ["--interface-regex", topology::REGEX, "--filter", "ebpf", "--heartbeat-interval", "1s"];
 
 /// The capabilities that the daemon starts with.
 const CAPABILITIES: [&str; 2] = ["net_raw", "bpf"];
@@ -44,9 +43,6 @@ fn demonstrate() -> ExitCode {
     sections::withdrawal(&mut screen, &mut topology, &mut daemon);
     screen.explain_failures(&daemon.log());
     drop((daemon, topology));
-    screen.check(
-        namespaces_of(std::process::id()).is_empty(),
-        "all namespaces of this demonstration are deleted",
-    );
+    screen.check(namespaces_of(std::process::id()).is_empty(), "all namespaces of this demonstration are deleted");
     screen.verdict()
 }

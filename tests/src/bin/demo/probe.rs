@@ -49,9 +49,7 @@ impl Totals {
     /// Returns the counters of the next heartbeat, for which the daemon reads them anew.
     pub(crate) fn next(daemon: &Daemon) -> Option<Self> {
         let seen = daemon.lines_with(&["heartbeat"]).len();
-        within(Duration::from_secs(3), || {
-            daemon.lines_with(&["heartbeat"]).get(seen).map(|line| Self::parse(line))
-        })
+        within(Duration::from_secs(3), || daemon.lines_with(&["heartbeat"]).get(seen).map(|line| Self::parse(line)))
     }
 
     fn parse(heartbeat: &str) -> Self {

@@ -38,9 +38,7 @@ end
 /// Returns every script: its file name and its text.
 pub(crate) fn all(autora: &Command) -> Vec<(String, String)> {
     let marked = autora.clone().mut_subcommands(|command| {
-        command.mut_args(
-            |argument| if is_interface(&argument) { argument.value_parser([MARK]) } else { argument },
-        )
+        command.mut_args(|argument| if is_interface(&argument) { argument.value_parser([MARK]) } else { argument })
     });
     vec![
         ("autora.bash".to_owned(), bash(&script(Bash, &marked))),
@@ -79,10 +77,7 @@ fn fish(script: &str, autora: &Command) -> String {
 /// Returns the arguments that are interfaces, each with its subcommand.
 fn interfaces(autora: &Command) -> impl Iterator<Item = (&Command, &Arg)> {
     autora.get_subcommands().flat_map(|command| {
-        command
-            .get_positionals()
-            .filter(|argument| is_interface(argument))
-            .map(move |argument| (command, argument))
+        command.get_positionals().filter(|argument| is_interface(argument)).map(move |argument| (command, argument))
     })
 }
 

@@ -17,11 +17,7 @@ const ENVIRONMENT: &[(Pages, &str, &str)] = &[
         "RUNTIME_DIRECTORY",
         "The directory for the saved state and the control socket, unless --runtime-directory is given.",
     ),
-    (
-        Pages::Daemon,
-        "NOTIFY_SOCKET",
-        "The service manager's socket, which gets READY=1, the status and WATCHDOG=1.",
-    ),
+    (Pages::Daemon, "NOTIFY_SOCKET", "The service manager's socket, which gets READY=1, the status and WATCHDOG=1."),
     (
         Pages::Daemon,
         "WATCHDOG_USEC",
@@ -32,26 +28,14 @@ const ENVIRONMENT: &[(Pages, &str, &str)] = &[
         "JOURNAL_STREAM",
         "Tells whether standard error is the journal. The journal gets lines with priorities.",
     ),
-    (
-        Pages::Daemon,
-        "AUTORA_BOOT_ID",
-        "The boot id, for where /proc does not show it. The unit in contrib sets it.",
-    ),
+    (Pages::Daemon, "AUTORA_BOOT_ID", "The boot id, for where /proc does not show it. The unit in contrib sets it."),
     (Pages::Commands, "NO_COLOR", "If set, the output has no colours."),
 ];
 
 const FILES: &[(Pages, &str, &str)] = &[
-    (
-        Pages::Daemon,
-        "/etc/default/autora",
-        "Environment variables of the service, one a line. The unit reads it.",
-    ),
+    (Pages::Daemon, "/etc/default/autora", "Environment variables of the service, one a line. The unit reads it."),
     (Pages::Daemon, "/run/autora/state.json", "The saved state, which the next process reads."),
-    (
-        Pages::All,
-        "/run/autora/control.sock",
-        "The control socket, through which the commands query the daemon.",
-    ),
+    (Pages::All, "/run/autora/control.sock", "The control socket, through which the commands query the daemon."),
 ];
 
 /// Manual pages of other programs.
@@ -81,9 +65,7 @@ impl Pages {
 /// Returns every page: its file name and its text.
 pub(crate) fn all(autora: &Command) -> Result<Vec<(String, String)>> {
     let names: Vec<_> = commands(autora).map(name).collect();
-    commands(autora)
-        .map(|command| Ok((format!("{}.{SECTION}", name(command)), page(command, &names)?)))
-        .collect()
+    commands(autora).map(|command| Ok((format!("{}.{SECTION}", name(command)), page(command, &names)?))).collect()
 }
 
 /// Returns the daemon's command and the subcommands.
@@ -101,12 +83,9 @@ fn page(command: &Command, names: &[String]) -> Result<String> {
     // Variables have a section of their own.
     let man = Man::new(usage(command).mut_args(|argument| argument.hide_env(true)));
     // No date: the same sources make the same page.
-    let mut text = format!(
-        ".TH {} {SECTION} \"\" \"autora {}\" autora\n",
-        title.to_uppercase(),
-        env!("CARGO_PKG_VERSION")
-    )
-    .into_bytes();
+    let mut text =
+        format!(".TH {} {SECTION} \"\" \"autora {}\" autora\n", title.to_uppercase(), env!("CARGO_PKG_VERSION"))
+            .into_bytes();
     summary(command, daemon).to_writer(&mut text)?;
     man.render_synopsis_section(&mut text)?;
     man.render_description_section(&mut text)?;
@@ -197,8 +176,7 @@ fn environment(roff: &mut Roff, command: &Command, daemon: bool) {
         Some((variable.to_owned(), format!("The same as --{}.", argument.get_long()?)))
     });
     let more = ENVIRONMENT.iter().filter(|(pages, ..)| pages.include(daemon));
-    let all: Vec<_> =
-        options.chain(more.map(|(_, name, what)| ((*name).to_owned(), (*what).to_owned()))).collect();
+    let all: Vec<_> = options.chain(more.map(|(_, name, what)| ((*name).to_owned(), (*what).to_owned()))).collect();
     if all.is_empty() {
         return;
     }

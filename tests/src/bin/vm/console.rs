@@ -25,11 +25,7 @@ pub(crate) struct Console {
 
 impl Console {
     /// Reads the console and the emulator's own output until their end.
-    pub(crate) fn of(
-        name: &str,
-        console: impl Read + Send + 'static,
-        emulator: impl Read + Send + 'static,
-    ) -> Self {
+    pub(crate) fn of(name: &str, console: impl Read + Send + 'static, emulator: impl Read + Send + 'static) -> Self {
         let (sender, lines) = mpsc::channel();
         read(console, sender.clone());
         read(emulator, sender);
@@ -111,8 +107,7 @@ mod tests {
 
     #[test]
     fn the_error_for_a_missing_mark_shows_the_end_of_the_console() {
-        let error =
-            console("Kernel panic\n@@ route fe80::11 eth0\n").expect("route fe80::1", SOON).unwrap_err();
+        let error = console("Kernel panic\n@@ route fe80::11 eth0\n").expect("route fe80::1", SOON).unwrap_err();
         let error = error.to_string();
         assert!(error.starts_with("vm did not say 'route fe80::1'"), "{error}");
         assert!(error.contains("| Kernel panic"), "{error}");

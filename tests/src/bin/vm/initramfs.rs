@@ -29,8 +29,7 @@ impl Initramfs {
     /// Adds a file under an absolute path, and its parent folders.
     pub(crate) fn file(&mut self, path: &Path, mode: u32, contents: &[u8]) {
         let inside = path.strip_prefix("/").expect("paths of a root are absolute");
-        let folders: Vec<_> =
-            inside.ancestors().skip(1).filter(|folder| !folder.as_os_str().is_empty()).collect();
+        let folders: Vec<_> = inside.ancestors().skip(1).filter(|folder| !folder.as_os_str().is_empty()).collect();
         for folder in folders.into_iter().rev() {
             if self.there.insert(folder.to_owned()) {
                 self.record(folder, DIRECTORY, &[]);
@@ -112,9 +111,7 @@ mod tests {
         assert_eq!(bytes.len() % 4, 0);
         let text = String::from_utf8(bytes).unwrap();
         let at = |name: &str| text.find(&format!("{name}\0")).unwrap();
-        assert!(
-            at("usr") < at("usr/bin") && at("usr/bin") < at("usr/bin/one") && at("usr/bin/two") < at(TRAILER)
-        );
+        assert!(at("usr") < at("usr/bin") && at("usr/bin") < at("usr/bin/one") && at("usr/bin/two") < at(TRAILER));
         assert_eq!(text.matches("070701").count(), 5);
         assert!(text.contains("000081ed"), "mode of a program");
     }
@@ -124,10 +121,7 @@ mod tests {
         let output = "\tlinux-vdso.so.1 (0x00007ffc)\n\tlibc.so.6 => /lib/x86_64-linux-gnu/libc.so.6 (0x7f)\n\
                     \t/lib64/ld-linux-x86-64.so.2 (0x7f)\n";
         let found: Vec<_> = libraries(output).collect();
-        assert_eq!(
-            found,
-            [Path::new("/lib/x86_64-linux-gnu/libc.so.6"), Path::new("/lib64/ld-linux-x86-64.so.2")]
-        );
+        assert_eq!(found, [Path::new("/lib/x86_64-linux-gnu/libc.so.6"), Path::new("/lib64/ld-linux-x86-64.so.2")]);
         assert_eq!(libraries("\tstatically linked\n").count(), 0);
     }
 }

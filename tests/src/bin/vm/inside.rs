@@ -18,8 +18,8 @@ use nix::{
     sys::{
         signal::Signal,
         socket::{
-            AddressFamily, MsgFlags, SockFlag, SockProtocol, SockType, SockaddrIn6, sendto, setsockopt,
-            socket, sockopt::Ipv6MulticastHops,
+            AddressFamily, MsgFlags, SockFlag, SockProtocol, SockType, SockaddrIn6, sendto, setsockopt, socket,
+            sockopt::Ipv6MulticastHops,
         },
     },
 };
@@ -38,8 +38,7 @@ const ANSWER: Duration = Duration::from_secs(6);
 const FLOOD: Duration = Duration::from_secs(300);
 
 /// Serves `vm1`, and after the initial burst sends solicited RAs alone.
-const ARGUMENTS: [&str; 3] =
-    ["--interface-regex=^vm1$", "--min-ra-interval=1000s", "--max-ra-interval=1400s"];
+const ARGUMENTS: [&str; 3] = ["--interface-regex=^vm1$", "--min-ra-interval=1000s", "--max-ra-interval=1400s"];
 
 /// Reports which filter the daemon has with these capabilities and this limit of locked memory; `auto` always
 /// has one.

@@ -69,8 +69,7 @@ impl Machine {
         let mut root = NamedTempFile::with_prefix("autora-vm-")?;
         root.write_all(&initramfs(tools, plan)?)?;
         let mut command = plan.command(tools, root.path());
-        let mut child =
-            plan.namespace.enter(|| command.spawn()).with_context(|| format!("cannot run {command:?}"))?;
+        let mut child = plan.namespace.enter(|| command.spawn()).with_context(|| format!("cannot run {command:?}"))?;
         let output = child.stdout.take().expect("its streams are piped");
         let errors = child.stderr.take().expect("its streams are piped");
         let input = child.stdin.take().expect("its streams are piped");

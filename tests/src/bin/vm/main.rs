@@ -62,9 +62,7 @@ fn main() -> ExitCode {
         Task::Guest { tools, kernel, boot_only } => {
             supervise::supervised("autora-vm", || (), || guests::run(&tools, &kernel, boot_only))
         }
-        Task::Hosts { tools, kernels } => {
-            supervise::supervised("autora-vm", || (), || hosts::run(&tools, &kernels))
-        }
+        Task::Hosts { tools, kernels } => supervise::supervised("autora-vm", || (), || hosts::run(&tools, &kernels)),
         Task::Probe { mark, capabilities } => inside::probe(&mark, &capabilities),
         Task::Scene => inside::scene(),
         Task::Flood => inside::flood(),

@@ -77,7 +77,8 @@ mod tests {
 
     #[test]
     fn names_are_read_from_the_list() {
-        let listed = "running 2 tests\nfleet::one: test\ntwo::classic: test\nthree: benchmark\n\n2 tests, 0 benchmarks\n";
+        let listed =
+            "running 2 tests\nfleet::one: test\ntwo::classic: test\nthree: benchmark\n\n2 tests, 0 benchmarks\n";
         assert_eq!(names(listed), BTreeSet::from(["fleet", "one", "two", "classic"].map(str::to_owned)));
     }
 }

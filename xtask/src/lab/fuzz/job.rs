@@ -31,11 +31,7 @@ pub(crate) const JOBS: &[Job] = &[
     target("advert", "advertisements: from bytes to values and back", "autora/src/wire/advert.rs"),
     target("netlink", "any bytes from a netlink socket", "autora/src/sys/netlink/mirror/tests.rs"),
     target("control", "any bytes from clients of the control socket", "autora/src/control/server/tests.rs"),
-    target(
-        "state_file",
-        "any state file, and a fleet that takes it over",
-        "autora/src/sys/state_file/tests.rs",
-    ),
+    target("state_file", "any state file, and a fleet that takes it over", "autora/src/sys/state_file/tests.rs"),
     as_root(target("differential", "the eBPF verdict against the Rust one", "tests/tests/filter/rows.rs")),
     Job {
         name: "simulation",
@@ -100,11 +96,8 @@ mod tests {
             }
         }
         let manifest = read("tests/fuzz/Cargo.toml").expect("it is there");
-        let mut bins: Vec<_> = manifest
-            .split("[[bin]]\n")
-            .skip(1)
-            .map(|bin| bin.split('"').nth(1).expect("a name comes first"))
-            .collect();
+        let mut bins: Vec<_> =
+            manifest.split("[[bin]]\n").skip(1).map(|bin| bin.split('"').nth(1).expect("a name comes first")).collect();
         targets.sort_unstable();
         bins.sort_unstable();
         assert_eq!(targets, bins);

@@ -129,10 +129,7 @@ fn why(said: &str) -> String {
     if !panic.is_empty() {
         return panic.join("\n");
     }
-    said.lines()
-        .find_map(|line| line.strip_prefix("SUMMARY: libFuzzer: "))
-        .unwrap_or("see the log")
-        .to_owned()
+    said.lines().find_map(|line| line.strip_prefix("SUMMARY: libFuzzer: ")).unwrap_or("see the log").to_owned()
 }
 
 fn hex(bytes: &[u8]) -> String {

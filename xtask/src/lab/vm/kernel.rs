@@ -83,8 +83,7 @@ fn kernel_dependencies(shown: &str) -> Vec<String> {
 /// Returns the one folder below `lib/modules`, which newer releases have below `usr`.
 fn modules_folder(root: &Path) -> Result<PathBuf> {
     let roots = ["lib/modules", "usr/lib/modules"].map(|place| root.join(place));
-    let folders: Vec<_> =
-        roots.iter().filter_map(|place| fs::read_dir(place).ok()).flatten().flatten().collect();
+    let folders: Vec<_> = roots.iter().filter_map(|place| fs::read_dir(place).ok()).flatten().flatten().collect();
     match &folders[..] {
         [one] => Ok(one.path()),
         others => bail!("the packages contain the modules of {} kernels instead of one", others.len()),
@@ -138,20 +137,15 @@ mod tests {
     #[test]
     fn a_kernel_is_found_in_one_package_or_in_several() {
         let one = |package: &str| match package {
-            "linux-image-amd64" => {
-                Some("Version: 1\nDepends: linux-image-6.1.0-9-amd64 (= 6.1.9-1)\n".to_owned())
-            }
+            "linux-image-amd64" => Some("Version: 1\nDepends: linux-image-6.1.0-9-amd64 (= 6.1.9-1)\n".to_owned()),
             "linux-image-6.1.0-9-amd64" => Some("Depends: kmod, initramfs-tools | dracut\n".to_owned()),
             _ => None,
         };
         assert_eq!(parts(&[NEWEST.to_owned()], one), [NEWEST, "linux-image-6.1.0-9-amd64"]);
         let several = |package: &str| match package {
-            "linux-image-amd64" => {
-                Some("Depends: linux-base-amd64 (= 7), linux-image-7-amd64 (= 7)\n".to_owned())
-            }
+            "linux-image-amd64" => Some("Depends: linux-base-amd64 (= 7), linux-image-7-amd64 (= 7)\n".to_owned()),
             "linux-image-7-amd64" => Some(
-                "Depends: dracut | x, linux-base-7 (= 7), linux-binary-7 (= 7), linux-modules-7 (= 7)\n"
-                    .to_owned(),
+                "Depends: dracut | x, linux-base-7 (= 7), linux-binary-7 (= 7), linux-modules-7 (= 7)\n".to_owned(),
             ),
             _ => None,
         };

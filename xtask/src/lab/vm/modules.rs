@@ -19,10 +19,7 @@ pub(crate) fn name_of(file: &Path) -> Option<String> {
 
 /// Returns the `wanted` modules and those that they depend on, in the order of loading. One that `read` does
 /// not find is taken to be built into the kernel; if it is not, the boot fails.
-pub(crate) fn in_order(
-    wanted: &[&str],
-    read: impl Fn(&str) -> Result<Option<Vec<u8>>>,
-) -> Result<Vec<Module>> {
+pub(crate) fn in_order(wanted: &[&str], read: impl Fn(&str) -> Result<Option<Vec<u8>>>) -> Result<Vec<Module>> {
     let mut ordered = Vec::new();
     for name in wanted {
         add(name, &read, &mut ordered)?;

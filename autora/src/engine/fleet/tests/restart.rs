@@ -72,11 +72,7 @@ fn after_a_clean_end_the_floor_continues_exactly() {
         second.run_for(due.saturating_since(second.now).saturating_sub(Duration::from_nanos(1)));
         assert_eq!(second.take_events(), ["tap1 serving"], "{end:?}");
         second.run_for(Duration::from_nanos(1));
-        assert_eq!(
-            (second.now, second.take_events()),
-            (due, vec!["+1".to_owned(), "RA 1".to_owned()]),
-            "{end:?}"
-        );
+        assert_eq!((second.now, second.take_events()), (due, vec!["+1".to_owned(), "RA 1".to_owned()]), "{end:?}");
     }
     let mut second = tap1_restarted(secs(1), End::Silent, secs(2));
     second.see(tap(1));
@@ -99,9 +95,7 @@ fn after_a_crash_every_first_ra_waits_three_seconds() {
 #[test]
 fn a_clean_end_within_three_seconds_of_a_crash_is_saved_as_unclean() {
     // tap2 was advertised right before the crash, and the second process ended before it saw tap2.
-    for (lived, expected) in
-        [(secs(2), ["tap2 serving"].as_slice()), (secs(3), &["tap2 serving", "+2", "RA 2"])]
-    {
+    for (lived, expected) in [(secs(2), ["tap2 serving"].as_slice()), (secs(3), &["tap2 serving", "+2", "RA 2"])] {
         let mut second = tap1_restarted(secs(100), End::Killed, Duration::from_millis(10));
         second.see(tap(1));
         second.run_for(lived);
@@ -192,10 +186,7 @@ fn a_valid_lifetime_runs_on_through_a_restart() {
     // `is_sent` checks once a minute.
     let (clean, killed) = (until(End::Silent), until(End::Killed));
     assert!((secs(85_700)..secs(85_900)).contains(&clean), "{clean:?}");
-    assert!(
-        (secs(86_400)..secs(86_530)).contains(&killed),
-        "an RA may have left just before the crash: {killed:?}"
-    );
+    assert!((secs(86_400)..secs(86_530)).contains(&killed), "an RA may have left just before the crash: {killed:?}");
 }
 
 #[test]

@@ -120,10 +120,7 @@ fn what_cannot_be_understood_is_malformed() {
         ("settings without a header", message(RTM_NEWNETCONF, &[10, 0, 0])),
         ("settings of nobody", message(RTM_NEWNETCONF, &netconf(AF_INET6, &[]))),
         ("settings of index 0", message(RTM_NEWNETCONF, &netconf(AF_INET6, &[(NETCONFA_IFINDEX, 0)]))),
-        (
-            "an attribute that lies about its length",
-            message(RTM_NEWNETCONF, &[10, 0, 0, 0, 9, 0, 1, 0, 7, 0, 0, 0]),
-        ),
+        ("an attribute that lies about its length", message(RTM_NEWNETCONF, &[10, 0, 0, 0, 9, 0, 1, 0, 7, 0, 0, 0])),
     ] {
         check(what, &datagram, &["malformed"]);
     }

@@ -3,8 +3,8 @@
 use std::{borrow::Cow, mem};
 
 use nix::libc::{
-    AF_INET6, AF_UNSPEC, IFF_LOOPBACK, IFF_LOWER_UP, IFF_MULTICAST, IFF_UP, IFLA_ADDRESS, IFLA_AF_SPEC,
-    IFLA_IFNAME, IFLA_INFO_KIND, IFLA_INFO_SLAVE_KIND, IFLA_LINKINFO, IFLA_MASTER, IFLA_MTU, IFLA_PROTINFO,
+    AF_INET6, AF_UNSPEC, IFF_LOOPBACK, IFF_LOWER_UP, IFF_MULTICAST, IFF_UP, IFLA_ADDRESS, IFLA_AF_SPEC, IFLA_IFNAME,
+    IFLA_INFO_KIND, IFLA_INFO_SLAVE_KIND, IFLA_LINKINFO, IFLA_MASTER, IFLA_MTU, IFLA_PROTINFO,
 };
 
 use crate::{
@@ -15,8 +15,8 @@ use crate::{
 
 /// `struct ifinfomsg` of
 /// [linux/rtnetlink.h](https://git.kernel.org/pub/scm/linux/kernel/git/torvalds/linux.git/tree/include/uapi/linux/rtnetlink.h):
-/// the family in the first byte, and in the second to fourth 32 bits the index, the flags, and which flags
-/// have changed.
+/// the family in the first byte, and in the second to fourth 32 bits the index, the flags, and which flags have
+/// changed.
 const LINK_HEADER_LEN: usize = 16;
 
 /// What `ifi_change` says of a link that was just made (`rtmsg_ifinfo()` in `register_netdevice()`,
@@ -92,12 +92,10 @@ pub(in crate::sys::netlink) fn link(payload: &[u8]) -> Result<Link<'_>, Malforme
 impl Link<'_> {
     /// The interface, without its addresses.
     pub(in crate::sys::netlink) fn interface(&self) -> Interface {
-        let Self { index, ref name, flags, ref master, ipv6, mtu, link_address, tun, made: _, whole: _ } =
-            *self;
+        let Self { index, ref name, flags, ref master, ipv6, mtu, link_address, tun, made: _, whole: _ } = *self;
         let kind = |kind: &Cow<'_, str>| kind.clone().into_owned();
-        let master = master
-            .as_ref()
-            .map(|(index, name)| Master { index: *index, kind: name.as_ref().map(kind) }.into());
+        let master =
+            master.as_ref().map(|(index, name)| Master { index: *index, kind: name.as_ref().map(kind) }.into());
         let name = name.clone().into_owned();
         Interface { index, name, flags, master, ipv6, mtu, link_address, tun, addresses: Vec::new() }
     }
@@ -126,9 +124,7 @@ impl Link<'_> {
     pub(in crate::sys::netlink) fn has_master(&self, known: Option<&Master>) -> bool {
         match (&self.master, known) {
             (None, None) => true,
-            (Some((index, kind)), Some(known)) => {
-                *index == known.index && kind.as_deref() == known.kind.as_deref()
-            }
+            (Some((index, kind)), Some(known)) => *index == known.index && kind.as_deref() == known.kind.as_deref(),
             (None, Some(_)) | (Some(_), None) => false,
         }
     }

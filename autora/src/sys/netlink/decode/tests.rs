@@ -1,6 +1,6 @@
 use nix::libc::{
-    IFF_LOWER_UP, IFF_MULTICAST, IFF_UP, IFLA_ADDRESS, IFLA_AF_SPEC, IFLA_IFNAME, IFLA_INFO_KIND,
-    IFLA_INFO_SLAVE_KIND, IFLA_LINKINFO, IFLA_MASTER, IFLA_MTU,
+    IFF_LOWER_UP, IFF_MULTICAST, IFF_UP, IFLA_ADDRESS, IFLA_AF_SPEC, IFLA_IFNAME, IFLA_INFO_KIND, IFLA_INFO_SLAVE_KIND,
+    IFLA_LINKINFO, IFLA_MASTER, IFLA_MTU,
 };
 use proptest::prelude::*;
 
@@ -139,8 +139,7 @@ fn addresses() {
     let peer: Ipv6Addr = "2001:db8::2".parse().unwrap();
     let flags = |flags: u32| attribute(IFA_FLAGS, &flags.to_ne_bytes());
     let address_of = |address: Ipv6Addr| attribute(IFA_ADDRESS, &address.octets());
-    let plain =
-        Address { address: own, prefix_len: 64, scope: AddressScope::Global, flags: AddressFlags::default() };
+    let plain = Address { address: own, prefix_len: 64, scope: AddressScope::Global, flags: AddressFlags::default() };
     for (what, bytes, wanted) in [
         ("plain", address_message(0, 0, &[address_of(own)]), Ok(Some(plain))),
         (
@@ -162,18 +161,12 @@ fn addresses() {
         (
             "flags of the header alone",
             address_message(0x40 | 0x20, 0, &[address_of(own)]),
-            Ok(Some(Address {
-                flags: AddressFlags { tentative: true, deprecated: true, ..plain.flags },
-                ..plain
-            })),
+            Ok(Some(Address { flags: AddressFlags { tentative: true, deprecated: true, ..plain.flags }, ..plain })),
         ),
         (
             "flags past the header's eight",
             address_message(0x40, 0, &[address_of(own), flags(IFA_F_NOPREFIXROUTE | IFA_F_TEMPORARY)]),
-            Ok(Some(Address {
-                flags: AddressFlags { noprefixroute: true, temporary: true, ..plain.flags },
-                ..plain
-            })),
+            Ok(Some(Address { flags: AddressFlags { noprefixroute: true, temporary: true, ..plain.flags }, ..plain })),
         ),
         (
             "optimistic",
@@ -194,8 +187,7 @@ fn addresses() {
 
 #[test]
 fn host_facts() {
-    let forwarding =
-        |value: i32| [vec![10, 0, 0, 0], attribute(NETCONFA_FORWARDING, &value.to_ne_bytes())].concat();
+    let forwarding = |value: i32| [vec![10, 0, 0, 0], attribute(NETCONFA_FORWARDING, &value.to_ne_bytes())].concat();
     assert_eq!(host_forwarding(&forwarding(1)), Ok(true));
     assert_eq!(host_forwarding(&forwarding(0)), Ok(false));
     assert_eq!(host_forwarding(&[10, 0, 0, 0]), Err(Malformed));

@@ -114,13 +114,8 @@ impl DumpIntake<'_> {
             self.found(index, &[], complete, now);
         }
         self.picture.named = None;
-        let mut unknown: Vec<_> = self
-            .picture
-            .entries
-            .iter()
-            .filter(|(_, entry)| entry.unknown.any())
-            .map(|(&index, _)| index)
-            .collect();
+        let mut unknown: Vec<_> =
+            self.picture.entries.iter().filter(|(_, entry)| entry.unknown.any()).map(|(&index, _)| index).collect();
         unknown.sort_unstable();
         for index in unknown {
             self.picture.mark_unknown(index, Unknown::NONE, now);

@@ -57,8 +57,7 @@ impl Picture {
 
     /// Returns what is known of every interface, by index.
     pub(super) fn interfaces(&self) -> Vec<Interface> {
-        let mut all: Vec<_> =
-            self.entries.values().filter_map(|entry| entry.facts.as_deref().cloned()).collect();
+        let mut all: Vec<_> = self.entries.values().filter_map(|entry| entry.facts.as_deref().cloned()).collect();
         all.sort_unstable_by_key(|interface| interface.index);
         all
     }
@@ -86,11 +85,7 @@ impl Picture {
             None => entry.unknown = Unknown::NONE,
             Some(known) => {
                 let unknown = &mut entry.unknown;
-                unknown.settle(if link.whole {
-                    Unknown::LINK.and(Unknown::SETTINGS)
-                } else {
-                    Unknown::SETTINGS
-                });
+                unknown.settle(if link.whole { Unknown::LINK.and(Unknown::SETTINGS) } else { Unknown::SETTINGS });
                 if link.agrees_with(known) {
                     return;
                 }
@@ -151,10 +146,8 @@ impl Picture {
     /// Returns how many interfaces are to be asked for by `now`.
     pub(super) fn unknown_by(&self, now: BootInstant) -> usize {
         let due = self.queue.iter().take_while(|(due, _)| *due <= now);
-        due.filter(|(_, index)| {
-            self.entries.get(index).is_some_and(|entry| entry.queued && entry.unknown.any())
-        })
-        .count()
+        due.filter(|(_, index)| self.entries.get(index).is_some_and(|entry| entry.queued && entry.unknown.any()))
+            .count()
     }
 
     /// Returns the next interface to ask for.

@@ -5,8 +5,8 @@ use proptest::prelude::*;
 use super::{picture::GRACE, *};
 use crate::sys::netlink::{
     bytes::{
-        DOWN, MADE, NewLink, TENTATIVE, UP, address, address_gone, forwarding, link, link_gone, made,
-        settings_gone, settings_untold,
+        DOWN, MADE, NewLink, TENTATIVE, UP, address, address_gone, forwarding, link, link_gone, made, settings_gone,
+        settings_untold,
     },
     decode,
     frame::messages,
@@ -139,11 +139,9 @@ fn what_announcements_carry() {
             ],
             |found| found.ipv6.is_some_and(|ipv6| !ipv6.forwarding) && found.addresses.is_empty(),
         ),
-        (
-            "renamed, with its settings",
-            vec![link(7, "tap8").whole(), settings_gone(7), forwarding(7, 1)],
-            |found| found.name == "tap8" && found.ipv6.is_some() && found.addresses.len() == 2,
-        ),
+        ("renamed, with its settings", vec![link(7, "tap8").whole(), settings_gone(7), forwarding(7, 1)], |found| {
+            found.name == "tap8" && found.ipv6.is_some() && found.addresses.len() == 2
+        }),
         (
             "taken down with its addresses",
             vec![
@@ -204,12 +202,7 @@ fn what_they_do_not_carry_is_asked_for() {
 #[test]
 fn deleted_and_made_again_is_another_one() {
     let mut scene = Scene::new();
-    scene.hear(&[
-        address(7, "2001:db8::2", 0),
-        link_gone(7),
-        made(7, "tap7"),
-        address(7, "2001:db8:9::1", 0),
-    ]);
+    scene.hear(&[address(7, "2001:db8::2", 0), link_gone(7), made(7, "tap7"), address(7, "2001:db8:9::1", 0)]);
     assert_eq!(scene.said(), ["gone #7", "seen #7 tap7 with 1"]);
     scene.hear(&[made(7, "tap7")]);
     assert_eq!(scene.said(), ["gone #7", "seen #7 tap7 with 0"], "though its deletion was lost");
@@ -249,13 +242,7 @@ fn changes_come_in_order_each_interface_once() {
 #[test]
 fn of_other_names_nothing_is_kept_until_one_matches() {
     let mut scene = Scene::empty();
-    scene.hear(&[
-        made(5, "eth5"),
-        address(5, GLOBAL, 0),
-        settings_gone(5),
-        settings_untold(5),
-        forwarding(5, 1),
-    ]);
+    scene.hear(&[made(5, "eth5"), address(5, GLOBAL, 0), settings_gone(5), settings_untold(5), forwarding(5, 1)]);
     assert_eq!((scene.said(), scene.unknown()), (vec![], vec![]));
     scene.hear(&[link(5, "tap5").whole()]);
     assert_eq!(scene.said(), [""; 0], "its addresses are not known");
@@ -331,12 +318,7 @@ fn a_dump_finds_what_is_new_has_changed_and_is_gone() {
 fn a_dump_after_an_overrun() {
     let mut scene = Scene::new();
     scene.0.lose();
-    scene.list(
-        true,
-        true,
-        &[link(7, "tap7"), link(8, "tap8")],
-        &[tap7(), vec![address(8, GLOBAL, 0)]].concat(),
-    );
+    scene.list(true, true, &[link(7, "tap7"), link(8, "tap8")], &[tap7(), vec![address(8, GLOBAL, 0)]].concat());
     assert_eq!(scene.said(), ["seen #8 tap8 with 1"]);
     assert_eq!(scene.unknown(), NOBODY);
 
@@ -460,11 +442,10 @@ fn any_message() -> impl Strategy<Value = Vec<u8>> {
     let change = prop::sample::select(vec![0, MADE]);
     let mtu = prop::sample::select(vec![1279_u32, 1500]);
     let settings = prop::option::of([0_u32..2, 0_u32..2, 0_u32..2]);
-    let new_link = (1_u32..4, name, flags, change, mtu, settings).prop_map(
-        |(index, name, flags, change, mtu, settings)| {
+    let new_link =
+        (1_u32..4, name, flags, change, mtu, settings).prop_map(|(index, name, flags, change, mtu, settings)| {
             NewLink { index, name, flags, change, mtu, master: None, settings }.whole()
-        },
-    );
+        });
     let ip = prop::sample::select(vec![LINK_LOCAL, GLOBAL, "2001:db8::2"]);
     prop_oneof![
         3 => new_link,

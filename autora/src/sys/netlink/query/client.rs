@@ -15,8 +15,8 @@ use thiserror::Error;
 
 use crate::sys::netlink::{
     frame::{
-        Malformed, Message, NLM_F_ACK_TLVS, NLM_F_DUMP_INTR, NLM_F_MULTI, NLMSG_DONE, NLMSG_ERROR, find,
-        messages, number, text,
+        Malformed, Message, NLM_F_ACK_TLVS, NLM_F_DUMP_INTR, NLM_F_MULTI, NLMSG_DONE, NLMSG_ERROR, find, messages,
+        number, text,
     },
     request::Request,
     socket::{NetlinkOpenError, Received, receive},
@@ -93,11 +93,7 @@ impl QueryClient {
     }
 
     /// Hands the payload of every message that answers `question` to `each`.
-    pub(super) fn ask(
-        &mut self,
-        question: Request,
-        mut each: impl FnMut(&[u8]),
-    ) -> Result<Completeness, QueryError> {
+    pub(super) fn ask(&mut self, question: Request, mut each: impl FnMut(&[u8])) -> Result<Completeness, QueryError> {
         let outcome = self.converse(question, |payload| {
             each(payload);
             ControlFlow::Continue(())

@@ -52,8 +52,7 @@ impl TryFrom<InterfaceFormat> for SavedInterface {
 
     fn try_from(format: InterfaceFormat) -> Result<Self, DecodeError> {
         let InterfaceFormat { ifindex, name, source, prefix, retired, last_sent_us } = format;
-        let link_local =
-            |source: Ipv6Addr| LinkLocal::new(source).ok_or_else(|| invalid("source", source.to_string()));
+        let link_local = |source: Ipv6Addr| LinkLocal::new(source).ok_or_else(|| invalid("source", source.to_string()));
         Ok(Self {
             index: error::ifindex(ifindex)?,
             name,

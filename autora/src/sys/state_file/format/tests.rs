@@ -41,8 +41,7 @@ pub(in super::super) fn clean() -> State {
 }
 
 fn unclean() -> State {
-    let advertised =
-        Advertised { router: LinkLocal::new("fe80::99".parse().unwrap()), ..Advertised::default() };
+    let advertised = Advertised { router: LinkLocal::new("fe80::99".parse().unwrap()), ..Advertised::default() };
     let interfaces = vec![saved_interface(7, advertised), saved_interface(9, Advertised::default())];
     let ending = Ending::Unclean { valid_lifetime: Duration::from_secs(600) };
     State { boot_id: "00ff".to_owned(), saved: SavedState { ending, interfaces } }
@@ -83,11 +82,7 @@ fn text_that_no_daemon_writes_is_rejected() {
         ("{\"gone\":8}", "\n{\"gone\":8}", "it is damaged"),
         ("{\"gone\":8}", "{\"gone\":8} {}", "it is damaged"),
         ("{\"gone\":8}", "{\"gone\":0}", "it is damaged: ifindex 0"),
-        (
-            r#""interfaces":2"#,
-            r#""interfaces":6"#,
-            "it is damaged: it has 5 lines of interfaces in place of 6",
-        ),
+        (r#""interfaces":2"#, r#""interfaces":6"#, "it is damaged: it has 5 lines of interfaces in place of 6"),
         // Nothing is appended after a clean end.
         (r#""unclean","valid_lifetime_s":600"#, r#""clean""#, "it is damaged: it has 5 lines"),
         ("{\"ifindex\":7", "{\"ifindex\":0", "it is damaged: ifindex 0"),
@@ -115,24 +110,13 @@ fn a_truncated_file_holds_its_complete_lines() {
         let finished = UNCLEAN[..len].rfind('\n').unwrap() + 1;
         assert_eq!(found.unwrap(), decode(&UNCLEAN.as_bytes()[..finished]).unwrap(), "{len} bytes");
     }
-    let read =
-        |lines: usize| decode(UNCLEAN.split_inclusive('\n').take(lines).collect::<String>().as_bytes());
+    let read = |lines: usize| decode(UNCLEAN.split_inclusive('\n').take(lines).collect::<String>().as_bytes());
     let names = |lines| -> Vec<_> {
-        read(lines)
-            .unwrap()
-            .saved
-            .interfaces
-            .into_iter()
-            .map(|known| (known.name, known.advertised))
-            .collect()
+        read(lines).unwrap().saved.interfaces.into_iter().map(|known| (known.name, known.advertised)).collect()
     };
-    let sources =
-        |lines| names(lines).into_iter().map(|(name, advertised)| (name, advertised.router.is_some()));
+    let sources = |lines| names(lines).into_iter().map(|(name, advertised)| (name, advertised.router.is_some()));
     let expect = |lines, expected: &[(&str, bool)]| {
-        assert!(
-            sources(lines).eq(expected.iter().map(|&(name, has_source)| (name.to_owned(), has_source))),
-            "{lines}"
-        );
+        assert!(sources(lines).eq(expected.iter().map(|&(name, has_source)| (name.to_owned(), has_source))), "{lines}");
     };
     expect(3, &[("tap7", true), ("tap8", false)]);
     expect(5, &[("tap7", true), ("tap8", false), ("tap9", false)]);
@@ -241,8 +225,7 @@ proptest! {
 #[test]
 fn a_decoded_instant_is_never_earlier() {
     let last_sent = BootInstant::from_boot(Duration::from_nanos(1_000_001));
-    let interfaces =
-        vec![saved_interface(1, Advertised { last_sent: Some(last_sent), ..Advertised::default() })];
+    let interfaces = vec![saved_interface(1, Advertised { last_sent: Some(last_sent), ..Advertised::default() })];
     let saved = SavedState { ending: Ending::Clean, interfaces };
     let read = decode(&encode(&State { boot_id: String::new(), saved })).unwrap();
     assert_eq!(

@@ -14,8 +14,7 @@ const SIZE: u32 = 1_000;
 /// From when the last interface was made.
 const TIMEOUT: Duration = Duration::from_secs(25);
 
-const LAST: Metric =
-    Metric { label: "half made anew: last served after", unit: "ms", targets: &[(0, 50_000)] };
+const LAST: Metric = Metric { label: "half made anew: last served after", unit: "ms", targets: &[(0, 50_000)] };
 const CPU: Metric = Metric { label: "CPU for it", unit: "ms", targets: &[(0, 600_000)] };
 
 pub(crate) fn churn(bench: &mut Bench) {
@@ -42,12 +41,7 @@ pub(crate) fn churn(bench: &mut Bench) {
             };
             bench.record(&LAST, size, subject, sample);
             if let Some(after) = running.cpu() {
-                bench.record(
-                    &CPU,
-                    size,
-                    subject,
-                    Sample::Is(after.saturating_sub(before).as_secs_f64() * 1000.0),
-                );
+                bench.record(&CPU, size, subject, Sample::Is(after.saturating_sub(before).as_secs_f64() * 1000.0));
             }
             drop(running);
             site.wait_fit();

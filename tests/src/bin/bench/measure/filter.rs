@@ -36,8 +36,7 @@ use crate::{
 const VERDICT: Metric = Metric { label: "verdict", unit: "ns", targets: &[] };
 const INSTRUCTIONS: Metric = Metric { label: "instructions after the verifier", unit: "", targets: &[] };
 const PACKET: Metric = Metric { label: "a packet of a flood, all of it", unit: "ns", targets: &[] };
-const RATIO: Metric =
-    Metric { label: "beside a socket that blocks all ICMPv6", unit: "times", targets: &[(0, 1_250)] };
+const RATIO: Metric = Metric { label: "beside a socket that blocks all ICMPv6", unit: "times", targets: &[(0, 1_250)] };
 
 /// Packets of one BPF_PROG_TEST_RUN; it gives their average.
 const REPEAT: u32 = 500_000;
@@ -105,10 +104,7 @@ fn refused(good: &Solicit) -> Vec<(&'static str, Vec<u8>)> {
     let with = |options: Vec<u8>| Solicit { options, ..good.clone() }.frame();
     vec![
         ("hop limit", Solicit { hop_limit: 64, ..good.clone() }.frame()),
-        (
-            "next header",
-            Solicit { extensions: vec![(60, vec![0, 0, 1, 4, 0, 0, 0, 0])], ..good.clone() }.frame(),
-        ),
+        ("next header", Solicit { extensions: vec![(60, vec![0, 0, 1, 4, 0, 0, 0, 0])], ..good.clone() }.frame()),
         ("code", Solicit { code: 1, ..good.clone() }.frame()),
         ("option of length 0", with(vec![1, 0, 0, 0, 0, 0, 0, 0])),
         ("17 options", with([253, 1, 0, 0, 0, 0, 0, 0].repeat(17))),
@@ -117,11 +113,9 @@ fn refused(good: &Solicit) -> Vec<(&'static str, Vec<u8>)> {
 }
 
 fn load() -> Ebpf {
-    let object =
-        embedded().expect("this build carries no eBPF program: `cargo xtask bench` makes one that does");
+    let object = embedded().expect("this build carries no eBPF program: `cargo xtask bench` makes one that does");
     let mut ebpf = EbpfLoader::new().btf(None).load(object).expect("maps can be made");
-    let program: &mut SocketFilter =
-        ebpf.program_mut(PROGRAM).expect("it is there").try_into().expect("it is one");
+    let program: &mut SocketFilter = ebpf.program_mut(PROGRAM).expect("it is there").try_into().expect("it is one");
     program.load().expect("the verifier takes it");
     assert!(ebpf.map(INTERFACES).is_some(), "counted for each interface as well");
     ebpf

@@ -37,12 +37,10 @@ const NEIGHBOURS: u32 = 9;
 const CPU: Metric = Metric { label: "CPU of a core", unit: "%", targets: &[(0, 500)] };
 /// The target is one third.
 const RAS: Metric = Metric { label: "RAs per second there", unit: "", targets: &[(0, 334)] };
-const UNANSWERED: Metric =
-    Metric { label: "RS of quiet neighbours unanswered", unit: "%", targets: &[(0, 0)] };
+const UNANSWERED: Metric = Metric { label: "RS of quiet neighbours unanswered", unit: "%", targets: &[(0, 0)] };
 const RATE: Metric = Metric { label: "RS sent per second", unit: "", targets: &[] };
 
-const BAD_CPU: Metric =
-    Metric { label: "CPU of a core, RS with hop limit 64", unit: "%", targets: &[(0, 500)] };
+const BAD_CPU: Metric = Metric { label: "CPU of a core, RS with hop limit 64", unit: "%", targets: &[(0, 500)] };
 const BAD_RAS: Metric = Metric { label: "RAs per second there", unit: "", targets: &[] };
 
 pub(crate) fn flood(bench: &mut Bench) {

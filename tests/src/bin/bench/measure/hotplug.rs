@@ -12,8 +12,7 @@ use autora_tests::Namespace;
 use nix::{
     libc,
     sys::socket::{
-        AddressFamily, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType, bind, recv, setsockopt,
-        socket, sockopt,
+        AddressFamily, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType, bind, recv, setsockopt, socket, sockopt,
     },
 };
 
@@ -31,8 +30,7 @@ const SIZE: u32 = 10;
 const LINKS: u32 = 20;
 const TIMEOUT: Duration = Duration::from_secs(5);
 
-const FROM_IP: Metric =
-    Metric { label: "start of `ip` to first RA, median of 20", unit: "ms", targets: &[(0, 4_000)] };
+const FROM_IP: Metric = Metric { label: "start of `ip` to first RA, median of 20", unit: "ms", targets: &[(0, 4_000)] };
 const FROM_EVENT: Metric =
     Metric { label: "kernel's event to first RA, median of 20", unit: "ms", targets: &[(0, 1_000)] };
 
@@ -131,9 +129,8 @@ impl Events {
 }
 
 fn open() -> OwnedFd {
-    let netlink =
-        socket(AddressFamily::Netlink, SockType::Raw, SockFlag::SOCK_CLOEXEC, SockProtocol::NetlinkRoute)
-            .expect("everybody may open one");
+    let netlink = socket(AddressFamily::Netlink, SockType::Raw, SockFlag::SOCK_CLOEXEC, SockProtocol::NetlinkRoute)
+        .expect("everybody may open one");
     setsockopt(&netlink, sockopt::RcvBufForce, &(32 << 20)).expect("root may set any buffer size");
     // So that a thread nobody needs any more notices that.
     let second = nix::sys::time::TimeVal::new(1, 0);
@@ -145,8 +142,7 @@ fn open() -> OwnedFd {
 
 /// Calls `each` with every message of a datagram, its header included.
 fn messages(mut datagram: &[u8], mut each: impl FnMut(&[u8])) {
-    while let Some(len) =
-        u32_at(datagram, 0).map(|len| len as usize).filter(|len| (16..=datagram.len()).contains(len))
+    while let Some(len) = u32_at(datagram, 0).map(|len| len as usize).filter(|len| (16..=datagram.len()).contains(len))
     {
         each(&datagram[..len]);
         datagram = &datagram[len.next_multiple_of(4).min(datagram.len())..];

@@ -51,23 +51,16 @@ const QUIET: u32 = 400;
 /// How many links one run of `ip` makes.
 const AT_ONCE: usize = 25;
 
-const MEDIAN: Metric =
-    Metric { label: "answer later than drawn, median", unit: "ms", targets: &[(0, 1_000)] };
-const WORST: Metric =
-    Metric { label: "answer later than drawn, 99th percentile", unit: "ms", targets: &[(0, 5_000)] };
-const DUE: Metric =
-    Metric { label: "answer leaves later than due, median", unit: "ms", targets: &[(0, 1_000)] };
+const MEDIAN: Metric = Metric { label: "answer later than drawn, median", unit: "ms", targets: &[(0, 1_000)] };
+const WORST: Metric = Metric { label: "answer later than drawn, 99th percentile", unit: "ms", targets: &[(0, 5_000)] };
+const DUE: Metric = Metric { label: "answer leaves later than due, median", unit: "ms", targets: &[(0, 1_000)] };
 const DUE_WORST: Metric =
     Metric { label: "answer leaves later than due, 99th percentile", unit: "ms", targets: &[(0, 5_000)] };
-const MEAN: Metric =
-    Metric { label: "delay of an answer, mean (drawn from 0-500)", unit: "ms", targets: &[] };
+const MEAN: Metric = Metric { label: "delay of an answer, mean (drawn from 0-500)", unit: "ms", targets: &[] };
 const LONGEST: Metric = Metric { label: "delay of an answer, longest", unit: "ms", targets: &[(0, 505_000)] };
-const UNANSWERED: Metric =
-    Metric { label: "RS of quiet interfaces unanswered", unit: "", targets: &[(0, 0)] };
-const MEANWHILE: Metric =
-    Metric { label: "of 500 new interfaces served while these asked", unit: "", targets: &[] };
-const CREATED: Metric =
-    Metric { label: "of 500 new interfaces not served in 20 s", unit: "", targets: &[(0, 0)] };
+const UNANSWERED: Metric = Metric { label: "RS of quiet interfaces unanswered", unit: "", targets: &[(0, 0)] };
+const MEANWHILE: Metric = Metric { label: "of 500 new interfaces served while these asked", unit: "", targets: &[] };
+const CREATED: Metric = Metric { label: "of 500 new interfaces not served in 20 s", unit: "", targets: &[(0, 0)] };
 
 pub(crate) fn latency(bench: &mut Bench) {
     for size in bench.sizes(&[SIZE]) {
@@ -156,8 +149,7 @@ fn trouble(site: &Site, others: &[Link]) -> (Vec<Ra>, Vec<(Link, u64)>) {
         }
         ras.extend(site.ears.during(LAST_ANSWER));
         let heard: HashSet<Link> = ras.iter().map(|ra| ra.link).collect();
-        let mut missing: HashSet<Link> =
-            others.iter().copied().filter(|link| !heard.contains(link)).collect();
+        let mut missing: HashSet<Link> = others.iter().copied().filter(|link| !heard.contains(link)).collect();
         if !missing.is_empty() {
             site.ears.until(TIMEOUT, |ra| {
                 ras.push(ra);
@@ -178,8 +170,7 @@ fn report(bench: &mut Bench, site: &Site, detail: &str, drawn: Option<&Drawn>, h
     if let Some(drawn) = drawn {
         let drawn = drawn.lock().unwrap_or_else(PoisonError::into_inner);
         let boot = machine::now() - machine::since_boot();
-        let told: Vec<_> =
-            answers.iter().filter_map(|answer| Some((answer, drawn.get(&answer.index)?))).collect();
+        let told: Vec<_> = answers.iter().filter_map(|answer| Some((answer, drawn.get(&answer.index)?))).collect();
         let later = |late: &dyn Fn(&Answered, &Draw) -> f64| -> Vec<f64> {
             told.iter().map(|(answer, draw)| late(answer, draw)).collect()
         };
@@ -217,15 +208,12 @@ impl Heard<'_> {
 /// Takes the drawn delays from the daemon's log, as long as that is written.
 fn read(output: ChildStderr, drawn: Drawn) {
     thread::spawn(move || {
-        for line in
-            BufReader::new(output).lines().map_while(Result::ok).filter(|line| line.contains("solicited"))
-        {
+        for line in BufReader::new(output).lines().map_while(Result::ok).filter(|line| line.contains("solicited")) {
             let number = |name: &str| -> Option<u64> {
                 let rest = line.split_once(name)?.1;
                 rest.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
             };
-            if let (Some(index), Some(delay), Some(due)) =
-                (number(" ifindex="), number(" delay="), number(" due="))
+            if let (Some(index), Some(delay), Some(due)) = (number(" ifindex="), number(" delay="), number(" due="))
                 && let Ok(index) = u32::try_from(index)
             {
                 let draw = Draw { delay: delay * 1000, due: due * 1000 };

@@ -72,9 +72,7 @@ fn counts(bench: &mut Bench) {
 fn instructions(step: &str, size: u32, times: u64) -> Result<u64, String> {
     let mut cargo = cargo_bench("counted", Some("valgrind --tool=callgrind --callgrind-out-file=/dev/null"));
     cargo.args([step, &size.to_string(), &times.to_string()]);
-    if let Some(root) =
-        env::var_os("AUTORA_VALGRIND").map(PathBuf::from).filter(|root| root.join("usr").is_dir())
-    {
+    if let Some(root) = env::var_os("AUTORA_VALGRIND").map(PathBuf::from).filter(|root| root.join("usr").is_dir()) {
         let path = env::var_os("PATH").unwrap_or_default();
         let folders = [root.join("usr/bin")].into_iter().chain(env::split_paths(&path));
         cargo.env("PATH", env::join_paths(folders).expect("no folder has a colon in its name"));
@@ -108,8 +106,7 @@ fn target() -> PathBuf {
 /// Every benchmark below a folder: its name, its size if its name tells one, and tenths of a nanosecond.
 fn collect(folder: &Path, found: &mut Vec<(String, u32, u64)>) {
     let new = folder.join("new");
-    if let Some(median) =
-        json(&new.join("estimates.json")).and_then(|json| json["median"]["point_estimate"].as_f64())
+    if let Some(median) = json(&new.join("estimates.json")).and_then(|json| json["median"]["point_estimate"].as_f64())
         && let Some(about) = json(&new.join("benchmark.json"))
     {
         let group = about["group_id"].as_str().unwrap_or_default();

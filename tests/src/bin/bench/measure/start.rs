@@ -19,8 +19,7 @@ const FIRST_RAS: Metric = Metric {
 
 const CPU: Metric = Metric { label: "CPU for it", unit: "ms", targets: &[] };
 
-const RSS: Metric =
-    Metric { label: "RSS", unit: "MB", targets: &[(100, 5_000), (1_000, 5_000), (4_000, 6_000)] };
+const RSS: Metric = Metric { label: "RSS", unit: "MB", targets: &[(100, 5_000), (1_000, 5_000), (4_000, 6_000)] };
 
 pub(crate) fn start(bench: &mut Bench) {
     for size in bench.sizes(&SIZES) {

@@ -126,16 +126,10 @@ impl Outcome {
 
 fn invalid(hostile: &Member) -> [Invalid; 3] {
     let good = Solicit::from(&hostile.link.guest);
-    let [kind, _, address @ ..] = &good.options[..] else {
-        unreachable!("it has a Source Link-Layer Address option")
-    };
+    let [kind, _, address @ ..] = &good.options[..] else { unreachable!("it has a Source Link-Layer Address option") };
     let zero_length = [&[*kind, 0], address].concat();
     [
-        Invalid(
-            "hop limit 64: a router forwarded it",
-            "hop-limit",
-            Solicit { hop_limit: 64, ..good.clone() },
-        ),
+        Invalid("hop limit 64: a router forwarded it", "hop-limit", Solicit { hop_limit: 64, ..good.clone() }),
         Invalid("an option of length 0", "option-length", Solicit { options: zero_length, ..good.clone() }),
         Invalid(
             "source :: with link-layer address",
@@ -160,8 +154,7 @@ fn run(quiet: &mut Member, hostile: &mut Member, kinds: &[Invalid], daemon: &Dae
         ask(quiet)
     });
     let after = Totals::next(daemon)?;
-    let cpu =
-        cpu_before.zip(probe::cpu_time(daemon.pid())).map(|(before, after)| after.saturating_sub(before));
+    let cpu = cpu_before.zip(probe::cpu_time(daemon.pid())).map(|(before, after)| after.saturating_sub(before));
     let provoked = hostile.watch.adverts().iter().filter(|advert| advert.at >= began).count();
     Some(Outcome { before, after, cpu, answer, provoked })
 }

@@ -20,8 +20,7 @@ pub(crate) fn host(screen: &mut Screen, topology: &Topology, daemon: &Daemon) {
     ));
     let (tap, _) = &topology.tap;
     let guest = "a guest with SLAAC on";
-    let mut rows: Vec<_> =
-        topology.guests.iter().map(|member| (member.name, "veth", prefix(member), guest)).collect();
+    let mut rows: Vec<_> = topology.guests.iter().map(|member| (member.name, "veth", prefix(member), guest)).collect();
     rows.push((tap.interface.name(), "tap", format!("{}/64", topology::prefix(4)), "an open file"));
     rows.push((topology.not_fit.name, "veth", "-".to_owned(), guest));
     rows.push((topology.unmatched.name, "veth", prefix(&topology.unmatched), guest));
@@ -31,8 +30,7 @@ pub(crate) fn host(screen: &mut Screen, topology: &Topology, daemon: &Daemon) {
     });
     let rows: Vec<_> = rows.collect();
     screen.table(["interface", "kind", "prefix", "other end", "verdict"], rows.clone());
-    let as_expected =
-        ["served", "served", "served", "served", "not served: forwarding-off, no-prefix", "ignored"];
+    let as_expected = ["served", "served", "served", "served", "not served: forwarding-off, no-prefix", "ignored"];
     screen.check(
         rows.iter().zip(as_expected).all(|(row, expected)| row[4] == expected),
         "it serves each interface that matches and is fit, and logs the reasons for one that is not",
@@ -95,8 +93,7 @@ pub(crate) fn guests(screen: &mut Screen, topology: &mut Topology, arrivals: &[A
 
 fn row(member: &Member, arrival: Arrival, start: Start) -> [String; 6] {
     let or_none = |values: Vec<String>| if values.is_empty() { "none".to_owned() } else { values.join(" ") };
-    let after =
-        |moment: Option<std::time::Instant>| milliseconds(moment.map(|at| at.duration_since(start.instant)));
+    let after = |moment: Option<std::time::Instant>| milliseconds(moment.map(|at| at.duration_since(start.instant)));
     let addresses = member.guest.addresses().iter().map(ToString::to_string).collect();
     [
         member.name.to_owned(),

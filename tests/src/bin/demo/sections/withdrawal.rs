@@ -45,8 +45,8 @@ pub(crate) fn withdrawal(screen: &mut Screen, topology: &mut Topology, daemon: &
         "a final RA, Router Lifetime 0, on every served interface",
     );
     screen.check(gone.iter().all(Option::is_some), "every guest's kernel has removed its default route");
-    let code = within(TIMEOUT, || (!daemon.is_running()).then_some(()))
-        .map(|()| daemon.wait_exit(Duration::from_secs(1)));
+    let code =
+        within(TIMEOUT, || (!daemon.is_running()).then_some(())).map(|()| daemon.wait_exit(Duration::from_secs(1)));
     screen.check(code == Some(0), "the daemon exited with code 0");
     let spaced = topology.served().all(|(_, watch)| {
         let adverts = watch.adverts();
@@ -64,7 +64,7 @@ fn routes_gone(topology: &Topology) -> Vec<Option<Instant>> {
 }
 
 fn row(name: &str, advert: Option<&Advert>, gone: String, stop: Start) -> [String; 4] {
-    let lifetime = advert
-        .map_or_else(|| "-".to_owned(), |advert| format!("{} s", advert.advert.router_lifetime.as_secs()));
+    let lifetime =
+        advert.map_or_else(|| "-".to_owned(), |advert| format!("{} s", advert.advert.router_lifetime.as_secs()));
     [name.to_owned(), milliseconds(advert.map(|advert| advert.since(stop.time))), lifetime, gone]
 }

@@ -28,9 +28,8 @@ fn answers() {
     use Completeness::{Complete, Interrupted};
     let part = |byte| message(RTM_NEWLINK, NLM_F_MULTI, ASKED_AS, &[byte]);
     let done = |flags, code: i32| message(NLMSG_DONE, NLM_F_MULTI | flags, ASKED_AS, &code.to_ne_bytes());
-    let error = |flags, code: i32, rest: &[u8]| {
-        message(NLMSG_ERROR, flags, ASKED_AS, &[&code.to_ne_bytes(), rest].concat())
-    };
+    let error =
+        |flags, code: i32, rest: &[u8]| message(NLMSG_ERROR, flags, ASKED_AS, &[&code.to_ne_bytes(), rest].concat());
     let explained = [&[0; 16][..], &[8, 0, 1, 0], b"no!\0"].concat();
     let malformed = || Err("the kernel's answer to the question for all links is malformed".to_owned());
     let refused = |why: &str| Err(format!("the kernel refuses all links{why}"));
@@ -54,11 +53,7 @@ fn answers() {
         ("a refusal", vec![error(0, -19, &[0; 16])], refused("")),
         ("a refusal at the end", vec![[part(1), done(0, -19)].concat()], refused("")),
         ("a refusal in words", vec![error(NLM_F_ACK_TLVS, -19, &explained)], refused(" (no!)")),
-        (
-            "a refusal whose words are cut off",
-            vec![error(NLM_F_ACK_TLVS, -19, &explained[..20])],
-            refused(""),
-        ),
+        ("a refusal whose words are cut off", vec![error(NLM_F_ACK_TLVS, -19, &explained[..20])], refused("")),
         ("the least error number", vec![error(0, i32::MIN, &[])], refused("")),
         ("an error without a number", vec![message(NLMSG_ERROR, 0, ASKED_AS, &[1, 2])], malformed()),
         ("half a header", vec![part(1)[..8].to_vec()], malformed()),
