@@ -182,7 +182,7 @@ fn an_unknown_group_disables_only_the_socket() {
     let mut daemon = Daemon::start(&host, &rarely(&["--control-group=nosuchgroup"]));
     daemon.wait_serving("vm1", SOON);
     let warnings = daemon.lines_with(&["no control socket"]);
-    assert!(warnings.len() == 1 && warnings[0].contains("there is no group nosuchgroup"), "{warnings:?}");
+    assert!(warnings.len() == 1 && warnings[0].contains("no group nosuchgroup"), "{warnings:?}");
     assert!(!daemon.control().path().exists());
     daemon.signal(Signal::SIGTERM);
     assert_eq!(daemon.wait_exit(SOON), 0);
