@@ -46,6 +46,8 @@ fn comments_are_no_wider_than_code() {
         text.lines()
             .enumerate()
             .filter(|(_, line)| line.trim_start().starts_with("//") && line.chars().count() > WIDTH)
+            // A link and a row of a table cannot be broken.
+            .filter(|(_, line)| !line.contains("https://") && !line.contains("| "))
             .map(|(at, _)| format!("{name}:{}", at + 1))
             .collect::<Vec<_>>()
     };
