@@ -99,7 +99,7 @@ fn jumps_of_the_wall_clock_change_nothing() {
         let clock = WallClock::take();
         let jumps: [&dyn Fn(); 4] =
             [&|| clock.ahead_by(3 * HOUR), &|| clock.behind_by(5 * HOUR), &|| clock.ahead_by(24 * HOUR), &|| {
-                clock.right()
+                clock.right();
             }];
         let watch = scope.spawn(|| arrivals(&mut periodic.capture, end));
         for (number, jump) in (1..).zip(jumps) {

@@ -1,6 +1,6 @@
 //! No file of the product is so long that it is two.
 
-use std::{fs, process::Command};
+use std::{fs, path::Path, process::Command};
 
 use crate::source::root;
 
@@ -25,9 +25,14 @@ pub(crate) fn files() -> Vec<String> {
     names.lines().filter(|name| root().join(name).is_file()).map(str::to_owned).collect()
 }
 
+/// Whether a file holds Rust.
+pub(crate) fn is_source(name: &str) -> bool {
+    Path::new(name).extension().is_some_and(|extension| extension == "rs")
+}
+
 fn is_product(name: &str) -> bool {
     let of_tests = |part: &str| TESTS.contains(&part) || TESTS.contains(&part.trim_end_matches(".rs"));
-    name.ends_with(".rs") && !name.split('/').any(of_tests)
+    is_source(name) && !name.split('/').any(of_tests)
 }
 
 #[test]
@@ -51,7 +56,7 @@ fn comments_are_no_wider_than_code() {
             .map(|(at, _)| format!("{name}:{}", at + 1))
             .collect::<Vec<_>>()
     };
-    let found: Vec<_> = files().iter().filter(|name| name.ends_with(".rs")).flat_map(wide).collect();
+    let found: Vec<_> = files().iter().filter(|name| is_source(name)).flat_map(wide).collect();
     assert!(found.is_empty(), "too wide: {found:#?}");
 }
 

@@ -154,12 +154,8 @@ fn file_of(parent: &Path, name: &str, attributes: &[Attribute]) -> PathBuf {
 /// The value of `#[path = "..."]`.
 fn path_attribute(attribute: &Attribute) -> Option<String> {
     let syn::Meta::NameValue(pair) = &attribute.meta else { return None };
-    match &pair.value {
-        syn::Expr::Lit(syn::ExprLit { lit: syn::Lit::Str(path), .. }) if pair.path.is_ident("path") => {
-            Some(path.value())
-        }
-        _ => None,
-    }
+    let syn::Expr::Lit(syn::ExprLit { lit: syn::Lit::Str(path), .. }) = &pair.value else { return None };
+    pair.path.is_ident("path").then(|| path.value())
 }
 
 /// A file by its path in the workspace, without the way up and down of a `#[path]`.
@@ -224,6 +220,7 @@ impl Imports {
 }
 
 impl<'ast> Visit<'ast> for Imports {
+    #[expect(clippy::wildcard_enum_match_arm, reason = "syn's enum is not exhaustive")]
     fn visit_item(&mut self, item: &'ast Item) {
         let attributes: &[Attribute] = match item {
             // Modules are walked by themselves.

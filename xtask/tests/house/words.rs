@@ -8,7 +8,7 @@ use std::{fs, path::Path};
 use syn::visit::{self, Visit};
 
 use crate::{
-    length::files,
+    length::{files, is_source},
     source::{parse, root},
 };
 
@@ -179,7 +179,7 @@ fn is_ours(name: &str) -> bool {
 
 #[test]
 fn names_consist_of_the_projects_words() {
-    let sources: Vec<_> = files().into_iter().filter(|name| name.ends_with(".rs") && is_ours(name)).collect();
+    let sources: Vec<_> = files().into_iter().filter(|name| is_source(name) && is_ours(name)).collect();
     let found: Vec<_> = sources
         .iter()
         .flat_map(|file| {

@@ -67,8 +67,8 @@ struct Reported {
 }
 
 impl Member {
-    pub(super) fn new(seen: Rc<Interface>, advertised: Advertised) -> Self {
-        let advertiser = Advertiser::restore(advertised);
+    pub(super) fn new(seen: Rc<Interface>, inherited: Advertised) -> Self {
+        let advertiser = Advertiser::restore(inherited);
         let saved_hash = advertiser.saved_hash();
         Self {
             seen,

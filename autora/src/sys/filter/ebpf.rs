@@ -82,7 +82,7 @@ impl Ebpf {
             match Self::load_traced(object, capacity) {
                 Ok(traced) => return Ok(traced),
                 Err(error) => {
-                    warn!(%error, "cannot load the eBPF filter that logs packets: using the one that does not")
+                    warn!(%error, "cannot load the eBPF filter that logs packets: using the one that does not");
                 }
             }
         }
