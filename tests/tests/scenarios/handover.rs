@@ -100,9 +100,9 @@ fn a_duplicate_source_sends_no_final_ra(arguments: &[&str]) {
     lines[0].begin_conflict();
     lines[1].link.host.remove_address(&lines[1].link_local());
     let next = |line: &mut Line| line.capture.expect_advert(FLOOR + MAX_DELAY + SLACK);
-    let [successor, final_ra] = [0, 1].map(|at| next(&mut lines[at]));
-    assert_eq!((successor.source, successor.is_final()), (OTHER, false), "{successor:?}");
-    assert!(successor.since(first[0].at) >= FLOOR, "{:?}", successor.since(first[0].at));
+    let [newcomer, final_ra] = [0, 1].map(|at| next(&mut lines[at]));
+    assert_eq!((newcomer.source, newcomer.is_final()), (OTHER, false), "{newcomer:?}");
+    assert!(newcomer.since(first[0].at) >= FLOOR, "{:?}", newcomer.since(first[0].at));
     assert_eq!((final_ra.source, final_ra.is_final()), (lines[1].link.host.link_local(), true), "{final_ra:?}");
     assert_eq!(next(&mut lines[1]).source, OTHER);
 }

@@ -42,7 +42,7 @@ pub(super) enum Announcement<'a> {
     SettingsGone(IfIndex),
     /// A setting of an interface has changed, and the message does not say which.
     SettingsUnclear(IfIndex),
-    /// Something about an interface that nobody understands.
+    /// A message about an interface that cannot be decoded.
     Unclear(IfIndex),
     /// `conf.all.forwarding`.
     HostForwarding(bool),
@@ -109,7 +109,7 @@ enum Subject {
 }
 
 /// Other settings (`mc_forwarding`, `proxy_ndp`, `ignore_routes_with_linkdown`) come with their own
-/// attribute, and concern nobody; a message with none is one about a setting that the kernel does not put in
+/// attribute, and concern no interface; a message with none is one about a setting that the kernel does not put in
 /// (`inet6_netconf_fill_devconf()`).
 fn settings(payload: &[u8]) -> Result<Announcement<'_>, Malformed> {
     let (subject, told) = whose_settings(payload)?;

@@ -1,7 +1,6 @@
 //! Answers of the kernel as plain facts.
 //!
-//! Only the attributes that are needed are looked at, one by one: an attribute of some driver that nobody
-//! here understands cannot spoil a link, and a link that cannot be understood does not spoil the others.
+//! Reads only the attributes that are needed, one by one: an unknown attribute of some driver cannot spoil a link, and a link that cannot be understood does not spoil the others.
 
 mod link;
 

@@ -37,8 +37,8 @@ impl Events {
         set_receive_buffer(&socket, receive_buffer).map_err(NetlinkOpenError::at("receive buffer"))?;
         socket.set_non_blocking(true).map_err(NetlinkOpenError::at("non-blocking"))?;
         socket.bind_auto().map_err(NetlinkOpenError::at("bind"))?;
-        // IFINFO alone tells of `disable_ipv6` where no usable address goes or comes with it. While an
-        // interface is down nobody tells; its coming up is an event like any other.
+        // IFINFO alone announces `disable_ipv6` where no usable address goes or comes with it. Nothing announces
+        // it while an interface is down; coming up is an event like any other.
         for group in [RTNLGRP_LINK, RTNLGRP_IPV6_IFADDR, RTNLGRP_IPV6_NETCONF, RTNLGRP_IPV6_IFINFO] {
             socket.add_membership(group).map_err(NetlinkOpenError::at("subscribe"))?;
         }

@@ -1,5 +1,4 @@
-//! What the bytes of a netlink socket are made into, with no socket: the entries of the fuzz targets, and of
-//! nobody else.
+//! What the bytes of a netlink socket are decoded into, without a socket: entry points of the fuzz targets alone.
 
 use std::{ops::ControlFlow, time::Duration};
 

@@ -2,7 +2,7 @@
 //!
 //! The kernel announces what changes, and most announcements carry all there is to know: [`mirror`] keeps the
 //! picture from them. What they leave open is asked for, an interface at a time and rarely: a question about
-//! a link waits for the lock (RTNL) that whoever changes links holds. Lost announcements show as an overrun,
+//! a link waits for the lock (RTNL) that a process holds while it changes links. Lost announcements show as an overrun,
 //! after which everything is looked at again, a piece at a time ([`resync`]); so it is now and then as a
 //! safety net.
 //!
@@ -63,7 +63,7 @@ pub struct Netlink {
     queries: Queries,
     mirror: Mirror,
     asking: Asking,
-    /// When the last look at everything ended, and whether nothing interrupted it.
+    /// When the last resync ended, and whether nothing interrupted it.
     resynced: Option<(BootInstant, Completeness)>,
     /// There may be interfaces that were never seen.
     incomplete: bool,

@@ -62,7 +62,7 @@ impl Queries {
             dump = self.dump_once()?;
         }
         if dump.addresses == Completeness::Interrupted {
-            // It may have left out addresses of an interface that nobody touched. Of each alone, no change
+            // It may have left out addresses of an interface that no change touched. Of each alone, no change
             // elsewhere can interrupt the reading.
             dump.interfaces = self.read_each(&dump.interfaces)?;
         }
@@ -190,7 +190,7 @@ struct Dump {
 
 /// `net.ipv6.neigh.default.gc_thresh3`: how many neighbours the kernel keeps at most, where it says.
 ///
-/// On a socket of its own: after the table itself the kernel lists its settings per interface, which nobody
+/// On a socket of its own: after the table itself the kernel lists its settings per interface, which nothing here
 /// wants to read, and a socket takes no other question before that is done.
 #[must_use]
 pub fn neighbour_limit() -> Option<u32> {

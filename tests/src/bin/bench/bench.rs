@@ -48,7 +48,7 @@ impl Bench {
     pub(crate) fn say(&self, what: &str) {
         let seconds = self.begun.elapsed().as_secs();
         let line = format!("{:>3}:{:02}  {}  {what}", seconds / 60, seconds % 60, self.current.name());
-        // Nobody may be there to read it.
+        // There may be no reader.
         drop(writeln!(std::io::stderr(), "{}", line.trim_end()));
     }
 

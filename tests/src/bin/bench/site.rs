@@ -32,7 +32,7 @@ impl Site {
     pub(crate) fn build(size: u32) -> Self {
         let host = Namespace::host();
         host.default_sysctls(&[("dad_transmits", 0)]);
-        // Nobody but the benchmark speaks here: no stack, no neighbour entries, no work behind the measured
+        // Only the benchmark sends here: no stack, no neighbour entries, no work behind the measured
         // one.
         let guest = Namespace::new("guests");
         guest.default_sysctls(&[("disable_ipv6", 1)]);

@@ -2,7 +2,7 @@
 //!
 //! Much of what the load brings about is done there: links change state, addresses are tested. Among
 //! thousands of interfaces each of these walks all routes, for milliseconds at a time, and a kernel without
-//! preemption lets nobody in between. Whoever wants the daemon's own part of a time alone keeps them off its
+//! preemption lets no other task run in between. To measure the daemon's own part alone, keep them off its
 //! core.
 
 use std::fs;

@@ -11,7 +11,7 @@ fn with_length(mut bytes: Vec<u8>, length: u32) -> Vec<u8> {
     bytes
 }
 
-/// `struct ifinfomsg`, with an attribute behind it that nobody looks at.
+/// `struct ifinfomsg`, with an attribute behind it that is not read.
 fn link(family: i32, index: u32) -> Vec<u8> {
     let mut bytes = vec![u8::try_from(family).unwrap(), 0, 0, 0];
     bytes.extend(index.to_ne_bytes());
@@ -118,7 +118,7 @@ fn what_cannot_be_understood_is_malformed() {
         ("no room for an index", message(RTM_NEWADDR, &address(7)[..7])),
         ("index 0", message(RTM_NEWLINK, &link(0, 0))),
         ("settings without a header", message(RTM_NEWNETCONF, &[10, 0, 0])),
-        ("settings of nobody", message(RTM_NEWNETCONF, &netconf(AF_INET6, &[]))),
+        ("settings of no interface", message(RTM_NEWNETCONF, &netconf(AF_INET6, &[]))),
         ("settings of index 0", message(RTM_NEWNETCONF, &netconf(AF_INET6, &[(NETCONFA_IFINDEX, 0)]))),
         ("an attribute that lies about its length", message(RTM_NEWNETCONF, &[10, 0, 0, 0, 9, 0, 1, 0, 7, 0, 0, 0])),
     ] {

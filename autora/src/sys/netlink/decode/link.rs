@@ -144,8 +144,8 @@ fn family(families: &[u8]) -> Option<&[u8]> {
     attributes(families).find_map(|(kind, value)| (i32::from(kind) == AF_INET6).then_some(value))
 }
 
-/// The settings in a link's IPv6 part. One without settings is no kernel's: malformed, so that nobody takes
-/// the interface for one that was switched off.
+/// The settings in a link's IPv6 part. One without settings is malformed (no kernel sends it), so that
+/// the interface is not taken for one with IPv6 disabled.
 fn settings(inet6: &[u8]) -> Result<Ipv6Settings, Malformed> {
     let settings = find(inet6, IFLA_INET6_CONF).ok_or(Malformed)?;
     let (settings, _) = settings.as_chunks::<4>();

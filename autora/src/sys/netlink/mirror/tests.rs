@@ -17,7 +17,7 @@ type SettledBy = Option<Vec<u8>>;
 
 const NOW: BootInstant = BootInstant::from_boot(Duration::from_secs(100));
 const LINK_LOCAL: &str = "fe80::1";
-const NOBODY: [u32; 0] = [];
+const NONE: [u32; 0] = [];
 const GLOBAL: &str = "2001:db8::1";
 
 fn index(raw: u32) -> IfIndex {
@@ -102,7 +102,7 @@ fn tap7() -> Vec<Vec<u8>> {
     vec![address(7, LINK_LOCAL, 0), address(7, GLOBAL, 0)]
 }
 
-/// What each announcement alone does to an interface: whether it is as expected then, and whether somebody
+/// What each announcement alone does to an interface: whether it is as expected then, and whether a query
 /// has to ask.
 #[test]
 fn what_announcements_carry() {
@@ -162,7 +162,7 @@ fn what_announcements_carry() {
         scene.hear(messages);
         let found = scene.seen();
         assert!(holds(&found), "{what}: {found:?}");
-        assert_eq!(scene.unknown(), NOBODY, "{what}");
+        assert_eq!(scene.unknown(), NONE, "{what}");
         scene.hear(&messages[messages.len() - 1..]);
         assert_eq!(scene.said(), [""; 0], "{what}: said again, it changes nothing");
     }
@@ -185,17 +185,17 @@ fn what_they_do_not_carry_is_asked_for() {
         scene.hear(messages);
         assert_eq!(scene.0.next_unknown(NOW), None, "{what}: not before its time");
         assert_eq!(scene.unknown(), [7], "{what}");
-        assert_eq!(scene.unknown(), NOBODY, "{what}: once");
+        assert_eq!(scene.unknown(), NONE, "{what}: once");
         let mut scene = Scene::new();
         scene.hear(messages);
         if let Some(settled_by) = settled_by {
             scene.hear(std::slice::from_ref(settled_by));
-            assert_eq!(scene.unknown(), NOBODY, "{what}: settled by an announcement");
+            assert_eq!(scene.unknown(), NONE, "{what}: settled by an announcement");
         }
         let mut scene = Scene::new();
         scene.hear(messages);
         scene.hear(&[link_gone(7)]);
-        assert_eq!(scene.unknown(), NOBODY, "{what}: it is gone");
+        assert_eq!(scene.unknown(), NONE, "{what}: it is gone");
     }
 }
 
@@ -227,7 +227,7 @@ fn deleted_and_made_again_as_recorded() {
     assert_eq!((*gone, found.index, found.link_address), (index(77), index(77), Some([2, 0, 0, 0, 0, 2])));
     let addresses: Vec<_> = found.addresses.iter().map(|one| one.address.to_string()).collect();
     assert_eq!(addresses, ["2001:db8:2::1"]);
-    assert_eq!(scene.unknown(), NOBODY, "nothing had to be asked");
+    assert_eq!(scene.unknown(), NONE, "nothing had to be asked");
 }
 
 #[test]
@@ -303,7 +303,7 @@ fn a_dump_finds_what_is_new_has_changed_and_is_gone() {
         scene.list(whole, true, &links, &tap7());
         if whole {
             assert_eq!(scene.said(), ["seen #9 tap9 with 0", "gone #8"]);
-            assert_eq!(scene.unknown(), NOBODY);
+            assert_eq!(scene.unknown(), NONE);
         } else {
             assert_eq!(scene.said(), ["seen #9 tap9 with 0"]);
             assert_eq!(scene.unknown(), [8], "it may only have lost its IPv6 part");
@@ -320,7 +320,7 @@ fn a_dump_after_an_overrun() {
     scene.0.lose();
     scene.list(true, true, &[link(7, "tap7"), link(8, "tap8")], &[tap7(), vec![address(8, GLOBAL, 0)]].concat());
     assert_eq!(scene.said(), ["seen #8 tap8 with 1"]);
-    assert_eq!(scene.unknown(), NOBODY);
+    assert_eq!(scene.unknown(), NONE);
 
     // Named while the dump went on: what is not known for sure of it is asked for.
     scene.0.lose();
@@ -358,7 +358,7 @@ fn an_interrupted_dump_takes_nothing_away() {
 /// Its addresses left out, an interface is there all the same, and a look that ended without it would say
 /// that it is not.
 #[test]
-fn a_look_is_over_when_everybody_was_read() {
+fn a_dump_is_over_when_every_interface_was_read() {
     let found = || {
         let [one, other] = [0, 1].map(|place| decode::address(payload(&tap7()[place])).unwrap().unwrap().1);
         let found = decode::interface(payload(&link(7, "tap7").whole())).unwrap();
@@ -398,7 +398,7 @@ fn a_look_is_over_when_everybody_was_read() {
     scene.0.asked();
     assert_eq!(scene.said(), ["gone #7", "looked true"]);
 
-    // Of one that nobody understands not even the name is known: it is listed, or asked for.
+    // Of a message that cannot be decoded not even the name is known: it is listed, or asked for.
     for listed in [true, false] {
         let mut scene = Scene::new();
         scene.0.unclear(index(6), NOW);
@@ -425,7 +425,7 @@ fn in_a_dump_announcements_know_better() {
     scene.list_on(true, true, &[link(7, "tap7"), link(8, "tap8")], &tap7());
     assert_eq!(scene.0.interfaces()[0].mtu, 1400);
     assert_eq!(scene.said(), ["seen #7 tap7 with 1", "gone #8"]);
-    assert_eq!(scene.unknown(), NOBODY);
+    assert_eq!(scene.unknown(), NONE);
 }
 
 #[test]
@@ -460,7 +460,7 @@ fn any_message() -> impl Strategy<Value = Vec<u8>> {
 }
 
 proptest! {
-    /// However messages are split into batches, whoever takes the changes in knows what the mirror knows.
+    /// However messages are split into batches, a reader of the changes knows what the mirror knows.
     #[test]
     fn changes_applied_to_an_empty_picture_give_the_same_one(
         messages in prop::collection::vec(any_message(), 0..40),

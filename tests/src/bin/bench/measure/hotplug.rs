@@ -130,13 +130,13 @@ impl Events {
 
 fn open() -> OwnedFd {
     let netlink = socket(AddressFamily::Netlink, SockType::Raw, SockFlag::SOCK_CLOEXEC, SockProtocol::NetlinkRoute)
-        .expect("everybody may open one");
+        .expect("any user may open one");
     setsockopt(&netlink, sockopt::RcvBufForce, &(32 << 20)).expect("root may set any buffer size");
-    // So that a thread nobody needs any more notices that.
+    // So that a thread that is no longer needed ends.
     let second = nix::sys::time::TimeVal::new(1, 0);
     setsockopt(&netlink, sockopt::ReceiveTimeout, &second).expect("every socket has one");
     let groups = (libc::RTMGRP_LINK | libc::RTMGRP_IPV6_IFADDR).cast_unsigned();
-    bind(netlink.as_raw_fd(), &NetlinkAddr::new(0, groups)).expect("everybody may listen");
+    bind(netlink.as_raw_fd(), &NetlinkAddr::new(0, groups)).expect("any user may listen");
     netlink
 }
 

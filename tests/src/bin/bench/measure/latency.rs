@@ -1,7 +1,7 @@
 //! How late answers are on quiet interfaces while one of their neighbours floods and 500 others appear.
 //!
 //! Late is what comes on top of the delay that was drawn, of which the daemon tells at its log level `debug`.
-//! Some of it passes before the daemon: whoever asks shares a core with the flood, the `ip` runs and the
+//! Some of it passes before the daemon: the guest that solicits shares a core with the flood, the `ip` runs and the
 //! kernel's receive path. So it is measured as well how much later than due answers leave, which is the
 //! daemon's part alone. What the new interfaces give the kernel to do is kept off the daemon's core, and in
 //! another round it is not. Telling costs, so the same is measured without; then only the distribution is

@@ -100,7 +100,7 @@ fn each(bench: &mut Bench, site: &Site, detail: &str) {
     site.delete(site.more(LINKS));
 }
 
-/// One that has nothing to do but look at everything, once a second.
+/// A daemon that does nothing but a resync once a second.
 fn resync(bench: &mut Bench, site: &Site, detail: &str) {
     let mut running = start(bench, site, "1s");
     thread::sleep(Duration::from_millis(1500));
