@@ -1,6 +1,7 @@
 //! Answers of the kernel as plain facts.
 //!
-//! Reads only the attributes that are needed, one by one: an unknown attribute of some driver cannot spoil a link, and a link that cannot be understood does not spoil the others.
+//! Reads only the attributes that are needed, one by one: an unknown attribute of some driver cannot spoil a link, and
+//! a link that cannot be understood does not spoil the others.
 
 mod link;
 
