@@ -17,7 +17,7 @@ const TESTS: &[&str] = &["tests", "benches", "fuzz", "simulation"];
 pub(crate) fn files() -> Vec<String> {
     let listed = Command::new("git")
         .current_dir(root())
-        .args(["ls-files", "--cached", "--others", "--exclude-standard"])
+        .args(["-c", "safe.directory=*", "ls-files", "--cached", "--others", "--exclude-standard"])
         .output()
         .expect("git runs");
     assert!(listed.status.success(), "git ls-files failed: {}", String::from_utf8_lossy(&listed.stderr));

@@ -87,7 +87,7 @@ impl From<ServiceState> for State {
             ServiceState::Serving => Self::Serving,
             ServiceState::Paused => Self::Paused,
             ServiceState::NotServed => Self::NotServed,
-            ServiceState::Withdrawing => Self::Ceasing,
+            ServiceState::Ceasing => Self::Ceasing,
         }
     }
 }

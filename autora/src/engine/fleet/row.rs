@@ -51,7 +51,7 @@ pub enum ServiceState {
     /// Matches, and is not served.
     NotServed,
     /// No longer served; owes a final RA.
-    Withdrawing,
+    Ceasing,
 }
 
 impl InterfaceRow {
@@ -83,11 +83,11 @@ impl InterfaceRow {
 impl ServiceState {
     const fn of(verdict: &Verdict, stopping: bool) -> Self {
         match verdict {
-            Verdict::Serve(_) if stopping => Self::Withdrawing,
+            Verdict::Serve(_) if stopping => Self::Ceasing,
             Verdict::Serve(service) if service.carrier => Self::Serving,
             Verdict::Serve(_) => Self::Paused,
             Verdict::NotServed(_) => Self::NotServed,
-            Verdict::Ignore => Self::Withdrawing,
+            Verdict::Ignore => Self::Ceasing,
         }
     }
 }

@@ -52,7 +52,7 @@ const QUESTIONS: usize = 4;
 const MANY: usize = 64;
 const RESYNC_AGAIN: Duration = Duration::from_secs(1);
 
-/// Every so many looks one is a whole one: a net below the net.
+/// Every 20th resync is a full dump, in case the mirror missed what no announcement carries.
 const WHOLE_EVERY: u32 = 20;
 
 /// Subscription, picture and questions, of the network namespace that the calling thread is in when it opens
