@@ -131,10 +131,15 @@ impl Run<'_> {
         dev::compile(self.workspace, self.toolchain()?)
     }
 
+    /// Runs the two basic cases with the daemon as it is shipped, and the scenarios whose outcome depends on how it is linked:
+    /// system calls, capabilities, the group of the control socket.
     fn smoke(&mut self) -> Result<()> {
         let daemon = daemon::with(self.workspace, self.toolchain()?)?;
         let script = self.workspace.root().join("tests/ns-smoke.sh");
-        process::run(Command::new("sh").arg(script).arg(daemon))
+        process::run(Command::new("sh").arg(script).arg(&daemon))?;
+        dev::scenarios(self.workspace, &daemon, |cargo| {
+            cargo.args(["--test", "scenarios", "--", "--test-threads=8", "confinement::", "privileges::", "control::"]);
+        })
     }
 
     /// Returns the toolchain that `setup` found; looks for it now if that step was left out.

@@ -58,6 +58,14 @@ struct Watchdog {
     next: BootInstant,
 }
 
+impl Watchdog {
+    /// Sets the time of the next ping. One that was not accepted is sent again soon: with the second half of the timeout
+    /// left, a full queue must not cost a healthy daemon its life.
+    fn schedule(&mut self, now: BootInstant, accepted: bool) {
+        self.next = now + if accepted { self.interval } else { (self.interval / 8).min(STATUS_INTERVAL) };
+    }
+}
+
 impl ServiceNotifier {
     /// Opens a socket to the service manager that `NOTIFY_SOCKET` names.
     #[must_use]
@@ -124,11 +132,9 @@ impl ServiceNotifier {
         if self.has_report() && self.next_report <= now {
             self.report(status(), now);
         }
-        if let Some(watchdog) = &mut self.watchdog
-            && watchdog.next <= now
-        {
-            watchdog.next = now + watchdog.interval;
-            self.send("WATCHDOG=1");
+        if self.watchdog.as_ref().is_some_and(|watchdog| watchdog.next <= now) {
+            let accepted = self.send("WATCHDOG=1");
+            self.watchdog.iter_mut().for_each(|watchdog| watchdog.schedule(now, accepted));
         }
     }
 
@@ -176,7 +182,7 @@ impl ServiceNotifier {
             Err(error) => warn!(
                 notification = ?message,
                 %error,
-                "the service manager did not accept a notification: going on; readiness and status are sent again later"
+                "the service manager did not accept a notification: going on; readiness, status and watchdog pings are sent again"
             ),
         }
         result.is_ok()
@@ -281,6 +287,19 @@ mod tests {
             assert_eq!(notifier.deadline(), Some(at(next)));
         }
         assert_eq!(manager.notifier(None).deadline(), None, "no watchdog");
+    }
+
+    #[test]
+    fn a_watchdog_ping_that_was_not_accepted_is_sent_again_within_a_second() {
+        let manager = Manager::new();
+        let mut notifier = manager.notifier(Some(Duration::from_secs(15)));
+        manager.fill();
+        attend(&mut notifier, 0, "");
+        assert_eq!(notifier.deadline(), Some(at(1_000)));
+        manager.empty_queue();
+        attend(&mut notifier, 1_000, "");
+        assert_eq!(manager.received().as_deref(), Some("WATCHDOG=1"));
+        assert_eq!(notifier.deadline(), Some(at(16_000)), "as usual again");
     }
 
     #[test]

@@ -78,7 +78,11 @@ impl Step {
                 About::of("kernel: filter and daemon (dev profile) on the real kernel", Usual).compiles().as_root()
             }
             Self::Package => About::of("package: dpkg-buildpackage and lintian", Ship).compiles(),
-            Self::Smoke => About::of("smoke: tests/ns-smoke.sh with the release daemon", Ship).compiles().as_root(),
+            Self::Smoke => {
+                About::of("smoke: ns-smoke.sh, confinement, privileges and control with the release daemon", Ship)
+                    .compiles()
+                    .as_root()
+            }
             Self::Exposure => About::of("exposure: systemd-analyze security", Ship),
             Self::Boot => {
                 About::of("boot: a virtual machine as a guest of the release daemon", Ship).compiles().as_root()
