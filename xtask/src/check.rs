@@ -131,8 +131,8 @@ impl Run<'_> {
         dev::compile(self.workspace, self.toolchain()?)
     }
 
-    /// Runs the two basic cases with the daemon as it is shipped, and the scenarios whose outcome depends on how it is linked:
-    /// system calls, capabilities, the group of the control socket.
+    /// Runs the two basic cases with the daemon as it is shipped, and the scenarios whose outcome depends on how it is
+    /// linked: system calls, capabilities, the group of the control socket.
     fn smoke(&mut self) -> Result<()> {
         let daemon = daemon::with(self.workspace, self.toolchain()?)?;
         let script = self.workspace.root().join("tests/ns-smoke.sh");

@@ -59,8 +59,8 @@ struct Watchdog {
 }
 
 impl Watchdog {
-    /// Sets the time of the next ping. One that was not accepted is sent again soon: with the second half of the timeout
-    /// left, a full queue must not cost a healthy daemon its life.
+    /// Sets the time of the next ping. One that was not accepted is sent again soon: with the second half of the
+    /// timeout left, a full queue must not cost a healthy daemon its life.
     fn schedule(&mut self, now: BootInstant, accepted: bool) {
         self.next = now + if accepted { self.interval } else { (self.interval / 8).min(STATUS_INTERVAL) };
     }
