@@ -112,12 +112,15 @@ fn expect_agreement_with_the_kernel(scene: &mut Scene, last_change: SystemTime) 
 #[test]
 fn after_an_overrun_the_daemon_agrees_with_the_kernel_within_two_seconds() {
     let mut scene = scene();
-    assert!(scene.daemon.lines_with(&["overflowed"]).is_empty(), "no overrun before");
+    assert!(scene.daemon.lines_with(&["announcements of the kernel were lost"]).is_empty(), "no overrun before");
     scene.daemon.signal(Signal::SIGSTOP);
     change_everything(&scene.host, &scene.lines);
     scene.daemon.signal(Signal::SIGCONT);
     expect_agreement_with_the_kernel(&mut scene, SystemTime::now());
-    assert!(!scene.daemon.lines_with(&["WARN", "overflowed"]).is_empty(), "there was an overrun");
+    assert!(
+        !scene.daemon.lines_with(&["WARN", "announcements of the kernel were lost"]).is_empty(),
+        "there was an overrun"
+    );
 }
 
 /// The same while the daemon reads. Whether there is an overrun depends on the machine; the result does not.
