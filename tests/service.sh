@@ -114,12 +114,12 @@ refused_settings() {
 
 killed() {
     say "kill -9: started again, no withdrawal"
-    another_process_without_withdrawal inside kill -KILL "$(pid)"
+    another_process_without_withdrawal inside sh -c "kill -KILL $(pid)"
 }
 
 hung() {
     say "kill -STOP: the watchdog ends it and it starts again, within 50 s"
-    another_process_without_withdrawal inside kill -STOP "$(pid)"
+    another_process_without_withdrawal inside sh -c "kill -STOP $(pid)"
     journal | grep -q 'Watchdog timeout' || fail "no watchdog: $(journal)"
 }
 
