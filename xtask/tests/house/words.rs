@@ -88,50 +88,27 @@ impl Names<'_> {
     }
 }
 
+/// Looks at the name of whatever has one, and then inside.
+macro_rules! look_at_the_names_of {
+    ($($visit:ident: $node:ident),+ $(,)?) => {
+        $(fn $visit(&mut self, node: &'ast syn::$node) {
+            self.look_at(&node.ident);
+            visit::$visit(self, node);
+        })+
+    };
+}
+
 impl<'ast> Visit<'ast> for Names<'_> {
-    fn visit_item_struct(&mut self, item: &'ast syn::ItemStruct) {
-        self.look_at(&item.ident);
-        visit::visit_item_struct(self, item);
-    }
-
-    fn visit_item_enum(&mut self, item: &'ast syn::ItemEnum) {
-        self.look_at(&item.ident);
-        visit::visit_item_enum(self, item);
-    }
-
-    fn visit_item_trait(&mut self, item: &'ast syn::ItemTrait) {
-        self.look_at(&item.ident);
-        visit::visit_item_trait(self, item);
-    }
-
-    fn visit_item_type(&mut self, item: &'ast syn::ItemType) {
-        self.look_at(&item.ident);
-        visit::visit_item_type(self, item);
-    }
-
-    fn visit_item_const(&mut self, item: &'ast syn::ItemConst) {
-        self.look_at(&item.ident);
-        visit::visit_item_const(self, item);
-    }
-
-    fn visit_item_static(&mut self, item: &'ast syn::ItemStatic) {
-        self.look_at(&item.ident);
-        visit::visit_item_static(self, item);
-    }
-
-    fn visit_item_mod(&mut self, item: &'ast syn::ItemMod) {
-        self.look_at(&item.ident);
-        visit::visit_item_mod(self, item);
-    }
-
-    fn visit_signature(&mut self, signature: &'ast syn::Signature) {
-        self.look_at(&signature.ident);
-        visit::visit_signature(self, signature);
-    }
-
-    fn visit_variant(&mut self, variant: &'ast syn::Variant) {
-        self.look_at(&variant.ident);
-        visit::visit_variant(self, variant);
+    look_at_the_names_of! {
+        visit_item_struct: ItemStruct,
+        visit_item_enum: ItemEnum,
+        visit_item_trait: ItemTrait,
+        visit_item_type: ItemType,
+        visit_item_const: ItemConst,
+        visit_item_static: ItemStatic,
+        visit_item_mod: ItemMod,
+        visit_signature: Signature,
+        visit_variant: Variant,
     }
 
     fn visit_field(&mut self, field: &'ast syn::Field) {
