@@ -6,6 +6,7 @@
 
 use std::net::Ipv6Addr;
 
+use super::BootInstant;
 use crate::addr::IfIndex;
 
 /// The smallest MTU with which Linux runs IPv6 on a link [RFC 8200
@@ -63,6 +64,7 @@ pub struct Master {
 
 /// The IPv6 settings of one interface (`net.ipv6.conf.<name>`), read over netlink.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "they mirror independent settings of the kernel")]
 pub struct Ipv6Settings {
     /// `disable_ipv6` is not 0.
     pub disabled: bool,
@@ -70,6 +72,9 @@ pub struct Ipv6Settings {
     pub forwarding: bool,
     /// `force_forwarding` is not 0 (since Linux 6.17): it forwards even if `conf.all.forwarding` is 0.
     pub force_forwarding: bool,
+    /// `accept_ra` is 2: the kernel configures itself by the RAs of guests although it forwards. A change is not
+    /// announced.
+    pub accepts_ra: bool,
 }
 
 /// One IPv6 address of an interface.
@@ -83,6 +88,29 @@ pub struct Address {
     pub scope: AddressScope,
     /// The flags.
     pub flags: AddressFlags,
+    /// When its lifetimes end.
+    pub lifetimes: Lifetimes,
+}
+
+/// When the lifetimes of an address end, counted from when the kernel gave them (`struct ifa_cacheinfo`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Lifetimes {
+    /// The end of the valid lifetime, or `None` for ever.
+    pub valid: Option<BootInstant>,
+    /// The end of the preferred lifetime.
+    pub preferred: Preferred,
+}
+
+/// When the preferred lifetime of an address ends.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Preferred {
+    /// Never.
+    #[default]
+    ForEver,
+    /// At this instant, which may have passed.
+    Until(BootInstant),
+    /// It was 0 when it was seen first or set: the operator has parked an address that is valid for ever.
+    Zero,
 }
 
 /// The scope of an address (`ifa_scope`).
@@ -113,6 +141,11 @@ pub struct AddressFlags {
     pub temporary: bool,
     /// The kernel makes no connected route for its prefix (`noprefixroute`).
     pub noprefixroute: bool,
+    /// The kernel formed it from an RA (`IFA_PROTO` is `kernel_ra`, since Linux 5.18).
+    pub learned: bool,
+    /// The kernel forms temporary addresses beside it (`mngtmpaddr`): on every kernel the mark of an address that it
+    /// formed from an RA.
+    pub mngtmpaddr: bool,
 }
 
 impl AddressFlags {
@@ -139,7 +172,7 @@ pub struct Host {
 pub(crate) fn address(text: &str, prefix_len: u8) -> Address {
     let address: Ipv6Addr = text.parse().expect("an address");
     let scope = if address.is_unicast_link_local() { AddressScope::Link } else { AddressScope::Global };
-    Address { address, prefix_len, scope, flags: AddressFlags::default() }
+    Address { address, prefix_len, scope, flags: AddressFlags::default(), lifetimes: Lifetimes::default() }
 }
 
 /// Returns an interface that passes every test of eligibility; tests change one fact of it.
@@ -150,7 +183,7 @@ pub(crate) fn fit() -> Interface {
         name: "tap1".to_owned(),
         flags: LinkFlags { up: true, multicast: true, loopback: false, carrier: true },
         master: None,
-        ipv6: Some(Ipv6Settings { disabled: false, forwarding: true, force_forwarding: false }),
+        ipv6: Some(Ipv6Settings { disabled: false, forwarding: true, force_forwarding: false, accepts_ra: false }),
         mtu: 1500,
         link_address: Some([2, 0, 0, 0, 0, 1]),
         tun: true,

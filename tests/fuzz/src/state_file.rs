@@ -9,7 +9,7 @@ use autora::{
         action::Action,
         eligibility::Policy,
         handover::{Advertised, AdvertisedPrefix, Ending, SavedInterface, SavedState, SavedUpdate},
-        interface::{Address, AddressFlags, AddressScope, Interface, Ipv6Settings, LinkFlags},
+        interface::{Address, AddressFlags, AddressScope, Interface, Ipv6Settings, Lifetimes, LinkFlags},
         parameters::Parameters,
     },
     sys::state_file::{State, decode, encode, encode_updates},
@@ -134,13 +134,19 @@ fn present(known: &SavedInterface) -> Interface {
         known.advertised.router.filter(|_| !other).map_or(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 9), LinkLocal::get);
     let prefix = known.advertised.prefix.filter(|_| !other).map(|advertised| advertised.prefix.network());
     let prefix = prefix.unwrap_or(Ipv6Addr::new(0x2001, 0xdb8, 9, 9, 0, 0, 0, 0));
-    let address = |address, scope| Address { address, prefix_len: 64, scope, flags: AddressFlags::default() };
+    let address = |address, scope| Address {
+        address,
+        prefix_len: 64,
+        scope,
+        flags: AddressFlags::default(),
+        lifetimes: Lifetimes::default(),
+    };
     Interface {
         index: known.index,
         name: known.name.clone(),
         flags: LinkFlags { up: true, multicast: true, loopback: false, carrier: true },
         master: None,
-        ipv6: Some(Ipv6Settings { disabled: false, forwarding: true, force_forwarding: false }),
+        ipv6: Some(Ipv6Settings { disabled: false, forwarding: true, force_forwarding: false, accepts_ra: false }),
         mtu: 1500,
         link_address: None,
         tun: true,

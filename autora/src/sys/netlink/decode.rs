@@ -16,7 +16,7 @@ pub(super) use self::link::{Link, link};
 use super::frame::{Malformed, find, number, text};
 use crate::{
     addr::IfIndex,
-    engine::interface::{Address, AddressFlags, AddressScope, Interface},
+    engine::interface::{Address, AddressFlags, AddressScope, Interface, Lifetimes},
 };
 
 /// `linux/netconf.h`: the interface that a message is about, or `conf.all`, or `conf.default`.
@@ -56,7 +56,13 @@ pub(super) fn address(payload: &[u8]) -> Result<Option<(IfIndex, Address)>, Malf
     let octets: [u8; 16] = octets.try_into().map_err(|_| Malformed)?;
     // The header has room for eight flags only.
     let flags = find(rest, IFA_FLAGS).and_then(number).unwrap_or_else(|| header_flags.into());
-    let address = Address { address: Ipv6Addr::from(octets), prefix_len, scope, flags: address_flags(flags) };
+    let address = Address {
+        address: Ipv6Addr::from(octets),
+        prefix_len,
+        scope,
+        flags: address_flags(flags),
+        lifetimes: Lifetimes::default(),
+    };
     Ok(Some((index, address)))
 }
 
@@ -78,6 +84,8 @@ const fn address_flags(flags: u32) -> AddressFlags {
         deprecated: flags & IFA_F_DEPRECATED != 0,
         temporary: flags & IFA_F_TEMPORARY != 0,
         noprefixroute: flags & IFA_F_NOPREFIXROUTE != 0,
+        learned: false,
+        mngtmpaddr: false,
     }
 }
 

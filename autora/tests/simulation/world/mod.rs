@@ -10,7 +10,7 @@ use autora::{
     addr::IfIndex,
     engine::{
         BootInstant,
-        interface::{Address, AddressFlags, AddressScope, Interface, Ipv6Settings, LinkFlags},
+        interface::{Address, AddressFlags, AddressScope, Interface, Ipv6Settings, Lifetimes, LinkFlags},
     },
 };
 use rand::{RngExt, rngs::StdRng};
@@ -175,7 +175,7 @@ fn fit(number: u16, index: IfIndex) -> Interface {
         name: home_name(number),
         flags: LinkFlags { up: true, multicast: true, loopback: false, carrier: true },
         master: None,
-        ipv6: Some(Ipv6Settings { disabled: false, forwarding: true, force_forwarding: false }),
+        ipv6: Some(Ipv6Settings { disabled: false, forwarding: true, force_forwarding: false, accepts_ra: false }),
         mtu: 1_500,
         link_address: None,
         tun: true,
@@ -186,11 +186,23 @@ fn fit(number: u16, index: IfIndex) -> Interface {
 /// Returns one of the link-local addresses of a link.
 fn link_local(number: u16, suffix: u16) -> Address {
     let address = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, number, suffix);
-    Address { address, prefix_len: 64, scope: AddressScope::Link, flags: AddressFlags::default() }
+    Address {
+        address,
+        prefix_len: 64,
+        scope: AddressScope::Link,
+        flags: AddressFlags::default(),
+        lifetimes: Lifetimes::default(),
+    }
 }
 
 /// Returns an address in one of the /64s of a link.
 fn global(number: u16, prefix: u16, suffix: u16) -> Address {
     let address = Ipv6Addr::new(0x2001, 0xdb8, number, prefix, 0, 0, 0, suffix);
-    Address { address, prefix_len: 64, scope: AddressScope::Global, flags: AddressFlags::default() }
+    Address {
+        address,
+        prefix_len: 64,
+        scope: AddressScope::Global,
+        flags: AddressFlags::default(),
+        lifetimes: Lifetimes::default(),
+    }
 }

@@ -154,5 +154,6 @@ fn settings(inet6: &[u8]) -> Result<Ipv6Settings, Malformed> {
         disabled: on(DEVCONF_DISABLE_IPV6),
         forwarding: on(DEVCONF_FORWARDING),
         force_forwarding: on(DEVCONF_FORCE_FORWARDING),
+        accepts_ra: false,
     })
 }

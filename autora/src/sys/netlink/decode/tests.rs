@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::{link::IFLA_INET6_CONF, *};
 use crate::{
-    engine::interface::{Ipv6Settings, LinkFlags, Master},
+    engine::interface::{Ipv6Settings, Lifetimes, LinkFlags, Master},
     sys::netlink::bytes::attribute,
 };
 
@@ -66,7 +66,7 @@ fn a_link_with_everything() {
     let expected = Interface {
         flags: LinkFlags { up: true, multicast: true, loopback: false, carrier: true },
         master: Some(Master { index: IfIndex::new(9).unwrap(), kind: Some("bridge".into()) }.into()),
-        ipv6: Some(Ipv6Settings { disabled: false, forwarding: true, force_forwarding: true }),
+        ipv6: Some(Ipv6Settings { disabled: false, forwarding: true, force_forwarding: true, accepts_ra: false }),
         link_address: Some([2, 0, 0, 0, 0, 1]),
         tun: true,
         ..expected()
@@ -77,7 +77,7 @@ fn a_link_with_everything() {
 
 #[test]
 fn what_a_link_may_lack() {
-    let on = Ipv6Settings { disabled: false, forwarding: true, force_forwarding: false };
+    let on = Ipv6Settings { disabled: false, forwarding: true, force_forwarding: false, accepts_ra: false };
     let nine = IfIndex::new(9).unwrap();
     for (what, attributes, wanted) in [
         ("everything", vec![], expected()),
@@ -96,7 +96,12 @@ fn what_a_link_may_lack() {
             "IPv6 that is switched on",
             vec![attribute(IFLA_AF_SPEC, &settings(&[(26, 1)], 60))],
             Interface {
-                ipv6: Some(Ipv6Settings { disabled: true, forwarding: false, force_forwarding: false }),
+                ipv6: Some(Ipv6Settings {
+                    disabled: true,
+                    forwarding: false,
+                    force_forwarding: false,
+                    accepts_ra: false,
+                }),
                 ..expected()
             },
         ),
@@ -139,7 +144,13 @@ fn addresses() {
     let peer: Ipv6Addr = "2001:db8::2".parse().unwrap();
     let flags = |flags: u32| attribute(IFA_FLAGS, &flags.to_ne_bytes());
     let address_of = |address: Ipv6Addr| attribute(IFA_ADDRESS, &address.octets());
-    let plain = Address { address: own, prefix_len: 64, scope: AddressScope::Global, flags: AddressFlags::default() };
+    let plain = Address {
+        address: own,
+        prefix_len: 64,
+        scope: AddressScope::Global,
+        flags: AddressFlags::default(),
+        lifetimes: Lifetimes::default(),
+    };
     for (what, bytes, wanted) in [
         ("plain", address_message(0, 0, &[address_of(own)]), Ok(Some(plain))),
         (
