@@ -1,12 +1,14 @@
 //! The daemon's settings, validated: a [`Config`] that exists is valid.
 
 mod args;
+mod choices;
 mod control;
 mod error;
 mod seconds;
 
 use std::{
     fmt,
+    net::Ipv6Addr,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -22,7 +24,12 @@ pub use self::{
     seconds::Seconds,
 };
 use crate::{
-    engine::{content::LinkOptions, eligibility::Policy, parameters::Parameters},
+    addr::{LinkLocal, Prefix64},
+    engine::{
+        content::LinkOptions,
+        eligibility::{AddressPolicy, Policy},
+        parameters::Parameters,
+    },
     settings::{FilterMode, LogFormat, LogLevel, OnExit, SendPath},
     wire::INFINITE_LIFETIME,
 };
@@ -90,6 +97,8 @@ impl fmt::Display for Warning {
     }
 }
 
+const LINK_LOCAL_64: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0);
+
 /// Upper bound of the intervals and of the Router Lifetime, as raised by
 /// [RFC 8319 4](https://www.rfc-editor.org/rfc/rfc8319#section-4).
 const MAX_SECONDS: Seconds = Seconds(Duration::from_secs(65_535));
@@ -98,7 +107,11 @@ impl TryFrom<&DaemonArgs> for Config {
     type Error = ConfigError;
 
     fn try_from(args: &DaemonArgs) -> Result<Self, Self::Error> {
-        let (policy, warnings) = policy(&args.interface_regex)?;
+        let (mut policy, warnings) = policy(&args.interface_regex)?;
+        policy.addresses = AddressPolicy {
+            source: args.source_address.map(source_address).transpose()?,
+            several_prefixes: args.several_prefixes,
+        };
         let resync_interval = check(
             "--forwarding-resync-interval",
             args.forwarding_resync_interval,
@@ -125,6 +138,13 @@ impl TryFrom<&DaemonArgs> for Config {
             warnings,
         })
     }
+}
+
+/// Returns the required source: an address of fe80::/64, in which all link-local addresses are [RFC 4291
+/// 2.5.6](https://www.rfc-editor.org/rfc/rfc4291#section-2.5.6).
+fn source_address(address: Ipv6Addr) -> Result<LinkLocal, ConfigError> {
+    let is_in_64 = Prefix64::containing(address) == Prefix64::containing(LINK_LOCAL_64);
+    LinkLocal::new(address).filter(|_| is_in_64).ok_or(ConfigError::SourceAddress(address))
 }
 
 fn runtime_directory(args: &DaemonArgs) -> Result<PathBuf, ConfigError> {
@@ -158,7 +178,7 @@ pub fn policy(regex: &str) -> Result<(Policy, Vec<Warning>), ConfigError> {
     } else {
         (!anchored).then(|| Warning::NotAnchored { regex: regex.to_owned() })
     };
-    Ok((Policy { pattern }, warning.into_iter().collect()))
+    Ok((Policy { pattern, addresses: AddressPolicy::default() }, warning.into_iter().collect()))
 }
 
 /// Returns what is wrong and where; the error's own text has four lines, with a drawing.
@@ -195,7 +215,14 @@ fn parameters(args: &DaemonArgs) -> Result<Parameters, ConfigError> {
     let preferred_lifetime = check_named("--pio-preferred-lifetime", preferred, seconds(0), valid, |low, high| {
         format!("{low} to {high} (--pio-valid-lifetime)")
     })?;
-    Ok(Parameters { min_interval, max_interval: max, router_lifetime, valid_lifetime, preferred_lifetime })
+    Ok(Parameters {
+        min_interval,
+        max_interval: max,
+        router_lifetime,
+        valid_lifetime,
+        preferred_lifetime,
+        preference: args.router_preference,
+    })
 }
 
 fn check(option: &'static str, value: Seconds, low: Seconds, high: Seconds) -> Result<Duration, ConfigError> {
@@ -222,12 +249,18 @@ impl fmt::Display for Config {
         let parameters = &self.parameters;
         let settings = [
             ("interface-regex", self.policy.pattern.to_string()),
+            (
+                "source-address",
+                self.policy.addresses.source.map_or_else(|| "any".to_owned(), |source| source.to_string()),
+            ),
+            ("several-prefixes", name(&self.policy.addresses.several_prefixes)),
             ("max-interfaces", self.max_interfaces.to_string()),
             ("min-ra-interval", Seconds(parameters.min_interval).to_string()),
             ("max-ra-interval", Seconds(parameters.max_interval).to_string()),
             ("router-lifetime", Seconds(parameters.router_lifetime).to_string()),
             ("pio-valid-lifetime", Seconds(parameters.valid_lifetime).to_string()),
             ("pio-preferred-lifetime", Seconds(parameters.preferred_lifetime).to_string()),
+            ("router-preference", name(&parameters.preference)),
             ("source-link-layer-address", self.link_options.source_link_layer_address.to_string()),
             ("mtu", self.link_options.mtu.to_string()),
             ("forwarding-resync-interval", Seconds(self.resync_interval).to_string()),

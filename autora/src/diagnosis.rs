@@ -12,9 +12,9 @@ use std::{net::Ipv6Addr, time::Duration};
 
 pub use self::{concern::Concern, found::printable, problem::Problem, remedy::Remedy, shell::Shell};
 use crate::{
-    addr::{IfIndex, LinkLocal},
+    addr::IfIndex,
     engine::{
-        eligibility::{self, MapFailure, Policy, Service, Subject, Test},
+        eligibility::{self, AddressPolicy, InUse, MapFailure, Policy, Service, Subject, Test},
         interface::{Host, Interface},
     },
 };
@@ -86,8 +86,10 @@ pub struct FromDaemon {
     pub matches: bool,
     /// Why its filter's map has no entry for the interface, if an entry was refused.
     pub map_failure: Option<MapFailure>,
-    /// The source in use.
-    pub source: Option<LinkLocal>,
+    /// The source and the prefix in use.
+    pub in_use: InUse,
+    /// Which addresses it may use.
+    pub addresses: AddressPolicy,
     /// How long ago it last sent an RA there.
     pub last_sent_ago: Option<Duration>,
     /// The source of the last RA from another router, and how long ago it arrived.
@@ -97,7 +99,8 @@ pub struct FromDaemon {
 /// Tests `interface`, and explains the result.
 #[must_use]
 pub fn explain(interface: &Interface, evidence: Evidence<'_>) -> Explanation {
-    let subject = Subject::new(interface, evidence.daemon.and_then(|daemon| daemon.source));
+    let (addresses, in_use) = evidence.daemon.map(|daemon| (daemon.addresses, daemon.in_use)).unwrap_or_default();
+    let subject = Subject::new(addresses, interface, in_use);
     let service = eligibility::judge(&subject).ok();
     let checks = checks(&subject, evidence);
     Explanation {

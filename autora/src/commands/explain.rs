@@ -22,7 +22,7 @@ use crate::{
     config,
     diagnosis::{self, Evidence},
     engine::{
-        eligibility::{self, Policy, Verdict},
+        eligibility::{self, InUse, Policy, Verdict},
         interface::{Host, Interface},
     },
     error::{self, EXIT_USAGE, Failure},
@@ -112,7 +112,7 @@ fn examine<'a>(args: &ExplainArgs, policy: Option<&'a Policy>, snapshot: &Snapsh
     let Snapshot { forwarding, interfaces, .. } = snapshot;
     let host = Host { forwarding: *forwarding, neighbour_limit: netlink::neighbour_limit() };
     let served = |interface: &&Interface| match policy {
-        Some(policy) => matches!(eligibility::decide(policy, interface, None), Verdict::Serve(_)),
+        Some(policy) => matches!(eligibility::decide(policy, interface, InUse::default()), Verdict::Serve(_)),
         None => false,
     };
     let served_raw = (args.send == SendPath::Raw).then(|| interfaces.iter().filter(served).count());

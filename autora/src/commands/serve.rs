@@ -60,7 +60,8 @@ fn advice(error: &StartError) -> Option<&'static str> {
     match error {
         StartError::Filter(LoadError::Permission)
         | StartError::Receiver(receiver::ReceiverOpenError::Permission)
-        | StartError::Sender(sender::SenderOpenError::NotPermitted(_)) => None,
+        | StartError::Sender(sender::SenderOpenError::NotPermitted(_))
+        | StartError::State(_) => None,
         StartError::Filter(
             LoadError::NoProgram | LoadError::Limited | LoadError::Verifier { .. } | LoadError::Unsupported(_),
         ) => Some("--filter classic needs no eBPF"),

@@ -2,7 +2,7 @@
 
 use std::{
     ffi::{OsStr, OsString},
-    net::SocketAddr,
+    net::{Ipv6Addr, SocketAddr},
     path::PathBuf,
 };
 
@@ -10,7 +10,11 @@ use autora_common::maps::CAPACITY;
 use clap::builder::{BoolishValueParser, Resettable};
 
 use super::seconds::Seconds;
-use crate::settings::{FilterMode, LogFormat, LogLevel, OnExit, SendPath};
+use crate::{
+    engine::eligibility::SeveralPrefixes,
+    settings::{FilterMode, LogFormat, LogLevel, OnExit, SendPath},
+    wire::RouterPreference,
+};
 
 /// The daemon's arguments.
 #[derive(Clone, Debug, clap::Args)]
@@ -25,6 +29,16 @@ pub struct DaemonArgs {
     #[arg(long, env = "AUTORA_MAX_INTERFACES", value_name = "NUMBER", default_value_t = CAPACITY)]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=65_536), help_heading = "What to serve")]
     pub max_interfaces: u32,
+
+    /// Send RAs only from this link-local address, like fe80::1; an interface without it is not served
+    /// [default: any link-local address of the interface]
+    #[arg(long, env = "AUTORA_SOURCE_ADDRESS", value_name = "ADDRESS", help_heading = "What to serve")]
+    pub source_address: Option<Ipv6Addr>,
+
+    /// What to do with an interface that has several /64s
+    #[arg(long, env = "AUTORA_SEVERAL_PREFIXES", value_name = "WHAT", default_value = "refuse")]
+    #[arg(help_heading = "What to serve")]
+    pub several_prefixes: SeveralPrefixes,
 
     /// Longest time between two unsolicited RAs on an interface, 4s to 65535s
     #[arg(long, env = "AUTORA_MAX_RA_INTERVAL", value_name = "DURATION", default_value = "60s")]
@@ -54,6 +68,11 @@ pub struct DaemonArgs {
     #[arg(long, env = "AUTORA_PIO_PREFERRED_LIFETIME", value_name = "DURATION")]
     #[arg(help_heading = "What to advertise")]
     pub pio_preferred_lifetime: Option<Seconds>,
+
+    /// Which router a guest with several prefers
+    #[arg(long, env = "AUTORA_ROUTER_PREFERENCE", value_name = "PREFERENCE", default_value = "medium")]
+    #[arg(help_heading = "What to advertise")]
+    pub router_preference: RouterPreference,
 
     /// Add the interface's link-layer address to each RA, if it has 6 bytes
     #[arg(long, env = "AUTORA_SOURCE_LINK_LAYER_ADDRESS", value_parser = BoolishValueParser::new())]

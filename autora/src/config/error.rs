@@ -1,6 +1,6 @@
 //! What is wrong with a setting.
 
-use std::path::PathBuf;
+use std::{net::Ipv6Addr, path::PathBuf};
 
 use super::seconds::Seconds;
 
@@ -15,6 +15,9 @@ pub enum ConfigError {
         /// What is wrong with it.
         reason: String,
     },
+    /// The source is not a link-local address.
+    #[error("--source-address {0}: must be in fe80::/64")]
+    SourceAddress(Ipv6Addr),
     /// The directory's path is relative.
     #[error("--runtime-directory {0:?}: must be an absolute path")]
     RuntimeDirectory(PathBuf),

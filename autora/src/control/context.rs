@@ -8,7 +8,7 @@ use tokio::sync::{Semaphore, watch};
 
 use super::{events::Events, limits::MAX_CLIENTS, model::Filter, query::QueryClient};
 use crate::{
-    engine::{BootInstant, parameters::Parameters},
+    engine::{BootInstant, eligibility::AddressPolicy, parameters::Parameters},
     settings::SendPath,
     sys::process_stats::ProcessStats,
 };
@@ -20,6 +20,8 @@ pub struct DaemonInfo {
     pub started: BootInstant,
     /// `--interface-regex`
     pub pattern: Regex,
+    /// `--source-address` and `--several-prefixes`
+    pub addresses: AddressPolicy,
     /// Intervals and lifetimes of RAs.
     pub parameters: Parameters,
     /// The socket that RAs leave through.

@@ -8,7 +8,7 @@ use super::{
     query::{Detail, NoAnswer},
     render,
 };
-use crate::sys::clock;
+use crate::{addr::LinkLocal, sys::clock};
 
 /// Returns the status. Interfaces are counted here, on the control thread, which keeps the event loop free.
 pub(super) async fn status(context: &ControlContext) -> Result<Status, NoAnswer> {
@@ -37,6 +37,8 @@ pub(super) async fn status(context: &ControlContext) -> Result<Status, NoAnswer>
         uptime_s: seconds(clock::now().saturating_since(info.started)),
         settings: Settings {
             interface_regex: info.pattern.to_string(),
+            source_address: info.addresses.source.map(LinkLocal::get),
+            several_prefixes: info.addresses.several_prefixes,
             min_ra_interval_s: seconds(info.parameters.min_interval),
             max_ra_interval_s: seconds(max_interval),
             router_lifetime_s: seconds(info.parameters.router_lifetime),

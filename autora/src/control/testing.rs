@@ -20,7 +20,7 @@ use super::{
     server::serve,
 };
 use crate::{
-    engine::{BootInstant, parameters::Parameters},
+    engine::{BootInstant, eligibility::AddressPolicy, parameters::Parameters},
     settings::SendPath,
     sys::{filter::FilterKind, process_stats::ProcessStats},
 };
@@ -67,6 +67,7 @@ fn info() -> DaemonInfo {
     DaemonInfo {
         started: BootInstant::from_boot(Duration::ZERO),
         pattern: Regex::new("^vm").unwrap(),
+        addresses: AddressPolicy::default(),
         parameters: Parameters {
             min_interval: 20 * second,
             max_interval: 60 * second,

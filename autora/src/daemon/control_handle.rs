@@ -103,6 +103,7 @@ pub(super) fn info(config: &Config, filter: &Filter) -> DaemonInfo {
     DaemonInfo {
         started: clock::now(),
         pattern: config.policy.pattern.clone(),
+        addresses: config.policy.addresses,
         parameters: config.parameters,
         send: config.send,
         filter: model::Filter { mode: filter.kind(), program_id: filter.program_id() },

@@ -12,7 +12,7 @@ use crate::{
     control::event::{Event, EventKind},
     engine::{
         action::{StateChange, Transmission},
-        eligibility::{self, Service, Verdict},
+        eligibility::{self, InUse, Service, Verdict},
         interface::Interface,
     },
     wire::{ALL_NODES, Hex, ipv6},
@@ -89,7 +89,7 @@ impl DryRun {
 fn table(config: &Config, interfaces: &[Interface]) -> String {
     let mut rows: Vec<_> = interfaces
         .iter()
-        .map(|interface| match eligibility::decide(&config.policy, interface, None) {
+        .map(|interface| match eligibility::decide(&config.policy, interface, InUse::default()) {
             Verdict::Serve(service) => (0, &interface.name, sentence(&service)),
             Verdict::NotServed(reasons) => {
                 let why = join(reasons.iter().map(|reason| format!("{reason} ({})", reason.name())));

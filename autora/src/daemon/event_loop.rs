@@ -207,7 +207,7 @@ impl EventLoop {
         self.notifier.stopping();
         self.observer.observe(&Event { interface: None, kind: EventKind::Stopping(kind) }, &self.fleet, now);
         if kind == StopKind::Withdraw {
-            self.fleet.stop();
+            self.fleet.stop(now);
         }
     }
 
@@ -240,7 +240,7 @@ impl EventLoop {
             if self.observer.admits(index, &self.fleet, clock::now()) {
                 log::serve_failed(index, failure);
             }
-            self.fleet.on_serve_failed(index, failure);
+            self.fleet.on_serve_failed(index, failure, clock::now());
         }
     }
 

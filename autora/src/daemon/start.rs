@@ -1,9 +1,9 @@
 //! The start: opens sockets and files, gives up capabilities, confines the process, and reads every
 //! interface.
 
-use std::{io, path::Path};
+use std::{io, path::Path, time::Duration};
 
-use rand::{SeedableRng, rngs::StdRng};
+use rand::{RngExt, SeedableRng, rngs::StdRng};
 use tracing::warn;
 
 use super::{
@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     config::{Config, ControlConfig},
-    engine::Fleet,
+    engine::{Fleet, rest::Rest},
     settings::OnExit,
     sys::{
         clock::{self, Timer},
@@ -50,6 +50,9 @@ pub async fn run(config: Config) -> Result<(), StartError> {
 fn open(config: &Config) -> Result<EventLoop, StartError> {
     // Signals first: one that comes during the start is not lost.
     let signals = Signals::new()?;
+    // Before anything that a daemon which uses the same directory would notice.
+    let mut state_saver =
+        if config.dry_run { StateSaver::disabled() } else { StateSaver::open(&config.runtime_directory)? };
     // Before the capabilities are given up: CAP_NET_ADMIN, if present, allows a larger receive buffer.
     // A dry run shows every interface; a daemon keeps only those whose name matches.
     let mut netlink = Netlink::open((!config.dry_run).then(|| config.policy.pattern.clone()))?;
@@ -57,12 +60,9 @@ fn open(config: &Config) -> Result<EventLoop, StartError> {
     let backend = Backend::open(config)?;
     let now = clock::now();
     let (timer, notifier) = (Timer::new()?, ServiceNotifier::open(now));
-    let rng = StdRng::try_from_rng(&mut rand::rngs::SysRng).map_err(io::Error::other)?;
-    let mut fleet = Fleet::new(config.policy.clone(), config.parameters).with_link_options(config.link_options);
-    let state_saver = match backend {
-        Backend::Kernel(_) => StateSaver::open(&config.runtime_directory, &mut fleet, now),
-        Backend::DryRun => StateSaver::disabled(),
-    };
+    let mut rng = StdRng::try_from_rng(&mut rand::rngs::SysRng).map_err(io::Error::other)?;
+    let mut fleet = fleet(config, &mut rng);
+    state_saver.restore(&mut fleet, now);
     let control = match (listeners, backend.filter()) {
         (Some(listeners), Some(filter)) => confine(config, listeners, filter)?,
         (Some(_), None) | (None, _) => ControlHandle::closed(),
@@ -82,6 +82,13 @@ fn open(config: &Config) -> Result<EventLoop, StartError> {
         fleet,
         state_saver,
     })
+}
+
+/// Returns a fleet without interfaces. Its RAs leave on a grid of its own, so that the daemons of several hosts do not
+/// send at the same instants.
+fn fleet(config: &Config, rng: &mut StdRng) -> Fleet {
+    let rest = Rest::with_phase(rng.random_range(Duration::ZERO..Duration::from_secs(1)));
+    Fleet::new(config.policy.clone(), config.parameters).with_link_options(config.link_options).with_rest(rest)
 }
 
 fn listen(config: &ControlConfig) -> Listeners {

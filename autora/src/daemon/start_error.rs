@@ -2,7 +2,7 @@
 
 use std::io;
 
-use crate::sys::{filter, netlink, receiver, sandbox::SandboxError, sender};
+use crate::sys::{filter, netlink, receiver, sandbox::SandboxError, sender, state_file::StateFileOpenError};
 
 /// Why the daemon could not start.
 #[derive(Debug, thiserror::Error)]
@@ -25,6 +25,9 @@ pub enum StartError {
     /// The capabilities cannot be given up.
     #[error("cannot give up the capabilities")]
     Privileges(#[from] caps::errors::CapsError),
+    /// Another daemon uses the same runtime directory.
+    #[error(transparent)]
+    State(#[from] StateFileOpenError),
     /// The kernel supports confinement, and refuses it.
     #[error(transparent)]
     Sandbox(#[from] SandboxError),

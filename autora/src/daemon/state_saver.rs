@@ -12,7 +12,7 @@ use crate::{
         handover::{Ending, SavedState},
     },
     error,
-    sys::state_file::{Found, StateFile},
+    sys::state_file::{Found, StateFile, StateFileOpenError},
 };
 
 /// How long changes are gathered before they are written: thousands of changes then take few writes, and an
@@ -41,30 +41,39 @@ impl StateSaver {
         Self { file: None, changed: BTreeSet::new(), due: None, failing: false, failures: 0 }
     }
 
-    /// Hands the saved state of the previous process to `fleet`, and marks it unclean before the first RA can
-    /// leave, so that the next process also knows of a crash that comes before any change.
-    pub(super) fn open(directory: &Path, fleet: &mut Fleet, now: BootInstant) -> Self {
-        let file = match StateFile::open(directory) {
-            Ok(file) => file,
-            Err(error) => {
+    /// Locks the directory.
+    ///
+    /// # Errors
+    ///
+    /// [`StateFileOpenError::InUse`]: two daemons would withdraw each other's routers. Any other error is logged, and
+    /// the saver saves nothing.
+    pub(super) fn open(directory: &Path) -> Result<Self, StateFileOpenError> {
+        match StateFile::open(directory) {
+            Ok(file) => Ok(Self { file: Some(file), ..Self::disabled() }),
+            Err(error @ StateFileOpenError::InUse(_)) => Err(error),
+            Err(error @ (StateFileOpenError::Directory { .. } | StateFileOpenError::BootId(_))) => {
                 warn!(
                     reason = error::chain(&error),
                     "the state cannot be saved, so a restart starts without it: RAs may then come within 3 s of the \
                      last, and a prefix that changes meanwhile is not withdrawn; see --runtime-directory"
                 );
-                return Self { failures: 1, ..Self::disabled() };
+                Ok(Self { failures: 1, ..Self::disabled() })
             }
-        };
-        restore(&file, fleet, now);
-        let mut saver = Self { file: Some(file), ..Self::disabled() };
-        saver.save_all(fleet.saved_state(now), now);
-        if saver.failing
-            && let Some(file) = &mut saver.file
+        }
+    }
+
+    /// Hands the saved state of the previous process to `fleet`, and marks it unclean before the first RA can
+    /// leave, so that the next process also knows of a crash that comes before any change.
+    pub(super) fn restore(&mut self, fleet: &mut Fleet, now: BootInstant) {
+        let Some(file) = &self.file else { return };
+        restore(file, fleet, now);
+        self.save_all(fleet.saved_state(now), now);
+        if self.failing
+            && let Some(file) = &mut self.file
         {
             // The file still says that the previous process ended cleanly, which would be untrue of this one.
             _ = file.remove();
         }
-        saver
     }
 
     /// Takes the fleet's unsaved changes, and saves them when they are due.

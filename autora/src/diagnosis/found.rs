@@ -75,7 +75,7 @@ fn why_unusable(address: &Address) -> Option<&'static str> {
 
 fn prefixes(subject: &Subject<'_>) -> String {
     let used: Vec<_> = subject.prefixes.iter().map(ToString::to_string).collect();
-    let others = eligibility::uncounted(subject.interface);
+    let others = subject.uncounted();
     let others: Vec<_> = others.iter().map(ToString::to_string).collect();
     if others.is_empty() {
         or_none(&used)

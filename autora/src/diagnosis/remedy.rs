@@ -80,7 +80,10 @@ fn against_reason(reason: &Reason, interface: &Interface, master: Option<&str>) 
             vec![advice(format!("serve {instead} instead, or detach it:")), run("ip link set dev IFACE nomaster")]
         }
         Reason::ForwardingOff => vec![Remedy::Run(Shell::sysctl(name, "forwarding", "1"))],
-        Reason::NoLinkLocal { unopened } => link_local(interface, *unopened),
+        Reason::NoLinkLocal { required: Some(source), .. } => {
+            vec![run(&format!("ip address add {source}/64 dev IFACE"))]
+        }
+        Reason::NoLinkLocal { unopened, required: None } => link_local(interface, *unopened),
         Reason::NoPrefix { others } => prefix(interface, others),
         Reason::SeveralPrefixes(prefixes) => all_but_one(interface, prefixes),
         Reason::FilterFull => vec![advice("start the daemon with a larger --max-interfaces")],

@@ -1,39 +1,81 @@
-//! The content of an RA: the prefix, the retired prefixes, and the options about the link.
+//! The content of an RA: the retired prefixes, the prefix, and the options about the link.
 
 use std::time::Duration;
 
-use super::{BootInstant, action::Cause, handover::AdvertisedPrefix, interface::Interface, parameters::Parameters};
+use super::{
+    BootInstant,
+    action::Cause,
+    eligibility::Service,
+    handover::AdvertisedPrefix,
+    interface::{Interface, Lifetimes, Preferred},
+    parameters::Parameters,
+};
 use crate::{
     addr::Prefix64,
-    wire::{NdOption, PrefixInformation, RouterAdvert},
+    wire::{NdOption, PrefixInformation, RouterAdvert, RouterPreference},
 };
 
-/// Returns the message of an RA that leaves at `now`, with `prefix` as the current one. A final RA differs
-/// only in its Router Lifetime [RFC 4861 6.2.5](https://www.rfc-editor.org/rfc/rfc4861#section-6.2.5).
+/// The current prefix of an RA.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct CurrentPrefix {
+    /// The prefix.
+    pub(super) prefix: Prefix64,
+    /// When its lifetimes end on the host, or `None` if the host has it no more.
+    pub(super) lifetimes: Option<Lifetimes>,
+}
+
+impl CurrentPrefix {
+    /// Returns the prefix of `service`.
+    pub(super) const fn of(service: &Service) -> Self {
+        Self { prefix: service.prefix, lifetimes: Some(service.lifetimes) }
+    }
+
+    /// Returns the Valid and the Preferred Lifetime in an RA that leaves at `now`, in whole seconds: what is left on
+    /// the host, at most the configured ones. Both are 0 for a prefix that the host has no more.
+    pub(super) fn advertised(&self, parameters: &Parameters, now: BootInstant) -> (Duration, Duration) {
+        let Some(Lifetimes { valid, preferred }) = self.lifetimes else { return (Duration::ZERO, Duration::ZERO) };
+        let left = |end: BootInstant| Duration::from_secs(end.saturating_since(now).as_secs());
+        let valid = valid.map_or(parameters.valid_lifetime, |end| left(end).min(parameters.valid_lifetime));
+        let preferred = match preferred {
+            Preferred::ForEver => parameters.preferred_lifetime,
+            Preferred::Until(end) => left(end).min(parameters.preferred_lifetime),
+            Preferred::Zero => Duration::ZERO,
+        };
+        (valid, preferred.min(valid))
+    }
+}
+
+/// Returns the message of an RA that leaves at `now`. A final RA differs only in its Router Lifetime [RFC 4861
+/// 6.2.5](https://www.rfc-editor.org/rfc/rfc4861#section-6.2.5), and in its preference, which is medium then [RFC 4191
+/// 2.2](https://www.rfc-editor.org/rfc/rfc4191#section-2.2).
 pub(super) fn router_advert(
     cause: Cause,
-    prefix: Option<Prefix64>,
+    current: Option<CurrentPrefix>,
     retired: &[AdvertisedPrefix],
     parameters: &Parameters,
     now: BootInstant,
 ) -> RouterAdvert {
-    let current = prefix.map(|prefix| prefix_option(prefix, parameters.valid_lifetime, parameters.preferred_lifetime));
     // Lifetimes 0, for as long as guests may hold the prefix
     // [RFC 9096 3.5](https://www.rfc-editor.org/rfc/rfc9096#section-3.5).
     let retired = retired.iter().filter(|retired| retired.is_valid(now));
+    let retired = retired.map(|retired| prefix_option(retired.prefix, Duration::ZERO, Duration::ZERO));
+    let current = current.map(|current| {
+        let (valid, preferred) = current.advertised(parameters, now);
+        prefix_option(current.prefix, valid, preferred)
+    });
+    let router_lifetime = match cause {
+        Cause::Unsolicited | Cause::Solicited => parameters.router_lifetime,
+        Cause::Final => Duration::ZERO,
+    };
+    let preference = if router_lifetime.is_zero() { RouterPreference::Medium } else { parameters.preference };
     RouterAdvert {
         cur_hop_limit: 0,
-        flags: 0,
-        router_lifetime: match cause {
-            Cause::Unsolicited | Cause::Solicited => parameters.router_lifetime,
-            Cause::Final => Duration::ZERO,
-        },
+        flags: preference.bits(),
+        router_lifetime,
         reachable_time: Duration::ZERO,
         retrans_timer: Duration::ZERO,
-        options: current
-            .into_iter()
-            .chain(retired.map(|retired| prefix_option(retired.prefix, Duration::ZERO, Duration::ZERO)))
-            .collect(),
+        // A guest with room for one prefix keeps the last one.
+        options: retired.chain(current).collect(),
     }
 }
 

@@ -1,18 +1,58 @@
-//! Which interfaces are served: every test and every reason, independent of time.
+//! Which interfaces are served, from which source and with which /64: every test and every reason, independent of
+//! time.
 
+mod prefix;
 mod reason;
+mod source;
 
 use regex::Regex;
+use serde::{Deserialize, Serialize};
 
-pub use self::reason::{MapFailure, Reason, Uncounted, WhyUncounted};
-use super::interface::{Address, AddressScope, Host, Interface, Master};
+pub use self::{
+    prefix::{counts_for_prefix, lifetimes_of},
+    reason::{MapFailure, Reason, Uncounted, WhyUncounted},
+    source::{Departure, departure},
+};
+use super::interface::{Host, Interface, Lifetimes, Master};
 use crate::addr::{LinkLocal, Prefix64};
 
-/// The operator's choice of interfaces.
+/// The operator's choice of interfaces, and of their addresses.
 #[derive(Clone, Debug)]
 pub struct Policy {
     /// Interfaces whose name matches are to be served. It matches anywhere in the name unless it is anchored.
     pub pattern: Regex,
+    /// Which of an interface's addresses to use.
+    pub addresses: AddressPolicy,
+}
+
+/// The operator's choice of sources and prefixes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct AddressPolicy {
+    /// The only source that RAs may have, or `None` for any link-local address.
+    pub source: Option<LinkLocal>,
+    /// What becomes of an interface with several usable /64s.
+    pub several_prefixes: SeveralPrefixes,
+}
+
+/// What becomes of an interface with several usable /64s.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum SeveralPrefixes {
+    /// It is not served.
+    #[default]
+    Refuse,
+    /// It is served with the /64 in use, if that is among them.
+    Keep,
+}
+
+/// What guests hold from this interface, which it keeps as long as it can.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct InUse {
+    /// The source that guests hold as a router.
+    pub source: Option<LinkLocal>,
+    /// The /64 that guests hold.
+    pub prefix: Option<Prefix64>,
 }
 
 /// What eligibility decides about one interface.
@@ -33,8 +73,12 @@ pub struct Service {
     pub source: LinkLocal,
     /// The prefix in which its guests form addresses.
     pub prefix: Prefix64,
+    /// When the lifetimes of that prefix end.
+    pub lifetimes: Lifetimes,
     /// Whether the link has carrier; without it the interface is paused.
     pub carrier: bool,
+    /// Whether duplicate address detection runs on the source; until it ends the interface is paused.
+    pub dad: bool,
     /// Whether the kernel makes a connected route for the prefix. Without it, packets to guests' addresses
     /// are lost unless the operator routes the prefix in another way.
     pub connected_route: bool,
@@ -94,12 +138,13 @@ impl Test {
             Self::Forwarding => ipv6.is_none_or(|ipv6| !ipv6.forwarding).then_some(Reason::ForwardingOff),
             Self::LinkLocal => {
                 let unopened = interface.tun && !interface.flags.carrier;
-                subject.source.is_none().then_some(Reason::NoLinkLocal { unopened })
+                let required = subject.required_source;
+                subject.source.is_none().then_some(Reason::NoLinkLocal { unopened, required })
             }
             Self::Prefix => match subject.prefixes.as_slice() {
-                [_] => None,
-                [] => Some(Reason::NoPrefix { others: uncounted(interface) }),
-                several @ [_, _, ..] => Some(Reason::SeveralPrefixes(several.to_vec())),
+                _ if subject.prefix.is_some() => None,
+                [] => Some(Reason::NoPrefix { others: subject.uncounted() }),
+                several => Some(Reason::SeveralPrefixes(several.to_vec())),
             },
         }
     }
@@ -112,27 +157,47 @@ pub struct Subject<'a> {
     pub interface: &'a Interface,
     /// The source that its RAs would have.
     pub source: Option<LinkLocal>,
+    /// The only source that its RAs may have, if the operator chose one.
+    pub required_source: Option<LinkLocal>,
     /// The usable /64s, sorted, each once.
     pub prefixes: Vec<Prefix64>,
+    /// The one of them that its RAs would have.
+    pub prefix: Option<Prefix64>,
 }
 
 impl<'a> Subject<'a> {
-    /// Prepares `interface` for the tests. `in_use` is the source in use, if the interface is served: it
-    /// stays the source while it is usable, so that guests do not see their router's address change.
+    /// Prepares `interface` for the tests. The source and the prefix in use stay while they are usable, so that
+    /// guests do not see them change.
     #[must_use]
-    pub fn new(interface: &'a Interface, in_use: Option<LinkLocal>) -> Self {
-        let source = select_source(interface, in_use);
-        Self { interface, source, prefixes: usable_prefixes(interface) }
+    pub fn new(policy: AddressPolicy, interface: &'a Interface, in_use: InUse) -> Self {
+        let prefixes = prefix::usable(interface, in_use.prefix);
+        let kept = in_use.prefix.filter(|_| policy.several_prefixes == SeveralPrefixes::Keep);
+        Self {
+            interface,
+            source: source::select(policy.source, interface, in_use.source),
+            required_source: policy.source,
+            prefix: match prefixes.as_slice() {
+                [prefix] => Some(*prefix),
+                several => kept.filter(|kept| several.contains(kept)),
+            },
+            prefixes,
+        }
+    }
+
+    /// Returns the addresses of global scope that make no usable /64, with the reason of each.
+    #[must_use]
+    pub fn uncounted(&self) -> Vec<Uncounted> {
+        prefix::uncounted(self.interface, &self.prefixes)
     }
 }
 
 /// Decides about `interface`; for `in_use` see [`Subject::new`].
 #[must_use]
-pub fn decide(policy: &Policy, interface: &Interface, in_use: Option<LinkLocal>) -> Verdict {
+pub fn decide(policy: &Policy, interface: &Interface, in_use: InUse) -> Verdict {
     if !policy.pattern.is_match(&interface.name) {
         return Verdict::Ignore;
     }
-    match judge(&Subject::new(interface, in_use)) {
+    match judge(&Subject::new(policy.addresses, interface, in_use)) {
         Ok(service) => Verdict::Serve(service),
         Err(reasons) => Verdict::NotServed(reasons),
     }
@@ -145,20 +210,34 @@ pub fn decide(policy: &Policy, interface: &Interface, in_use: Option<LinkLocal>)
 /// Every failed test, in the order of [`Test::ALL`].
 pub fn judge(subject: &Subject<'_>) -> Result<Service, Vec<Reason>> {
     let reasons: Vec<_> = Test::ALL.iter().filter_map(|test| test.failure(subject)).collect();
-    let Subject { interface, source, ref prefixes } = *subject;
-    let (true, Some(source), &[prefix]) = (reasons.is_empty(), source, prefixes.as_slice()) else {
+    let Subject { interface, source, prefix, .. } = *subject;
+    let (true, Some(source), Some(prefix)) = (reasons.is_empty(), source, prefix) else {
         return Err(reasons);
     };
     Ok(Service {
         source,
         prefix,
+        lifetimes: lifetimes_of(interface, prefix).unwrap_or_default(),
         carrier: interface.flags.carrier,
-        connected_route: has_connected_route(interface, prefix),
+        dad: source::is_tentative(interface, source),
+        connected_route: prefix::has_connected_route(interface, prefix),
         force_forwarding: interface.ipv6.is_some_and(|ipv6| ipv6.force_forwarding),
     })
 }
 
 impl Service {
+    /// Returns whether RAs leave: the link has carrier, and the source may be used.
+    #[must_use]
+    pub const fn is_ready(&self) -> bool {
+        self.carrier && !self.dad
+    }
+
+    /// Returns whether guests hold the same from both services.
+    #[must_use]
+    pub fn is_same_for_guests(&self, other: &Self) -> bool {
+        self.source == other.source && self.prefix == other.prefix
+    }
+
     /// Returns whether the kernel drops packets that guests on this interface send beyond the host.
     #[must_use]
     pub const fn leads_nowhere(&self, host: &Host) -> bool {
@@ -178,77 +257,6 @@ pub fn too_few_neighbours(host: &Host, served: usize) -> bool {
 #[must_use]
 pub fn is_vrf(master: &Master) -> bool {
     master.kind.as_deref() == Some("vrf")
-}
-
-/// Returns whether a final RA from `source` can leave and reach guests [RFC 4861
-/// 6.2.5](https://www.rfc-editor.org/rfc/rfc4861#section-6.2.5). The address may be gone from the interface,
-/// but must not be one that DAD found at another node.
-#[must_use]
-pub fn can_withdraw(interface: &Interface, source: LinkLocal) -> bool {
-    interface.flags.up
-        && interface.flags.carrier
-        && interface.ipv6.is_some_and(|ipv6| !ipv6.disabled)
-        && !interface.addresses.iter().any(|a| a.address == source.get() && a.flags.dadfailed)
-}
-
-/// Returns whether `prefix` is a usable /64 of the interface, the only one or not.
-#[must_use]
-pub fn has_prefix(interface: &Interface, prefix: Prefix64) -> bool {
-    usable_prefixes(interface).contains(&prefix)
-}
-
-/// Returns the source in use while it is usable, else the lowest usable link-local address.
-fn select_source(interface: &Interface, in_use: Option<LinkLocal>) -> Option<LinkLocal> {
-    let usable = || interface.addresses.iter().filter(|a| a.flags.usable()).filter_map(|a| LinkLocal::new(a.address));
-    usable().find(|&source| Some(source) == in_use).or_else(|| usable().min())
-}
-
-/// Returns the usable /64s, sorted, each once.
-fn usable_prefixes(interface: &Interface) -> Vec<Prefix64> {
-    let mut prefixes: Vec<_> =
-        interface.addresses.iter().filter(|a| counts_for_prefix(a)).map(|a| Prefix64::containing(a.address)).collect();
-    prefixes.sort_unstable();
-    prefixes.dedup();
-    prefixes
-}
-
-/// Returns whether an address makes a usable /64.
-#[must_use]
-pub fn counts_for_prefix(address: &Address) -> bool {
-    address.scope == AddressScope::Global && why_uncounted(address).is_none()
-}
-
-/// Returns why an address of global scope makes no usable /64, or `None` if it makes one.
-fn why_uncounted(address: &Address) -> Option<WhyUncounted> {
-    let flags = address.flags;
-    match () {
-        () if address.prefix_len != 64 => Some(WhyUncounted::NotA64),
-        () if flags.dadfailed => Some(WhyUncounted::Duplicate),
-        () if !flags.usable() => Some(WhyUncounted::Tentative),
-        () if flags.deprecated => Some(WhyUncounted::Deprecated),
-        () if flags.temporary => Some(WhyUncounted::Temporary),
-        () => None,
-    }
-}
-
-/// Returns the addresses of global scope that make no usable /64, with the reason of each.
-#[must_use]
-pub fn uncounted(interface: &Interface) -> Vec<Uncounted> {
-    let globals = interface.addresses.iter().filter(|address| address.scope == AddressScope::Global);
-    globals
-        .filter_map(|address| {
-            let Address { address: ip, prefix_len, .. } = *address;
-            why_uncounted(address).map(|why| Uncounted { address: ip, prefix_len, why })
-        })
-        .collect()
-}
-
-fn has_connected_route(interface: &Interface, prefix: Prefix64) -> bool {
-    interface
-        .addresses
-        .iter()
-        .filter(|a| counts_for_prefix(a) && Prefix64::containing(a.address) == prefix)
-        .any(|a| !a.flags.noprefixroute)
 }
 
 #[cfg(test)]

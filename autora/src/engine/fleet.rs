@@ -34,6 +34,7 @@ use super::{
     handover::{Ending, SavedInterface, SavedState, SavedUpdate},
     interface::Interface,
     parameters::Parameters,
+    rest::Rest,
 };
 use crate::addr::IfIndex;
 
@@ -46,6 +47,7 @@ pub struct Fleet {
     policy: Policy,
     parameters: Parameters,
     link_options: LinkOptions,
+    rest: Rest,
     members: Members,
     inherited: Inherited,
     actions: VecDeque<Action>,
@@ -60,6 +62,7 @@ impl Fleet {
             policy,
             parameters,
             link_options: LinkOptions::default(),
+            rest: Rest::default(),
             members: Members::default(),
             inherited: Inherited::default(),
             actions: VecDeque::new(),
@@ -71,6 +74,12 @@ impl Fleet {
     #[must_use]
     pub fn with_link_options(self, link_options: LinkOptions) -> Self {
         Self { link_options, ..self }
+    }
+
+    /// Makes unsolicited RAs leave on this grid.
+    #[must_use]
+    pub fn with_rest(self, rest: Rest) -> Self {
+        Self { rest, ..self }
     }
 
     /// Reconciles every interface after a full resync, and forgets those that are not among `interfaces`.
@@ -90,6 +99,7 @@ impl Fleet {
     /// Ends a full resync whose changes have been reconciled: drops the state of a previous process's
     /// interfaces that were not seen, and tries again those that a full map kept from being served.
     pub fn all_seen(&mut self, now: BootInstant) {
+        self.inherited.expire(now);
         // While the fleet stops it adds no interface, so their saved state goes on to the next process.
         if !self.stopping {
             self.inherited.forget_all();
@@ -102,28 +112,42 @@ impl Fleet {
 
     /// Compares the current state of one interface with the last one and acts on the difference.
     pub fn reconcile(&mut self, interface: impl Into<Rc<Interface>>, now: BootInstant) {
-        let interface = interface.into();
-        let index = interface.index;
+        let mut interface = interface.into();
         if self.stopping {
-            return self.members.see_while_stopping(interface);
+            return self.members.see_while_stopping(interface, &self.parameters, now);
         }
+        if let Some(member) = self.members.get(interface.index) {
+            interface.settle_lifetimes(&member.seen, now);
+            if member.seen == interface && member.stays_as_it_is() {
+                return;
+            }
+        }
+        self.decide(interface, now);
+    }
+
+    /// Decides about an interface at `now` and acts on the verdict.
+    fn decide(&mut self, interface: Rc<Interface>, now: BootInstant) {
+        let index = interface.index;
         let left = self.inherited.take(&interface);
-        let in_use = match self.members.get(index) {
-            Some(member) if member.seen == interface && member.stays_as_it_is() => return,
-            Some(member) => member.source(),
-            None => left.as_ref().and_then(|left| left.router),
+        let known = self.members.get(index);
+        let in_use = match known {
+            Some(member) => member.advertiser.in_use(now),
+            None => left.as_ref().map(|left| left.in_use(now)).unwrap_or_default(),
         };
         let verdict = eligibility::decide(&self.policy, &interface, in_use);
-        if verdict == Verdict::Ignore && left.is_none() && self.members.get(index).is_none() {
+        if verdict == Verdict::Ignore && left.is_none() && known.is_none() {
             return;
         }
-        let advertised = || left.unwrap_or_else(|| self.inherited.unknown(now));
-        let (member, before) = self.members.set_state(interface, verdict, advertised);
-        if member.follow_verdict(now) {
-            self.actions.push_back(Action::Unserve(index));
+        let options = self.link_options;
+        let options_changed = known.is_some_and(|member| !options.of(&member.seen).eq(options.of(&interface)));
+        let advertised = left.unwrap_or_else(|| self.inherited.unknown(&interface, now));
+        let (member, before) = self.members.set_state(interface, verdict, || advertised);
+        self.actions.extend(member.follow_verdict(&self.parameters, now));
+        if options_changed {
+            member.advertiser.on_options_changed(now);
         }
-        // A retry of the map is reported only once it has succeeded.
-        if !awaits_map(&before) {
+        // A retry of the map is reported only once it has succeeded, another pair only once it is advertised.
+        if !awaits_map(&before) && !member.waits_with_another_pair() {
             self.report(index);
         }
         self.members.settle(index, now);
@@ -133,6 +157,7 @@ impl Fleet {
     pub fn forget(&mut self, index: IfIndex) {
         self.inherited.forget(index);
         let Some(member) = self.members.remove(index) else { return };
+        self.inherited.deleted(&member.seen, member.advertiser.advertised().last_sent);
         self.actions.retain(|action| !action.sends_on(index));
         if member.in_map {
             self.actions.push_back(Action::Unserve(index));
@@ -167,6 +192,10 @@ impl Fleet {
 
     fn on_due(&mut self, index: IfIndex, now: BootInstant) {
         let Some(member) = self.members.get_mut(index) else { return };
+        if member.advertiser.end_grace(now) {
+            let seen = member.seen.clone();
+            return self.decide(seen, now);
+        }
         if let Some(due) = member.advertiser.poll(now) {
             self.actions.extend(member.map_action(due.cause));
             let transmission = member.transmission(due, &self.parameters, self.link_options, now);
@@ -185,15 +214,15 @@ impl Fleet {
         action
     }
 
-    /// Handles a failed [`Action::Serve`]: the interface is not served, and only an owed final RA leaves on
-    /// it. The next reconciliation tries again.
-    pub fn on_serve_failed(&mut self, index: IfIndex, failure: MapFailure) {
+    /// Handles a failed [`Action::Serve`]: the interface is not served. The next reconciliation tries again.
+    pub fn on_serve_failed(&mut self, index: IfIndex, failure: MapFailure, now: BootInstant) {
         let Some(seen) = self.members.get(index).map(|member| member.seen.clone()) else { return };
         // The first RA directly follows `Serve` in the queue.
         self.actions.pop_front_if(|action| action.sends_on(index));
         let not_served = Verdict::NotServed(vec![failure.into()]);
         let (member, _) = self.members.set_state(seen, not_served, Default::default);
-        member.abandon();
+        member.lose_entry();
+        member.follow_verdict(&self.parameters, now);
         self.report(index);
         self.members.update(index);
     }
@@ -202,7 +231,8 @@ impl Fleet {
     pub fn on_sent(&mut self, index: IfIndex, now: BootInstant, rng: &mut impl Rng) -> u32 {
         let Some(member) = self.members.get_mut(index) else { return 0 };
         member.count_sent();
-        let failed_before = member.advertiser.on_sent(&self.parameters, now, rng);
+        let failed_before = member.advertiser.on_sent(&self.parameters, self.rest, now, rng);
+        member.update_departures();
         self.report(index);
         self.members.settle(index, now);
         failed_before
@@ -217,15 +247,13 @@ impl Fleet {
         failures
     }
 
-    /// Stops: one final RA leaves on every served interface, and no other RA
+    /// Stops at `now`: one final RA leaves on every served interface, and no other RA
     /// [RFC 4861 6.2.5](https://www.rfc-editor.org/rfc/rfc4861#section-6.2.5).
-    pub fn stop(&mut self) {
+    pub fn stop(&mut self, now: BootInstant) {
         self.stopping = true;
         let actions = &mut self.actions;
         self.members.for_each(|member| {
-            if let Verdict::Serve(_) = member.verdict() {
-                member.cease();
-            }
+            member.stop(now);
             if mem::take(&mut member.in_map) {
                 actions.push_back(Action::Unserve(member.seen.index));
             }
@@ -248,8 +276,8 @@ impl Fleet {
     pub fn saved_state(&self, now: BootInstant) -> SavedState {
         let indices = self.inherited.indices().chain(self.members.indices());
         let interfaces = indices.filter_map(|index| self.saved_interface(index, now)).collect();
-        let valid_lifetime = self.parameters.valid_lifetime;
-        SavedState { ending: Ending::Unclean { valid_lifetime }, interfaces }
+        let Parameters { valid_lifetime, router_lifetime, .. } = self.parameters;
+        SavedState { ending: Ending::Unclean { valid_lifetime, router_lifetime }, interfaces }
     }
 
     /// Returns the saved state of an orderly end at `now`, after which no RA leaves. Within 3 s of taking

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use super::{BootInstant, rfc4861::MIN_DELAY_BETWEEN_RAS};
+use super::{BootInstant, eligibility::InUse, rfc4861::MIN_DELAY_BETWEEN_RAS};
 use crate::addr::{IfIndex, LinkLocal, Prefix64};
 
 /// The most retired prefixes that an RA carries; the one that expires first is dropped first.
@@ -25,10 +25,12 @@ pub enum Ending {
     /// It stopped in an orderly way: every instant is exact.
     Clean,
     /// It was killed, or still ran when it saved: until its end it may have sent on any interface, and
-    /// advertised the current prefixes once more.
+    /// advertised the current source and prefix once more.
     Unclean {
-        /// The Valid Lifetime that it advertised.
+        /// The longest Valid Lifetime that it advertised.
         valid_lifetime: Duration,
+        /// The Router Lifetime that it advertised.
+        router_lifetime: Duration,
     },
 }
 
@@ -55,15 +57,26 @@ pub enum SavedUpdate {
 /// What the guests of one interface hold from RAs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Advertised {
-    /// The source that guests hold as a router.
-    pub router: Option<LinkLocal>,
-    /// The prefix that was advertised last with lifetimes above 0.
+    /// The source in use, which guests hold as a router.
+    pub router: Option<AdvertisedRouter>,
+    /// The source before it, which is owed a final RA while guests hold it as a router, too.
+    pub owed: Option<AdvertisedRouter>,
+    /// The prefix that was advertised last with a Valid Lifetime above 0.
     pub prefix: Option<AdvertisedPrefix>,
     /// Prefixes that the interface no longer has and whose Valid Lifetime still runs at guests, the oldest
     /// first.
     pub retired: Vec<AdvertisedPrefix>,
     /// When the last RA left.
     pub last_sent: Option<BootInstant>,
+}
+
+/// A source that guests hold as a router.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AdvertisedRouter {
+    /// The address.
+    pub source: LinkLocal,
+    /// The end of its Router Lifetime, as advertised.
+    pub until: BootInstant,
 }
 
 /// A prefix that guests hold.
@@ -83,15 +96,17 @@ impl SavedState {
         for SavedInterface { advertised, .. } in &mut self.interfaces {
             match self.ending {
                 Ending::Clean => advertised.last_sent = advertised.last_sent.min(Some(now)),
-                Ending::Unclean { valid_lifetime } => {
+                Ending::Unclean { valid_lifetime, router_lifetime } => {
                     advertised.last_sent = Some(now);
                     if let Some(prefix) = &mut advertised.prefix {
                         prefix.valid_until = prefix.valid_until.max(now + valid_lifetime);
                     }
+                    if let Some(router) = &mut advertised.router {
+                        router.until = router.until.max(now + router_lifetime);
+                    }
                 }
             }
-            // Guests have dropped a prefix that expired meanwhile, so a final RA must not advertise it again.
-            advertised.prefix.take_if(|prefix| !prefix.is_valid(now));
+            advertised.drop_expired(now);
         }
         self
     }
@@ -101,9 +116,17 @@ impl Advertised {
     /// Returns whether this state affects what may or must be sent at `now`.
     #[must_use]
     pub fn matters(&self, now: BootInstant) -> bool {
-        self.router.is_some()
+        self.router.iter().chain(&self.owed).any(|router| router.is_held(now))
             || self.prefix.iter().chain(&self.retired).any(|prefix| prefix.is_valid(now))
             || self.last_sent.is_some_and(|sent| sent + MIN_DELAY_BETWEEN_RAS > now)
+    }
+
+    /// Returns what guests hold at `now`, which the interface keeps as long as it can.
+    pub(super) fn in_use(&self, now: BootInstant) -> InUse {
+        InUse {
+            source: self.router.filter(|router| router.is_held(now)).map(|router| router.source),
+            prefix: self.prefix.filter(|prefix| prefix.is_valid(now)).map(|prefix| prefix.prefix),
+        }
     }
 
     /// Makes `current` the prefix, and retires another one advertised before it, to be sent with lifetimes 0
@@ -119,16 +142,11 @@ impl Advertised {
         self.drop_surplus();
     }
 
-    /// Retires the prefix, because the interface no longer has it.
-    pub(super) fn retire(&mut self) {
-        self.retired.extend(self.prefix.take());
-        self.drop_surplus();
-    }
-
-    /// Drops every prefix.
-    pub(super) fn forget_prefixes(&mut self) {
-        self.prefix = None;
-        self.retired.clear();
+    /// Drops the sources and the prefix that guests no longer hold at `now`.
+    pub(super) fn drop_expired(&mut self, now: BootInstant) {
+        self.router.take_if(|router| !router.is_held(now));
+        self.owed.take_if(|owed| !owed.is_held(now));
+        self.prefix.take_if(|prefix| !prefix.is_valid(now));
     }
 
     /// Drops the retired prefixes that expire first, until at most [`MAX_RETIRED`] are left.
@@ -138,6 +156,14 @@ impl Advertised {
         {
             self.retired.remove(oldest);
         }
+    }
+}
+
+impl AdvertisedRouter {
+    /// Returns whether guests may still hold it as a router at `now`.
+    #[must_use]
+    pub fn is_held(&self, now: BootInstant) -> bool {
+        self.until > now
     }
 }
 

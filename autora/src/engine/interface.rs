@@ -4,7 +4,7 @@
 //! verdict or its explanation needs and nothing else, so equal values get equal verdicts and the fleet
 //! compares with `==`.
 
-use std::net::Ipv6Addr;
+use std::{net::Ipv6Addr, rc::Rc, time::Duration};
 
 use super::BootInstant;
 use crate::addr::IfIndex;
@@ -36,6 +36,27 @@ pub struct Interface {
     pub tun: bool,
     /// The IPv6 addresses, sorted, without those of host scope.
     pub addresses: Vec<Address>,
+}
+
+impl Interface {
+    /// Keeps the ends of lifetimes that are the same as in `known`, read earlier than this one, which was read at
+    /// `now`.
+    pub fn settle_lifetimes(self: &mut Rc<Self>, known: &Self, now: BootInstant) {
+        for position in 0..self.addresses.len() {
+            let Address { address, lifetimes, .. } = self.addresses[position];
+            let earlier = known.addresses.iter().find(|known| known.address == address);
+            let settled = earlier.map_or(lifetimes, |known| lifetimes.settled(known.lifetimes, now));
+            if settled != lifetimes {
+                Rc::make_mut(self).addresses[position].lifetimes = settled;
+            }
+        }
+    }
+
+    /// Returns whether the link is up and runs IPv6.
+    #[must_use]
+    pub fn is_alive(&self) -> bool {
+        self.flags.up && self.ipv6.is_some_and(|ipv6| !ipv6.disabled)
+    }
 }
 
 /// The flags of a link that eligibility needs (`IFF_*` of `netdevice(7)`).
@@ -99,6 +120,30 @@ pub struct Lifetimes {
     pub valid: Option<BootInstant>,
     /// The end of the preferred lifetime.
     pub preferred: Preferred,
+}
+
+/// Ends that differ by less are the same: the kernel rounds lifetimes to whole seconds.
+pub(super) const SAME_END: Duration = Duration::from_secs(2);
+
+impl Lifetimes {
+    /// Returns these lifetimes, read at `now`, with the ends in `known` that are the same: one that was read a moment
+    /// earlier or later, and a preferred lifetime that ran out while it was known.
+    #[must_use]
+    pub fn settled(self, known: Self, now: BootInstant) -> Self {
+        let preferred = match (self.preferred, known.preferred) {
+            (Preferred::Until(end), Preferred::Until(known)) => Preferred::Until(same_end(end, known)),
+            (Preferred::Zero, Preferred::Until(known)) if known < now + SAME_END => Preferred::Until(known),
+            (preferred, _) => preferred,
+        };
+        let valid = self.valid.map(|end| known.valid.map_or(end, |known| same_end(end, known)));
+        Self { valid, preferred }
+    }
+}
+
+/// Returns the end that was known if `end` is the same.
+fn same_end(end: BootInstant, known: BootInstant) -> BootInstant {
+    let distance = end.saturating_since(known).max(known.saturating_since(end));
+    if distance < SAME_END { known } else { end }
 }
 
 /// When the preferred lifetime of an address ends.

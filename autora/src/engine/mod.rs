@@ -12,6 +12,7 @@ pub mod fleet;
 pub mod handover;
 pub mod interface;
 pub mod parameters;
+pub mod rest;
 pub mod rfc4861;
 mod time;
 

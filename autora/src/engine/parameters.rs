@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use rand::{Rng, RngExt};
 
-use super::rfc4861::MAX_INITIAL_RTR_ADVERT_INTERVAL;
+use super::{BootInstant, rest::Rest, rfc4861::MAX_INITIAL_RTR_ADVERT_INTERVAL};
+use crate::wire::RouterPreference;
 
 /// The router configuration variables [RFC 4861 6.2.1](https://www.rfc-editor.org/rfc/rfc4861#section-6.2.1).
 /// `config` has checked their bounds, those of [RFC 8319
@@ -21,13 +22,18 @@ pub struct Parameters {
     pub valid_lifetime: Duration,
     /// Preferred Lifetime of the prefix, at most the valid one.
     pub preferred_lifetime: Duration,
+    /// Router Preference, for guests with several routers.
+    pub preference: RouterPreference,
 }
 
 impl Parameters {
-    /// Draws a random interval to the next unsolicited RA, capped within the initial burst
-    /// [RFC 4861 6.2.4](https://www.rfc-editor.org/rfc/rfc4861#section-6.2.4).
-    pub(super) fn draw_interval(&self, initial: bool, rng: &mut impl Rng) -> Duration {
-        let drawn = rng.random_range(self.min_interval..=self.max_interval);
-        if initial { drawn.min(MAX_INITIAL_RTR_ADVERT_INTERVAL) } else { drawn }
+    /// Draws when the next unsolicited RA is due after one that left at `now`: a random interval, capped within
+    /// the initial burst [RFC 4861 6.2.4](https://www.rfc-editor.org/rfc/rfc4861#section-6.2.4), and postponed to
+    /// the wake-up of other interfaces.
+    pub(super) fn draw_next(&self, initial: bool, rest: Rest, now: BootInstant, rng: &mut impl Rng) -> BootInstant {
+        let cap = if initial { MAX_INITIAL_RTR_ADVERT_INTERVAL } else { Duration::MAX };
+        let (min, max) = (self.min_interval, self.max_interval);
+        let drawn = now + rng.random_range(min..=max).min(cap);
+        rest.align(drawn, now + min.min(cap), now + max.min(cap))
     }
 }

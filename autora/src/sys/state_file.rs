@@ -54,7 +54,8 @@ pub enum StateFileOpenError {
         source: io::Error,
     },
     /// Another daemon uses it.
-    #[error("another daemon uses {}: give each a --runtime-directory of its own", .0.display())]
+    #[error("another daemon uses {}, and both would advertise: stop it first, or to run two on purpose, give each its own \
+         interfaces and --runtime-directory", .0.display())]
     InUse(PathBuf),
     /// The boot id cannot be read.
     #[error("{BOOT_ID_FILE} cannot be read")]

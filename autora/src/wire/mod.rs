@@ -13,4 +13,4 @@ pub use error::DecodeError;
 pub use field::INFINITE_LIFETIME;
 pub use hex::Hex;
 pub use option::{NdOption, PrefixInformation};
-pub use protocol::{ALL_NODES, ALL_ROUTERS, ND_HOP_LIMIT, ROUTER_ADVERTISEMENT, ROUTER_SOLICITATION};
+pub use protocol::{ALL_NODES, ALL_ROUTERS, ND_HOP_LIMIT, ROUTER_ADVERTISEMENT, ROUTER_SOLICITATION, RouterPreference};

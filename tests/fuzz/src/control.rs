@@ -16,7 +16,7 @@ use autora::{
     engine::{
         BootInstant,
         counts::RaCounts,
-        eligibility::{Reason, Service as Served},
+        eligibility::{AddressPolicy, Reason, Service as Served},
         fleet::{InterfaceRow, ServiceState},
         parameters::Parameters,
     },
@@ -164,6 +164,7 @@ fn info() -> DaemonInfo {
     DaemonInfo {
         started: BootInstant::from_boot(Duration::ZERO),
         pattern: Regex::new("^vm[0-9]+$").expect("a regex"),
+        addresses: AddressPolicy::default(),
         parameters: Parameters {
             min_interval: Duration::from_secs(20),
             max_interval: Duration::from_secs(60),

@@ -371,18 +371,24 @@ fn mount(arguments: &[&str]) {
 }
 
 #[test]
-fn two_daemons_with_one_directory_do_not_share_a_file() {
+fn a_second_daemon_in_one_directory_does_not_start_and_leaves_the_first_alone() {
     let host = Host::new();
     let mut lines = host.lines(1);
     let first = host.start();
     lines[0].expect_served(SOON);
-    let second = Launch::new(&["--interface-regex=^other$"]).runtime_directory(&host.directory);
-    let second = second.start(&host.namespace);
-    second.wait_for_log(&["WARN", "another daemon uses"], SOON);
-    second.wait_for_log(&["started"], SOON);
-    stop(second, Signal::SIGTERM);
+    let mut second = Launch::new(&rarely(&[])).runtime_directory(&host.directory).start(&host.namespace);
+    assert_eq!(second.wait_exit(SOON), 1);
+    second.wait_for_log(&["error: another daemon uses", "--runtime-directory"], SOON);
+    expect_silence([&mut lines[0]], FLOOR + SLACK);
     host.wait_saved("\"vm1\"");
+    lines[0].solicit();
+    lines[0].expect_served(SOON);
     stop(first, Signal::SIGHUP);
+
+    // The control: the same daemon starts once the first has ended.
+    let third = Launch::new(&rarely(&[])).runtime_directory(&host.directory).start(&host.namespace);
+    third.wait_for_log(&["started"], SOON);
+    stop(third, Signal::SIGHUP);
 }
 
 #[test]

@@ -6,14 +6,17 @@ use regex::Regex;
 use tokio::time::timeout;
 
 use crate::{
-    addr::LinkLocal,
+    addr::{LinkLocal, Prefix64},
     commands::client::{ControlSocketArg, block_on},
     control::{
         client::ClientError,
         model::{self, Interfaces, ReasonName, Status},
     },
     diagnosis::FromDaemon,
-    engine::{eligibility::MapFailure, interface::Interface},
+    engine::{
+        eligibility::{AddressPolicy, InUse, MapFailure},
+        interface::Interface,
+    },
 };
 
 /// How long to wait for the daemon's answer.
@@ -22,6 +25,7 @@ const ANSWER_LIMIT: Duration = Duration::from_secs(2);
 /// A daemon's answers.
 pub(super) struct RunningDaemon {
     pattern: Regex,
+    addresses: AddressPolicy,
     interfaces: HashMap<u32, model::Interface>,
 }
 
@@ -30,9 +34,14 @@ impl RunningDaemon {
     pub(super) fn ask(socket: &ControlSocketArg) -> Option<Self> {
         let answers = block_on(async { Ok(timeout(ANSWER_LIMIT, answers(socket)).await) });
         let (status, Interfaces { interfaces, .. }) = answers.ok()?.ok()?.ok()?;
-        let pattern = Regex::new(&status.settings.interface_regex).ok()?;
+        let settings = status.settings;
+        let pattern = Regex::new(&settings.interface_regex).ok()?;
+        let addresses = AddressPolicy {
+            source: settings.source_address.and_then(LinkLocal::new),
+            several_prefixes: settings.several_prefixes,
+        };
         let interfaces = interfaces.into_iter().map(|one| (one.ifindex, one)).collect();
-        Some(Self { pattern, interfaces })
+        Some(Self { pattern, addresses, interfaces })
     }
 
     /// Returns what the daemon knows of `interface`. The same index with another name is in another network
@@ -40,16 +49,26 @@ impl RunningDaemon {
     pub(super) fn knows(&self, interface: &Interface) -> FromDaemon {
         let matches = self.pattern.is_match(&interface.name);
         let known = self.interfaces.get(&interface.index.get()).filter(|known| known.name == interface.name);
-        let Some(known) = known else { return FromDaemon { matches, ..FromDaemon::default() } };
+        let Some(known) = known else {
+            return FromDaemon { matches, addresses: self.addresses, ..FromDaemon::default() };
+        };
         let ago = |seconds| Duration::try_from_secs_f64(seconds).unwrap_or_default();
         FromDaemon {
             matches,
             map_failure: known.reasons.iter().find_map(map_failure),
-            source: known.source.and_then(LinkLocal::new),
+            in_use: InUse {
+                source: known.source.and_then(LinkLocal::new),
+                prefix: known.prefix.as_deref().and_then(prefix64),
+            },
+            addresses: self.addresses,
             last_sent_ago: known.last_ra.as_ref().map(|last| ago(last.ago_s)),
             other_router: known.other_router.as_ref().map(|other| (other.source, ago(other.ago_s))),
         }
     }
+}
+
+fn prefix64(text: &str) -> Option<Prefix64> {
+    text.strip_suffix("/64")?.parse().ok().map(Prefix64::containing)
 }
 
 fn map_failure(reason: &model::Reason) -> Option<MapFailure> {

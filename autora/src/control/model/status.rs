@@ -1,12 +1,14 @@
 //! `/v1/status`: the daemon as a whole.
 
+use std::net::Ipv6Addr;
+
 use serde::{Deserialize, Serialize};
 
 use super::{
     counts::{Adverts, Counts, Solicitations},
     names::{ReasonName, State},
 };
-use crate::{settings::SendPath, sys::filter::FilterKind};
+use crate::{engine::eligibility::SeveralPrefixes, settings::SendPath, sys::filter::FilterKind};
 
 /// `/v1/status`: the daemon's settings and its totals since it started.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -59,6 +61,10 @@ pub struct Status {
 pub struct Settings {
     /// The value of `--interface-regex`.
     pub interface_regex: String,
+    /// The value of `--source-address`; null if it is not set.
+    pub source_address: Option<Ipv6Addr>,
+    /// The value of `--several-prefixes`.
+    pub several_prefixes: SeveralPrefixes,
     /// The value of `--min-ra-interval`.
     pub min_ra_interval_s: f64,
     /// The value of `--max-ra-interval`.

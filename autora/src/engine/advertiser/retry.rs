@@ -10,9 +10,12 @@ pub(super) const MIN_RETRY_DELAY: Duration = Duration::from_secs(1);
 /// The longest delay between two tries.
 const MAX_RETRY_DELAY: Duration = Duration::from_secs(8);
 
-/// Consecutive failed sends.
+/// Consecutive failed sends. Boxed, because they are rare.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Backoff(Option<Box<Retry>>);
+
 #[derive(Clone, Debug)]
-pub(super) struct Retry {
+struct Retry {
     tries: u32,
     /// When the last try failed.
     last: BootInstant,
@@ -21,44 +24,51 @@ pub(super) struct Retry {
     finals: u32,
 }
 
-impl Retry {
-    /// Returns a backoff without failures.
-    pub(super) const fn new(now: BootInstant) -> Self {
-        Self { tries: 0, last: now, at: now, finals: 0 }
+impl Backoff {
+    /// Records that an RA left. Returns the number of failed tries before it.
+    pub(super) fn sent(&mut self) -> u32 {
+        self.0.take().map_or(0, |retry| retry.tries)
     }
 
     /// Records a failure at `now`.
     pub(super) fn failed(&mut self, now: BootInstant) {
-        let doublings = self.tries.min(3);
-        self.tries = self.tries.saturating_add(1);
-        self.last = now;
-        self.at = now + (MIN_RETRY_DELAY * (1 << doublings)).min(MAX_RETRY_DELAY);
+        let retry = self.0.get_or_insert_with(|| Retry { tries: 0, last: now, at: now, finals: 0 }.into());
+        let doublings = retry.tries.min(3);
+        retry.tries = retry.tries.saturating_add(1);
+        retry.last = now;
+        retry.at = now + (MIN_RETRY_DELAY * (1 << doublings)).min(MAX_RETRY_DELAY);
     }
 
     /// Records that the failed RA was final. Returns whether it was the last try
     /// [RFC 4861 6.2.5](https://www.rfc-editor.org/rfc/rfc4861#section-6.2.5).
-    pub(super) const fn final_failed(&mut self) -> bool {
-        self.finals += 1;
-        self.finals >= MAX_FINAL_RTR_ADVERTISEMENTS
+    pub(super) fn final_failed(&mut self) -> bool {
+        self.0.as_mut().is_some_and(|retry| {
+            retry.finals += 1;
+            retry.finals >= MAX_FINAL_RTR_ADVERTISEMENTS
+        })
     }
 
     /// Gives the next final RA the full number of tries.
-    pub(super) const fn forget_finals(&mut self) {
-        self.finals = 0;
+    pub(super) fn forget_finals(&mut self) {
+        if let Some(retry) = &mut self.0 {
+            retry.finals = 0;
+        }
     }
 
     /// Reduces the delay to [`MIN_RETRY_DELAY`], because a change of the interface makes success likelier.
     pub(super) fn soon(&mut self) {
-        self.at = self.last + MIN_RETRY_DELAY;
+        if let Some(retry) = &mut self.0 {
+            retry.at = retry.last + MIN_RETRY_DELAY;
+        }
     }
 
     /// Returns the number of consecutive failures.
-    pub(super) const fn tries(&self) -> u32 {
-        self.tries
+    pub(super) fn tries(&self) -> u32 {
+        self.0.as_ref().map_or(0, |retry| retry.tries)
     }
 
-    /// Returns the earliest instant of the next try.
-    pub(super) const fn at(&self) -> BootInstant {
-        self.at
+    /// Returns the earliest instant of the next try, after a failure.
+    pub(super) fn at(&self) -> Option<BootInstant> {
+        self.0.as_ref().map(|retry| retry.at)
     }
 }

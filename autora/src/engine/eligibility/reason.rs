@@ -2,7 +2,10 @@
 
 use std::{fmt, io, net::Ipv6Addr};
 
-use crate::{addr::Prefix64, engine::interface::MIN_MTU};
+use crate::{
+    addr::{LinkLocal, Prefix64},
+    engine::interface::MIN_MTU,
+};
 
 /// A failed test of eligibility.
 ///
@@ -32,6 +35,8 @@ pub enum Reason {
         /// A tun or tap device that no program holds open: the kernel makes no link-local address without
         /// carrier.
         unopened: bool,
+        /// The only address that counts, if the operator chose one.
+        required: Option<LinkLocal>,
     },
     /// No usable /64.
     NoPrefix {
@@ -86,16 +91,22 @@ pub struct Uncounted {
 /// Why an address of global scope makes no usable /64.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WhyUncounted {
+    /// It is multicast, IPv4-mapped or the like: no guest forms an address in such a prefix.
+    NotUnicast,
     /// The prefix length is not 64.
     NotA64,
     /// DAD found it at another node.
     Duplicate,
     /// DAD runs.
     Tentative,
-    /// Its preferred lifetime has ended.
+    /// Its preferred lifetime is over, and another /64 is there.
     Deprecated,
     /// A temporary address [RFC 8981](https://www.rfc-editor.org/rfc/rfc8981).
     Temporary,
+    /// The kernel formed it from an RA that came in on the interface.
+    Learned,
+    /// It has `mngtmpaddr`, by which kernels before Linux 5.18 mark addresses formed from an RA.
+    Mngtmpaddr,
 }
 
 impl fmt::Display for WhyUncounted {
@@ -106,6 +117,9 @@ impl fmt::Display for WhyUncounted {
             Self::Tentative => "tentative",
             Self::Deprecated => "deprecated",
             Self::Temporary => "temporary",
+            Self::NotUnicast => "not unicast",
+            Self::Learned => "learned from an RA",
+            Self::Mngtmpaddr => "mngtmpaddr, as if learned from an RA",
         })
     }
 }
@@ -178,10 +192,13 @@ impl fmt::Display for Reason {
             Self::Enslaved { kind: Some(kind) } => write!(f, "it is a port of a {kind}"),
             Self::Enslaved { kind: None } => f.write_str("it is a port of another device"),
             Self::ForwardingOff => f.write_str("it does not forward IPv6 (forwarding is 0)"),
-            Self::NoLinkLocal { unopened: true } => {
+            Self::NoLinkLocal { unopened: true, .. } => {
                 f.write_str("it has no link-local address yet: no program has the tap open")
             }
-            Self::NoLinkLocal { unopened: false } => {
+            Self::NoLinkLocal { required: Some(source), .. } => {
+                write!(f, "it has no usable link-local address {source} (--source-address)")
+            }
+            Self::NoLinkLocal { .. } => {
                 f.write_str("it has no usable link-local address (none, tentative, or a duplicate)")
             }
             Self::NoPrefix { others } if others.is_empty() => f.write_str("it has no usable /64"),

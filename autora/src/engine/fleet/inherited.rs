@@ -21,6 +21,8 @@ pub(super) struct Inherited {
     unseen: HashMap<IfIndex, (String, Advertised)>,
     /// When the previous process may have sent last on any interface, if it ended unclean.
     may_have_sent: Option<BootInstant>,
+    /// The names of deleted interfaces and when they sent last: the floor of 3 s holds if one comes back.
+    deleted: HashMap<IfIndex, (String, BootInstant)>,
     /// Interfaces that were dropped here and not yet from the state file.
     dropped: BTreeSet<IfIndex>,
 }
@@ -49,9 +51,24 @@ impl Inherited {
     }
 
     /// Returns the state to assume at `now` of an interface without saved state: a previous process that
-    /// ended unclean may have sent on it within the last 3 s.
-    pub(super) fn unknown(&self, now: BootInstant) -> Advertised {
-        Advertised { last_sent: self.may_have_sent(now), ..Advertised::default() }
+    /// ended unclean may have sent on it within the last 3 s, and so may this one, before the interface was deleted and
+    /// came back, as from another namespace.
+    pub(super) fn unknown(&self, interface: &Interface, now: BootInstant) -> Advertised {
+        let deleted = self.deleted.get(&interface.index).filter(|(name, _)| *name == interface.name);
+        let last_sent = deleted.map(|(_, last_sent)| *last_sent).max(self.may_have_sent(now));
+        Advertised { last_sent, ..Advertised::default() }
+    }
+
+    /// Remembers when a deleted interface sent last.
+    pub(super) fn deleted(&mut self, interface: &Interface, last_sent: Option<BootInstant>) {
+        if let Some(last_sent) = last_sent {
+            self.deleted.insert(interface.index, (interface.name.clone(), last_sent));
+        }
+    }
+
+    /// Drops what no longer matters at `now`.
+    pub(super) fn expire(&mut self, now: BootInstant) {
+        self.deleted.retain(|_, (_, last_sent)| *last_sent + MIN_DELAY_BETWEEN_RAS > now);
     }
 
     /// Returns when a previous process that ended unclean may have sent last on any interface, within the

@@ -2,19 +2,16 @@
 
 use std::{mem, rc::Rc};
 
-use crate::{
-    addr::LinkLocal,
-    engine::{
-        BootInstant,
-        action::{Action, Cause, Report, StateChange, Transmission},
-        advertiser::{Advertiser, Cease, DueRa, PrefixFate, SavedHash},
-        content::LinkOptions,
-        counts::RaCounts,
-        eligibility::{self, Service, Verdict},
-        handover::Advertised,
-        interface::Interface,
-        parameters::Parameters,
-    },
+use crate::engine::{
+    BootInstant,
+    action::{Action, Cause, Report, StateChange, Transmission},
+    advertiser::{Advertiser, Departures, DueRa, Outlook, SavedHash},
+    content::LinkOptions,
+    counts::RaCounts,
+    eligibility::{self, Departure, Service, Verdict},
+    handover::Advertised,
+    interface::{Interface, Lifetimes},
+    parameters::Parameters,
 };
 
 /// An interface that matches, or matched before and still owes a final RA or has a lifetime running at
@@ -28,14 +25,15 @@ use crate::{
 ///     | forget                 +-----------------------------+             +---------------------+
 ///     | (any state):           | Serve                       | reconcile   | NotServed(reasons)  |
 ///     | Unserve, no RA         |  first RA: Serve, Send      | ----------> |  Unserve at once,   |
-///     |                        |  later RAs: ClearPending,   | <---------- |  then a final RA    |
-///     |                        |  Send                       | on_serve_   |  if guests hold it  |
-///     |                        |  no carrier: paused         | failed: ->  |  as a router        |
+///     |                        |  later RAs: ClearPending,   | <---------- |  after the grace a  |
+///     |                        |  Send                       | on_serve_   |  final RA, if guests|
+///     |                        |  no carrier, DAD: paused    | failed: ->  |  hold it as a router|
 ///     |                        +-----------------------------+             +---------------------+
 ///     |                                                 | reconcile, the name no longer matches
 ///     |   is_spent: no final RA owed, no lifetime runs  v
-///     +----------------------------------------- Ignore: Unserve at once, then a final RA
+///     +----------------------------------------- Ignore: Unserve at once, after the grace a final RA
 ///
+///   back within the grace: Serve at once, and the schedule goes on
 ///   stop: Unserve and a final RA for each served interface; no other RA leaves, no interface is added.
 ///   Each change of the verdict is reported once.
 /// ```
@@ -97,43 +95,71 @@ impl Member {
         mem::replace(&mut self.verdict, verdict)
     }
 
-    /// Makes the advertiser follow the verdict at `now`. Returns whether the entry in the SERVED map has to
-    /// be removed, which happens before the final RA leaves.
-    pub(super) fn follow_verdict(&mut self, now: BootInstant) -> bool {
-        match &self.verdict {
-            Verdict::Serve(service) => {
-                let service = *service;
-                self.advertiser.advertise(service, now);
-                self.check_owed_final(Some(service.source));
-                false
+    /// Makes the advertiser follow the verdict at `now`. Returns the action on the SERVED map: an interface that is not
+    /// to be served loses its entry before any final RA leaves, and one that goes on within the grace gets it back.
+    pub(super) fn follow_verdict(&mut self, parameters: &Parameters, now: BootInstant) -> Option<Action> {
+        let goes_on = self.advertiser.follow(self.outlook(now), parameters, now);
+        self.update_departures();
+        let (index, serves) = (self.seen.index, matches!(self.verdict, Verdict::Serve(_)));
+        match (self.in_map, serves) {
+            (true, false) => {
+                self.in_map = false;
+                Some(Action::Unserve(index))
             }
+            (false, true) if goes_on => {
+                self.in_map = true;
+                Some(Action::Serve(index))
+            }
+            (true, true) | (false, _) => None,
+        }
+    }
+
+    /// Returns what the state and the verdict allow at `now`.
+    fn outlook(&self, now: BootInstant) -> Outlook {
+        match &self.verdict {
+            _ if !self.seen.is_alive() => Outlook::Lost,
+            Verdict::Serve(service) => Outlook::Serve(*service),
             Verdict::NotServed(_) | Verdict::Ignore => {
-                self.cease();
-                mem::take(&mut self.in_map)
+                Outlook::NotServed { carrier: self.seen.flags.carrier, lifetimes: self.lifetimes_in_use(now) }
             }
         }
     }
 
-    /// Ceases to advertise, given the current state of the interface.
-    pub(super) fn cease(&mut self) {
-        self.advertiser.cease(self.how_to_cease());
+    /// Returns when the lifetimes of the prefix in use end on the interface, if it still has that prefix.
+    fn lifetimes_in_use(&self, now: BootInstant) -> Option<Lifetimes> {
+        eligibility::lifetimes_of(&self.seen, self.advertiser.in_use(now).prefix?)
     }
 
-    /// Handles a SERVED map that took no entry: cancels the RA in flight, and only an owed final RA leaves.
-    pub(super) fn abandon(&mut self) {
+    /// Tells the advertiser whether final RAs can leave, given the current state of the interface.
+    pub(super) fn update_departures(&mut self) {
+        let Advertised { router, owed, .. } = self.advertiser.advertised();
+        let [router, owed] = [router, owed].map(|router| {
+            router.map_or(Departure::default(), |router| eligibility::departure(&self.seen, router.source))
+        });
+        self.advertiser.set_departures(Departures { router, owed });
+    }
+
+    /// Stops at `now`: only a final RA leaves.
+    pub(super) fn stop(&mut self, now: BootInstant) {
+        let lifetimes = self.lifetimes_in_use(now);
+        self.advertiser.stop(lifetimes);
+        self.update_departures();
+    }
+
+    /// Handles a SERVED map that took no entry: cancels the RA in flight.
+    pub(super) fn lose_entry(&mut self) {
         self.in_map = false;
-        self.advertiser.abandon(self.how_to_cease());
+        self.advertiser.cancel();
     }
 
     /// Sets the state of the interface while the fleet stops. It decides whether the owed final RA may still
-    /// leave, and a link that went down drops the saved state.
-    pub(super) fn see_while_stopping(&mut self, seen: Rc<Interface>) {
+    /// leave.
+    pub(super) fn see_while_stopping(&mut self, seen: Rc<Interface>, parameters: &Parameters, now: BootInstant) {
         self.seen = seen;
-        let how = self.how_to_cease();
-        if how.prefix == PrefixFate::Forgotten {
-            self.advertiser.cease(how);
+        if !self.seen.is_alive() {
+            self.advertiser.follow(Outlook::Lost, parameters, now);
         }
-        self.check_owed_final(None);
+        self.update_departures();
     }
 
     /// Returns the action on the SERVED map before an RA leaves. The first RA adds the entry; each later one
@@ -212,14 +238,6 @@ impl Member {
         self.reported.get_or_insert_with(|| Reported { name: seen.name.clone(), verdict: verdict.clone() }.into());
     }
 
-    /// Returns the source in use if the interface is served.
-    pub(super) fn source(&self) -> Option<LinkLocal> {
-        match &self.verdict {
-            Verdict::Serve(service) => Some(service.source),
-            Verdict::NotServed(_) | Verdict::Ignore => None,
-        }
-    }
-
     /// Returns whether an unchanged interface needs no action. A failed entry in the SERVED map does not
     /// depend on the interface, so it is tried again; an interface that no longer matches is kept only until
     /// it is spent.
@@ -229,6 +247,11 @@ impl Member {
             Verdict::NotServed(_) => !awaits_map(&self.verdict),
             Verdict::Ignore => false,
         }
+    }
+
+    /// Returns whether the interface could be served with another pair than the one in use, which is waited for.
+    pub(super) const fn waits_with_another_pair(&self) -> bool {
+        matches!(self.verdict, Verdict::Serve(_)) && self.advertiser.is_in_grace()
     }
 
     /// Returns whether the member can be removed at `now`: its name no longer matches, and guests hold
@@ -241,31 +264,6 @@ impl Member {
     pub(super) fn is_worth_showing(&self) -> bool {
         self.verdict != Verdict::Ignore || self.deadline.is_some()
     }
-
-    /// Cancels the owed final RA, of a source other than `in_use`, if it can no longer leave.
-    fn check_owed_final(&mut self, in_use: Option<LinkLocal>) {
-        if let Some(router) = self.advertiser.router()
-            && in_use != Some(router)
-            && !eligibility::can_withdraw(&self.seen, router)
-        {
-            self.advertiser.forgo_final();
-        }
-    }
-
-    /// Returns how the interface ceases to advertise, given its current state.
-    fn how_to_cease(&self) -> Cease {
-        let advertised = self.advertiser.advertised();
-        let gone = advertised.prefix.is_some_and(|prefix| !eligibility::has_prefix(&self.seen, prefix.prefix));
-        let lost = !self.seen.flags.up || self.seen.ipv6.is_none_or(|ipv6| ipv6.disabled);
-        Cease {
-            withdraw: advertised.router.is_some_and(|source| eligibility::can_withdraw(&self.seen, source)),
-            prefix: match () {
-                () if lost => PrefixFate::Forgotten,
-                () if gone => PrefixFate::Gone,
-                () => PrefixFate::Stands,
-            },
-        }
-    }
 }
 
 /// Returns whether a failure of the SERVED map is among the reasons.
@@ -276,8 +274,10 @@ pub(super) fn awaits_map(verdict: &Verdict) -> bool {
 /// Returns the change to report when the verdict changes from `before` to `after`, if any.
 fn change(before: &Verdict, after: &Verdict) -> Option<StateChange> {
     match (before, after) {
-        (Verdict::Serve(old), Verdict::Serve(new)) if old == new => None,
-        (Verdict::Serve(old), Verdict::Serve(new)) if *old == (Service { carrier: old.carrier, ..*new }) => {
+        (Verdict::Serve(old), Verdict::Serve(new)) if reported(old) == reported(new) => None,
+        (Verdict::Serve(old), Verdict::Serve(new))
+            if reported(old) == (Service { carrier: old.carrier, ..reported(new) }) =>
+        {
             Some(StateChange::Carrier(*new))
         }
         (_, Verdict::Serve(service)) => Some(StateChange::Serving(*service)),
@@ -286,4 +286,10 @@ fn change(before: &Verdict, after: &Verdict) -> Option<StateChange> {
         (Verdict::Ignore, Verdict::Ignore) => None,
         (Verdict::Serve(_) | Verdict::NotServed(_), Verdict::Ignore) => Some(StateChange::NoLongerMatching),
     }
+}
+
+/// Returns the facts of a service that are reported: neither lifetimes, which the host renews, nor DAD, which is over
+/// in a moment.
+fn reported(service: &Service) -> Service {
+    Service { lifetimes: Lifetimes::default(), dad: false, ..*service }
 }

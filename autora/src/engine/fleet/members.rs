@@ -12,7 +12,7 @@ use crate::{
     addr::IfIndex,
     engine::{
         BootInstant, action::Fault, counts::InterfaceCounts, eligibility::Verdict, handover::Advertised,
-        interface::Interface,
+        interface::Interface, parameters::Parameters,
     },
 };
 
@@ -78,14 +78,14 @@ impl Members {
     }
 
     /// Sets the state of a member while the fleet stops, and updates what is derived from it.
-    pub(super) fn see_while_stopping(&mut self, seen: Rc<Interface>) {
+    pub(super) fn see_while_stopping(&mut self, seen: Rc<Interface>, parameters: &Parameters, now: BootInstant) {
         let index = seen.index;
         let Some(member) = self.by_index.get_mut(&index) else { return };
         if member.seen.name != seen.name {
             self.names.rename(&member.seen.name, &seen.name, index);
             self.unsaved.insert(index);
         }
-        member.see_while_stopping(seen);
+        member.see_while_stopping(seen, parameters, now);
         self.update(index);
     }
 

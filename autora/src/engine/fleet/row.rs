@@ -25,7 +25,7 @@ pub struct InterfaceRow {
     pub reasons: Vec<Reason>,
     /// How it is served, if it is served.
     pub service: Option<Service>,
-    /// The source that guests hold as a router.
+    /// The source in use, which guests hold as a router.
     pub router: Option<LinkLocal>,
     /// Retired prefixes.
     pub retired: Vec<AdvertisedPrefix>,
@@ -44,9 +44,9 @@ pub struct InterfaceRow {
 /// The state of an interface.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ServiceState {
-    /// Served, with carrier.
+    /// Served; RAs leave.
     Serving,
-    /// Served, without carrier.
+    /// Served, without carrier or while DAD runs on the source.
     Paused,
     /// Matches, and is not served.
     NotServed,
@@ -69,7 +69,7 @@ impl InterfaceRow {
             state: ServiceState::of(member.verdict(), stopping),
             reasons,
             service,
-            router: advertised.router,
+            router: advertised.router.map(|router| router.source),
             retired: advertised.retired.clone(),
             last: advertised.last_sent,
             next: member.deadline,
@@ -84,7 +84,7 @@ impl ServiceState {
     const fn of(verdict: &Verdict, stopping: bool) -> Self {
         match verdict {
             Verdict::Serve(_) if stopping => Self::Ceasing,
-            Verdict::Serve(service) if service.carrier => Self::Serving,
+            Verdict::Serve(service) if service.is_ready() => Self::Serving,
             Verdict::Serve(_) => Self::Paused,
             Verdict::NotServed(_) => Self::NotServed,
             Verdict::Ignore => Self::Ceasing,

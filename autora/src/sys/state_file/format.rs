@@ -1,7 +1,7 @@
 //! The state file's text: lines of JSON.
 //!
 //! ```text
-//! {"version":2,"boot_id":"..","end":"unclean","valid_lifetime_s":86400,"interfaces":2}
+//! {"version":1,"boot_id":"..","end":"unclean","valid_lifetime_s":86400,"router_lifetime_s":180,"interfaces":2}
 //! {"known":{"ifindex":7,"name":"tap7",..}}        as many of these as the first line says
 //! {"known":{"ifindex":8,"name":"tap8",..}}
 //! {"known":{"ifindex":8,"name":"tap8",..}}        changes since then: the last line counts
@@ -27,7 +27,7 @@ use self::{
 };
 use crate::engine::handover::{Ending, SavedInterface, SavedState, SavedUpdate};
 
-const VERSION: u32 = 2;
+const VERSION: u32 = 1;
 
 /// The content of the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,7 +59,7 @@ struct Header {
 #[serde(tag = "end", rename_all = "lowercase")]
 enum End {
     Clean,
-    Unclean { valid_lifetime_s: u64 },
+    Unclean { valid_lifetime_s: u64, router_lifetime_s: u64 },
 }
 
 /// Any other line.
@@ -153,7 +153,10 @@ impl From<Ending> for End {
     fn from(ending: Ending) -> Self {
         match ending {
             Ending::Clean => Self::Clean,
-            Ending::Unclean { valid_lifetime } => Self::Unclean { valid_lifetime_s: valid_lifetime.as_secs() },
+            Ending::Unclean { valid_lifetime, router_lifetime } => Self::Unclean {
+                valid_lifetime_s: valid_lifetime.as_secs(),
+                router_lifetime_s: router_lifetime.as_secs(),
+            },
         }
     }
 }
@@ -162,9 +165,10 @@ impl From<End> for Ending {
     fn from(end: End) -> Self {
         match end {
             End::Clean => Self::Clean,
-            End::Unclean { valid_lifetime_s } => {
-                Self::Unclean { valid_lifetime: Duration::from_secs(valid_lifetime_s) }
-            }
+            End::Unclean { valid_lifetime_s, router_lifetime_s } => Self::Unclean {
+                valid_lifetime: Duration::from_secs(valid_lifetime_s),
+                router_lifetime: Duration::from_secs(router_lifetime_s),
+            },
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::{
     addr::{LinkLocal, Prefix64},
     engine::{
         BootInstant,
-        handover::{Advertised, AdvertisedPrefix, SavedInterface},
+        handover::{Advertised, AdvertisedPrefix, AdvertisedRouter, SavedInterface},
     },
 };
 
@@ -18,13 +18,21 @@ pub(super) struct InterfaceFormat {
     ifindex: u32,
     name: String,
     #[serde(skip_serializing_if = "Option::is_none")]
-    source: Option<Ipv6Addr>,
+    router: Option<RouterFormat>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    owed: Option<RouterFormat>,
     #[serde(skip_serializing_if = "Option::is_none")]
     prefix: Option<PrefixFormat>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     retired: Vec<PrefixFormat>,
     #[serde(skip_serializing_if = "Option::is_none")]
     last_sent_us: Option<u64>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct RouterFormat {
+    source: Ipv6Addr,
+    until_us: u64,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -39,7 +47,8 @@ impl From<&SavedInterface> for InterfaceFormat {
         Self {
             ifindex: index.get(),
             name: name.clone(),
-            source: advertised.router.map(LinkLocal::get),
+            router: advertised.router.as_ref().map(RouterFormat::from),
+            owed: advertised.owed.as_ref().map(RouterFormat::from),
             prefix: advertised.prefix.as_ref().map(PrefixFormat::from),
             retired: advertised.retired.iter().map(PrefixFormat::from).collect(),
             last_sent_us: advertised.last_sent.map(micros),
@@ -51,18 +60,34 @@ impl TryFrom<InterfaceFormat> for SavedInterface {
     type Error = DecodeError;
 
     fn try_from(format: InterfaceFormat) -> Result<Self, DecodeError> {
-        let InterfaceFormat { ifindex, name, source, prefix, retired, last_sent_us } = format;
-        let link_local = |source: Ipv6Addr| LinkLocal::new(source).ok_or_else(|| invalid("source", source.to_string()));
+        let InterfaceFormat { ifindex, name, router, owed, prefix, retired, last_sent_us } = format;
         Ok(Self {
             index: error::ifindex(ifindex)?,
             name,
             advertised: Advertised {
-                router: source.map(link_local).transpose()?,
+                router: router.map(AdvertisedRouter::try_from).transpose()?,
+                owed: owed.map(AdvertisedRouter::try_from).transpose()?,
                 prefix: prefix.map(AdvertisedPrefix::try_from).transpose()?,
                 retired: retired.into_iter().map(AdvertisedPrefix::try_from).collect::<Result<_, _>>()?,
                 last_sent: last_sent_us.map(instant),
             },
         })
+    }
+}
+
+impl From<&AdvertisedRouter> for RouterFormat {
+    fn from(router: &AdvertisedRouter) -> Self {
+        Self { source: router.source.get(), until_us: micros(router.until) }
+    }
+}
+
+impl TryFrom<RouterFormat> for AdvertisedRouter {
+    type Error = DecodeError;
+
+    fn try_from(format: RouterFormat) -> Result<Self, DecodeError> {
+        let RouterFormat { source, until_us } = format;
+        let source = LinkLocal::new(source).ok_or_else(|| invalid("source", source.to_string()))?;
+        Ok(Self { source, until: instant(until_us) })
     }
 }
 

@@ -1,0 +1,81 @@
+//! What guests hold from the RAs that left.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use crate::{
+    addr::LinkLocal,
+    engine::{
+        BootInstant,
+        content::CurrentPrefix,
+        handover::{Advertised, AdvertisedPrefix, AdvertisedRouter},
+        interface::SAME_END,
+        parameters::Parameters,
+    },
+};
+
+/// What guests hold.
+#[derive(Clone, Debug)]
+pub(super) struct Held {
+    pub(super) advertised: Advertised,
+    /// How often an advertised lifetime ended earlier than the one before it: the saved state would be wrong.
+    shortened: u32,
+}
+
+/// A hash of the saved state of one interface without its instants, to detect changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SavedHash(u64);
+
+impl Held {
+    /// Continues from a saved state.
+    pub(super) fn restore(mut advertised: Advertised) -> Self {
+        advertised.drop_surplus();
+        Self { advertised, shortened: 0 }
+    }
+
+    /// Returns a hash that changes with the saved state, instants aside: an RA that only prolongs lifetimes
+    /// does not change it. A prefix is retired only after it was the current one, so the number of retired
+    /// prefixes is enough.
+    pub(super) fn saved_hash(&self) -> SavedHash {
+        let Advertised { router, owed, prefix, retired, .. } = &self.advertised;
+        let [router, owed] = [router, owed].map(|router| router.map(|router| router.source));
+        let prefix = prefix.map(|prefix| prefix.prefix);
+        let mut hasher = DefaultHasher::new();
+        (router, owed, prefix, retired.len(), self.shortened).hash(&mut hasher);
+        SavedHash(hasher.finish())
+    }
+
+    /// Records the current prefix of an RA that left at `now`; that of a final RA prolongs its lifetimes, too.
+    pub(super) fn record_prefix(&mut self, current: CurrentPrefix, parameters: &Parameters, now: BootInstant) {
+        let (valid, _) = current.advertised(parameters, now);
+        if valid.is_zero() {
+            return;
+        }
+        let valid_until = now + valid;
+        let before = self.advertised.prefix.replace(AdvertisedPrefix { prefix: current.prefix, valid_until });
+        self.note_shortened(before.map(|before| before.valid_until), valid_until);
+    }
+
+    /// Records `source` as a router. The source before it is owed a final RA while guests hold it, too [RFC 4861
+    /// 6.2.8](https://www.rfc-editor.org/rfc/rfc4861#section-6.2.8).
+    pub(super) fn record_router(&mut self, source: LinkLocal, parameters: &Parameters, now: BootInstant) {
+        let until = now + parameters.router_lifetime;
+        match self.advertised.router.replace(AdvertisedRouter { source, until }) {
+            Some(before) if before.source == source => self.note_shortened(Some(before.until), until),
+            Some(before) if before.is_held(now) => self.advertised.owed = Some(before),
+            Some(_) | None => {}
+        }
+    }
+
+    /// Records that guests no longer hold `source` as a router: it is owed no final RA.
+    pub(super) fn drop_router(&mut self, source: LinkLocal) {
+        let Advertised { router, owed, .. } = &mut self.advertised;
+        for held in [router, owed] {
+            held.take_if(|router| router.source == source);
+        }
+    }
+
+    /// Counts an end of a lifetime that is earlier than the one advertised before, not by rounding alone.
+    fn note_shortened(&mut self, before: Option<BootInstant>, until: BootInstant) {
+        self.shortened += u32::from(before.is_some_and(|before| before.saturating_since(until) >= SAME_END));
+    }
+}
