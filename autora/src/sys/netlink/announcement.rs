@@ -7,11 +7,18 @@
 //! | `RTM_NEWLINK` | everything about the link and its IPv6 settings as they were then | addresses |
 //! | the same, AF_INET6 (IPV6_IFINFO) | the same | master, kind |
 //! | the same, another family | what a bridge thinks of its port; the link itself is announced beside it | |
-//! | `RTM_NEWADDR`, `RTM_DELADDR` | one address with its flags | |
+//! | `RTM_NEWADDR`, `RTM_DELADDR` | one address: flags, seconds left of its lifetimes, since 5.18 what made it | |
 //! | `RTM_NEWNETCONF` | `forwarding`, where that is what changed | `disable_ipv6`; `force_forwarding`: then it names the interface alone |
 //! | `RTM_DELNETCONF` | that the settings are gone | whether IPv6 is (a small MTU), or the link, or only the name |
 //!
-//! `disable_ipv6` = 1 is not announced at all, it shows by the addresses that go (`addrconf_ifdown()`).
+//! `disable_ipv6` = 1 is not announced at all, it shows by the addresses that go (`addrconf_ifdown()`). Nor is a change of
+//! `accept_ra`, which a resync finds.
+//!
+//! | attribute | says |
+//! |---|---|
+//! | `IFLA_INET6_CONF` of a link | `forwarding`, `accept_ra`, `disable_ipv6`, `force_forwarding` |
+//! | `IFA_CACHEINFO` of an address | whole seconds left, so that ends computed from two messages differ by up to 1 s |
+//! | `IFA_PROTO` of an address | `kernel_ra` if the kernel formed it from an RA; an operator's has none |
 
 use std::net::Ipv6Addr;
 
@@ -23,7 +30,10 @@ use super::{
     decode::{self, Link, NETCONF_HEADER_LEN, NETCONFA_IFINDEX, NETCONFA_IFINDEX_ALL, NETCONFA_IFINDEX_DEFAULT},
     frame::{Malformed, Message, attributes, find, number},
 };
-use crate::{addr::IfIndex, engine::interface::Address};
+use crate::{
+    addr::IfIndex,
+    engine::{BootInstant, interface::Address},
+};
 
 /// One of them.
 #[derive(Debug)]
@@ -66,8 +76,8 @@ impl<'a> Announcement<'a> {
         }
     }
 
-    /// Understands `message`; malformed is one that does not even say whom it is about.
-    pub(super) fn parse(message: Message<'a>) -> Result<Self, Malformed> {
+    /// Understands `message`, which was read at `now`; malformed is one that does not even say whom it is about.
+    pub(super) fn parse(message: Message<'a>, now: BootInstant) -> Result<Self, Malformed> {
         let payload = message.payload;
         let family = payload.first().copied().map(i32::from);
         // struct ifinfomsg and struct ifaddrmsg both have the index in their second 32 bits.
@@ -80,7 +90,7 @@ impl<'a> Announcement<'a> {
             (RTM_NEWLINK, Some(AF_UNSPEC | AF_INET6)) => or_unclear(decode::link(payload).map(Self::Link)),
             (RTM_DELLINK, Some(AF_UNSPEC)) => index().map(Self::LinkGone),
             (RTM_DELLINK, Some(AF_INET6)) => index().map(Self::Unclear),
-            (RTM_NEWADDR | RTM_DELADDR, Some(AF_INET6)) => or_unclear(address(message)),
+            (RTM_NEWADDR | RTM_DELADDR, Some(AF_INET6)) => or_unclear(address(message, now)),
             (RTM_NEWNETCONF, Some(AF_INET6)) => settings(payload),
             (RTM_DELNETCONF, Some(AF_INET6)) => settings_gone(payload),
             (RTM_NEWLINK | RTM_DELLINK | RTM_NEWADDR | RTM_DELADDR | RTM_NEWNETCONF | RTM_DELNETCONF, None) => {
@@ -91,8 +101,8 @@ impl<'a> Announcement<'a> {
     }
 }
 
-fn address(message: Message<'_>) -> Result<Announcement<'_>, Malformed> {
-    Ok(match decode::address(message.payload)? {
+fn address(message: Message<'_>, now: BootInstant) -> Result<Announcement<'_>, Malformed> {
+    Ok(match decode::address(message.payload, now)? {
         None => Announcement::Other,
         Some((index, address)) if message.kind == RTM_NEWADDR => Announcement::Address(index, address),
         Some((index, address)) => Announcement::AddressGone(index, address.address),

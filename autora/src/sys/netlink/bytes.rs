@@ -1,7 +1,7 @@
 //! Messages as the kernel writes them, for the tests of all rooms.
 
 use nix::libc::{
-    AF_INET6, AF_UNSPEC, IFA_ADDRESS, IFA_FLAGS, IFF_LOWER_UP, IFF_MULTICAST, IFF_UP, IFLA_AF_SPEC, IFLA_IFNAME,
+    AF_INET6, AF_UNSPEC, IFA_ADDRESS, IFA_CACHEINFO, IFA_FLAGS, IFF_LOWER_UP, IFF_MULTICAST, IFF_UP, IFLA_AF_SPEC, IFLA_IFNAME,
     IFLA_INFO_SLAVE_KIND, IFLA_LINKINFO, IFLA_MASTER, IFLA_MTU, IFLA_PROTINFO, RTM_DELADDR, RTM_DELLINK,
     RTM_DELNETCONF, RTM_NEWADDR, RTM_NEWLINK, RTM_NEWNETCONF,
 };
@@ -68,6 +68,12 @@ pub(super) fn link_gone(index: u32) -> Vec<u8> {
 
 pub(super) fn address(index: u32, address: &str, flags: u32) -> Vec<u8> {
     message(RTM_NEWADDR, &address_body(index, address, flags))
+}
+
+/// An address with so many seconds left of its preferred and its valid lifetime.
+pub(super) fn address_for(index: u32, address: &str, flags: u32, [preferred, valid]: [u32; 2]) -> Vec<u8> {
+    let info: Vec<_> = [preferred, valid, 0, 0].into_iter().flat_map(u32::to_ne_bytes).collect();
+    message(RTM_NEWADDR, &[address_body(index, address, flags), attribute(IFA_CACHEINFO, &info)].concat())
 }
 
 pub(super) fn address_gone(index: u32, address: &str) -> Vec<u8> {

@@ -5,18 +5,21 @@
 
 mod link;
 
-use std::net::Ipv6Addr;
+use std::{net::Ipv6Addr, time::Duration};
 
 use nix::libc::{
-    IFA_ADDRESS, IFA_F_DADFAILED, IFA_F_DEPRECATED, IFA_F_OPTIMISTIC, IFA_F_TEMPORARY, IFA_F_TENTATIVE, IFA_FLAGS,
-    IFA_LOCAL, RT_SCOPE_LINK, RT_SCOPE_SITE, RT_SCOPE_UNIVERSE,
+    IFA_ADDRESS, IFA_CACHEINFO, IFA_F_DADFAILED, IFA_F_DEPRECATED, IFA_F_OPTIMISTIC, IFA_F_TEMPORARY, IFA_F_TENTATIVE,
+    IFA_FLAGS, IFA_LOCAL, RT_SCOPE_LINK, RT_SCOPE_SITE, RT_SCOPE_UNIVERSE,
 };
 
 pub(super) use self::link::{Link, link};
 use super::frame::{Malformed, find, number, text};
 use crate::{
     addr::IfIndex,
-    engine::interface::{Address, AddressFlags, AddressScope, Interface, Lifetimes},
+    engine::{
+        BootInstant,
+        interface::{Address, AddressFlags, AddressScope, Interface, Lifetimes, Preferred},
+    },
 };
 
 /// `linux/netconf.h`: the interface that a message is about, or `conf.all`, or `conf.default`.
@@ -37,16 +40,22 @@ const NEIGHBOUR_TABLE_HEADER_LEN: usize = 4;
 /// [linux/if_addr.h](https://git.kernel.org/pub/scm/linux/kernel/git/torvalds/linux.git/tree/include/uapi/linux/if_addr.h):
 /// family, prefix length, flags and scope, a byte each, and the index.
 const ADDRESS_HEADER_LEN: usize = 8;
-/// The same header; what libc has no name for.
+/// The same header; what libc has no name for. `IFA_PROTO` exists since Linux 5.18.
+const IFA_F_MANAGETEMPADDR: u32 = 0x100;
 const IFA_F_NOPREFIXROUTE: u32 = 0x200;
+const IFA_PROTO: u16 = 11;
+const IFAPROT_KERNEL_RA: u8 = 2;
+/// A lifetime without an end (`INFINITY_LIFE_TIME`, `include/net/addrconf.h`).
+const FOR_EVER: u32 = u32::MAX;
 
 /// The interface of an `RTM_NEWLINK`, without its addresses.
 pub(super) fn interface(payload: &[u8]) -> Result<Interface, Malformed> {
     link(payload).map(|link| link.interface())
 }
 
-/// The address of an `RTM_NEWADDR` and whose it is; `None` for one that never leaves the host.
-pub(super) fn address(payload: &[u8]) -> Result<Option<(IfIndex, Address)>, Malformed> {
+/// The address of an `RTM_NEWADDR` that was read at `now`, and whose it is; `None` for one that never leaves the
+/// host.
+pub(super) fn address(payload: &[u8], now: BootInstant) -> Result<Option<(IfIndex, Address)>, Malformed> {
     let (header, rest) = payload.split_at_checked(ADDRESS_HEADER_LEN).ok_or(Malformed)?;
     let &[_family, prefix_len, header_flags, scope, ref index @ ..] = header else { return Err(Malformed) };
     let index = number(index).and_then(IfIndex::new).ok_or(Malformed)?;
@@ -56,12 +65,13 @@ pub(super) fn address(payload: &[u8]) -> Result<Option<(IfIndex, Address)>, Malf
     let octets: [u8; 16] = octets.try_into().map_err(|_| Malformed)?;
     // The header has room for eight flags only.
     let flags = find(rest, IFA_FLAGS).and_then(number).unwrap_or_else(|| header_flags.into());
+    let learned = find(rest, IFA_PROTO).is_some_and(|proto| proto == [IFAPROT_KERNEL_RA]);
     let address = Address {
         address: Ipv6Addr::from(octets),
         prefix_len,
         scope,
-        flags: address_flags(flags),
-        lifetimes: Lifetimes::default(),
+        flags: AddressFlags { learned, ..address_flags(flags) },
+        lifetimes: find(rest, IFA_CACHEINFO).and_then(|info| lifetimes(info, now)).unwrap_or_default(),
     };
     Ok(Some((index, address)))
 }
@@ -85,8 +95,23 @@ const fn address_flags(flags: u32) -> AddressFlags {
         temporary: flags & IFA_F_TEMPORARY != 0,
         noprefixroute: flags & IFA_F_NOPREFIXROUTE != 0,
         learned: false,
-        mngtmpaddr: false,
+        mngtmpaddr: flags & IFA_F_MANAGETEMPADDR != 0,
     }
+}
+
+/// `struct ifa_cacheinfo` begins with the preferred and the valid lifetime: the seconds that are left of each
+/// (`inet6_fill_ifaddr()`, `net/ipv6/addrconf.c`, Linux 6.12).
+fn lifetimes(info: &[u8], now: BootInstant) -> Option<Lifetimes> {
+    let (preferred, valid) = (number(info)?, number(info.get(4..)?)?);
+    let end = |left: u32| now + Duration::from_secs(left.into());
+    Some(Lifetimes {
+        valid: (valid != FOR_EVER).then(|| end(valid)),
+        preferred: match preferred {
+            FOR_EVER => Preferred::ForEver,
+            0 => Preferred::Zero,
+            left => Preferred::Until(end(left)),
+        },
+    })
 }
 
 /// `conf.all.forwarding` of an `RTM_NEWNETCONF`.

@@ -112,7 +112,7 @@ impl Facts {
             Request::Links | Request::Inet6Links | Request::Link(_) => {
                 self.interfaces.push(decode::interface(payload)?);
             }
-            Request::Addresses | Request::AddressesOf(_) => self.addresses.extend(decode::address(payload)?),
+            Request::Addresses | Request::AddressesOf(_) => self.addresses.extend(decode::address(payload, NOW)?),
             Request::HostSettings => self.forwarding.push(decode::host_forwarding(payload)?),
             Request::NeighbourTables => self.neighbour_limits.extend(decode::neighbour_limit(payload)),
         }

@@ -20,6 +20,7 @@ use std::{
     mem,
     net::Ipv6Addr,
     rc::Rc,
+    slice,
 };
 
 use regex::Regex;
@@ -28,7 +29,7 @@ pub use self::pending::Change;
 use self::{
     dump::{Dump, DumpIntake},
     entry::{Entry, Named, Unknown},
-    picture::Picture,
+    picture::{Picture, settle},
 };
 use super::{
     announcement::Announcement,
@@ -101,7 +102,7 @@ impl Mirror {
     /// Takes in what `datagram` announces at `now`.
     pub(super) fn hear(&mut self, datagram: &[u8], now: BootInstant) {
         for message in messages(datagram) {
-            match message.and_then(Announcement::parse) {
+            match message.and_then(|message| Announcement::parse(message, now)) {
                 Ok(announcement) => self.take_in(announcement, now),
                 Err(Malformed) => self.lost = true,
             }
@@ -154,11 +155,14 @@ impl Mirror {
         if self.picture.was_named(index).is_some() {
             return self.picture.mark_unknown(index, Unknown::NONE, now);
         }
-        let Some(found) = found else { return self.picture.remove(index) };
+        let Some(mut found) = found else { return self.picture.remove(index) };
         let followed = self.picture.is_followed(index, &found.name);
         let Some(entry) = self.picture.entries.get_mut(&index) else { return };
         let unread = entry.unknown.has(Unknown::NEVER_READ);
         entry.unknown = Unknown::NONE;
+        if let Some(known) = &entry.facts {
+            settle(&mut found.addresses, &known.addresses, now);
+        }
         match &mut entry.facts {
             Some(known) if **known == found && !unread => {}
             None if !followed => {}
@@ -177,7 +181,7 @@ impl Mirror {
         match announcement {
             Announcement::Link(link) => self.link(&link, now),
             Announcement::LinkGone(index) => self.picture.remove(index),
-            Announcement::Address(index, address) => self.address(index, address),
+            Announcement::Address(index, address) => self.address(index, address, now),
             Announcement::AddressGone(index, address) => self.address_gone(index, address, now),
             Announcement::Forwarding(index, on) => self.forwarding(index, on, now),
             Announcement::SettingsGone(index) => self.settings_gone(index, now),
@@ -203,8 +207,9 @@ impl Mirror {
         }
     }
 
-    fn address(&mut self, index: IfIndex, address: Address) {
+    fn address(&mut self, index: IfIndex, mut address: Address, now: BootInstant) {
         let Some(known) = self.picture.facts(index) else { return };
+        settle(slice::from_mut(&mut address), &known.addresses, now);
         match known.addresses.iter().position(|one| one.address == address.address) {
             Some(place) if known.addresses[place] == address => return,
             Some(place) => Rc::make_mut(known).addresses[place] = address,

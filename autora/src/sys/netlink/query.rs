@@ -10,7 +10,7 @@ use tracing::warn;
 pub use self::client::QueryError;
 use self::client::{Answer, Completeness, QueryClient};
 use super::{decode, frame::Malformed, request::Request, socket::NetlinkOpenError};
-use crate::{addr::IfIndex, engine::interface::Interface};
+use crate::{addr::IfIndex, engine::interface::Interface, sys::clock};
 
 /// How often a dump is begun that changes of the interfaces keep interrupting. A host on which hundreds of
 /// guests start may never hold still long enough.
@@ -80,7 +80,7 @@ impl Queries {
         for _ in 0..DUMP_TRIES {
             interface.addresses.clear();
             let question = Request::AddressesOf(index);
-            let answer = self.client.ask(question, |payload| match decode::address(payload) {
+            let answer = self.client.ask(question, |payload| match decode::address(payload, clock::now()) {
                 Ok(Some((owner, address))) if owner == index => interface.addresses.push(address),
                 Ok(_) => {}
                 Err(Malformed) => skip(question),
@@ -158,7 +158,7 @@ impl Queries {
             Err(Malformed) => skip(Request::Links),
         })?;
         interfaces.sort_unstable_by_key(|interface| interface.index);
-        let addresses = self.client.ask(Request::Addresses, |payload| match decode::address(payload) {
+        let addresses = self.client.ask(Request::Addresses, |payload| match decode::address(payload, clock::now()) {
             Ok(Some((owner, address))) => {
                 // An interface that came between the two has its event waiting.
                 if let Ok(place) = interfaces.binary_search_by_key(&owner, |interface| interface.index) {

@@ -99,7 +99,7 @@ pub(super) fn list(
 ) -> Result<(), Malformed> {
     if !question.is_about_addresses() {
         mirror.dump().link(&decode::link(payload)?, now);
-    } else if let Some((owner, address)) = decode::address(payload)? {
+    } else if let Some((owner, address)) = decode::address(payload, now)? {
         mirror.dump().address(owner, address, so_far == Completeness::Complete, now);
     }
     Ok(())

@@ -1,8 +1,11 @@
+use std::time::Duration;
+
 use proptest::prelude::*;
 
 use super::*;
 use crate::sys::netlink::{bytes::message, frame::messages};
 
+const NOW: BootInstant = BootInstant::from_boot(Duration::from_secs(100));
 const RTM_NEWROUTE: u16 = 24;
 const NLMSG_ERROR: u16 = 2;
 
@@ -36,7 +39,7 @@ fn netconf(family: i32, attributes: &[(u16, i32)]) -> Vec<u8> {
 }
 
 fn parsed(datagram: &[u8]) -> Vec<String> {
-    let announcements = messages(datagram).map(|message| message.and_then(Announcement::parse));
+    let announcements = messages(datagram).map(|message| message.and_then(|message| Announcement::parse(message, NOW)));
     announcements
         .map(|announcement| match announcement {
             Ok(Announcement::Link(link)) => format!("link {:?}", link.index),

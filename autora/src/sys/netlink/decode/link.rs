@@ -29,8 +29,12 @@ pub(super) const IFLA_INET6_CONF: u16 = 2;
 /// Places in that array (`DEVCONF_*` of `linux/ipv6.h`, which are never renumbered); an older kernel's is
 /// shorter.
 const DEVCONF_FORWARDING: usize = 0;
+const DEVCONF_ACCEPT_RA: usize = 3;
 const DEVCONF_DISABLE_IPV6: usize = 26;
 const DEVCONF_FORCE_FORWARDING: usize = 59;
+/// The value of `accept_ra` with which RAs are taken in although the interface forwards (`ipv6_accept_ra()`,
+/// `include/net/ipv6.h`, Linux 6.12).
+const ACCEPT_RA_ALWAYS: u32 = 2;
 
 /// What an `RTM_NEWLINK` says of a link.
 #[derive(Clone, Debug)]
@@ -149,11 +153,12 @@ fn family(families: &[u8]) -> Option<&[u8]> {
 fn settings(inet6: &[u8]) -> Result<Ipv6Settings, Malformed> {
     let settings = find(inet6, IFLA_INET6_CONF).ok_or(Malformed)?;
     let (settings, _) = settings.as_chunks::<4>();
-    let on = |place: usize| settings.get(place).is_some_and(|value| u32::from_ne_bytes(*value) != 0);
+    let value = |place: usize| settings.get(place).map_or(0, |value| u32::from_ne_bytes(*value));
+    let on = |place: usize| value(place) != 0;
     Ok(Ipv6Settings {
         disabled: on(DEVCONF_DISABLE_IPV6),
         forwarding: on(DEVCONF_FORWARDING),
         force_forwarding: on(DEVCONF_FORCE_FORWARDING),
-        accepts_ra: false,
+        accepts_ra: value(DEVCONF_ACCEPT_RA) == ACCEPT_RA_ALWAYS,
     })
 }

@@ -11,6 +11,7 @@ use crate::{
 };
 
 const INET6: u16 = 10;
+const NOW: BootInstant = BootInstant::from_boot(Duration::from_secs(100));
 
 fn settings(values: &[(usize, i32)], len: usize) -> Vec<u8> {
     let mut settings = vec![0; len];
@@ -192,7 +193,93 @@ fn addresses() {
         ("half a header", vec![10, 64, 0, 0], Err(Malformed)),
     ] {
         let wanted = wanted.map(|found| found.map(|address| (IfIndex::new(7).unwrap(), address)));
-        assert_eq!(address(&bytes), wanted, "{what}");
+        assert_eq!(address(&bytes, NOW), wanted, "{what}");
+    }
+}
+
+/// Recorded on Linux 6.18: what the kernel announced, without the header of the message.
+#[test]
+fn addresses_as_recorded() {
+    let in_secs = |seconds: u64| NOW + Duration::from_secs(seconds);
+    for (what, recorded, wanted, flags, lifetimes) in [
+        (
+            "ip addr add 2001:db8:7::1/64 dev v0 nodad valid_lft 120 preferred_lft 20",
+            "0a400200030000001400010020010db8000700000000000000000001140006001400000078000000\
+             1e8813001e8813000800080002000000",
+            "2001:db8:7::1",
+            AddressFlags::default(),
+            Lifetimes { valid: Some(in_secs(120)), preferred: Preferred::Until(in_secs(20)) },
+        ),
+        (
+            "ip addr add 2001:db8:8::1/64 dev v0 nodad preferred_lft 0",
+            "0a40a200030000001400010020010db80008000000000000000000011400060000000000ffffffff\
+             1f8813001f88130008000800a2000000",
+            "2001:db8:8::1",
+            AddressFlags { deprecated: true, ..AddressFlags::default() },
+            Lifetimes { valid: None, preferred: Preferred::Zero },
+        ),
+        (
+            "SLAAC",
+            "0a400000030000001400010020010db800090000000000fffe000007140006002c01000058020000\
+             2088130020881300080008000001000005000b0002000000",
+            "2001:db8:9::ff:fe00:7",
+            AddressFlags { learned: true, mngtmpaddr: true, ..AddressFlags::default() },
+            Lifetimes { valid: Some(in_secs(600)), preferred: Preferred::Until(in_secs(300)) },
+        ),
+    ] {
+        let (index, found) = address(&hex(recorded), NOW).unwrap().unwrap();
+        let expected = Address {
+            address: wanted.parse().unwrap(),
+            prefix_len: 64,
+            scope: AddressScope::Global,
+            flags,
+            lifetimes,
+        };
+        assert_eq!((index.get(), found), (3, expected), "{what}");
+    }
+}
+
+fn hex(text: &str) -> Vec<u8> {
+    let digits: Vec<_> = text.chars().filter_map(|digit| digit.to_digit(16)).collect();
+    digits.chunks(2).map(|pair| u8::try_from(pair[0] << 4 | pair[1]).unwrap()).collect()
+}
+
+/// Lifetimes as `struct ifa_cacheinfo` has them, and what made the address.
+#[test]
+fn lifetimes_and_origin() {
+    let own: Ipv6Addr = "2001:db8::1".parse().unwrap();
+    let told = |attributes: &[Vec<u8>]| {
+        let all = [&[attribute(IFA_ADDRESS, &own.octets())], attributes].concat();
+        address(&address_message(0, 0, &all), NOW).unwrap().unwrap().1
+    };
+    let cache = |numbers: &[u32]| {
+        let bytes: Vec<u8> = numbers.iter().flat_map(|number| number.to_ne_bytes()).collect();
+        told(&[attribute(IFA_CACHEINFO, &bytes)]).lifetimes
+    };
+    let until = |seconds: u64| Preferred::Until(NOW + Duration::from_secs(seconds));
+    for (numbers, valid, preferred) in [
+        (&[FOR_EVER, FOR_EVER, 1, 1][..], None, Preferred::ForEver),
+        (&[0, FOR_EVER, 1, 1], None, Preferred::Zero),
+        (&[3, FOR_EVER, 1, 1], None, until(3)),
+        (&[0, 9, 1, 1], Some(9), Preferred::Zero),
+        (&[1, FOR_EVER - 1, 1, 1], Some(u64::from(FOR_EVER) - 1), until(1)),
+        // Half of it is none of it.
+        (&[3], None, Preferred::ForEver),
+        (&[], None, Preferred::ForEver),
+    ] {
+        let valid = valid.map(|seconds| NOW + Duration::from_secs(seconds));
+        assert_eq!(cache(numbers), Lifetimes { valid, preferred }, "{numbers:?}");
+    }
+    for (proto, learned) in [(&[1][..], false), (&[2], true), (&[3], false), (&[2, 2], false), (&[], false)] {
+        assert_eq!(told(&[attribute(IFA_PROTO, proto)]).flags.learned, learned, "{proto:?}");
+    }
+}
+
+#[test]
+fn only_the_highest_accept_ra_takes_in_ras_where_the_kernel_forwards() {
+    for (accept_ra, expected) in [(0, false), (1, false), (2, true), (3, false)] {
+        let found = with(&[attribute(IFLA_AF_SPEC, &settings(&[(0, 1), (3, accept_ra)], 60))]).unwrap();
+        assert_eq!(found.ipv6.unwrap().accepts_ra, expected, "{accept_ra}");
     }
 }
 
@@ -216,7 +303,7 @@ fn host_facts() {
 proptest! {
     #[test]
     fn no_bytes_make_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..256)) {
-        drop((interface(&bytes), address(&bytes), host_forwarding(&bytes), neighbour_limit(&bytes)));
+        drop((interface(&bytes), address(&bytes, NOW), host_forwarding(&bytes), neighbour_limit(&bytes)));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::{collections::HashMap, mem, rc::Rc};
 
 use super::{
     entry::{Entry, Named, Unknown},
-    picture::Picture,
+    picture::{Picture, settle},
 };
 use crate::{
     addr::IfIndex,
@@ -111,7 +111,7 @@ impl DumpIntake<'_> {
     pub(in crate::sys::netlink) fn end(&mut self, complete: bool, now: BootInstant) {
         self.end_interface(complete, now);
         for index in self.left_out(|entry| entry.addresses_dumped) {
-            self.found(index, &[], complete, now);
+            self.found(index, &mut [], complete, now);
         }
         self.picture.named = None;
         let mut unknown: Vec<_> =
@@ -156,13 +156,13 @@ impl DumpIntake<'_> {
         let mut addresses = mem::take(&mut self.dump.addresses);
         addresses.sort_unstable();
         if self.picture.was_named(owner).is_none() {
-            self.found(owner, &addresses, complete, now);
+            self.found(owner, &mut addresses, complete, now);
         }
         addresses.clear();
         self.dump.addresses = addresses;
     }
 
-    fn found(&mut self, owner: IfIndex, addresses: &[Address], complete: bool, now: BootInstant) {
+    fn found(&mut self, owner: IfIndex, addresses: &mut [Address], complete: bool, now: BootInstant) {
         let Some(entry) = self.picture.entries.get_mut(&owner) else { return };
         let Some(known) = &mut entry.facts else { return };
         let unread = entry.unknown.has(Unknown::NEVER_READ);
@@ -174,6 +174,7 @@ impl DumpIntake<'_> {
         }
         entry.addresses_dumped = true;
         entry.unknown.settle(Unknown::NEVER_READ);
+        settle(addresses, &known.addresses, now);
         if known.addresses != addresses {
             addresses.clone_into(&mut Rc::make_mut(known).addresses);
         } else if !unread {

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::{picture::GRACE, *};
 use crate::sys::netlink::{
     bytes::{
-        DOWN, MADE, NewLink, TENTATIVE, UP, address, address_gone, forwarding, link, link_gone, made, settings_gone,
+        DOWN, MADE, NewLink, TENTATIVE, UP, address, address_for, address_gone, forwarding, link, link_gone, made, settings_gone,
         settings_untold,
     },
     decode,
@@ -81,16 +81,27 @@ impl Scene {
     }
 
     fn list_on(&mut self, whole: bool, complete: bool, links: &[NewLink], addresses: &[Vec<u8>]) {
+        self.list_at(NOW, whole, complete, links, addresses);
+    }
+
+    fn list_at(
+        &mut self,
+        now: BootInstant,
+        whole: bool,
+        complete: bool,
+        links: &[NewLink],
+        addresses: &[Vec<u8>],
+    ) {
         for link in links {
             let bytes = if whole { link.whole() } else { link.inet6() };
-            self.0.dump().link(&decode::link(payload(&bytes)).unwrap(), NOW);
+            self.0.dump().link(&decode::link(payload(&bytes)).unwrap(), now);
         }
-        self.0.dump().end_links(whole, complete, NOW);
+        self.0.dump().end_links(whole, complete, now);
         for address in addresses {
-            let (owner, address) = decode::address(payload(address)).unwrap().unwrap();
-            self.0.dump().address(owner, address, complete, NOW);
+            let (owner, address) = decode::address(payload(address), now).unwrap().unwrap();
+            self.0.dump().address(owner, address, complete, now);
         }
-        self.0.dump().end(complete, NOW);
+        self.0.dump().end(complete, now);
     }
 }
 
@@ -360,7 +371,7 @@ fn an_interrupted_dump_takes_nothing_away() {
 #[test]
 fn a_dump_is_over_when_every_interface_was_read() {
     let found = || {
-        let [one, other] = [0, 1].map(|place| decode::address(payload(&tap7()[place])).unwrap().unwrap().1);
+        let [one, other] = [0, 1].map(|place| decode::address(payload(&tap7()[place]), NOW).unwrap().unwrap().1);
         let found = decode::interface(payload(&link(7, "tap7").whole())).unwrap();
         Interface { addresses: vec![other, one], ..found }
     };
@@ -413,6 +424,62 @@ fn a_dump_is_over_when_every_interface_was_read() {
             scene.0.asked();
         }
         assert_eq!((scene.said(), scene.unknown()), (vec!["looked false".to_owned()], vec![]), "{listed}");
+    }
+}
+
+/// The kernel tells whole seconds: of one address that nobody touches, each reading gives another end.
+#[test]
+fn resyncs_find_no_change_in_lifetimes_that_only_run_down() {
+    const DEPRECATED: u32 = 0x20;
+    let after = |ms: u64| NOW + Duration::from_millis(ms);
+    let links = [link(7, "tap7")];
+    let left = |left: [u32; 2]| vec![address(7, LINK_LOCAL, 0), address_for(7, GLOBAL, 0, left)];
+    let mut scene = Scene::empty();
+    scene.hear(&[vec![made(7, "tap7")], left([20, 120])].concat());
+    let begin = scene.seen();
+    // Three resyncs and one announcement, each as the kernel may round it.
+    for (ms, seconds) in [(9_990, [11, 111]), (10_700, [10, 110]), (18_010, [2, 102])] {
+        for whole in [true, false] {
+            scene.0.dump().begin();
+            scene.list_at(after(ms), whole, true, &links, &left(seconds));
+            assert_eq!(scene.said(), [""; 0], "after {ms} ms");
+        }
+        scene.0.hear(&left(seconds).concat(), after(ms));
+        assert_eq!(scene.said(), [""; 0], "announced after {ms} ms");
+        assert_eq!(scene.0.interfaces()[0], *begin, "the end that was read first stands: it does not creep");
+    }
+    // The preferred lifetime runs out: the flag is a change, the end is none.
+    let over = vec![address(7, LINK_LOCAL, 0), address_for(7, GLOBAL, DEPRECATED, [0, 100])];
+    scene.0.hear(&over.concat(), after(20_100));
+    assert_eq!(scene.seen().addresses[0].lifetimes, begin.addresses[0].lifetimes);
+    // The control: two seconds are a change, found and announced.
+    for announced in [true, false] {
+        let shorter = left([20, 98 - u32::from(announced) * 2]);
+        if announced {
+            scene.0.hear(&shorter.concat(), after(20_100));
+        } else {
+            scene.0.dump().begin();
+            scene.list_at(after(20_100), false, true, &links, &shorter);
+        }
+        assert_ne!(scene.seen().addresses[0].lifetimes, begin.addresses[0].lifetimes);
+    }
+}
+
+/// One that is asked for alone.
+#[test]
+fn an_answer_finds_no_change_in_lifetimes_that_only_run_down() {
+    let mut scene = Scene::empty();
+    scene.hear(&[made(7, "tap7"), address_for(7, GLOBAL, 0, [20, 120])]);
+    let begin = scene.seen();
+    for (left, changed) in [([11, 111], false), ([11, 200], true)] {
+        scene.hear(&[settings_untold(7)]);
+        assert_eq!(scene.unknown(), [7]);
+        scene.0.ask();
+        let now = NOW + Duration::from_millis(9_990);
+        let (_, found) = decode::address(payload(&address_for(7, GLOBAL, 0, left)), now).unwrap().unwrap();
+        scene.0.answer(index(7), Some(Interface { addresses: vec![found], ..(*begin).clone() }), now);
+        scene.0.asked();
+        assert_eq!(scene.said().len(), usize::from(changed), "{left:?}");
     }
 }
 
