@@ -16,6 +16,8 @@
 //! | `capture` | captures every frame on one interface and decodes its Router Advertisements |
 //! | `solicit` | builds Router Solicitations, valid or with any field malformed |
 //! | `packet` | packet sockets |
+//! | `route_monitor` | every moment in which a guest has no default route |
+//! | `pings` | echo requests of a guest, and how many are lost |
 //! | `guest` | a namespace whose kernel configures itself: its addresses and routes |
 //! | `tap` | tap devices, whose other end is an open file |
 //! | `link` | interfaces, veth pairs and link-layer addresses |
@@ -40,8 +42,10 @@ mod link;
 mod log;
 mod namespace;
 pub mod packet;
+mod pings;
 mod program;
 mod refusal;
+mod route_monitor;
 pub mod schema;
 mod solicit;
 pub mod supervise;
@@ -59,8 +63,10 @@ pub use link::{Interface, Mac, Veth};
 pub use log::field;
 pub use namespace::{Namespace, namespaces_of, require_root};
 pub use packet::Sender;
+pub use pings::{Lost, Pings};
 pub use program::{binary, binary_without_program, copy_program, prometheus, workspace};
 pub use refusal::Refusal;
+pub use route_monitor::RouteMonitor;
 pub use solicit::{Checksum, Fragments, Solicit};
 pub use tap::{Tap, open_tun};
 pub use wait::{eventually, within};

@@ -4,6 +4,7 @@ use std::{
     fs,
     net::Ipv6Addr,
     path::Path,
+    thread,
     time::{Duration, SystemTime},
 };
 
@@ -12,8 +13,8 @@ use autora::{
     wire::{ALL_NODES, NdOption, PrefixInformation, RouterAdvert, ipv6},
 };
 use autora_tests::{
-    Capture, Checksum, Direction, Fragments, Frame, Guest, Interface, Mac, Namespace, Sender, Solicit, Tap, Veth,
-    eventually,
+    Capture, Checksum, Direction, Fragments, Frame, Guest, Interface, Mac, Namespace, Pings, RouteMonitor, Sender,
+    Solicit, Tap, Veth, eventually,
 };
 
 const SOON: Duration = Duration::from_secs(10);
@@ -66,6 +67,37 @@ fn a_guest_uses_a_valid_ra_and_the_capture_shows_it() {
     router.send(&advertisement(&link.host, Duration::ZERO));
     assert!(arriving.expect_advert(SOON).is_final());
     guest.wait_for_no_default_route(SOON);
+}
+
+#[test]
+fn a_guests_lost_pings_and_absent_routes_are_seen() {
+    const FAR: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0xffff, 0, 0, 0, 0, 1);
+    let (host, guest) = (Namespace::host(), Guest::new());
+    let link = Veth::new((&host, "vm1"), (guest.namespace(), "eth0"));
+    Interface::existing(&host, "lo").add_address(&format!("{FAR}/128"));
+    link.host.add_address("2001:db8::1/64");
+    let router = Sender::on(&link.host);
+    let advertise = |lifetime| router.send(&advertisement(&link.host, lifetime));
+    advertise(Duration::from_mins(3));
+    guest.wait_for_address(link.guest.mac().address_in(PREFIX), SOON);
+    guest.wait_for_default_route(SOON);
+
+    let ping = || Pings::start(guest.namespace(), FAR);
+    let (monitor, pings) = (RouteMonitor::start(&guest), ping());
+    thread::sleep(Duration::from_secs(1));
+    assert_eq!((monitor.absences(), pings.finish().lost), (vec![], 0));
+
+    let pings = ping();
+    advertise(Duration::ZERO);
+    guest.wait_for_no_default_route(SOON);
+    thread::sleep(Duration::from_secs(1));
+    advertise(Duration::from_mins(3));
+    guest.wait_for_default_route(SOON);
+    thread::sleep(Duration::from_millis(200));
+    let (absences, lost) = (monitor.absences(), pings.finish());
+    assert_eq!(absences.len(), 1, "{absences:?}");
+    assert!(lost.lost >= 19 && lost.sent > lost.lost, "{lost:?}");
+    monitor.expect_deletion_seen();
 }
 
 #[test]
