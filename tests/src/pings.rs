@@ -14,7 +14,10 @@ use std::{
 use nix::libc;
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
-use crate::namespace::Namespace;
+use crate::{
+    namespace::Namespace,
+    wait::{SHORTLY, eventually},
+};
 
 /// The time between two echo requests.
 const INTERVAL: Duration = Duration::from_millis(50);
@@ -43,15 +46,21 @@ pub struct Lost {
 }
 
 impl Pings {
-    /// Begins to send from a namespace to `target`.
+    /// Begins to send from a namespace to `target`, and waits for the first answer.
     #[must_use]
     pub fn start(from: &Namespace, target: Ipv6Addr) -> Self {
         let open = || Socket::new(Domain::IPV6, Type::RAW, Some(Protocol::ICMPV6));
         let socket = from.enter(open).expect("root may open a raw socket");
         socket.set_nonblocking(true).expect("a socket can be made nonblocking");
+        let mut sequence = Sequence::new(socket, target);
+        eventually(SHORTLY, &format!("{target} to answer {}", from.name()), || {
+            sequence.send();
+            sequence.receive();
+            sequence.answered.contains(&true).then_some(())
+        });
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);
-        let thread = thread::spawn(move || Sequence::new(socket, target).run(&stopped));
+        let thread = thread::spawn(move || sequence.run(&stopped));
         Self { stop, thread }
     }
 

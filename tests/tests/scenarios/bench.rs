@@ -18,6 +18,12 @@ pub(crate) const FLOOR: Duration = Duration::from_secs(3);
 /// The longest random delay of an answer: `MAX_RA_DELAY_TIME` [RFC 4861 10].
 pub(crate) const MAX_DELAY: Duration = Duration::from_millis(500);
 
+/// The time for which the daemon waits for a pair of source and prefix that went.
+pub(crate) const GRACE: Duration = Duration::from_secs(1);
+
+/// The longest interval within the initial burst: `MAX_INITIAL_RTR_ADVERT_INTERVAL` [RFC 4861 10].
+pub(crate) const BURST_INTERVAL: Duration = Duration::from_secs(16);
+
 /// The delay that a busy machine may add to any measured time.
 pub(crate) const SLACK: Duration = Duration::from_millis(400);
 
@@ -57,7 +63,7 @@ pub(crate) struct Line {
     pub(crate) link: Veth,
     pub(crate) capture: Capture,
     pub(crate) sender: Sender,
-    number: u16,
+    pub(crate) number: u16,
 }
 
 impl Line {

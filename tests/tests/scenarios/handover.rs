@@ -2,15 +2,20 @@
 
 use std::{net::Ipv6Addr, thread, time::Duration};
 
-use autora_tests::{Capture, Daemon, Guest, Namespace, Veth};
+use autora_tests::{Advert, Capture, Daemon, Guest, Namespace, Veth};
 
-use crate::bench::{AT_ONCE, FLOOR, Line, MAX_DELAY, SLACK, SOON, live, on_both_paths, prefix, rarely};
+use crate::{
+    bench::{AT_ONCE, FLOOR, GRACE, Line, MAX_DELAY, SLACK, SOON, live, on_both_paths, prefix, rarely},
+    observed::{Edit, SETTLE, Step, add, check, delete, observe},
+};
 
 on_both_paths!(
     a_removed_source_is_replaced_after_its_final_ra,
     the_guests_default_route_moves_to_the_new_source,
     the_last_link_local_address_goes_while_a_global_address_stays,
     a_duplicate_source_sends_no_final_ra,
+    guests_move_to_another_source_without_a_moment_without_a_route,
+    a_deprecated_source_gives_way_to_another,
 );
 
 const OTHER: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 1);
@@ -105,4 +110,125 @@ fn a_duplicate_source_sends_no_final_ra(arguments: &[&str]) {
     assert!(newcomer.since(first[0].at) >= FLOOR, "{:?}", newcomer.since(first[0].at));
     assert_eq!((final_ra.source, final_ra.is_final()), (lines[1].link.host.link_local(), true), "{final_ra:?}");
     assert_eq!(next(&mut lines[1]).source, OTHER);
+}
+
+/// The source in use goes, and another one is there.
+const MOVES: &[Edit] = &[
+    Edit {
+        what: "fe80::1 added, then the kernel's own deleted",
+        prepare: |_| {},
+        begin: |line| add(line, "fe80::1/64", "nodad"),
+        end: |line| delete(line, &line.link_local()),
+        pause: Duration::from_secs(5),
+    },
+    Edit {
+        what: "fe80::1 in use, and deleted",
+        prepare: |line| line.link.host.add_address("fe80::1/64"),
+        begin: |_| Step::None,
+        end: |line| delete(line, "fe80::1/64"),
+        pause: Duration::ZERO,
+    },
+];
+
+fn guests_move_to_another_source_without_a_moment_without_a_route(arguments: &[&str]) {
+    check(&observe(MOVES, arguments, SETTLE), |seen| {
+        let after: Vec<_> = seen.adverts.iter().filter(|advert| advert.at >= seen.ended).collect();
+        let [new, old] = after[..] else { return false };
+        seen.is_undisturbed()
+            && (GRACE..GRACE + SLACK).contains(&new.since(seen.ended))
+            && !new.is_final()
+            && new.source != old.source
+            && (old.is_final(), old.source) == (true, seen.before.source)
+            && (FLOOR..FLOOR + SLACK).contains(&old.since(new.at))
+            && new.prefixes() == seen.before.prefixes()
+    });
+}
+
+/// The addresses beside the kernel's own, and what becomes of it.
+struct Deprecation {
+    what: &'static str,
+    /// Made before the daemon starts.
+    prepare: fn(&Line),
+    change: fn(&Line),
+    /// The source after the change, if it is another one.
+    then: Option<Ipv6Addr>,
+}
+
+/// The address of a VRRP router: lower than the kernel's own.
+const VIRTUAL: &str = "fe80::ffff:ff/128 preferred_lft 0";
+
+/// Higher than the kernel's own.
+const HIGHER: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0xffff, 0, 0, 1);
+
+const DEPRECATIONS: &[Deprecation] = &[
+    Deprecation {
+        what: "a deprecated one is there at the start",
+        prepare: |line| line.link.host.add_address(VIRTUAL),
+        change: |_| {},
+        then: None,
+    },
+    Deprecation {
+        what: "a deprecated one is added",
+        prepare: |_| {},
+        change: |line| line.link.host.add_address(VIRTUAL),
+        then: None,
+    },
+    Deprecation {
+        what: "the one in use is deprecated beside another",
+        prepare: |line| line.link.host.add_address(&format!("{HIGHER}/64")),
+        change: deprecate_own,
+        then: Some(HIGHER),
+    },
+    Deprecation {
+        what: "another is added beside the deprecated one in use",
+        prepare: deprecate_own,
+        change: |line| line.link.host.add_address("fe80::1/64"),
+        then: Some(OTHER),
+    },
+    Deprecation { what: "the only one is deprecated", prepare: |_| {}, change: deprecate_own, then: None },
+    Deprecation {
+        what: "the one in use is deprecated beside a deprecated one",
+        prepare: |line| line.link.host.add_address(VIRTUAL),
+        change: deprecate_own,
+        then: None,
+    },
+];
+
+fn own(line: &Line) -> Ipv6Addr {
+    line.link.host.link_local()
+}
+
+fn deprecate_own(line: &Line) {
+    line.link.host.namespace().ip(&format!("address change {} dev {} preferred_lft 0", line.link_local(), line.name()));
+}
+
+fn a_deprecated_source_gives_way_to_another(arguments: &[&str]) {
+    let (host, guest) = (Namespace::host(), Namespace::quiet());
+    let mut lines: Vec<_> = (1..).zip(DEPRECATIONS).map(|(number, _)| Line::new(&host, &guest, number)).collect();
+    DEPRECATIONS.iter().zip(&lines).for_each(|(row, line)| (row.prepare)(line));
+    let daemon = Daemon::start(&host, &rarely(arguments));
+    for line in &lines {
+        daemon.wait_serving(line.name(), SOON);
+    }
+    thread::sleep(FLOOR);
+    for (row, line) in DEPRECATIONS.iter().zip(&lines) {
+        (row.change)(line);
+    }
+    thread::sleep(GRACE + FLOOR + SLACK);
+    lines.iter().for_each(Line::solicit);
+    thread::sleep(FLOOR + MAX_DELAY + SLACK);
+
+    let told = |advert: &Advert| (advert.source, advert.is_final());
+    let seen = DEPRECATIONS.iter().zip(&mut lines).map(|(row, line)| {
+        let (_, adverts) = line.seen(Duration::ZERO);
+        (row.what, adverts.iter().map(told).collect::<Vec<_>>())
+    });
+    let seen: Vec<_> = seen.collect();
+    // At the start, after the change, and as an answer.
+    let expected = DEPRECATIONS.iter().zip(&lines).map(|(row, line)| {
+        let change = row.then.map_or(vec![], |then| vec![(then, false), (own(line), true)]);
+        let present = row.then.unwrap_or_else(|| own(line));
+        (row.what, [&[(own(line), false)], &change[..], &[(present, false)]].concat())
+    });
+    assert_eq!(seen, expected.collect::<Vec<_>>());
 }

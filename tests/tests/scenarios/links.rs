@@ -4,7 +4,9 @@ use std::{thread, time::Duration};
 
 use autora_tests::{Advert, Capture, Daemon, Mac, Namespace, Solicit, Tap, Veth, eventually};
 
-use crate::bench::{AT_ONCE, FLOOR, Line, MAX_DELAY, SLACK, SOON, expect_silence, live, on_both_paths, prefix, rarely};
+use crate::bench::{
+    AT_ONCE, BURST_INTERVAL, FLOOR, Line, MAX_DELAY, SLACK, SOON, expect_silence, live, on_both_paths, prefix, rarely,
+};
 
 on_both_paths!(
     an_interface_without_carrier_is_paused,
@@ -156,10 +158,6 @@ fn a_change_begins_a_new_initial_burst(arguments: &[&str]) {
     }
     assert_is_burst("another prefix", &without_final_ras(&mut lines[1].capture));
 }
-
-/// The longest interval within the initial burst: `MAX_INITIAL_RTR_ADVERT_INTERVAL`
-/// [RFC 4861 10](https://www.rfc-editor.org/rfc/rfc4861#section-10).
-const BURST_INTERVAL: Duration = Duration::from_secs(16);
 
 fn without_final_ras(capture: &mut Capture) -> Vec<Advert> {
     let mut adverts = capture.adverts_within(Duration::ZERO);

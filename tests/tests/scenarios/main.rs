@@ -17,10 +17,13 @@
 //! - `control_hostile`: Hostile clients of the control socket: none delays an RA, or makes the daemon's
 //!   memory grow
 //! - `crashes`: Daemons that are killed, and the next daemons
+//! - `down_up`: Links that go down and come up: only what changed meanwhile is told
 //! - `eligibility`: Which interfaces are served
 //! - `entries`: The SERVED map from outside
 //! - `explain`: `autora explain`, as a user without any privilege
 //! - `flapping`: A guest whose carrier flaps: no interface fills the log
+//! - `grace`: Edits of a host that are undone or completed within a second: no RA leaves, and no guest loses its
+//!   route
 //! - `guests`: The main purpose: a guest's own kernel gets an address and a default route, and loses the
 //!   route when the daemon stops
 //! - `handover`: A link-local address that changes: guests move from the old source to the new one
@@ -29,11 +32,14 @@
 //! - `index_reuse`: Interfaces that are deleted and created again with the same index
 //! - `leaks`: Interfaces that are created, served and deleted by the thousand: the daemon keeps nothing of
 //!   them
+//! - `lifetimes`: Lifetimes that the host gave to its addresses
 //! - `link_options`: The options for MTU and source link-layer address, and their effect on a guest's kernel
 //! - `links`: Links that lose and regain carrier and forwarding, and the initial burst after a change
 //! - `logs`: The formats of the log: text, JSON, and the journal
 //! - `mid_send`: Interfaces that go down or are deleted while RAs are due
 //! - `monitoring`: A real Prometheus that scrapes the real daemon
+//! - `moves`: Interfaces that swap names while they are served, and that move to another namespace and back
+//! - `observed`: Guests with a kernel of their own, observed while their host is edited
 //! - `options`: Settings: which are refused with which error, and their effect on RAs
 //! - `overrun`: More changes than the netlink socket has room for: announcements are lost, and a resync
 //!   follows
@@ -43,6 +49,7 @@
 //! - `programs`: eBPF programs that are missing, or that the kernel refuses
 //! - `receiving`: The receiving socket: without room for packets, and with fragments, which no filter can see
 //! - `refusals`: Sends that the kernel refuses: every cause on either path, and the recovery after it
+//! - `renumbering`: A /64 that takes the place of another, or stands beside it
 //! - `restarts`: Daemons one after another on the same host: what the next process takes from the saved state
 //! - `routers`: Other routers on a served link
 //! - `solicitations`: Which solicitations are answered, and after which delay
@@ -63,20 +70,25 @@ mod control;
 mod control_commands;
 mod control_hostile;
 mod crashes;
+mod down_up;
 mod eligibility;
 mod entries;
 mod explain;
 mod flapping;
+mod grace;
 mod guests;
 mod handover;
 mod hooks;
 mod index_reuse;
 mod leaks;
+mod lifetimes;
 mod link_options;
 mod links;
 mod logs;
 mod mid_send;
 mod monitoring;
+mod moves;
+mod observed;
 mod options;
 mod overrun;
 mod packets;
@@ -85,6 +97,7 @@ mod privileges;
 mod programs;
 mod receiving;
 mod refusals;
+mod renumbering;
 mod restarts;
 mod routers;
 mod solicitations;
