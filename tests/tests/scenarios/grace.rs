@@ -1,16 +1,26 @@
 //! Edits of a host that are undone or completed within a second: no RA leaves, and no guest loses its route. The same
 //! edits, left for longer, are the control.
 
-use std::time::Duration;
+use std::{
+    thread,
+    time::{Duration, SystemTime},
+};
 
-use autora_tests::Advert;
+use autora_tests::{Advert, Daemon, Namespace};
 
 use crate::{
-    bench::{BURST_INTERVAL, FLOOR, Line, SLACK, live, on_both_paths, retired},
+    bench::{
+        BURST_INTERVAL, FLOOR, GRACE, Line, MAX_DELAY, SLACK, SOON, expect_silence, live, on_both_paths, rarely,
+        retired,
+    },
     observed::{A_MOMENT, Edit, IN_ONE_BATCH, SETTLE, Seen, Step, add, check, delete, observe},
 };
 
-on_both_paths!(edits_beyond_the_grace_end_with_one_final_ra, edits_beyond_the_grace_change_to_the_pair_beside);
+on_both_paths!(
+    edits_beyond_the_grace_end_with_one_final_ra,
+    edits_beyond_the_grace_change_to_the_pair_beside,
+    a_tentative_address_keeps_what_is_served
+);
 
 const BEYOND: Duration = Duration::from_secs(2);
 
@@ -179,4 +189,46 @@ fn edits_beyond_the_grace_change_to_the_pair_beside(arguments: &[&str]) {
         let [other, own] = &seen.adverts[..] else { return false };
         other.source != own.source && (own.source, own.is_final()) == (seen.before.source, true)
     });
+}
+
+/// The host's addresses, each added again with duplicate address detection that lasts longer than the grace, while
+/// guests solicit.
+fn a_tentative_address_keeps_what_is_served(arguments: &[&str]) {
+    let (host, guest) = (Namespace::host(), Namespace::quiet());
+    let mut lines = Line::several(&host, &guest, 3);
+    let _daemon = Daemon::start(&host, &rarely(arguments));
+    let first: Vec<_> = lines.iter_mut().map(|line| line.expect_served(SOON)).collect();
+    thread::sleep(FLOOR);
+    let began = SystemTime::now();
+    detect(&lines[0], &lines[0].global());
+    detect(&lines[1], &lines[1].link_local());
+
+    // Answers say the tentative prefix; none leaves from the tentative source.
+    thread::sleep(GRACE);
+    lines.iter().for_each(Line::solicit);
+    for at in [0, 2] {
+        let answer = lines[at].expect_served(MAX_DELAY + SLACK);
+        assert_eq!(answer.prefixes(), first[at].prefixes(), "{}", lines[at].name());
+    }
+    expect_silence(&mut lines[1..2], Duration::ZERO);
+    // What is due leaves at once when the detection has ended.
+    lines[1].link.host.wait_link_local();
+    let waited = lines[1].expect_served(SLACK);
+    assert!((PROBES..PROBES + SLACK).contains(&waited.since(began)), "{:?}", waited.since(began));
+    expect_silence(&mut lines, FLOOR);
+}
+
+/// How long the detection takes at least: one second after each probe.
+const PROBES: Duration = Duration::from_secs(3);
+
+fn detect(line: &Line, address: &str) {
+    let host = line.link.host.namespace();
+    line.link.host.sysctl("accept_dad", 1);
+    line.link.host.sysctl("dad_transmits", PROBES.as_secs());
+    // Without this the first probe leaves after a random delay of up to a second.
+    line.link.host.sysctl("router_solicitation_delay", 0);
+    host.ip_batch(&[
+        format!("address delete {address} dev {}", line.name()),
+        format!("address add {address} dev {}", line.name()),
+    ]);
 }
