@@ -88,25 +88,11 @@ const ENDS: &[End] = &[
         repair: |line| line.add_prefix(),
     },
     End {
-        what: "the operator deprecated the address",
-        cause: |line| change_preferred(line, "0"),
-        reasons: &["no-prefix"],
-        leaves: FinalRa::Retiring,
-        repair: |line| change_preferred(line, "forever"),
-    },
-    End {
         what: "the last link-local address is removed",
         cause: |line| line.link.host.remove_address(&line.link_local()),
         reasons: &["no-link-local"],
         leaves: FinalRa::AsLastSent,
         repair: |line| line.link.host.add_address(&line.link_local()),
-    },
-    End {
-        what: "the link-local address is tentative again",
-        cause: |line| line.begin_detection(&line.link_local()),
-        reasons: &["no-link-local"],
-        leaves: FinalRa::AsLastSent,
-        repair: |line| line.end_detection(&line.link_local()),
     },
     End {
         what: "down",
@@ -141,11 +127,6 @@ const ENDS: &[End] = &[
         },
     },
 ];
-
-fn change_preferred(line: &Line, lifetime: &str) {
-    let change = format!("address change {} dev {} preferred_lft {lifetime}", line.global(), line.name());
-    line.link.host.namespace().ip(&change);
-}
 
 fn an_interface_that_ceases_sends_a_final_ra_and_comes_back(arguments: &[&str]) {
     let (host, guest) = (Namespace::host(), Namespace::quiet());

@@ -110,18 +110,6 @@ const NOT_FIT: &[NotFit] = &[
         repair: Line::add_prefix,
     },
     NotFit {
-        what: "deprecated address",
-        reasons: &["no-prefix"],
-        spoil: |line| {
-            line.remove_prefix();
-            line.link.host.add_address(&format!("{} preferred_lft 0", line.global()));
-        },
-        repair: |line| {
-            let change = format!("address change {} dev {} preferred_lft forever", line.global(), line.name());
-            line.link.host.namespace().ip(&change);
-        },
-    },
-    NotFit {
         what: "tentative address of global scope",
         reasons: &["no-prefix"],
         spoil: |line| line.begin_detection(&line.global()),

@@ -83,14 +83,6 @@ const FLAWS: &[Flaw] = &[
         },
     },
     Flaw {
-        what: "a deprecated address",
-        reported: &["no-prefix"],
-        spoil: |link| {
-            link.host.remove_address(GLOBAL);
-            link.host.add_address(&format!("{GLOBAL} preferred_lft 0"));
-        },
-    },
-    Flaw {
         what: "three prefixes",
         reported: &["several-prefixes"],
         spoil: |link| {

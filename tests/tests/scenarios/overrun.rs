@@ -8,7 +8,7 @@ use std::{
 use autora_tests::{Daemon, Launch, Namespace, eventually};
 use nix::sys::signal::Signal;
 
-use crate::bench::{Line, SLACK, SOON, expect_silence, rarely};
+use crate::bench::{GRACE, Line, SLACK, SOON, expect_silence, rarely};
 
 /// The longest time after the last change until the daemon agrees with the kernel.
 const RECOVERY: Duration = Duration::from_secs(2);
@@ -93,7 +93,7 @@ fn expect_agreement_with_the_kernel(scene: &mut Scene, last_change: SystemTime) 
         assert!(advert.at <= last_change + RECOVERY + SLACK, "{}", line.name());
     }
     for line in &mut lines[..3] {
-        assert!(line.capture.expect_advert(RECOVERY + SLACK).is_final(), "{}", line.name());
+        assert!(line.capture.expect_advert(RECOVERY + GRACE + SLACK).is_final(), "{}", line.name());
     }
     let timeout = (RECOVERY + HEARTBEAT + SLACK).saturating_sub(begun.elapsed());
     eventually(timeout, &format!("{served} of {all} served in the heartbeat"), || {
