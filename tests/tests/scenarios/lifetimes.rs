@@ -18,7 +18,7 @@ const PREFERRED: u64 = 14_400;
 /// A change of the lifetimes of addresses of a /64.
 struct Change {
     what: &'static str,
-    /// The further address in the same /64, if there is one: its flags.
+    /// What becomes of a further address in the same /64, if there is one.
     further: Option<&'static str>,
     flags: &'static str,
     valid: Told,
@@ -73,12 +73,22 @@ const CHANGES: &[Change] = &[
 ];
 
 impl Change {
+    /// Returns the addresses and what becomes of their lifetimes.
+    fn addresses(&self, line: &Line) -> Vec<(String, &str)> {
+        let further = self.further.map(|flags| (format!("{}2/64", prefix(line.number)), flags));
+        further.into_iter().chain([(line.global(), self.flags)]).collect()
+    }
+
+    fn prepare(&self, line: &Line) {
+        for (address, _) in self.addresses(line) {
+            line.link.host.namespace().ip(&format!("address replace {address} dev {} nodad", line.name()));
+        }
+    }
+
     fn make(&self, line: &Line) {
-        let name = line.name();
-        let further =
-            self.further.map(|flags| format!("address add {}2/64 dev {name} {flags} nodad", prefix(line.number)));
-        let change = format!("address change {} dev {name} {}", line.global(), self.flags);
-        line.link.host.namespace().ip_batch(&further.into_iter().chain([change]).collect::<Vec<_>>());
+        let change = |(address, flags)| format!("address change {address} dev {} {flags}", line.name());
+        let changes: Vec<_> = self.addresses(line).into_iter().map(change).collect();
+        line.link.host.namespace().ip_batch(&changes);
     }
 
     /// Checks an RA that left `after` the change.
@@ -113,7 +123,9 @@ fn lifetimes_follow_the_addresses(arguments: &[&str]) {
     let (host, guest, quiet) = (Namespace::host(), Guest::new(), Namespace::quiet());
     let guest_of = |number| if number == 1 { guest.namespace() } else { &quiet };
     let mut lines: Vec<_> = (1..).zip(CHANGES).map(|(number, _)| Line::new(&host, guest_of(number), number)).collect();
-    let _daemon = Daemon::start(&host, &rarely(arguments));
+    CHANGES.iter().zip(&lines).for_each(|(change, line)| change.prepare(line));
+    // The kernel tells lifetimes in whole seconds, so what a resync reads differs from one to the next.
+    let _daemon = Daemon::start(&host, &rarely(&[&["--forwarding-resync-interval=1s"], arguments].concat()));
     let first: Vec<_> = lines.iter_mut().map(|line| line.expect_served(SOON)).collect();
     guest.wait_for_default_route(SOON);
     let monitor = RouteMonitor::start(&guest);
