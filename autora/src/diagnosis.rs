@@ -10,7 +10,13 @@ mod shell;
 
 use std::{net::Ipv6Addr, time::Duration};
 
-pub use self::{concern::Concern, found::printable, problem::Problem, remedy::Remedy, shell::Shell};
+pub use self::{
+    concern::Concern,
+    found::printable,
+    problem::Problem,
+    remedy::{Remedy, refuse_ras},
+    shell::Shell,
+};
 use crate::{
     addr::IfIndex,
     engine::{
@@ -75,6 +81,8 @@ pub struct Evidence<'a> {
     pub master: Option<&'a str>,
     /// How many interfaces are served through a raw socket; `None` for a packet socket.
     pub served_raw: Option<usize>,
+    /// Whether the host has a default route through it that an RA made.
+    pub default_route_by_ra: bool,
     /// What a running daemon knows of the interface; `None` if no daemon answers.
     pub daemon: Option<&'a FromDaemon>,
 }
@@ -202,12 +210,16 @@ fn warnings(service: Option<&Service>, interface: &Interface, evidence: Evidence
     let Evidence { host, served_raw, daemon, .. } = evidence;
     let force = interface.ipv6.is_some_and(|ipv6| ipv6.force_forwarding);
     let limit = host.neighbour_limit;
+    // An interface that is not to be served may be the uplink, which has to take RAs.
+    let is_wanted = test_of_name(interface, evidence).map_or(service.is_some(), |(_, problem)| problem.is_none());
     [
         (!host.forwarding && !force).then_some(Problem::HostDoesNotForward),
         service.filter(|service| !service.connected_route).map(|service| Problem::NoConnectedRoute(service.prefix)),
         served_raw
             .filter(|&needed| eligibility::too_few_neighbours(host, needed))
             .and_then(|needed| Some(Problem::TooFewNeighbours { limit: limit?, needed })),
+        (is_wanted && interface.ipv6.is_some_and(|ipv6| ipv6.accepts_ra)).then_some(Problem::AcceptsRa),
+        service.filter(|_| evidence.default_route_by_ra).map(|_| Problem::DefaultRouteByRa),
         daemon
             .and_then(|daemon| daemon.other_router)
             .map(|(source, heard_ago)| Problem::OtherRouter { source, heard_ago }),

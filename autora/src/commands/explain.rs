@@ -117,12 +117,20 @@ fn examine<'a>(args: &ExplainArgs, policy: Option<&'a Policy>, snapshot: &Snapsh
     };
     let served_raw = (args.send == SendPath::Raw).then(|| interfaces.iter().filter(served).count());
     let running = RunningDaemon::ask(&args.socket);
+    // Of the interfaces that were named, the kernel is asked for each alone.
+    let default_routes = args.interfaces.is_empty().then(|| netlink::default_routes_by_ra(None));
     let explain = |interface: &Interface| {
         let master = interface.master.as_ref().map(|master| master.index);
         let master = interfaces.iter().find(|other| Some(other.index) == master);
         let daemon = running.as_ref().map(|running| running.knows(interface));
         let master = master.map(|master| master.name.as_str());
-        let evidence = Evidence { policy, host: &host, master, served_raw, daemon: daemon.as_ref() };
+        let index = interface.index;
+        let default_route_by_ra = match &default_routes {
+            Some(interfaces) => interfaces.contains(&index),
+            None => netlink::default_routes_by_ra(Some(index)).contains(&index),
+        };
+        let evidence =
+            Evidence { policy, host: &host, master, served_raw, default_route_by_ra, daemon: daemon.as_ref() };
         diagnosis::explain(interface, evidence)
     };
     let mut findings = Findings { policy, host, interfaces: Vec::new(), missing: Vec::new() };

@@ -102,7 +102,19 @@ fn about_interfaces(families: &mut Families<'_>, status: &Status) -> fmt::Result
             "autora_other_routers",
             "Interfaces on which another router was heard within its Router Lifetime or the last 30 minutes",
         )?
-        .value(status.other_routers.interfaces)
+        .value(status.other_routers.interfaces)?;
+    families
+        .gauge(
+            "autora_interfaces_accepting_ra",
+            "Interfaces that match and take RAs of guests (accept_ra 2), at the last resync",
+        )?
+        .value(status.accepting_ra)?;
+    families
+        .gauge(
+            "autora_interfaces_default_route_by_ra",
+            "Served interfaces through which the host has a default route that an RA made, at the last resync",
+        )?
+        .value(status.default_route_by_ra)
 }
 
 fn about_packets(families: &mut Families<'_>, status: &Status) -> fmt::Result {

@@ -63,6 +63,10 @@ pub struct Overview {
     pub state_save_failures: u64,
     /// Messages that the service manager did not accept.
     pub notifications_dropped: u64,
+    /// Interfaces that match and take RAs of guests.
+    pub accepting_ra: u64,
+    /// Served interfaces through which the host has a default route that an RA made.
+    pub default_route_by_ra: u64,
     /// Packets, by what became of them.
     pub packets: Counters,
     /// Packets that the kernel dropped at the receiving socket; `None` if not known.

@@ -76,6 +76,8 @@ const METRICS: &[&str] = &[
     "autora_interface_rs_dropped counter",
     "autora_interface_state gauge",
     "autora_interfaces gauge",
+    "autora_interfaces_accepting_ra gauge",
+    "autora_interfaces_default_route_by_ra gauge",
     "autora_interfaces_not_served gauge",
     "autora_interfaces_overdue gauge",
     "autora_max_ra_interval_seconds gauge",

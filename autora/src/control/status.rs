@@ -57,6 +57,8 @@ pub(super) async fn status(context: &ControlContext) -> Result<Status, NoAnswer>
             invalid: overview.packets.get(Packet::InvalidAdvertisement),
             interfaces: other_routers,
         },
+        accepting_ra: overview.accepting_ra,
+        default_route_by_ra: overview.default_route_by_ra,
         netlink: Netlink { resyncs: overview.resyncs, overruns: overview.overruns },
         state_save_failures: overview.state_save_failures,
         notifications_dropped: overview.notifications_dropped,

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use super::backend::Backend;
+use super::{backend::Backend, host_warnings::WarnedInterfaces};
 use crate::{
     addr::IfIndex,
     config::Config,
@@ -25,6 +25,7 @@ pub(super) struct Sources<'a> {
     pub(super) netlink: netlink::Counts,
     pub(super) state_save_failures: u64,
     pub(super) notifications_dropped: u64,
+    pub(super) warned_interfaces: WarnedInterfaces,
 }
 
 /// The loop's end of the control socket, and the state that only clients see.
@@ -113,7 +114,10 @@ pub(super) fn info(config: &Config, filter: &Filter) -> DaemonInfo {
 }
 
 fn overview(sources: &Sources<'_>) -> Overview {
+    let WarnedInterfaces { accepting_ra, default_route_by_ra } = sources.warned_interfaces;
     Overview {
+        accepting_ra,
+        default_route_by_ra,
         ras: sources.ras,
         resyncs: sources.netlink.resyncs.into(),
         overruns: sources.netlink.overruns,

@@ -170,7 +170,7 @@ impl EventLoop {
         if complete {
             self.fleet.all_seen(now);
         }
-        self.observer.resynced(&self.fleet, &self.links.host(), complete);
+        self.observer.resynced(&self.fleet, &self.links.host(), complete, now);
         heap::trim();
     }
 
@@ -197,6 +197,7 @@ impl EventLoop {
             netlink: self.links.netlink.counts(),
             state_save_failures: self.state_saver.failures(),
             notifications_dropped: self.notifier.dropped(),
+            warned_interfaces: self.observer.warned_interfaces(),
         };
         self.observer.control.answer(query, &sources);
     }

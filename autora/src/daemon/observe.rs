@@ -1,10 +1,18 @@
 //! Logs, counts and publishes each event of the loop.
 
+use std::collections::BTreeSet;
+
 use tracing::info;
 
 use super::{
-    backend::Backend, control_handle::ControlHandle, dry_run::DryRun, host_warnings::HostWarnings, log,
-    log_limiter::LogLimiter, other_routers::OtherRouters, socket_drops::SocketDrops,
+    backend::Backend,
+    control_handle::ControlHandle,
+    dry_run::DryRun,
+    host_warnings::{HostWarnings, WarnedInterfaces},
+    log,
+    log_limiter::LogLimiter,
+    other_routers::OtherRouters,
+    socket_drops::SocketDrops,
 };
 use crate::{
     addr::IfIndex,
@@ -53,6 +61,15 @@ impl Output {
             }
         };
         log::event(event, admitted);
+    }
+
+    /// Returns whether one more line about the interface may be logged. Costs a token: ask only when there is
+    /// a line.
+    fn admits(&mut self, index: IfIndex, fleet: &Fleet, now: BootInstant) -> bool {
+        match self {
+            Self::Log(limiter) => limiter.admits(index, fleet, now),
+            Self::DryRun(_) => true,
+        }
     }
 
     const fn lines_suppressed(&self) -> u64 {
@@ -121,10 +138,12 @@ impl Observer {
     /// Returns whether one more line about the interface may be logged. Costs a token: ask only when there is
     /// a line.
     pub(super) fn admits(&mut self, index: IfIndex, fleet: &Fleet, now: BootInstant) -> bool {
-        match &mut self.output {
-            Output::Log(limiter) => limiter.admits(index, fleet, now),
-            Output::DryRun(_) => true,
-        }
+        self.output.admits(index, fleet, now)
+    }
+
+    /// Returns how many interfaces have a condition that was logged as a warning.
+    pub(super) fn warned_interfaces(&self) -> WarnedInterfaces {
+        self.host_warnings.interfaces()
     }
 
     /// Reads the kernel's counters and logs what they show; logs how many lines were suppressed.
@@ -146,11 +165,15 @@ impl Observer {
     }
 
     /// Updates what depends on all interfaces, after a resync.
-    pub(super) fn resynced(&mut self, fleet: &Fleet, host: &Host, complete: bool) {
+    pub(super) fn resynced(&mut self, fleet: &Fleet, host: &Host, complete: bool, now: BootInstant) {
         if complete {
             self.control.forget_gone(fleet);
         }
-        self.host_warnings.update(host, fleet);
+        let counts = fleet.counts();
+        let serves = counts.served + counts.paused > 0;
+        let default_routes = if serves { netlink::default_routes_by_ra(None) } else { BTreeSet::new() };
+        let output = &mut self.output;
+        self.host_warnings.update(host, fleet, &default_routes, |index| output.admits(index, fleet, now));
     }
 
     /// Logs a line of totals.

@@ -25,6 +25,10 @@ pub enum Problem {
         /// The number of entries that is needed.
         needed: usize,
     },
+    /// `accept_ra` is 2: the kernel takes RAs of guests.
+    AcceptsRa,
+    /// The host has a default route through the interface that an RA made.
+    DefaultRouteByRa,
     /// Another router advertises on the link.
     OtherRouter {
         /// The source address of its RA.
@@ -44,6 +48,8 @@ impl Problem {
             Self::HostDoesNotForward => "host-forwarding-off",
             Self::NoConnectedRoute(_) => "no-connected-route",
             Self::TooFewNeighbours { .. } => "neighbour-table-small",
+            Self::AcceptsRa => "accepts-ra",
+            Self::DefaultRouteByRa => "default-route-by-ra",
             Self::OtherRouter { .. } => "other-router",
         }
     }
@@ -66,6 +72,14 @@ impl fmt::Display for Problem {
                 f,
                 "gc_thresh3 is {limit}, and --send raw needs a neighbour entry on each of {needed} interfaces: some \
                  RAs will fail"
+            ),
+            Self::AcceptsRa => f.write_str(
+                "accept_ra is 2: the kernel configures itself by RAs that come in here; a guest can give this host addresses \
+                 and routes",
+            ),
+            Self::DefaultRouteByRa => f.write_str(
+                "this host has a default route through it that an RA made: on an uplink autora is a second router; on a \
+                 guest's link the guest gets this host's packets",
             ),
             Self::OtherRouter { source, heard_ago } => write!(
                 f,

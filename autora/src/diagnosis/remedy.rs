@@ -53,8 +53,20 @@ pub(super) fn against(problem: &Problem, interface: &Interface, master: Option<&
                 "the limit is for the whole machine; or start the daemon with --send packet, which needs no entries",
             ),
         ],
+        Problem::AcceptsRa => vec![Remedy::Run(refuse_ras(&interface.name))],
+        Problem::DefaultRouteByRa => vec![
+            advice("if it is this host's uplink, leave it out of --interface-regex; if a guest is behind it:"),
+            Remedy::Run(refuse_ras(&interface.name)),
+            run(interface, "ip -6 route delete default dev IFACE proto ra"),
+        ],
         Problem::OtherRouter { .. } => Vec::new(),
     }
+}
+
+/// Returns the command after which the kernel ignores RAs that come in on an interface.
+#[must_use]
+pub fn refuse_ras(interface: &str) -> Shell {
+    Shell::sysctl(interface, "accept_ra", "0")
 }
 
 fn against_reason(reason: &Reason, interface: &Interface, master: Option<&str>) -> Vec<Remedy> {

@@ -13,7 +13,8 @@ use crate::{
 
 const HOST: Host = Host { forwarding: true, neighbour_limit: Some(1024) };
 
-const PLAIN: Evidence<'_> = Evidence { policy: None, host: &HOST, master: None, served_raw: None, daemon: None };
+const PLAIN: Evidence<'_> =
+    Evidence { policy: None, host: &HOST, master: None, served_raw: None, default_route_by_ra: false, daemon: None };
 
 /// Returns an interface that passes every test: the control of each row below.
 fn fit() -> Interface {
@@ -210,6 +211,41 @@ fn warnings_have_remedies_and_do_not_prevent_serving() {
     );
     check(&[], &explained(|_| (), Evidence { served_raw: Some(1024), ..PLAIN }));
     check(&[small], &explained(|_| (), Evidence { served_raw: Some(1025), ..PLAIN }));
+}
+
+/// The uplink has to take RAs: advice that stops it would cut the host off.
+#[test]
+fn an_interface_that_takes_ras_is_warned_about_where_it_is_to_be_served() {
+    let accepts = |i: &mut Interface| i.ipv6.as_mut().unwrap().accepts_ra = true;
+    let accepts_without_prefix = |i: &mut Interface| {
+        accepts(i);
+        i.addresses.remove(0);
+    };
+    let named = |found: &Explanation| found.warnings.iter().map(|one| one.problem.name()).collect::<Vec<_>>();
+    let policy = |pattern| Policy { pattern: Regex::new(pattern).unwrap() };
+    let (matches, does_not) = (policy("^vm1$"), policy("^tap$"));
+    for (what, policy, change, expected) in [
+        ("served, no name tested", None, &accepts as &dyn Fn(&mut Interface), true),
+        ("served", Some(&matches), &accepts, true),
+        ("matches, not served", Some(&matches), &accepts_without_prefix, true),
+        ("not served, no name tested", None, &accepts_without_prefix, false),
+        ("does not match", Some(&does_not), &accepts, false),
+        ("the control", Some(&matches), &|_: &mut Interface| (), false),
+    ] {
+        let found = explained(change, Evidence { policy, ..PLAIN });
+        assert_eq!(named(&found), if expected { vec!["accepts-ra"] } else { vec![] }, "{what}");
+    }
+    let found = explained(accepts, PLAIN);
+    assert_eq!(lines(&found.warnings[0].remedies), ["$ sysctl -w net.ipv6.conf.vm1.accept_ra=0"]);
+    let with_route = Evidence { default_route_by_ra: true, ..PLAIN };
+    let found = explained(|_| (), with_route);
+    assert!(found.is_served(), "a guest must not be able to silence its host");
+    assert_eq!(named(&found), ["default-route-by-ra"]);
+    assert_eq!(
+        lines(&found.warnings[0].remedies)[1..],
+        ["$ sysctl -w net.ipv6.conf.vm1.accept_ra=0", "$ ip -6 route delete default dev vm1 proto ra"]
+    );
+    assert_eq!(named(&explained(|i| i.flags.up = false, with_route)), [""; 0], "not served");
 }
 
 #[test]

@@ -7,8 +7,14 @@ use std::{fs, time::Duration};
 
 use autora::{
     addr::IfIndex,
-    engine::interface::{Address, AddressScope, Interface, LinkFlags, Master},
-    sys::netlink::Queries,
+    engine::{
+        BootInstant,
+        interface::{Address, AddressScope, Interface, LinkFlags, Master, Preferred},
+    },
+    sys::{
+        clock,
+        netlink::{Queries, default_routes_by_ra},
+    },
 };
 use autora_tests::{Mac, Namespace, Tap, eventually};
 use watch::{SOON, Watch};
@@ -154,6 +160,81 @@ fn addresses_and_their_flags_are_announced() {
         }
         let gone = |interface: &Interface| address(interface, "2001:db8::1").is_none();
         watch.after_unasked("gone", index, || _ = host.ip("address delete 2001:db8::1/64 dev v0"), gone);
+    });
+}
+
+#[test]
+fn lifetimes_are_announced_and_read() {
+    let setup = Setup::up();
+    let Setup { ref host, index, .. } = setup;
+    let left = |interface: &Interface| {
+        let lifetimes = address(interface, "2001:db8::1")?.lifetimes;
+        let now = clock::now();
+        let seconds = |end: BootInstant| end.saturating_since(now).as_secs_f64().round();
+        let preferred = match lifetimes.preferred {
+            Preferred::ForEver => f64::INFINITY,
+            Preferred::Until(end) => seconds(end),
+            Preferred::Zero => 0.0,
+        };
+        Some((lifetimes.valid.map_or(f64::INFINITY, seconds), preferred))
+    };
+    let forever = f64::INFINITY;
+    Watch::within(host, |watch| {
+        for (words, expected) in [
+            ("valid_lft 120 preferred_lft 20", (120.0, 20.0)),
+            ("valid_lft 90 preferred_lft 0", (90.0, 0.0)),
+            ("valid_lft forever preferred_lft 20", (forever, 20.0)),
+            ("valid_lft forever preferred_lft 0", (forever, 0.0)),
+            ("valid_lft forever preferred_lft forever", (forever, forever)),
+        ] {
+            let replace = format!("address replace 2001:db8::1/64 dev v0 nodad {words}");
+            // The kernel may tell a second more or less, by how it rounds.
+            let near = |found: f64, expected: f64| found == expected || (found - expected).abs() <= 1.0;
+            let as_expected = |interface: &Interface| {
+                left(interface).is_some_and(|found| near(found.0, expected.0) && near(found.1, expected.1))
+            };
+            watch.after_unasked(words, index, || _ = host.ip(&replace), as_expected);
+            let read = watch.read(index).expect("it is there");
+            assert!(as_expected(&read), "read: {words}: {:?}", left(&read));
+        }
+    });
+}
+
+/// A dump that the kernel filters.
+#[test]
+fn default_routes_that_ras_made_are_read() {
+    let setup = Setup::up();
+    let Setup { ref host, index, .. } = setup;
+    host.ip("link add w0 type veth peer name w1");
+    host.ip("link set w0 up");
+    host.ip("link set w1 up");
+    let other = IfIndex::new(autora_tests::Interface::existing(host, "w0").index()).expect("never 0");
+    let found = |through| host.enter(|| default_routes_by_ra(through)).into_iter().collect::<Vec<_>>();
+    for not_one in ["default via fe80::9 dev w0", "2001:db8:55::/64 dev w0 proto ra"] {
+        host.ip(&format!("-6 route add {not_one}"));
+    }
+    assert_eq!(found(None), []);
+    host.ip("-6 route add default via fe80::9 dev v0 proto ra metric 7");
+    assert_eq!((found(None), found(Some(index)), found(Some(other))), (vec![index], vec![index], vec![]));
+    host.ip("-6 route add default via fe80::9 dev w0 proto ra metric 9 table 77");
+    assert_eq!((found(None).len(), found(Some(other))), (2, vec![other]));
+}
+
+/// No event tells of `accept_ra`.
+#[test]
+fn accept_ra_is_found_by_a_resync() {
+    let setup = Setup::up();
+    let Setup { ref host, index, .. } = setup;
+    let accepts = |interface: &Interface| interface.ipv6.is_some_and(|ipv6| ipv6.accepts_ra);
+    Watch::within(host, |watch| {
+        watch.settle();
+        for value in [2, 1, 2] {
+            host.sysctl("ipv6/conf/v0/accept_ra", value);
+            assert!(watch.settle().is_empty(), "{value}: announced");
+            watch.netlink.resync().expect("the kernel answers");
+            assert!(watch.settle().changed.contains(&index), "{value}");
+            assert_eq!(accepts(&watch.known[&index]), value == 2, "{value}");
+        }
     });
 }
 

@@ -133,7 +133,8 @@ impl Watch {
         let deadline = Instant::now() + limit;
         loop {
             self.settle();
-            let truth: Vec<_> = self.dump().interfaces.iter().map(as_announced).collect();
+            let truth: Vec<_> =
+                self.dump().interfaces.into_iter().map(|found| as_announced(&self.as_read(found))).collect();
             let known = self.announced();
             if known == truth {
                 return;
@@ -142,6 +143,15 @@ impl Watch {
             let known: Vec<_> = known.iter().filter(|interface| !truth.contains(interface)).collect();
             assert!(Instant::now() < deadline, "known {known:#?}\nbut the dump has {differ:#?}");
         }
+    }
+
+    /// Returns `found` with the ends of lifetimes that are known already: the kernel rounds them.
+    fn as_read(&self, found: Interface) -> Rc<Interface> {
+        let mut found = Rc::new(found);
+        if let Some(known) = self.known.get(&found.index) {
+            found.settle_lifetimes(known, clock::now());
+        }
+        found
     }
 
     /// Returns the known interfaces, limited to announced facts.
@@ -154,10 +164,11 @@ impl Watch {
         // The kernel may change something between the two (duplicate address detection ends), but not ten
         // times.
         for _ in 0..10 {
-            let alone = self.queries.read(index).expect("the kernel answers");
+            let alone = self.queries.read(index).expect("the kernel answers").map(|found| self.as_read(found));
             let among_all = self.dump().interfaces.into_iter().find(|interface| interface.index == index);
+            let among_all = among_all.map(|found| self.as_read(found));
             if alone == among_all {
-                return alone;
+                return alone.map(Rc::unwrap_or_clone);
             }
         }
         panic!("a query for {index} and a dump never agree");

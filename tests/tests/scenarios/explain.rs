@@ -112,6 +112,19 @@ const FLAWS: &[Flaw] = &[
         },
     },
     Flaw {
+        what: "RAs of the guest are taken in",
+        reported: &["accepts-ra"],
+        spoil: |link| link.host.sysctl("accept_ra", 2),
+    },
+    Flaw {
+        what: "a default route that an RA made",
+        reported: &["default-route-by-ra"],
+        spoil: |link| {
+            let add = format!("-6 route add default via fe80::99 dev {} proto ra", link.host.name());
+            link.host.namespace().ip(&add);
+        },
+    },
+    Flaw {
         what: "a host that does not forward",
         reported: &["host-forwarding-off"],
         spoil: |link| {

@@ -32,6 +32,8 @@
 //! - `index_reuse`: Interfaces that are deleted and created again with the same index
 //! - `leaks`: Interfaces that are created, served and deleted by the thousand: the daemon keeps nothing of
 //!   them
+//! - `learned`: Addresses and routes that the host's kernel learned from RAs, and addresses that are no host's:
+//!   none decides what is served
 //! - `lifetimes`: Lifetimes that the host gave to its addresses
 //! - `link_options`: The options for MTU and source link-layer address, and their effect on a guest's kernel
 //! - `links`: Links that lose and regain carrier and forwarding, and the initial burst after a change
@@ -81,6 +83,7 @@ mod handover;
 mod hooks;
 mod index_reuse;
 mod leaks;
+mod learned;
 mod lifetimes;
 mod link_options;
 mod links;

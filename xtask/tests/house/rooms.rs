@@ -17,7 +17,7 @@ const ROOMS: &[(&str, &[&str])] = &[
         "commands",
         &["daemon", "control", "diagnosis", "config", "sys", "engine", "wire", "logging", "settings", "error", "addr"],
     ),
-    ("daemon", &["control", "config", "sys", "engine", "wire", "logging", "settings", "error", "addr"]),
+    ("daemon", &["control", "diagnosis", "config", "sys", "engine", "wire", "logging", "settings", "error", "addr"]),
     ("control", &["sys", "engine", "wire", "settings", "error", "addr"]),
     ("diagnosis", &["engine", "wire", "addr"]),
     ("config", &["engine", "wire", "settings", "error", "addr"]),

@@ -103,6 +103,8 @@ fn concerns(status: &Status) -> Vec<String> {
     [
         several(status.overdue, "served and without an RA for longer than --max-ra-interval"),
         several(status.other_routers.interfaces, "with another router on the link"),
+        several(status.default_route_by_ra, "served, with a default route of this host that an RA made"),
+        several(status.accepting_ra, "taking RAs of guests (accept_ra 2)"),
         (filter_is_classic(status)).then(|| {
             "the classic filter detects no other routers, and a flood of solicitations costs the daemon CPU time"
                 .to_owned()

@@ -43,6 +43,12 @@ pub struct Status {
     pub socket_drops: Option<u64>,
     /// RAs of other routers on served interfaces.
     pub other_routers: OtherRouters,
+    /// Number of interfaces that match and take RAs of guests (`accept_ra` 2), at the last resync.
+    #[serde(default)]
+    pub accepting_ra: u64,
+    /// Number of served interfaces through which the host has a default route that an RA made, at the last resync.
+    #[serde(default)]
+    pub default_route_by_ra: u64,
     /// How the kernel's interfaces were read.
     pub netlink: Netlink,
     /// Attempts to write the saved state that failed.

@@ -78,6 +78,8 @@ pub struct Facts {
     pub forwarding: Vec<bool>,
     /// `gc_thresh3` of the IPv6 table, as often as it was told.
     pub neighbour_limits: Vec<u32>,
+    /// Interfaces through which a default route leads that an RA made, as often as they were told.
+    pub default_routes: Vec<IfIndex>,
     /// Messages of the right type that make no sense.
     pub malformed: usize,
 }
@@ -87,7 +89,9 @@ pub struct Facts {
 #[must_use]
 pub fn facts(datagram: &[u8]) -> Facts {
     let mut facts = Facts::default();
-    for question in [Request::Links, Request::Addresses, Request::HostSettings, Request::NeighbourTables] {
+    for question in
+        [Request::Links, Request::Addresses, Request::HostSettings, Request::NeighbourTables, Request::RoutesByRa(None)]
+    {
         let taken = take(question, datagram, |payload| {
             facts.understand(question, payload).unwrap_or_else(|Malformed| facts.malformed += 1);
         });
@@ -114,6 +118,7 @@ impl Facts {
             }
             Request::Addresses | Request::AddressesOf(_) => self.addresses.extend(decode::address(payload, NOW)?),
             Request::HostSettings => self.forwarding.push(decode::host_forwarding(payload)?),
+            Request::RoutesByRa(_) => self.default_routes.extend(decode::default_route_by_ra(payload)?),
             Request::NeighbourTables => self.neighbour_limits.extend(decode::neighbour_limit(payload)),
         }
         Ok(())

@@ -33,7 +33,7 @@ use tracing::warn;
 
 pub use events::DEFAULT_RECEIVE_BUFFER;
 pub use mirror::Change;
-pub use query::{Queries, QueryError, Snapshot, neighbour_limit};
+pub use query::{Queries, QueryError, Snapshot, default_routes_by_ra, neighbour_limit};
 pub use socket::NetlinkOpenError;
 
 use crate::{

@@ -2,7 +2,7 @@
 
 pub(super) mod client;
 
-use std::ops::ControlFlow;
+use std::{collections::BTreeSet, ops::ControlFlow};
 
 use nix::libc::{ENODEV, ENXIO};
 use tracing::warn;
@@ -18,6 +18,10 @@ const DUMP_TRIES: usize = 2;
 
 /// The warning of [`neighbour_limit`].
 const NO_LIMIT: &str = "cannot read the limit of the neighbour table: whether --send raw has room is not checked";
+
+/// The warning of [`default_routes_by_ra`].
+const NO_ROUTES: &str = "cannot read the routes that RAs made: whether this host has a default route through a served \
+                         interface is not checked";
 
 /// Everything there is, at about one moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -158,21 +162,22 @@ impl Queries {
             Err(Malformed) => skip(Request::Links),
         })?;
         interfaces.sort_unstable_by_key(|interface| interface.index);
-        let addresses = self.client.ask(Request::Addresses, |payload| match decode::address(payload, clock::now()) {
-            Ok(Some((owner, address))) => {
-                // An interface that came between the two has its event waiting.
-                if let Ok(place) = interfaces.binary_search_by_key(&owner, |interface| interface.index) {
-                    let addresses = &mut interfaces[place].addresses;
-                    if addresses.is_empty() {
-                        // They are kept, and most interfaces have two: shrinking would leave holes.
-                        addresses.reserve_exact(2);
+        let addresses =
+            self.client.ask(Request::Addresses, |payload| match decode::address(payload, clock::now()) {
+                Ok(Some((owner, address))) => {
+                    // An interface that came between the two has its event waiting.
+                    if let Ok(place) = interfaces.binary_search_by_key(&owner, |interface| interface.index) {
+                        let addresses = &mut interfaces[place].addresses;
+                        if addresses.is_empty() {
+                            // They are kept, and most interfaces have two: shrinking would leave holes.
+                            addresses.reserve_exact(2);
+                        }
+                        addresses.push(address);
                     }
-                    addresses.push(address);
                 }
-            }
-            Ok(None) => {}
-            Err(Malformed) => skip(Request::Addresses),
-        })?;
+                Ok(None) => {}
+                Err(Malformed) => skip(Request::Addresses),
+            })?;
         for interface in &mut interfaces {
             interface.addresses.sort_unstable();
             interface.addresses.shrink_to_fit();
@@ -199,6 +204,25 @@ pub fn neighbour_limit() -> Option<u32> {
         .first(Request::NeighbourTables, decode::neighbour_limit)
         .inspect_err(|error| warn!(%error, "{NO_LIMIT}"))
         .ok()?
+}
+
+/// Returns the interfaces, or whether this one is one of them, through which the host has a default route that an RA
+/// made, in whatever table. The kernel leaves out all other routes (4.20).
+///
+/// On a socket of its own, as [`neighbour_limit`] is: a dump may be under way on the other.
+#[must_use]
+pub fn default_routes_by_ra(through: Option<IfIndex>) -> BTreeSet<IfIndex> {
+    let mut found = BTreeSet::new();
+    let Ok(mut client) = QueryClient::open().inspect_err(|error| warn!(%error, "{NO_ROUTES}")) else { return found };
+    let question = Request::RoutesByRa(through);
+    let answer = client.ask(question, |payload| match decode::default_route_by_ra(payload) {
+        Ok(interfaces) => found.extend(interfaces),
+        Err(Malformed) => skip(question),
+    });
+    if let Err(error) = answer {
+        warn!(%error, "{NO_ROUTES}");
+    }
+    found
 }
 
 fn none_if_gone<T>(answer: Result<Option<T>, QueryError>) -> Result<Option<T>, QueryError> {

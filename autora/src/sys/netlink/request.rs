@@ -2,11 +2,11 @@
 
 use nix::libc::{
     AF_INET6, AF_UNSPEC, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS, RTM_GETADDR, RTM_GETLINK, RTM_GETNEIGHTBL,
-    RTM_GETNETCONF, RTM_NEWADDR, RTM_NEWLINK, RTM_NEWNEIGHTBL, RTM_NEWNETCONF,
+    RTM_GETNETCONF, RTM_GETROUTE, RTM_NEWADDR, RTM_NEWLINK, RTM_NEWNEIGHTBL, RTM_NEWNETCONF, RTM_NEWROUTE,
 };
 
 use super::{
-    decode::{NETCONFA_IFINDEX, NETCONFA_IFINDEX_ALL},
+    decode::{NETCONFA_IFINDEX, NETCONFA_IFINDEX_ALL, RTA_OIF, RTPROT_RA},
     frame::{NLM_F_DUMP, attribute, question},
 };
 use crate::addr::IfIndex;
@@ -29,6 +29,8 @@ pub(super) enum Request {
     HostSettings,
     /// The neighbour tables of IPv6.
     NeighbourTables,
+    /// The IPv6 routes that RAs made, through one interface or through any; a kernel below 4.20 gives all routes.
+    RoutesByRa(Option<IfIndex>),
 }
 
 impl Request {
@@ -42,6 +44,7 @@ impl Request {
             Self::AddressesOf(_) => "the addresses of an interface",
             Self::HostSettings => "the host's IPv6 settings",
             Self::NeighbourTables => "the neighbour table",
+            Self::RoutesByRa(_) => "the routes that RAs made",
         }
     }
 
@@ -52,6 +55,7 @@ impl Request {
             Self::Addresses | Self::AddressesOf(_) => RTM_NEWADDR,
             Self::HostSettings => RTM_NEWNETCONF,
             Self::NeighbourTables => RTM_NEWNEIGHTBL,
+            Self::RoutesByRa(_) => RTM_NEWROUTE,
         }
     }
 
@@ -70,6 +74,7 @@ impl Request {
             Self::AddressesOf(index) => (RTM_GETADDR, NLM_F_DUMP, address_body(index.get())),
             Self::HostSettings => (RTM_GETNETCONF, 0, netconf_body()),
             Self::NeighbourTables => (RTM_GETNEIGHTBL, NLM_F_DUMP, family_body(AF_INET6)),
+            Self::RoutesByRa(through) => (RTM_GETROUTE, NLM_F_DUMP, route_body(through)),
         };
         question(kind, flags, sequence, &body)
     }
@@ -103,6 +108,15 @@ fn address_body(index: u32) -> Vec<u8> {
 fn netconf_body() -> Vec<u8> {
     let mut body = family_body(AF_INET6);
     body.extend(attribute(NETCONFA_IFINDEX, NETCONFA_IFINDEX_ALL));
+    body
+}
+
+/// `struct rtmsg`, with the protocol in the second byte of its second 32 bits, and the interface, if there is one. The
+/// kernel filters by both (`ip_valid_fib_dump_req()`, `net/ipv4/fib_frontend.c`).
+fn route_body(through: Option<IfIndex>) -> Vec<u8> {
+    let mut body = family_body(AF_INET6);
+    body.extend([0, RTPROT_RA, 0, 0, 0, 0, 0, 0]);
+    body.extend(through.map(|index| attribute(RTA_OIF, index.get().cast_signed())).unwrap_or_default());
     body
 }
 

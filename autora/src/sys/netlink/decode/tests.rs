@@ -228,13 +228,8 @@ fn addresses_as_recorded() {
         ),
     ] {
         let (index, found) = address(&hex(recorded), NOW).unwrap().unwrap();
-        let expected = Address {
-            address: wanted.parse().unwrap(),
-            prefix_len: 64,
-            scope: AddressScope::Global,
-            flags,
-            lifetimes,
-        };
+        let expected =
+            Address { address: wanted.parse().unwrap(), prefix_len: 64, scope: AddressScope::Global, flags, lifetimes };
         assert_eq!((index.get(), found), (3, expected), "{what}");
     }
 }
@@ -283,6 +278,39 @@ fn only_the_highest_accept_ra_takes_in_ras_where_the_kernel_forwards() {
     }
 }
 
+/// Recorded on Linux 6.18: the kernel's answer to the question for routes of the protocol `ra`.
+#[test]
+fn default_routes_as_recorded() {
+    let metrics = "24000c0000000000000000000000000000000000000000000000000000000000000000000500140000000000";
+    let gateway = |last: &str| format!("14000500fe8000000000000000000000000000{last}");
+    let one = |head: &str, index: &str| format!("{head}0800060007000000{}08000400{index}{metrics}", gateway("08"));
+    let hop = |index: &str| format!("1c000000{index}{}", gateway("09"));
+    let main = "0a000000fe0900010000000008000f00fe000000";
+    for (what, recorded, through) in [
+        ("of the main table", one(main, "03000000"), &[3_u32][..]),
+        ("of another table", one("0a0000004d0900010000000008000f004d000000", "02000000"), &[2]),
+        (
+            "several next hops",
+            format!("{main}08000600090000003c000900{}{}{metrics}", hop("03000000"), hop("02000000")),
+            &[3, 2],
+        ),
+        (
+            "a route to a /64",
+            format!(
+                "0a400000fe0900010000000008000f00fe0000001400010020010db800550000000000000000000008000600000400000800\
+                 040003000000{metrics}"
+            ),
+            &[],
+        ),
+        ("the operator's", one("0a000000fe0400010000000008000f00fe000000", "03000000"), &[]),
+        ("unreachable", one("0a000000fe0900070000000008000f00fe000000", "03000000"), &[]),
+    ] {
+        let found = default_route_by_ra(&hex(&recorded)).unwrap();
+        assert_eq!(found.into_iter().map(IfIndex::get).collect::<Vec<_>>(), through, "{what}");
+    }
+    assert_eq!(default_route_by_ra(&[10, 0, 0]), Err(Malformed));
+}
+
 #[test]
 fn host_facts() {
     let forwarding = |value: i32| [vec![10, 0, 0, 0], attribute(NETCONFA_FORWARDING, &value.to_ne_bytes())].concat();
@@ -304,6 +332,7 @@ proptest! {
     #[test]
     fn no_bytes_make_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..256)) {
         drop((interface(&bytes), address(&bytes, NOW), host_forwarding(&bytes), neighbour_limit(&bytes)));
+        drop(default_route_by_ra(&bytes));
     }
 
     #[test]

@@ -5,8 +5,8 @@ use proptest::prelude::*;
 use super::{picture::GRACE, *};
 use crate::sys::netlink::{
     bytes::{
-        DOWN, MADE, NewLink, TENTATIVE, UP, address, address_for, address_gone, forwarding, link, link_gone, made, settings_gone,
-        settings_untold,
+        DOWN, MADE, NewLink, TENTATIVE, UP, address, address_for, address_gone, forwarding, link, link_gone, made,
+        settings_gone, settings_untold,
     },
     decode,
     frame::messages,
@@ -84,14 +84,7 @@ impl Scene {
         self.list_at(NOW, whole, complete, links, addresses);
     }
 
-    fn list_at(
-        &mut self,
-        now: BootInstant,
-        whole: bool,
-        complete: bool,
-        links: &[NewLink],
-        addresses: &[Vec<u8>],
-    ) {
+    fn list_at(&mut self, now: BootInstant, whole: bool, complete: bool, links: &[NewLink], addresses: &[Vec<u8>]) {
         for link in links {
             let bytes = if whole { link.whole() } else { link.inet6() };
             self.0.dump().link(&decode::link(payload(&bytes)).unwrap(), now);
