@@ -7,11 +7,11 @@ use autora::{
     engine::{
         BootInstant, Fleet,
         action::Action,
-        eligibility::Policy,
+        eligibility::{AddressPolicy, Policy},
         interface::{Address, AddressFlags, AddressScope, Interface, Ipv6Settings, Lifetimes, LinkFlags},
         parameters::Parameters,
     },
-    wire::RouterAdvert,
+    wire::{RouterAdvert, RouterPreference},
 };
 use rand::{SeedableRng, rngs::StdRng};
 use regex::Regex;
@@ -34,7 +34,8 @@ pub(crate) struct Scene {
 
 impl Scene {
     pub(crate) fn empty() -> Self {
-        let policy = Policy { pattern: Regex::new("^vm[0-9]+$").expect("a regular expression") };
+        let pattern = Regex::new("^vm[0-9]+$").expect("a regular expression");
+        let policy = Policy { pattern, addresses: AddressPolicy::default() };
         // Intervals so long that only solicited RAs are due in these benchmarks.
         let parameters = Parameters {
             min_interval: Duration::from_secs(1 << 29),
@@ -42,6 +43,7 @@ impl Scene {
             router_lifetime: Duration::from_secs(180),
             valid_lifetime: Duration::from_secs(86_400),
             preferred_lifetime: Duration::from_secs(14_400),
+            preference: RouterPreference::Medium,
         };
         let fleet = Fleet::new(policy, parameters);
         Self { fleet, rng: StdRng::seed_from_u64(1), now: START, size: 0, asking: 0 }

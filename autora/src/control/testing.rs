@@ -23,6 +23,7 @@ use crate::{
     engine::{BootInstant, eligibility::AddressPolicy, parameters::Parameters},
     settings::SendPath,
     sys::{filter::FilterKind, process_stats::ProcessStats},
+    wire::RouterPreference,
 };
 
 /// Sends `request` and returns all answers until the connection is quiet. Then disconnects, which the
@@ -74,6 +75,7 @@ fn info() -> DaemonInfo {
             router_lifetime: 180 * second,
             valid_lifetime: 86_400 * second,
             preferred_lifetime: 14_400 * second,
+            preference: RouterPreference::Medium,
         },
         send: SendPath::Packet,
         filter: Filter { mode: FilterKind::Ebpf, program_id: None },

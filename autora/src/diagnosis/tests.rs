@@ -6,7 +6,7 @@ use super::*;
 use crate::{
     addr::IfIndex,
     engine::{
-        eligibility::{Verdict, decide},
+        eligibility::{AddressPolicy, InUse, Verdict, decide},
         interface::{self, AddressFlags, Master, address},
     },
 };
@@ -139,11 +139,6 @@ fn the_remedy_against_no_prefix_depends_on_the_addresses() {
     check("no-prefix", &["duplicate address detection runs: wait until it is over"], |i| {
         i.addresses[0].flags.tentative = true;
     });
-    check(
-        "no-prefix",
-        &["$ ip address change 2001:db8:1::1/64 dev vm1 valid_lft forever preferred_lft forever"],
-        |i| i.addresses[0].flags.deprecated = true,
-    );
 }
 
 #[test]
@@ -156,6 +151,14 @@ fn an_address_that_does_not_count_is_shown() {
         assert_eq!(explanation.failures().next().map(|failure| failure.problem.name()), reason);
         assert_eq!(explanation.checks.last().unwrap().found, found);
     }
+    let parked = |i: &mut Interface| {
+        i.addresses.push(address("2001:db8:9::1", 64));
+        i.addresses[2].flags.deprecated = true;
+    };
+    let explanation = explained(parked, PLAIN);
+    assert!(explanation.is_served());
+    let shown = "2001:db8:1::/64; does not count: 2001:db8:9::1/64 (deprecated)";
+    assert_eq!(explanation.checks.last().unwrap().found, shown);
     let explanation = explained(|i| i.addresses[1].flags.dadfailed = true, PLAIN);
     assert_eq!(explanation.checks[6].found, "fe80::1 (a duplicate: dadfailed)");
 }
@@ -168,7 +171,7 @@ fn an_interface_without_carrier_is_paused_and_counts_as_served() {
 
 #[test]
 fn the_name_is_tested_if_there_is_a_regular_expression() {
-    let policy = |pattern| Policy { pattern: Regex::new(pattern).unwrap() };
+    let policy = |pattern| Policy { pattern: Regex::new(pattern).unwrap(), addresses: AddressPolicy::default() };
     for (pattern, expected) in [("^vm[0-9]+$", true), ("^tap[0-9]+$", false)] {
         let policy = policy(pattern);
         let found = explained(|_| (), Evidence { policy: Some(&policy), ..PLAIN });
@@ -176,7 +179,7 @@ fn the_name_is_tested_if_there_is_a_regular_expression() {
         assert_eq!(found.conclusion == Conclusion::NoMatch, !expected);
         assert_eq!(found.checks[0].name, "name");
         // The daemon decides the same.
-        assert_eq!(decide(&policy, &fit(), None) == Verdict::Ignore, !expected);
+        assert_eq!(decide(&policy, &fit(), InUse::default()) == Verdict::Ignore, !expected);
     }
 }
 
@@ -278,7 +281,7 @@ fn a_running_daemon_adds_what_only_it_knows() {
     assert!(found.is_served());
 
     // The daemon's regular expression takes precedence over the command's.
-    let policy = Policy { pattern: Regex::new("^vm1$").unwrap() };
+    let policy = Policy { pattern: Regex::new("^vm1$").unwrap(), addresses: AddressPolicy::default() };
     let other = FromDaemon { matches: false, ..calm };
     let found = explained(|_| (), Evidence { policy: Some(&policy), daemon: Some(&other), ..PLAIN });
     assert_eq!(found.conclusion, Conclusion::NoMatch);

@@ -18,10 +18,12 @@ use autora::{
         counts::RaCounts,
         eligibility::{AddressPolicy, Reason, Service as Served},
         fleet::{InterfaceRow, ServiceState},
+        interface::Lifetimes,
         parameters::Parameters,
     },
     settings::SendPath,
     sys::{filter::FilterKind, process_stats::ProcessStats},
+    wire::RouterPreference,
 };
 use regex::Regex;
 use tokio::{
@@ -139,7 +141,9 @@ fn row(index: IfIndex) -> Row {
     let service = Served {
         source,
         prefix: Prefix64::containing(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 0)),
+        lifetimes: Lifetimes::default(),
         carrier: true,
+        dad: false,
         connected_route: true,
         force_forwarding: false,
     };
@@ -171,6 +175,7 @@ fn info() -> DaemonInfo {
             router_lifetime: Duration::from_secs(180),
             valid_lifetime: Duration::from_secs(86_400),
             preferred_lifetime: Duration::from_secs(14_400),
+            preference: RouterPreference::Medium,
         },
         send: SendPath::Packet,
         filter: Filter { mode: FilterKind::Ebpf, program_id: Some(7) },

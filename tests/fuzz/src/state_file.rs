@@ -7,13 +7,13 @@ use autora::{
     engine::{
         BootInstant, Fleet,
         action::Action,
-        eligibility::Policy,
-        handover::{Advertised, AdvertisedPrefix, Ending, SavedInterface, SavedState, SavedUpdate},
+        eligibility::{AddressPolicy, Policy},
+        handover::{Advertised, AdvertisedPrefix, AdvertisedRouter, Ending, SavedInterface, SavedState, SavedUpdate},
         interface::{Address, AddressFlags, AddressScope, Interface, Ipv6Settings, Lifetimes, LinkFlags},
         parameters::Parameters,
     },
     sys::state_file::{State, decode, encode, encode_updates},
-    wire::NdOption,
+    wire::{NdOption, RouterPreference},
 };
 use libfuzzer_sys::arbitrary::{Result, Unstructured};
 use regex::Regex;
@@ -27,7 +27,7 @@ const MOST_PREFIXES: usize = 9;
 
 /// Writes a file of each kind as seeds: full and empty, with and without appended lines.
 pub fn prepare() {
-    let ends = [Ending::Clean, Ending::Unclean { valid_lifetime: Duration::from_secs(86_400) }];
+    let ends = [Ending::Clean, unclean(86_400, 180)];
     let files = ends.into_iter().flat_map(|ending| {
         [vec![], vec![full(7)], vec![full(7), SavedInterface { advertised: Advertised::default(), ..full(8) }]]
             .map(|interfaces| encode(&State { boot_id: "00ff".to_owned(), saved: SavedState { ending, interfaces } }))
@@ -40,7 +40,7 @@ pub fn prepare() {
         b"{\"known\":{\"ifin".to_vec(),
     ]
     .concat();
-    let newer = br#"{"version":3,"boot_id":"00ff"}"#.to_vec();
+    let newer = br#"{"version":2,"boot_id":"00ff"}"#.to_vec();
     seeds::write(files.chain([added_to, newer]));
 }
 
@@ -61,7 +61,7 @@ pub fn check(bytes: &[u8]) {
 /// A file with appended lines, cut off anywhere, has the last whole line of each interface.
 fn check_updates(from: &mut Unstructured<'_>) -> Result<()> {
     let mut state = any_state(from)?;
-    state.saved.ending = Ending::Unclean { valid_lifetime: Duration::from_secs(from.arbitrary()?) };
+    state.saved.ending = unclean(from.arbitrary()?, from.arbitrary()?);
     let mut text = encode(&state);
     let at_once = text.len();
     let updates = (0..from.int_in_range(0..=9)?).map(|_| any_update(from)).collect::<Result<Vec<_>>>()?;
@@ -101,7 +101,8 @@ fn check_state(mut state: State) {
 /// A fleet restores the state, finds each interface again, some of them changed, and sends.
 fn take_over(saved: SavedState) {
     static EVERYTHING: LazyLock<Regex> = LazyLock::new(|| Regex::new("").expect("a regex"));
-    let mut fleet = Fleet::new(Policy { pattern: EVERYTHING.clone() }, parameters());
+    let mut fleet =
+        Fleet::new(Policy { pattern: EVERYTHING.clone(), addresses: AddressPolicy::default() }, parameters());
     let found: Vec<_> = saved.interfaces.iter().map(present).collect();
     fleet.restore(saved, NOW);
     fleet.reconcile_all(found, NOW);
@@ -130,8 +131,8 @@ fn carry_out(fleet: &mut Fleet) {
 /// Returns a fit interface, alternately with the saved source and prefix and with others.
 fn present(known: &SavedInterface) -> Interface {
     let other = known.index.get().is_multiple_of(2);
-    let source =
-        known.advertised.router.filter(|_| !other).map_or(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 9), LinkLocal::get);
+    let source = known.advertised.router.filter(|_| !other).map(|router| router.source.get());
+    let source = source.unwrap_or(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 9));
     let prefix = known.advertised.prefix.filter(|_| !other).map(|advertised| advertised.prefix.network());
     let prefix = prefix.unwrap_or(Ipv6Addr::new(0x2001, 0xdb8, 9, 9, 0, 0, 0, 0));
     let address = |address, scope| Address {
@@ -161,11 +162,16 @@ fn parameters() -> Parameters {
         router_lifetime: Duration::from_secs(180),
         valid_lifetime: Duration::from_secs(86_400),
         preferred_lifetime: Duration::from_secs(14_400),
+        preference: RouterPreference::Medium,
     }
 }
 
 /// Returns a saved interface with every field.
 fn full(index: u32) -> SavedInterface {
+    let router = |number| AdvertisedRouter {
+        source: LinkLocal::new(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, number)).expect("link-local"),
+        until: BootInstant::from_boot(Duration::from_secs(1_100)),
+    };
     let advertised = |number: u16, seconds| AdvertisedPrefix {
         prefix: Prefix64::containing(Ipv6Addr::new(0x2001, 0xdb8, 0, number, 0, 0, 0, 0)),
         valid_until: BootInstant::from_boot(Duration::from_secs(seconds)),
@@ -174,7 +180,8 @@ fn full(index: u32) -> SavedInterface {
         index: IfIndex::new(index).expect("not 0"),
         name: format!("tap{index}"),
         advertised: Advertised {
-            router: LinkLocal::new(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 7)),
+            router: Some(router(7)),
+            owed: Some(router(8)),
             prefix: Some(advertised(1, 90_000)),
             retired: vec![advertised(2, 3_600), advertised(3, 7_200)],
             last_sent: Some(BootInstant::from_boot(Duration::from_micros(999_000_001))),
@@ -184,11 +191,7 @@ fn full(index: u32) -> SavedInterface {
 
 /// Makes a state that the file holds exactly: instants in whole microseconds.
 fn any_state(from: &mut Unstructured<'_>) -> Result<State> {
-    let ending = if from.arbitrary()? {
-        Ending::Clean
-    } else {
-        Ending::Unclean { valid_lifetime: Duration::from_secs(from.arbitrary()?) }
-    };
+    let ending = if from.arbitrary()? { Ending::Clean } else { unclean(from.arbitrary()?, from.arbitrary()?) };
     let count = from.int_in_range(0..=5)?;
     let interfaces = (0..count).map(|number| any_saved_interface(number, from)).collect::<Result<_>>()?;
     Ok(State { boot_id: from.arbitrary::<&str>()?.to_owned(), saved: SavedState { ending, interfaces } })
@@ -202,9 +205,8 @@ fn any_saved_interface(number: u32, from: &mut Unstructured<'_>) -> Result<Saved
         index: IfIndex::new(index).unwrap_or(IfIndex::new(u32::MAX).expect("not 0")),
         name: from.arbitrary::<&str>()?.to_owned(),
         advertised: Advertised {
-            router: from
-                .arbitrary::<Option<u64>>()?
-                .and_then(|low| LinkLocal::new((0xfe80 << 112 | u128::from(low)).into())),
+            router: any_advertised_router(from)?,
+            owed: any_advertised_router(from)?,
             prefix: if from.arbitrary()? { Some(any_advertised_prefix(from)?) } else { None },
             retired: (0..retired).map(|_| any_advertised_prefix(from)).collect::<Result<_>>()?,
             last_sent: from.arbitrary::<Option<u64>>()?.map(micros),
@@ -212,11 +214,22 @@ fn any_saved_interface(number: u32, from: &mut Unstructured<'_>) -> Result<Saved
     })
 }
 
+fn any_advertised_router(from: &mut Unstructured<'_>) -> Result<Option<AdvertisedRouter>> {
+    let Some(low) = from.arbitrary::<Option<u64>>()? else { return Ok(None) };
+    let source = LinkLocal::new((0xfe80 << 112 | u128::from(low)).into()).expect("link-local");
+    Ok(Some(AdvertisedRouter { source, until: micros(from.arbitrary()?) }))
+}
+
 fn any_advertised_prefix(from: &mut Unstructured<'_>) -> Result<AdvertisedPrefix> {
     Ok(AdvertisedPrefix {
         prefix: Prefix64::containing((u128::from(from.arbitrary::<u64>()?) << 64).into()),
         valid_until: micros(from.arbitrary()?),
     })
+}
+
+fn unclean(valid_lifetime: u64, router_lifetime: u64) -> Ending {
+    let [valid_lifetime, router_lifetime] = [valid_lifetime, router_lifetime].map(Duration::from_secs);
+    Ending::Unclean { valid_lifetime, router_lifetime }
 }
 
 fn micros(micros: u64) -> BootInstant {

@@ -105,7 +105,7 @@ fn reasons() -> Vec<Reason> {
         Reason::Loopback,
         Reason::Enslaved { kind: None },
         Reason::ForwardingOff,
-        Reason::NoLinkLocal { unopened: false },
+        Reason::NoLinkLocal { unopened: false, required: None },
         Reason::NoPrefix { others: Vec::new() },
         Reason::SeveralPrefixes(Vec::new()),
         Reason::FilterFull,

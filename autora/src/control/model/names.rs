@@ -151,7 +151,7 @@ mod tests {
             Reason::Loopback,
             Reason::Enslaved { kind: None },
             Reason::ForwardingOff,
-            Reason::NoLinkLocal { unopened: false },
+            Reason::NoLinkLocal { unopened: false, required: None },
             Reason::NoPrefix { others: Vec::new() },
             Reason::SeveralPrefixes(Vec::new()),
             Reason::FilterFull,

@@ -3,9 +3,18 @@ use rand::{SeedableRng, rngs::StdRng};
 
 use super::{retry::MIN_RETRY_DELAY, *};
 use crate::{
-    engine::handover::MAX_RETIRED,
-    wire::{ALL_NODES, NdOption, ipv6},
+    addr::Prefix64,
+    engine::{
+        handover::{AdvertisedRouter, MAX_RETIRED},
+        interface::Preferred,
+        rfc4861::MAX_RA_DELAY_TIME,
+    },
+    wire::{NdOption, RouterPreference},
 };
+
+mod grace;
+mod prefixes;
+mod sources;
 
 const PARAMETERS: Parameters = Parameters {
     min_interval: secs(20),
@@ -13,7 +22,11 @@ const PARAMETERS: Parameters = Parameters {
     router_lifetime: secs(180),
     valid_lifetime: secs(86_400),
     preferred_lifetime: secs(14_400),
+    preference: RouterPreference::Medium,
 };
+
+/// How long a pair that is gone is waited for.
+const GRACE: Duration = secs(1);
 
 const fn secs(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
@@ -35,15 +48,19 @@ fn service(source: u8, prefix_number: u8) -> Service {
     Service {
         source: link_local(source),
         prefix: prefix(prefix_number),
+        lifetimes: FOR_EVER,
         carrier: true,
+        dad: false,
         connected_route: true,
         force_forwarding: false,
     }
 }
 
-const WITHDRAW: Cease = Cease { withdraw: true, prefix: PrefixFate::Stands };
-const PREFIX_GONE: Cease = Cease { withdraw: true, prefix: PrefixFate::Gone };
-const LINK_DOWN: Cease = Cease { withdraw: false, prefix: PrefixFate::Forgotten };
+const FOR_EVER: Lifetimes = Lifetimes { valid: None, preferred: Preferred::ForEver };
+
+/// The interface still has the prefix in use.
+const UNFIT: Outlook = Outlook::NotServed { carrier: true, lifetimes: Some(FOR_EVER) };
+const PREFIX_GONE: Outlook = Outlook::NotServed { carrier: true, lifetimes: None };
 
 /// An RA that left.
 #[derive(Clone, Debug)]
@@ -59,6 +76,11 @@ struct Bench {
     parameters: Parameters,
     now: BootInstant,
     rng: StdRng,
+    outlook: Outlook,
+    /// A source that the kernel found at another node.
+    duplicate: Option<LinkLocal>,
+    /// A source that the kernel detects duplicates of.
+    tentative: Option<LinkLocal>,
     sent: Vec<Sent>,
     /// When sends failed.
     failed: Vec<BootInstant>,
@@ -72,6 +94,9 @@ impl Bench {
             parameters: PARAMETERS,
             now: BootInstant::from_boot(secs(1_000)),
             rng: StdRng::seed_from_u64(seed),
+            outlook: Outlook::Lost,
+            duplicate: None,
+            tentative: None,
             sent: Vec::new(),
             failed: Vec::new(),
             link_works: true,
@@ -81,7 +106,7 @@ impl Bench {
     /// Returns a bench whose initial burst is over and whose last RA leaves now.
     fn settled(seed: u64) -> Self {
         let mut bench = Self::new(seed);
-        bench.advertise(service(1, 1));
+        bench.serve(service(1, 1));
         while bench.sent.len() < 10 {
             bench.step();
         }
@@ -89,23 +114,64 @@ impl Bench {
         bench
     }
 
-    fn advertise(&mut self, service: Service) {
-        self.advertiser.advertise(service, self.now);
-        self.run_for(Duration::ZERO);
+    /// Returns a bench like [`Bench::settled`], 10 s after its last RA.
+    fn rested(seed: u64) -> Self {
+        let mut bench = Self::settled(seed);
+        bench.run_for(secs(10));
+        bench
     }
 
-    fn cease(&mut self, how: Cease) {
-        self.advertiser.cease(how);
+    /// Follows `outlook`, and sends what is due. Returns whether the interface goes on where it was.
+    fn follow(&mut self, outlook: Outlook) -> bool {
+        self.outlook = outlook;
+        let goes_on = self.reconsider();
         self.run_for(Duration::ZERO);
+        goes_on
     }
 
-    fn solicit(&mut self) {
-        if let Some(answer) = self.advertiser.on_solicit(self.now, &mut self.rng) {
+    fn serve(&mut self, service: Service) -> bool {
+        self.follow(Outlook::Serve(service))
+    }
+
+    /// Follows `outlook` and lets the grace pass.
+    fn follow_to_the_end(&mut self, outlook: Outlook) {
+        self.follow(outlook);
+        self.run_for(GRACE);
+    }
+
+    fn change_to(&mut self, service: Service) {
+        self.follow_to_the_end(Outlook::Serve(service));
+    }
+
+    fn reconsider(&mut self) -> bool {
+        let goes_on = self.advertiser.follow(self.outlook, &self.parameters, self.now);
+        self.update_departures();
+        goes_on
+    }
+
+    fn update_departures(&mut self) {
+        let carrier = match self.outlook {
+            Outlook::Serve(service) => service.carrier,
+            Outlook::NotServed { carrier, .. } => carrier,
+            Outlook::Lost => false,
+        };
+        let departure = |router: Option<AdvertisedRouter>| match router.map(|router| router.source) {
+            Some(source) if self.duplicate == Some(source) => Departure::Never,
+            Some(source) if carrier && self.tentative != Some(source) => Departure::Now,
+            Some(_) | None => Departure::Later,
+        };
+        let Advertised { router, owed, .. } = *self.advertiser.advertised();
+        self.advertiser.set_departures(Departures { router: departure(router), owed: departure(owed) });
+    }
+
+    fn solicit(&mut self) -> Option<SolicitedRa> {
+        let answer = self.advertiser.on_solicit(self.now, &mut self.rng);
+        if let Some(answer) = answer {
             assert!(answer.delay <= MAX_RA_DELAY_TIME, "{answer:?}");
             assert!(answer.due >= self.now + answer.delay, "{answer:?}");
-            assert_eq!(self.advertiser.deadline(), Some(answer.due), "the returned RA is the one scheduled");
         }
         self.run_for(Duration::ZERO);
+        answer
     }
 
     /// Jumps to the next deadline and sends what is due.
@@ -118,21 +184,29 @@ impl Bench {
         let end = self.now + duration;
         while let Some(deadline) = self.advertiser.deadline().filter(|&deadline| deadline <= end) {
             self.now = self.now.max(deadline);
-            self.transmit();
+            if self.advertiser.end_grace(self.now) {
+                self.reconsider();
+            } else {
+                self.transmit(deadline);
+            }
         }
         self.now = end;
     }
 
-    fn transmit(&mut self) {
-        let transmission = self.advertiser.poll(self.now).expect("its deadline has passed");
+    fn transmit(&mut self, deadline: BootInstant) {
+        let Some(transmission) = self.advertiser.poll(self.now) else {
+            assert_ne!(self.advertiser.deadline(), Some(deadline), "nothing is due, and no wake-up for it");
+            return;
+        };
         let advert = self.advertiser.message(transmission.cause, &self.parameters, self.now);
         if self.link_works {
-            self.advertiser.on_sent(&self.parameters, self.now, &mut self.rng);
+            self.advertiser.on_sent(&self.parameters, Rest::default(), self.now, &mut self.rng);
             self.sent.push(Sent { at: self.now, transmission, advert });
         } else {
             self.advertiser.on_send_failed(self.now);
             self.failed.push(self.now);
         }
+        self.update_departures();
     }
 
     fn gaps(&self) -> Vec<Duration> {
@@ -141,6 +215,15 @@ impl Bench {
 
     fn causes(&self) -> Vec<Cause> {
         self.sent.iter().map(|sent| sent.transmission.cause).collect()
+    }
+
+    /// Returns the RAs that left as `cause source`, with the milliseconds since `start`.
+    fn log(&self, start: BootInstant) -> Vec<(u128, &'static str, String)> {
+        let entry = |sent: &Sent| {
+            let at = sent.at.saturating_since(start).as_millis();
+            (at, sent.transmission.cause.name(), sent.transmission.source.to_string())
+        };
+        self.sent.iter().map(entry).collect()
     }
 }
 
@@ -167,7 +250,7 @@ fn the_first_ra_leaves_at_once_and_the_burst_has_three() {
     for seed in 0..200 {
         let mut bench = Bench::new(seed);
         let start = bench.now;
-        bench.advertise(service(1, 1));
+        bench.serve(service(1, 1));
         bench.run_for(secs(600));
         assert_eq!(bench.sent[0].at, start);
         let gaps = bench.gaps();
@@ -235,205 +318,14 @@ fn a_solicitation_schedules_nothing_when_an_ra_is_due_sooner() {
 }
 
 #[test]
-fn a_changed_source_sends_a_final_ra_and_restarts_the_burst() {
-    let mut bench = Bench::settled(6);
-    bench.run_for(secs(10));
-    bench.advertise(service(2, 1));
-    bench.run_for(secs(100));
-    let sources: Vec<_> = bench.sent.iter().map(|sent| sent.transmission.source).collect();
-    assert_eq!(sources[..4], [link_local(1), link_local(2), link_local(2), link_local(2)]);
-    assert_eq!(bench.causes()[..2], [Cause::Final, Cause::Unsolicited]);
-    assert_eq!(bench.gaps()[..3], [secs(3), secs(16), secs(16)]);
-    assert_eq!(bench.sent[0].advert.router_lifetime, Duration::ZERO);
-    assert_eq!(bench.sent[1].advert.router_lifetime, secs(180));
-}
-
-#[test]
-fn a_retired_prefix_is_sent_until_its_valid_lifetime_ends() {
-    let mut bench = Bench::settled(7);
-    bench.run_for(secs(10));
-    let valid_until = bench.advertiser.advertised.last_sent.unwrap() + secs(86_400);
-    bench.advertise(service(1, 2));
-    assert_eq!(prefixes(&bench.sent[0].advert), [(prefix(2), 86_400), (prefix(1), 0)]);
-    bench.run_for(secs(86_500));
-    assert_eq!(bench.gaps()[..2], [secs(16), secs(16)], "the burst restarts");
-    for sent in &bench.sent {
-        let count = prefixes(&sent.advert).len();
-        assert_eq!(count, if sent.at < valid_until { 2 } else { 1 });
-    }
-    bench.advertise(service(1, 1));
-    let last = &bench.sent.last().unwrap().advert;
-    assert_eq!(prefixes(last), [(prefix(1), 86_400), (prefix(2), 0)], "a prefix that returns is current again");
-}
-
-#[test]
-fn a_retired_prefix_that_returns_is_current_again() {
-    let mut bench = Bench::settled(17);
-    for number in [2, 1] {
-        bench.run_for(secs(10));
-        bench.advertise(service(1, number));
-    }
-    assert_eq!(prefixes(&bench.sent[1].advert), [(prefix(1), 86_400), (prefix(2), 0)]);
-}
-
-#[test]
-fn at_most_eight_retired_prefixes_are_carried() {
-    let mut bench = Bench::settled(8);
-    for number in 2..15 {
-        bench.run_for(secs(5));
-        bench.advertise(service(1, number));
-    }
-    let expected: Vec<_> = [(prefix(14), 86_400)].into_iter().chain((6..14).map(|n| (prefix(n), 0))).collect();
-    assert_eq!(prefixes(&bench.sent.last().unwrap().advert), expected, "the oldest is dropped");
-}
-
-#[test]
-fn the_largest_advertisement_fits_into_every_link() {
-    let mut bench = Bench::settled(21);
-    for number in 2..15 {
-        bench.run_for(secs(5));
-        bench.advertise(service(1, number));
-    }
-    let advert = &bench.sent.last().unwrap().advert;
-    assert_eq!(prefixes(advert).len(), 1 + MAX_RETIRED);
-    let mut packet = Vec::new();
-    ipv6::encode(&mut packet, link_local(1).get(), ALL_NODES, |out| advert.encode(out));
-    assert!(packet.len() <= 1280, "the least MTU of IPv6 [RFC 8200 5]: {} bytes", packet.len());
-}
-
-#[test]
-fn a_final_ra_carries_at_most_eight_retired_prefixes() {
-    let mut bench = Bench::settled(22);
-    for number in 2..10 {
-        bench.run_for(secs(5));
-        bench.advertise(service(1, number));
-    }
-    bench.run_for(secs(5));
-    bench.cease(PREFIX_GONE);
-    let expected: Vec<_> = (2..10).map(|n| (prefix(n), 0)).collect();
-    assert_eq!(prefixes(&bench.sent.last().unwrap().advert), expected, "the oldest is dropped");
-}
-
-#[test]
-fn the_retired_prefix_that_expires_first_is_dropped_first() {
-    let mut bench = Bench::settled(23);
-    bench.run_for(secs(10));
-    let left = |n: u8| secs(if n == 5 { 100 } else { 1_000 });
-    bench.advertiser.advertised.retired =
-        (2..10).map(|n| AdvertisedPrefix { prefix: prefix(n), valid_until: bench.now + left(n) }).collect();
-    bench.cease(PREFIX_GONE);
-    let expected: Vec<_> = [2, 3, 4, 6, 7, 8, 9, 1].map(|n| (prefix(n), 0)).into();
-    assert_eq!(prefixes(&bench.sent[0].advert), expected);
-}
-
-#[test]
-fn a_prefix_that_returned_unsent_and_went_again_is_retired() {
-    for (what, gap) in [("another", Some(2)), ("none", None)] {
-        let mut bench = Bench::settled(24);
-        bench.link_works = false;
-        match gap {
-            Some(other) => bench.advertise(service(1, other)),
-            None => bench.cease(PREFIX_GONE),
-        }
-        bench.advertise(service(1, 1));
-        bench.advertise(service(1, 3));
-        bench.link_works = true;
-        bench.run_for(secs(8));
-        let sent = prefixes(&bench.sent[0].advert);
-        assert_eq!(sent, [(prefix(3), 86_400), (prefix(1), 0)], "{what} in between");
-    }
-}
-
-#[test]
-fn a_final_ra_carries_the_current_prefix() {
-    let mut bench = Bench::settled(25);
-    bench.run_for(secs(10));
-    bench.advertise(service(2, 2));
-    assert_eq!(bench.causes(), [Cause::Final]);
-    assert_eq!(prefixes(&bench.sent[0].advert), [(prefix(2), 86_400), (prefix(1), 0)]);
-    bench.advertise(service(2, 3));
-    bench.run_for(secs(3));
-    let expected = [(prefix(3), 86_400), (prefix(1), 0), (prefix(2), 0)];
-    assert_eq!(prefixes(&bench.sent[1].advert), expected, "guests hold prefix 2 from the final RA");
-}
-
-#[test]
-fn a_final_ra_prolongs_the_lifetime_of_its_prefix() {
-    let mut bench = Bench::settled(26);
-    bench.run_for(secs(10));
-    bench.cease(WITHDRAW);
-    let prolonged = AdvertisedPrefix { prefix: prefix(1), valid_until: bench.now + secs(86_400) };
-    assert_eq!((bench.causes(), bench.advertiser.advertised.prefix), (vec![Cause::Final], Some(prolonged)));
-}
-
-#[test]
-fn a_prefix_that_was_never_advertised_is_not_retired() {
-    let mut bench = Bench::settled(9);
-    bench.advertise(service(1, 2));
-    bench.advertise(service(1, 3));
-    bench.run_for(secs(4));
-    assert_eq!(prefixes(&bench.sent[0].advert), [(prefix(3), 86_400), (prefix(1), 0)]);
-}
-
-#[test]
-fn ceasing_sends_one_final_advertisement() {
-    let mut bench = Bench::settled(10);
-    bench.run_for(secs(10));
-    bench.cease(WITHDRAW);
-    bench.run_for(secs(1_000));
-    bench.solicit();
-    bench.run_for(secs(1_000));
-    assert_eq!(bench.causes(), [Cause::Final]);
-    assert_eq!(prefixes(&bench.sent[0].advert), [(prefix(1), 86_400)], "the prefix as last sent");
-    assert_eq!(bench.sent[0].advert.router_lifetime, Duration::ZERO);
-}
-
-#[test]
-fn a_removed_prefix_is_retired_and_sent_with_the_next_one() {
-    let mut bench = Bench::settled(11);
-    bench.run_for(secs(10));
-    bench.cease(PREFIX_GONE);
-    bench.run_for(secs(60));
-    bench.advertise(service(1, 2));
-    assert_eq!(bench.causes(), [Cause::Final, Cause::Unsolicited]);
-    assert_eq!(prefixes(&bench.sent[0].advert), [(prefix(1), 0)]);
-    assert_eq!(prefixes(&bench.sent[1].advert), [(prefix(2), 86_400), (prefix(1), 0)]);
-}
-
-#[test]
-fn a_link_that_went_down_sends_nothing_and_keeps_its_floor() {
-    let mut bench = Bench::settled(12);
-    let previous = bench.now;
-    bench.cease(LINK_DOWN);
-    bench.run_for(secs(1));
-    bench.advertise(service(1, 2));
-    bench.run_for(secs(3));
-    assert_eq!(bench.causes(), [Cause::Unsolicited]);
-    assert_eq!(bench.sent[0].at, previous + secs(3));
-}
-
-#[test]
-fn an_interface_that_is_served_again_before_its_final_ra_left_sends_none() {
-    let mut bench = Bench::settled(13);
-    let previous = bench.now;
-    bench.run_for(secs(1));
-    bench.cease(WITHDRAW);
-    bench.run_for(secs(1));
-    bench.advertise(service(1, 1));
-    bench.run_for(secs(2));
-    assert_eq!(bench.causes(), [Cause::Unsolicited]);
-    assert_eq!(bench.sent[0].at, previous + secs(3));
-}
-
-#[test]
 fn a_lost_carrier_pauses_and_a_new_one_restarts_the_burst() {
     let mut bench = Bench::settled(14);
     bench.run_for(secs(5));
-    bench.advertise(Service { carrier: false, ..service(1, 1) });
+    bench.serve(Service { carrier: false, ..service(1, 1) });
     bench.solicit();
     bench.run_for(secs(1_000));
     assert!(bench.sent.is_empty());
-    bench.advertise(service(1, 1));
+    bench.serve(service(1, 1));
     bench.run_for(secs(40));
     assert_eq!(bench.causes(), [Cause::Unsolicited; 3]);
     assert_eq!(bench.gaps(), [secs(16), secs(16)]);
@@ -444,7 +336,7 @@ fn failed_sends_back_off_and_do_not_consume_the_burst() {
     let mut bench = Bench::new(15);
     bench.link_works = false;
     let start = bench.now;
-    bench.advertise(service(1, 1));
+    bench.serve(service(1, 1));
     for _ in 0..100 {
         bench.solicit();
         bench.run_for(millis(300));
@@ -462,13 +354,13 @@ fn a_cancelled_final_ra_leaves_the_next_one_all_its_tries() {
     let mut bench = Bench::settled(27);
     bench.run_for(secs(10));
     bench.link_works = false;
-    bench.cease(WITHDRAW);
+    bench.follow_to_the_end(UNFIT);
     bench.step();
-    bench.advertise(service(1, 1));
-    bench.cease(WITHDRAW);
-    let before = bench.failed.len();
+    let cancelled = bench.failed.len();
+    bench.serve(service(1, 1));
+    bench.follow(UNFIT);
     bench.run_for(secs(60));
-    assert_eq!((before, bench.failed.len()), (2, 5), "three tries after the cancelled final RA");
+    assert_eq!((cancelled, bench.failed.len()), (2, 5), "three tries after the cancelled final RA");
 }
 
 #[test]
@@ -478,8 +370,8 @@ fn a_change_shortens_the_wait_for_a_retry() {
     bench.step();
     bench.run_for(secs(2));
     bench.link_works = true;
-    bench.advertise(Service { carrier: false, ..service(1, 1) });
-    bench.advertise(service(1, 1));
+    bench.serve(Service { carrier: false, ..service(1, 1) });
+    bench.serve(service(1, 1));
     assert_eq!(bench.sent.last().map(|sent| sent.at), Some(bench.now), "{:?}", bench.failed);
 }
 
@@ -490,8 +382,8 @@ fn changes_do_not_bypass_the_shortest_backoff() {
     bench.step();
     for _ in 0..100 {
         bench.run_for(millis(50));
-        bench.advertise(Service { carrier: false, ..service(1, 1) });
-        bench.advertise(service(1, 1));
+        bench.serve(Service { carrier: false, ..service(1, 1) });
+        bench.serve(service(1, 1));
     }
     let waits: Vec<_> = bench.failed.windows(2).map(|pair| pair[1].saturating_since(pair[0])).collect();
     assert!(waits.len() >= 3 && waits.iter().all(|wait| *wait >= MIN_RETRY_DELAY), "{waits:?}");
@@ -504,8 +396,10 @@ fn earlier_failures_do_not_count_against_a_final_ra() {
     while bench.failed.len() < 5 {
         bench.step();
     }
-    bench.cease(WITHDRAW);
-    bench.step();
+    bench.follow(UNFIT);
+    while bench.failed.len() < 6 {
+        bench.step();
+    }
     bench.link_works = true;
     bench.run_for(secs(10));
     assert_eq!(bench.causes(), [Cause::Final]);
@@ -516,7 +410,7 @@ fn a_final_ra_is_given_up_after_three_failures() {
     let mut bench = Bench::settled(16);
     bench.run_for(secs(10));
     bench.link_works = false;
-    bench.cease(WITHDRAW);
+    bench.follow_to_the_end(UNFIT);
     bench.run_for(secs(100));
     assert_eq!(bench.failed.len(), 3);
     assert_eq!(bench.advertiser.deadline(), None);
@@ -525,23 +419,53 @@ fn a_final_ra_is_given_up_after_three_failures() {
 /// A random event of one interface.
 #[derive(Clone, Debug)]
 enum Event {
-    Advertise { source: u8, prefix: u8, carrier: bool },
-    Cease(Cease),
+    Follow(Outlook),
     Solicit,
     LinkWorks(bool),
+    Duplicate(Option<u8>),
     Pass(Duration),
 }
 
-fn event() -> impl Strategy<Value = Event> {
-    let pass = prop_oneof![0_u64..600, 0_u64..5_000, 0_u64..80_000];
+fn outlook() -> impl Strategy<Value = Outlook> {
+    let carrier = || prop::bool::weighted(0.8);
+    let lifetimes =
+        (prop::option::of(1_050_u64..2_000), prop::option::of(1_010_u64..1_050)).prop_map(|(valid, preferred)| {
+            let end = |seconds| BootInstant::from_boot(secs(seconds));
+            Lifetimes {
+                valid: valid.map(end),
+                preferred: preferred.map_or(Preferred::ForEver, |at| Preferred::Until(end(at))),
+            }
+        });
+    let lifetimes = prop_oneof![3 => Just(FOR_EVER), 1 => lifetimes];
+    let served = (1_u8..4, 1_u8..4, carrier(), prop::bool::weighted(0.1), lifetimes);
     prop_oneof![
-        2 => (1_u8..3, 1_u8..4, prop::bool::weighted(0.8))
-            .prop_map(|(source, prefix, carrier)| Event::Advertise { source, prefix, carrier }),
-        1 => prop_oneof![Just(WITHDRAW), Just(PREFIX_GONE), Just(LINK_DOWN)].prop_map(Event::Cease),
+        4 => served.prop_map(|(source, prefix, carrier, dad, lifetimes)| {
+            Outlook::Serve(Service { carrier, dad, lifetimes, ..service(source, prefix) })
+        }),
+        2 => (carrier(), prop::bool::ANY).prop_map(|(carrier, has_prefix)| {
+            Outlook::NotServed { carrier, lifetimes: has_prefix.then_some(FOR_EVER) }
+        }),
+        1 => Just(Outlook::Lost),
+    ]
+}
+
+fn event() -> impl Strategy<Value = Event> {
+    let pass = prop_oneof![0_u64..1_200, 0_u64..5_000, 0_u64..80_000];
+    prop_oneof![
+        3 => outlook().prop_map(Event::Follow),
         5 => Just(Event::Solicit),
         1 => prop::bool::weighted(0.7).prop_map(Event::LinkWorks),
+        1 => prop::option::weighted(0.3, 1_u8..4).prop_map(Event::Duplicate),
         6 => pass.prop_map(|ms| Event::Pass(millis(ms))),
     ]
+}
+
+/// Returns the service of an interface on which RAs leave.
+fn ready(outlook: Outlook) -> Option<Service> {
+    match outlook {
+        Outlook::Serve(service) => Some(service).filter(Service::is_ready),
+        Outlook::NotServed { .. } | Outlook::Lost => None,
+    }
 }
 
 proptest! {
@@ -557,26 +481,21 @@ proptest! {
         let mut bench = Bench::new(seed);
         bench.parameters.min_interval = secs(min);
         bench.parameters.max_interval = secs(min.max(4) * 4 / 3 + 1 + spread);
-        let mut advertising = None;
         for event in events {
             let before = bench.sent.len();
             let asked_at = bench.now;
             match event {
-                Event::Advertise { source, prefix, carrier } => {
-                    let service = Service { carrier, ..service(source, prefix) };
-                    bench.advertise(service);
-                    advertising = carrier.then_some(service);
-                }
-                Event::Cease(how) => {
-                    bench.cease(how);
-                    advertising = None;
-                }
+                Event::Follow(outlook) => _ = bench.follow(outlook),
                 Event::LinkWorks(works) => bench.link_works = works,
+                Event::Duplicate(number) => {
+                    bench.duplicate = number.map(link_local);
+                    bench.update_departures();
+                }
                 Event::Pass(duration) => bench.run_for(duration),
                 Event::Solicit => {
                     let floor = bench.advertiser.floor();
                     bench.solicit();
-                    if advertising.is_some() {
+                    if ready(bench.outlook).is_some() && !bench.advertiser.is_in_grace() {
                         let bound = floor.map_or(asked_at, |floor| floor.max(asked_at)) + MAX_RA_DELAY_TIME;
                         prop_assert!(bench.advertiser.deadline().unwrap() <= bound, "within its bound");
                     }
@@ -585,11 +504,14 @@ proptest! {
             // Every RA is a final one, or leaves an advertising interface with its current source and prefix.
             for sent in &bench.sent[before..] {
                 match sent.transmission.cause {
-                    Cause::Final => prop_assert_eq!(sent.advert.router_lifetime, Duration::ZERO),
+                    Cause::Final => {
+                        prop_assert_eq!(sent.advert.router_lifetime, Duration::ZERO);
+                        prop_assert_ne!(Some(sent.transmission.source), bench.duplicate);
+                    }
                     Cause::Unsolicited | Cause::Solicited => {
-                        let service: Service = advertising.expect("only an advertising interface sends this RA");
+                        let service = ready(bench.outlook).expect("only an advertising interface sends this RA");
                         prop_assert_eq!(sent.transmission.source, service.source);
-                        prop_assert_eq!(prefixes(&sent.advert)[0], (service.prefix, 86_400));
+                        prop_assert_eq!(prefixes(&sent.advert).last().unwrap().0, service.prefix);
                     }
                 }
                 prop_assert!(prefixes(&sent.advert).len() <= 1 + MAX_RETIRED);
@@ -603,14 +525,15 @@ proptest! {
             prop_assert!(gap >= MIN_DELAY_BETWEEN_RAS, "the 3 s floor: {gap:?}");
         }
         for pair in bench.sent.windows(2) {
-            let was_final = pair[0].transmission.cause == Cause::Final;
-            prop_assert!(!was_final || pair[1].transmission.cause != Cause::Final, "one final RA is enough");
+            let both_final = pair.iter().all(|sent| sent.transmission.cause == Cause::Final);
+            let same_source = pair[0].transmission.source == pair[1].transmission.source;
+            prop_assert!(!(both_final && same_source), "one final RA of a source is enough");
         }
         // At the end, an advertising interface on a working link keeps advertising.
         bench.link_works = true;
         let before = bench.sent.len();
         bench.run_for(bench.parameters.max_interval * 3 + secs(30));
-        if advertising.is_some() {
+        if ready(bench.outlook).is_some() {
             prop_assert!(bench.sent.len() > before, "no interface is forgotten");
             let last = bench.gaps().last().copied().unwrap_or_default();
             prop_assert!(last <= bench.parameters.max_interval);

@@ -1,18 +1,28 @@
 use super::*;
 use crate::{
     addr::IfIndex,
-    engine::interface::{AddressFlags, Master, address, fit},
+    engine::interface::{Address, AddressFlags, AddressScope, Master, address, fit},
 };
 
 fn policy() -> Policy {
-    Policy { pattern: Regex::new("^tap[0-9]+$").unwrap() }
+    Policy { pattern: Regex::new("^tap[0-9]+$").unwrap(), addresses: AddressPolicy::default() }
+}
+
+fn link_local(text: &str) -> LinkLocal {
+    LinkLocal::new(text.parse().unwrap()).unwrap()
+}
+
+fn prefix64(text: &str) -> Prefix64 {
+    Prefix64::containing(text.parse().unwrap())
 }
 
 fn service() -> Service {
     Service {
-        source: LinkLocal::new("fe80::1".parse().unwrap()).unwrap(),
-        prefix: Prefix64::containing("2001:db8:1::".parse().unwrap()),
+        source: link_local("fe80::1"),
+        prefix: prefix64("2001:db8:1::"),
+        lifetimes: Lifetimes::default(),
         carrier: true,
+        dad: false,
         connected_route: true,
         force_forwarding: false,
     }
@@ -21,7 +31,7 @@ fn service() -> Service {
 fn judged(change: impl FnOnce(&mut Interface)) -> Verdict {
     let mut interface = fit();
     change(&mut interface);
-    decide(&policy(), &interface, None)
+    decide(&policy(), &interface, InUse::default())
 }
 
 /// Checks the names of the reasons why the changed interface is not served; none if it is served.
@@ -103,7 +113,9 @@ fn only_a_usable_global_address_makes_a_prefix() {
     check(&["no-prefix"], global(|a| a.scope = AddressScope::Site));
     check(&["no-prefix"], global(|a| a.flags.tentative = true));
     check(&["no-prefix"], global(|a| a.flags.dadfailed = true));
-    check(&["no-prefix"], global(|a| a.flags.deprecated = true));
+    check(&["no-prefix"], global(|a| a.flags.learned = true));
+    check(&["no-prefix"], global(|a| a.flags.mngtmpaddr = true));
+    check(&[], global(|a| a.flags.deprecated = true));
     check(&["no-prefix"], global(|a| a.flags.temporary = true));
 }
 
@@ -120,44 +132,30 @@ fn an_interface_without_carrier_is_served_and_paused() {
 }
 
 #[test]
-fn the_source_in_use_stays_while_it_is_usable() {
-    let mut interface = fit();
-    interface.addresses.push(address("fe80::2", 64));
-    let source = |interface: &Interface, in_use: Option<&str>| {
-        let in_use = in_use.and_then(|text| LinkLocal::new(text.parse().unwrap()));
-        match decide(&policy(), interface, in_use) {
-            Verdict::Serve(service) => service.source.to_string(),
-            other @ (Verdict::Ignore | Verdict::NotServed(_)) => panic!("{other:?}"),
-        }
-    };
-    assert_eq!(source(&interface, None), "fe80::1", "the lowest");
-    assert_eq!(source(&interface, Some("fe80::2")), "fe80::2", "the one in use");
-    interface.addresses[2].flags.dadfailed = true;
-    assert_eq!(source(&interface, Some("fe80::2")), "fe80::1", "the one in use is no longer usable");
-}
-
-#[test]
 fn a_missing_connected_route_is_noticed() {
     let expected = Service { connected_route: false, ..service() };
     assert_eq!(judged(|i| i.addresses[0].flags.noprefixroute = true), Verdict::Serve(expected));
 }
 
 #[test]
-fn a_final_ra_needs_a_link_and_an_address_that_is_no_duplicate() {
-    let source = service().source;
-    let can = |change: fn(&mut Interface)| {
+fn a_final_ra_needs_a_link_and_an_address_that_may_be_used() {
+    use Departure::{Later, Never, Now};
+    let check = |expected, change: fn(&mut Interface)| {
         let mut interface = fit();
         change(&mut interface);
-        can_withdraw(&interface, source)
+        assert_eq!(departure(&interface, service().source), expected, "{interface:?}");
     };
-    assert!(can(|_| ()));
-    assert!(can(|i| i.addresses.clear()), "from an address that was removed");
-    assert!(can(|i| i.addresses[1].flags.tentative = true));
-    assert!(!can(|i| i.addresses[1].flags.dadfailed = true));
-    assert!(!can(|i| i.flags.up = false));
-    assert!(!can(|i| i.flags.carrier = false));
-    assert!(!can(|i| i.ipv6 = None));
-    assert!(!can(|i| i.ipv6.as_mut().unwrap().disabled = true));
+    check(Now, |_| ());
+    check(Now, |i| i.addresses.clear());
+    check(Now, |i| i.addresses[1].flags.deprecated = true);
+    check(Later, |i| i.addresses[1].flags.tentative = true);
+    check(Now, |i| (i.addresses[1].flags.tentative, i.addresses[1].flags.optimistic) = (true, true));
+    check(Never, |i| i.addresses[1].flags.dadfailed = true);
+    check(Never, |i| (i.addresses[1].flags.dadfailed, i.flags.up) = (true, false));
+    check(Later, |i| i.flags.up = false);
+    check(Later, |i| i.flags.carrier = false);
+    check(Later, |i| i.ipv6 = None);
+    check(Later, |i| i.ipv6.as_mut().unwrap().disabled = true);
 }
 
 #[test]
@@ -175,7 +173,14 @@ fn reasons_are_displayed_as_sentences() {
             },
             "it has no usable /64, only 2001:db8::1/48 (not a /64)",
         ),
-        (Reason::NoLinkLocal { unopened: true }, "it has no link-local address yet: no program has the tap open"),
+        (
+            Reason::NoLinkLocal { unopened: true, required: None },
+            "it has no link-local address yet: no program has the tap open",
+        ),
+        (
+            Reason::NoLinkLocal { unopened: false, required: Some(link_local("fe80::2")) },
+            "it has no usable link-local address fe80::2 (--source-address)",
+        ),
     ] {
         assert_eq!(reason.to_string(), expected);
     }

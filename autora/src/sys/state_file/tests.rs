@@ -1,14 +1,11 @@
-use std::{
-    os::unix::fs::{MetadataExt, PermissionsExt},
-    time::Duration,
-};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
 use super::{
-    format::tests::{advertised_prefix, clean, saved_interface},
+    format::tests::{advertised_prefix, advertised_router, clean, saved_interface, unclean_end},
     *,
 };
 use crate::{
-    addr::{IfIndex, LinkLocal},
+    addr::IfIndex,
     engine::handover::{Advertised, Ending, SavedInterface},
 };
 
@@ -77,7 +74,8 @@ fn a_directory_is_locked_by_one_daemon() {
 fn the_size_limit_admits_the_largest_file() {
     let far = advertised_prefix("2001:db8:ffff:ffff::", u64::MAX);
     let advertised = Advertised {
-        router: LinkLocal::new("fe80:0:0:0:ffff:ffff:ffff:ffff".parse().unwrap()),
+        router: Some(advertised_router("fe80:0:0:0:ffff:ffff:ffff:ffff", u64::MAX)),
+        owed: Some(advertised_router("fe80:0:0:0:ffff:ffff:ffff:ffff", u64::MAX)),
         prefix: Some(far),
         retired: vec![far; 8],
         last_sent: Some(far.valid_until),
@@ -94,12 +92,11 @@ fn the_size_limit_admits_the_largest_file() {
 /// Returns the state of a running daemon that serves `interfaces`.
 fn serving(interfaces: impl IntoIterator<Item = u32>) -> SavedState {
     let interfaces = interfaces.into_iter().map(tap).collect();
-    let valid_lifetime = Duration::from_secs(600);
-    SavedState { ending: Ending::Unclean { valid_lifetime }, interfaces }
+    SavedState { ending: unclean_end(), interfaces }
 }
 
 fn tap(index: u32) -> SavedInterface {
-    let advertised = Advertised { router: LinkLocal::new("fe80::7".parse().unwrap()), ..Advertised::default() };
+    let advertised = Advertised { router: Some(advertised_router("fe80::7", 1)), ..Advertised::default() };
     saved_interface(index, advertised)
 }
 

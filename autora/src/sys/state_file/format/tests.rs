@@ -5,15 +5,15 @@ use crate::{
     addr::{IfIndex, LinkLocal, Prefix64},
     engine::{
         BootInstant,
-        handover::{Advertised, AdvertisedPrefix},
+        handover::{Advertised, AdvertisedPrefix, AdvertisedRouter},
     },
 };
 
 /// Two interfaces, then a change of tap7, a new interface and one that disappeared.
-const UNCLEAN: &str = r#"{"version":2,"boot_id":"00ff","end":"unclean","valid_lifetime_s":600,"interfaces":2}
-{"known":{"ifindex":7,"name":"tap7","source":"fe80::7","prefix":{"network":"2001:db8:7::","valid_until_us":86400000001},"retired":[{"network":"2001:db8:6::","valid_until_us":3600000000}],"last_sent_us":1500001}}
+const UNCLEAN: &str = r#"{"version":1,"boot_id":"00ff","end":"unclean","valid_lifetime_s":600,"router_lifetime_s":180,"interfaces":2}
+{"known":{"ifindex":7,"name":"tap7","router":{"source":"fe80::7","until_us":180000001},"owed":{"source":"fe80::6","until_us":90000000},"prefix":{"network":"2001:db8:7::","valid_until_us":86400000001},"retired":[{"network":"2001:db8:6::","valid_until_us":3600000000}],"last_sent_us":1500001}}
 {"known":{"ifindex":8,"name":"tap8"}}
-{"known":{"ifindex":7,"name":"tap7","source":"fe80::99"}}
+{"known":{"ifindex":7,"name":"tap7","router":{"source":"fe80::99","until_us":200000000}}}
 {"known":{"ifindex":9,"name":"tap9"}}
 {"gone":8}
 "#;
@@ -25,13 +25,25 @@ pub(in super::super) fn advertised_prefix(network: &str, micros: u64) -> Adverti
     }
 }
 
+pub(in super::super) fn advertised_router(source: &str, micros: u64) -> AdvertisedRouter {
+    AdvertisedRouter {
+        source: LinkLocal::new(source.parse().unwrap()).unwrap(),
+        until: BootInstant::from_boot(Duration::from_micros(micros)),
+    }
+}
+
+pub(in super::super) fn unclean_end() -> Ending {
+    Ending::Unclean { valid_lifetime: Duration::from_secs(600), router_lifetime: Duration::from_secs(180) }
+}
+
 pub(in super::super) fn saved_interface(index: u32, advertised: Advertised) -> SavedInterface {
     SavedInterface { index: IfIndex::new(index).unwrap(), name: format!("tap{index}"), advertised }
 }
 
 pub(in super::super) fn clean() -> State {
     let advertised = Advertised {
-        router: LinkLocal::new("fe80::7".parse().unwrap()),
+        router: Some(advertised_router("fe80::7", 180_000_001)),
+        owed: Some(advertised_router("fe80::6", 90_000_000)),
         prefix: Some(advertised_prefix("2001:db8:7::", 86_400_000_001)),
         retired: vec![advertised_prefix("2001:db8:6::", 3_600_000_000)],
         last_sent: Some(BootInstant::from_boot(Duration::from_micros(1_500_001))),
@@ -41,9 +53,9 @@ pub(in super::super) fn clean() -> State {
 }
 
 fn unclean() -> State {
-    let advertised = Advertised { router: LinkLocal::new("fe80::99".parse().unwrap()), ..Advertised::default() };
+    let advertised = Advertised { router: Some(advertised_router("fe80::99", 200_000_000)), ..Advertised::default() };
     let interfaces = vec![saved_interface(7, advertised), saved_interface(9, Advertised::default())];
-    let ending = Ending::Unclean { valid_lifetime: Duration::from_secs(600) };
+    let ending = unclean_end();
     State { boot_id: "00ff".to_owned(), saved: SavedState { ending, interfaces } }
 }
 
@@ -52,7 +64,7 @@ fn a_file_is_decoded_and_encoded_to_the_byte() {
     assert_eq!(decode(UNCLEAN.as_bytes()).unwrap(), unclean());
     assert_eq!(decode(&encode(&clean())).unwrap(), clean());
     let first_lines = UNCLEAN.lines().take(3).collect::<Vec<_>>().join("\n") + "\n";
-    let first_lines = first_lines.replace(r#""unclean","valid_lifetime_s":600"#, r#""clean""#);
+    let first_lines = first_lines.replace(r#""unclean","valid_lifetime_s":600,"router_lifetime_s":180"#, r#""clean""#);
     assert_eq!(String::from_utf8(encode(&clean())).unwrap(), first_lines);
 }
 
@@ -65,17 +77,17 @@ fn check_rejected(text: &str, expected: &str) {
 #[test]
 fn text_that_no_daemon_writes_is_rejected() {
     for (from, to, expected) in [
-        (r#""version":2"#, r#""version":3"#, "it has version 3, and this daemon knows 2"),
+        (r#""version":1"#, r#""version":2"#, "it has version 2, and this daemon knows 1"),
         // With any other content of a newer version.
         (UNCLEAN, r#"{"version": 4, "boot_id": 1, "interfaces": "many"} and more"#, "it has version 4, and"),
-        (r#""version":2"#, r#""version":0"#, "it is damaged: version 0"),
-        (r#""version":2"#, r#""version":1"#, "it is damaged: version 1"),
+        (r#""version":1"#, r#""version":0"#, "it is damaged: version 0"),
         (UNCLEAN, "", "it is damaged"),
         (UNCLEAN, "\n", "it is damaged"),
         (UNCLEAN, "\0\0\0\0", "it is damaged"),
-        (UNCLEAN, "{\"version\":2}\n", "it is damaged"),
+        (UNCLEAN, "{\"version\":1}\n", "it is damaged"),
         (r#""end":"unclean","#, "", "it is damaged"),
         (r#","valid_lifetime_s":600"#, "", "it is damaged"),
+        (r#","router_lifetime_s":180"#, "", "it is damaged"),
         // Damage between intact lines, in those put in place at once and in those appended.
         ("{\"known\":{\"ifindex\":8,\"name\":\"tap8\"}}\n", "{\"known\":{\"ifindex\":8,\n", "it is damaged"),
         ("{\"known\":{\"ifindex\":9", "{\"known\":{\"ifi", "it is damaged"),
@@ -84,10 +96,12 @@ fn text_that_no_daemon_writes_is_rejected() {
         ("{\"gone\":8}", "{\"gone\":0}", "it is damaged: ifindex 0"),
         (r#""interfaces":2"#, r#""interfaces":6"#, "it is damaged: it has 5 lines of interfaces in place of 6"),
         // Nothing is appended after a clean end.
-        (r#""unclean","valid_lifetime_s":600"#, r#""clean""#, "it is damaged: it has 5 lines"),
+        (r#""unclean","valid_lifetime_s":600,"router_lifetime_s":180"#, r#""clean""#, "it is damaged: it has 5 lines"),
         ("{\"ifindex\":7", "{\"ifindex\":0", "it is damaged: ifindex 0"),
         ("{\"ifindex\":7", "{\"ifindex\":-7", "it is damaged"),
         (r#""fe80::7""#, r#""2001:db8::7""#, "it is damaged: source 2001:db8::7"),
+        (r#""fe80::6""#, r#""2001:db8::6""#, "it is damaged: source 2001:db8::6"),
+        (r#","until_us":180000001"#, "", "it is damaged"),
         (r#""2001:db8:7::""#, r#""2001:db8:7::1""#, "it is damaged: network 2001:db8:7::1"),
         ("86400000001", "1e400", "it is damaged"),
     ] {
@@ -139,21 +153,29 @@ fn any_advertised_prefix() -> impl Strategy<Value = AdvertisedPrefix> {
     })
 }
 
+fn any_advertised_router() -> impl Strategy<Value = AdvertisedRouter> {
+    (any::<u64>(), any::<u32>()).prop_map(|(low, seconds)| AdvertisedRouter {
+        source: LinkLocal::new(((0xfe80_u128 << 112) | u128::from(low)).into()).unwrap(),
+        until: BootInstant::from_boot(Duration::from_secs(seconds.into())),
+    })
+}
+
 prop_compose! {
     fn any_saved_interface()(
         index in 1..=u32::MAX,
         name in ".{0,15}",
-        source in prop::option::of(any::<u64>()),
+        router in prop::option::of(any_advertised_router()),
+        owed in prop::option::of(any_advertised_router()),
         prefix in prop::option::of(any_advertised_prefix()),
         retired in prop::collection::vec(any_advertised_prefix(), 0..9),
         last_sent in prop::option::of(any::<u32>()),
     ) -> SavedInterface {
-        let link_local = |low: u64| LinkLocal::new(((0xfe80_u128 << 112) | u128::from(low)).into()).unwrap();
         SavedInterface {
             index: IfIndex::new(index).unwrap(),
             name,
             advertised: Advertised {
-                router: source.map(link_local),
+                router,
+                owed,
                 prefix,
                 retired,
                 last_sent: last_sent.map(|micros| BootInstant::from_boot(Duration::from_micros(micros.into()))),
@@ -192,9 +214,10 @@ fn updated(interfaces: &[SavedInterface], updates: &[SavedUpdate]) -> Vec<SavedI
 
 proptest! {
     #[test]
-    fn encoding_and_decoding_returns_the_same_state(interfaces in any_interfaces(), valid in prop::option::of(any::<u32>())) {
-        let ending = valid.map_or(Ending::Clean, |seconds| Ending::Unclean {
-            valid_lifetime: Duration::from_secs(seconds.into()),
+    fn encoding_and_decoding_returns_the_same_state(interfaces in any_interfaces(), lifetimes in prop::option::of(any::<[u32; 2]>())) {
+        let ending = lifetimes.map_or(Ending::Clean, |lifetimes| {
+            let [valid_lifetime, router_lifetime] = lifetimes.map(|seconds| Duration::from_secs(seconds.into()));
+            Ending::Unclean { valid_lifetime, router_lifetime }
         });
         let state = State { boot_id: "ab".to_owned(), saved: SavedState { ending, interfaces } };
         prop_assert_eq!(decode(&encode(&state)).unwrap(), state);
@@ -206,7 +229,7 @@ proptest! {
         updates in prop::collection::vec(any_update(), 0..9),
         missing in 0..200_usize,
     ) {
-        let ending = Ending::Unclean { valid_lifetime: Duration::from_secs(600) };
+        let ending = unclean_end();
         let saved = SavedState { ending, interfaces: interfaces.clone() };
         let mut text = encode(&State { boot_id: "ab".to_owned(), saved });
         let added = encode_updates(&updates);
