@@ -79,7 +79,7 @@ impl Told {
 struct Bridged {
     line: Line,
     guest: Guest,
-    link: Veth,
+    port: Veth,
 }
 
 impl Bridged {
@@ -87,14 +87,14 @@ impl Bridged {
         let (switch, guest) = (Namespace::quiet(), Guest::new());
         let line = Line::new(host, &switch, number);
         Interface::add(&switch, "br0", "bridge mcast_snooping 0").set("up");
-        let link = Veth::new((&switch, "port"), (guest.namespace(), "eth0"));
+        let port = Veth::new((&switch, "port"), (guest.namespace(), "eth0"));
         line.link.guest.set("master br0");
-        link.host.set("master br0");
-        Self { line, guest, link }
+        port.host.set("master br0");
+        Self { line, guest, port }
     }
 
     fn address(&self, number: u16) -> Ipv6Addr {
-        self.link.guest.mac().address_in(prefix(number))
+        self.port.guest.mac().address_in(prefix(number))
     }
 
     fn wait_configured(&self) {

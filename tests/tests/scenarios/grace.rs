@@ -127,7 +127,7 @@ fn parked(line: &Line) -> String {
 fn nothing_left(seen: &Seen) -> bool {
     let told = |advert: &Advert| (advert.source, advert.is_final(), advert.prefixes());
     seen.adverts.iter().chain(&seen.answers).all(|advert| told(advert) == told(&seen.before))
-        && seen.adverts.iter().all(|advert| advert.since(seen.before.at) >= BURST_INTERVAL - SLACK)
+        && seen.adverts.iter().all(|advert| advert.since(seen.before.at) + SLACK >= BURST_INTERVAL)
         && !seen.answers.is_empty()
 }
 

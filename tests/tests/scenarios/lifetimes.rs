@@ -155,7 +155,9 @@ fn lifetimes_follow_the_addresses(arguments: &[&str]) {
         for ((change, line), (at, first)) in CHANGES.iter().zip(&mut lines).zip(changed.iter().zip(&first)) {
             let (_, adverts) = line.seen(Duration::ZERO);
             assert!(!adverts.is_empty(), "{}: it is served", change.what);
-            adverts.iter().for_each(|advert| change.check(advert, advert.since(*at), first));
+            for advert in &adverts {
+                change.check(advert, advert.since(*at), first);
+            }
         }
     }
     assert_eq!(monitor.absences(), [""; 0]);
