@@ -10,4 +10,4 @@ mod reason;
 mod validate;
 
 pub use reason::Reason;
-pub use validate::{Advertisement, Message, Packet, Start, validate};
+pub use validate::{Advertisement, HEADER_LEN, Ipv6Header, Message, Packet, Start, validate};

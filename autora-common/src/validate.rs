@@ -1,25 +1,13 @@
 //! The validator, run by the filter and by the daemon.
 //!
 //! In the kernel each read of the packet is a helper call, and without `CAP_PERFMON` the verifier also
-//! follows the paths that a mispredicting CPU might take. So the fixed part is read with one call, and the
+//! follows the paths that a mispredicting CPU might take. So the fixed part is read with two calls, and the
 //! walk over the options ends where they end.
 
 use crate::Reason;
 
-/// Access to a packet from its IPv6 header on, in the kernel or in memory.
-pub trait Packet {
-    /// Returns the first 48 bytes, or `None` if the packet is shorter.
-    fn start(&self) -> Option<Start>;
-    /// Returns whether there is a byte at offset `at`.
-    fn has(&self, at: usize) -> bool;
-    /// Returns the two bytes at offset `at`, zeros past the end: the caller needs no check, as an option of
-    /// length 0 is malformed anyway.
-    fn pair(&self, at: usize) -> [u8; 2];
-}
-
-/// The first 48 bytes: an IPv6 header ([RFC 8200 3](https://www.rfc-editor.org/rfc/rfc8200#section-3)) and
-/// the shortest message, of 8 bytes (RFC 4861 [4.1](https://www.rfc-editor.org/rfc/rfc4861#section-4.1),
-/// [4.2](https://www.rfc-editor.org/rfc/rfc4861#section-4.2)). All numbers are in network byte order.
+/// An IPv6 header ([RFC 8200 3](https://www.rfc-editor.org/rfc/rfc8200#section-3)). All numbers are in network
+/// byte order.
 ///
 /// ```text
 /// byte 0   version, traffic class, flow label
@@ -28,34 +16,62 @@ pub trait Packet {
 ///      7   hop limit
 ///      8   source
 ///      24  destination
-///      40  type
-///      41  code
-///      42  checksum
-///      44  reserved, or in an advertisement: cur hop limit, flags
-///      46  reserved, or in an advertisement: router lifetime
 /// ```
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
-pub struct Start {
-    flow: u32,
+pub struct Ipv6Header {
+    /// The first four bytes, as they are in memory.
+    pub first: u32,
     payload_len: u16,
     next_header: u8,
     hop_limit: u8,
     source: [u64; 2],
     destination: [u64; 2],
-    kind: u8,
-    code: u8,
-    checksum: u16,
+}
+
+/// The first 8 bytes of a message, as many as the shortest one has (RFC 4861
+/// [4.1](https://www.rfc-editor.org/rfc/rfc4861#section-4.1),
+/// [4.2](https://www.rfc-editor.org/rfc/rfc4861#section-4.2)). All numbers are in network byte order.
+///
+/// ```text
+/// byte 0   type
+///      1   code
+///      2   checksum
+///      4   reserved, or in an advertisement: cur hop limit, flags
+///      6   reserved, or in an advertisement: router lifetime
+/// ```
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct Start {
+    /// The first four bytes, as they are in memory.
+    pub first: u32,
     hop_limit_and_flags: u16,
     router_lifetime: u16,
 }
 
 const _: () = {
-    assert!(size_of::<Start>() == 48, "no padding: the kernel's helper fills it as a whole");
-    assert!(core::mem::offset_of!(Start, source) == 8);
-    assert!(core::mem::offset_of!(Start, kind) == MESSAGE);
-    assert!(core::mem::offset_of!(Start, router_lifetime) == 46);
+    assert!(size_of::<Ipv6Header>() == HEADER_LEN, "no padding: the kernel's helper fills it as a whole");
+    assert!(core::mem::offset_of!(Ipv6Header, source) == 8);
+    assert!(size_of::<Start>() == 8);
+    assert!(core::mem::offset_of!(Start, router_lifetime) == 6);
 };
+
+/// Access to a packet, in the kernel or in memory.
+///
+/// The header is read by itself, as the kernel keeps it apart from the message. Offsets count from a byte of
+/// the reader's choice.
+pub trait Packet {
+    /// Returns the IPv6 header, or `None` if the packet is shorter.
+    fn header(&self) -> Option<Ipv6Header>;
+    /// Returns the start of the message that follows `header`, and its offset, or `None` if the packet is
+    /// shorter.
+    fn start(&self, header: &Ipv6Header) -> Option<(Start, usize)>;
+    /// Returns whether all bytes before offset `end` exist.
+    fn reaches(&self, end: usize) -> bool;
+    /// Returns the two bytes at offset `at`, zeros past the end: the caller needs no check, as an option of
+    /// length 0 is malformed anyway.
+    fn pair(&self, at: usize) -> [u8; 2];
+}
 
 /// A valid message, by type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,50 +101,57 @@ pub struct Advertisement {
 /// it breaks after its type.
 #[inline]
 pub fn validate<P: Packet + ?Sized>(packet: &P) -> Result<Message, Reason> {
-    let start = packet.start().ok_or(Reason::TooShort)?;
+    let header = packet.header().ok_or(Reason::TooShort)?;
     // RFC 4861 allows extension headers. No guest sends them in a solicitation; they serve to evade filters
     // [RFC 6980 1](https://www.rfc-editor.org/rfc/rfc6980#section-1).
-    if start.next_header != ICMPV6 {
+    if header.next_header != ICMPV6 {
         return Err(Reason::NextHeader);
     }
-    let fixed_len = match start.kind {
+    let (start, at) = packet.start(&header).ok_or(Reason::TooShort)?;
+    let [kind, code, ..] = start.first.to_ne_bytes();
+    let fixed_len = match kind {
         ROUTER_SOLICITATION => 8,
         ROUTER_ADVERTISEMENT => 16,
         _ => return Err(Reason::Type),
     };
-    let checked = check_common(packet, &start, fixed_len);
-    if start.kind == ROUTER_SOLICITATION {
-        check_solicitation(&start, checked?)
+    let checked = check_common(packet, &header, code, at, fixed_len);
+    if kind == ROUTER_SOLICITATION {
+        check_solicitation(&header, checked?)
     } else {
-        check_advertisement(&start, checked)
+        check_advertisement(&header, start, checked)
     }
 }
 
-/// Checks the rules that both messages share [RFC 4861 6.1.1, 6.1.2].
+/// Checks the rules that both messages share [RFC 4861 6.1.1, 6.1.2], of a message at offset `at`.
 #[inline]
-fn check_common<P: Packet + ?Sized>(packet: &P, start: &Start, fixed_len: usize) -> Result<Options, Reason> {
-    if start.hop_limit != 255 {
+fn check_common<P: Packet + ?Sized>(
+    packet: &P,
+    header: &Ipv6Header,
+    code: u8,
+    at: usize,
+    fixed_len: usize,
+) -> Result<Options, Reason> {
+    if header.hop_limit != 255 {
         return Err(Reason::HopLimit);
     }
-    // "ICMP length (derived from the IP length)". The last byte of that length must exist: reads past the end
-    // return zeros.
-    let len = usize::from(u16::from_be(start.payload_len));
-    if len < fixed_len || !packet.has(MESSAGE + len - 1) {
+    // "ICMP length (derived from the IP length)". All of it must exist: reads past the end return zeros.
+    let len = usize::from(u16::from_be(header.payload_len));
+    if len < fixed_len || !packet.reaches(at + len) {
         return Err(Reason::TooShort);
     }
-    if start.code != 0 {
+    if code != 0 {
         return Err(Reason::Code);
     }
-    walk_options(packet, MESSAGE + fixed_len, len - fixed_len)
+    walk_options(packet, at + fixed_len, len - fixed_len)
 }
 
 /// Checks the rules for a Router Solicitation alone [RFC 4861 6.1.1].
 #[inline]
-fn check_solicitation(start: &Start, options: Options) -> Result<Message, Reason> {
+fn check_solicitation(header: &Ipv6Header, options: Options) -> Result<Message, Reason> {
     if options.too_many {
         return Err(Reason::TooManyOptions);
     }
-    if options.source_link_layer && start.source == [0, 0] {
+    if options.source_link_layer && header.source == [0, 0] {
         return Err(Reason::UnspecifiedWithSourceLinkLayer);
     }
     Ok(Message::Solicitation)
@@ -139,8 +162,8 @@ fn check_solicitation(start: &Start, options: Options) -> Result<Message, Reason
 /// Unlike a solicitation it may have more than 16 options: a router may need them, and the RA is only
 /// recorded.
 #[inline]
-fn check_advertisement(start: &Start, checked: Result<Options, Reason>) -> Result<Message, Reason> {
-    let source = start.source.map(u64::from_be);
+fn check_advertisement(header: &Ipv6Header, start: Start, checked: Result<Options, Reason>) -> Result<Message, Reason> {
+    let source = header.source.map(u64::from_be);
     let link_local = source[0] >> 54 == 0xfe80 >> 6;
     if checked.is_err() || !link_local {
         return Err(Reason::InvalidAdvertisement);
@@ -185,27 +208,32 @@ fn walk_options<P: Packet + ?Sized>(packet: &P, mut at: usize, mut remaining: us
     Ok(Options { too_many: remaining > 0, source_link_layer })
 }
 
-/// A packet in memory.
+/// A packet in memory, from its IPv6 header on.
 impl Packet for [u8] {
-    fn start(&self) -> Option<Start> {
-        let start: &[u8; size_of::<Start>()] = self.first_chunk()?;
-        Some(Start {
-            flow: u32::from_ne_bytes(bytes_at(start, 0)?),
-            payload_len: u16::from_ne_bytes(bytes_at(start, 4)?),
-            next_header: start[6],
-            hop_limit: start[7],
-            source: [u64::from_ne_bytes(bytes_at(start, 8)?), u64::from_ne_bytes(bytes_at(start, 16)?)],
-            destination: [u64::from_ne_bytes(bytes_at(start, 24)?), u64::from_ne_bytes(bytes_at(start, 32)?)],
-            kind: start[40],
-            code: start[41],
-            checksum: u16::from_ne_bytes(bytes_at(start, 42)?),
-            hop_limit_and_flags: u16::from_ne_bytes(bytes_at(start, 44)?),
-            router_lifetime: u16::from_ne_bytes(bytes_at(start, 46)?),
+    fn header(&self) -> Option<Ipv6Header> {
+        let header: &[u8; HEADER_LEN] = self.first_chunk()?;
+        Some(Ipv6Header {
+            first: u32::from_ne_bytes(bytes_at(header, 0)?),
+            payload_len: u16::from_ne_bytes(bytes_at(header, 4)?),
+            next_header: header[6],
+            hop_limit: header[7],
+            source: [u64::from_ne_bytes(bytes_at(header, 8)?), u64::from_ne_bytes(bytes_at(header, 16)?)],
+            destination: [u64::from_ne_bytes(bytes_at(header, 24)?), u64::from_ne_bytes(bytes_at(header, 32)?)],
         })
     }
 
-    fn has(&self, at: usize) -> bool {
-        at < self.len()
+    fn start(&self, _: &Ipv6Header) -> Option<(Start, usize)> {
+        let start: [u8; 8] = bytes_at(self, HEADER_LEN)?;
+        let start = Start {
+            first: u32::from_ne_bytes(bytes_at(&start, 0)?),
+            hop_limit_and_flags: u16::from_ne_bytes(bytes_at(&start, 4)?),
+            router_lifetime: u16::from_ne_bytes(bytes_at(&start, 6)?),
+        };
+        Some((start, HEADER_LEN))
+    }
+
+    fn reaches(&self, end: usize) -> bool {
+        end <= self.len()
     }
 
     fn pair(&self, at: usize) -> [u8; 2] {
@@ -218,8 +246,8 @@ fn bytes_at<const N: usize>(packet: &[u8], at: usize) -> Option<[u8; N]> {
     packet.get(at..)?.first_chunk().copied()
 }
 
-/// The offset of the ICMPv6 message.
-const MESSAGE: usize = 40;
+/// The length of an IPv6 header.
+pub const HEADER_LEN: usize = 40;
 
 const ICMPV6: u8 = 58;
 const ROUTER_SOLICITATION: u8 = 133;

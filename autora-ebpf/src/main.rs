@@ -1,8 +1,7 @@
 //! The socket filter of autora: it decides which ICMPv6 packets wake the daemon.
 //!
 //! It runs on the daemon's one raw ICMPv6 socket, behind `ICMP6_FILTER` (types 133 and 134), once per packet
-//! and in softirq. It reads relative to the network header: `skb->data` is the ICMPv6 header on a raw socket
-//! but not under `BPF_PROG_TEST_RUN`, and this way the verdicts are the same.
+//! and in softirq. Its verdicts are the same under `BPF_PROG_TEST_RUN`, whose packets begin elsewhere (`skb`).
 #![no_std]
 #![no_main]
 #![cfg_attr(target_arch = "bpf", feature(asm_experimental_arch))]

@@ -2,9 +2,10 @@
 
 use core::mem::MaybeUninit;
 
-use autora_common::{Packet, Start};
+use autora_common::{HEADER_LEN, Ipv6Header, Packet, Start};
 use aya_ebpf::{
-    bindings::bpf_hdr_start_off::BPF_HDR_START_NET, helpers::generated::bpf_skb_load_bytes_relative,
+    bindings::bpf_hdr_start_off::BPF_HDR_START_NET,
+    helpers::generated::{bpf_skb_load_bytes, bpf_skb_load_bytes_relative},
     programs::sk_buff::SkBuff,
 };
 
@@ -15,14 +16,15 @@ use aya_ebpf::{
 /// Every pattern of bits must be a value, and every byte must belong to an integer.
 unsafe trait Plain: Copy {}
 
-// SAFETY: a byte.
-unsafe impl Plain for u8 {}
 // SAFETY: two bytes.
 unsafe impl Plain for [u8; 2] {}
 // SAFETY: `repr(C)`, integers alone, without padding (autora-common asserts that).
+unsafe impl Plain for Ipv6Header {}
+// SAFETY: as above.
 unsafe impl Plain for Start {}
 
-/// A packet in the kernel, read from its network header on.
+/// A packet in the kernel. Its message may be in several pieces of memory, its IPv6 header is in one
+/// (`ip6_rcv_core` in net/ipv6/ip6_input.c).
 pub(crate) struct Skb<'a>(pub(crate) &'a SkBuff);
 
 impl Skb<'_> {
@@ -44,36 +46,59 @@ impl Skb<'_> {
         }
     }
 
-    /// Copies a `T` from offset `at`; returns it and whether the packet had all of it. If not, it is zeros.
+    /// Copies a `T` from offset `at` of the data; returns it and whether the packet had all of it. If not, it
+    /// is zeros. The helper follows the pieces of a packet that is not in one.
     #[expect(
         clippy::cast_possible_truncation,
         reason = "offsets into a packet of 64 KiB, and sizes of what is read there"
     )]
     fn load<T: Plain>(&self, at: usize) -> (T, bool) {
         let mut value = MaybeUninit::<T>::uninit();
-        // SAFETY: the helper writes all bytes of `value`, zeros on failure (`bpf_skb_load_bytes_relative` in
+        // SAFETY: the helper writes all bytes of `value`, zeros on failure (`bpf_skb_load_bytes` in
         // net/core/filter.c), and every pattern of bytes is a `T`.
         unsafe {
-            let failed = bpf_skb_load_bytes_relative(
-                self.0.skb.cast(),
-                at as u32,
-                value.as_mut_ptr().cast(),
-                size_of::<T>() as u32,
-                BPF_HDR_START_NET,
-            );
+            let failed =
+                bpf_skb_load_bytes(self.0.skb.cast(), at as u32, value.as_mut_ptr().cast(), size_of::<T>() as u32);
             (value.assume_init(), failed == 0)
         }
     }
 }
 
 impl Packet for Skb<'_> {
-    fn start(&self) -> Option<Start> {
-        let (start, complete) = self.load(0);
-        complete.then_some(start)
+    #[expect(clippy::cast_possible_truncation, reason = "40 bytes")]
+    fn header(&self) -> Option<Ipv6Header> {
+        let mut header = MaybeUninit::<Ipv6Header>::uninit();
+        // SAFETY: as in `load`.
+        unsafe {
+            let failed = bpf_skb_load_bytes_relative(
+                self.0.skb.cast(),
+                0,
+                header.as_mut_ptr().cast(),
+                size_of::<Ipv6Header>() as u32,
+                BPF_HDR_START_NET,
+            );
+            (failed == 0).then_some(header.assume_init())
+        }
     }
 
-    fn has(&self, at: usize) -> bool {
-        self.load::<u8>(at).1
+    /// On a raw socket the data begins with the message, under `BPF_PROG_TEST_RUN` with the IPv6 header. Both
+    /// cannot begin alike: `ICMP6_FILTER` passes types 133 and 134, the kernel version 6 (`ip6_rcv_core`).
+    #[expect(clippy::cast_possible_truncation, reason = "0 or 40")]
+    fn start(&self, header: &Ipv6Header) -> Option<(Start, usize)> {
+        let (mut start, mut complete) = self.load::<Start>(0);
+        let mut at = 0;
+        if start.first == header.first {
+            at = HEADER_LEN;
+            (start, complete) = self.load(at);
+        }
+        // The verifier would check the rest of the program for each of the two offsets.
+        let at = self.forget_value(at as u32) as usize;
+        complete.then_some((start, at))
+    }
+
+    fn reaches(&self, end: usize) -> bool {
+        // SAFETY: the context pointer.
+        end <= unsafe { (*self.0.skb).len } as usize
     }
 
     fn pair(&self, at: usize) -> [u8; 2] {

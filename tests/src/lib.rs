@@ -15,6 +15,7 @@
 //! | `refusal` | a kernel that refuses a system call (seccomp) |
 //! | `capture` | captures every frame on one interface and decodes its Router Advertisements |
 //! | `solicit` | builds Router Solicitations, valid or with any field malformed |
+//! | `ring` | sends frames from memory that it shares with the kernel, so that they arrive in pieces |
 //! | `packet` | packet sockets |
 //! | `route_monitor` | every moment in which a guest has no default route |
 //! | `pings` | echo requests of a guest, and how many are lost |
@@ -45,6 +46,7 @@ pub mod packet;
 mod pings;
 mod program;
 mod refusal;
+mod ring;
 mod route_monitor;
 pub mod schema;
 mod solicit;
@@ -66,6 +68,7 @@ pub use packet::Sender;
 pub use pings::{Lost, Pings};
 pub use program::{binary, binary_without_program, copy_program, prometheus, workspace};
 pub use refusal::Refusal;
+pub use ring::Ring;
 pub use route_monitor::RouteMonitor;
 pub use solicit::{Checksum, Fragments, Solicit};
 pub use tap::{Tap, open_tun};

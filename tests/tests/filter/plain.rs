@@ -6,15 +6,20 @@ use autora_common::Reason;
 /// Returns the reason for a packet, with branches, early returns and slices in place of the validator's sign
 /// bits.
 pub(crate) fn read_plainly(packet: &[u8]) -> Reason {
+    if packet.len() < 40 {
+        return Reason::TooShort;
+    }
+    if packet[6] != 58 {
+        return Reason::NextHeader;
+    }
     if packet.len() < 48 {
         return Reason::TooShort;
     }
     let kind = packet[40];
-    let fixed_len = match (packet[6], kind) {
-        (58, 133) => 8,
-        (58, 134) => 16,
-        (58, _) => return Reason::Type,
-        (_, _) => return Reason::NextHeader,
+    let fixed_len = match kind {
+        133 => 8,
+        134 => 16,
+        _ => return Reason::Type,
     };
     let reason = read_message(packet, fixed_len);
     if kind == 133 {

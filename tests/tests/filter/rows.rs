@@ -82,6 +82,11 @@ fn headers(mac: Mac) -> Vec<Row> {
         row("destination options", Reason::NextHeader, behind(&[(60, &PADDED)])),
         row("two extension headers", Reason::NextHeader, behind(&[(0, &PADDED), (60, &PADDED)])),
         row("a routing header", Reason::NextHeader, behind(&[(43, &[0, 0, 4, 0, 0, 0, 0, 0])])),
+        row(
+            "a message of 4 bytes behind an extension header",
+            Reason::NextHeader,
+            Solicit { extensions: vec![(60, PADDED.to_vec())], truncate: Some(4), ..base.clone() }.frame(),
+        ),
         row("an atomic fragment", Reason::NextHeader, Solicit { fragments: Fragments::Atomic, ..base.clone() }.frame()),
         row("UDP", Reason::NextHeader, edit(base.frame(), |frame| frame[PACKET + 6] = 17)),
         row("code 1", Reason::Code, Solicit { code: 1, ..base.clone() }.frame()),

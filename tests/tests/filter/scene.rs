@@ -1,6 +1,6 @@
 //! The set-up of the tests on a real link.
 
-use std::{collections::BTreeSet, net::Ipv6Addr, time::Duration};
+use std::{net::Ipv6Addr, time::Duration};
 
 use autora::{
     addr::IfIndex,
@@ -12,7 +12,7 @@ use autora::{
     },
 };
 use autora_common::Reason;
-use autora_tests::{Interface, Namespace, Sender, Solicit, Veth};
+use autora_tests::{Interface, Namespace, Ring, Sender, Solicit, Veth};
 use nix::time::{ClockId, clock_gettime};
 use tokio::time::timeout;
 
@@ -26,8 +26,14 @@ pub(crate) struct Link {
     pub(crate) receiver: Receiver,
     pub(crate) index: IfIndex,
     veth: Veth,
-    sender: Sender,
+    path: Path,
     controls: u16,
+}
+
+/// How the guest sends.
+enum Path {
+    InOnePiece(Sender),
+    InPieces(Ring),
 }
 
 pub(crate) fn on_a_link(mode: FilterMode, scenario: impl AsyncFnOnce(&mut Link) + Send) {
@@ -65,7 +71,12 @@ impl Link {
         let mut receiver = Receiver::open(filter).unwrap();
         let index = IfIndex::new(veth.host.index()).unwrap();
         receiver.filter_mut().serve(index).unwrap();
-        Self { receiver, index, sender: Sender::on(&veth.guest), veth, controls: 0 }
+        Self { receiver, index, path: Path::InOnePiece(Sender::on(&veth.guest)), veth, controls: 0 }
+    }
+
+    /// From now on frames arrive in buffers that are not linear.
+    pub(crate) fn send_in_pieces(&mut self) {
+        self.path = Path::InPieces(Ring::on(self.guest()));
     }
 
     pub(crate) fn guest(&self) -> &Interface {
@@ -77,7 +88,10 @@ impl Link {
     }
 
     pub(crate) fn send(&self, frames: &[impl AsRef<[u8]>]) {
-        self.sender.send_all(frames);
+        match &self.path {
+            Path::InOnePiece(sender) => sender.send_all(frames),
+            Path::InPieces(ring) => ring.send_all(frames),
+        }
     }
 
     pub(crate) fn count(&self, reason: Reason) -> u64 {
@@ -123,11 +137,12 @@ impl Link {
         assert_eq!(self.count(reason), count, "{reason:?}");
     }
 
-    /// Sends every row, and after each a valid solicitation, which must pass. Returns the reasons counted.
-    pub(crate) async fn judge_rows(&mut self) -> BTreeSet<Reason> {
-        let mut counted = BTreeSet::new();
+    /// Sends every row, and after each a valid solicitation, which must pass. Returns the rows whose reason
+    /// was counted.
+    pub(crate) async fn judge_rows(&mut self) -> Vec<(&'static str, Reason)> {
+        let mut counted = Vec::new();
         for row in rows(self.guest().mac()) {
-            counted.extend(self.judge(&row).await);
+            counted.extend(self.judge(&row).await.map(|reason| (row.name, reason)));
         }
         counted
     }
