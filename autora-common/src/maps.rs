@@ -29,10 +29,12 @@ pub type PendingMark = u64;
 
 /// How long a pending mark coalesces further solicitations if the daemon does not clear it.
 ///
-/// It equals the time that a guest waits between solicitations (`RTR_SOLICITATION_INTERVAL`,
-/// [RFC 4861 10](https://www.rfc-editor.org/rfc/rfc4861#section-10)), so a solicitation that the daemon loses
+/// It is longer than any answer may take, the 3 s between two RAs and a delay of 0.5 s
+/// ([RFC 4861 6.2.6](https://www.rfc-editor.org/rfc/rfc4861#section-6.2.6)), by 50 ms for a busy machine. And
+/// it is shorter than a host waits before it solicits again: 4 s, more or less by up to a tenth
+/// ([RFC 7559 2](https://www.rfc-editor.org/rfc/rfc7559#section-2)). So a solicitation that the daemon loses
 /// costs a guest one retry.
-pub const PENDING_HOLD: Duration = Duration::from_secs(4);
+pub const PENDING_HOLD: Duration = Duration::from_millis(3_000 + 500 + 50);
 
 /// The filter's record of one served interface. Its counters only grow, until the daemon removes the entry.
 ///

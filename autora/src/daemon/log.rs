@@ -115,12 +115,12 @@ pub(super) fn serve_failed(index: IfIndex, failure: MapFailure) {
 }
 
 /// Logs that an entry of the filter's map could not be removed, or its pending mark not cleared; the mark
-/// expires by itself after 4 s.
+/// expires by itself ([`PENDING_HOLD`](autora_common::maps::PENDING_HOLD)).
 pub(super) fn map_write_failed(index: IfIndex, error: &io::Error) {
     warn!(
         ifindex = index.get(),
         %error,
-        "the kernel refused a write to the filter's map: the answer to the next solicitation may come up to 4 s late"
+        "the kernel refused a write to the filter's map: solicitations may stay unanswered for up to 3.55 s"
     );
 }
 

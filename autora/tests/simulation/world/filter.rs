@@ -4,8 +4,9 @@ use std::{collections::BTreeMap, time::Duration};
 
 use autora::{addr::IfIndex, engine::BootInstant};
 
-/// How long a mark drops further solicitations if no RA clears it.
-const MARK_TIMEOUT: Duration = Duration::from_secs(4);
+/// How long a mark drops further solicitations if no RA clears it: the floor, the longest delay of an answer,
+/// and some slack.
+const MARK_TIMEOUT: Duration = Duration::from_millis(3_550);
 
 /// The map: when the last solicitation passed, unless its mark was cleared since.
 pub(crate) struct Filter {

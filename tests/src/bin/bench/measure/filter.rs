@@ -78,7 +78,7 @@ fn verdicts(bench: &mut Bench) {
     for (name, frame) in refused(&good) {
         say(name, run(&ebpf, &frame, REPEAT));
     }
-    // The mark of the first one holds all others back, as long as this takes less than 4 s.
+    // The mark of the first one holds all others back, as long as this takes less than 3.5 s.
     say("coalesced", run(&ebpf, &good.frame(), REPEAT));
     let mut passed = |mark: PendingMark| {
         let one = |_| {
@@ -91,7 +91,7 @@ fn verdicts(bench: &mut Bench) {
     say("passed, a single run", passed(0));
     say(
         "coalesced, a single run",
-        passed(machine::since_boot() + u64::try_from(PENDING_HOLD.as_nanos()).expect("4 s")),
+        passed(machine::since_boot() + u64::try_from(PENDING_HOLD.as_nanos()).expect("some seconds")),
     );
     let program: &SocketFilter = program(&ebpf);
     let bytes = program.info().ok().and_then(|info| info.size_translated());

@@ -23,8 +23,8 @@ const PAUSE: Duration = Duration::from_millis(10);
 /// The longest delay of an answer ([RFC 4861 6.2.6](https://www.rfc-editor.org/rfc/rfc4861#section-6.2.6)),
 /// and some time for a busy machine.
 const ANSWER: Duration = Duration::from_millis(500 + 100);
-/// A valid solicitation passes while none is pending: the first one, one after an answer, one after the
-/// mark's 4 s.
+/// A valid solicitation passes while none is pending: the first one, one after an answer, one after the mark
+/// has expired.
 const MOST_PASSED: u64 = 4;
 
 /// The CPU time of the burst and two heartbeats at most: far less than reading 5,000 packets costs.
