@@ -225,7 +225,7 @@ fn an_interface_that_takes_ras_is_warned_about_where_it_is_to_be_served() {
         i.addresses.remove(0);
     };
     let named = |found: &Explanation| found.warnings.iter().map(|one| one.problem.name()).collect::<Vec<_>>();
-    let policy = |pattern| Policy { pattern: Regex::new(pattern).unwrap() };
+    let policy = |pattern| Policy { pattern: Regex::new(pattern).unwrap(), addresses: AddressPolicy::default() };
     let (matches, does_not) = (policy("^vm1$"), policy("^tap$"));
     for (what, policy, change, expected) in [
         ("served, no name tested", None, &accepts as &dyn Fn(&mut Interface), true),
