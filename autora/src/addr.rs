@@ -1,6 +1,10 @@
-//! Types for the interface index, the link-local source and the /64.
+//! Types for the interface index, the link-local source and the /64, and how names of interfaces are shown.
+
+mod name;
 
 use std::{fmt, net::Ipv6Addr, num::NonZeroU32};
+
+pub use self::name::{is_shown, meant_name, name_bytes, shown_name};
 
 /// The index of a network interface, as `if_nametoindex(3)` returns it; never 0.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -12,7 +12,6 @@ use std::{net::Ipv6Addr, time::Duration};
 
 pub use self::{
     concern::Concern,
-    found::printable,
     problem::Problem,
     remedy::{Remedy, refuse_ras},
     shell::Shell,

@@ -6,8 +6,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use clap::builder::{OsStringValueParser, TypedValueParser};
+
 use super::screen;
 use crate::{
+    addr::meant_name,
     config::NO_SOCKET,
     control::{
         client::{Client, ClientError, encode},
@@ -33,6 +36,11 @@ impl ControlSocketArg {
         }
         Client::connect(&self.socket).await
     }
+}
+
+/// Returns the parser of an argument that names an interface: any bytes, or what is shown for them.
+pub(super) fn interface_name() -> impl TypedValueParser<Value = String> {
+    OsStringValueParser::new().map(|argument| meant_name(&argument))
 }
 
 /// Runs `work` on a runtime of its own.

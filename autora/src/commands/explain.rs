@@ -14,7 +14,7 @@ use self::{
     running::RunningDaemon,
 };
 use super::{
-    client::ControlSocketArg,
+    client::{ControlSocketArg, interface_name},
     outcome::{CommandResult, EXIT_NOT_SERVED, NETLINK_ADVICE},
     screen,
 };
@@ -51,7 +51,7 @@ not, or there is none; 2 wrong usage; 1 any other failure.";
 #[command(after_help = AFTER_HELP)]
 pub struct ExplainArgs {
     /// Interfaces to explain; without one, all are listed in a table
-    #[arg(value_name = "IFACE")]
+    #[arg(value_name = "IFACE", value_parser = interface_name())]
     pub interfaces: Vec<String>,
 
     /// The daemon's --interface-regex, to test names while no daemon runs

@@ -8,13 +8,12 @@ use std::{
 use anstyle::Style;
 
 use super::{
-    client::{self, ControlSocketArg, block_on, counts, path_with},
+    client::{self, ControlSocketArg, block_on, counts, interface_name, path_with},
     outcome::CommandResult,
     screen,
 };
 use crate::{
     control::model::{EventDetail, EventLine},
-    diagnosis::printable,
     error::Failure,
 };
 
@@ -34,7 +33,7 @@ that ended.";
 #[command(after_help = AFTER_HELP)]
 pub struct MonitorArgs {
     /// Interfaces, or patterns like 'vm*'; without one, all events
-    #[arg(value_name = "IFACE")]
+    #[arg(value_name = "IFACE", value_parser = interface_name())]
     pub interfaces: Vec<String>,
 
     /// Print JSON, one object per line
@@ -78,7 +77,7 @@ fn render(line: &[u8]) -> Option<String> {
     let (style, text) = describe(&event.what)?;
     let at = Duration::try_from_secs_f64(event.time).unwrap_or_default();
     let at = humantime::format_rfc3339_millis(SystemTime::UNIX_EPOCH + at).to_string();
-    let name = event.interface.map_or_else(|| "-".to_owned(), |name| printable(&name));
+    let name = event.interface.unwrap_or_else(|| "-".to_owned());
     Some(format!("{} {name:<15} {}", screen::styled(screen::FAINT, &at), screen::styled(style, &text)))
 }
 

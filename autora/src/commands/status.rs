@@ -9,7 +9,7 @@ use clap::ValueEnum;
 use serde_json::Value;
 
 use super::{
-    client::{ControlSocketArg, block_on, path_with},
+    client::{ControlSocketArg, block_on, interface_name, path_with},
     natural::natural,
     outcome::CommandResult,
     screen,
@@ -34,7 +34,7 @@ Exit codes: 0 the daemon answered; 2 wrong usage; 1 any other failure, such as n
 #[command(after_help = AFTER_HELP)]
 pub struct StatusArgs {
     /// Interfaces, or patterns like 'vm*'; without one, all whose name matches --interface-regex
-    #[arg(value_name = "IFACE")]
+    #[arg(value_name = "IFACE", value_parser = interface_name())]
     pub interfaces: Vec<String>,
 
     /// Show only interfaces in this state; may be given more than once

@@ -11,7 +11,7 @@ use hyper::StatusCode;
 use tokio::time::{Instant, interval_at, sleep, timeout};
 
 use super::{
-    client::{self, ControlSocketArg, block_on, path_with},
+    client::{self, ControlSocketArg, block_on, interface_name, path_with},
     outcome::CommandResult,
     screen,
 };
@@ -21,7 +21,6 @@ use crate::{
         client::{ClientError, Lines, encode},
         model::{EventDetail, EventLine, Interface, State},
     },
-    diagnosis::printable,
     engine::action::Cause,
     error::Failure,
 };
@@ -55,7 +54,7 @@ time, or its name does not match; 2 wrong usage; 1 any other failure, such as no
 #[command(after_help = AFTER_HELP)]
 pub struct WaitArgs {
     /// The interface
-    #[arg(value_name = "IFACE")]
+    #[arg(value_name = "IFACE", value_parser = interface_name())]
     pub interface: String,
 
     /// How long to wait, up to "infinity"
@@ -172,7 +171,7 @@ impl Waiting<'_> {
             Some([]) => "no RA yet".to_owned(),
             Some(reasons) => screen::list(reasons.iter().map(|reason| &reason.name)),
         };
-        let name = printable(&self.args.interface);
+        let name = &self.args.interface;
         let waited = self.began.elapsed().as_secs();
         _ = write!(io::stderr(), "\rwaiting for {name}: {why} ({waited} s)\x1b[K");
     }
@@ -186,7 +185,7 @@ impl Waiting<'_> {
 
 async fn too_late(args: &WaitArgs) -> Failure {
     let Ok(found) = timeout(REASON_TIMEOUT, state(args)).await else { return ClientError::Silent.into() };
-    let name = printable(&args.interface);
+    let name = &args.interface;
     let because = |why: String| Failure::because(format!("no RA on {name} within {}: {why}", args.timeout));
     match found {
         Ok(Some(found)) => because(why_not_advertised(&found))
@@ -214,7 +213,7 @@ fn failure(args: &WaitArgs, error: ClientError) -> Failure {
     if let ClientError::Refused(_, refusal) = &error
         && refusal.matches == Some(false)
     {
-        let why = format!("{} is not served: {}", printable(&args.interface), refusal.message);
+        let why = format!("{} is not served: {}", args.interface, refusal.message);
         return Failure::because(why).with_code(EXIT_UNKNOWN);
     }
     error.into()

@@ -40,14 +40,8 @@ fn ipv6(interface: &Interface) -> String {
 fn port(interface: &Interface, name: Option<&str>) -> String {
     let Some(master) = &interface.master else { return "yes".to_owned() };
     let kind = master.kind.as_deref().unwrap_or("device");
-    let name = name.map_or_else(|| format!("with index {}", master.index), printable);
+    let name = name.map_or_else(|| format!("with index {}", master.index), str::to_owned);
     if eligibility::is_vrf(master) { format!("yes: in the VRF {name}") } else { format!("port of the {kind} {name}") }
-}
-
-/// Returns `name` with control characters escaped, which a terminal would obey.
-#[must_use]
-pub fn printable(name: &str) -> String {
-    name.chars().flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] }).collect()
 }
 
 fn link_local(subject: &Subject<'_>) -> String {

@@ -2,24 +2,28 @@
 
 use std::fmt;
 
-/// A command as a list of words; it is displayed so that a shell reads the same words.
+use crate::addr::{is_shown, name_bytes, shown_name};
+
+/// A command as a list of words; it is displayed so that a shell reads the same words. A name that is not printable
+/// text takes one that knows `$'\xNN'` (bash, zsh, busybox).
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Shell(Vec<String>);
+pub struct Shell(Vec<Vec<u8>>);
 
 impl Shell {
-    /// Splits `command` at its blanks; the word `IFACE` becomes the interface's name, which may contain
-    /// blanks.
+    /// Splits `command` at its blanks; the word `IFACE` becomes the name of the interface that is shown as `interface`,
+    /// which may contain blanks.
     pub(super) fn on(interface: &str, command: &str) -> Self {
-        let word = |word| if word == "IFACE" { interface } else { word };
-        Self(command.split(' ').map(|given| word(given).to_owned()).collect())
+        let word = |word: &str| if word == "IFACE" { name_bytes(interface) } else { word.into() };
+        Self(command.split(' ').map(word).collect())
     }
 
     /// Returns `sysctl -w` of an IPv6 setting of an interface.
     pub(super) fn sysctl(interface: &str, key: &str, value: &str) -> Self {
+        let interface = name_bytes(interface);
         // sysctl(8) takes dots or slashes as separators; with slashes a dot in a name stays a dot.
-        let separator = if interface.contains('.') { "/" } else { "." };
-        let name = ["net", "ipv6", "conf", interface, key].join(separator);
-        Self(["sysctl", "-w", &format!("{name}={value}")].map(str::to_owned).to_vec())
+        let separator: &[u8] = if interface.contains(&b'.') { b"/" } else { b"." };
+        let name = [b"net", b"ipv6".as_slice(), b"conf", &interface, key.as_bytes()].join(separator);
+        Self(vec!["sysctl".into(), "-w".into(), [&name, b"=".as_slice(), value.as_bytes()].concat()])
     }
 }
 
@@ -36,20 +40,13 @@ impl fmt::Display for Shell {
 }
 
 /// Returns `word` quoted. The kernel allows almost any interface name, `$(reboot)` included.
-fn quoted(word: &str) -> String {
+fn quoted(word: &[u8]) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@%+,".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        word.to_owned()
-    } else if word.chars().any(char::is_control) {
-        // This form shows control characters, which a terminal would obey.
-        let escaped = word.chars().map(|c| match c {
-            '\'' | '\\' => format!("\\{c}"),
-            c if c.is_ascii_control() => format!("\\x{:02x}", u32::from(c)),
-            c => c.to_string(),
-        });
-        format!("$'{}'", escaped.collect::<String>())
-    } else {
-        format!("'{}'", word.replace('\'', r"'\''"))
+    match str::from_utf8(word) {
+        Ok(text) if !text.is_empty() && text.chars().all(plain) => text.to_owned(),
+        Ok(text) if text.chars().all(|c| c == '\\' || is_shown(c)) => format!("'{}'", text.replace('\'', r"'\''")),
+        // This form shows what is not printable, which a terminal would obey. No other backslash is in the shown name.
+        Ok(_) | Err(_) => format!("$'{}'", shown_name(word).replace('\'', r"\'")),
     }
 }
 
@@ -67,9 +64,23 @@ mod tests {
             ("it's", r"'it'\''s'"),
             ("", "''"),
             ("a\u{1b}[2J'", r"$'a\x1b[2J\''"),
+            ("a\u{9b}2J", r"$'a\xc2\x9b2J'"),
+            ("a\u{202e}", r"$'a\xe2\x80\xae'"),
+            (r"a\b", r"'a\b'"),
+            ("größe", "'größe'"),
         ] {
-            assert_eq!(Shell::on(word, "echo IFACE").to_string(), format!("echo {expected}"), "{word:?}");
+            let word = shown_name(word.as_bytes());
+            assert_eq!(Shell::on(&word, "echo IFACE").to_string(), format!("echo {expected}"), "{word:?}");
         }
+    }
+
+    #[test]
+    fn bash_reads_the_bytes_of_a_name() {
+        for (name, expected) in [(&b"vm\xff"[..], r"$'vm\xff'"), (b"vm\xff\\'1", r"$'vm\xff\x5c\'1'")] {
+            assert_eq!(Shell::on(&shown_name(name), "IFACE").to_string(), expected);
+        }
+        let sysctl = Shell::sysctl(r"vm\xff", "forwarding", "1").to_string();
+        assert_eq!(sysctl, r"sysctl -w $'net.ipv6.conf.vm\xff.forwarding=1'");
     }
 
     #[test]

@@ -19,7 +19,7 @@ pub const MIN_MTU: u32 = 1280;
 pub struct Interface {
     /// The index; a rename keeps it, and the kernel may reuse that of a deleted interface.
     pub index: IfIndex,
-    /// The current name.
+    /// The current name, as [`shown_name`](crate::addr::shown_name) shows it.
     pub name: String,
     /// The link's flags.
     pub flags: LinkFlags,

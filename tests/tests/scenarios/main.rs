@@ -41,6 +41,8 @@
 //! - `mid_send`: Interfaces that go down or are deleted while RAs are due
 //! - `monitoring`: A real Prometheus that scrapes the real daemon
 //! - `moves`: Interfaces that swap names while they are served, and that move to another namespace and back
+//! - `names`: Names of interfaces that are no printable text: shown everywhere as text, each unlike every
+//!   other, and taken back
 //! - `observed`: Guests with a kernel of their own, observed while their host is edited
 //! - `options`: Settings: which are refused with which error, and their effect on RAs
 //! - `overrun`: More changes than the netlink socket has room for: announcements are lost, and a resync
@@ -91,6 +93,7 @@ mod logs;
 mod mid_send;
 mod monitoring;
 mod moves;
+mod names;
 mod observed;
 mod options;
 mod overrun;

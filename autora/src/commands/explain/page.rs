@@ -7,7 +7,7 @@ use anstyle::Style;
 use super::findings::{Findings, Missing, describe};
 use crate::{
     commands::screen::{BAD, FAINT, GOOD, ODD, TITLE, list, styled, wrap},
-    diagnosis::{Concern, Conclusion, Explanation, Problem, Remedy, printable},
+    diagnosis::{Concern, Conclusion, Explanation, Problem, Remedy},
     engine::eligibility::Reason,
 };
 
@@ -45,9 +45,8 @@ fn title(found: &Explanation, width: usize) -> String {
 
 /// Returns a line that begins with a name.
 fn headed(name: &str, style: Style, what: &str, width: usize) -> String {
-    let name = printable(name);
     let what = wrap(what, width, name.chars().count() + 1);
-    format!("{} {}\n", styled(TITLE, &name), styled(style, &what))
+    format!("{} {}\n", styled(TITLE, name), styled(style, &what))
 }
 
 fn tests(found: &Explanation, width: usize) -> String {
@@ -88,7 +87,7 @@ fn paragraph(style: Style, Concern { problem, remedies }: &Concern, width: usize
 fn absent(missing: &Missing, width: usize) -> String {
     let similar = match missing.similar.as_slice() {
         [] => "; `autora explain` lists those that do".to_owned(),
-        names => format!("; similar: {}", list(names.iter().map(|name| printable(name)))),
+        names => format!("; similar: {}", list(names)),
     };
     headed(&missing.name, BAD, &format!("does not exist{similar}"), width)
 }

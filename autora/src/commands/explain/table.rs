@@ -8,7 +8,7 @@ use crate::{
         natural::natural,
         screen::{BAD, FAINT, GOOD, ODD, TITLE, list, styled, wrap},
     },
-    diagnosis::{Conclusion, Explanation, printable},
+    diagnosis::{Conclusion, Explanation},
 };
 
 /// Width of the second column, with the blanks behind it.
@@ -17,13 +17,13 @@ const SERVED_WIDTH: usize = 8;
 pub(super) fn render(findings: &Findings<'_>, width: usize) -> String {
     let mut found: Vec<_> = findings.interfaces.iter().collect();
     found.sort_by(|a, b| rank(a).cmp(&rank(b)).then_with(|| natural(&a.name, &b.name)));
-    let names = found.iter().map(|one| printable(&one.name).chars().count());
+    let names = found.iter().map(|one| one.name.chars().count());
     let name_width = names.max().unwrap_or(0).max("INTERFACE".len()) + 2;
     let indent = name_width + SERVED_WIDTH;
     let head = format!("{:<name_width$}{:<SERVED_WIDTH$}WHY", "INTERFACE", "SERVED");
     let rows = found.iter().map(|one| {
         let (style, word, why) = row(one);
-        let name = format!("{:<name_width$}", printable(&one.name));
+        let name = format!("{:<name_width$}", one.name);
         format!("{name}{}{}", styled(style, &format!("{word:<SERVED_WIDTH$}")), wrap(&why, width, indent))
     });
     let lines: Vec<_> = [styled(TITLE, &head)].into_iter().chain(rows).collect();

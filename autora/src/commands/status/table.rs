@@ -5,7 +5,6 @@ use anstyle::Style;
 use crate::{
     commands::{client::counts, screen},
     control::model::{Interface, OtherRouter, State, Status},
-    diagnosis::printable,
     sys::filter::FilterKind,
 };
 
@@ -28,7 +27,7 @@ const fn number(title: &'static str, expendable: u8, cell: fn(&Interface) -> Str
 }
 
 const COLUMNS: [Column; 10] = [
-    text("interface", 0, |one| printable(&one.name)),
+    text("interface", 0, |one| one.name.clone()),
     text("state", 0, |one| one.state.name().to_owned()),
     text("prefix", 0, |one| one.prefix.clone().unwrap_or_default()),
     text("source", 6, |one| or_nothing(one.source)),

@@ -11,8 +11,8 @@
 //! | `RTM_NEWNETCONF` | `forwarding`, where that is what changed | `disable_ipv6`; `force_forwarding`: then it names the interface alone |
 //! | `RTM_DELNETCONF` | that the settings are gone | whether IPv6 is (a small MTU), or the link, or only the name |
 //!
-//! `disable_ipv6` = 1 is not announced at all, it shows by the addresses that go (`addrconf_ifdown()`). Nor is a change of
-//! `accept_ra`, which a resync finds.
+//! `disable_ipv6` = 1 is not announced at all, it shows by the addresses that go (`addrconf_ifdown()`). Nor is a
+//! change of `accept_ra`, which a resync finds.
 //!
 //! | attribute | says |
 //! |---|---|

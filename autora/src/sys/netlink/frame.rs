@@ -134,10 +134,14 @@ fn half(value: &[u8]) -> Option<u16> {
     Some(u16::from_ne_bytes(value.first_chunk().copied()?))
 }
 
-/// A string up to its terminating NUL. Interface names may hold any bytes, so what is no UTF-8 is replaced.
+/// A string up to its terminating NUL.
+pub(super) fn string(value: &[u8]) -> &[u8] {
+    value.split(|byte| *byte == 0).next().unwrap_or_default()
+}
+
+/// The same as text: the kernel's own words, which are ASCII.
 pub(super) fn utf8(value: &[u8]) -> Cow<'_, str> {
-    let end = value.iter().position(|byte| *byte == 0).unwrap_or(value.len());
-    String::from_utf8_lossy(&value[..end])
+    String::from_utf8_lossy(string(value))
 }
 
 /// The same, to keep.

@@ -8,9 +8,9 @@ use nix::libc::{
 };
 
 use crate::{
-    addr::IfIndex,
+    addr::{IfIndex, shown_name},
     engine::interface::{Interface, Ipv6Settings, LinkFlags, Master},
-    sys::netlink::frame::{Malformed, attributes, find, number, utf8},
+    sys::netlink::frame::{Malformed, attributes, find, number, string, utf8},
 };
 
 /// `struct ifinfomsg` of
@@ -69,7 +69,7 @@ pub(in crate::sys::netlink) fn link(payload: &[u8]) -> Result<Link<'_>, Malforme
     let mut inet6 = None;
     for (kind, value) in attributes(rest) {
         match kind {
-            IFLA_IFNAME => name = Some(utf8(value)),
+            IFLA_IFNAME => name = Some(shown_name(string(value))),
             IFLA_MTU => mtu = number(value),
             IFLA_ADDRESS => link_address = value.try_into().ok(),
             IFLA_MASTER => master = number(value).and_then(IfIndex::new),

@@ -26,8 +26,8 @@ use crate::{
 /// right behind, by a process that holds the kernel's lock until then, on which a question would wait.
 pub(super) const GRACE: Duration = Duration::from_millis(10);
 
-/// Keeps the ends of lifetimes that are `known` already: those of messages read at different times wander, as the kernel
-/// tells whole seconds, and a difference that means nothing must not look like a change. Both are sorted.
+/// Keeps the ends of lifetimes that are `known` already: those of messages read at different times wander, as the
+/// kernel tells whole seconds, and a difference that means nothing must not look like a change. Both are sorted.
 pub(super) fn settle(found: &mut [Address], known: &[Address], now: BootInstant) {
     for address in found.iter_mut().filter(|found| found.lifetimes != Lifetimes::default()) {
         if let Ok(place) = known.binary_search_by_key(&address.address, |known| known.address) {

@@ -193,7 +193,7 @@ fn what_they_do_not_carry_is_asked_for() {
         let mut scene = Scene::new();
         scene.hear(messages);
         if let Some(settled_by) = settled_by {
-            scene.hear(std::slice::from_ref(settled_by));
+            scene.hear(slice::from_ref(settled_by));
             assert_eq!(scene.unknown(), NONE, "{what}: settled by an announcement");
         }
         let mut scene = Scene::new();
@@ -420,7 +420,7 @@ fn a_dump_is_over_when_every_interface_was_read() {
     }
 }
 
-/// The kernel tells whole seconds: of one address that nobody touches, each reading gives another end.
+/// The kernel tells whole seconds: of one address that no process changes, each reading gives another end.
 #[test]
 fn resyncs_find_no_change_in_lifetimes_that_only_run_down() {
     const DEPRECATED: u32 = 0x20;
@@ -442,7 +442,7 @@ fn resyncs_find_no_change_in_lifetimes_that_only_run_down() {
         assert_eq!(scene.0.interfaces()[0], *begin, "the end that was read first stands: it does not creep");
     }
     // The preferred lifetime runs out: the flag is a change, the end is none.
-    let over = vec![address(7, LINK_LOCAL, 0), address_for(7, GLOBAL, DEPRECATED, [0, 100])];
+    let over = [address(7, LINK_LOCAL, 0), address_for(7, GLOBAL, DEPRECATED, [0, 100])];
     scene.0.hear(&over.concat(), after(20_100));
     assert_eq!(scene.seen().addresses[0].lifetimes, begin.addresses[0].lifetimes);
     // The control: two seconds are a change, found and announced.
