@@ -167,32 +167,34 @@ fn addresses_and_their_flags_are_announced() {
 fn lifetimes_are_announced_and_read() {
     let setup = Setup::up();
     let Setup { ref host, index, .. } = setup;
+    // Seconds of the valid and the preferred lifetime; `None` for ever.
     let left = |interface: &Interface| {
         let lifetimes = address(interface, "2001:db8::1")?.lifetimes;
         let now = clock::now();
-        let seconds = |end: BootInstant| end.saturating_since(now).as_secs_f64().round();
+        let seconds = |end: BootInstant| end.saturating_since(now).as_secs();
         let preferred = match lifetimes.preferred {
-            Preferred::ForEver => f64::INFINITY,
-            Preferred::Until(end) => seconds(end),
-            Preferred::Zero => 0.0,
+            Preferred::ForEver => None,
+            Preferred::Until(end) => Some(seconds(end)),
+            Preferred::Zero => Some(0),
         };
-        Some((lifetimes.valid.map_or(f64::INFINITY, seconds), preferred))
+        Some([lifetimes.valid.map(seconds), preferred])
     };
-    let forever = f64::INFINITY;
+    // The kernel rounds.
+    let near = |(found, expected): (&Option<u64>, &Option<u64>)| match (found, expected) {
+        (Some(found), Some(expected)) => found.abs_diff(*expected) <= 1,
+        (found, expected) => found == expected,
+    };
     Watch::within(host, |watch| {
         for (words, expected) in [
-            ("valid_lft 120 preferred_lft 20", (120.0, 20.0)),
-            ("valid_lft 90 preferred_lft 0", (90.0, 0.0)),
-            ("valid_lft forever preferred_lft 20", (forever, 20.0)),
-            ("valid_lft forever preferred_lft 0", (forever, 0.0)),
-            ("valid_lft forever preferred_lft forever", (forever, forever)),
+            ("valid_lft 120 preferred_lft 20", [Some(120), Some(20)]),
+            ("valid_lft 90 preferred_lft 0", [Some(90), Some(0)]),
+            ("valid_lft forever preferred_lft 20", [None, Some(20)]),
+            ("valid_lft forever preferred_lft 0", [None, Some(0)]),
+            ("valid_lft forever preferred_lft forever", [None, None]),
         ] {
             let replace = format!("address replace 2001:db8::1/64 dev v0 nodad {words}");
-            // The kernel may tell a second more or less, by how it rounds.
-            let near = |found: f64, expected: f64| found == expected || (found - expected).abs() <= 1.0;
-            let as_expected = |interface: &Interface| {
-                left(interface).is_some_and(|found| near(found.0, expected.0) && near(found.1, expected.1))
-            };
+            let as_expected =
+                |interface: &Interface| left(interface).is_some_and(|found| found.iter().zip(&expected).all(near));
             watch.after_unasked(words, index, || _ = host.ip(&replace), as_expected);
             let read = watch.read(index).expect("it is there");
             assert!(as_expected(&read), "read: {words}: {:?}", left(&read));

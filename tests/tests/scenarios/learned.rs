@@ -91,14 +91,18 @@ fn a_guest_that_sends_an_ra_changes_nothing() {
         line.link.host.sysctl("accept_ra", 2);
     }
     let daemon = Daemon::start(&host, &rarely(&[RESYNCS]));
-    lines.iter_mut().for_each(|line| _ = line.expect_served(SOON));
+    for line in &mut lines {
+        line.expect_served(SOON);
+    }
     for line in [&lines[0], &bare] {
         let ra = Solicit { options: prefix_information(), ..advertisement(line) };
         line.sender.send(&ra.frame());
         eventually(SOON, "the kernel takes the RA in", || learned(&line.link.host));
     }
     thread::sleep(Duration::from_secs(3));
-    lines.iter_mut().for_each(|line| _ = line.expect_answer());
+    for line in &mut lines {
+        line.expect_answer();
+    }
     expect_silence([&mut bare], Duration::ZERO);
     assert_eq!(daemon.last_refusal("vm3"), Some(vec!["no-prefix".to_owned()]));
     assert_eq!(daemon.last_refusal("vm1"), None);
