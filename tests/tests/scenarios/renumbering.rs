@@ -63,7 +63,7 @@ fn networks(advert: &Advert) -> Vec<Ipv6Addr> {
     advert.prefixes().iter().map(|option| option.prefix.network()).collect()
 }
 
-/// The recipe of the handbook: add the new prefix, deprecate the old one, and delete it when nobody uses it.
+/// The recipe of the handbook: add the new prefix, deprecate the old one, and delete it when no guest uses it.
 #[test]
 fn the_old_prefix_is_deleted_later() {
     let (host, guest) = (Namespace::host(), Guest::new());
