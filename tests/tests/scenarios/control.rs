@@ -205,8 +205,10 @@ fn the_socket_is_removed_at_exit_and_a_stale_one_is_replaced() {
         let stream = std::os::unix::net::UnixStream::connect(control.path()).ok();
         stream.map(|_| control.json("/v1/status")).filter(|status| status["pid"] == next.pid())
     });
-    // A third daemon finds the socket in use, logs that once, and runs without one.
-    let third = launch.start(&host);
+    // A third daemon, with a runtime directory of its own, finds the socket in use, logs that once, and runs
+    // without one.
+    let same_socket = format!("--control-socket={}", control.path().display());
+    let third = Launch::new(&rarely(&[&same_socket])).start(&host);
     third.wait_for_log(&["WARN", "no control socket"], SOON);
     third.wait_for_log(&["started"], SOON);
     assert_eq!(control.json("/v1/status")["pid"], next.pid());
