@@ -107,35 +107,4 @@ impl LinkOptions {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{addr::IfIndex, engine::interface::LinkFlags};
-
-    #[test]
-    fn link_options_are_off_by_default_and_need_a_six_byte_address() {
-        let link = |link_address| Interface {
-            index: IfIndex::new(7).unwrap(),
-            name: "vm1".to_owned(),
-            flags: LinkFlags { up: true, multicast: true, loopback: false, carrier: true },
-            master: None,
-            ipv6: None,
-            mtu: 1400,
-            link_address,
-            tun: false,
-            addresses: Vec::new(),
-        };
-        let mac = [2, 0, 0, 0, 0, 7];
-        let (address, mtu) = (NdOption::SourceLinkLayerAddress(mac), NdOption::Mtu(1400));
-        for (source_link_layer_address, wants_mtu, link_address, expected) in [
-            (false, false, Some(mac), vec![]),
-            (true, false, Some(mac), vec![address.clone()]),
-            (false, true, Some(mac), vec![mtu.clone()]),
-            (true, true, Some(mac), vec![address, mtu.clone()]),
-            (true, true, None, vec![mtu]),
-        ] {
-            let options = LinkOptions { source_link_layer_address, mtu: wants_mtu };
-            assert_eq!(options.of(&link(link_address)).collect::<Vec<_>>(), expected, "{options:?}");
-        }
-        assert_eq!(LinkOptions::default(), LinkOptions { source_link_layer_address: false, mtu: false });
-    }
-}
+mod tests;

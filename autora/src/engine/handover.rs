@@ -174,3 +174,6 @@ impl AdvertisedPrefix {
         self.valid_until > now
     }
 }
+
+#[cfg(test)]
+mod tests;

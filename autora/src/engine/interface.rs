@@ -235,3 +235,6 @@ pub(crate) fn fit() -> Interface {
         addresses: vec![address("2001:db8:1::1", 64), address("fe80::1", 64)],
     }
 }
+
+#[cfg(test)]
+mod tests;

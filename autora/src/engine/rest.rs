@@ -44,6 +44,8 @@ const fn remainder(time: Duration) -> Duration {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn at(millis: u64) -> BootInstant {
@@ -64,6 +66,29 @@ mod tests {
             (10, 0, 30, 30),
         ] {
             assert_eq!(rest.align(at(drawn), at(earliest), at(latest)), at(expected), "{drawn} {earliest} {latest}");
+        }
+    }
+
+    proptest! {
+        /// The instant stays within its bounds, and is off the grid only if the grid has none within them.
+        #[test]
+        fn an_aligned_instant_is_within_its_bounds(
+            phase in 0..5_000_u64,
+            earliest in 1_000..2_000_u64,
+            to_drawn in 0..1_000_u64,
+            to_latest in 0..1_000_u64,
+        ) {
+            let drawn = earliest + to_drawn;
+            let latest = drawn + to_latest;
+            let aligned = Rest::with_phase(Duration::from_millis(phase)).align(at(drawn), at(earliest), at(latest));
+            let is_on_grid = |millis: u64| (millis + 250 * 20 - phase).is_multiple_of(250);
+            let aligned = u64::try_from(aligned.since_boot().as_millis()).unwrap();
+            prop_assert!((earliest..=latest).contains(&aligned));
+            prop_assert_eq!(is_on_grid(aligned), (earliest..=latest).any(is_on_grid));
+            prop_assert!(is_on_grid(aligned) || aligned == drawn);
+            if let Some(next) = (drawn..=latest).find(|millis| is_on_grid(*millis)) {
+                prop_assert_eq!(aligned, next, "later rather than earlier");
+            }
         }
     }
 }

@@ -12,7 +12,9 @@ use crate::{
     wire::{NdOption, RouterPreference},
 };
 
+mod dad;
 mod grace;
+mod lifetimes;
 mod prefixes;
 mod sources;
 
@@ -143,6 +145,12 @@ impl Bench {
         self.follow_to_the_end(Outlook::Serve(service));
     }
 
+    fn stop(&mut self) {
+        self.advertiser.stop(Some(FOR_EVER));
+        self.update_departures();
+        self.run_for(Duration::ZERO);
+    }
+
     fn reconsider(&mut self) -> bool {
         let goes_on = self.advertiser.follow(self.outlook, &self.parameters, self.now);
         self.update_departures();
@@ -217,14 +225,21 @@ impl Bench {
         self.sent.iter().map(|sent| sent.transmission.cause).collect()
     }
 
-    /// Returns the RAs that left as `cause source`, with the milliseconds since `start`.
-    fn log(&self, start: BootInstant) -> Vec<(u128, &'static str, String)> {
+    /// Returns the RAs that left.
+    fn log(&self, start: BootInstant) -> Vec<LogEntry> {
         let entry = |sent: &Sent| {
             let at = sent.at.saturating_since(start).as_millis();
-            (at, sent.transmission.cause.name(), sent.transmission.source.to_string())
+            (at, sent.transmission.cause.name(), sent.transmission.source)
         };
         self.sent.iter().map(entry).collect()
     }
+}
+
+/// An RA that left: the milliseconds since some start, its cause, its source.
+type LogEntry = (u128, &'static str, LinkLocal);
+
+fn entry(at: u128, cause: &'static str, source: u8) -> LogEntry {
+    (at, cause, link_local(source))
 }
 
 /// Returns the prefixes of an RA with their valid lifetimes in seconds.
@@ -440,7 +455,7 @@ fn outlook() -> impl Strategy<Value = Outlook> {
     let served = (1_u8..4, 1_u8..4, carrier(), prop::bool::weighted(0.1), lifetimes);
     prop_oneof![
         4 => served.prop_map(|(source, prefix, carrier, dad, lifetimes)| {
-            Outlook::Serve(Service { carrier, dad, lifetimes, ..service(source, prefix) })
+            Outlook::Serve(Service { lifetimes, carrier, dad, ..service(source, prefix) })
         }),
         2 => (carrier(), prop::bool::ANY).prop_map(|(carrier, has_prefix)| {
             Outlook::NotServed { carrier, lifetimes: has_prefix.then_some(FOR_EVER) }

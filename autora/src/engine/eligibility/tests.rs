@@ -4,6 +4,8 @@ use crate::{
     engine::interface::{Address, AddressFlags, AddressScope, Master, address, fit},
 };
 
+mod addresses;
+
 fn policy() -> Policy {
     Policy { pattern: Regex::new("^tap[0-9]+$").unwrap(), addresses: AddressPolicy::default() }
 }
@@ -129,12 +131,6 @@ fn several_addresses_in_one_prefix_are_one_prefix() {
 fn an_interface_without_carrier_is_served_and_paused() {
     let expected = Service { carrier: false, ..service() };
     assert_eq!(judged(|i| i.flags.carrier = false), Verdict::Serve(expected));
-}
-
-#[test]
-fn a_missing_connected_route_is_noticed() {
-    let expected = Service { connected_route: false, ..service() };
-    assert_eq!(judged(|i| i.addresses[0].flags.noprefixroute = true), Verdict::Serve(expected));
 }
 
 #[test]

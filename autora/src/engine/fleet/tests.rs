@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use rand::{SeedableRng, rngs::StdRng};
 use regex::Regex;
 
+mod grace;
 mod restart;
 
 use super::*;
@@ -14,11 +15,11 @@ use crate::{
     addr::Prefix64,
     engine::{
         action::{Cause, Fault, Report, StateChange, Transmission},
-        eligibility::{AddressPolicy, Reason},
-        interface::{address, fit},
+        eligibility::{AddressPolicy, Reason, SeveralPrefixes},
+        interface::{Lifetimes, Preferred, address, fit},
         rfc4861::MIN_DELAY_BETWEEN_RAS,
     },
-    wire::{RouterAdvert, RouterPreference},
+    wire::{NdOption, RouterAdvert, RouterPreference},
 };
 
 pub(super) const fn secs(seconds: u64) -> Duration {

@@ -1,4 +1,4 @@
-//! Changes of the source.
+//! Changes of the source, and the final RA that the one before is owed.
 
 use super::*;
 
@@ -8,13 +8,177 @@ fn a_new_source_speaks_first_and_the_final_ra_of_the_old_one_follows() {
     let start = bench.now;
     bench.serve(service(2, 1));
     bench.run_for(secs(40));
+    // The final RA neither resets the timers nor counts for the burst.
     let expected = [
-        (1_000, "unsolicited", "fe80::2"),
-        (4_000, "final", "fe80::1"),
-        (17_000, "unsolicited", "fe80::2"),
-        (33_000, "unsolicited", "fe80::2"),
+        entry(1_000, "unsolicited", 2),
+        entry(4_000, "final", 1),
+        entry(17_000, "unsolicited", 2),
+        entry(33_000, "unsolicited", 2),
     ];
-    assert_eq!(bench.log(start), expected.map(|(at, cause, source)| (at, cause, source.to_owned())));
+    assert_eq!(bench.log(start), expected);
     assert_eq!(bench.sent[0].advert.router_lifetime, secs(180));
     assert_eq!(bench.sent[1].advert.router_lifetime, Duration::ZERO);
+    assert_eq!(prefixes(&bench.sent[1].advert), [(prefix(1), 86_400)], "the prefix stays");
+}
+
+/// Returns a bench whose source has changed from 1 to 2 just now: source 1 is owed a final RA in 3 s.
+fn owing(seed: u64) -> Bench {
+    let mut bench = Bench::rested(seed);
+    bench.change_to(service(2, 1));
+    assert_eq!(bench.sent.pop().unwrap().transmission.source, link_local(2));
+    bench
+}
+
+#[test]
+fn the_final_ra_of_the_old_source_leaves_before_any_other_ra() {
+    let mut bench = owing(60);
+    let start = bench.now;
+    bench.run_for(secs(1));
+    bench.solicit().expect("it schedules an answer");
+    bench.run_for(secs(10));
+    assert_eq!(bench.log(start), [entry(3_000, "final", 1), entry(6_000, "solicited", 2)]);
+}
+
+#[test]
+fn a_further_source_replaces_the_one_that_is_owed_a_final_ra() {
+    let mut bench = owing(61);
+    let start = bench.now;
+    bench.serve(service(3, 1));
+    bench.run_for(secs(15));
+    assert_eq!(bench.log(start), [entry(3_000, "unsolicited", 3), entry(6_000, "final", 2)], "none from 1");
+}
+
+#[test]
+fn a_source_that_is_in_use_again_is_owed_no_final_ra() {
+    let mut bench = owing(62);
+    let start = bench.now;
+    bench.serve(service(1, 1));
+    bench.run_for(secs(15));
+    assert_eq!(bench.log(start), [entry(3_000, "unsolicited", 1), entry(6_000, "final", 2)]);
+}
+
+#[test]
+fn a_told_source_that_is_usable_again_before_the_new_one_spoke_is_kept() {
+    let mut bench = Bench::settled(63);
+    let start = bench.now;
+    bench.change_to(service(2, 1));
+    assert_eq!(bench.advertiser.in_use(bench.now).source, Some(link_local(1)), "guests were told no other");
+    bench.serve(service(1, 1));
+    bench.run_for(secs(15));
+    assert_eq!(bench.log(start), [entry(3_000, "unsolicited", 1)]);
+}
+
+#[test]
+fn a_final_ra_is_owed_until_its_router_lifetime_has_run_out() {
+    // Without a carrier it waits. The old source's last RA left 11 s before the new one spoke.
+    for (without_carrier, expected) in [(168, true), (169, false)] {
+        let mut bench = owing(64);
+        bench.serve(Service { carrier: false, ..service(2, 1) });
+        bench.run_for(secs(without_carrier));
+        bench.serve(service(2, 1));
+        bench.run_for(secs(10));
+        assert_eq!(bench.causes().contains(&Cause::Final), expected, "{without_carrier} s");
+        assert!(bench.causes().contains(&Cause::Unsolicited));
+    }
+}
+
+#[test]
+fn a_changed_source_that_guests_do_not_hold_is_owed_no_final_ra() {
+    for (router_lifetime, expected) in [(180, 1), (0, 0)] {
+        let mut bench = Bench::new(65);
+        bench.parameters.router_lifetime = secs(router_lifetime);
+        bench.serve(service(1, 1));
+        bench.run_for(secs(10));
+        bench.sent.clear();
+        bench.change_to(service(2, 1));
+        bench.run_for(secs(10));
+        let finals = bench.causes().iter().filter(|cause| **cause == Cause::Final).count();
+        assert_eq!((bench.sent[0].transmission.source, finals), (link_local(2), expected), "{router_lifetime} s");
+    }
+}
+
+#[test]
+fn an_old_source_that_is_a_duplicate_is_owed_no_final_ra() {
+    for (duplicate, expected) in [(None, 1), (Some(link_local(1)), 0), (Some(link_local(2)), 1)] {
+        let mut bench = owing(66);
+        bench.duplicate = duplicate;
+        bench.update_departures();
+        bench.duplicate = None;
+        bench.update_departures();
+        bench.run_for(secs(10));
+        assert_eq!(bench.sent.len(), expected, "{duplicate:?}");
+    }
+}
+
+#[test]
+fn an_owed_final_ra_waits_for_duplicate_address_detection_while_others_leave() {
+    let mut bench = owing(67);
+    let start = bench.now;
+    bench.tentative = Some(link_local(1));
+    bench.update_departures();
+    bench.run_for(secs(20));
+    assert_eq!(bench.log(start), [entry(16_000, "unsolicited", 2)]);
+    bench.tentative = None;
+    bench.serve(service(2, 1));
+    assert_eq!(bench.log(start)[1], entry(20_000, "final", 1));
+}
+
+#[test]
+fn a_stop_leaves_only_the_final_ra_of_the_source_in_use() {
+    let mut bench = owing(68);
+    let start = bench.now;
+    bench.stop();
+    bench.run_for(secs(100));
+    assert_eq!(bench.log(start), [entry(3_000, "final", 2)]);
+}
+
+#[test]
+fn an_interface_that_is_not_to_be_served_withdraws_both_sources() {
+    let mut bench = owing(69);
+    let start = bench.now;
+    bench.follow(UNFIT);
+    bench.run_for(secs(100));
+    assert_eq!(bench.log(start), [entry(3_000, "final", 2), entry(6_000, "final", 1)], "that in use first");
+}
+
+#[test]
+fn an_owed_final_ra_waits_for_a_pair_that_is_gone() {
+    let mut bench = owing(70);
+    let start = bench.now;
+    bench.run_for(millis(2_500));
+    bench.follow(PREFIX_GONE);
+    bench.run_for(millis(900));
+    assert!(bench.sent.is_empty());
+    bench.serve(service(2, 1));
+    assert_eq!(bench.log(start), [entry(3_400, "final", 1)]);
+}
+
+#[test]
+fn an_owed_final_ra_is_given_up_after_three_failures_and_others_leave() {
+    let mut bench = owing(71);
+    let start = bench.now;
+    bench.link_works = false;
+    while bench.failed.len() < 3 {
+        bench.step();
+    }
+    let waits: Vec<_> = bench.failed.iter().map(|at| at.saturating_since(start)).collect();
+    assert_eq!(waits, [secs(3), secs(4), secs(6)]);
+    assert_eq!(bench.advertiser.advertised().owed, None);
+    bench.link_works = true;
+    bench.run_for(secs(14));
+    assert_eq!(bench.log(start), [entry(16_000, "unsolicited", 2)]);
+}
+
+#[test]
+fn a_final_ra_is_owed_after_a_link_was_down_once_it_is_served_again() {
+    let mut bench = owing(72);
+    bench.follow(Outlook::Lost);
+    bench.run_for(secs(5));
+    bench.follow(UNFIT);
+    bench.run_for(secs(10));
+    assert!(bench.sent.is_empty(), "not before");
+    let back = bench.now;
+    bench.serve(service(2, 1));
+    bench.run_for(secs(10));
+    assert_eq!(bench.log(back), [entry(0, "final", 1), entry(3_000, "unsolicited", 2)]);
 }

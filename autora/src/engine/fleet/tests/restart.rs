@@ -3,10 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::{
-    engine::handover::{Advertised, AdvertisedPrefix},
-    wire::NdOption,
-};
+use crate::engine::handover::{Advertised, AdvertisedPrefix};
 
 /// How the first process ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -213,6 +210,83 @@ fn a_source_that_changed_between_processes_sends_a_final_ra() {
     let mut second = tap1_restarted(secs(10), End::Withdrawn, secs(10));
     second.see(changed(1, |i| i.addresses[1].address = "fe80::99".parse().unwrap()));
     assert_eq!(second.take_events(), NEW, "guests held no router any more");
+}
+
+#[test]
+fn a_saved_interface_that_is_not_fit_is_waited_for() {
+    for (change, events) in [
+        (forwarding_off as fn(&mut Interface), ["tap1 forwarding-off"].as_slice()),
+        (|i| i.addresses[1].address = "fe80::99".parse().unwrap(), &[]),
+        (other_prefix, &[]),
+    ] {
+        let mut second = tap1_restarted(secs(10), End::Silent, secs(10));
+        second.see(changed(1, change));
+        assert_eq!(second.take_events(), events);
+        second.run_for(Duration::from_millis(999));
+        second.see(tap(1));
+        second.run_for(secs(17));
+        let events = second.take_events();
+        assert_eq!(events[events.len() - 4..], ["+1", "RA 1", "~1", "RA 1"], "a burst, and no final RA");
+        assert!(retired(second.last_advert.as_ref().unwrap()).is_empty());
+    }
+}
+
+#[test]
+fn a_restart_within_the_grace_begins_another_second() {
+    let mut first = Bench::new();
+    first.see(tap(1));
+    first.run_for(secs(10));
+    first.see(changed(1, forwarding_off));
+    first.run_for(Duration::from_millis(500));
+    let mut second = restarted(first, End::Silent, Duration::from_millis(100));
+    second.see(changed(1, forwarding_off));
+    second.run_for(Duration::from_millis(999));
+    assert_eq!(second.take_events(), ["tap1 forwarding-off"]);
+    second.run_for(Duration::from_millis(1));
+    assert_eq!(second.take_events(), ["final 1"]);
+}
+
+#[test]
+fn a_final_ra_that_the_source_before_is_owed_survives_a_restart() {
+    let source_99 = |i: &mut Interface| i.addresses[1].address = "fe80::99".parse().unwrap();
+    for (end, gap, expected) in [
+        (End::Silent, secs(3), ["tap1 serving", "final 1"].as_slice()),
+        (End::Killed, secs(3), &["tap1 serving"]),
+        // Its Router Lifetime has run out.
+        (End::Silent, secs(180), NEW),
+        (End::Withdrawn, secs(3), NEW),
+    ] {
+        let mut first = Bench::new();
+        first.see(tap(1));
+        first.run_for(secs(10));
+        first.see(changed(1, source_99));
+        first.run_for(GRACE);
+        let mut second = restarted(first, end, gap);
+        second.see(changed(1, source_99));
+        assert_eq!(second.take_events(), expected, "{end:?}");
+        if expected != NEW {
+            second.run_for(secs(6));
+            let events = second.take_events();
+            assert_eq!(events[events.len() - 2..], ["+1", "RA 1"], "{end:?}: the final RA leaves first");
+        }
+    }
+}
+
+#[test]
+fn a_router_lifetime_runs_on_through_a_restart() {
+    let source_99 = |i: &mut Interface| i.addresses[1].address = "fe80::99".parse().unwrap();
+    // The last RA left 10 s before the end; after a crash it may have left at the end.
+    for (end, gap, is_waited_for) in [
+        (End::Silent, secs(169), true),
+        (End::Silent, secs(170), false),
+        (End::Killed, secs(1_000), true),
+        (End::Withdrawn, secs(10), false),
+    ] {
+        let mut second = tap1_restarted(secs(10), end, gap);
+        second.see(changed(1, source_99));
+        let events = second.take_events();
+        assert_eq!(events.is_empty(), is_waited_for, "{end:?} {gap:?}: {events:?}");
+    }
 }
 
 #[test]
