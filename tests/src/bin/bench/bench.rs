@@ -116,9 +116,9 @@ impl Bench {
         let mut running = launch.start(subject, site).expect("it is here, or it would not be measured");
         let arrivals = running.first_ras(site, site.links(site.numbers()), crate::running::TIMEOUT);
         if running.has_ended() {
-            self.say(&format!("{} has ended: {}", subject.name(), running.last_words()));
+            self.say(&format!("{} has ended: {}", subject.name(), running.last_output()));
         } else if !arrivals.complete() {
-            self.say(&format!("{}: {}: {}", subject.name(), arrivals.shortfall(), running.last_words()));
+            self.say(&format!("{}: {}: {}", subject.name(), arrivals.shortfall(), running.last_output()));
         }
         (running, arrivals)
     }

@@ -1,4 +1,4 @@
-//! Solicitations, one or as many as a core can send.
+//! Sends solicitations: one, or as many as a core can send.
 
 use std::{
     os::fd::{AsRawFd, OwnedFd},
@@ -19,16 +19,16 @@ const BATCH: usize = 64;
 #[derive(Debug)]
 pub(crate) struct Sender(OwnedFd);
 
-/// How fast a flood is.
+/// The rate of a flood.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Rate {
-    /// As fast as one core can.
+    /// As fast as one core can send.
     Full,
-    /// So many a second.
+    /// This many packets a second.
     PerSecond(u32),
 }
 
-/// What a flood has come to.
+/// The outcome of a flood.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Sent {
     pub(crate) packets: u64,
@@ -43,7 +43,7 @@ impl Sent {
 
 impl Sender {
     pub(crate) fn open(namespace: &Namespace) -> Self {
-        // It never listens, so it needs no room for what it hears.
+        // It does not receive, so it needs no buffer.
         Self(packet::open(namespace, 0))
     }
 

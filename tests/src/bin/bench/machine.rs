@@ -1,4 +1,4 @@
-//! The machine: which core does what, and what a process has used of it.
+//! The cores of the machine, and what a process uses.
 
 use std::{
     fs,
@@ -13,14 +13,13 @@ use nix::{
     unistd::Pid,
 };
 
-/// The daemon has this core for itself, as far as the rest of the machine lets it.
+/// The daemon's core.
 const DAEMON_CORE: usize = 0;
 
-/// Everything else of these benchmarks: the load with the kernel's receive path behind it, `ip`, and the
-/// receiver.
+/// The core of the load with the kernel's receive path, of `ip`, and of the receiver.
 const LOAD_CORE: usize = 1;
 
-/// Keeps this thread, and what it starts, on the load's core. Says whether there are two cores to tell apart.
+/// Moves this thread and its children to the load's core. Returns false, and does nothing, on a machine with one core.
 pub(crate) fn pin_load() -> bool {
     let several = available_parallelism().is_ok_and(|cores| cores.get() > LOAD_CORE);
     if several {
@@ -29,12 +28,12 @@ pub(crate) fn pin_load() -> bool {
     several
 }
 
-/// The load's core as the kernel writes sets of cores: in hexadecimal.
+/// Returns the load's core as a hexadecimal set of cores.
 pub(crate) fn load_mask() -> String {
     format!("{:x}", 1_u32 << LOAD_CORE)
 }
 
-/// Moves this thread, and what it starts, to the daemon's core.
+/// Moves this thread and its children to the daemon's core.
 pub(crate) fn pin_daemon() {
     pin(DAEMON_CORE);
 }
@@ -45,26 +44,26 @@ fn pin(core: usize) {
     sched_setaffinity(Pid::from_raw(0), &set).unwrap_or_else(|error| panic!("moving to core {core}: {error}"));
 }
 
-/// Puts this thread before everything else on its core, so that it sees the kernel's events as they happen.
-pub(crate) fn hurry() {
+/// Gives this thread real-time priority, so that it sees the kernel's events at once.
+pub(crate) fn raise_priority() {
     let priority = libc::sched_param { sched_priority: 10 };
-    // SAFETY: the parameter lives across the call, which concerns this thread alone.
+    // SAFETY: the parameter lives across the call, which changes only this thread.
     let result = unsafe { libc::sched_setscheduler(0, libc::SCHED_FIFO, &raw const priority) };
     assert_eq!(result, 0, "root may: {}", std::io::Error::last_os_error());
 }
 
-/// CPU time of all threads of a process, those included that have ended; nothing once it is gone.
+/// Returns the CPU time of all threads of a process, or `None` once it has ended.
 pub(crate) fn cpu(pid: u32) -> Option<Duration> {
     let clock = clock_getcpuclockid(Pid::from_raw(pid.cast_signed())).ok()?;
     clock_gettime(clock).ok().map(Duration::from)
 }
 
-/// What a process has in memory, in bytes.
+/// Returns the resident set size of a process in bytes.
 pub(crate) fn rss(pid: u32) -> Option<u64> {
     status(&format!("/proc/{pid}/status"), "VmRSS:").map(|kilobytes| kilobytes * 1024)
 }
 
-/// How often its threads have gone to sleep, which is how often they have been woken.
+/// Returns how often the threads of a process have slept, and so were woken.
 pub(crate) fn sleeps(pid: u32) -> Option<u64> {
     let tasks = fs::read_dir(format!("/proc/{pid}/task")).ok()?.flatten();
     tasks.map(|task| status(&task.path().join("status").to_string_lossy(), "voluntary_ctxt_switches:")).sum()
@@ -75,12 +74,12 @@ fn status(path: &str, field: &str) -> Option<u64> {
     text.lines().find_map(|line| line.strip_prefix(field)?.split_whitespace().next()?.parse().ok())
 }
 
-/// Now, on the clock of packets' timestamps: nanoseconds since the epoch.
+/// Returns the time on the clock of packets' timestamps, in nanoseconds since the epoch.
 pub(crate) fn now() -> u64 {
     nanoseconds(ClockId::CLOCK_REALTIME)
 }
 
-/// Now, on the daemon's clock: nanoseconds since boot.
+/// Returns the time on the daemon's clock, in nanoseconds since boot.
 pub(crate) fn since_boot() -> u64 {
     nanoseconds(ClockId::CLOCK_BOOTTIME)
 }
@@ -90,7 +89,7 @@ fn nanoseconds(clock: ClockId) -> u64 {
     u64::try_from(now.as_nanos()).expect("for 500 years")
 }
 
-/// Which machine this is, in a line for the result.
+/// Returns the kernel, the processor and the day, in one line.
 pub(crate) fn describe() -> String {
     let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
     let cpuinfo = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();

@@ -16,13 +16,13 @@
 mod args;
 mod bench;
 mod chart;
-mod ears;
 mod link;
 mod load;
 mod machine;
 mod measure;
 #[path = "../../../../xtask/src/neighbours.rs"]
 mod neighbours;
+mod receiver;
 mod results;
 mod running;
 mod scratch;

@@ -1,4 +1,4 @@
-//! A daemon at work: on its own core, in the host's namespace, with a /run of its own.
+//! A running daemon: on a core of its own, in the host's namespace, with a /run of its own.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -17,41 +17,41 @@ use nix::{
 
 use crate::{link::Link, machine, scratch::Scratch, site::Site, subject::Subject};
 
-/// How long any daemon has for its first RA on all interfaces.
+/// The time limit for the first RAs on all interfaces.
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(45);
 
 /// The process; killed when dropped, without a final RA.
 pub(crate) struct Running {
     child: Child,
     log: tempfile::TempDir,
-    /// Right before the exec: nanoseconds since the epoch.
+    /// When it was started, in nanoseconds since the epoch.
     pub(crate) started: u64,
 }
 
-/// How the first RAs came in.
+/// The arrival of first RAs.
 #[derive(Debug)]
 pub(crate) struct Arrivals {
-    /// When each was heard first.
+    /// When the first one of each link arrived.
     pub(crate) first: HashMap<Link, u64>,
-    /// How many were awaited.
+    /// The number of links.
     pub(crate) of: usize,
-    /// How long was waited if some are missing.
+    /// How long it was waited for them.
     pub(crate) waited: Duration,
 }
 
-/// How to start it, beyond the settings.
+/// How to start a daemon.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Launch {
-    /// Numbers that it must know beforehand and that do not exist yet.
+    /// Numbers of links that are added later, for daemons that need their names at the start.
     pub(crate) more: Vec<u32>,
     /// Arguments of autora.
     pub(crate) arguments: Vec<String>,
-    /// Whether its standard error comes to us, rather than into a file.
+    /// Whether its standard error is a pipe to the benchmark, and not a file.
     pub(crate) listen: bool,
 }
 
 impl Launch {
-    /// Starts it; nothing if it is not here.
+    /// Starts the daemon; returns `None` if it is not installed.
     pub(crate) fn start(&self, subject: Subject, site: &Site) -> Option<Running> {
         let scratch = Scratch::folder();
         let run = scratch.path().join("run");
@@ -64,7 +64,7 @@ impl Launch {
         let log = File::create(scratch.path().join("log")).expect("scratch can be written");
         command.stdout(Stdio::from(log.try_clone().expect("a file can be cloned")));
         command.stderr(if self.listen { Stdio::piped() } else { Stdio::from(log) });
-        site.ears.clear();
+        site.receiver.clear();
         let (child, started) = site.host.enter(|| {
             machine::pin_daemon();
             seclude(scratch.path());
@@ -76,9 +76,9 @@ impl Launch {
     }
 }
 
-/// Gives this thread, and what it starts, a view of the file system in which /run is in `scratch` and /sys
-/// read-only: nothing of the machine's own services is in reach, and networkd does not wait for a udev that
-/// sees no namespaces. FRR wants its user in a group of its own.
+/// Gives this thread and its children a mount namespace in which /run is in `scratch` and /sys is read-only: they cannot
+/// reach the machine's services, and networkd does not wait for udev, which sees no namespaces. FRR needs its user in a
+/// group of its own.
 fn seclude(scratch: &Path) {
     let groups = fs::read_to_string("/etc/group").unwrap_or_default() + "frrvty:x:65533:root\n";
     fs::write(scratch.join("group"), groups).expect("scratch can be written");
@@ -96,7 +96,7 @@ impl Running {
         self.child.id()
     }
 
-    /// CPU time so far; nothing once it has ended.
+    /// Returns its CPU time so far, or `None` once it has ended.
     pub(crate) fn cpu(&mut self) -> Option<Duration> {
         // A process that was not waited for still has a clock.
         if self.has_ended() { None } else { machine::cpu(self.pid()) }
@@ -106,13 +106,13 @@ impl Running {
         self.child.try_wait().expect("a child of ours").is_some()
     }
 
-    /// What it writes to standard error, if that was asked for.
+    /// Returns its standard error, if [`Launch::listen`] was set.
     pub(crate) fn output(&mut self) -> Option<ChildStderr> {
         self.child.stderr.take()
     }
 
-    /// The end of what it has written.
-    pub(crate) fn last_words(&self) -> String {
+    /// Returns the last three lines of its output.
+    pub(crate) fn last_output(&self) -> String {
         let mut text = String::new();
         let log = File::open(self.log.path().join("log"));
         drop(log.and_then(|mut log| log.read_to_string(&mut text)));
@@ -120,18 +120,18 @@ impl Running {
         lines[lines.len().saturating_sub(3)..].join(" | ")
     }
 
-    /// Waits for the first RA on each of these links.
+    /// Waits for the first RA on each of `links`.
     pub(crate) fn first_ras(
         &mut self,
         site: &Site,
         links: impl IntoIterator<Item = Link>,
-        patience: Duration,
+        time_limit: Duration,
     ) -> Arrivals {
         let awaited: HashSet<Link> = links.into_iter().collect();
         let mut first = HashMap::with_capacity(awaited.len());
         let begun = Instant::now();
-        while first.len() < awaited.len() && begun.elapsed() < patience {
-            site.ears.until(patience.saturating_sub(begun.elapsed()).min(Duration::from_millis(500)), |ra| {
+        while first.len() < awaited.len() && begun.elapsed() < time_limit {
+            site.receiver.until(time_limit.saturating_sub(begun.elapsed()).min(Duration::from_millis(500)), |ra| {
                 if awaited.contains(&ra.link) && !ra.is_final {
                     first.entry(ra.link).or_insert(ra.at);
                 }
@@ -150,12 +150,12 @@ impl Arrivals {
         self.first.len() == self.of
     }
 
-    /// When the last of them came.
+    /// Returns when the last of them arrived.
     pub(crate) fn last(&self) -> u64 {
         self.first.values().copied().max().unwrap_or_default()
     }
 
-    /// `385 in 45 s`.
+    /// Returns a text like `385 in 45 s`.
     pub(crate) fn shortfall(&self) -> String {
         format!("{} in {:.0} s", self.first.len(), self.waited.as_secs_f64())
     }

@@ -1,11 +1,10 @@
-//! The settings of the other daemons: the same RAs as autora's at the same intervals, as far as each can be
-//! told.
+//! The settings of the other daemons: the same RAs as autora's at the same intervals, as far as each has options for it.
 
 use std::fmt::Write as _;
 
 use crate::link::prefix;
 
-/// One stanza for each interface, as it knows no wildcards.
+/// Returns one stanza for each interface, as radvd has no wildcards.
 pub(crate) fn radvd(numbers: &[u32]) -> String {
     each(numbers, |number, prefix| {
         format!(
@@ -34,8 +33,8 @@ pub(crate) fn frr(numbers: &[u32]) -> String {
     })
 }
 
-/// The file of one interface. The intervals cannot be told. Listening for LLDP, its default, costs 10 ms for
-/// each.
+/// Returns the file of one interface. networkd has no option for the intervals. LLDP reception, its default, costs 10 ms
+/// for each interface.
 pub(crate) fn networkd(number: u32) -> String {
     format!(
         "[Match]\nName=vm{number}\n[Link]\nActivationPolicy=manual\n\

@@ -1,4 +1,4 @@
-//! Links by the thousand: a host's namespace that routes, and one that holds the other ends and only listens.
+//! Thousands of links: a host's namespace that routes, and one with the guests' ends, which only receives.
 
 use std::{
     collections::HashSet,
@@ -10,25 +10,25 @@ use std::{
 use autora_tests::{Namespace, eventually};
 
 use crate::{
-    ears::Ears,
     link::{Link, prefix},
+    receiver::RaReceiver,
 };
 
-/// How many further numbers a site knows, for links that come later.
+/// The number of links that can be added later.
 pub(crate) const MORE: u32 = 500;
 
-/// The host with its links, all of them fit to be served, and what is heard at their other ends.
+/// The host with its links, all of them fit, and a receiver at the guests' ends.
 pub(crate) struct Site {
     pub(crate) host: Namespace,
     pub(crate) guest: Namespace,
-    pub(crate) ears: Ears,
+    pub(crate) receiver: RaReceiver,
     size: u32,
-    /// By number: in which of its lives each link is.
+    /// How often each link was made, by number.
     generations: Vec<AtomicU32>,
 }
 
 impl Site {
-    /// Links 1 to `size`, once all of them are fit.
+    /// Makes links 1 to `size`, and waits until all of them are fit.
     pub(crate) fn build(size: u32) -> Self {
         let host = Namespace::host();
         host.default_sysctls(&[("dad_transmits", 0)]);
@@ -36,9 +36,9 @@ impl Site {
         // one.
         let guest = Namespace::new("guests");
         guest.default_sysctls(&[("disable_ipv6", 1)]);
-        let ears = Ears::open(&guest);
+        let receiver = RaReceiver::open(&guest);
         let generations = (0..=size + MORE).map(|_| AtomicU32::new(0)).collect();
-        let site = Self { host, guest, ears, size, generations };
+        let site = Self { host, guest, receiver, size, generations };
         let links = site.links(site.numbers());
         site.plug(&links);
         site.finish(&links);
@@ -54,12 +54,12 @@ impl Site {
         1..self.size + 1
     }
 
-    /// Numbers of links that are not there at first.
+    /// Returns the numbers of links that are added later.
     pub(crate) fn more(&self, count: u32) -> Range<u32> {
         self.size + 1..self.size + 1 + count.min(MORE)
     }
 
-    /// A link in its current life.
+    /// Returns a link of its current generation.
     pub(crate) fn link(&self, number: u32) -> Link {
         Link { number, generation: self.generations[number as usize].load(Ordering::Relaxed) }
     }
@@ -68,17 +68,17 @@ impl Site {
         numbers.into_iter().map(|number| self.link(number)).collect()
     }
 
-    /// Links in their next life, which begins now.
-    pub(crate) fn reborn(&self, numbers: impl IntoIterator<Item = u32> + Clone) -> Vec<Link> {
+    /// Returns links of their next generation, which are to be made.
+    pub(crate) fn next_generation(&self, numbers: impl IntoIterator<Item = u32> + Clone) -> Vec<Link> {
         for number in numbers.clone() {
             self.generations[number as usize].fetch_add(1, Ordering::Relaxed);
         }
         self.links(numbers)
     }
 
-    /// Makes links, but for what [`Site::finish`] does.
+    /// Makes links without addresses; [`Site::finish`] adds them.
     pub(crate) fn plug(&self, links: &[Link]) {
-        // The peer of a new veth cannot be brought up in the same breath, so each side is made up by its own.
+        // `ip link add` cannot bring up the peer.
         let host = self.host.name();
         let line = |link: &Link| {
             let (number, index) = (link.number, link.guest_index());
@@ -88,7 +88,7 @@ impl Site {
         self.guest.ip_batch(&links.iter().map(line).collect::<Vec<_>>());
     }
 
-    /// Gives links in the host their address and brings them up, with one run of `ip`: now they are fit.
+    /// Gives the host's ends of links their addresses and brings them up, with one run of `ip`: then they are fit.
     pub(crate) fn finish(&self, links: &[Link]) {
         let line = |Link { number, .. }: &Link| {
             format!("address add {}1/64 dev vm{number}\nlink set vm{number} up", prefix(*number))
@@ -107,7 +107,7 @@ impl Site {
         eventually(Duration::from_secs(60), "addresses on every interface", || (self.fit() == self.size).then_some(()));
     }
 
-    /// Whether it is still as it was made: a daemon of another kind may have touched it.
+    /// Returns whether all links are still fit: another daemon may have changed them.
     pub(crate) fn is_fit(&self) -> bool {
         self.fit() == self.size
     }

@@ -1,4 +1,4 @@
-//! The daemons: where they are, how they are told to do the same as autora, how they run.
+//! The daemons under test: their programs, and the settings with which they do the same as autora.
 
 use std::{
     env, fs,
@@ -33,7 +33,7 @@ impl Subject {
         }
     }
 
-    /// Its program: the one that xtask has unpacked, else the one that is installed.
+    /// Returns its program: the one that xtask has unpacked, else the installed one.
     pub(crate) fn program(self) -> Option<PathBuf> {
         if self == Self::Autora {
             return Some(autora_tests::binary());
@@ -49,7 +49,7 @@ impl Subject {
         roots.map(|root| root.join(path)).find(|program| program.is_file())
     }
 
-    /// What it says of its version; nothing if it is not here or does not start.
+    /// Returns its version, or `None` if it is not installed or does not start.
     pub(crate) fn version(self) -> Option<String> {
         let mut command = self.command()?;
         let output = command.arg("--version").stdin(Stdio::null()).output().ok()?;
@@ -64,8 +64,8 @@ impl Subject {
         Some(version.split('-').next().unwrap_or(version).to_owned())
     }
 
-    /// The command that starts it in the foreground to serve `vm<number>` for these numbers. What it reads
-    /// lies in `run`, which it will see as /run.
+    /// Returns the command that starts it in the foreground to serve `vm<number>` for these numbers. Writes its files to
+    /// `run`, which will be its /run.
     pub(crate) fn prepare(self, run: &Path, numbers: &[u32]) -> Option<Command> {
         let mut command = self.command()?;
         let write = |name: &str, text: String| {
@@ -115,12 +115,12 @@ impl Subject {
     }
 }
 
-/// Where xtask has unpacked the packages of the others.
+/// Returns the folder into which xtask has unpacked the packages of the other daemons.
 fn unpacked() -> Option<PathBuf> {
     env::var_os("AUTORA_PEERS").map(PathBuf::from).filter(|root| root.is_dir())
 }
 
-/// Debian's library folders below `root`: `usr/lib/<architecture>`, FRR's and systemd's own among them.
+/// Returns Debian's library folders below `root`: `usr/lib/<architecture>`, and FRR's and systemd's in it.
 fn libraries(root: &Path) -> String {
     let folders = ["usr/lib", "lib"].into_iter().flat_map(|lib| fs::read_dir(root.join(lib)).into_iter().flatten());
     let folders = folders.flatten().map(|entry| entry.path()).filter(|path| path.to_string_lossy().contains("-linux-"));

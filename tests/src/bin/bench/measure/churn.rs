@@ -26,8 +26,8 @@ pub(crate) fn churn(bench: &mut Bench) {
             let Some(before) = running.cpu() else {
                 return bench.record(&LAST, size, subject, Sample::Not("exits".to_owned()));
             };
-            site.ears.clear();
-            let links = site.reborn(half.clone());
+            site.receiver.clear();
+            let links = site.next_generation(half.clone());
             site.delete(half);
             site.plug(&links);
             site.finish(&links);

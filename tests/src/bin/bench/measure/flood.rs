@@ -1,4 +1,4 @@
-//! Floods of solicitations on one interface: what they cost, and what the neighbours notice.
+//! Floods of solicitations on one interface: their cost, and the service on other interfaces.
 
 use std::{
     sync::atomic::{AtomicBool, Ordering},
@@ -10,10 +10,10 @@ use autora_tests::Solicit;
 
 use crate::{
     bench::Bench,
-    ears::Ra,
     link::Link,
     load::{Rate, Sender, Sent},
     machine,
+    receiver::Ra,
     results::{Metric, Sample},
     running::Launch,
     site::Site,
@@ -22,16 +22,17 @@ use crate::{
 
 const SIZE: u32 = 10;
 
-/// The flood lasts so long that every neighbour can ask twice and wait for its answer.
+/// The length of the flood: every neighbour can solicit twice and wait for an RA.
 const TIME: Duration = Duration::from_secs(10);
 
-/// A host asks again after this time, so by then its answer has come or has not (RTR_SOLICITATION_INTERVAL).
+/// The time after which a host solicits again: RTR_SOLICITATION_INTERVAL [RFC 4861
+/// 10](https://www.rfc-editor.org/rfc/rfc4861#section-10).
 const TIMEOUT: Duration = Duration::from_secs(4);
 
-/// As long as the 3 s between two RAs and the random delay, so that the first answers are free to leave.
+/// The 3 s between two RAs and the random delay: after it the first solicited RAs can leave.
 const SETTLE: Duration = Duration::from_millis(3600);
 
-/// How many neighbours ask, one after the other.
+/// The number of neighbours that solicit, one after the other.
 const NEIGHBOURS: u32 = 9;
 
 const CPU: Metric = Metric { label: "CPU of a core", unit: "%", targets: &[(0, 500)] };
@@ -72,21 +73,21 @@ pub(crate) fn hoplimit(bench: &mut Bench) {
     }
 }
 
-/// What happened during a flood.
+/// The outcome of a flood.
 struct Storm {
     sent: Sent,
-    /// Of a core, in percent.
+    /// CPU use in percent of a core.
     cpu: f64,
     ras: Vec<Ra>,
-    /// When which neighbour asked.
+    /// When each neighbour solicited.
     asked: Vec<(Link, u64)>,
 }
 
-/// Floods the first interface while its neighbours ask; nothing if the daemon does not live through it.
+/// Floods the first interface while its neighbours solicit. Returns `None` if the daemon ends.
 fn storm(bench: &Bench, site: &Site, subject: Subject, solicit: &Solicit, rate: Rate) -> Option<Storm> {
     let (mut running, _) = bench.up(&Launch::default(), subject, site);
     thread::sleep(SETTLE);
-    site.ears.clear();
+    site.receiver.clear();
     let sender = Sender::open(&site.guest);
     let (victim, frame, stop) = (site.link(1), solicit.frame(), AtomicBool::new(false));
     thread::scope(|scope| {
@@ -103,7 +104,7 @@ fn storm(bench: &Bench, site: &Site, subject: Subject, solicit: &Solicit, rate: 
     })
 }
 
-/// Has each neighbour ask, and again when its patience is over. Returns all RAs, and who asked when.
+/// Lets each neighbour solicit, and again after [`TIMEOUT`]. Returns all RAs, and when each neighbour solicited.
 fn ask(site: &Site, sender: &Sender) -> (Vec<Ra>, Vec<(Link, u64)>) {
     let neighbours = site.links(2..=site.size().min(NEIGHBOURS + 1));
     let begun = Instant::now();
@@ -112,17 +113,17 @@ fn ask(site: &Site, sender: &Sender) -> (Vec<Ra>, Vec<(Link, u64)>) {
     for turn in 0..2 {
         for (place, link) in (0..).zip(&neighbours) {
             let due = TIMEOUT * turn + step * place / 2;
-            ras.extend(site.ears.during(due.saturating_sub(begun.elapsed())));
+            ras.extend(site.receiver.during(due.saturating_sub(begun.elapsed())));
             asked.push((*link, machine::now()));
             sender.send(*link, &link.solicit().frame());
         }
     }
-    ras.extend(site.ears.during(TIME.saturating_sub(begun.elapsed())));
+    ras.extend(site.receiver.during(TIME.saturating_sub(begun.elapsed())));
     (ras, asked)
 }
 
 impl Storm {
-    /// By the time between the first and the last: how many fit into a window depends on where it begins.
+    /// Per second between the first and the last one, as the number in a window depends on where it begins.
     fn ras_per_second(&self, link: Link) -> f64 {
         let times: Vec<u64> = self.ras.iter().filter(|ra| ra.link == link).map(|ra| ra.at).collect();
         match times[..] {
@@ -132,11 +133,11 @@ impl Storm {
         }
     }
 
-    /// In percent of all that were sent.
+    /// In percent of the packets sent.
     fn unanswered(&self) -> f64 {
-        let patience = u64::try_from(TIMEOUT.as_nanos()).expect("seconds");
+        let time_limit = u64::try_from(TIMEOUT.as_nanos()).expect("seconds");
         let answered = |(link, at): &&(Link, u64)| {
-            self.ras.iter().any(|ra| ra.link == *link && ra.at >= *at && ra.at - at <= patience)
+            self.ras.iter().any(|ra| ra.link == *link && ra.at >= *at && ra.at - at <= time_limit)
         };
         let unanswered = self.asked.len() - self.asked.iter().filter(answered).count();
         100.0 * unanswered as f64 / self.asked.len().max(1) as f64

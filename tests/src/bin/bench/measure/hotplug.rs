@@ -1,4 +1,4 @@
-//! A new interface: how long until its guest hears of its router.
+//! The time from a new interface to its first RA.
 
 use std::{
     collections::HashMap,
@@ -49,14 +49,14 @@ pub(crate) fn hotplug(bench: &mut Bench) {
     }
 }
 
-/// Milliseconds for each link, from `ip` and from the event; or how it fell short.
+/// Milliseconds for each link, from `ip` and from the event; or why there are none.
 fn plug_one_by_one(bench: &Bench, site: &Site, subject: Subject) -> Result<(Vec<f64>, Vec<f64>), String> {
     let launch = Launch { more: site.more(LINKS).collect(), ..Launch::default() };
     let (mut running, _) = bench.up(&launch, subject, site);
-    let links = site.reborn(site.more(LINKS));
+    let links = site.next_generation(site.more(LINKS));
     let events = Events::watch(&site.host);
     site.plug(&links);
-    // A daemon may do something about links that are down, and not be done at once.
+    // A daemon may take some time to handle links that are down.
     thread::sleep(Duration::from_millis(1500));
     let mut times = (Vec::new(), Vec::new());
     for link in &links {
@@ -82,15 +82,15 @@ fn plug_one_by_one(bench: &Bench, site: &Site, subject: Subject) -> Result<(Vec<
     Ok(times)
 }
 
-/// Milliseconds. An RA may be stamped before the event that let it leave is read here.
+/// Returns milliseconds. An RA may have an earlier timestamp than the reading of its event here.
 fn since(from: u64, to: u64) -> f64 {
     (i128::from(to) - i128::from(from)) as f64 / 1e6
 }
 
-/// What the kernel announces of each link, as soon as it does.
+/// The kernel's announcements of each link.
 struct Events(Arc<Mutex<HashMap<u32, Seen>>>);
 
-/// When the last missing piece of a link was announced: nanoseconds since the epoch.
+/// When the last fact that makes a link fit was announced, in nanoseconds since the epoch.
 #[derive(Clone, Copy, Debug, Default)]
 struct Seen {
     carrier: Option<u64>,
@@ -99,13 +99,13 @@ struct Seen {
 }
 
 impl Events {
-    /// From now on, on a thread that ends with the process; it goes before all others of its core.
+    /// Receives from now on, on a thread with real-time priority that ends with the process.
     fn watch(namespace: &Namespace) -> Self {
         let socket = namespace.enter(open);
         let seen = Arc::new(Mutex::new(HashMap::<u32, Seen>::new()));
         let shared = seen.clone();
         thread::spawn(move || {
-            machine::hurry();
+            machine::raise_priority();
             let mut buffer = vec![0; 65_536];
             while let Some(shared) = Some(&shared).filter(|shared| Arc::strong_count(shared) > 1) {
                 let Ok(len) = recv(socket.as_raw_fd(), &mut buffer, MsgFlags::empty()) else { continue };
@@ -117,7 +117,7 @@ impl Events {
         Self(seen)
     }
 
-    /// When the link had become fit.
+    /// Returns when the link became fit.
     fn deciding(&self, link: Link) -> u64 {
         let read = || self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&link.index()).copied();
         let seen = autora_tests::eventually(TIMEOUT, "the kernel's announcements", || {
@@ -132,7 +132,7 @@ fn open() -> OwnedFd {
     let netlink = socket(AddressFamily::Netlink, SockType::Raw, SockFlag::SOCK_CLOEXEC, SockProtocol::NetlinkRoute)
         .expect("any user may open one");
     setsockopt(&netlink, sockopt::RcvBufForce, &(32 << 20)).expect("root may set any buffer size");
-    // So that a thread that is no longer needed ends.
+    // So that the thread ends when nothing reads from it.
     let second = nix::sys::time::TimeVal::new(1, 0);
     setsockopt(&netlink, sockopt::ReceiveTimeout, &second).expect("every socket has one");
     let groups = (libc::RTMGRP_LINK | libc::RTMGRP_IPV6_IFADDR).cast_unsigned();

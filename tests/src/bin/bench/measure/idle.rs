@@ -1,4 +1,4 @@
-//! Nothing happens: what an RA costs, and how often the daemon wakes.
+//! No events: the cost of an RA, and the number of wake-ups.
 
 use std::{
     thread,
@@ -26,10 +26,10 @@ pub(crate) fn idle(bench: &mut Bench) {
         bench.rounds(size, bench.runs(1), |bench, site, subject| {
             let (mut running, _) = bench.up(&Launch::default(), subject, site);
             thread::sleep(Duration::from_secs(3));
-            site.ears.clear();
+            site.receiver.clear();
             let begun = Instant::now();
             let before = (running.cpu(), machine::sleeps(running.pid()));
-            let ras = site.ears.during(TIME).len() as f64;
+            let ras = site.receiver.during(TIME).len() as f64;
             let after = (running.cpu(), machine::sleeps(running.pid()));
             let seconds = begun.elapsed().as_secs_f64();
             let ((Some(cpu), Some(sleeps)), (Some(cpu_after), Some(sleeps_after))) = (before, after) else {

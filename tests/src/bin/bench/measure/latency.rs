@@ -1,11 +1,10 @@
-//! How late answers are on quiet interfaces while one of their neighbours floods and 500 others appear.
+//! The latency of solicited RAs on quiet interfaces while another guest floods and 500 interfaces are added.
 //!
-//! Late is what comes on top of the delay that was drawn, of which the daemon tells at its log level `debug`.
-//! Some of it passes before the daemon: the guest that solicits shares a core with the flood, the `ip` runs and the
-//! kernel's receive path. So it is measured as well how much later than due answers leave, which is the
-//! daemon's part alone. What the new interfaces give the kernel to do is kept off the daemon's core, and in
-//! another round it is not. Telling costs, so the same is measured without; then only the distribution is
-//! known: evenly from 0 to 500 ms.
+//! Latency is the time beyond the drawn delay, which the daemon logs at the level `debug`. Part of it passes before the
+//! daemon: the soliciting guest shares a core with the flood, the `ip` runs and the kernel's receive path. So it is also
+//! measured how much later than due RAs leave, which is the daemon's part. In one round the kernel's work for new
+//! interfaces is kept off the daemon's core, in another it is not. The log costs time, so a further round runs without
+//! it; then only the distribution of the delays is known: uniform from 0 to 500 ms.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -21,10 +20,10 @@ use std::{
 
 use crate::{
     bench::Bench,
-    ears::Ra,
     link::Link,
     load::{Rate, Sender},
     machine,
+    receiver::Ra,
     results::{Metric, Sample, quantile},
     running::Launch,
     site::{MORE, Site},
@@ -34,21 +33,21 @@ use crate::{
 
 const SIZE: u32 = 1_000;
 
-/// After the first RAs no answer waits for the 3 s floor, and until 16 s after them no other RA is due.
+/// From this time after the first RAs no solicited RA waits for the 3 s floor, and until 16 s after them no other RA is
+/// due.
 const SETTLE: Duration = Duration::from_secs(4);
 const TIME: Duration = Duration::from_secs(9);
 
-/// MAX_RA_DELAY_TIME, and a little: what comes later is no answer, but counts among the unanswered.
+/// MAX_RA_DELAY_TIME and a margin: a solicitation without an RA by then counts as unanswered.
 const LAST_ANSWER: Duration = Duration::from_millis(1500);
 
-/// For new ones to be served, once all of them are there: on its core the flood leaves the kernel little time
-/// for them.
+/// The time limit for serving new interfaces: on its core the flood leaves the kernel little time for them.
 const TIMEOUT: Duration = Duration::from_secs(20);
 
-/// How many ask, each once.
+/// The number of guests that solicit, each once.
 const QUIET: u32 = 400;
 
-/// How many links one run of `ip` makes.
+/// The number of links that one run of `ip` makes.
 const AT_ONCE: usize = 25;
 
 const MEDIAN: Metric = Metric { label: "answer later than drawn, median", unit: "ms", targets: &[(0, 1_000)] };
@@ -106,21 +105,21 @@ fn run(bench: &mut Bench, site: &Site, told: bool, detail: &str) {
     }
     thread::sleep(SETTLE);
     drawn.lock().unwrap_or_else(PoisonError::into_inner).clear();
-    let others = site.reborn(site.more(MORE));
+    let others = site.next_generation(site.more(MORE));
     let (ras, asked) = trouble(site, &others);
     report(bench, site, detail, told.then_some(&drawn), &Heard { ras, asked, others: &others });
     drop(running);
     site.delete(site.more(MORE));
 }
 
-/// What was heard, after who had asked when, and who was new.
+/// The received RAs, when each guest solicited, and the new links.
 struct Heard<'a> {
     ras: Vec<Ra>,
     asked: Vec<(Link, u64)>,
     others: &'a [Link],
 }
 
-/// One floods, others appear, and quiet ones ask.
+/// Floods on one interface, adds others, and solicits on quiet ones.
 fn trouble(site: &Site, others: &[Link]) -> (Vec<Ra>, Vec<(Link, u64)>) {
     let sender = Sender::open(&site.guest);
     let (victim, stop) = (site.link(1), AtomicBool::new(false));
@@ -139,19 +138,19 @@ fn trouble(site: &Site, others: &[Link]) -> (Vec<Ra>, Vec<(Link, u64)>) {
         let step = TIME / u32::try_from(quiet.len()).expect("hundreds").max(1);
         let (mut ras, mut asked) = (Vec::new(), Vec::new());
         for (place, link) in (0..).zip(quiet) {
-            ras.extend(site.ears.during((step * place).saturating_sub(begun.elapsed())));
+            ras.extend(site.receiver.during((step * place).saturating_sub(begun.elapsed())));
             let frame = link.solicit().frame();
             asked.push((link, machine::now()));
             sender.send(link, &frame);
         }
         while !appearing.is_finished() {
-            ras.extend(site.ears.during(Duration::from_millis(100)));
+            ras.extend(site.receiver.during(Duration::from_millis(100)));
         }
-        ras.extend(site.ears.during(LAST_ANSWER));
+        ras.extend(site.receiver.during(LAST_ANSWER));
         let heard: HashSet<Link> = ras.iter().map(|ra| ra.link).collect();
         let mut missing: HashSet<Link> = others.iter().copied().filter(|link| !heard.contains(link)).collect();
         if !missing.is_empty() {
-            site.ears.until(TIMEOUT, |ra| {
+            site.receiver.until(TIMEOUT, |ra| {
                 ras.push(ra);
                 missing.remove(&ra.link);
                 missing.is_empty()
@@ -197,7 +196,7 @@ fn report(bench: &mut Bench, site: &Site, detail: &str, drawn: Option<&Drawn>, h
 }
 
 impl Heard<'_> {
-    /// When the answer came, and how long it took.
+    /// When the RA arrived, and how long after the solicitation.
     fn answer(&self, (link, asked): &(Link, u64)) -> Option<Answered> {
         let in_time = *asked..*asked + LAST_ANSWER.as_nanos() as u64;
         let at = self.ras.iter().find(|ra| ra.link == *link && in_time.contains(&ra.at))?.at;
@@ -205,7 +204,7 @@ impl Heard<'_> {
     }
 }
 
-/// Takes the drawn delays from the daemon's log, as long as that is written.
+/// Reads the drawn delays from the daemon's log until it ends.
 fn read(output: ChildStderr, drawn: Drawn) {
     thread::spawn(move || {
         for line in BufReader::new(output).lines().map_while(Result::ok).filter(|line| line.contains("solicited")) {

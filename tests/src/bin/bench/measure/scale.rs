@@ -58,7 +58,7 @@ fn each(bench: &mut Bench, site: &Site, detail: &str) {
     };
     // Made before it starts: among thousands of others that takes seconds, and its second RAs are not to fall
     // into this.
-    let links = site.reborn(site.more(LINKS));
+    let links = site.next_generation(site.more(LINKS));
     site.plug(&links);
     let mut running = start(bench, site, "3600s");
     let (begun, pid) = (Instant::now(), running.pid());
@@ -76,7 +76,7 @@ fn each(bench: &mut Bench, site: &Site, detail: &str) {
     say(bench, &EVENT_WAKES, (woken() - before) as f64 / f64::from(LINKS));
 
     thread::sleep(FLOOR.saturating_sub(begun.elapsed()));
-    site.ears.clear();
+    site.receiver.clear();
     let (sender, asking) = (Sender::open(&site.guest), site.links(1..=site.size().min(ASKING)));
     let mut answers = 0;
     let answer = cpu_during(&mut running, || {
@@ -84,15 +84,15 @@ fn each(bench: &mut Bench, site: &Site, detail: &str) {
             sender.send(*link, &link.solicit().frame());
             thread::sleep(Duration::from_millis(2));
         }
-        answers = site.ears.during(Duration::from_secs(1)).len();
+        answers = site.receiver.during(Duration::from_secs(1)).len();
     });
     say(bench, &ANSWER, microseconds(answer) / answers.max(1) as f64);
 
     // Those that were asked have their next RA later; the others have it now.
     thread::sleep(SECOND_RA.saturating_sub(begun.elapsed()));
-    site.ears.clear();
+    site.receiver.clear();
     let mut ras = 0;
-    let time = cpu_during(&mut running, || ras = site.ears.during(Duration::from_secs(7)).len());
+    let time = cpu_during(&mut running, || ras = site.receiver.during(Duration::from_secs(7)).len());
     if ras > 0 {
         say(bench, &RA, microseconds(time) / ras as f64);
     }

@@ -1,5 +1,4 @@
-//! One socket that hears every Router Advertisement at the far ends of all links, with the kernel's
-//! timestamps.
+//! One socket that receives every Router Advertisement at the guests' ends of all links, with the kernel's timestamps.
 
 use std::{
     os::fd::OwnedFd,
@@ -12,7 +11,7 @@ use socket2::{SockFilter, SockRef};
 
 use crate::link::Link;
 
-/// A flood of answers must not fill it before it is read.
+/// In bytes: a burst of RAs must not fill it before it is read.
 const BUFFER: usize = 256 << 20;
 
 /// Ethernet, IPv6, and the head of the message.
@@ -30,22 +29,22 @@ const ADVERTISEMENTS: [SockFilter; 6] = [
     statement(libc::BPF_RET | libc::BPF_K, 0),
 ];
 
-/// An advertisement as it was heard.
+/// A received RA.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ra {
     pub(crate) link: Link,
-    /// When: nanoseconds since the epoch.
+    /// When it arrived, in nanoseconds since the epoch.
     pub(crate) at: u64,
-    /// Whether it takes the router back.
+    /// Whether its Router Lifetime is 0.
     pub(crate) is_final: bool,
 }
 
-/// The receiver.
+/// The socket.
 #[derive(Debug)]
-pub(crate) struct Ears(OwnedFd);
+pub(crate) struct RaReceiver(OwnedFd);
 
-impl Ears {
-    /// Hears everything that arrives in a namespace, on interfaces of today and tomorrow.
+impl RaReceiver {
+    /// Opens a socket that receives on every interface of `namespace`, later ones included.
     pub(crate) fn open(namespace: &Namespace) -> Self {
         // Of no protocol at first, so that nothing queues before the filter is there.
         let socket = packet::open(namespace, BUFFER);
@@ -54,13 +53,12 @@ impl Ears {
         Self(socket)
     }
 
-    /// Tells `hear` of each advertisement until it says that this was enough, or `timeout` is over. Whether
-    /// it did.
-    pub(crate) fn until(&self, timeout: Duration, mut hear: impl FnMut(Ra) -> bool) -> bool {
+    /// Passes each RA to `take` until that returns true or `timeout` is over. Returns whether it returned true.
+    pub(crate) fn until(&self, timeout: Duration, mut take: impl FnMut(Ra) -> bool) -> bool {
         let deadline = Instant::now() + timeout;
         loop {
             while let Some(ra) = self.receive() {
-                if hear(ra) {
+                if take(ra) {
                     return true;
                 }
             }
@@ -71,7 +69,7 @@ impl Ears {
         }
     }
 
-    /// Everything that is heard within a time.
+    /// Returns the RAs that arrive within `time`.
     pub(crate) fn during(&self, time: Duration) -> Vec<Ra> {
         let mut all = Vec::new();
         self.until(time, |ra| {
@@ -81,12 +79,12 @@ impl Ears {
         all
     }
 
-    /// Forgets what has been heard and not been read.
+    /// Drops the RAs that have arrived and were not read.
     pub(crate) fn clear(&self) {
         drop(self.during(Duration::ZERO));
     }
 
-    /// What there is to hear now, other than from interfaces that are no link's.
+    /// Returns the next RA on a link that has arrived, if any.
     fn receive(&self) -> Option<Ra> {
         let mut bytes = [0; SNAPSHOT];
         loop {
