@@ -214,6 +214,7 @@ fn warnings(service: Option<&Service>, interface: &Interface, evidence: Evidence
     [
         (!host.forwarding && !force).then_some(Problem::HostDoesNotForward),
         service.filter(|service| !service.connected_route).map(|service| Problem::NoConnectedRoute(service.prefix)),
+        service.and_then(|service| service.other_prefix).map(Problem::AnotherPrefix),
         served_raw
             .filter(|&needed| eligibility::too_few_neighbours(host, needed))
             .and_then(|needed| Some(Problem::TooFewNeighbours { limit: limit?, needed })),

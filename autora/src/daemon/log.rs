@@ -80,6 +80,16 @@ fn changed(name: &str, ifindex: u32, change: &StateChange) {
                      for the prefix on this interface"
                 );
             }
+            if let Some(other) = service.other_prefix {
+                warn!(
+                    interface = %name,
+                    ifindex,
+                    prefix = %service.prefix,
+                    %other,
+                    "the interface has another /64, which is not advertised (--several-prefixes keep): park it with \
+                     preferred_lft 0, or remove it"
+                );
+            }
         }
         StateChange::Carrier(service) => serving(name, ifindex, service),
         StateChange::NotServing(reasons) => {

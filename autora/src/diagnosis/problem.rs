@@ -25,6 +25,8 @@ pub enum Problem {
         /// The number of entries that is needed.
         needed: usize,
     },
+    /// Another /64 is there, which is not advertised.
+    AnotherPrefix(Prefix64),
     /// `accept_ra` is 2: the kernel takes RAs of guests.
     AcceptsRa,
     /// The host has a default route through the interface that an RA made.
@@ -48,6 +50,7 @@ impl Problem {
             Self::HostDoesNotForward => "host-forwarding-off",
             Self::NoConnectedRoute(_) => "no-connected-route",
             Self::TooFewNeighbours { .. } => "neighbour-table-small",
+            Self::AnotherPrefix(_) => "another-prefix",
             Self::AcceptsRa => "accepts-ra",
             Self::DefaultRouteByRa => "default-route-by-ra",
             Self::OtherRouter { .. } => "other-router",
@@ -73,6 +76,9 @@ impl fmt::Display for Problem {
                 "gc_thresh3 is {limit}, and --send raw needs a neighbour entry on each of {needed} interfaces: some \
                  RAs will fail"
             ),
+            Self::AnotherPrefix(prefix) => {
+                write!(f, "{prefix} is there, too, and is not advertised (--several-prefixes keep)")
+            }
             Self::AcceptsRa => f.write_str(
                 "accept_ra is 2: the kernel configures itself by RAs that come in here; a guest can give this host addresses \
                  and routes",

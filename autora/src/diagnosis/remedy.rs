@@ -53,6 +53,14 @@ pub(super) fn against(problem: &Problem, interface: &Interface, master: Option<&
                 "the limit is for the whole machine; or start the daemon with --send packet, which needs no entries",
             ),
         ],
+        Problem::AnotherPrefix(prefix) => interface
+            .addresses
+            .iter()
+            .filter(|a| eligibility::counts_for_prefix(a) && Prefix64::containing(a.address) == *prefix)
+            .map(|a| {
+                run(interface, &format!("ip address change {}/{} dev IFACE preferred_lft 0", a.address, a.prefix_len))
+            })
+            .collect(),
         Problem::AcceptsRa => vec![Remedy::Run(refuse_ras(&interface.name))],
         Problem::DefaultRouteByRa => vec![
             advice("if it is this host's uplink, leave it out of --interface-regex; if a guest is behind it:"),

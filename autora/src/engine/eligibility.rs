@@ -82,6 +82,8 @@ pub struct Service {
     /// Whether the kernel makes a connected route for the prefix. Without it, packets to guests' addresses
     /// are lost unless the operator routes the prefix in another way.
     pub connected_route: bool,
+    /// A further usable /64, which is not advertised ([`SeveralPrefixes::Keep`]).
+    pub other_prefix: Option<Prefix64>,
     /// Whether the interface forwards even when `net.ipv6.conf.all.forwarding` is 0.
     pub force_forwarding: bool,
 }
@@ -221,6 +223,7 @@ pub fn judge(subject: &Subject<'_>) -> Result<Service, Vec<Reason>> {
         carrier: interface.flags.carrier,
         dad: source::is_tentative(interface, source),
         connected_route: prefix::has_connected_route(interface, prefix),
+        other_prefix: subject.prefixes.iter().copied().find(|other| *other != prefix),
         force_forwarding: interface.ipv6.is_some_and(|ipv6| ipv6.force_forwarding),
     })
 }

@@ -145,6 +145,7 @@ fn row(index: IfIndex) -> Row {
         carrier: true,
         dad: false,
         connected_route: true,
+        other_prefix: None,
         force_forwarding: false,
     };
     let interface = InterfaceRow {

@@ -1,16 +1,20 @@
 //! A /64 that takes the place of another, or stands beside it: the guest changes from one to the other without a
 //! moment without a default route.
 
-use std::{net::Ipv6Addr, time::Duration};
+use std::{net::Ipv6Addr, thread, time::Duration};
 
-use autora_tests::{Advert, Daemon, Guest, Namespace, RouteMonitor};
+use autora_tests::{Advert, Daemon, Guest, Launch, Namespace, RouteMonitor};
+use nix::sys::signal::Signal;
 
 use crate::{
     bench::{FLOOR, GRACE, Line, MAX_DELAY, SLACK, SOON, expect_silence, live, on_both_paths, prefix, rarely, retired},
     observed::{A_MOMENT, Edit, IN_ONE_BATCH, SETTLE, Step, add, check, delete, observe},
 };
 
-on_both_paths!(guests_change_to_the_new_prefix);
+on_both_paths!(
+    guests_change_to_the_new_prefix,
+    a_second_prefix_beside_the_one_in_use_is_ignored_if_the_operator_says_so,
+);
 
 /// The ways from one prefix to another.
 const CHANGES: &[Edit] = &[
@@ -74,7 +78,7 @@ fn the_old_prefix_is_deleted_later() {
     let (old, new) = (prefix(1), new(prefix(1)));
     guest.wait_for_address(own(old), SOON);
     let monitor = RouteMonitor::start(&guest);
-    std::thread::sleep(FLOOR);
+    thread::sleep(FLOOR);
 
     line.link.host.add_address(&address(new));
     host.ip(&deprecate(&line));
@@ -99,7 +103,7 @@ fn a_parked_prefix_beside_the_one_in_use_changes_nothing() {
     let mut lines = Line::several(&host, &guest, 2);
     let _daemon = Daemon::start(&host, &rarely(&[]));
     let first: Vec<_> = lines.iter_mut().map(|line| line.expect_served(SOON)).collect();
-    std::thread::sleep(FLOOR);
+    thread::sleep(FLOOR);
     for (line, parked) in lines.iter().zip(["fd00:1::1/64", "2001:db8:cafe::1/64"]) {
         line.link.host.add_address(&format!("{parked} preferred_lft 0"));
     }
@@ -112,4 +116,47 @@ fn a_parked_prefix_beside_the_one_in_use_changes_nothing() {
     let final_ra = lines[0].capture.expect_advert(FLOOR + GRACE + SLACK);
     assert_eq!((final_ra.is_final(), live(&final_ra)), (true, vec![prefix(1)]));
     expect_silence(&mut lines, Duration::from_secs(1));
+}
+
+/// With `--several-prefixes=keep`, a second prefix beside the one in use changes nothing, also after down and up, and
+/// in the next process. With neither in use, the interface is not served.
+fn a_second_prefix_beside_the_one_in_use_is_ignored_if_the_operator_says_so(arguments: &[&str]) {
+    const KEEP: &str = "--several-prefixes=keep";
+    let (host, guest) = (Namespace::host(), Namespace::quiet());
+    let mut lines = Line::several(&host, &guest, 3);
+    let both = |line: &Line| line.link.host.add_address(&format!("fd00:{}::1/64", line.number));
+    // The third one has both before the daemon starts.
+    both(&lines[2]);
+    let launch = Launch::new(&rarely(&[&[KEEP], arguments].concat()));
+    let mut daemon = launch.start(&host);
+    let first: Vec<_> = lines[..2].iter_mut().map(|line| line.expect_served(SOON)).collect();
+    assert_eq!(daemon.wait_refused("vm3", SOON), ["several-prefixes"]);
+    thread::sleep(FLOOR);
+
+    both(&lines[0]);
+    expect_silence(&mut lines, GRACE + FLOOR + SLACK);
+    daemon.wait_for_log(&["WARN", "interface=vm1", "fd00:1::/64"], SOON);
+    assert_eq!(lines[0].expect_answer().prefixes(), first[0].prefixes());
+    lines[1].link.host.set("down");
+    daemon.wait_for_log(&["not serving", "interface=vm2"], SOON);
+    lines[1].link.host.set("up");
+    lines[1].link.host.wait_link_local();
+    // The daemon sees both at once.
+    daemon.signal(Signal::SIGSTOP);
+    both(&lines[1]);
+    lines[1].add_prefix();
+    daemon.signal(Signal::SIGCONT);
+    assert_eq!(lines[1].expect_served(SOON).prefixes(), first[1].prefixes());
+
+    daemon.signal(Signal::SIGHUP);
+    assert_eq!(daemon.wait_exit(SOON), 0);
+    let next = launch.start(&host);
+    for (line, first) in lines[..2].iter_mut().zip(&first) {
+        assert_eq!(line.expect_served(SOON).prefixes(), first.prefixes(), "{}", line.name());
+    }
+    // The remedy: one of them is parked.
+    expect_silence(&mut lines[2..], Duration::ZERO);
+    assert_eq!(next.wait_refused("vm3", SOON), ["several-prefixes"]);
+    host.ip("address change fd00:3::1/64 dev vm3 preferred_lft 0");
+    lines[2].expect_served(SOON);
 }

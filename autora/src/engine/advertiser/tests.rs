@@ -54,6 +54,7 @@ fn service(source: u8, prefix_number: u8) -> Service {
         carrier: true,
         dad: false,
         connected_route: true,
+        other_prefix: None,
         force_forwarding: false,
     }
 }

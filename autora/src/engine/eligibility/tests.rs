@@ -26,6 +26,7 @@ fn service() -> Service {
         carrier: true,
         dad: false,
         connected_route: true,
+        other_prefix: None,
         force_forwarding: false,
     }
 }
