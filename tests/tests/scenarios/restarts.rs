@@ -141,13 +141,13 @@ const SPOILT: &[Spoilt] = &[
     },
     Spoilt {
         what: "newer",
-        spoil: |host| host.edit_state("\"version\":2", "\"version\":3"),
-        logs: Some(&["WARN", "starting without it", "version 3"]),
+        spoil: |host| host.edit_state("\"version\":1", "\"version\":2"),
+        logs: Some(&["WARN", "starting without it", "version 2"]),
     },
     Spoilt {
         what: "older",
-        spoil: |host| host.edit_state("\"version\":2", "\"version\":1"),
-        logs: Some(&["WARN", "starting without it", "version 1"]),
+        spoil: |host| host.edit_state("\"version\":1", "\"version\":0"),
+        logs: Some(&["WARN", "starting without it", "version 0"]),
     },
     Spoilt {
         what: "damaged",
