@@ -148,7 +148,7 @@ impl Advertiser {
         if self.gives_up_pair(&service, now) && self.grace.is_worth_waiting() {
             return self.wait_for_pair(service.carrier, now);
         }
-        self.grace = self.grace.served(self.gives_up_pair(&service, now));
+        self.grace = Grace::of_served(self.gives_up_pair(&service, now));
         self.advertise(service, parameters, now);
     }
 
@@ -163,7 +163,7 @@ impl Advertiser {
         if self.held.advertised.router.is_some() && self.grace.is_worth_waiting() {
             return self.wait_for_pair(carrier, now);
         }
-        self.cease(lifetimes)
+        self.cease(lifetimes);
     }
 
     /// Waits for the pair in use, which is gone. Without carrier that waits, too.

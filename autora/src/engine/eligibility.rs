@@ -68,6 +68,7 @@ pub enum Verdict {
 
 /// How one interface is served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "they are independent facts of the interface")]
 pub struct Service {
     /// The source of its RAs.
     pub source: LinkLocal,

@@ -23,12 +23,12 @@ impl Rest {
     /// Returns the first instant of the grid from `at` on, but none after `latest`: then the last one before, but
     /// none before `earliest`: then `at`.
     pub(super) fn align(self, at: BootInstant, earliest: BootInstant, latest: BootInstant) -> BootInstant {
-        let passed = remainder(at.since_boot() + SLOT - self.phase);
+        let passed = remainder((at.since_boot() + SLOT).saturating_sub(self.phase));
         if passed.is_zero() {
             return at;
         }
         let before = at.since_boot().checked_sub(passed).map(BootInstant::from_boot);
-        let after = at + (SLOT - passed);
+        let after = at + SLOT.saturating_sub(passed);
         match before {
             _ if after <= latest => after,
             Some(before) if before >= earliest => before,

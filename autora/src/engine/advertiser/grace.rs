@@ -55,8 +55,8 @@ impl Grace {
         }
     }
 
-    /// Returns the state once the interface is served, with another pair than the one in use or not.
-    pub(super) const fn served(self, another: bool) -> Self {
+    /// Returns the state of an interface that is served, with another pair than the one in use or not.
+    pub(super) const fn of_served(another: bool) -> Self {
         if another { Self::Over } else { Self::None }
     }
 

@@ -62,7 +62,7 @@ fn service(source: u8, prefix_number: u8) -> Service {
 const FOR_EVER: Lifetimes = Lifetimes { valid: None, preferred: Preferred::ForEver };
 
 /// The interface still has the prefix in use.
-const UNFIT: Outlook = Outlook::NotServed { carrier: true, lifetimes: Some(FOR_EVER) };
+const NOT_SERVED: Outlook = Outlook::NotServed { carrier: true, lifetimes: Some(FOR_EVER) };
 const PREFIX_GONE: Outlook = Outlook::NotServed { carrier: true, lifetimes: None };
 
 /// An RA that left.
@@ -370,11 +370,11 @@ fn a_cancelled_final_ra_leaves_the_next_one_all_its_tries() {
     let mut bench = Bench::settled(27);
     bench.run_for(secs(10));
     bench.link_works = false;
-    bench.follow_to_the_end(UNFIT);
+    bench.follow_to_the_end(NOT_SERVED);
     bench.step();
     let cancelled = bench.failed.len();
     bench.serve(service(1, 1));
-    bench.follow(UNFIT);
+    bench.follow(NOT_SERVED);
     bench.run_for(secs(60));
     assert_eq!((cancelled, bench.failed.len()), (2, 5), "three tries after the cancelled final RA");
 }
@@ -412,7 +412,7 @@ fn earlier_failures_do_not_count_against_a_final_ra() {
     while bench.failed.len() < 5 {
         bench.step();
     }
-    bench.follow(UNFIT);
+    bench.follow(NOT_SERVED);
     while bench.failed.len() < 6 {
         bench.step();
     }
@@ -426,7 +426,7 @@ fn a_final_ra_is_given_up_after_three_failures() {
     let mut bench = Bench::settled(16);
     bench.run_for(secs(10));
     bench.link_works = false;
-    bench.follow_to_the_end(UNFIT);
+    bench.follow_to_the_end(NOT_SERVED);
     bench.run_for(secs(100));
     assert_eq!(bench.failed.len(), 3);
     assert_eq!(bench.advertiser.deadline(), None);

@@ -76,9 +76,9 @@ impl Launch {
     }
 }
 
-/// Gives this thread and its children a mount namespace in which /run is in `scratch` and /sys is read-only: they cannot
-/// reach the machine's services, and networkd does not wait for udev, which sees no namespaces. FRR needs its user in a
-/// group of its own.
+/// Gives this thread and its children a mount namespace in which /run is in `scratch` and /sys is read-only: they
+/// cannot reach the machine's services, and networkd does not wait for udev, which sees no namespaces. FRR needs
+/// its user in a group of its own.
 fn seclude(scratch: &Path) {
     let groups = fs::read_to_string("/etc/group").unwrap_or_default() + "frrvty:x:65533:root\n";
     fs::write(scratch.join("group"), groups).expect("scratch can be written");

@@ -1,4 +1,5 @@
-//! The settings of the other daemons: the same RAs as autora's at the same intervals, as far as each has options for it.
+//! The settings of the other daemons: the same RAs as autora's at the same intervals, as far as each has options
+//! for it.
 
 use std::fmt::Write as _;
 
@@ -33,8 +34,8 @@ pub(crate) fn frr(numbers: &[u32]) -> String {
     })
 }
 
-/// Returns the file of one interface. networkd has no option for the intervals. LLDP reception, its default, costs 10 ms
-/// for each interface.
+/// Returns the file of one interface. networkd has no option for the intervals. LLDP reception, its default, costs
+/// 10 ms for each interface.
 pub(crate) fn networkd(number: u32) -> String {
     format!(
         "[Match]\nName=vm{number}\n[Link]\nActivationPolicy=manual\n\

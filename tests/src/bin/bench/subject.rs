@@ -64,8 +64,8 @@ impl Subject {
         Some(version.split('-').next().unwrap_or(version).to_owned())
     }
 
-    /// Returns the command that starts it in the foreground to serve `vm<number>` for these numbers. Writes its files to
-    /// `run`, which will be its /run.
+    /// Returns the command that starts it in the foreground to serve `vm<number>` for these numbers. Writes its
+    /// files to `run`, which will be its /run.
     pub(crate) fn prepare(self, run: &Path, numbers: &[u32]) -> Option<Command> {
         let mut command = self.command()?;
         let write = |name: &str, text: String| {

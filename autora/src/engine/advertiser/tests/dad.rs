@@ -47,7 +47,7 @@ fn nothing_leaves_from_a_source_whose_detection_failed() {
         bench.serve(under_detection());
         bench.run_for(secs(1));
         bench.duplicate = failed.then(|| link_local(1));
-        bench.follow_to_the_end(UNFIT);
+        bench.follow_to_the_end(NOT_SERVED);
         bench.run_for(secs(100));
         assert_eq!(bench.sent.len(), expected, "failed: {failed}");
     }

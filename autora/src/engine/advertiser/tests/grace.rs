@@ -3,7 +3,7 @@
 use super::*;
 
 /// The interface is not to be served, and its link has no carrier.
-const UNFIT_WITHOUT_CARRIER: Outlook = Outlook::NotServed { carrier: false, lifetimes: Some(FOR_EVER) };
+const NOT_SERVED_WITHOUT_CARRIER: Outlook = Outlook::NotServed { carrier: false, lifetimes: Some(FOR_EVER) };
 
 fn other_pair() -> Outlook {
     Outlook::Serve(service(2, 2))
@@ -11,7 +11,7 @@ fn other_pair() -> Outlook {
 
 #[test]
 fn nothing_leaves_within_the_grace_and_one_final_ra_at_its_end() {
-    for gone in [UNFIT, PREFIX_GONE] {
+    for gone in [NOT_SERVED, PREFIX_GONE] {
         let mut bench = Bench::rested(30);
         let start = bench.now;
         bench.follow(gone);
@@ -28,7 +28,7 @@ fn a_final_ra_after_the_grace_waits_for_the_floor() {
     let mut bench = Bench::settled(31);
     let start = bench.now;
     bench.run_for(millis(500));
-    bench.follow(UNFIT);
+    bench.follow(NOT_SERVED);
     bench.run_for(secs(100));
     assert_eq!(bench.log(start), [entry(3_000, "final", 1)]);
 }
@@ -36,7 +36,7 @@ fn a_final_ra_after_the_grace_waits_for_the_floor() {
 #[test]
 fn ceasing_sends_one_final_advertisement() {
     let mut bench = Bench::rested(10);
-    bench.follow_to_the_end(UNFIT);
+    bench.follow_to_the_end(NOT_SERVED);
     bench.run_for(secs(1_000));
     assert_eq!(bench.solicit(), None);
     bench.run_for(secs(1_000));
@@ -48,14 +48,14 @@ fn ceasing_sends_one_final_advertisement() {
 #[test]
 fn further_changes_do_not_restart_the_grace_and_the_last_one_counts() {
     for (last, expected) in [
-        (UNFIT, entry(1_000, "final", 1)),
+        (NOT_SERVED, entry(1_000, "final", 1)),
         (PREFIX_GONE, entry(1_000, "final", 1)),
         (other_pair(), entry(1_000, "unsolicited", 2)),
         (Outlook::Serve(service(1, 2)), entry(1_000, "unsolicited", 1)),
     ] {
         let mut bench = Bench::rested(32);
         let start = bench.now;
-        for step in [UNFIT, other_pair(), PREFIX_GONE, last] {
+        for step in [NOT_SERVED, other_pair(), PREFIX_GONE, last] {
             bench.follow(step);
             bench.run_for(millis(300));
         }
@@ -65,7 +65,7 @@ fn further_changes_do_not_restart_the_grace_and_the_last_one_counts() {
 
 #[test]
 fn a_pair_that_is_back_within_the_grace_goes_on_where_it_was() {
-    for gone in [UNFIT, PREFIX_GONE, other_pair(), Outlook::Serve(service(2, 1)), Outlook::Serve(service(1, 2))] {
+    for gone in [NOT_SERVED, PREFIX_GONE, other_pair(), Outlook::Serve(service(2, 1)), Outlook::Serve(service(1, 2))] {
         let mut bench = Bench::rested(33);
         let due = bench.advertiser.deadline().unwrap();
         assert!(!bench.follow(gone), "{gone:?}");
@@ -83,11 +83,11 @@ fn a_pair_that_is_back_within_the_grace_goes_on_where_it_was() {
 fn an_interface_that_was_not_waited_for_does_not_go_on_where_it_was() {
     let mut bench = Bench::rested(34);
     assert!(!bench.serve(service(1, 1)), "it was there");
-    bench.follow_to_the_end(UNFIT);
+    bench.follow_to_the_end(NOT_SERVED);
     assert!(!bench.serve(service(1, 1)), "it was withdrawn");
     let mut bench = Bench::rested(34);
     bench.serve(Service { carrier: false, ..service(1, 1) });
-    bench.follow(UNFIT);
+    bench.follow(NOT_SERVED);
     assert!(!bench.serve(service(1, 1)), "it was paused: a burst begins");
     assert_eq!(bench.causes(), [Cause::Unsolicited]);
 }
@@ -97,7 +97,7 @@ fn what_fell_due_within_the_grace_leaves_when_the_pair_is_back() {
     let mut bench = Bench::settled(35);
     let due = bench.advertiser.deadline().unwrap();
     bench.run_for(due.saturating_since(bench.now).saturating_sub(millis(500)));
-    bench.follow(UNFIT);
+    bench.follow(NOT_SERVED);
     bench.run_for(millis(900));
     assert!(bench.sent.is_empty());
     bench.serve(service(1, 1));
@@ -109,7 +109,7 @@ fn what_fell_due_within_the_grace_leaves_when_the_pair_is_back() {
 #[test]
 fn a_solicitation_within_the_grace_is_answered_when_the_pair_is_back() {
     let mut bench = Bench::rested(36);
-    bench.follow(UNFIT);
+    bench.follow(NOT_SERVED);
     let answer = bench.solicit().expect("it schedules an answer");
     bench.run_for(millis(700));
     assert!(bench.sent.is_empty() && answer.due < bench.now);
@@ -121,7 +121,7 @@ fn a_solicitation_within_the_grace_is_answered_when_the_pair_is_back() {
 fn a_lost_carrier_stops_the_grace_and_a_full_second_follows() {
     let other_without_carrier = Outlook::Serve(Service { carrier: false, ..service(2, 2) });
     for (gone, without_carrier, expected) in [
-        (UNFIT, UNFIT_WITHOUT_CARRIER, entry(1_000, "final", 1)),
+        (NOT_SERVED, NOT_SERVED_WITHOUT_CARRIER, entry(1_000, "final", 1)),
         (other_pair(), other_without_carrier, entry(1_000, "unsolicited", 2)),
     ] {
         let mut bench = Bench::rested(37);
@@ -141,7 +141,7 @@ fn a_lost_carrier_stops_the_grace_and_a_full_second_follows() {
 #[test]
 fn a_pair_that_is_back_with_the_carrier_is_owed_nothing() {
     let mut bench = Bench::rested(38);
-    bench.follow(UNFIT_WITHOUT_CARRIER);
+    bench.follow(NOT_SERVED_WITHOUT_CARRIER);
     bench.run_for(secs(60));
     let back = bench.now;
     bench.serve(service(1, 1));
@@ -155,14 +155,14 @@ fn once_the_grace_is_over_nothing_more_is_waited_for() {
     let mut bench = Bench::rested(39);
     let start = bench.now;
     bench.link_works = false;
-    bench.follow_to_the_end(UNFIT);
+    bench.follow_to_the_end(NOT_SERVED);
     assert_eq!(bench.failed, [start + GRACE], "the final RA failed");
     bench.run_for(millis(100));
     bench.follow(other_pair());
     bench.run_for(millis(100));
     bench.serve(service(3, 3));
     bench.run_for(millis(100));
-    bench.follow(UNFIT);
+    bench.follow(NOT_SERVED);
     bench.link_works = true;
     bench.run_for(secs(100));
     assert_eq!(bench.log(start), [entry(2_000, "final", 1)], "after the backoff, without a further second");
@@ -173,11 +173,11 @@ fn a_pair_that_was_back_after_the_grace_is_waited_for_again() {
     let mut bench = Bench::rested(40);
     let start = bench.now;
     bench.link_works = false;
-    bench.follow_to_the_end(UNFIT);
+    bench.follow_to_the_end(NOT_SERVED);
     bench.run_for(millis(400));
     bench.serve(service(1, 1));
     bench.run_for(millis(100));
-    bench.follow(UNFIT);
+    bench.follow(NOT_SERVED);
     bench.link_works = true;
     bench.run_for(secs(100));
     assert_eq!(bench.log(start), [entry(2_500, "final", 1)]);
@@ -188,7 +188,7 @@ fn an_interface_that_is_served_again_before_its_final_ra_left_sends_none() {
     let mut bench = Bench::settled(13);
     let previous = bench.now;
     bench.run_for(secs(1));
-    bench.follow_to_the_end(UNFIT);
+    bench.follow_to_the_end(NOT_SERVED);
     bench.run_for(millis(500));
     bench.serve(service(1, 1));
     bench.run_for(secs(35));
@@ -201,7 +201,7 @@ fn an_interface_that_is_served_again_before_its_final_ra_left_sends_none() {
 fn another_pair_after_the_grace_speaks_before_the_final_ra_that_was_due() {
     let mut bench = Bench::settled(41);
     let start = bench.now;
-    bench.follow_to_the_end(UNFIT);
+    bench.follow_to_the_end(NOT_SERVED);
     bench.run_for(millis(500));
     bench.follow(other_pair());
     bench.run_for(secs(10));
@@ -211,7 +211,7 @@ fn another_pair_after_the_grace_speaks_before_the_final_ra_that_was_due() {
 #[test]
 fn after_a_final_ra_no_source_is_in_use() {
     let mut bench = Bench::rested(42);
-    bench.follow_to_the_end(UNFIT);
+    bench.follow_to_the_end(NOT_SERVED);
     assert_eq!(bench.causes(), [Cause::Final]);
     let in_use = bench.advertiser.in_use(bench.now);
     assert_eq!(in_use, InUse { source: None, prefix: Some(prefix(1)) });
@@ -229,7 +229,7 @@ fn changes_before_the_first_ra_are_followed_at_once() {
     let start = bench.now;
     bench.link_works = false;
     bench.serve(service(1, 1));
-    bench.follow(UNFIT);
+    bench.follow(NOT_SERVED);
     assert_eq!(bench.advertiser.deadline(), None, "no guest holds anything");
     bench.follow(other_pair());
     bench.link_works = true;
@@ -253,8 +253,8 @@ fn a_link_that_went_down_sends_nothing_and_keeps_its_floor() {
 
 #[test]
 fn a_link_that_was_down_is_owed_no_final_ra_until_it_is_served_again() {
-    for before in [None, Some(UNFIT), Some(other_pair())] {
-        for after in [UNFIT, PREFIX_GONE] {
+    for before in [None, Some(NOT_SERVED), Some(other_pair())] {
+        for after in [NOT_SERVED, PREFIX_GONE] {
             let mut bench = Bench::rested(44);
             if let Some(gone) = before {
                 bench.follow(gone);
@@ -278,12 +278,12 @@ fn a_link_that_was_down_is_owed_no_final_ra_until_it_is_served_again() {
 
 #[test]
 fn a_final_ra_that_waits_for_the_floor_is_not_owed_once_the_link_is_down() {
-    for (outlook, expected) in [(Outlook::Lost, 0), (UNFIT, 1)] {
+    for (outlook, expected) in [(Outlook::Lost, 0), (NOT_SERVED, 1)] {
         let mut bench = Bench::settled(45);
-        bench.follow_to_the_end(UNFIT);
+        bench.follow_to_the_end(NOT_SERVED);
         bench.follow(outlook);
         bench.run_for(millis(500));
-        bench.follow(UNFIT);
+        bench.follow(NOT_SERVED);
         bench.run_for(secs(100));
         assert_eq!(bench.sent.len(), expected, "{outlook:?}");
     }
@@ -310,7 +310,7 @@ fn another_pair_after_a_link_was_down_that_ceases_untold_has_no_grace() {
     bench.link_works = false;
     bench.follow(other_pair());
     bench.run_for(millis(500));
-    bench.follow(UNFIT);
+    bench.follow(NOT_SERVED);
     bench.link_works = true;
     bench.run_for(secs(100));
     assert_eq!(bench.log(back), [entry(1_000, "final", 1)], "after the backoff");
@@ -333,12 +333,12 @@ fn what_guests_held_before_a_link_went_down_runs_out() {
 #[test]
 fn a_final_ra_waits_for_the_carrier() {
     let mut bench = Bench::settled(49);
-    bench.follow_to_the_end(UNFIT);
-    bench.follow(UNFIT_WITHOUT_CARRIER);
+    bench.follow_to_the_end(NOT_SERVED);
+    bench.follow(NOT_SERVED_WITHOUT_CARRIER);
     bench.run_for(secs(100));
     assert!(bench.sent.is_empty());
     let back = bench.now;
-    bench.follow(UNFIT);
+    bench.follow(NOT_SERVED);
     bench.run_for(secs(100));
     assert_eq!(bench.log(back), [entry(0, "final", 1)], "the grace is over");
 }
@@ -348,16 +348,16 @@ fn a_final_ra_waits_for_duplicate_address_detection() {
     for (failed, expected) in [(false, 1), (true, 0)] {
         let mut bench = Bench::rested(50);
         bench.tentative = Some(link_local(1));
-        bench.follow_to_the_end(UNFIT);
+        bench.follow_to_the_end(NOT_SERVED);
         bench.run_for(secs(10));
         assert!(bench.sent.is_empty());
         bench.tentative = None;
         bench.duplicate = failed.then(|| link_local(1));
-        bench.follow(UNFIT);
+        bench.follow(NOT_SERVED);
         assert_eq!(bench.sent.len(), expected, "detection failed: {failed}");
         // The duplicate is removed: guests hold the route of the other node.
         bench.duplicate = None;
-        bench.follow(UNFIT);
+        bench.follow(NOT_SERVED);
         bench.run_for(secs(100));
         assert_eq!(bench.sent.len(), expected, "detection failed: {failed}");
         assert_eq!(bench.advertiser.in_use(bench.now).source, None);
@@ -366,7 +366,7 @@ fn a_final_ra_waits_for_duplicate_address_detection() {
 
 #[test]
 fn a_stop_within_the_grace_makes_the_final_ra_due_at_once() {
-    for gone in [UNFIT, PREFIX_GONE, other_pair()] {
+    for gone in [NOT_SERVED, PREFIX_GONE, other_pair()] {
         for (mut bench, expected) in [(Bench::rested(51), 300), (Bench::settled(51), 3_000)] {
             let start = bench.now;
             bench.follow(gone);
@@ -384,13 +384,13 @@ fn a_stop_sends_no_final_ra_that_cannot_leave_or_is_not_owed() {
     down.follow(Outlook::Lost);
     let mut up_again = Bench::rested(52);
     up_again.follow(Outlook::Lost);
-    up_again.follow(UNFIT);
+    up_again.follow(NOT_SERVED);
     let mut without_carrier = Bench::rested(52);
     without_carrier.serve(Service { carrier: false, ..service(1, 1) });
     let mut duplicate = Bench::rested(52);
     duplicate.duplicate = Some(link_local(1));
     let mut withdrawn = Bench::rested(52);
-    withdrawn.follow_to_the_end(UNFIT);
+    withdrawn.follow_to_the_end(NOT_SERVED);
     withdrawn.sent.clear();
     for (what, mut bench, expected) in [
         ("down", down, 0),

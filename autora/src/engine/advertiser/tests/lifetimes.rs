@@ -163,7 +163,7 @@ fn other_options_about_the_link_restart_the_burst() {
     bench.run_for(secs(3));
     assert_eq!(bench.log(start), [entry(3_000, "unsolicited", 1)], "not before the floor");
 
-    for outlook in [UNFIT, Outlook::Lost, Outlook::Serve(Service { carrier: false, ..service(1, 1) })] {
+    for outlook in [NOT_SERVED, Outlook::Lost, Outlook::Serve(Service { carrier: false, ..service(1, 1) })] {
         let mut bench = Bench::rested(97);
         bench.follow_to_the_end(outlook);
         bench.sent.clear();

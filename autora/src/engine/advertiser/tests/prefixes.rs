@@ -112,7 +112,7 @@ fn a_final_ra_carries_the_current_prefix() {
 #[test]
 fn a_final_ra_prolongs_the_lifetime_of_its_prefix() {
     let mut bench = Bench::rested(26);
-    bench.follow_to_the_end(UNFIT);
+    bench.follow_to_the_end(NOT_SERVED);
     let prolonged = AdvertisedPrefix { prefix: prefix(1), valid_until: bench.now + secs(86_400) };
     assert_eq!((bench.causes(), bench.advertiser.advertised().prefix), (vec![Cause::Final], Some(prolonged)));
 }

@@ -136,7 +136,7 @@ fn a_stop_leaves_only_the_final_ra_of_the_source_in_use() {
 fn an_interface_that_is_not_to_be_served_withdraws_both_sources() {
     let mut bench = owing(69);
     let start = bench.now;
-    bench.follow(UNFIT);
+    bench.follow(NOT_SERVED);
     bench.run_for(secs(100));
     assert_eq!(bench.log(start), [entry(3_000, "final", 2), entry(6_000, "final", 1)], "that in use first");
 }
@@ -174,7 +174,7 @@ fn a_final_ra_is_owed_after_a_link_was_down_once_it_is_served_again() {
     let mut bench = owing(72);
     bench.follow(Outlook::Lost);
     bench.run_for(secs(5));
-    bench.follow(UNFIT);
+    bench.follow(NOT_SERVED);
     bench.run_for(secs(10));
     assert!(bench.sent.is_empty(), "not before");
     let back = bench.now;

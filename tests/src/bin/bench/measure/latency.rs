@@ -1,10 +1,10 @@
 //! The latency of solicited RAs on quiet interfaces while another guest floods and 500 interfaces are added.
 //!
-//! Latency is the time beyond the drawn delay, which the daemon logs at the level `debug`. Part of it passes before the
-//! daemon: the soliciting guest shares a core with the flood, the `ip` runs and the kernel's receive path. So it is also
-//! measured how much later than due RAs leave, which is the daemon's part. In one round the kernel's work for new
-//! interfaces is kept off the daemon's core, in another it is not. The log costs time, so a further round runs without
-//! it; then only the distribution of the delays is known: uniform from 0 to 500 ms.
+//! Latency is the time beyond the drawn delay, which the daemon logs at the level `debug`. Part of it passes before
+//! the daemon: the soliciting guest shares a core with the flood, the `ip` runs and the kernel's receive path. So
+//! it is also measured how much later than due RAs leave, which is the daemon's part. In one round the kernel's
+//! work for new interfaces is kept off the daemon's core, in another it is not. The log costs time, so a further
+//! round runs without it; then only the distribution of the delays is known: uniform from 0 to 500 ms.
 
 use std::{
     collections::{HashMap, HashSet},
