@@ -208,7 +208,7 @@ impl EventLoop {
         self.notifier.stopping();
         self.observer.observe(&Event { interface: None, kind: EventKind::Stopping(kind) }, &self.fleet, now);
         if kind == StopKind::Withdraw {
-            self.fleet.stop(now);
+            self.fleet.stop();
         }
     }
 

@@ -74,19 +74,7 @@ pub struct Advertiser {
     in_flight: Option<DueRa>,
 }
 
-impl Default for Advertiser {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
 impl Advertiser {
-    /// Returns an advertiser that has nothing to send.
-    #[must_use]
-    pub fn new() -> Self {
-        Self::restore(Advertised::default())
-    }
-
     /// Returns an advertiser that continues from a saved state.
     #[must_use]
     pub fn restore(advertised: Advertised) -> Self {
@@ -183,7 +171,6 @@ impl Advertiser {
     /// Advertises `service` from `now` on. An interface that becomes an advertising interface, and new content, restart
     /// the initial burst [RFC 4861 6.2.4](https://www.rfc-editor.org/rfc/rfc4861#section-6.2.4).
     fn advertise(&mut self, service: Service, parameters: &Parameters, now: BootInstant) {
-        self.held.advertised.retire_all_but(service.prefix, now);
         self.held.advertised.owed.take_if(|owed| owed.source == service.source);
         if !service.carrier {
             self.state = AdvertiserState::Paused;
@@ -284,7 +271,7 @@ impl Advertiser {
         content::router_advert(
             cause,
             self.state.current_prefix(self.held.advertised.prefix),
-            &self.held.advertised.retired,
+            &self.held.advertised.retired_beside(self.state.advertised_prefix(), now),
             parameters,
             now,
         )
@@ -295,17 +282,17 @@ impl Advertiser {
         let Some(sent) = self.in_flight.take() else { return 0 };
         self.held.advertised.last_sent = Some(now);
         let failed_before = self.backoff.sent();
-        if let Some(current) = self.state.current_prefix(self.held.advertised.prefix) {
-            self.held.record_prefix(current, parameters, now);
-        }
+        self.record_prefix(parameters, now);
         match (sent.cause, &mut self.state) {
             (Cause::Final, _) => self.drop_router(sent.source),
             (Cause::Unsolicited | Cause::Solicited, AdvertiserState::Advertising { schedule, .. }) => {
                 schedule.on_sent(parameters, rest, now, rng);
                 self.held.record_router(sent.source, parameters, now);
-                self.grace = Grace::None;
             }
             (Cause::Unsolicited | Cause::Solicited, AdvertiserState::Paused | AdvertiserState::Ceased { .. }) => {}
+        }
+        if self.tells_pair() {
+            self.grace = Grace::None;
         }
         failed_before
     }
@@ -320,6 +307,16 @@ impl Advertiser {
             }
         }
         self.failures()
+    }
+
+    /// Records the prefixes of an RA that left at `now`. With the current one, guests were told the pair in use anew.
+    fn record_prefix(&mut self, parameters: &Parameters, now: BootInstant) {
+        if let Some(prefix) = self.state.advertised_prefix() {
+            self.held.advertised.retire_all_but(prefix, now);
+        }
+        if let Some(current) = self.state.current_prefix(self.held.advertised.prefix) {
+            self.held.record_prefix(current, parameters, now);
+        }
     }
 
     /// Drops a source that guests hold no more, or that gets no further final RA.
@@ -339,7 +336,7 @@ impl Advertiser {
     /// Returns whether this state would make no difference if the interface were served again at `now`.
     #[must_use]
     pub fn is_spent(&self, now: BootInstant) -> bool {
-        matches!(self.state, AdvertiserState::Ceased { .. })
+        !self.state.is_advertising()
             && !self.grace.is_running()
             && !self.held.advertised.matters(now)
             && self.floor().is_none_or(|floor| floor <= now)
@@ -374,12 +371,13 @@ impl Advertiser {
 
     /// Returns whether the source before the one in use may get its final RA: not before a new source has spoken, so
     /// that guests are never without a default route.
-    const fn may_owe(&self) -> bool {
-        match self.state {
-            AdvertiserState::Advertising { .. } => matches!(self.grace, Grace::None),
-            AdvertiserState::Paused => false,
-            AdvertiserState::Ceased { .. } => !matches!(self.grace, Grace::Excused),
-        }
+    fn may_owe(&self) -> bool {
+        self.tells_pair() || (matches!(self.state, AdvertiserState::Ceased { .. }) && self.grace != Grace::Excused)
+    }
+
+    /// Returns whether RAs have the source in use.
+    fn tells_pair(&self) -> bool {
+        self.state.source().is_some_and(|source| self.held.advertised.router.is_some_and(|held| held.source == source))
     }
 
     /// Returns whether the interface has ceased to advertise and owes a final RA from the source in use.

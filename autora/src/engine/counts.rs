@@ -2,10 +2,7 @@
 
 use std::fmt;
 
-use super::{
-    action::Cause,
-    eligibility::{Service, Verdict},
-};
+use super::{action::Cause, eligibility::Verdict};
 
 /// RAs sent by cause, and failed sends.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -39,9 +36,9 @@ impl RaCounts {
 /// Matching interfaces by verdict.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct InterfaceCounts {
-    /// Served, with carrier.
+    /// Served; RAs leave.
     pub served: usize,
-    /// Served and paused, without carrier.
+    /// Served and paused: without carrier, or while DAD runs on the source.
     pub paused: usize,
     /// Not served.
     pub not_served: usize,
@@ -64,8 +61,8 @@ impl InterfaceCounts {
 
     const fn count_of(&mut self, verdict: &Verdict) -> Option<&mut usize> {
         match verdict {
-            Verdict::Serve(Service { carrier: true, .. }) => Some(&mut self.served),
-            Verdict::Serve(Service { carrier: false, .. }) => Some(&mut self.paused),
+            Verdict::Serve(service) if service.is_ready() => Some(&mut self.served),
+            Verdict::Serve(_) => Some(&mut self.paused),
             Verdict::NotServed(_) => Some(&mut self.not_served),
             Verdict::Ignore => None,
         }

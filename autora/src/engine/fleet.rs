@@ -193,8 +193,7 @@ impl Fleet {
     fn on_due(&mut self, index: IfIndex, now: BootInstant) {
         let Some(member) = self.members.get_mut(index) else { return };
         if member.advertiser.end_grace(now) {
-            let seen = member.seen.clone();
-            return self.decide(seen, now);
+            return self.decide_after_grace(index, now);
         }
         if let Some(due) = member.advertiser.poll(now) {
             self.actions.extend(member.map_action(due.cause));
@@ -202,6 +201,18 @@ impl Fleet {
             self.actions.push_back(Action::Send(transmission));
         }
         self.members.update(index);
+    }
+
+    /// Acts on what is true at the end of the grace. A failed entry in the SERVED map is not tried again: that is for the
+    /// next resync.
+    fn decide_after_grace(&mut self, index: IfIndex, now: BootInstant) {
+        let Some(member) = self.members.get_mut(index) else { return };
+        if !awaits_map(member.verdict()) {
+            let seen = member.seen.clone();
+            return self.decide(seen, now);
+        }
+        self.actions.extend(member.follow_verdict(&self.parameters, now));
+        self.members.settle(index, now);
     }
 
     /// Returns the next action, if any.
@@ -247,13 +258,13 @@ impl Fleet {
         failures
     }
 
-    /// Stops at `now`: one final RA leaves on every served interface, and no other RA
+    /// Stops: one final RA leaves on every served interface, and no other RA
     /// [RFC 4861 6.2.5](https://www.rfc-editor.org/rfc/rfc4861#section-6.2.5).
-    pub fn stop(&mut self, now: BootInstant) {
+    pub fn stop(&mut self) {
         self.stopping = true;
         let actions = &mut self.actions;
         self.members.for_each(|member| {
-            member.stop(now);
+            member.stop();
             if mem::take(&mut member.in_map) {
                 actions.push_back(Action::Unserve(member.seen.index));
             }

@@ -142,6 +142,14 @@ impl Advertised {
         self.drop_surplus();
     }
 
+    /// Returns the retired prefixes of an RA at `now` whose current prefix is `current`, if it has another than the last.
+    pub(super) fn retired_beside(&self, current: Option<Prefix64>, now: BootInstant) -> Vec<AdvertisedPrefix> {
+        let Some(current) = current else { return self.retired.clone() };
+        let mut next = Self { router: None, owed: None, last_sent: None, ..self.clone() };
+        next.retire_all_but(current, now);
+        next.retired
+    }
+
     /// Drops the sources and the prefix that guests no longer hold at `now`.
     pub(super) fn drop_expired(&mut self, now: BootInstant) {
         self.router.take_if(|router| !router.is_held(now));

@@ -1,13 +1,16 @@
 //! Whether an interface advertises, and what its RAs say about the prefix.
 
 use super::schedule::Schedule;
-use crate::engine::{
-    BootInstant,
-    content::CurrentPrefix,
-    eligibility::Service,
-    handover::AdvertisedPrefix,
-    interface::{Lifetimes, SAME_END},
-    parameters::Parameters,
+use crate::{
+    addr::{LinkLocal, Prefix64},
+    engine::{
+        BootInstant,
+        content::CurrentPrefix,
+        eligibility::Service,
+        handover::AdvertisedPrefix,
+        interface::{Lifetimes, SAME_END},
+        parameters::Parameters,
+    },
 };
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +45,22 @@ impl AdvertiserState {
                 let goes_on = current.is_same_for_guests(service) && !shortens(current, service, parameters, now);
                 goes_on.then_some(*schedule)
             }
+            Self::Paused | Self::Ceased { .. } => None,
+        }
+    }
+
+    /// Returns the source that advertises, if one does.
+    pub(super) const fn source(&self) -> Option<LinkLocal> {
+        match self {
+            Self::Advertising { service, .. } => Some(service.source),
+            Self::Paused | Self::Ceased { .. } => None,
+        }
+    }
+
+    /// Returns the prefix that is advertised, if one is.
+    pub(super) const fn advertised_prefix(&self) -> Option<Prefix64> {
+        match self {
+            Self::Advertising { service, .. } => Some(service.prefix),
             Self::Paused | Self::Ceased { .. } => None,
         }
     }

@@ -93,7 +93,7 @@ struct Bench {
 impl Bench {
     fn new(seed: u64) -> Self {
         Self {
-            advertiser: Advertiser::new(),
+            advertiser: Advertiser::restore(Advertised::default()),
             parameters: PARAMETERS,
             now: BootInstant::from_boot(secs(1_000)),
             rng: StdRng::seed_from_u64(seed),

@@ -18,13 +18,14 @@ pub enum Departure {
 }
 
 /// Returns whether a final RA can leave from `source` [RFC 4861
-/// 6.2.5](https://www.rfc-editor.org/rfc/rfc4861#section-6.2.5).
+/// 6.2.5](https://www.rfc-editor.org/rfc/rfc4861#section-6.2.5), after DAD on it unless that is not waited for.
 #[must_use]
-pub fn departure(interface: &Interface, source: LinkLocal) -> Departure {
+pub fn departure(interface: &Interface, source: LinkLocal, waits_for_dad: bool) -> Departure {
     let flags = flags_of(interface, source).unwrap_or_default();
     match () {
         () if flags.dadfailed => Departure::Never,
-        () if !interface.is_alive() || !interface.flags.carrier || !flags.usable() => Departure::Later,
+        () if !interface.is_alive() || !interface.flags.carrier => Departure::Later,
+        () if waits_for_dad && !flags.usable() => Departure::Later,
         () => Departure::Now,
     }
 }

@@ -140,7 +140,7 @@ fn a_final_ra_needs_a_link_and_an_address_that_may_be_used() {
     let check = |expected, change: fn(&mut Interface)| {
         let mut interface = fit();
         change(&mut interface);
-        assert_eq!(departure(&interface, service().source), expected, "{interface:?}");
+        assert_eq!(departure(&interface, service().source, true), expected, "{interface:?}");
     };
     check(Now, |_| ());
     check(Now, |i| i.addresses.clear());

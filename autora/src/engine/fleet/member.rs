@@ -9,7 +9,7 @@ use crate::engine::{
     content::LinkOptions,
     counts::RaCounts,
     eligibility::{self, Departure, Service, Verdict},
-    handover::Advertised,
+    handover::{Advertised, AdvertisedRouter},
     interface::{Interface, Lifetimes},
     parameters::Parameters,
 };
@@ -47,6 +47,8 @@ pub(super) struct Member {
     pub(super) advertiser: Advertiser,
     /// Whether the SERVED map has an entry.
     pub(super) in_map: bool,
+    /// Whether the fleet stops.
+    stopping: bool,
     /// Its entry in the queue of deadlines.
     pub(super) deadline: Option<BootInstant>,
     /// The hash of the advertiser's saved state at the last update.
@@ -74,6 +76,7 @@ impl Member {
             reported: None,
             advertiser,
             in_map: false,
+            stopping: false,
             deadline: None,
             saved_hash,
             sent: RaCounts::default(),
@@ -98,7 +101,7 @@ impl Member {
     /// Makes the advertiser follow the verdict at `now`. Returns the action on the SERVED map: an interface that is not
     /// to be served loses its entry before any final RA leaves, and one that goes on within the grace gets it back.
     pub(super) fn follow_verdict(&mut self, parameters: &Parameters, now: BootInstant) -> Option<Action> {
-        let goes_on = self.advertiser.follow(self.outlook(now), parameters, now);
+        let goes_on = self.advertiser.follow(self.outlook(), parameters, now);
         self.update_departures();
         let (index, serves) = (self.seen.index, matches!(self.verdict, Verdict::Serve(_)));
         match (self.in_map, serves) {
@@ -114,35 +117,37 @@ impl Member {
         }
     }
 
-    /// Returns what the state and the verdict allow at `now`.
-    fn outlook(&self, now: BootInstant) -> Outlook {
+    /// Returns what the state and the verdict allow.
+    fn outlook(&self) -> Outlook {
         match &self.verdict {
             _ if !self.seen.is_alive() => Outlook::Lost,
             Verdict::Serve(service) => Outlook::Serve(*service),
             Verdict::NotServed(_) | Verdict::Ignore => {
-                Outlook::NotServed { carrier: self.seen.flags.carrier, lifetimes: self.lifetimes_in_use(now) }
+                Outlook::NotServed { carrier: self.seen.flags.carrier, lifetimes: self.lifetimes_in_use() }
             }
         }
     }
 
     /// Returns when the lifetimes of the prefix in use end on the interface, if it still has that prefix.
-    fn lifetimes_in_use(&self, now: BootInstant) -> Option<Lifetimes> {
-        eligibility::lifetimes_of(&self.seen, self.advertiser.in_use(now).prefix?)
+    fn lifetimes_in_use(&self) -> Option<Lifetimes> {
+        eligibility::lifetimes_of(&self.seen, self.advertiser.advertised().prefix?.prefix)
     }
 
     /// Tells the advertiser whether final RAs can leave, given the current state of the interface.
     pub(super) fn update_departures(&mut self) {
         let Advertised { router, owed, .. } = self.advertiser.advertised();
         let [router, owed] = [router, owed].map(|router| {
-            router.map_or(Departure::default(), |router| eligibility::departure(&self.seen, router.source))
+            let departure =
+                |router: AdvertisedRouter| eligibility::departure(&self.seen, router.source, !self.stopping);
+            router.map_or(Departure::default(), departure)
         });
         self.advertiser.set_departures(Departures { router, owed });
     }
 
-    /// Stops at `now`: only a final RA leaves.
-    pub(super) fn stop(&mut self, now: BootInstant) {
-        let lifetimes = self.lifetimes_in_use(now);
-        self.advertiser.stop(lifetimes);
+    /// Stops: only a final RA leaves, which does not wait for DAD, as nothing can be sent later.
+    pub(super) fn stop(&mut self) {
+        self.stopping = true;
+        self.advertiser.stop(self.lifetimes_in_use());
         self.update_departures();
     }
 

@@ -65,7 +65,7 @@ mod tests {
         assert_eq!(find(&bench, "tap1"), Some(1));
         bench.fleet.forget(index(1));
         assert_eq!(find(&bench, "tap1"), None);
-        bench.fleet.stop(bench.now);
+        bench.fleet.stop();
         bench.see(named(3, "tap8"));
         assert_eq!((find(&bench, "tap3"), find(&bench, "tap8")), (None, Some(3)), "while the fleet stops");
     }
@@ -91,7 +91,7 @@ mod tests {
                         bench.last_sent.remove(&index(n));
                     }
                     1 => bench.run_for(std::time::Duration::from_secs(100_000)),
-                    2 if n == 1 => bench.fleet.stop(bench.now),
+                    2 if n == 1 => bench.fleet.stop(),
                     // tap0 to tap3 match; the name of 4 does not.
                     _ => bench.see(named(n, &if name == 4 { "eth0".to_owned() } else { format!("tap{name}") })),
                 }

@@ -333,7 +333,7 @@ fn a_stop_sends_final_ras_everywhere_within_three_seconds_and_nothing_after() {
     bench.see(changed(1, |i| i.addresses[0].address = "2001:db8:99::1".parse().unwrap()));
     bench.run_for(GRACE);
     bench.take_events();
-    bench.fleet.stop(bench.now);
+    bench.fleet.stop();
     bench.see(tap(5));
     bench.fleet.on_solicit(index(2), bench.now, &mut bench.rng);
     assert!(bench.fleet.owes_final_ras(), "tap1 sent a moment ago");
@@ -367,7 +367,7 @@ fn no_final_ra_leaves_from_a_duplicate_address() {
         bench.see(tap(1));
         bench.run_for(secs(1));
         if stopping {
-            bench.fleet.stop(bench.now);
+            bench.fleet.stop();
             bench.act();
         }
         bench.take_events();

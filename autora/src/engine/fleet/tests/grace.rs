@@ -329,7 +329,7 @@ fn a_stop_within_the_grace_sends_the_final_ra_at_once() {
         let mut bench = serving();
         bench.see(changed(1, change));
         bench.take_events();
-        bench.fleet.stop(bench.now);
+        bench.fleet.stop();
         bench.run_for(Duration::ZERO);
         assert_eq!(bench.take_events(), expected);
         assert!(!bench.fleet.owes_final_ras());

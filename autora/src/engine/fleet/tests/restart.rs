@@ -19,7 +19,7 @@ enum End {
 /// Starts a second process, `gap` after the first ended as `end` says.
 fn restarted(mut first: Bench, end: End, gap: Duration) -> Bench {
     if end == End::Withdrawn {
-        first.fleet.stop(first.now);
+        first.fleet.stop();
         first.run_for(secs(3));
     }
     let saved = match end {
@@ -106,7 +106,7 @@ fn a_clean_end_within_three_seconds_of_a_crash_is_saved_as_unclean() {
 fn a_name_that_changes_during_a_stop_is_an_unsaved_change() {
     let mut bench = Bench::new();
     bench.see(tap(1));
-    bench.fleet.stop(bench.now);
+    bench.fleet.stop();
     bench.fleet.take_unsaved();
     bench.see(tap(1));
     assert!(bench.fleet.take_unsaved().is_empty(), "positive control");
@@ -119,7 +119,7 @@ fn a_link_that_goes_down_during_a_stop_is_owed_no_final_ra() {
     let mut bench = Bench::new();
     bench.see(tap(1));
     bench.run_for(secs(1));
-    bench.fleet.stop(bench.now);
+    bench.fleet.stop();
     assert!(bench.fleet.owes_final_ras(), "positive control");
     bench.see(changed(1, |interface| interface.flags.up = false));
     assert!(!bench.fleet.owes_final_ras());
@@ -134,7 +134,7 @@ fn a_process_that_stops_leaves_unseen_interfaces_to_the_next() {
     let mut second = restarted(first, End::Silent, secs(10));
     // The first dump was interrupted, and the next one ends while the fleet stops.
     second.see(tap(1));
-    second.fleet.stop(second.now);
+    second.fleet.stop();
     second.see_all([tap(1), tap(2)]);
     let mut known: Vec<_> =
         second.fleet.final_state(second.now).interfaces.into_iter().map(|known| known.name).collect();
