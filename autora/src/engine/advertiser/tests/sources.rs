@@ -58,6 +58,22 @@ fn a_source_that_is_in_use_again_is_owed_no_final_ra() {
 }
 
 #[test]
+fn a_source_that_is_served_again_before_its_owed_final_ra_sends_none() {
+    for (again, expected) in [(1, vec![]), (3, vec![entry(6_000, "final", 1)])] {
+        let mut bench = owing(75);
+        let start = bench.now;
+        bench.follow(NOT_SERVED);
+        bench.run_for(secs(4));
+        assert_eq!(bench.log(start), [entry(3_000, "final", 2)]);
+        bench.sent.clear();
+        bench.serve(service(again, 1));
+        bench.run_for(secs(15));
+        let finals = bench.log(start).into_iter().filter(|(_, cause, _)| *cause == "final");
+        assert_eq!(finals.collect::<Vec<_>>(), expected, "source {again}");
+    }
+}
+
+#[test]
 fn a_told_source_that_is_usable_again_before_the_new_one_spoke_is_kept() {
     let mut bench = Bench::settled(63);
     let start = bench.now;
@@ -91,9 +107,11 @@ fn a_changed_source_that_guests_do_not_hold_is_owed_no_final_ra() {
         bench.run_for(secs(10));
         bench.sent.clear();
         bench.change_to(service(2, 1));
+        let owed = bench.advertiser.advertised().owed.is_some();
         bench.run_for(secs(10));
         let finals = bench.causes().iter().filter(|cause| **cause == Cause::Final).count();
         assert_eq!((bench.sent[0].transmission.source, finals), (link_local(2), expected), "{router_lifetime} s");
+        assert_eq!(owed, expected == 1, "{router_lifetime} s: nor is it saved");
     }
 }
 

@@ -175,6 +175,16 @@ fn one_usable_prefix_is_selected_and_the_one_in_use_is_kept() {
 }
 
 #[test]
+fn a_service_names_a_further_prefix() {
+    let addresses = AddressPolicy { several_prefixes: SeveralPrefixes::Keep, ..AddressPolicy::default() };
+    let in_use = InUse { prefix: Some(prefix(2)), ..InUse::default() };
+    for (prefixes, expected) in [("2", None), ("2 1d", None), ("2 1t", None), ("1 2", Some(1)), ("2 3", Some(3))] {
+        let service = decided(&interface("1", prefixes), addresses, in_use).unwrap();
+        assert_eq!(service.other_prefix, expected.map(prefix), "{prefixes}");
+    }
+}
+
+#[test]
 fn only_a_global_unicast_address_makes_a_prefix() {
     for (text, counts) in [
         ("2001:db8::1", true),

@@ -174,6 +174,7 @@ fn with_several_prefixes_the_one_in_use_is_kept_if_the_operator_wants_that() {
     bench.run_for(secs(10));
     bench.take_events();
     bench.see(changed(1, several));
+    assert_eq!(bench.take_events(), ["tap1 serving"], "the other one is reported");
     bench.run_for(secs(6));
     assert_eq!(bench.take_events(), ["~1", "RA 1"], "it goes on");
     bench.see(changed(1, |i| i.flags.up = false));
@@ -182,6 +183,28 @@ fn with_several_prefixes_the_one_in_use_is_kept_if_the_operator_wants_that() {
     bench.see(changed(1, several));
     assert_eq!(bench.take_events(), ["tap1 serving", "+1", "RA 1"], "also after down and up");
     assert_eq!(bench.last_advert.as_ref().unwrap().options.len(), 1, "the same prefix");
+}
+
+#[test]
+fn an_interface_that_was_down_is_only_waited_for() {
+    let without_link_local = |i: &mut Interface| i.addresses.truncate(1);
+    let gone: [(_, fn(&mut Interface), &[&str]); 4] = [
+        ("down", |i| i.flags.up = false, &[]),
+        ("no IPv6", |i| i.ipv6 = None, &[]),
+        ("IPv6 disabled", |i| i.ipv6.as_mut().unwrap().disabled = true, &[]),
+        ("the control", |i| i.addresses.truncate(1), &["final 1"]),
+    ];
+    for (what, change, expected) in gone {
+        let mut bench = serving();
+        bench.see(changed(1, change));
+        // The kernel makes a new link-local address, which takes longer than the grace.
+        bench.see(changed(1, without_link_local));
+        bench.take_events();
+        bench.run_for(secs(10));
+        assert_eq!(bench.take_events(), expected, "{what}");
+        bench.see(tap(1));
+        assert_eq!(bench.take_events(), ["tap1 serving", "+1", "RA 1"], "{what}");
+    }
 }
 
 #[test]

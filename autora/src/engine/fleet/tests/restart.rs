@@ -484,7 +484,9 @@ fn the_source_in_use_stays_over_a_restart() {
         first.run_for(secs(10));
         let mut second = restarted(first, end, secs(10));
         second.see(changed(1, lower_source));
-        second.run_for(secs(3));
+        if end == End::Killed {
+            second.run_for(secs(3));
+        }
         assert_eq!(second.take_events(), NEW, "no final RA: {end:?}");
     }
     // Positive control: without a source in use the lowest is selected.
@@ -494,6 +496,19 @@ fn the_source_in_use_stays_over_a_restart() {
         second.fleet.verdicts().next(),
         Some((_, Verdict::Serve(service))) if service.source.to_string() == "fe80::"
     ));
+}
+
+#[test]
+fn the_prefix_in_use_is_kept_over_a_restart_if_the_operator_wants_that() {
+    let several = |i: &mut Interface| i.addresses.insert(0, address("2001:db8::1", 64));
+    for (several_prefixes, expected) in
+        [(SeveralPrefixes::Keep, NEW), (SeveralPrefixes::Refuse, &["tap1 several-prefixes"])]
+    {
+        let mut second = tap1_restarted(secs(10), End::Silent, secs(10));
+        second.fleet.policy.addresses.several_prefixes = several_prefixes;
+        second.see(changed(1, several));
+        assert_eq!(second.take_events(), expected);
+    }
 }
 
 #[test]
