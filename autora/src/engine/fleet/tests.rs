@@ -178,7 +178,7 @@ fn counted(fleet: &Fleet) -> InterfaceCounts {
     let mut counted = InterfaceCounts::default();
     for (_, verdict) in fleet.verdicts() {
         match verdict {
-            Verdict::Serve(service) if service.carrier => counted.served += 1,
+            Verdict::Serve(service) if service.is_ready() => counted.served += 1,
             Verdict::Serve(_) => counted.paused += 1,
             Verdict::NotServed(_) => counted.not_served += 1,
             Verdict::Ignore => unreachable!("`verdicts` skips interfaces that do not match"),
