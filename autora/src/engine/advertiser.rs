@@ -148,7 +148,7 @@ impl Advertiser {
 
     fn follow_not_served(&mut self, carrier: bool, lifetimes: Option<Lifetimes>, now: BootInstant) {
         self.ready = false;
-        if self.held.advertised.router.is_some() && self.grace.is_worth_waiting() {
+        if self.in_use(now).source.is_some() && self.grace.is_worth_waiting() {
             return self.wait_for_pair(carrier, now);
         }
         self.cease(lifetimes);
@@ -204,8 +204,10 @@ impl Advertiser {
     /// Sets whether final RAs can leave. One from an address that the kernel found at another node never does.
     pub fn set_departures(&mut self, departures: Departures) {
         self.departures = departures;
-        if departures.router == Departure::Never && self.withdraws_router() {
-            self.held.advertised.router = None;
+        let withdraws_router = self.withdraws_router();
+        if departures.router == Departure::Never {
+            self.held.record_duplicate();
+            self.held.advertised.router.take_if(|_| withdraws_router);
         }
         if departures.owed == Departure::Never {
             self.held.advertised.owed = None;
@@ -363,7 +365,7 @@ impl Advertiser {
     /// Returns the source of the final RA that is due: of the source in use once the interface has ceased to advertise
     /// [RFC 4861 6.2.5](https://www.rfc-editor.org/rfc/rfc4861#section-6.2.5), otherwise of the one before it.
     fn due_final(&self) -> Option<LinkLocal> {
-        let Advertised { router, owed, .. } = &self.held.advertised;
+        let (router, owed) = (self.held.router_to_withdraw(), self.held.advertised.owed);
         let router = router.filter(|_| self.withdraws_router() && self.departures.router == Departure::Now);
         let owed = owed.filter(|_| self.may_owe() && self.departures.owed == Departure::Now);
         router.or(owed).map(|router| router.source)

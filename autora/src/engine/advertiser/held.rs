@@ -17,6 +17,9 @@ use crate::{
 #[derive(Clone, Debug)]
 pub(super) struct Held {
     pub(super) advertised: Advertised,
+    /// The last source in use that the kernel found at another node: no final RA leaves from it, as guests would drop
+    /// that node's route.
+    duplicate: Option<LinkLocal>,
     /// How often an advertised lifetime ended earlier than the one before it: the saved state would be wrong.
     shortened: u32,
 }
@@ -29,7 +32,7 @@ impl Held {
     /// Continues from a saved state.
     pub(super) fn restore(mut advertised: Advertised) -> Self {
         advertised.drop_surplus();
-        Self { advertised, shortened: 0 }
+        Self { advertised, duplicate: None, shortened: 0 }
     }
 
     /// Returns a hash that changes with the saved state, instants aside: an RA that only prolongs lifetimes
@@ -58,10 +61,11 @@ impl Held {
     /// Records `source` as a router. The source before it is owed a final RA while guests hold it, too [RFC 4861
     /// 6.2.8](https://www.rfc-editor.org/rfc/rfc4861#section-6.2.8).
     pub(super) fn record_router(&mut self, source: LinkLocal, parameters: &Parameters, now: BootInstant) {
+        self.duplicate.take_if(|duplicate| *duplicate == source);
         let until = now + parameters.router_lifetime;
         match self.advertised.router.replace(AdvertisedRouter { source, until }) {
             Some(before) if before.source == source => self.note_shortened(Some(before.until), until),
-            Some(before) if before.is_held(now) => self.advertised.owed = Some(before),
+            Some(before) if before.is_held(now) && !self.is_duplicate(before) => self.advertised.owed = Some(before),
             Some(_) | None => {}
         }
     }
@@ -72,6 +76,20 @@ impl Held {
         for held in [router, owed] {
             held.take_if(|router| router.source == source);
         }
+    }
+
+    /// Records that the kernel found the source in use at another node.
+    pub(super) fn record_duplicate(&mut self) {
+        self.duplicate = self.advertised.router.map(|router| router.source);
+    }
+
+    /// Returns the source in use, if a final RA may leave from it.
+    pub(super) fn router_to_withdraw(&self) -> Option<AdvertisedRouter> {
+        self.advertised.router.filter(|router| !self.is_duplicate(*router))
+    }
+
+    fn is_duplicate(&self, router: AdvertisedRouter) -> bool {
+        self.duplicate == Some(router.source)
     }
 
     /// Counts an end of a lifetime that is earlier than the one advertised before, not by rounding alone.

@@ -49,6 +49,16 @@ fn a_further_source_replaces_the_one_that_is_owed_a_final_ra() {
 }
 
 #[test]
+fn a_further_prefix_does_not_postpone_the_final_ra_of_the_old_source() {
+    let mut bench = owing(73);
+    let start = bench.now;
+    bench.serve(service(2, 2));
+    bench.run_for(secs(15));
+    assert_eq!(bench.log(start), [entry(3_000, "final", 1), entry(6_000, "unsolicited", 2)]);
+    assert_eq!(prefixes(&bench.sent[1].advert), [(prefix(1), 0), (prefix(2), 86_400)]);
+}
+
+#[test]
 fn a_source_that_is_in_use_again_is_owed_no_final_ra() {
     let mut bench = owing(62);
     let start = bench.now;
@@ -59,7 +69,7 @@ fn a_source_that_is_in_use_again_is_owed_no_final_ra() {
 
 #[test]
 fn a_source_that_is_served_again_before_its_owed_final_ra_sends_none() {
-    for (again, expected) in [(1, vec![]), (3, vec![entry(6_000, "final", 1)])] {
+    for (again, expected) in [(1, vec![]), (3, vec![entry(9_000, "final", 1)])] {
         let mut bench = owing(75);
         let start = bench.now;
         bench.follow(NOT_SERVED);
@@ -123,6 +133,20 @@ fn an_old_source_that_is_a_duplicate_is_owed_no_final_ra() {
         bench.update_departures();
         bench.duplicate = None;
         bench.update_departures();
+        bench.run_for(secs(10));
+        assert_eq!(bench.sent.len(), expected, "{duplicate:?}");
+    }
+}
+
+#[test]
+fn a_source_that_was_a_duplicate_is_owed_no_final_ra_after_its_removal() {
+    for (duplicate, expected) in [(None, 2), (Some(link_local(1)), 1)] {
+        let mut bench = Bench::rested(74);
+        bench.duplicate = duplicate;
+        bench.serve(service(2, 1));
+        bench.run_for(millis(500));
+        bench.duplicate = None;
+        bench.serve(service(2, 1));
         bench.run_for(secs(10));
         assert_eq!(bench.sent.len(), expected, "{duplicate:?}");
     }
