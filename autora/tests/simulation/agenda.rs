@@ -9,6 +9,10 @@ use autora::{addr::IfIndex, engine::BootInstant};
 pub(crate) enum Event {
     /// A link changes, comes or goes.
     Churn(usize),
+    /// The last changes of a link are undone.
+    Undo(usize),
+    /// A lifetime of an address of a link ends.
+    Aged(usize),
     /// Duplicate address detection ends on a link.
     Detected(usize),
     /// A guest solicits.

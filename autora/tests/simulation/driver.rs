@@ -18,7 +18,7 @@ use crate::{
     chance::any_scale,
     disk::Disk,
     oracle::{Oracle, Violation, bounds::STOP, prefixes},
-    restarts::{End, PlannedCrash, first_resync_is_incomplete, new_fleet},
+    restarts::{End, PlannedCrash, first_resync_is_incomplete},
     scenario::Scenario,
     trace::{Note, Trace},
     world::{Effect, Passage, Reused, World},
@@ -29,6 +29,9 @@ pub(crate) const START: BootInstant = BootInstant::from_boot(Duration::from_secs
 
 /// How long a stopped fleet is observed.
 const AFTER_STOP: Duration = Duration::from_secs(30);
+
+/// The most timeouts of one interface at one instant: the end of a grace, and RAs.
+const TIMEOUTS: usize = 4;
 
 /// Time from an incomplete resync to the next one.
 const RETRY_RESYNC: Duration = Duration::from_secs(1);
@@ -69,7 +72,7 @@ impl Simulation {
     pub(crate) fn new(seed: u64) -> Self {
         let mut world_rng = StdRng::seed_from_u64(seed);
         let scenario = Scenario::draw(&mut world_rng);
-        let fleet = new_fleet(&scenario);
+        let fleet = scenario.settings.fleet();
         let mut disk = Disk::default();
         disk.begin(&fleet, START);
         Self {
@@ -77,7 +80,7 @@ impl Simulation {
             agenda: Agenda::default(),
             fleet,
             disk,
-            oracle: Oracle::new(scenario.parameters),
+            oracle: Oracle::new(scenario.settings),
             trace: Trace::default(),
             fleet_rng: StdRng::seed_from_u64(world_rng.random()),
             world_rng,
@@ -127,6 +130,8 @@ impl Simulation {
     pub(crate) fn plan_next(&mut self, event: Event, now: BootInstant) {
         let (shortest, longest) = match event {
             Event::Churn(_) => (Duration::from_millis(5), self.scenario.change_every),
+            Event::Undo(_) => (Duration::from_millis(1), Duration::from_secs(3)),
+            Event::Aged(_) => (Duration::from_millis(1), Duration::from_secs(1)),
             Event::Solicit(_) => (Duration::from_millis(1), self.scenario.solicit_every),
             Event::Detected(_) => (Duration::from_millis(200), Duration::from_millis(2_500)),
             Event::Dirty(_) | Event::Deleted(_) => (Duration::from_micros(20), Duration::from_millis(30)),
@@ -204,10 +209,20 @@ impl Simulation {
     pub(crate) fn apply(&mut self, event: Event, at: BootInstant) {
         match event {
             Event::Churn(slot) => {
-                let effect = self.world.churn(slot, &mut self.world_rng);
+                let effect = self.world.churn(slot, at, &mut self.world_rng);
                 self.announce(effect, at);
-                self.plan_next(Event::Detected(slot), at);
+                self.plan_consequences(slot, at);
                 self.plan_next(event, at);
+            }
+            Event::Undo(slot) => {
+                let effect = self.world.undo(slot, &mut self.world_rng);
+                self.announce(effect, at);
+                self.plan_consequences(slot, at);
+            }
+            Event::Aged(slot) => {
+                let effect = self.world.age(slot, at);
+                self.announce(effect, at);
+                self.plan_aging(slot, at);
             }
             Event::Detected(slot) => {
                 let effect = self.world.detect(slot, &mut self.world_rng);
@@ -241,6 +256,21 @@ impl Simulation {
             }
             Event::End if !self.oracle.is_stopping() => self.terminate(),
             Event::End => {}
+        }
+    }
+
+    /// Schedules what follows from a change of the link in a slot.
+    fn plan_consequences(&mut self, slot: usize, at: BootInstant) {
+        self.plan_next(Event::Detected(slot), at);
+        self.plan_aging(slot, at);
+        if self.world.is_to_be_undone(slot) {
+            self.plan_next(Event::Undo(slot), at);
+        }
+    }
+
+    fn plan_aging(&mut self, slot: usize, at: BootInstant) {
+        if let Some(end) = self.world.plan_aging(slot, at) {
+            self.agenda.add(end, Event::Aged(slot));
         }
     }
 
@@ -296,8 +326,12 @@ impl Simulation {
         let complete = resync && self.resync();
         let made = self.now;
         self.act(made)?;
+        self.oracle.timeout(made);
+        let mut left = self.world.links() * TIMEOUTS;
         while self.planned_crash != Some(PlannedCrash::Actions(0)) && self.fleet.on_timeout(made) {
             self.act(made)?;
+            left -= 1;
+            assert!(left > 0, "the timeouts of one instant come to an end");
         }
         self.end_turn(complete.then_some(made))
     }
@@ -321,7 +355,7 @@ impl Simulation {
             self.act(self.now)?;
         }
         for index in dirty {
-            match self.world.link(index) {
+            match self.world.link(index, self.now) {
                 Some(link) => self.reconcile(link),
                 None => self.forget(index),
             }
@@ -331,17 +365,18 @@ impl Simulation {
     }
 
     fn reconcile(&mut self, link: Interface) {
+        self.oracle.about_to_see(link.index, &self.fleet);
+        self.fleet.reconcile(link.clone(), self.now);
         self.note_seen(&link);
-        let index = link.index;
-        self.fleet.reconcile(link, self.now);
-        self.oracle.reconciled([index], &self.fleet);
     }
 
+    /// Records a state that the fleet has seen.
     fn note_seen(&mut self, link: &Interface) {
-        if self.oracle.seen(link.index) != Some(link) {
-            self.trace.note(link.index, self.now, Oracle::note(link));
+        let is_new = self.oracle.is_new(link, self.now);
+        self.oracle.observe(link, &self.fleet, self.now);
+        if is_new {
+            self.trace.note(link.index, self.now, self.oracle.note(link));
         }
-        self.oracle.observe(link, self.now);
     }
 
     fn forget(&mut self, index: IfIndex) {
@@ -363,7 +398,7 @@ impl Simulation {
 
     /// Resyncs. Returns whether the dump was complete.
     fn resync(&mut self) -> bool {
-        let links = self.world.all_links();
+        let links = self.world.all_links(self.now);
         let first = mem::take(&mut self.first_resync) && self.scenario.process_lifetime.is_some();
         if self.world_rng.random_bool(0.03) || (first && first_resync_is_incomplete(&mut self.world_rng)) {
             self.oracle.tally.count("incomplete dump");
@@ -381,15 +416,15 @@ impl Simulation {
         for index in gone {
             self.note_deleted(index);
         }
+        self.oracle.resynced(&present);
+        present.iter().for_each(|index| self.oracle.about_to_see(*index, &self.fleet));
+        self.fleet.reconcile_all(links.clone(), self.now);
         for link in &links {
-            if self.oracle.seen(link.index).is_some_and(|seen| seen != link) {
+            if self.oracle.knows(link.index) && self.oracle.is_new(link, self.now) {
                 self.oracle.tally.count("change missed, found by the resync");
             }
             self.note_seen(link);
         }
-        self.oracle.resynced(&present);
-        self.fleet.reconcile_all(links, self.now);
-        self.oracle.reconciled(present, &self.fleet);
         true
     }
 
@@ -426,28 +461,28 @@ impl Simulation {
         if room {
             self.world.filter.serve(index);
         } else {
-            self.fleet.on_serve_failed(index, MapFailure::Full);
+            self.fleet.on_serve_failed(index, MapFailure::Full, self.now);
         }
         Ok(())
     }
 
     fn send(&mut self, send: &Transmission, made: BootInstant) -> Result<(), Violation> {
         let left = self.world.can_send(send.index, self.now, &mut self.world_rng);
-        let (current, retired) = prefixes(&send.advert);
+        let (last, others) = prefixes(&send.advert);
         let (cause, source) = (send.cause.name(), send.source);
-        self.trace.note(send.index, self.now, Note::Send { left, cause, source, current, retired });
+        self.trace.note(send.index, self.now, Note::Send { left, cause, source, last, others });
         self.oracle.sending(send, made, self.now)?;
         self.now += self.world_rng.random_range(Duration::ZERO..=Duration::from_micros(100));
         if self.crashes_after_sending() {
             if left {
                 self.oracle.tally.count("crash right after an RA left");
-                self.oracle.sent(send, self.now, &self.fleet)?;
+                self.oracle.sent(send, made, self.now, &self.fleet)?;
             }
             return Ok(());
         }
         if left {
             self.fleet.on_sent(send.index, self.now, &mut self.fleet_rng);
-            self.oracle.sent(send, self.now, &self.fleet)
+            self.oracle.sent(send, made, self.now, &self.fleet)
         } else {
             self.fleet.on_send_failed(send.index, self.now);
             self.oracle.failed(send, self.now, &self.fleet)

@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use autora::engine::{Fleet, eligibility::Policy};
 use rand::{RngExt, rngs::StdRng};
-use regex::Regex;
 
 use crate::{
     agenda::Event,
@@ -12,12 +10,9 @@ use crate::{
     disk::SaveOutcome,
     driver::{Pending, Simulation},
     oracle::{Violation, bounds::STOP},
-    scenario::{Scenario, draw_parameters},
+    settings::Settings,
     trace::Note,
 };
-
-/// The pattern of served names. The oracle has its own implementation.
-const PATTERN: &str = "^vm[0-9]+$";
 
 /// The longest time without a daemon.
 const LONGEST_GAP: Duration = Duration::from_secs(7_200);
@@ -42,11 +37,6 @@ pub(crate) enum PlannedCrash {
     Send,
     /// During the next save.
     Save,
-}
-
-pub(crate) fn new_fleet(scenario: &Scenario) -> Fleet {
-    let policy = Policy { pattern: Regex::new(PATTERN).expect("it is valid") };
-    Fleet::new(policy, scenario.parameters)
 }
 
 impl Simulation {
@@ -166,17 +156,17 @@ impl Simulation {
 
     fn start_process(&mut self, exact: bool) {
         if self.world_rng.random_bool(0.2) {
-            self.oracle.tally.count("restart with other parameters");
-            self.scenario.parameters = draw_parameters(&mut self.world_rng);
+            self.oracle.tally.count("restart with other settings");
+            self.scenario.settings = Settings::draw(&mut self.world_rng);
         }
-        self.fleet = new_fleet(&self.scenario);
+        self.fleet = self.scenario.settings.fleet();
         let saved = self.disk.read();
         for known in &saved.interfaces {
             self.trace.note(known.index, self.now, Note::Restored);
         }
         self.fleet.restore(saved, self.now);
         self.disk.begin(&self.fleet, self.now);
-        self.oracle.restored(exact, self.scenario.parameters, self.now);
+        self.oracle.restored(exact, self.scenario.settings, self.now);
         self.next_resync = self.now;
         self.first_resync = true;
         self.plan_end();

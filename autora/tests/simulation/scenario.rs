@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
-use autora::engine::parameters::Parameters;
 use rand::{RngExt, rngs::StdRng};
 
-use crate::chance::one_of;
+use crate::{chance::one_of, settings::Settings};
 
 /// The approximate number of RAs in one run, which bounds its time.
 const ADVERTISEMENTS: u32 = 12_000;
@@ -15,7 +14,7 @@ const ADVERTISEMENTS: u32 = 12_000;
 pub(crate) struct Scenario {
     pub(crate) links: usize,
     pub(crate) duration: Duration,
-    pub(crate) parameters: Parameters,
+    pub(crate) settings: Settings,
     /// The time between two resyncs.
     pub(crate) resync: Duration,
     /// The longest time between two changes of one link.
@@ -49,14 +48,15 @@ impl Scenario {
             2 => (rng.random_range(2..8), 12, secs(600), 16),
             _ => (rng.random_range(5..30), 3, secs(120), 4),
         };
-        let parameters = draw_parameters(rng);
+        let settings = Settings::draw(rng);
+        let parameters = settings.parameters;
         let mean_interval = (parameters.min_interval + parameters.max_interval) / 2;
         let per_link = ADVERTISEMENTS / u32::try_from(links).expect("hundreds");
         let duration = secs(hours * 3_600).min(mean_interval * per_link);
         Self {
             links,
             duration,
-            parameters,
+            settings,
             resync: one_of(rng, &[secs(30), secs(30), secs(300)]),
             change_every,
             solicit_every: one_of(rng, &[secs(20), secs(600), secs(3_600)]),
@@ -67,26 +67,5 @@ impl Scenario {
             suspends: rng.random_bool(0.3),
             process_lifetime: one_of(rng, &[None, Some(duration), Some(duration / 4), Some(duration / 16)]),
         }
-    }
-}
-
-pub(crate) fn draw_parameters(rng: &mut StdRng) -> Parameters {
-    let (min, max) = match rng.random_range(0..8) {
-        0..3 => (20, 60),
-        3 => (3, 4),
-        4 => (8, 16),
-        5 => (1_000, 1_400),
-        _ => {
-            let max = rng.random_range(4..=1_800);
-            (rng.random_range(3..=max * 3 / 4), max)
-        }
-    };
-    let valid = one_of(rng, &[60, 600, 7_200, 86_400, 86_400, u64::from(u32::MAX)]);
-    Parameters {
-        min_interval: secs(min),
-        max_interval: secs(max),
-        router_lifetime: secs(one_of(rng, &[max, 3 * max, 3 * max, 65_535, 0])),
-        valid_lifetime: secs(valid),
-        preferred_lifetime: secs(one_of(rng, &[valid, valid / 6])),
     }
 }

@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, VecDeque},
     hash::{DefaultHasher, Hash, Hasher},
+    time::Duration,
 };
 
 use autora::{
@@ -16,19 +17,20 @@ const KEPT: usize = 200;
 /// An event of one interface.
 #[derive(Clone, Copy, Debug, Hash)]
 pub(crate) enum Note {
-    /// The fleet saw a fit interface.
+    /// The fleet saw a fit interface; `dad` is whether DAD runs on its source.
     Fit {
         source: LinkLocal,
         prefix: Prefix64,
         carrier: bool,
+        dad: bool,
     },
     /// The fleet saw an interface that is not fit: whether its name matches, whether it is up with IPv6, its
-    /// carrier, and its first /64.
+    /// carrier, and the number of its addresses.
     NotFit {
         matches: bool,
         alive: bool,
         carrier: bool,
-        prefix: Option<Prefix64>,
+        addresses: usize,
     },
     /// The fleet saw that the interface was deleted.
     Gone,
@@ -42,13 +44,13 @@ pub(crate) enum Note {
     },
     Unserve,
     MarkCleared,
-    /// An RA: whether it left, its current prefix and its number of retired ones.
+    /// An RA: whether it left, its last prefix with its lifetimes, and its number of others.
     Send {
         left: bool,
         cause: &'static str,
         source: LinkLocal,
-        current: Option<Prefix64>,
-        retired: usize,
+        last: Option<(Prefix64, Duration, Duration)>,
+        others: usize,
     },
     Stop,
     /// The daemon ended.

@@ -38,3 +38,12 @@ pub(crate) const STOP: Duration = Duration::from_millis(3_200);
 
 /// Within this time a change is in the state file.
 pub(crate) const SAVED: Duration = Duration::from_millis(250);
+
+/// How long a pair that goes is waited for.
+pub(crate) const GRACE: Duration = Duration::from_secs(1);
+
+/// Ends of lifetimes that differ by less are the same: the kernel tells whole seconds.
+pub(crate) const SAME_END: Duration = Duration::from_secs(2);
+
+/// The grid that deadlines of unsolicited RAs are rounded up to.
+pub(crate) const REST: Duration = Duration::from_millis(250);

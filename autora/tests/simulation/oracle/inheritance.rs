@@ -13,15 +13,16 @@ use std::{
 
 use autora::{
     addr::IfIndex,
-    engine::{BootInstant, Fleet, eligibility::Verdict, interface::Interface, parameters::Parameters},
+    engine::{BootInstant, interface::Interface},
 };
 
 use super::{
     Oracle,
     bounds::{FLOOR, SAVED},
+    judgement::matches,
     link::{GuestState, Link},
 };
-use crate::run::Tally;
+use crate::{run::Tally, settings::Settings};
 
 /// Links of previous processes, and the content of the state file.
 #[derive(Debug, Default)]
@@ -38,6 +39,17 @@ pub(super) struct Inheritance {
     uncertain: BTreeSet<IfIndex>,
     /// When the last RA left, of any process.
     last_sent: BTreeMap<IfIndex, BootInstant>,
+    /// Deleted links, whose floor holds if they come back.
+    deleted: BTreeMap<IfIndex, Deleted>,
+}
+
+/// A deleted link.
+#[derive(Debug)]
+struct Deleted {
+    name: String,
+    last_sent: BootInstant,
+    /// Whether the current process saw it: else it may not know the floor.
+    seen: bool,
 }
 
 impl Inheritance {
@@ -46,26 +58,55 @@ impl Inheritance {
     pub(super) fn take(&mut self, seen: &Interface, now: BootInstant, tally: &mut Tally) -> Link {
         let uncertain = self.uncertain.remove(&seen.index);
         let mut link = match self.unseen.remove(&seen.index) {
-            Some(link) if link.seen.name == seen.name => link.resume(seen, uncertain, now, tally),
+            Some(mut link) if link.seen.name == seen.name => {
+                link.seen_again(seen);
+                link
+            }
             unseen => {
                 if unseen.is_some() {
                     self.last_sent.remove(&seen.index);
                     tally.count("index with another name after a restart");
                 }
-                Link::new(seen, self.crashed, now, tally)
+                self.create(seen, now, tally)
             }
         };
-        if uncertain && link.observation.alive {
+        if uncertain {
             tally.count("crash before a change was saved");
-            link.uncertain = true;
         }
+        link.uncertain |= uncertain;
         link
     }
 
-    pub(super) fn gone(&mut self, index: IfIndex) {
-        self.unseen.remove(&index);
+    /// Returns a link without saved state: one that is new, or was deleted a moment ago.
+    fn create(&mut self, seen: &Interface, now: BootInstant, tally: &mut Tally) -> Link {
+        let deleted = self.deleted.remove(&seen.index);
+        let may_come_back = |deleted: &Deleted| deleted.name == seen.name || !matches(&seen.name);
+        let Some(deleted) = deleted.filter(may_come_back) else {
+            self.last_sent.remove(&seen.index);
+            return Link::new(seen, self.crashed, now);
+        };
+        if deleted.last_sent + FLOOR > now {
+            tally.count("floor continued over a deletion");
+        }
+        // A fleet need not watch the names of links that do not match.
+        if deleted.seen && matches(&seen.name) {
+            return Link::new(seen, self.crashed.max(Some(deleted.last_sent)), now);
+        }
+        self.last_sent.remove(&seen.index);
+        let mut link = Link::new(seen, self.crashed, now);
+        link.schedule.release(deleted.last_sent + FLOOR);
+        link
+    }
+
+    /// Records a deletion; `link` is its state if the current process saw it.
+    pub(super) fn gone(&mut self, index: IfIndex, link: Option<&Link>) {
+        let unseen = self.unseen.remove(&index);
         self.uncertain.remove(&index);
-        self.last_sent.remove(&index);
+        let known = link.or(unseen.as_ref());
+        if let Some((link, last_sent)) = known.and_then(|link| Some((link, link.schedule.last_sent()?))) {
+            let name = link.seen.name.clone();
+            self.deleted.insert(index, Deleted { name, last_sent, seen: unseen.is_none() });
+        }
     }
 
     pub(super) fn sent(&mut self, index: IfIndex, at: BootInstant) {
@@ -108,23 +149,7 @@ impl Oracle {
         for index in unseen.difference(present) {
             self.tally.count("deleted between two processes");
             self.touched.insert(*index);
-            self.inheritance.gone(*index);
-        }
-    }
-
-    /// Reads from the fleet the source of uncertain links, which the oracle cannot know.
-    pub(crate) fn reconciled(&mut self, indices: impl IntoIterator<Item = IfIndex>, fleet: &Fleet) {
-        let uncertain = |index: &IfIndex| self.links.get(index).is_some_and(|link| link.uncertain);
-        let indices: BTreeSet<_> = indices.into_iter().filter(uncertain).collect();
-        if indices.is_empty() {
-            return;
-        }
-        for (seen, verdict) in fleet.verdicts() {
-            if let (true, Verdict::Serve(service)) = (indices.contains(&seen.index), verdict)
-                && let Some(link) = self.links.get_mut(&seen.index)
-            {
-                link.set_source(service.source);
-            }
+            self.inheritance.gone(*index, None);
         }
     }
 
@@ -147,23 +172,25 @@ impl Oracle {
             }
         }
         self.inheritance.unseen.append(&mut self.links);
+        self.inheritance.deleted.values_mut().for_each(|deleted| deleted.seen = false);
         self.map.clear();
-        self.must_send.clear();
-        self.must_send_of.clear();
+        self.must_wake.clear();
+        self.must_wake_of.clear();
         (self.prepared, self.stopping) = (None, false);
     }
 
     /// Restores the state in the next process; unless `exact`, it assumes the worst case.
-    pub(crate) fn restored(&mut self, exact: bool, parameters: Parameters, now: BootInstant) {
-        let previous = mem::replace(&mut self.parameters, parameters);
-        let valid = (!exact).then_some(previous.valid_lifetime);
-        self.inheritance.crashed = valid.map(|_| now);
+    pub(crate) fn restored(&mut self, exact: bool, settings: Settings, now: BootInstant) {
+        let previous = mem::replace(&mut self.settings, settings);
+        self.inheritance.crashed = (!exact).then_some(now);
         let Inheritance { unseen, guest_states, uncertain, .. } = &mut self.inheritance;
         for (index, link) in unseen {
-            link.restored(valid, now);
+            link.restored((!exact).then_some(&previous), now);
             // A start writes the whole file, without prefixes that have expired.
-            if let Some(guest_state) = link.guest_state().filter(|_| !uncertain.contains(index)) {
-                guest_states.insert(*index, guest_state);
+            match link.guest_state() {
+                _ if uncertain.contains(index) => {}
+                Some(guest_state) => _ = guest_states.insert(*index, guest_state),
+                None => _ = guest_states.remove(index),
             }
         }
     }

@@ -1,396 +1,476 @@
 //! The oracle's state of one interface: what the fleet saw of it, and what guests hold.
 
-use std::time::Duration;
-
 use autora::{
     addr::{LinkLocal, Prefix64},
-    engine::{
-        BootInstant,
-        action::{Cause, Transmission},
-        interface::Interface,
-        parameters::Parameters,
-    },
+    engine::{BootInstant, eligibility::Verdict, interface::Interface},
+    wire::NdOption,
 };
 
 use super::{
-    advertised_prefixes::{AdvertisedPrefixes, check_uncertain},
-    bounds::FINAL_TRIES,
-    broken::{Broken, rule},
+    advertised_prefixes::AdvertisedPrefixes,
+    bounds::GRACE,
+    content::link_options,
+    grace::{Phase, Wait},
+    handover::{Due, Handover},
+    judgement::{Expected, Judgement, Told, bounds_of, link_locals},
+    lifetimes::{Bounds, with_known_ends},
     observation::Observation,
     schedule::Schedule,
 };
-use crate::run::Tally;
+use crate::{run::Tally, settings::Settings};
 
 /// One interface that the fleet knows.
 #[derive(Debug)]
 pub(super) struct Link {
+    /// The last state, with the ends of lifetimes as they were first known.
     pub(super) seen: Interface,
+    /// Whether the fleet knew it before the next state, and with it the ends of lifetimes.
+    pub(super) known: bool,
     pub(super) observation: Observation,
-    pub(super) expected: Expected,
+    pub(super) judgement: Judgement,
     /// Whether the map had no room at the last try.
     pub(super) full: bool,
-    stopping: bool,
+    pub(super) stopping: bool,
+    pub(super) phase: Phase,
+    /// The pair that RAs are scheduled for, while the interface has a carrier.
+    pub(super) current: Option<(LinkLocal, Prefix64)>,
+    /// What RAs say, apart from the pair; at a stop, what they said of the prefix told last.
+    pub(super) content: Option<Content>,
     pub(super) schedule: Schedule,
-    advertised_prefixes: AdvertisedPrefixes,
-    /// The source that guests hold as a router.
-    router: Option<LinkLocal>,
-    pub(super) final_ra: FinalRa,
+    pub(super) handover: Handover,
+    pub(super) prefixes: AdvertisedPrefixes,
+    /// Whether its pair has come back within the grace since the last RA.
+    pub(super) returned: Returned,
     /// Whether it is uncertain what the fleet restored of the interface.
     pub(super) uncertain: bool,
+}
+
+/// What RAs say, apart from the pair.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Content {
+    pub(super) prefix: Prefix64,
+    pub(super) bounds: Bounds,
+    options: Vec<NdOption>,
 }
 
 /// What guests of a link hold: the next process has to know it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct GuestState {
     name: String,
-    router: Option<LinkLocal>,
+    /// The source, and whether the current process has told it.
+    router: Option<(LinkLocal, bool)>,
+    owed: Option<LinkLocal>,
     prefixes: Vec<(Prefix64, bool, bool)>,
     shortened: u32,
+    /// Whether something of it is unknown.
     uncertain: bool,
 }
 
 impl GuestState {
     /// Returns the state of a link whose last change may be saved or not.
     pub(super) const fn uncertain() -> Self {
-        Self { name: String::new(), router: None, prefixes: Vec::new(), shortened: 0, uncertain: true }
+        Self { name: String::new(), router: None, owed: None, prefixes: Vec::new(), shortened: 0, uncertain: true }
     }
 }
 
-/// The verdict that the rules require, given the last state.
+/// Whether a pair has come back within the grace, so that the interface gets its entry before the next RA.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Expected {
-    /// The name does not match.
-    Ignored,
-    NotServed,
-    Served {
-        source: LinkLocal,
-        prefix: Prefix64,
-        carrier: bool,
-    },
+pub(super) enum Returned {
+    No,
+    Yes,
+    /// The grace may have been over.
+    Maybe,
 }
 
-/// Whether a final RA has to leave.
+/// Whether the pair that guests were told is there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum FinalRa {
-    None,
-    Owed {
-        source: LinkLocal,
-        since: BootInstant,
-        tries: u32,
-    },
-    /// A final RA may leave, and need not.
-    Allowed(LinkLocal),
+pub(super) enum Presence {
+    Here,
+    Gone,
+    /// It has gone, and its lifetimes have run out, so that it need not be waited for.
+    GoneAndOver,
 }
 
 impl Link {
-    /// Returns a link that the fleet sees for the first time.
-    pub(super) fn new(seen: &Interface, last_sent: Option<BootInstant>, now: BootInstant, tally: &mut Tally) -> Self {
-        let mut link = Self {
+    /// Returns a link that the fleet sees for the first time; [`Link::observe`] follows.
+    pub(super) fn new(seen: &Interface, last_sent: Option<BootInstant>, now: BootInstant) -> Self {
+        Self {
             seen: seen.clone(),
+            known: false,
             observation: Observation::of(seen),
-            expected: Expected::Ignored,
+            judgement: Judgement { expected: Expected::Ignored, reasons: Vec::new() },
             full: false,
             stopping: false,
+            phase: Phase::Steady,
+            current: None,
+            content: None,
             schedule: Schedule::new(last_sent, now),
-            advertised_prefixes: AdvertisedPrefixes::default(),
-            router: None,
-            final_ra: FinalRa::None,
+            handover: Handover::default(),
+            prefixes: AdvertisedPrefixes::default(),
+            returned: Returned::No,
             uncertain: false,
-        };
-        if link.schedule.floor().is_some_and(|floor| floor > now) && link.observation.reasons.is_empty() {
-            tally.count("first RA 3 s after a crash");
         }
-        link.observe(seen, now, tally);
-        link
     }
 
     /// Returns what guests hold, if anything.
     pub(super) fn guest_state(&self) -> Option<GuestState> {
-        let prefixes = self.advertised_prefixes.prefixes();
-        let holds = self.router.is_some() || !prefixes.is_empty() || self.uncertain;
-        let (name, router, shortened) = (self.seen.name.clone(), self.router, self.advertised_prefixes.shortened);
-        holds.then_some(GuestState { name, router, prefixes, shortened, uncertain: self.uncertain })
+        let uncertain = self.uncertain || self.handover.any;
+        let (name, shortened) = (self.seen.name.clone(), self.prefixes.shortened);
+        let router = self.handover.router.map(|router| (router.source, router.told_by_this_process));
+        let owed = self.handover.owed.map(|owed| owed.router.source);
+        let prefixes = self.prefixes.prefixes();
+        let holds = router.is_some() || owed.is_some() || !prefixes.is_empty() || uncertain;
+        holds.then_some(GuestState { name, router, owed, prefixes, shortened, uncertain })
     }
 
-    /// Restores the link in the next process; `valid` is the previous process's Valid Lifetime if it crashed.
-    pub(super) fn restored(&mut self, valid: Option<Duration>, now: BootInstant) {
-        self.schedule.restored(valid.is_some(), now);
-        self.advertised_prefixes.restored(valid, now);
-        (self.expected, self.final_ra) = (Expected::Ignored, FinalRa::None);
-        (self.full, self.stopping) = (false, false);
+    /// Restores the link in the next process; `previous` are the previous process's settings if it crashed.
+    pub(super) fn restored(&mut self, previous: Option<&Settings>, now: BootInstant) {
+        self.schedule.restored(previous.is_some(), now);
+        self.prefixes.restored(previous.map(|by| by.parameters.valid_lifetime), now);
+        self.handover.restored(previous.map(|by| by.parameters.router_lifetime), now);
+        self.judgement = Judgement { expected: Expected::Ignored, reasons: Vec::new() };
+        (self.phase, self.current, self.content) = (Phase::Steady, None, None);
+        (self.full, self.stopping, self.returned) = (false, false, Returned::No);
     }
 
-    /// Updates the link when the next process sees it for the first time.
-    pub(super) fn resume(mut self, seen: &Interface, uncertain: bool, now: BootInstant, tally: &mut Tally) -> Self {
-        self.uncertain |= uncertain;
-        let in_use = self.router;
-        self.update(seen, in_use, now, tally);
-        if self.uncertain {
-            return self;
-        }
-        if self.schedule.floor().is_some_and(|floor| floor > now) && self.advertising().is_some() {
-            tally.count("floor continued over a restart");
-        }
-        if self.source().is_some_and(|source| self.observation.sources.first() != Some(&source)) {
-            tally.count("source in use kept over a restart");
-        }
-        if self.advertised_prefixes.are_retired(now) {
-            tally.count("prefix changed between two processes");
-        }
-        if self.final_ra != FinalRa::None {
-            tally.count("final RA in place of a previous process");
-        }
-        self
+    /// Sets the first state that the next process sees; [`Link::observe`] follows.
+    pub(super) fn seen_again(&mut self, seen: &Interface) {
+        self.seen = seen.clone();
+        self.observation = Observation::of(seen);
     }
 
-    /// Sets the source of an uncertain link to the one that the fleet chose.
-    pub(super) fn set_source(&mut self, of: LinkLocal) {
-        if let Expected::Served { source, .. } = &mut self.expected
-            && self.observation.sources.contains(&of)
-        {
-            *source = of;
-        }
-    }
-
-    /// Updates the link with a state that the fleet sees.
-    pub(super) fn observe(&mut self, seen: &Interface, now: BootInstant, tally: &mut Tally) {
-        let in_use = self.source();
-        self.update(seen, in_use, now, tally);
-    }
-
-    fn update(&mut self, seen: &Interface, in_use: Option<LinkLocal>, now: BootInstant, tally: &mut Tally) {
-        if self.seen != *seen {
-            self.seen = seen.clone();
-            self.observation = Observation::of(seen);
+    /// Updates the link with a state that the fleet saw, and its verdict.
+    pub(super) fn observe(
+        &mut self,
+        seen: &Interface,
+        verdict: Option<&Verdict>,
+        by: &Settings,
+        now: BootInstant,
+        tally: &mut Tally,
+    ) {
+        let settled = if self.known { with_known_ends(seen, &self.seen, now) } else { seen.clone() };
+        let unchanged = self.known && self.seen == settled;
+        if self.seen != settled {
+            // An RA too many does no harm where they change and change back while a pair is waited for.
+            if link_options(&self.seen, by.link_options) != link_options(&settled, by.link_options) {
+                self.schedule.may_begin();
+            }
+            self.seen = settled;
+            self.observation = Observation::of(&self.seen);
             self.schedule.reset_backoff();
         }
-        let before = self.advertising();
+        self.known = true;
         if std::mem::take(&mut self.full) {
             self.schedule.reset_backoff();
         }
-        self.expected = self.judge(in_use);
-        match (before, self.advertising()) {
-            (before, after) if before == after => {}
-            (_, Some(_)) => {
-                tally.count("burst begun");
-                self.schedule.begin(now);
+        // What was told since counts from the next change on.
+        let stands = unchanged && self.judgement.agrees(verdict, false);
+        if !self.stopping && !stands {
+            self.judgement = self.judge(verdict, by, now);
+        }
+        if !self.stopping {
+            self.count_kinds(by.choice.keep, now, tally);
+        }
+        self.handover.observe(&self.observation, self.stopping, now);
+        self.follow(by, now, tally);
+    }
+
+    /// Returns the required verdict: where the rules leave room, the one that the fleet chose.
+    fn judge(&self, verdict: Option<&Verdict>, by: &Settings, now: BootInstant) -> Judgement {
+        let mut first = None;
+        for told in self.told(now) {
+            let judgement = Judgement::of(&self.seen, told, by.choice);
+            if judgement.agrees(verdict, self.full) {
+                return judgement;
             }
-            (_, None) => self.schedule.pause(),
+            first.get_or_insert(judgement);
         }
-        if before.is_some() && matches!(self.expected, Expected::Served { carrier: false, .. }) {
-            tally.count("carrier lost while served");
-        }
-        if !self.observation.alive {
-            self.forget_all();
-        }
-        let current = match self.expected {
-            Expected::Served { prefix, .. } => Some(prefix),
-            Expected::Ignored | Expected::NotServed => None,
-        };
-        if self.stopping {
-            self.advertised_prefixes.leave_undecided();
-        } else {
-            self.advertised_prefixes.observe(&self.observation, current, now, tally);
-        }
-        self.update_final_ra(now, tally);
+        first.expect("one at least")
     }
 
-    /// Returns the required verdict. The source in use stays; else the lowest is selected.
-    fn judge(&self, in_use: Option<LinkLocal>) -> Expected {
-        let Observation { matches, reasons, sources, prefixes, carrier, .. } = &self.observation;
-        if !matches {
-            return Expected::Ignored;
+    /// Returns what may count as told, the likeliest first: lifetimes that have run out count or not.
+    fn told(&self, now: BootInstant) -> Vec<Told> {
+        let (mut sources, mut prefixes) = (Vec::new(), Vec::new());
+        match self.handover.router {
+            Some(router) if router.is_held(now) => sources.push(Some(router.source)),
+            router => sources.extend([None, router.map(|router| router.source)]),
         }
-        let source = in_use.filter(|source| sources.contains(source)).or(sources.first().copied());
-        match (source, prefixes.as_slice()) {
-            (Some(source), &[prefix]) if reasons.is_empty() => Expected::Served { source, prefix, carrier: *carrier },
-            _ => Expected::NotServed,
-        }
-    }
-
-    /// Drops what guests held: the link is down.
-    fn forget_all(&mut self) {
-        self.router = None;
-        self.final_ra = FinalRa::None;
-        self.advertised_prefixes.forget();
-        self.uncertain = false;
-    }
-
-    fn update_final_ra(&mut self, now: BootInstant, tally: &mut Tally) {
-        let in_use = self.source();
-        if let FinalRa::Allowed(source) = self.final_ra
-            && (in_use == Some(source) || self.observation.is_duplicate(source))
-        {
-            self.final_ra = FinalRa::None;
+        match self.prefixes.told(now) {
+            Some((prefix, true)) => prefixes.push(Some(prefix)),
+            told => prefixes.extend([None, told.map(|(prefix, _)| prefix)]),
         }
         if self.uncertain {
-            (self.router, self.final_ra) = (None, FinalRa::None);
+            (sources, prefixes) = (vec![None], vec![None]);
+            sources.extend(link_locals(&self.seen).map(|(source, _)| Some(source)));
+            prefixes.extend(self.seen.addresses.iter().map(|address| Some(Prefix64::containing(address.address))));
         }
-        let Some(router) = self.router else { return };
-        if in_use == Some(router) {
-            self.final_ra = FinalRa::None;
-        } else if self.observation.delivers_final_ra(router) {
-            if !matches!(self.final_ra, FinalRa::Owed { .. }) {
-                self.final_ra = FinalRa::Owed { source: router, since: now, tries: 0 };
-            }
-        } else {
-            tally.count("final RA forgone");
-            self.router = None;
-            self.final_ra = if self.observation.is_duplicate(router) {
-                tally.count("dadfailed source");
-                FinalRa::None
-            } else {
-                FinalRa::Allowed(router)
-            };
+        let with = |source| prefixes.iter().map(move |&prefix| Told { source, prefix });
+        sources.iter().flat_map(|&source| with(source)).collect()
+    }
+
+    /// Lets the phase and all that depends on it follow the last state.
+    fn follow(&mut self, by: &Settings, now: BootInstant, tally: &mut Tally) {
+        if self.stopping {
+            return self.follow_in_stop(now);
+        }
+        if self.uncertain {
+            (self.handover.router, self.handover.withdrawal, self.handover.owed) = (None, None, None);
+        }
+        let (before, was_held) = (self.phase, self.is_held_back());
+        self.phase = self.next_phase(now);
+        self.count_phase(before, now, tally);
+        if self.phase.wait().is_some() || self.phase == Phase::Lost {
+            self.handover.hold();
+        }
+        if matches!(self.phase, Phase::Steady | Phase::Over)
+            && let Some((source, _)) = self.pair()
+        {
+            self.handover.use_again(source, tally);
+        }
+        let due = self.phase == Phase::Over && self.pair().is_none();
+        if !self.handover.withdraw(due, &self.observation, false, now) {
+            tally.count("dadfailed source");
+            self.phase = Phase::Steady;
+        }
+        self.follow_schedule(before, by, now, tally);
+        if was_held && !self.is_held_back() {
+            self.schedule.release(now);
+        }
+        let current = self.pair().map(|(_, prefix)| prefix).filter(|_| self.phase.wait().is_none());
+        self.prefixes.drop_expired(current, now, tally);
+    }
+
+    fn follow_in_stop(&mut self, now: BootInstant) {
+        if !self.observation.alive {
+            self.phase = Phase::Lost;
+        }
+        let due = self.phase != Phase::Lost;
+        self.handover.withdraw(due, &self.observation, true, now);
+        // An interface without a carrier sends none, now or later.
+        if !self.observation.carrier
+            && let Some(withdrawal) = &mut self.handover.withdrawal
+        {
+            withdrawal.must = false;
         }
     }
 
-    /// Returns the source of RAs, if the interface is served.
-    fn source(&self) -> Option<LinkLocal> {
-        match self.expected {
-            Expected::Served { source, .. } if !self.full && !self.stopping => Some(source),
+    fn next_phase(&self, now: BootInstant) -> Phase {
+        let (presence, carrier) = (self.presence(now), self.observation.carrier);
+        match (self.phase, presence) {
+            _ if !self.observation.alive => Phase::Lost,
+            (Phase::Lost, _) if self.pair().is_none() => Phase::Lost,
+            (_, Presence::Here) => Phase::Steady,
+            (Phase::Steady, Presence::Gone) => Phase::Waiting(Wait::new(carrier, true, now)),
+            (Phase::Steady, Presence::GoneAndOver) => Phase::Waiting(Wait::new(carrier, false, now)),
+            (Phase::Waiting(wait), Presence::Gone) if carrier && wait.end().is_some_and(|end| end <= now) => {
+                Phase::Over
+            }
+            (Phase::Waiting(wait), _) => Phase::Waiting(wait.with_carrier(carrier, presence == Presence::Gone, now)),
+            // Whether lifetimes that have run out count is open at each change.
+            (Phase::Over | Phase::Lost, Presence::GoneAndOver) => Phase::Waiting(Wait::new(carrier, false, now)),
+            (Phase::Lost | Phase::Over, _) => Phase::Over,
+        }
+    }
+
+    /// Returns whether the pair that guests were told is there.
+    pub(super) fn presence(&self, now: BootInstant) -> Presence {
+        let Some(router) = self.handover.router else { return Presence::Here };
+        let told = self.prefixes.told(now);
+        let pair = self.pair();
+        let source_here = pair.is_some_and(|(source, _)| source == router.source);
+        let prefix_here = pair.is_some_and(|(_, prefix)| told.is_none_or(|(told, _)| told == prefix));
+        let over = !router.is_held(now) || (source_here && told.is_some_and(|(_, held)| !held));
+        match (source_here && prefix_here, over) {
+            (true, _) => Presence::Here,
+            (false, true) => Presence::GoneAndOver,
+            (false, false) => Presence::Gone,
+        }
+    }
+
+    /// Starts or restarts the initial burst if what RAs say has changed.
+    fn follow_schedule(&mut self, before: Phase, by: &Settings, now: BootInstant, tally: &mut Tally) {
+        let pair = self.pair().filter(|_| self.observation.carrier);
+        let current = match self.phase {
+            Phase::Steady | Phase::Over => pair,
+            Phase::Waiting(_) => self.current.filter(|_| self.observation.carrier),
+            Phase::Lost => None,
+        };
+        let content = self.phase.wait().is_none().then(|| self.content(by, now)).flatten();
+        let changed = current != self.current;
+        if changed && current.is_none() {
+            self.schedule.pause();
+        } else if changed || (current.is_some() && self.says_less(content.as_ref(), by, now, tally)) {
+            tally.count("burst begun");
+            self.schedule.begin(now);
+        }
+        let ended_late = before.wait().is_some_and(|wait| wait.may_end(now));
+        if self.phase.wait().is_some_and(|wait| wait.may_end(now)) || ended_late {
+            self.schedule.may_begin();
+        }
+        self.returned = match self.phase {
+            Phase::Steady if ended_late => Returned::Maybe,
+            Phase::Steady if before.wait().is_some() => Returned::Yes,
+            Phase::Steady => self.returned,
+            Phase::Waiting(_) | Phase::Over | Phase::Lost => Returned::No,
+        };
+        self.current = current;
+        self.content = content.or_else(|| self.content.take());
+    }
+
+    pub(super) fn content(&self, by: &Settings, now: BootInstant) -> Option<Content> {
+        let (_, prefix) = self.pair()?;
+        let bounds = bounds_of(&self.seen, prefix, self.prefixes.told(now).map(|(told, _)| told))?;
+        Some(Content { prefix, bounds, options: link_options(&self.seen, by.link_options) })
+    }
+
+    /// Returns what RAs say of the prefix told last, if the interface has it.
+    fn told_content(&self, now: BootInstant) -> Option<Content> {
+        let (prefix, _) = self.prefixes.told(now)?;
+        let bounds = bounds_of(&self.seen, prefix, Some(prefix))?;
+        Some(Content { prefix, bounds, options: Vec::new() })
+    }
+
+    /// Returns whether guests have to be told at once that lifetimes became shorter or the link's options
+    /// changed.
+    fn says_less(&self, content: Option<&Content>, by: &Settings, now: BootInstant, tally: &mut Tally) -> bool {
+        let (Some(before), Some(after)) = (&self.content, content) else { return false };
+        if before.prefix != after.prefix {
+            return false;
+        }
+        let shorter = after.bounds.shorten(&before.bounds, &by.parameters, now);
+        let others = after.options != before.options;
+        tally.add("lifetimes became shorter", usize::from(shorter));
+        tally.add("options about the link changed", usize::from(others));
+        let longer = after.bounds.prolong(&before.bounds, &by.parameters, now);
+        tally.add("lifetimes became longer", usize::from(longer && !shorter));
+        shorter || others
+    }
+
+    /// Decides what follows if the pair was waited for until `now`.
+    pub(super) fn decide(&mut self, by: &Settings, now: BootInstant, tally: &mut Tally) {
+        if !self.stopping && self.phase.wait().and_then(Wait::end).is_some_and(|end| end <= now) {
+            self.phase = Phase::Over;
+            let what = if self.pair().is_some() { "grace over, another pair" } else { "grace over, no pair" };
+            tally.count(what);
+            self.follow(by, now, tally);
+        }
+    }
+
+    /// Returns the pair with which it is served, with carrier or not.
+    pub(super) fn pair(&self) -> Option<(LinkLocal, Prefix64)> {
+        match self.judgement.expected {
+            Expected::Served { source, prefix, .. } if !self.full && !self.stopping => Some((source, prefix)),
             Expected::Served { .. } | Expected::Ignored | Expected::NotServed => None,
         }
     }
 
-    /// Returns the source and the prefix, if the interface advertises.
+    /// Returns the pair that RAs are scheduled for.
     pub(super) fn advertising(&self) -> Option<(LinkLocal, Prefix64)> {
-        match self.expected {
-            Expected::Served { source, prefix, carrier: true } if !self.full && !self.stopping => {
-                Some((source, prefix))
-            }
-            Expected::Served { .. } | Expected::Ignored | Expected::NotServed => None,
-        }
+        self.current.filter(|_| !self.stopping)
+    }
+
+    /// Returns whether DAD runs on the source.
+    pub(super) fn runs_dad(&self) -> bool {
+        self.pair().is_some() && matches!(self.judgement.expected, Expected::Served { dad: true, .. })
+    }
+
+    /// Returns whether nothing leaves for now.
+    pub(super) fn is_held_back(&self) -> bool {
+        self.phase.wait().is_some() || self.runs_dad()
     }
 
     /// Returns whether it may have an entry in the map.
     pub(super) fn may_be_in_map(&self) -> bool {
-        self.source().is_some()
+        self.pair().is_some()
+    }
+
+    /// Returns whether it has to have an entry: its RAs leave, or would but for the schedule.
+    pub(super) fn must_be_in_map(&self) -> bool {
+        let advertises = self.phase == Phase::Steady && self.advertising().is_some() && !self.uncertain;
+        advertises && self.schedule.sent > 0 && self.returned != Returned::Maybe
+    }
+
+    /// Returns whether an entry that is added now is followed by an RA: always, never, or either.
+    pub(super) fn entry_precedes_ra(&self) -> Option<bool> {
+        match self.returned {
+            _ if self.uncertain => None,
+            _ if self.must_be_in_map() => Some(false),
+            Returned::No => Some(true),
+            Returned::Yes | Returned::Maybe => None,
+        }
     }
 
     /// Records that the map had no room.
-    pub(super) fn map_full(&mut self, now: BootInstant, tally: &mut Tally) {
+    pub(super) fn map_full(&mut self, by: &Settings, now: BootInstant, tally: &mut Tally) {
         self.full = true;
-        self.schedule.pause();
-        self.update_final_ra(now, tally);
-        if self.final_ra != FinalRa::None {
+        self.follow(by, now, tally);
+        if self.handover.withdrawal.is_some() || self.phase.wait().is_some() {
             tally.count("map full, final RA owed");
         }
     }
 
     pub(super) fn stop(&mut self, now: BootInstant, tally: &mut Tally) {
-        self.stopping = true;
+        if self.phase.wait().is_some() {
+            tally.count("stop within the grace");
+        }
         self.schedule.pause();
-        self.update_final_ra(now, tally);
+        self.stopping = true;
+        self.handover.owed = None;
+        self.handover.any = self.uncertain || self.handover.any;
+        self.current = None;
+        self.content = self.told_content(now);
+        self.follow_in_stop(now);
     }
 
-    /// Returns the latest instant of the next RA, if one has to leave.
-    pub(super) fn must_send_by(&self, parameters: &Parameters) -> Option<BootInstant> {
-        match self.final_ra {
-            FinalRa::Owed { since, .. } => Some(self.schedule.postpone(since)),
-            FinalRa::None | FinalRa::Allowed(_) => self.advertising().map(|_| self.schedule.latest(parameters)),
+    /// Returns the latest instant of the next RA, or of the end of the grace.
+    pub(super) fn must_wake_by(&self, by: &Settings, now: BootInstant) -> Option<BootInstant> {
+        let scheduled = || self.advertising().map(|_| self.schedule.latest(&by.parameters));
+        if let Some(wait) = self.phase.wait().filter(|_| !self.stopping) {
+            let end = wait.end().filter(|_| !wait.may_be_over() || self.may_send_soon(now))?;
+            return Some(if wait.may_be_over() { self.schedule.postpone(end) } else { end });
         }
+        let Handover { withdrawal, owed, .. } = &self.handover;
+        match withdrawal.as_ref().or(owed.as_ref().filter(|_| self.phase != Phase::Lost)) {
+            _ if self.runs_dad() => None,
+            // The previous process may have told another pair, which is waited for.
+            _ if self.uncertain => scheduled().map(|at| at.max(self.schedule.begun() + GRACE)),
+            Some(due) => match due.must_since().map(|since| self.schedule.postpone(since)) {
+                Some(at) if !due.router.is_held(at) => scheduled(),
+                at => at,
+            },
+            None => scheduled(),
+        }
+    }
+
+    /// Returns whether an RA leaves soon if the pair is no longer waited for.
+    fn may_send_soon(&self, now: BootInstant) -> bool {
+        let delivers = |source| self.observation.delivers_final_ra(source, false);
+        let withdraws = self.handover.router.is_some_and(|router| router.is_held(now) && delivers(router.source));
+        if self.pair().is_some() { !self.runs_dad() } else { withdraws }
+    }
+
+    /// Returns whether the next RA is surely no final one.
+    pub(super) fn owes_none(&self) -> bool {
+        let Handover { withdrawal, owed, any, .. } = &self.handover;
+        withdrawal.is_none() && owed.is_none() && !any && !self.uncertain
     }
 
     /// Returns whether no RA may be scheduled.
     pub(super) fn is_silent(&self) -> bool {
-        self.advertising().is_none() && self.final_ra == FinalRa::None && !self.uncertain
+        let waits = self.phase.wait().is_some_and(Wait::is_running) && !self.stopping;
+        let Handover { withdrawal, owed, any, .. } = &self.handover;
+        let final_ra = withdrawal.iter().chain(owed).any(Due::delivers) || *any;
+        let advertises = self.advertising().is_some() && !self.runs_dad();
+        !advertises && !waits && !final_ra && !self.uncertain
     }
 
     /// Returns whether the fleet has no reason to keep it.
     pub(super) fn is_spent(&self, now: BootInstant) -> bool {
-        self.expected == Expected::Ignored
-            && self.router.is_none()
-            && self.final_ra == FinalRa::None
-            && self.advertised_prefixes.all_expired(now)
+        self.judgement.expected == Expected::Ignored
+            && self.handover.is_over(now)
+            && self.phase.wait().is_none()
             && !self.uncertain
+            && self.prefixes.all_expired(now)
             && self.schedule.postpone(now) == now
-    }
-
-    /// Checks an RA that leaves at `at` and was made at `made`.
-    pub(super) fn check(
-        &self,
-        send: &Transmission,
-        made: BootInstant,
-        at: BootInstant,
-        by: &Parameters,
-    ) -> Result<(), Broken> {
-        match send.cause {
-            Cause::Final => self.check_final_ra(send)?,
-            Cause::Unsolicited | Cause::Solicited => self.check_advert(send)?,
-        }
-        self.schedule.check(send.cause, at, by)?;
-        let prefix = match self.expected {
-            Expected::Served { prefix, .. } if !self.full => Some(prefix),
-            Expected::Served { .. } | Expected::Ignored | Expected::NotServed => None,
-        };
-        let is_final = send.cause == Cause::Final;
-        if self.uncertain {
-            return check_uncertain(&send.advert, is_final, prefix, by);
-        }
-        self.advertised_prefixes.check(&send.advert, is_final, prefix, by, made)
-    }
-
-    fn check_advert(&self, send: &Transmission) -> Result<(), Broken> {
-        rule(
-            self.advertising().is_some_and(|(source, _)| source == send.source),
-            "only a fit interface with a carrier advertises, from its usable source",
-            || format!("{:?} from {}", self.expected, send.source),
-        )?;
-        let owed = matches!(self.final_ra, FinalRa::Owed { .. }) && !self.uncertain;
-        rule(!owed, "the previous source sends a final RA before the new one sends an RA", || {
-            format!("{:?}", self.final_ra)
-        })
-    }
-
-    fn check_final_ra(&self, send: &Transmission) -> Result<(), Broken> {
-        let from = match self.final_ra {
-            FinalRa::Owed { source, .. } | FinalRa::Allowed(source) => Some(source),
-            FinalRa::None => None,
-        };
-        rule(from == Some(send.source) || self.uncertain, "one final RA where one is owed, and no other", || {
-            format!("from {}, but {:?}", send.source, self.final_ra)
-        })?;
-        rule(
-            self.observation.delivers_final_ra(send.source),
-            "no final RA that no guest receives, or from a duplicate address",
-            || format!("from {}: {:?}", send.source, self.observation),
-        )
-    }
-
-    /// Records that the RA left.
-    pub(super) fn sent(&mut self, send: &Transmission, at: BootInstant, by: &Parameters, tally: &mut Tally) {
-        self.schedule.sent(send.cause, at);
-        if self.uncertain && send.cause != Cause::Final {
-            self.uncertain = false;
-            self.advertised_prefixes.adopt_from(&send.advert, by);
-        }
-        self.advertised_prefixes.sent(send, by, at, tally);
-        self.final_ra = FinalRa::None;
-        self.router = match send.cause {
-            Cause::Final => None,
-            Cause::Unsolicited | Cause::Solicited => Some(send.source),
-        };
-    }
-
-    /// Records that the RA failed, and that the fleet tries again at `retry`.
-    pub(super) fn failed(
-        &mut self,
-        send: &Transmission,
-        at: BootInstant,
-        retry: Option<BootInstant>,
-        tally: &mut Tally,
-    ) -> Result<(), Broken> {
-        if send.cause == Cause::Final
-            && let FinalRa::Owed { source, tries, .. } = &mut self.final_ra
-        {
-            *tries += 1;
-            if *tries >= FINAL_TRIES {
-                tally.count("final RA given up");
-                self.router = None;
-                self.final_ra = FinalRa::Allowed(*source);
-            }
-        }
-        self.schedule.failed(at, retry)
     }
 }

@@ -7,9 +7,17 @@
 mod advertised_prefixes;
 pub(crate) mod bounds;
 mod broken;
+mod content;
+mod grace;
+mod handover;
 mod inheritance;
+mod judgement;
+mod kinds;
+mod leaving;
+mod lifetimes;
 mod link;
 mod observation;
+mod rest;
 mod schedule;
 mod spread;
 mod sweep;
@@ -25,32 +33,39 @@ use autora::{
         BootInstant, Fleet,
         action::{Cause, Transmission},
         interface::Interface,
-        parameters::Parameters,
     },
 };
 
-use crate::{run::Tally, trace::Note};
-pub(crate) use advertised_prefixes::prefixes;
-use bounds::{ANSWER, INITIAL_ADVERTISEMENTS};
+use crate::{run::Tally, settings::Settings, trace::Note};
+use bounds::ANSWER;
 use broken::rule;
 pub(crate) use broken::{Broken, Violation};
+use content::check_fixed;
+pub(crate) use content::prefixes;
 use inheritance::Inheritance;
-use link::{FinalRa, Link};
-use observation::Observation;
+pub(crate) use judgement::Choice;
+use judgement::{Expected, matches};
+use lifetimes::with_known_ends;
+use link::Link;
 use spread::Spread;
+
+/// Intervals between two bounds that are closer are not counted: the grid would distort their spread.
+const WIDE: Duration = Duration::from_secs(8);
 
 /// The state of the oracle.
 pub(crate) struct Oracle {
-    parameters: Parameters,
+    settings: Settings,
     links: BTreeMap<IfIndex, Link>,
     map: BTreeSet<IfIndex>,
-    /// The interface whose entry the last action added, or whose mark it cleared.
+    /// The interface whose entry the last action added, or whose mark it cleared, so that its RA follows.
     prepared: Option<IfIndex>,
+    /// The interface whose entry the last action added, so that its RA may follow.
+    maybe_prepared: Option<IfIndex>,
     /// Interfaces with events since the last check.
     touched: BTreeSet<IfIndex>,
-    /// The latest instant of the next RA, for each interface.
-    must_send: BTreeSet<(BootInstant, IfIndex)>,
-    must_send_of: BTreeMap<IfIndex, BootInstant>,
+    /// The latest instant of the next RA or of the end of the grace, for each interface.
+    must_wake: BTreeSet<(BootInstant, IfIndex)>,
+    must_wake_of: BTreeMap<IfIndex, BootInstant>,
     intervals: Spread,
     delays: Spread,
     delays_after_floor: Spread,
@@ -60,15 +75,16 @@ pub(crate) struct Oracle {
 }
 
 impl Oracle {
-    pub(crate) fn new(parameters: Parameters) -> Self {
+    pub(crate) fn new(settings: Settings) -> Self {
         Self {
-            parameters,
+            settings,
             links: BTreeMap::new(),
             map: BTreeSet::new(),
             prepared: None,
+            maybe_prepared: None,
             touched: BTreeSet::new(),
-            must_send: BTreeSet::new(),
-            must_send_of: BTreeMap::new(),
+            must_wake: BTreeSet::new(),
+            must_wake_of: BTreeMap::new(),
             intervals: Spread::default(),
             delays: Spread::default(),
             delays_after_floor: Spread::default(),
@@ -78,33 +94,64 @@ impl Oracle {
         }
     }
 
-    /// Records the state of an interface that the fleet sees.
-    pub(crate) fn observe(&mut self, seen: &Interface, now: BootInstant) {
+    /// Records the state of an interface that the fleet has seen.
+    pub(crate) fn observe(&mut self, seen: &Interface, fleet: &Fleet, now: BootInstant) {
+        let Self { links, settings, tally, inheritance, .. } = self;
         self.touched.insert(seen.index);
-        match self.links.get_mut(&seen.index) {
-            Some(link) => link.observe(seen, now, &mut self.tally),
+        let verdict = fleet.verdict_of(seen.index).map(|(_, verdict)| verdict);
+        match links.get_mut(&seen.index) {
+            Some(link) => link.observe(seen, verdict, settings, now, tally),
             // A fleet that stops adds no interface.
             None if self.stopping => {}
             None => {
-                let link = self.inheritance.take(seen, now, &mut self.tally);
-                self.links.insert(seen.index, link);
+                let mut link = inheritance.take(seen, now, tally);
+                link.observe(seen, verdict, settings, now, tally);
+                link.count_first(now, tally);
+                links.insert(seen.index, link);
             }
         }
     }
 
-    /// Returns the state of an interface for the trace.
-    pub(crate) fn note(seen: &Interface) -> Note {
-        let Observation { matches, reasons, sources, prefixes, carrier, alive, .. } = Observation::of(seen);
-        let prefix = prefixes.first().copied();
-        match (sources.first(), prefix) {
-            (Some(&source), Some(prefix)) if matches && reasons.is_empty() => Note::Fit { source, prefix, carrier },
-            _ => Note::NotFit { matches, alive, carrier, prefix },
+    /// Records whether the fleet knows an interface that it is about to see: else it knows no ends of lifetimes.
+    pub(crate) fn about_to_see(&mut self, index: IfIndex, fleet: &Fleet) {
+        if let Some(link) = self.links.get_mut(&index) {
+            link.known = fleet.verdict_of(index).is_some();
         }
     }
 
-    /// Returns the last state of an interface that the fleet saw.
-    pub(crate) fn seen(&self, index: IfIndex) -> Option<&Interface> {
-        self.links.get(&index).map(|link| &link.seen)
+    /// Decides what follows for each pair that was waited for until `now`.
+    pub(crate) fn timeout(&mut self, now: BootInstant) {
+        let due: Vec<_> = self.must_wake.range(..=(now, IfIndex::MAX)).map(|(_, index)| *index).collect();
+        for index in due {
+            let Some(link) = self.links.get_mut(&index) else { continue };
+            link.decide(&self.settings, now, &mut self.tally);
+            self.touched.insert(index);
+        }
+    }
+
+    /// Returns the state of an interface for the trace.
+    pub(crate) fn note(&self, seen: &Interface) -> Note {
+        let alive = seen.flags.up && seen.ipv6.is_some_and(|ipv6| !ipv6.disabled);
+        match self.links.get(&seen.index).map(|link| link.judgement.expected) {
+            Some(Expected::Served { source, prefix, carrier, dad }) => Note::Fit { source, prefix, carrier, dad },
+            None | Some(Expected::Ignored | Expected::NotServed) => Note::NotFit {
+                matches: matches(&seen.name),
+                alive,
+                carrier: seen.flags.carrier,
+                addresses: seen.addresses.len(),
+            },
+        }
+    }
+
+    /// Returns whether the fleet has seen an interface.
+    pub(crate) fn knows(&self, index: IfIndex) -> bool {
+        self.links.contains_key(&index)
+    }
+
+    /// Returns whether a state differs from the last one that the fleet saw.
+    pub(crate) fn is_new(&self, seen: &Interface, now: BootInstant) -> bool {
+        let known = self.links.get(&seen.index).map(|link| &link.seen);
+        known.is_none_or(|known| with_known_ends(seen, known, now) != *known)
     }
 
     /// Returns every interface that the fleet knows.
@@ -115,8 +162,8 @@ impl Oracle {
     /// Records that the fleet saw the deletion of an interface.
     pub(crate) fn gone(&mut self, index: IfIndex) {
         self.touched.insert(index);
-        self.links.remove(&index);
-        self.inheritance.gone(index);
+        let link = self.links.remove(&index);
+        self.inheritance.gone(index, link.as_ref());
     }
 
     /// Checks a solicitation that passed the filter and reached the fleet at `now`.
@@ -150,7 +197,7 @@ impl Oracle {
     /// Checks and records the delay of a solicited RA.
     fn note_delay(&mut self, index: IfIndex, now: BootInstant, due: Option<BootInstant>) -> Result<(), Violation> {
         let (Some(link), Some(due)) = (self.links.get(&index), due) else { return Ok(()) };
-        if matches!(link.final_ra, FinalRa::Owed { .. }) {
+        if link.is_held_back() || link.handover.owed.is_some() || link.handover.any {
             return Ok(());
         }
         if link.schedule.has_failed() || link.uncertain {
@@ -185,20 +232,30 @@ impl Oracle {
     /// Checks a new entry in the map, which has room or not.
     pub(crate) fn serve(&mut self, index: IfIndex, now: BootInstant, room: bool) -> Result<(), Violation> {
         self.expect_nothing_prepared()?;
-        let Self { links, parameters, tally, .. } = self;
-        let Some(link) = links.get_mut(&index) else { return Err(unknown(index)) };
-        let fit = link.advertising().is_some();
-        rule(fit, "only an interface that is fit gets an entry", || format!("{:?}", link.expected))
-            .and_then(|()| link.schedule.check(Cause::Final, now, parameters))
+        let Some(link) = self.links.get_mut(&index) else { return Err(unknown(index)) };
+        let precedes = link.entry_precedes_ra();
+        rule(link.may_be_in_map(), "only an interface that is fit gets an entry", || format!("{:?}", link.judgement))
+            .and_then(|()| {
+                let waits = link.phase.holds(now) && !link.uncertain;
+                rule(!waits, "no entry is added while the pair in use is waited for", || format!("{:?}", link.phase))
+            })
+            .and_then(|()| match precedes {
+                Some(true) => link.schedule.check(Cause::Final, now, &self.settings.parameters),
+                Some(false) | None => Ok(()),
+            })
             .and_then(|()| rule(!self.map.contains(&index), "one entry for each interface", String::new))
             .map_err(|broken| broken.on(index))?;
         self.touched.insert(index);
-        if room {
-            self.map.insert(index);
-            self.prepared = Some(index);
-        } else {
-            tally.count("map full");
-            link.map_full(now, tally);
+        if !room {
+            self.tally.count("map full");
+            link.map_full(&self.settings, now, &mut self.tally);
+            return Ok(());
+        }
+        self.map.insert(index);
+        match precedes {
+            Some(true) => self.prepared = Some(index),
+            Some(false) => self.tally.count("entry back within the grace"),
+            None => self.maybe_prepared = Some(index),
         }
         Ok(())
     }
@@ -216,7 +273,8 @@ impl Oracle {
             .map_err(|broken| broken.on(index))
     }
 
-    fn expect_nothing_prepared(&self) -> Result<(), Violation> {
+    fn expect_nothing_prepared(&mut self) -> Result<(), Violation> {
+        self.maybe_prepared = None;
         rule(self.prepared.is_none(), "an entry or a cleared mark is followed by its RA", || {
             format!("not for {:?}", self.prepared)
         })
@@ -225,7 +283,8 @@ impl Oracle {
 
     /// Checks an RA that was made at `made` and is about to leave at `at`.
     pub(crate) fn sending(&mut self, send: &Transmission, made: BootInstant, at: BootInstant) -> Result<(), Violation> {
-        let prepared = self.prepared.take();
+        let maybe = self.maybe_prepared.take().filter(|index| *index == send.index && send.cause != Cause::Final);
+        let prepared = self.prepared.take().or(maybe);
         let early = self.inheritance.floor(send.index).is_some_and(|floor| at < floor);
         rule(!early, "no two RAs within 3 s, of one process or of two", String::new)
             .and_then(|()| self.check_sending(send, prepared, made, at))
@@ -243,26 +302,25 @@ impl Oracle {
         let link = link.ok_or(Broken { rule: "only on interfaces that exist", detail: String::new() })?;
         let in_map = self.map.contains(&send.index);
         let is_final = send.cause == Cause::Final;
-        let lifetime = if is_final { Duration::ZERO } else { self.parameters.router_lifetime };
-        let advert = &send.advert;
-        let zeros = (advert.cur_hop_limit, advert.flags) == (0, 0)
-            && advert.reachable_time.is_zero()
-            && advert.retrans_timer.is_zero();
-        rule(advert.router_lifetime == lifetime && zeros, "the fixed part has the configured values", || {
-            advert.to_string()
-        })?;
+        check_fixed(&send.advert, is_final, &self.settings.parameters)?;
         rule(is_final || in_map, "only a final RA leaves without an entry in the map", String::new)?;
         rule(link.may_be_in_map() || !in_map, "the entry is removed before the final RA", String::new)?;
         let expected = (!is_final).then_some(send.index);
         rule(prepared == expected, "the pending mark is cleared right before an RA leaves", || {
             format!("cleared for {prepared:?}")
         })?;
-        link.check(send, made, at, &self.parameters)
+        link.check(send, made, at, &self.settings)
     }
 
     /// Records that the RA left at `at` and the fleet knows it.
-    pub(crate) fn sent(&mut self, send: &Transmission, at: BootInstant, fleet: &Fleet) -> Result<(), Violation> {
-        let Self { links, parameters, tally, intervals, inheritance, .. } = self;
+    pub(crate) fn sent(
+        &mut self,
+        send: &Transmission,
+        made: BootInstant,
+        at: BootInstant,
+        fleet: &Fleet,
+    ) -> Result<(), Violation> {
+        let Self { links, settings, tally, inheritance, .. } = self;
         let Some(link) = links.get_mut(&send.index) else { return Err(unknown(send.index)) };
         self.touched.insert(send.index);
         inheritance.sent(send.index, at);
@@ -271,20 +329,27 @@ impl Oracle {
             Cause::Solicited => tally.count("solicited RA"),
             Cause::Final => tally.count("final RA"),
         }
-        if send.cause == Cause::Final && link.advertising().is_some() {
-            tally.count("final RA from the previous source");
-        }
-        link.sent(send, at, parameters, tally);
+        link.sent(send, made, at, settings, tally);
         let next = fleet.schedule_of(send.index).and_then(|(_, next)| next);
-        if let Some(next) = next
-            && send.cause != Cause::Final
-            && link.schedule.sent >= INITIAL_ADVERTISEMENTS
-        {
-            let (shortest, longest) = link.schedule.interval(parameters);
-            let over = next.saturating_since(at).saturating_sub(shortest);
-            intervals.add(over.as_secs_f64() / longest.saturating_sub(shortest).as_secs_f64());
+        match next {
+            Some(next) if send.cause != Cause::Final && !link.is_held_back() && link.owes_none() => {
+                self.check_interval(send.index, at, next).map_err(|broken| broken.on(send.index))
+            }
+            Some(_) | None => Ok(()),
         }
-        Ok(())
+    }
+
+    /// Checks the deadline of the next unsolicited RA.
+    fn check_interval(&mut self, index: IfIndex, at: BootInstant, next: BootInstant) -> Result<(), Broken> {
+        let Self { links, settings, intervals, tally, .. } = self;
+        let Some(link) = links.get(&index) else { return Ok(()) };
+        let (shortest, longest) = link.schedule.interval(&settings.parameters);
+        let width = longest.saturating_sub(shortest);
+        if link.schedule.is_regular() && width >= WIDE {
+            let over = next.saturating_since(at).saturating_sub(shortest);
+            intervals.add(over.as_secs_f64() / width.as_secs_f64());
+        }
+        rest::check(next, at, &link.schedule.intervals(&settings.parameters), settings.phase, tally)
     }
 
     /// Records that the RA failed at `at` and the fleet knows it.

@@ -20,9 +20,13 @@ pub(super) struct Schedule {
     /// When the last RA left that was not final.
     last_advert: Option<BootInstant>,
     failure: Option<Failure>,
-    /// Since when it advertises the current source and prefix, and the number of RAs since.
+    /// Since when it advertises the current source and prefix, and the number of RAs since. The rules leave
+    /// open at times whether it began anew: then the number is between two.
     begun: BootInstant,
+    least_sent: u32,
     pub(super) sent: u32,
+    /// Since when RAs may leave again that were held back.
+    released: Option<BootInstant>,
     /// The first solicitation after the last RA.
     solicitation: Option<Solicitation>,
 }
@@ -47,7 +51,16 @@ struct Solicitation {
 
 impl Schedule {
     pub(super) fn new(last_sent: Option<BootInstant>, now: BootInstant) -> Self {
-        Self { last_sent, last_advert: None, failure: None, begun: now, sent: 0, solicitation: None }
+        Self {
+            last_sent,
+            last_advert: None,
+            failure: None,
+            begun: now,
+            least_sent: 0,
+            sent: 0,
+            released: None,
+            solicitation: None,
+        }
     }
 
     /// Restores the schedule in the next process: after a crash it assumes an RA just now.
@@ -58,7 +71,30 @@ impl Schedule {
 
     /// Starts the initial burst.
     pub(super) fn begin(&mut self, now: BootInstant) {
-        (self.begun, self.sent) = (now, 0);
+        (self.begun, self.least_sent, self.sent) = (now, 0, 0);
+    }
+
+    /// Records that the initial burst may start or not.
+    pub(super) fn may_begin(&mut self) {
+        self.least_sent = 0;
+    }
+
+    /// Records that RAs which were held back may leave.
+    pub(super) fn release(&mut self, now: BootInstant) {
+        self.released = Some(now);
+    }
+
+    pub(super) const fn begun(&self) -> BootInstant {
+        self.begun
+    }
+
+    pub(super) const fn last_sent(&self) -> Option<BootInstant> {
+        self.last_sent
+    }
+
+    /// Returns whether the initial burst is over.
+    pub(super) const fn is_regular(&self) -> bool {
+        self.least_sent >= INITIAL_ADVERTISEMENTS
     }
 
     /// Drops the pending solicitation: the interface does not advertise.
@@ -111,18 +147,25 @@ impl Schedule {
             Some(_) | None => self.begun,
         };
         let answer = self.solicitation.map(|solicitation| self.postpone(solicitation.at) + ANSWER);
-        answer.into_iter().fold(self.postpone(periodic), BootInstant::min)
+        let due = answer.into_iter().fold(self.postpone(periodic), BootInstant::min);
+        self.released.map_or(due, |released| due.max(released))
     }
 
     /// Returns the bounds of the current interval [RFC 4861
     /// 6.2.4](https://www.rfc-editor.org/rfc/rfc4861#section-6.2.4).
     pub(super) fn interval(&self, parameters: &Parameters) -> (Duration, Duration) {
+        let [(shortest, _), (_, longest)] = self.intervals(parameters);
+        (shortest, longest)
+    }
+
+    /// Returns the bounds of the current interval with the least and with the most RAs since it began to
+    /// advertise.
+    pub(super) fn intervals(&self, parameters: &Parameters) -> [(Duration, Duration); 2] {
         let Parameters { min_interval: min, max_interval: max, .. } = *parameters;
-        if self.sent < INITIAL_ADVERTISEMENTS {
-            (min.min(INITIAL_INTERVAL), max.min(INITIAL_INTERVAL))
-        } else {
-            (min, max)
-        }
+        [self.least_sent, self.sent].map(|sent| {
+            let cap = if sent < INITIAL_ADVERTISEMENTS { INITIAL_INTERVAL } else { Duration::MAX };
+            (min.min(cap), max.min(cap))
+        })
     }
 
     /// Checks whether an RA may leave at `at`.
@@ -143,7 +186,7 @@ impl Schedule {
                 "one solicited RA for a solicitation, and none without [RFC 4861 6.2.6]",
                 || "no solicitation since the last RA".to_owned(),
             ),
-            (Cause::Unsolicited, Some(last)) if self.sent > 0 => {
+            (Cause::Unsolicited, Some(last)) if self.least_sent > 0 => {
                 let (shortest, _) = self.interval(parameters);
                 let since = at.saturating_since(last);
                 rule(since >= shortest, "unsolicited RAs are MinRtrAdvInterval apart [RFC 4861 6.2.4]", || {
@@ -162,8 +205,9 @@ impl Schedule {
             Cause::Final => {}
             Cause::Unsolicited | Cause::Solicited => {
                 self.last_advert = Some(at);
+                self.least_sent += 1;
                 self.sent += 1;
-                self.solicitation = None;
+                (self.solicitation, self.released) = (None, None);
             }
         }
     }

@@ -5,30 +5,32 @@ use autora::{
     engine::{
         BootInstant, Fleet,
         counts::InterfaceCounts,
-        eligibility::{Reason, Verdict},
-        interface::Interface,
+        eligibility::Verdict,
+        interface::{Interface, Lifetimes},
     },
 };
 
 use super::{
     Oracle, Violation,
     broken::{Broken, rule},
-    link::{Expected, FinalRa, Link},
+    judgement::matches,
+    link::Link,
+    unknown,
 };
 
 impl Oracle {
     /// Checks, after a step, the deadline and the map entry of every interface that the step touched.
     pub(crate) fn check_touched(&mut self, fleet: &Fleet, now: BootInstant) -> Result<(), Violation> {
         while let Some(index) = self.touched.pop_first() {
-            if let Some(before) = self.must_send_of.remove(&index) {
-                self.must_send.remove(&(before, index));
+            if let Some(before) = self.must_wake_of.remove(&index) {
+                self.must_wake.remove(&(before, index));
             }
-            self.check_one(index, fleet).map_err(|broken| broken.on(index))?;
+            self.check_one(index, fleet, now).map_err(|broken| broken.on(index))?;
             self.inheritance.compare(index, self.links.get(&index));
-            let must_send_by = self.links.get(&index).and_then(|link| link.must_send_by(&self.parameters));
-            if let Some(must_send_by) = must_send_by {
-                self.must_send_of.insert(index, must_send_by);
-                self.must_send.insert((must_send_by, index));
+            let must_wake_by = self.links.get(&index).and_then(|link| link.must_wake_by(&self.settings, now));
+            if let Some(must_wake_by) = must_wake_by {
+                self.must_wake_of.insert(index, must_wake_by);
+                self.must_wake.insert((must_wake_by, index));
             }
             if matches!(self.links.get(&index), Some(link) if final_ra_waits(link, now)) {
                 self.tally.count("final RA delayed by the floor");
@@ -37,7 +39,7 @@ impl Oracle {
         self.check_next(fleet)
     }
 
-    fn check_one(&self, index: IfIndex, fleet: &Fleet) -> Result<(), Broken> {
+    fn check_one(&self, index: IfIndex, fleet: &Fleet, now: BootInstant) -> Result<(), Broken> {
         let in_map = self.map.contains(&index);
         let scheduled = fleet.schedule_of(index);
         let Some(link) = self.links.get(&index) else {
@@ -47,30 +49,32 @@ impl Oracle {
             });
         };
         let deadline = scheduled.and_then(|(_, deadline)| deadline);
+        if !self.stopping {
+            check_verdict(link, fleet.verdict_of(index))?;
+        }
         rule(link.may_be_in_map() || !in_map, "an interface that is not served has no entry", String::new)?;
-        let has_sent = link.advertising().is_some() && link.schedule.sent > 0;
-        rule(in_map || !has_sent, "an interface that advertises has an entry", String::new)?;
+        rule(in_map || !link.must_be_in_map(), "an interface that advertises has an entry", String::new)?;
         rule(deadline.is_none() || !link.is_silent(), "no RA is scheduled where none may leave", || {
             format!("{deadline:?}")
         })?;
-        match link.must_send_by(&self.parameters) {
+        match link.must_wake_by(&self.settings, now) {
             None => Ok(()),
-            Some(must_send_by) => rule(
-                deadline.is_some_and(|deadline| deadline <= must_send_by),
+            Some(must_wake_by) => rule(
+                deadline.is_some_and(|deadline| deadline <= must_wake_by),
                 "every RA that has to leave is scheduled in time",
-                || format!("scheduled at {deadline:?}, due at {must_send_by:?} at the latest; {:?}", link.final_ra),
+                || format!("at {deadline:?}, due at {must_wake_by:?}; {:?}, {:?}", link.phase, link.handover),
             ),
         }
     }
 
     /// Checks, before a sleep, that the fleet wakes up early enough.
     pub(crate) fn check_next(&self, fleet: &Fleet) -> Result<(), Violation> {
-        let Some(&(must_send_by, index)) = self.must_send.first() else { return Ok(()) };
+        let Some(&(must_wake_by, index)) = self.must_wake.first() else { return Ok(()) };
         let next = fleet.next_deadline();
         rule(
-            next.is_some_and(|next| next <= must_send_by),
+            next.is_some_and(|next| next <= must_wake_by),
             "the next deadline is early enough for every interface",
-            || format!("next at {next:?}, due at {must_send_by:?}"),
+            || format!("next at {next:?}, due at {must_wake_by:?}"),
         )
         .map_err(|broken| broken.on(index))
     }
@@ -98,13 +102,14 @@ impl Oracle {
         for (seen, verdict) in fleet.verdicts() {
             matching += 1;
             match verdict {
-                Verdict::Serve(service) if service.carrier => counted.served += 1,
+                Verdict::Serve(service) if service.carrier && !service.dad => counted.served += 1,
                 Verdict::Serve(_) => counted.paused += 1,
                 Verdict::NotServed(_) | Verdict::Ignore => counted.not_served += 1,
             }
-            self.check_verdict(seen, verdict).map_err(|broken| broken.on(seen.index))?;
+            let link = self.links.get(&seen.index).ok_or_else(|| unknown(seen.index))?;
+            check_verdict(link, Some((seen, verdict))).map_err(|broken| broken.on(seen.index))?;
         }
-        let expected = self.links.values().filter(|link| link.observation.matches).count();
+        let expected = self.links.values().filter(|link| matches(&link.seen.name)).count();
         rule(matching == expected, "every interface that matches has a verdict, and no other", || {
             format!("{matching} verdicts, {expected} interfaces")
         })
@@ -115,22 +120,14 @@ impl Oracle {
         .map_err(Broken::anywhere)
     }
 
-    fn check_verdict(&self, seen: &Interface, verdict: &Verdict) -> Result<(), Broken> {
-        let link = self.links.get(&seen.index);
-        let right = link.is_some_and(|link| link.seen == *seen && is_right(link, verdict));
-        rule(right, "the verdict is right, with all its reasons", || {
-            format!("{verdict:?} of {seen:?}, expected {:?}", link.map(|link| (link.expected, &link.observation)))
-        })
-    }
-
     /// Checks the end of a stop: no interface is served, and no final RA that could leave is owed.
     pub(crate) fn check_stopped(&self, fleet: &Fleet, now: BootInstant) -> Result<(), Violation> {
         rule(self.map.is_empty(), "a stop leaves no entry", || format!("{:?}", self.map)).map_err(Broken::anywhere)?;
         for (index, link) in &self.links {
-            let overdue = link.must_send_by(&self.parameters).is_some_and(|must_send_by| must_send_by <= now);
-            let owed = matches!(link.final_ra, FinalRa::Owed { .. });
+            let overdue = link.must_wake_by(&self.settings, now).is_some_and(|must_wake_by| must_wake_by <= now);
+            let owed = link.handover.withdrawal.is_some_and(|due| due.must_since().is_some());
             rule(!overdue && (!owed || fleet.owes_final_ras()), "a stop sends a final RA everywhere", || {
-                format!("{:?}", link.final_ra)
+                format!("{:?}", link.handover)
             })
             .map_err(|broken| broken.on(*index))?;
         }
@@ -149,19 +146,23 @@ impl Oracle {
     }
 }
 
-fn is_right(link: &Link, verdict: &Verdict) -> bool {
-    match (verdict, link.expected) {
-        (Verdict::Serve(service), Expected::Served { source, prefix, carrier }) => {
-            !link.full && (service.source, service.prefix, service.carrier) == (source, prefix, carrier)
-        }
-        (Verdict::NotServed(reasons), Expected::Served { .. }) => link.full && *reasons == [Reason::FilterFull],
-        (Verdict::NotServed(reasons), Expected::NotServed) => {
-            reasons.iter().map(Reason::name).eq(link.observation.reasons.iter().copied())
-        }
-        (Verdict::Ignore | Verdict::Serve(_), _) | (Verdict::NotServed(_), Expected::Ignored) => false,
-    }
+/// Checks the fleet's verdict about a link, and the state that it is about.
+fn check_verdict(link: &Link, verdict: Option<(&Interface, &Verdict)>) -> Result<(), Broken> {
+    let same_state = verdict.is_none_or(|(seen, _)| without_ends(seen) == without_ends(&link.seen));
+    let right = same_state && link.judgement.agrees(verdict.map(|(_, verdict)| verdict), link.full);
+    rule(right, "the verdict is right, with all its reasons", || {
+        format!("{verdict:?}, expected {:?} of {:?}, {:?}", link.judgement, link.seen, link.handover)
+    })
+}
+
+/// Returns a state without the ends of lifetimes, which wander.
+fn without_ends(seen: &Interface) -> Interface {
+    let mut seen = seen.clone();
+    seen.addresses.iter_mut().for_each(|address| address.lifetimes = Lifetimes::default());
+    seen
 }
 
 fn final_ra_waits(link: &Link, now: BootInstant) -> bool {
-    matches!(link.final_ra, FinalRa::Owed { .. }) && link.schedule.floor().is_some_and(|floor| floor > now)
+    let due = link.handover.withdrawal.or(link.handover.owed);
+    due.is_some_and(|due| due.delivers()) && link.schedule.floor().is_some_and(|floor| floor > now)
 }

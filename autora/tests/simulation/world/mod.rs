@@ -1,22 +1,26 @@
 //! A simulated kernel: its state at each instant, whether announced or not.
 
+mod address;
+mod blink;
 mod change;
 mod filter;
 mod outages;
 
-use std::{collections::BTreeMap, net::Ipv6Addr};
+use std::{collections::BTreeMap, mem};
 
 use autora::{
     addr::IfIndex,
     engine::{
         BootInstant,
-        interface::{Address, AddressFlags, AddressScope, Interface, Ipv6Settings, Lifetimes, LinkFlags},
+        interface::{Address, Interface, Ipv6Settings, LinkFlags},
     },
 };
 use rand::{RngExt, rngs::StdRng};
 
 use crate::scenario::Scenario;
-use change::Change;
+use address::{global, link_local};
+use blink::Undo;
+use change::{Change, Changed};
 pub(crate) use filter::{Filter, Passage};
 pub(crate) use outages::Outages;
 
@@ -41,6 +45,10 @@ struct Slot {
     link: Option<Interface>,
     /// The last index of the link.
     index: IfIndex,
+    /// How its last changes are undone, if that is planned.
+    undo: Vec<Undo>,
+    /// When its next lifetime ends, if that is planned.
+    aging: Option<BootInstant>,
 }
 
 /// The effect of an event on a link.
@@ -73,15 +81,15 @@ impl World {
         self.slots.len()
     }
 
-    /// Returns the current state of one link.
-    pub(crate) fn link(&self, index: IfIndex) -> Option<Interface> {
+    /// Returns the state of one link, as a process reads it at `now`.
+    pub(crate) fn link(&self, index: IfIndex, now: BootInstant) -> Option<Interface> {
         let slot = *self.by_index.get(&index)?;
-        self.slots[slot].link.clone()
+        self.slots[slot].link.as_ref().map(|link| address::read(link, now))
     }
 
-    /// Returns the current state of all links.
-    pub(crate) fn all_links(&self) -> Vec<Interface> {
-        self.slots.iter().filter_map(|slot| slot.link.clone()).collect()
+    /// Returns the state of all links, as a process reads it at `now`.
+    pub(crate) fn all_links(&self, now: BootInstant) -> Vec<Interface> {
+        self.slots.iter().filter_map(|slot| slot.link.as_ref()).map(|link| address::read(link, now)).collect()
     }
 
     /// Returns the link in a slot if solicitations from a guest reach the host. The kernel is a member of
@@ -100,20 +108,57 @@ impl World {
     }
 
     /// Changes, deletes or creates the link in a slot.
-    pub(crate) fn churn(&mut self, slot: usize, rng: &mut StdRng) -> Effect {
+    pub(crate) fn churn(&mut self, slot: usize, now: BootInstant, rng: &mut StdRng) -> Effect {
         let prefixes = self.prefixes;
-        let Slot { number, link, index } = &mut self.slots[slot];
+        let Slot { number, link, index, undo, .. } = &mut self.slots[slot];
         let Some(present) = link else { return self.create(slot, rng) };
         let change = Change::draw(prefixes, rng);
         if matches!(change, Change::Delete) {
             *link = None;
+            undo.clear();
             self.by_index.remove(index);
             return Effect::Deleted(*index);
         }
         let before = present.clone();
-        change.apply(present, *number, prefixes, rng);
-        present.addresses.sort();
+        change.apply(present, &mut Changed { number: *number, prefixes, now, undo }, rng);
         if *present == before { Effect::Nothing } else { Effect::Changed(*index) }
+    }
+
+    /// Returns whether the last change of the link in a slot is to be undone a moment later; a deleted link
+    /// may come back.
+    pub(crate) fn is_to_be_undone(&self, slot: usize) -> bool {
+        self.slots[slot].link.is_none() || !self.slots[slot].undo.is_empty()
+    }
+
+    /// Undoes the last changes of the link in a slot.
+    pub(crate) fn undo(&mut self, slot: usize, rng: &mut StdRng) -> Effect {
+        let prefixes = self.prefixes;
+        let Slot { number, link, index, undo, .. } = &mut self.slots[slot];
+        let Some(present) = link else {
+            return if rng.random_bool(0.5) { self.recreate(slot, rng) } else { Effect::Nothing };
+        };
+        let before = present.clone();
+        mem::take(undo).into_iter().rev().for_each(|undo| undo.apply(present, *number, prefixes, rng));
+        if *present == before { Effect::Nothing } else { Effect::Changed(*index) }
+    }
+
+    /// Ends the lifetimes of the link in a slot that are over at `now`, if that was planned for then.
+    pub(crate) fn age(&mut self, slot: usize, now: BootInstant) -> Effect {
+        let Slot { link, index, aging, .. } = &mut self.slots[slot];
+        if *aging != Some(now) {
+            return Effect::Nothing;
+        }
+        *aging = None;
+        let aged = link.as_mut().is_some_and(|link| address::age(link, now));
+        if aged { Effect::Changed(*index) } else { Effect::Nothing }
+    }
+
+    /// Returns when the next lifetime of the link in a slot ends, unless that is planned.
+    pub(crate) fn plan_aging(&mut self, slot: usize, now: BootInstant) -> Option<BootInstant> {
+        let Slot { link, aging, .. } = &mut self.slots[slot];
+        let next = address::next_end(link.as_ref()?, now)?;
+        let earlier = aging.is_none_or(|planned| next < planned);
+        earlier.then(|| *aging.insert(next))
     }
 
     /// Ends duplicate address detection on the link in a slot.
@@ -128,8 +173,13 @@ impl World {
                 (flags.tentative, flags.optimistic) = (false, false);
             }
         }
-        link.addresses.sort();
         if changed { Effect::Changed(link.index) } else { Effect::Nothing }
+    }
+
+    /// Creates a link again with its last index and name, if the index is free: it was in another namespace.
+    fn recreate(&mut self, slot: usize, rng: &mut StdRng) -> Effect {
+        let own = self.slots[slot].index;
+        if self.by_index.contains_key(&own) { Effect::Nothing } else { self.create_with(own, slot, rng) }
     }
 
     /// Creates a link with its last index, another free one, or a new one.
@@ -142,10 +192,15 @@ impl World {
             2 if free(&another) => another,
             _ => IfIndex::new(self.highest + 1).expect("not 0"),
         };
+        self.create_with(index, slot, rng)
+    }
+
+    fn create_with(&mut self, index: IfIndex, slot: usize, rng: &mut StdRng) -> Effect {
         let reused = index.get() <= self.highest;
         self.highest = self.highest.max(index.get());
         let place = &mut self.slots[slot];
         place.index = index;
+        place.undo.clear();
         let mut link = fit(place.number, index);
         if rng.random_bool(0.5) {
             link.addresses.iter_mut().for_each(|address| address.flags.tentative = true);
@@ -159,7 +214,7 @@ impl World {
 impl Slot {
     fn new(number: u16) -> Self {
         let index = IfIndex::new(u32::from(number)).expect("numbers begin at 1");
-        Self { number, link: Some(fit(number, index)), index }
+        Self { number, link: Some(fit(number, index)), index, undo: Vec::new(), aging: None }
     }
 }
 
@@ -177,32 +232,8 @@ fn fit(number: u16, index: IfIndex) -> Interface {
         master: None,
         ipv6: Some(Ipv6Settings { disabled: false, forwarding: true, force_forwarding: false, accepts_ra: false }),
         mtu: 1_500,
-        link_address: None,
+        link_address: Some([2, 0, 0, 0, 0, 1]),
         tun: true,
-        addresses: vec![global(number, 0, 1), link_local(number, 1)],
-    }
-}
-
-/// Returns one of the link-local addresses of a link.
-fn link_local(number: u16, suffix: u16) -> Address {
-    let address = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, number, suffix);
-    Address {
-        address,
-        prefix_len: 64,
-        scope: AddressScope::Link,
-        flags: AddressFlags::default(),
-        lifetimes: Lifetimes::default(),
-    }
-}
-
-/// Returns an address in one of the /64s of a link.
-fn global(number: u16, prefix: u16, suffix: u16) -> Address {
-    let address = Ipv6Addr::new(0x2001, 0xdb8, number, prefix, 0, 0, 0, suffix);
-    Address {
-        address,
-        prefix_len: 64,
-        scope: AddressScope::Global,
-        flags: AddressFlags::default(),
-        lifetimes: Lifetimes::default(),
+        addresses: vec![global(number, 0, 1), link_local(1)],
     }
 }
