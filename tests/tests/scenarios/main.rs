@@ -3,6 +3,8 @@
 //! One program, so that all scenarios run in parallel: they wait far more than they compute. The files:
 //!
 //! - `bench`: What most scenarios share: a host, and veth links with a silent guest at the far end of each
+//! - `bridges`: A bridge as served interface: guests on isolated ports, which reach each other through the host
+//!   alone
 //! - `capacity`: More interfaces than `--max-interfaces` and the SERVED map allow
 //! - `ceasing`: Ceasing: every way in which an interface stops being fit, the final RA that leaves, and the
 //!   return to serving
@@ -63,6 +65,7 @@
 //! - `watchdog`: The notifications to the service manager
 
 mod bench;
+mod bridges;
 mod capacity;
 mod ceasing;
 mod changes;
