@@ -274,6 +274,40 @@ fn an_interface_renamed_out_of_the_pattern_sends_a_final_ra_and_is_forgotten() {
 }
 
 #[test]
+fn an_interface_without_carrier_that_no_longer_matches_is_forgotten() {
+    for carrier in [true, false] {
+        let mut bench = Bench::new();
+        bench.see(tap(1));
+        bench.run_for(secs(10));
+        let renamed = || {
+            changed(1, |i| {
+                i.name = "other".to_owned();
+                i.flags.carrier = carrier;
+            })
+        };
+        bench.see(renamed());
+        bench.run_for(secs(90_000));
+        bench.see_all([renamed()]);
+        assert!(bench.fleet.members.indices().next().is_none(), "carrier: {carrier}");
+    }
+}
+
+#[test]
+fn no_final_ra_leaves_for_a_router_lifetime_that_has_run_out() {
+    for (gone, expected) in [(100, ["final 1"].as_slice()), (200, &[])] {
+        let mut bench = Bench::new();
+        bench.see(tap(1));
+        bench.run_for(secs(10));
+        bench.see(changed(1, |i| i.flags.carrier = false));
+        bench.run_for(secs(gone));
+        bench.see(changed(1, forwarding_off));
+        bench.take_events();
+        bench.run_for(secs(10));
+        assert_eq!(bench.take_events(), expected, "{gone} s");
+    }
+}
+
+#[test]
 fn a_full_map_makes_one_interface_not_served_and_the_others_go_on() {
     let mut bench = Bench::new();
     bench.capacity = 1;
@@ -311,6 +345,36 @@ fn the_cause_of_a_map_failure_decides_the_reason() {
     bench.capacity = 1;
     bench.see(tap(1));
     assert_eq!(bench.take_events(), ["+1", "RA 1", "tap1 serving"], "each reconciliation tries again");
+}
+
+#[test]
+fn a_full_map_does_not_cancel_an_owed_final_ra() {
+    let mut bench = Bench::new();
+    bench.see(tap(1));
+    bench.run_for(secs(1));
+    bench.see(changed(1, forwarding_off));
+    bench.run_for(GRACE);
+    bench.capacity = 0;
+    bench.see(tap(1));
+    bench.take_events();
+    bench.run_for(secs(2));
+    assert_eq!(bench.take_events(), ["full 1", "tap1 filter-full", "final 1"], "guests held it as a router");
+    bench.run_for(secs(100));
+    assert!(bench.events.is_empty(), "{:?}", bench.events);
+}
+
+#[test]
+fn an_interface_whose_retries_fail_has_its_final_ra() {
+    let mut bench = Bench::new();
+    bench.see(tap(1));
+    bench.run_for(secs(10));
+    bench.see(changed(1, forwarding_off));
+    bench.capacity = 0;
+    bench.see(tap(1));
+    bench.take_events();
+    bench.run_for(secs(100));
+    let events = bench.take_events();
+    assert_eq!(events.iter().filter(|event| *event == "final 1").count(), 1, "{events:?}");
 }
 
 #[test]
@@ -361,6 +425,8 @@ fn no_final_ra_leaves_from_a_duplicate_address() {
         // The kernel detects duplicates again: the interface waits.
         (false, false, [].as_slice()),
         (false, true, &["tap1 serving", "~1", "RA 1"]),
+        // A stop does not wait for the end of detection.
+        (true, false, &["final 1"]),
         (true, true, &[]),
     ] {
         let mut bench = Bench::new();

@@ -136,3 +136,36 @@ fn a_removed_prefix_is_retired_and_sent_with_the_next_one() {
     assert_eq!(prefixes(&bench.sent[0].advert), [(prefix(1), 0)]);
     assert_eq!(prefixes(&bench.sent[1].advert), [(prefix(1), 0), (prefix(2), 86_400)]);
 }
+
+#[test]
+fn the_prefix_that_was_told_is_in_use_until_another_was_told() {
+    let mut bench = Bench::settled(27);
+    bench.change_to(service(1, 2));
+    assert_eq!(bench.advertiser.in_use(bench.now).prefix, Some(prefix(1)), "the floor holds the RA");
+    bench.run_for(secs(2));
+    assert_eq!(bench.advertiser.in_use(bench.now).prefix, Some(prefix(2)));
+}
+
+#[test]
+fn once_the_grace_of_a_prefix_is_over_nothing_more_is_waited_for() {
+    let mut bench = Bench::rested(28);
+    let start = bench.now;
+    bench.link_works = false;
+    bench.change_to(service(1, 2));
+    bench.serve(service(1, 2));
+    bench.run_for(millis(500));
+    bench.follow(NOT_SERVED);
+    bench.link_works = true;
+    bench.run_for(secs(10));
+    assert_eq!(bench.log(start), [entry(2_000, "final", 1)], "after the backoff");
+}
+
+#[test]
+fn a_final_ra_does_not_retire_a_prefix_that_the_interface_still_has() {
+    let mut bench = Bench::settled(29);
+    bench.change_to(service(1, 2));
+    bench.follow(NOT_SERVED);
+    bench.run_for(secs(3));
+    assert_eq!(bench.causes(), [Cause::Final]);
+    assert_eq!(prefixes(&bench.sent[0].advert), [(prefix(1), 86_400)], "prefix 2 was never told");
+}
