@@ -188,13 +188,12 @@ fn with_several_prefixes_the_one_in_use_is_kept_if_the_operator_wants_that() {
 #[test]
 fn an_interface_that_was_down_is_only_waited_for() {
     let without_link_local = |i: &mut Interface| i.addresses.truncate(1);
-    let gone: [(_, fn(&mut Interface), &[&str]); 4] = [
-        ("down", |i| i.flags.up = false, &[]),
+    for (what, change, expected) in [
+        ("down", (|i| i.flags.up = false) as fn(&mut Interface), [].as_slice()),
         ("no IPv6", |i| i.ipv6 = None, &[]),
         ("IPv6 disabled", |i| i.ipv6.as_mut().unwrap().disabled = true, &[]),
         ("the control", |i| i.addresses.truncate(1), &["final 1"]),
-    ];
-    for (what, change, expected) in gone {
+    ] {
         let mut bench = serving();
         bench.see(changed(1, change));
         // The kernel makes a new link-local address, which takes longer than the grace.
