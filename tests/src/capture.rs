@@ -1,8 +1,12 @@
 //! Frames on the wire of one interface, with the kernel's timestamps.
 
 use std::{
+    fs::File,
+    io::Read,
     net::Ipv6Addr,
     os::fd::OwnedFd,
+    sync::{Arc, Mutex},
+    thread,
     time::{Duration, Instant, SystemTime},
 };
 
@@ -52,32 +56,38 @@ pub struct Advert {
     pub frame: Vec<u8>,
 }
 
-/// Captures the frames of one interface in both directions, from its creation on.
+/// Captures the frames of one interface, from its creation on.
+///
+/// What the daemon sends is captured at the guest's end alone: packets that pass by the queueing discipline are not
+/// shown at the host's (`__dev_direct_xmit` in net/core/dev.c).
 #[derive(Debug)]
 pub struct Capture {
-    socket: OwnedFd,
+    source: Source,
     interface: Interface,
     adverts: Direction,
 }
 
+/// A tap's device, if it is open; shared with the captures that read it.
+pub(crate) type Handle = Arc<Mutex<Option<File>>>;
+
+#[derive(Debug)]
+enum Source {
+    Socket(OwnedFd),
+    Tap(Handle),
+}
+
 impl Capture {
-    /// Captures at a guest's end: the RAs of interest are those that arrive.
+    /// Captures at a guest's end, in both directions: the RAs of interest are those that arrive.
     #[must_use]
     pub fn on(interface: &Interface) -> Self {
-        Self::of(interface, Direction::Incoming)
-    }
-
-    /// Captures at the daemon's end, where the other end is a file (a tap): the RAs of interest are those
-    /// that leave.
-    #[must_use]
-    pub fn outgoing(interface: &Interface) -> Self {
-        Self::of(interface, Direction::Outgoing)
-    }
-
-    fn of(interface: &Interface, adverts: Direction) -> Self {
         // The kernel shows outgoing frames to sockets of ETH_P_ALL alone.
-        let socket = packet::open_on(interface, libc::ETH_P_ALL);
-        Self { socket, interface: interface.clone(), adverts }
+        let source = Source::Socket(packet::open_on(interface, libc::ETH_P_ALL));
+        Self { source, interface: interface.clone(), adverts: Direction::Incoming }
+    }
+
+    /// Captures what a tap sends to the program that holds it open.
+    pub(crate) fn of_tap(interface: &Interface, handle: Handle) -> Self {
+        Self { source: Source::Tap(handle), interface: interface.clone(), adverts: Direction::Outgoing }
     }
 
     /// Returns the next RA. Panics if none comes within `timeout`.
@@ -121,18 +131,41 @@ impl Capture {
     }
 
     fn frame_until(&mut self, deadline: Instant) -> Option<Frame> {
-        loop {
-            let mut bytes = vec![0; LARGEST_FRAME];
-            if let Some(received) = packet::receive(&self.socket, &mut bytes) {
-                bytes.truncate(received.len);
-                let direction = if received.is_outgoing { Direction::Outgoing } else { Direction::Incoming };
-                return Some(Frame { at: SystemTime::UNIX_EPOCH + received.at, direction, bytes });
-            }
-            if !packet::wait(&self.socket, deadline) {
-                return None;
-            }
+        match &self.source {
+            Source::Socket(socket) => socket_frame(socket, deadline),
+            Source::Tap(handle) => tap_frame(handle, deadline),
         }
     }
+}
+
+fn socket_frame(socket: &OwnedFd, deadline: Instant) -> Option<Frame> {
+    loop {
+        let mut bytes = vec![0; LARGEST_FRAME];
+        if let Some(received) = packet::receive(socket, &mut bytes) {
+            bytes.truncate(received.len);
+            let direction = if received.is_outgoing { Direction::Outgoing } else { Direction::Incoming };
+            return Some(Frame { at: SystemTime::UNIX_EPOCH + received.at, direction, bytes });
+        }
+        if !packet::wait(socket, deadline) {
+            return None;
+        }
+    }
+}
+
+/// A tap has no timestamps: the time is that of reading.
+fn tap_frame(handle: &Handle, deadline: Instant) -> Option<Frame> {
+    let handle = handle.lock().expect("no thread panics with it");
+    let Some(mut file) = handle.as_ref() else {
+        thread::sleep(deadline.saturating_duration_since(Instant::now()));
+        return None;
+    };
+    if !packet::wait(file, deadline) {
+        return None;
+    }
+    let mut bytes = vec![0; LARGEST_FRAME];
+    let len = file.read(&mut bytes).expect("a frame is there");
+    bytes.truncate(len);
+    Some(Frame { at: SystemTime::now(), direction: Direction::Outgoing, bytes })
 }
 
 impl Frame {

@@ -116,7 +116,7 @@ pub fn receive(socket: &OwnedFd, buffer: &mut [u8]) -> Option<Received> {
 }
 
 /// Waits for a frame until `deadline`; returns whether one can be read.
-pub fn wait(socket: &OwnedFd, deadline: Instant) -> bool {
+pub fn wait(socket: &impl AsFd, deadline: Instant) -> bool {
     let left = deadline.saturating_duration_since(Instant::now());
     // A millisecond more: `poll` counts whole ones and must not return early.
     let timeout =

@@ -8,14 +8,18 @@ use std::{
 
 use nix::libc;
 
-use crate::{link::Interface, namespace::Namespace};
+use crate::{
+    capture::{Capture, Handle},
+    link::Interface,
+    namespace::Namespace,
+};
 
 /// A tap device; without carrier until [`Tap::open`].
 #[derive(Debug)]
 pub struct Tap {
     /// The host's interface.
     pub interface: Interface,
-    handle: Option<File>,
+    handle: Handle,
 }
 
 impl Tap {
@@ -25,24 +29,36 @@ impl Tap {
         namespace.ip(&format!("tuntap add dev {name} mode tap"));
         let interface = Interface::existing(namespace, name);
         interface.set("up");
-        Self { interface, handle: None }
+        Self { interface, handle: Handle::default() }
     }
 
     /// Opens the device, which then has carrier until [`Tap::close`].
     pub fn open(&mut self) {
         let name = self.interface.name();
-        self.handle = Some(self.interface.namespace().enter(|| attach(name, libc::IFF_TAP)));
+        let opened = self.interface.namespace().enter(|| attach(name, libc::IFF_TAP));
+        self.set(Some(opened));
     }
 
     /// Closes the device, which loses its carrier and stays.
     pub fn close(&mut self) {
-        self.handle = None;
+        self.set(None);
+    }
+
+    fn set(&mut self, handle: Option<File>) {
+        *self.handle.lock().expect("no thread panics with it") = handle;
     }
 
     /// Sends a frame to the host as the guest.
     pub fn send(&self, frame: &[u8]) {
-        let mut handle = self.handle.as_ref().expect("the tap is open");
-        handle.write_all(frame).expect("a tap takes a frame");
+        let handle = self.handle.lock().expect("no thread panics with it");
+        handle.as_ref().expect("the tap is open").write_all(frame).expect("a tap takes a frame");
+    }
+
+    /// Captures what the guest receives. Only the capture reads the device, and only while a test waits for a
+    /// frame: at other times the guest is one that is paused, and its queue fills.
+    #[must_use]
+    pub fn capture(&self) -> Capture {
+        Capture::of_tap(&self.interface, self.handle.clone())
     }
 }
 

@@ -46,7 +46,7 @@ fn advertisement(from: &Interface, router_lifetime: Duration) -> Vec<u8> {
 fn a_guest_uses_a_valid_ra_and_the_capture_shows_it() {
     let (host, guest) = (Namespace::host(), Guest::new());
     let link = Veth::new((&host, "vm1"), (guest.namespace(), "eth0"));
-    let (mut arriving, mut leaving) = (Capture::on(&link.guest), Capture::outgoing(&link.host));
+    let mut arriving = Capture::on(&link.guest);
     arriving.expect_silence(Duration::from_millis(300));
     assert!(guest.default_routes().is_empty(), "no RA was sent yet");
 
@@ -56,7 +56,6 @@ fn a_guest_uses_a_valid_ra_and_the_capture_shows_it() {
     let seen = arriving.expect_advert(SOON);
     assert_eq!(seen.frame, frame);
     assert_eq!((seen.source, seen.prefixes().len(), seen.is_final()), (link.host.link_local(), 1, false));
-    assert_eq!(leaving.expect_advert(SOON).frame, frame);
 
     guest.wait_for_address(link.guest.mac().address_in(PREFIX), SOON);
     let route = guest.wait_for_default_route(SOON);

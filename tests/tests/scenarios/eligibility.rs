@@ -172,7 +172,7 @@ fn loopback_is_not_served() {
     let lo = Interface::existing(&host, "lo");
     lo.add_address("2001:db8:0:2::1/64");
     lo.add_address("fe80::1/64");
-    let mut capture = Capture::outgoing(&lo);
+    let mut capture = Capture::on(&lo);
     let mut control = Line::new(&host, &guest, 1);
     let daemon = Daemon::start(&host, &["--interface-regex=^(lo|vm1)$"]);
     assert_eq!(daemon.wait_refused("lo", SOON), ["loopback", "no-multicast"]);

@@ -55,7 +55,7 @@ fn libvirt() {
         assert_eq!(scene.host.run(&mut hook), "");
     };
     let daemon = scene.daemon("^vnet[0-9]+$");
-    let mut captures = [&first, &second].map(|tap| Capture::outgoing(&tap.interface));
+    let mut captures = [&first, &second].map(Tap::capture);
     assert_eq!(daemon.wait_refused("vnet3", SOON), ["forwarding-off", "no-prefix"]);
     call("start");
     for capture in &mut captures {
@@ -88,7 +88,7 @@ fn proxmox() {
     let daemon = scene.daemon("^tap[0-9]+i[0-9]+$");
     let before = ["enslaved", "forwarding-off", "ipv6-disabled", "no-link-local", "no-prefix"];
     assert_eq!(daemon.wait_refused("tap100i0", SOON), before);
-    let mut capture = Capture::outgoing(&taps[0].interface);
+    let mut capture = taps[0].capture();
     call("pre-start");
     capture.expect_silence(AT_ONCE);
 
@@ -111,7 +111,7 @@ fn qemu_alone() {
     let daemon = scene.daemon("^tap-vm-[0-9]+$");
     let before = ["down", "forwarding-off", "no-link-local", "no-prefix"];
     assert_eq!(daemon.wait_refused("tap-vm-1", SOON), before);
-    let mut capture = Capture::outgoing(&tap.interface);
+    let mut capture = tap.capture();
 
     call();
     assert_eq!(live(&capture.expect_advert(SOON)), [prefix(1)]);

@@ -113,7 +113,7 @@ fn served_tap(host: &Namespace, name: &str, number: u8) -> (Tap, Watch) {
     let interface: &Interface = &tap.interface;
     interface.wait_link_local();
     interface.add_address(&router_in(prefix(number)));
-    let watch = Watch::new(Capture::outgoing(interface));
+    let watch = Watch::new(tap.capture());
     (tap, watch)
 }
 
