@@ -99,8 +99,17 @@ pub struct FromDaemon {
     pub addresses: AddressPolicy,
     /// How long ago it last sent an RA there.
     pub last_sent_ago: Option<Duration>,
+    /// Why the last RA did not leave; `None` if it did.
+    pub send_error: Option<String>,
     /// The source of the last RA from another router, and how long ago it arrived.
     pub other_router: Option<(Ipv6Addr, Duration)>,
+}
+
+impl FromDaemon {
+    fn not_sent(&self) -> Option<Problem> {
+        let error = self.send_error.clone()?;
+        Some(Problem::RaNotSent { error, last_sent_ago: self.last_sent_ago })
+    }
 }
 
 /// Tests `interface`, and explains the result.
@@ -127,6 +136,12 @@ impl Explanation {
     #[must_use]
     pub const fn is_served(&self) -> bool {
         matches!(self.conclusion, Conclusion::Served(_) | Conclusion::Paused(_))
+    }
+
+    /// Returns whether the last RA did not leave.
+    #[must_use]
+    pub fn fails_to_send(&self) -> bool {
+        self.warnings.iter().any(|warning| matches!(warning.problem, Problem::RaNotSent { .. }))
     }
 
     /// Returns the source and prefix with which the interface is served, or would be.
@@ -218,6 +233,7 @@ fn warnings(service: Option<&Service>, interface: &Interface, evidence: Evidence
         served_raw
             .filter(|&needed| eligibility::too_few_neighbours(host, needed))
             .and_then(|needed| Some(Problem::TooFewNeighbours { limit: limit?, needed })),
+        daemon.and_then(FromDaemon::not_sent),
         (is_wanted && interface.ipv6.is_some_and(|ipv6| ipv6.accepts_ra)).then_some(Problem::AcceptsRa),
         service.filter(|_| evidence.default_route_by_ra).map(|_| Problem::DefaultRouteByRa),
         daemon

@@ -25,6 +25,13 @@ pub enum Problem {
         /// The number of entries that is needed.
         needed: usize,
     },
+    /// The last RA did not leave.
+    RaNotSent {
+        /// The error.
+        error: String,
+        /// How long ago the last one left.
+        last_sent_ago: Option<Duration>,
+    },
     /// Another /64 is there, which is not advertised.
     AnotherPrefix(Prefix64),
     /// `accept_ra` is 2: the kernel takes RAs of guests.
@@ -50,6 +57,7 @@ impl Problem {
             Self::HostDoesNotForward => "host-forwarding-off",
             Self::NoConnectedRoute(_) => "no-connected-route",
             Self::TooFewNeighbours { .. } => "neighbour-table-small",
+            Self::RaNotSent { .. } => "ra-not-sent",
             Self::AnotherPrefix(_) => "another-prefix",
             Self::AcceptsRa => "accepts-ra",
             Self::DefaultRouteByRa => "default-route-by-ra",
@@ -76,6 +84,10 @@ impl fmt::Display for Problem {
                 "gc_thresh3 is {limit}, and --send raw needs a neighbour entry on each of {needed} interfaces: some \
                  RAs will fail"
             ),
+            Self::RaNotSent { error, last_sent_ago: Some(ago) } => {
+                write!(f, "the last RA did not leave: {error}; the one before it was sent {} s ago", ago.as_secs())
+            }
+            Self::RaNotSent { error, last_sent_ago: None } => write!(f, "no RA has left yet: {error}"),
             Self::AnotherPrefix(prefix) => {
                 write!(f, "{prefix} is there, too, and is not advertised (--several-prefixes keep)")
             }

@@ -67,6 +67,13 @@ pub(super) fn against(problem: &Problem, interface: &Interface, master: Option<&
             Remedy::Run(refuse_ras(&interface.name)),
             run(interface, "ip -6 route delete default dev IFACE proto ra"),
         ],
+        Problem::RaNotSent { .. } => vec![
+            advice(
+                "the daemon tries again until it leaves; a guest that is paused, or does not read its queue, needs \
+                 nothing else; a queue of this host that does not drain shows a backlog:",
+            ),
+            run(interface, "tc -s qdisc show dev IFACE"),
+        ],
         Problem::OtherRouter { .. } => Vec::new(),
     }
 }

@@ -280,6 +280,18 @@ fn a_running_daemon_adds_what_only_it_knows() {
     assert_eq!(found.warnings[0].problem.name(), "other-router");
     assert!(found.is_served());
 
+    for (last_sent_ago, expected) in [
+        (Some(Duration::from_secs(9)), "the last RA did not leave: queue full; the one before it was sent 9 s ago"),
+        (None, "no RA has left yet: queue full"),
+    ] {
+        let stuck = FromDaemon { send_error: Some("queue full".to_owned()), last_sent_ago, ..calm.clone() };
+        let found = explained(|_| (), Evidence { daemon: Some(&stuck), ..PLAIN });
+        assert!(found.is_served() && found.fails_to_send());
+        let [warning] = &found.warnings[..] else { panic!("{found:?}") };
+        assert_eq!((warning.problem.name(), warning.problem.to_string().as_str()), ("ra-not-sent", expected));
+        assert_eq!(lines(&warning.remedies)[1..], ["$ tc -s qdisc show dev vm1"]);
+    }
+
     // The daemon's regular expression takes precedence over the command's.
     let policy = Policy { pattern: Regex::new("^vm1$").unwrap(), addresses: AddressPolicy::default() };
     let other = FromDaemon { matches: false, ..calm };

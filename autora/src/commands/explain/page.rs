@@ -34,6 +34,9 @@ fn interface(found: &Explanation, width: usize) -> String {
 fn title(found: &Explanation, width: usize) -> String {
     let (is, is_not) = if found.is_live { ("is", "is not") } else { ("would be", "would not be") };
     let (style, what) = match &found.conclusion {
+        Conclusion::Served(service) if found.fails_to_send() => {
+            (ODD, format!("{is} served {}, but its RAs do not leave", describe(service)))
+        }
         Conclusion::Served(service) => (GOOD, format!("{is} served {}", describe(service))),
         Conclusion::Paused(service) => (ODD, format!("{is} served {}, once it has a carrier", describe(service))),
         Conclusion::NotServed | Conclusion::NoMatch => {

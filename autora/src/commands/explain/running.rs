@@ -62,6 +62,7 @@ impl RunningDaemon {
             },
             addresses: self.addresses,
             last_sent_ago: known.last_ra.as_ref().map(|last| ago(last.ago_s)),
+            send_error: known.send_failures.error.clone(),
             other_router: known.other_router.as_ref().map(|other| (other.source, ago(other.ago_s))),
         }
     }
