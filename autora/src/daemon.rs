@@ -14,6 +14,7 @@
 //! ```
 
 mod backend;
+mod congestion;
 mod control_handle;
 mod dry_run;
 mod event_loop;

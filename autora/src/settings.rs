@@ -10,9 +10,11 @@ use serde::{Deserialize, Serialize};
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum SendPath {
-    /// A packet socket: the same cost for any number of interfaces; nftables output rules do not see RAs
+    /// Packet sockets: the same cost for any number of interfaces; RAs bypass nftables output rules, tc (queues,
+    /// shapers, egress filters) and captures on the host
     Packet,
-    /// A raw ICMPv6 socket: nftables output rules see RAs; needs a neighbour entry on each interface
+    /// Raw ICMPv6 sockets: nftables output rules and tc see RAs; each interface needs a neighbour entry, and an RA
+    /// waits where a queue does not drain
     Raw,
 }
 

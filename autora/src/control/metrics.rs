@@ -76,6 +76,11 @@ fn about_the_daemon(families: &mut Families<'_>, status: &Status) -> fmt::Result
             "Messages that the service manager did not accept (NOTIFY_SOCKET)",
             status.notifications_dropped,
         ),
+        (
+            "autora_send_buffers_full",
+            "Times that the sending sockets had no room, so that no RA left on any interface",
+            status.send_buffers_full,
+        ),
     ])
 }
 

@@ -63,6 +63,8 @@ pub struct Overview {
     pub state_save_failures: u64,
     /// Messages that the service manager did not accept.
     pub notifications_dropped: u64,
+    /// Times that the sending sockets had no room.
+    pub send_buffers_full: u64,
     /// Interfaces that match and take RAs of guests.
     pub accepting_ra: u64,
     /// Served interfaces through which the host has a default route that an RA made.
@@ -78,8 +80,8 @@ pub struct Overview {
 pub struct Row {
     /// Its state in the fleet.
     pub interface: InterfaceRow,
-    /// Error number of the last attempt to send; `None` if it succeeded.
-    pub send_error: Option<i32>,
+    /// Error of the last attempt to send; `None` if it succeeded.
+    pub send_error: Option<String>,
     /// The filter's counters, for [`Detail::Full`] and an interface that is served.
     pub packets: Option<InterfaceStats>,
 }

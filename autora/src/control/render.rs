@@ -1,6 +1,6 @@
 //! Conversion of the event loop's answers and events into the model.
 
-use std::{io, time::Duration};
+use std::time::Duration;
 
 use autora_common::Reason as Packet;
 
@@ -53,7 +53,7 @@ pub(super) fn interface(row: &Row, max_interval: Duration, now: BootInstant) -> 
         send_failures: SendFailures {
             total: one.sent.failures,
             in_a_row: one.failures.into(),
-            error: send_error.map(|code| io::Error::from_raw_os_error(code).to_string()),
+            error: send_error.clone(),
         },
         rs: packets.map(|packets| solicitations(one.sent.solicited, &packets.counters)),
         other_router: packets.and_then(|InterfaceStats { counters, other_router }| {

@@ -93,6 +93,7 @@ const METRICS: &[&str] = &[
     "autora_rs_coalesced counter",
     "autora_rs_dropped counter",
     "autora_rs_passed counter",
+    "autora_send_buffers_full counter",
     "autora_socket_drops counter",
     "autora_state_save_failures counter",
     "process_cpu_seconds counter",

@@ -11,6 +11,7 @@ use crate::{
     engine::{BootInstant, action::Transmission},
     error,
     sys::{
+        clock,
         filter::{Counters, Filter},
         privileges,
         receiver::{Receiver, Solicitation},
@@ -59,8 +60,22 @@ impl Backend {
     /// Sends an RA; a dry run sends nothing and succeeds.
     pub(super) fn send(&mut self, transmission: &Transmission) -> io::Result<()> {
         let Self::Kernel(kernel) = self else { return Ok(()) };
-        let Transmission { index, source, cause, advert } = transmission;
-        kernel.sender.send(*index, *source, *cause, advert)
+        kernel.sender.send(transmission, clock::now())
+    }
+
+    /// Returns whether the sending sockets have room for an RA.
+    pub(super) fn has_room(&mut self) -> bool {
+        match self {
+            Self::Kernel(kernel) => kernel.sender.has_room(),
+            Self::DryRun => true,
+        }
+    }
+
+    /// Forgets an interface that is gone.
+    pub(super) fn forget(&mut self, index: IfIndex) {
+        if let Self::Kernel(kernel) = self {
+            kernel.sender.forget(index);
+        }
     }
 
     pub(super) const fn filter(&self) -> Option<&Filter> {

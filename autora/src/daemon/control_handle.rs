@@ -25,6 +25,7 @@ pub(super) struct Sources<'a> {
     pub(super) netlink: netlink::Counts,
     pub(super) state_save_failures: u64,
     pub(super) notifications_dropped: u64,
+    pub(super) send_buffers_full: u64,
     pub(super) warned_interfaces: WarnedInterfaces,
 }
 
@@ -32,8 +33,8 @@ pub(super) struct Sources<'a> {
 #[derive(Debug)]
 pub(super) struct ControlHandle {
     control: Control,
-    /// The errno of the last failure, for each interface where sending fails now.
-    send_errors: HashMap<IfIndex, i32>,
+    /// The last error, for each interface where sending fails now.
+    send_errors: HashMap<IfIndex, String>,
 }
 
 impl ControlHandle {
@@ -75,15 +76,15 @@ impl ControlHandle {
             Detail::Full => backend.filter().and_then(|filter| filter.interface_stats(index).ok().flatten()),
             Detail::Brief => None,
         };
-        Row { interface, send_error: self.send_errors.get(&index).copied(), packets }
+        Row { interface, send_error: self.send_errors.get(&index).cloned(), packets }
     }
 
-    /// Publishes `event` to the clients that listen, and keeps the errno of a failed send.
+    /// Publishes `event` to the clients that listen, and keeps the error of a failed send.
     pub(super) fn publish(&mut self, event: &Event<'_>) {
         if let EventKind::Sent { transmission, .. } = event.kind {
             self.send_errors.remove(&transmission.index);
         } else if let EventKind::SendFailed { transmission, error, .. } = event.kind {
-            self.send_errors.extend(error.raw_os_error().map(|code| (transmission.index, code)));
+            self.send_errors.insert(transmission.index, error.to_string());
         }
         self.control.events.publish(event);
     }
@@ -123,6 +124,7 @@ fn overview(sources: &Sources<'_>) -> Overview {
         overruns: sources.netlink.overruns,
         state_save_failures: sources.state_save_failures,
         notifications_dropped: sources.notifications_dropped,
+        send_buffers_full: sources.send_buffers_full,
         packets: sources.backend.packets(),
         socket_drops: sources.backend.socket_drops(),
     }

@@ -6,10 +6,11 @@ use rand::rngs::StdRng;
 
 use super::{
     backend::Backend,
+    congestion::Congestion,
     control_handle::Sources,
     links::Links,
     log,
-    observe::Observer,
+    observe::{Observer, Outside},
     shutdown::Shutdown,
     signals::{Request, Signals},
     state_saver::StateSaver,
@@ -47,6 +48,7 @@ pub(super) struct EventLoop {
     pub(super) fleet: Fleet,
     pub(super) links: Links,
     pub(super) backend: Backend,
+    pub(super) congestion: Congestion,
     pub(super) timer: Timer,
     pub(super) signals: Signals,
     pub(super) rng: StdRng,
@@ -111,7 +113,7 @@ impl EventLoop {
 
     fn next_deadline(&self) -> BootInstant {
         [
-            self.fleet.next_deadline(),
+            self.fleet.next_deadline().map(|due| self.congestion.delay(due)),
             self.next_heartbeat,
             self.state_saver.deadline(),
             self.notifier.deadline(),
@@ -143,7 +145,10 @@ impl EventLoop {
         self.links.work(BUDGET, now);
         while let Some(change) = self.links.poll_change() {
             match change {
-                Change::Gone(index) => self.fleet.forget(index),
+                Change::Gone(index) => {
+                    self.fleet.forget(index);
+                    self.backend.forget(index);
+                }
                 Change::Seen(interface) => self.fleet.reconcile(interface, now),
                 // Writing `conf.all.forwarding` flips every interface, and host and interfaces must be judged
                 // together. The announcement about the host comes first, so the host is judged at the end of
@@ -197,6 +202,7 @@ impl EventLoop {
             netlink: self.links.netlink.counts(),
             state_save_failures: self.state_saver.failures(),
             notifications_dropped: self.notifier.dropped(),
+            send_buffers_full: self.congestion.times(),
             warned_interfaces: self.observer.warned_interfaces(),
         };
         self.observer.control.answer(query, &sources);
@@ -216,9 +222,15 @@ impl EventLoop {
     fn act(&mut self) {
         self.carry_out();
         let now = clock::now();
-        while self.fleet.on_timeout(now) {
+        while self.may_send(now) && self.fleet.on_timeout(now) {
             self.carry_out();
         }
+    }
+
+    /// Returns whether RAs that are due may leave now.
+    fn may_send(&mut self, now: BootInstant) -> bool {
+        let is_due = self.fleet.next_deadline().is_some_and(|due| due <= now);
+        is_due && self.congestion.update(self.backend.has_room(), now)
     }
 
     /// Carries out the fleet's queued actions, and reports their outcome to the fleet.
@@ -281,8 +293,12 @@ impl EventLoop {
     }
 
     fn heartbeat(&mut self, now: BootInstant) {
-        let (netlink, dropped) = (self.links.netlink.counts(), self.notifier.dropped());
-        self.observer.heartbeat(&self.backend, &self.fleet, netlink, dropped, now);
+        let outside = Outside {
+            netlink: self.links.netlink.counts(),
+            notifications_dropped: self.notifier.dropped(),
+            send_buffers_full: self.congestion.times(),
+        };
+        self.observer.heartbeat(&self.backend, &self.fleet, outside, now);
     }
 }
 

@@ -39,6 +39,14 @@ pub(super) struct Observer {
     host_warnings: HostWarnings,
 }
 
+/// What others counted since the start.
+#[derive(Clone, Copy)]
+pub(super) struct Outside {
+    pub(super) netlink: netlink::Counts,
+    pub(super) notifications_dropped: u64,
+    pub(super) send_buffers_full: u64,
+}
+
 /// Where the operator reads the events.
 pub(super) enum Output {
     /// The log, with a limit on the lines about each interface.
@@ -177,17 +185,11 @@ impl Observer {
     }
 
     /// Logs a line of totals.
-    pub(super) fn heartbeat(
-        &mut self,
-        backend: &Backend,
-        fleet: &Fleet,
-        netlink: netlink::Counts,
-        notifications_dropped: u64,
-        now: BootInstant,
-    ) {
+    pub(super) fn heartbeat(&mut self, backend: &Backend, fleet: &Fleet, outside: Outside, now: BootInstant) {
         self.report_other_routers(backend, fleet, now);
         let InterfaceCounts { served, paused, not_served } = fleet.counts();
         let RaCounts { unsolicited, solicited, finals, failures } = self.ras;
+        let Outside { netlink, notifications_dropped, send_buffers_full } = outside;
         let netlink::Counts { resyncs, questions, overruns } = netlink;
         info!(
             served,
@@ -205,6 +207,7 @@ impl Observer {
             overruns,
             lines_suppressed = self.output.lines_suppressed(),
             notifications_dropped,
+            send_buffers_full,
             "heartbeat"
         );
     }

@@ -8,6 +8,7 @@ use tracing::warn;
 
 use super::{
     backend::Backend,
+    congestion::Congestion,
     control_handle::{self, ControlHandle},
     event_loop::EventLoop,
     links::Links,
@@ -76,6 +77,7 @@ fn open(config: &Config) -> Result<EventLoop, StartError> {
         shutdown: Shutdown::new(config.on_exit == OnExit::Withdraw && !config.dry_run),
         signals,
         backend,
+        congestion: Congestion::default(),
         timer,
         notifier,
         rng,

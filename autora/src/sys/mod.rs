@@ -15,4 +15,5 @@ pub mod receiver;
 pub mod sandbox;
 pub mod sender;
 pub mod service_manager;
+mod socket_memory;
 pub mod state_file;

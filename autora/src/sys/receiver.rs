@@ -14,7 +14,10 @@ use tracing::trace;
 
 use self::datagram::{Buffer, Datagram};
 pub use self::socket::ReceiverOpenError;
-use super::filter::{Filter, KernelLog, KernelLogStream};
+use super::{
+    filter::{Filter, KernelLog, KernelLogStream},
+    socket_memory,
+};
 use crate::{addr::IfIndex, engine::BootInstant};
 
 /// A valid Router Solicitation on a served interface.
@@ -70,7 +73,7 @@ impl Receiver {
     ///
     /// The kernel's error.
     pub fn dropped(&self) -> io::Result<u32> {
-        socket::dropped(self.socket.get_ref())
+        socket_memory::dropped(self.socket.get_ref())
     }
 
     /// Waits until there are packets to [`receive`](Self::receive), and forwards the filter's log records

@@ -1,4 +1,7 @@
-//! Sends RAs through the packet socket or, with `--send raw`, through a raw ICMPv6 socket.
+//! Sends RAs through packet sockets or, with `--send raw`, through raw ICMPv6 sockets.
+
+mod lane;
+mod lanes;
 
 use std::{
     io,
@@ -8,28 +11,41 @@ use std::{
 };
 
 use nix::{
-    libc,
+    libc, setsockopt_impl, sockopt_impl,
     sys::socket::{ControlMessage, MsgFlags, SockaddrIn6, sendmsg, setsockopt, sockopt},
 };
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 use tracing::debug;
 
+use self::{lane::Lane, lanes::Lanes};
 use super::{
     icmp6_filter::{BLOCK_ALL, Icmp6Filter},
     privileges::HOW_TO_GRANT,
+    socket_memory,
 };
 use crate::{
-    addr::{IfIndex, LinkLocal},
-    engine::action::Cause,
+    addr::IfIndex,
+    engine::{
+        BootInstant,
+        action::{Cause, Transmission},
+    },
     settings::SendPath,
-    wire::{ALL_NODES, ND_HOP_LIMIT, RouterAdvert, ipv6},
+    wire::{ALL_NODES, ND_HOP_LIMIT, ipv6},
 };
 
-/// The socket that sends RAs.
+/// How many sockets there are for RAs of interfaces whose RAs leave at once, and as many for the others. With
+/// Debian's `wmem_max` one holds 512 RAs that do not leave, a raw one 1,024.
+const LANES: usize = 4;
+
+/// The send buffer that is asked for. The kernel grants twice as much, but at most twice
+/// `net.core.wmem_max`.
+const SEND_BUFFER: usize = 1 << 20;
+
+/// The sockets that send RAs.
 #[derive(Debug)]
 pub struct Sender {
     path: SendPath,
-    socket: Socket,
+    lanes: Lanes,
     /// The packet to send; reused, so that sending allocates nothing.
     buffer: Vec<u8>,
 }
@@ -54,87 +70,137 @@ pub enum SenderOpenError {
 }
 
 impl Sender {
-    /// Opens the socket, which receives no packets.
+    /// Opens the sockets, which receive no packets.
     ///
     /// # Errors
     ///
     /// A [`SenderOpenError`], usually because CAP_NET_RAW is missing.
     pub fn open(path: SendPath) -> Result<Self, SenderOpenError> {
-        let opened = match path {
-            SendPath::Packet => open_packet(),
-            SendPath::Raw => open_raw(),
-        };
-        let socket = opened.map_err(|source| {
-            if source.kind() == io::ErrorKind::PermissionDenied {
-                SenderOpenError::NotPermitted(path)
-            } else {
-                SenderOpenError::Failed { path, source }
-            }
-        })?;
-        Ok(Self { path, socket, buffer: Vec::with_capacity(256) })
+        let first = open_lanes(path)?;
+        let second = open_lanes(path)?;
+        Ok(Self { path, lanes: Lanes::new(first, second), buffer: Vec::with_capacity(256) })
     }
 
-    /// Sends `advert` to all nodes on the interface, without blocking.
+    /// Returns whether there is room for an RA. If not, so many RAs wait in the queues of so many interfaces
+    /// that nothing can be sent on any interface.
+    pub fn has_room(&mut self) -> bool {
+        self.lanes.has_room()
+    }
+
+    /// Forgets what is known of an interface that is gone.
+    pub fn forget(&mut self, index: IfIndex) {
+        self.lanes.forget(index);
+    }
+
+    /// Sends an RA to all nodes on the interface, without blocking.
     ///
     /// # Errors
     ///
     /// The kernel's error, which is a transient state of this one interface: `ENETDOWN`, `ENXIO`, `ENODEV`,
-    /// `ENOBUFS` and `EMSGSIZE` through the packet socket; `EINVAL`, `EADDRNOTAVAIL`, `ENODEV`,
-    /// `ENETUNREACH`, `EPERM` and `ENOBUFS` through the raw one.
-    pub fn send(&mut self, index: IfIndex, source: LinkLocal, cause: Cause, advert: &RouterAdvert) -> io::Result<()> {
+    /// `ENOBUFS` and `EMSGSIZE` through a packet socket; `EINVAL`, `EADDRNOTAVAIL`, `ENODEV`,
+    /// `ENETUNREACH`, `EPERM` and `ENOBUFS` through a raw one. [`io::ErrorKind::ResourceBusy`] if an earlier
+    /// RA has not left the interface's queue. [`io::ErrorKind::WouldBlock`] without [`Sender::has_room`].
+    pub fn send(&mut self, transmission: &Transmission, now: BootInstant) -> io::Result<()> {
         match self.path {
-            SendPath::Packet => self.send_packet(index, source, advert),
-            SendPath::Raw => self.send_raw(index, source, cause, advert),
+            SendPath::Packet => self.send_packet(transmission, now),
+            SendPath::Raw => self.send_raw(transmission, now),
         }
     }
 
-    fn send_packet(&mut self, index: IfIndex, source: LinkLocal, advert: &RouterAdvert) -> io::Result<()> {
-        ipv6::encode(&mut self.buffer, source.get(), ALL_NODES, |out| advert.encode(out));
-        self.socket.send_to(&self.buffer, &all_nodes_on_link(index)?).map(drop)
+    fn send_packet(
+        &mut self,
+        Transmission { index, source, advert, .. }: &Transmission,
+        now: BootInstant,
+    ) -> io::Result<()> {
+        let Self { lanes, buffer, .. } = self;
+        ipv6::encode(buffer, source.get(), ALL_NODES, |out| advert.encode(out));
+        let destination = all_nodes_on_link(*index)?;
+        lanes.send(*index, now, |socket| socket.send_to(buffer, &destination).map(drop))
     }
 
     /// Sends through the raw socket: the kernel adds the IPv6 header and the checksum
     /// [RFC 3542 3.1](https://www.rfc-editor.org/rfc/rfc3542#section-3.1).
-    fn send_raw(&mut self, index: IfIndex, source: LinkLocal, cause: Cause, advert: &RouterAdvert) -> io::Result<()> {
-        self.buffer.clear();
-        advert.encode(&mut self.buffer);
-        let pinned = libc::in6_pktinfo {
-            ipi6_addr: libc::in6_addr { s6_addr: source.get().octets() },
-            ipi6_ifindex: index.get(),
-        };
-        let destination = SockaddrIn6::from(SocketAddrV6::new(ALL_NODES, 0, 0, index.get()));
-        // Only a final RA may have a source that the kernel no longer has.
-        let may_be_gone = cause == Cause::Final;
-        if may_be_gone {
-            self.socket.set_freebind_v6(true)?;
-        }
-        let sent = sendmsg(
-            self.socket.as_raw_fd(),
-            &[io::IoSlice::new(&self.buffer)],
-            &[ControlMessage::Ipv6PacketInfo(&pinned)],
-            MsgFlags::empty(),
-            Some(&destination),
-        );
-        if may_be_gone && let Err(error) = self.socket.set_freebind_v6(false) {
-            debug!(%error, "IPV6_FREEBIND stays on");
-        }
-        sent.map(drop).map_err(io::Error::from)
+    fn send_raw(&mut self, transmission: &Transmission, now: BootInstant) -> io::Result<()> {
+        let Self { lanes, buffer, .. } = self;
+        buffer.clear();
+        transmission.advert.encode(buffer);
+        lanes.send(transmission.index, now, |socket| send_raw(socket, transmission, buffer))
     }
 }
 
-/// Opens the packet socket: `SOCK_DGRAM`, so that the kernel builds the link header, and protocol 0, so that
-/// it receives no packet.
+fn send_raw(
+    socket: &Socket,
+    Transmission { index, source, cause, .. }: &Transmission,
+    message: &[u8],
+) -> io::Result<()> {
+    let pinned =
+        libc::in6_pktinfo { ipi6_addr: libc::in6_addr { s6_addr: source.get().octets() }, ipi6_ifindex: index.get() };
+    let destination = SockaddrIn6::from(SocketAddrV6::new(ALL_NODES, 0, 0, index.get()));
+    // Only a final RA may have a source that the kernel no longer has.
+    let may_be_gone = *cause == Cause::Final;
+    if may_be_gone {
+        socket.set_freebind_v6(true)?;
+    }
+    let sent = sendmsg(
+        socket.as_raw_fd(),
+        &[io::IoSlice::new(message)],
+        &[ControlMessage::Ipv6PacketInfo(&pinned)],
+        MsgFlags::empty(),
+        Some(&destination),
+    );
+    if may_be_gone && let Err(error) = socket.set_freebind_v6(false) {
+        debug!(%error, "IPV6_FREEBIND stays on");
+    }
+    sent.map(drop).map_err(io::Error::from)
+}
+
+fn open_lanes(path: SendPath) -> Result<Vec<Lane>, SenderOpenError> {
+    let lanes = (0..LANES).map(|_| open_lane(path));
+    lanes.collect::<io::Result<_>>().map_err(|source| {
+        if source.kind() == io::ErrorKind::PermissionDenied {
+            SenderOpenError::NotPermitted(path)
+        } else {
+            SenderOpenError::Failed { path, source }
+        }
+    })
+}
+
+fn open_lane(path: SendPath) -> io::Result<Lane> {
+    let (socket, buffers) = match path {
+        SendPath::Packet => (open_packet()?, 1),
+        // `__ip6_append_data` in [net/ipv6/ip6_output.c, Linux
+        // 6.12](https://elixir.bootlin.com/linux/v6.12/source/net/ipv6/ip6_output.c#L1676) accepts packets up to
+        // twice the buffer, and then returns ENOBUFS, as the queue of one interface does.
+        SendPath::Raw => (open_raw()?, 2),
+    };
+    socket.set_nonblocking(true)?;
+    socket.set_send_buffer_size(SEND_BUFFER)?;
+    let limit = socket_memory::send_buffer(&socket)? * buffers;
+    Ok(Lane::new(socket, limit))
+}
+
+/// Opens a packet socket: `SOCK_DGRAM`, so that the kernel builds the link header, and protocol 0, so that it
+/// receives no packet. `PACKET_QDISC_BYPASS` (Linux 3.14, `packet(7)`) hands its packets to the driver: no
+/// queue of the interface holds one, and a driver that cannot take it at once returns ENOBUFS.
 fn open_packet() -> io::Result<Socket> {
     let socket = Socket::new(Domain::PACKET, Type::DGRAM, None)?;
-    socket.set_nonblocking(true)?;
+    setsockopt(&socket, QdiscBypass, &true)?;
     Ok(socket)
 }
+
+sockopt_impl!(
+    /// Makes the socket's packets pass by the queueing discipline.
+    QdiscBypass,
+    SetOnly,
+    libc::SOL_PACKET,
+    libc::PACKET_QDISC_BYPASS,
+    bool
+);
 
 fn open_raw() -> io::Result<Socket> {
     let socket = Socket::new(Domain::IPV6, Type::RAW, Some(Protocol::ICMPV6))?;
     // The socket only sends.
     setsockopt(&socket, Icmp6Filter, &BLOCK_ALL)?;
-    socket.set_nonblocking(true)?;
     socket.set_multicast_hops_v6(ND_HOP_LIMIT.into())?;
     // The daemon's own RAs must not reach its receiver as those of another router.
     socket.set_multicast_loop_v6(false)?;

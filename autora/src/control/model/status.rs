@@ -57,6 +57,10 @@ pub struct Status {
     /// Messages that the service manager did not accept (`NOTIFY_SOCKET`).
     #[serde(default)]
     pub notifications_dropped: u64,
+    /// Times that the sending sockets had no room, as too many RAs waited in the queues of interfaces: no RA
+    /// left anywhere until one of these had.
+    #[serde(default)]
+    pub send_buffers_full: u64,
     /// Connections to the control socket and the metrics address, this one included.
     pub control_clients: u64,
 }

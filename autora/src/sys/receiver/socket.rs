@@ -8,9 +8,7 @@ use std::{
 use nix::{
     errno::Errno,
     getsockopt_impl, libc, setsockopt_impl, sockopt_impl,
-    sys::socket::{
-        AddressFamily, MsgFlags, SockFlag, SockProtocol, SockType, getsockopt, recv, setsockopt, socket, sockopt,
-    },
+    sys::socket::{AddressFamily, MsgFlags, SockFlag, SockProtocol, SockType, recv, setsockopt, socket, sockopt},
 };
 
 use crate::{
@@ -75,14 +73,6 @@ fn drain(socket: &OwnedFd) -> io::Result<()> {
     }
 }
 
-/// Returns the kernel's counter of packets dropped at this socket.
-pub(super) fn dropped(socket: &OwnedFd) -> io::Result<u32> {
-    Ok(getsockopt(socket, MemInfo)?[SK_MEMINFO_DROPS])
-}
-
-/// Index into the array that `SO_MEMINFO` returns (include/uapi/linux/sock_diag.h).
-const SK_MEMINFO_DROPS: usize = 8;
-
 sockopt_impl!(
     /// Locks the attached filter (`socket(7)`).
     LockFilter,
@@ -99,13 +89,4 @@ sockopt_impl!(
     libc::IPPROTO_IPV6,
     libc::IPV6_RECVFRAGSIZE,
     bool
-);
-
-sockopt_impl!(
-    /// Reads the socket's memory and drop counters.
-    MemInfo,
-    GetOnly,
-    libc::SOL_SOCKET,
-    libc::SO_MEMINFO,
-    [u32; 9]
 );
