@@ -5,10 +5,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use autora_tests::{Daemon, Interface, Namespace};
+use autora_tests::{Daemon, Interface, Namespace, Tap};
 use nix::sys::signal::Signal;
 
-use crate::bench::{FLOOR, Line, MAX_DELAY, SLACK, SOON, expect_silence, rarely};
+use crate::bench::{FLOOR, Line, MAX_DELAY, SLACK, SOON, expect_silence, on_both_paths, rarely};
 
 const MINUTE: Duration = Duration::from_mins(1);
 
@@ -53,10 +53,6 @@ const MULTICAST_ROUTE_FLUSHED: Fault = Fault {
 const QUEUE_FULL: Fault =
     Fault { error: ENOBUFS, begin: |host| tc(host, "add", "pfifo limit 0"), end: |host| tc(host, "delete", "pfifo") };
 
-/// A queue whose room is counted in bytes.
-const QUEUE_FULL_OF_BYTES: Fault =
-    Fault { error: ENOBUFS, begin: |host| tc(host, "add", "bfifo limit 1"), end: |host| tc(host, "delete", "bfifo") };
-
 fn nft(host: &Interface, command: &str) {
     host.namespace().run(std::process::Command::new("nft").arg(command));
 }
@@ -98,7 +94,7 @@ fn recovers_after_a_minute_of_errors(arguments: &[&str], faults: &[Fault]) {
     let ended = Instant::now();
     for (fault, line) in faults.iter().zip(&mut lines) {
         expect_initial_burst(fault, line, ended);
-        expect_logged_once(&daemon, line);
+        expect_logged_once(&daemon, line.name());
     }
 
     let (solicits, adverts) = control.seen(Duration::ZERO);
@@ -122,9 +118,9 @@ fn expect_initial_burst(fault: &Fault, line: &mut Line, ended: Instant) {
 
 /// Checks that one line is logged at the first error and one at the recovery, with the number of attempts:
 /// after 1, 2, 4, and then each 8 s.
-fn expect_logged_once(daemon: &Daemon, line: &Line) {
-    let begins = daemon.lines_with(&["could not be sent", &interface(line)]);
-    let ends = daemon.lines_with(&["sending works again", &interface(line)]);
+fn expect_logged_once(daemon: &Daemon, name: &str) {
+    let begins = daemon.lines_with(&["could not be sent", &format!("interface={name}")]);
+    let ends = daemon.lines_with(&["sending works again", &format!("interface={name}")]);
     assert_eq!((begins.len(), ends.len()), (1, 1), "{begins:#?} {ends:#?}");
     let tries = (8..=11).filter(|tries| ends[0].contains(&format!("failed_before={tries}"))).count();
     assert_eq!(tries, 1, "{}", ends[0]);
@@ -134,10 +130,112 @@ fn interface(line: &Line) -> String {
     format!("interface={}", line.name())
 }
 
+/// The queue of a guest that is paused: its tap has room for a frame or two, and the kernel's own have taken it.
 #[test]
 fn the_packet_socket_recovers_after_a_minute_of_errors() {
-    recovers_after_a_minute_of_errors(&["--send=packet"], &[QUEUE_FULL, QUEUE_FULL_OF_BYTES]);
+    let (host, guest) = (Namespace::host(), Namespace::quiet());
+    let mut tap = Tap::new(&host, "vm1");
+    tap.interface.set("txqueuelen 1");
+    tap.open();
+    tap.interface.wait_link_local();
+    tap.interface.add_address("2001:db8:0:1::1/64");
+    let (mut line, mut control) = (tap.capture(), Line::new(&host, &guest, 2));
+    let daemon = Daemon::start(&host, &rarely(&["--send=packet"]));
+    let begun = Instant::now();
+    daemon.wait_for_log(&["could not be sent", "interface=vm1", ENOBUFS], SOON);
+    control.expect_served(SOON);
+    expect_shown_as_failing(&host, &daemon, "No buffer space available", "vm2");
+
+    thread::sleep(MINUTE.saturating_sub(begun.elapsed()));
+    let first = line.expect_advert(LONGEST_RETRY + SLACK);
+    let second = line.expect_advert(INITIAL_INTERVAL + SLACK);
+    let third = line.expect_advert(INITIAL_INTERVAL + SLACK);
+    for distance in [second.since(first.at), third.since(second.at)] {
+        assert!((FLOOR..=INITIAL_INTERVAL + SLACK).contains(&distance), "{distance:?}");
+    }
+    expect_logged_once(&daemon, "vm1");
+    assert!(daemon.lines_with(&["interface=vm2", "sent"]).is_empty(), "no error on the other interface");
+    let shown = daemon.control().json("/v1/interfaces/vm1");
+    assert_eq!(shown["send_failures"]["in_a_row"], 0, "{shown:#}");
+    assert!(!explained(&host, &daemon, "vm1").contains("ra-not-sent"));
 }
+
+/// Checks what clients see of `vm1`, on which no RA leaves for the reason `error`, and of a healthy interface.
+fn expect_shown_as_failing(host: &Namespace, daemon: &Daemon, error: &str, healthy: &str) {
+    let shown = daemon.control().json("/v1/interfaces/vm1");
+    assert_eq!(shown["state"], "serving");
+    assert!(shown["send_failures"]["in_a_row"].as_u64() > Some(0), "{shown:#}");
+    assert!(shown["send_failures"]["error"].as_str().is_some_and(|text| text.contains(error)), "{shown:#}");
+    let page = explained(host, daemon, "vm1");
+    assert!(page.contains("ra-not-sent") && page.contains(error), "{page}");
+    let title = page.lines().next().expect("a title");
+    assert!(title.contains("but its RAs do not leave"), "{title}");
+    assert!(!explained(host, daemon, healthy).contains("ra-not-sent"), "the control");
+}
+
+/// Returns what `autora explain` shows of an interface.
+fn explained(host: &Namespace, daemon: &Daemon, interface: &str) -> String {
+    host.run(&mut daemon.control().command(&["explain", interface]))
+}
+
+/// A queue that lets next to nothing out, and holds a thousand RAs.
+const STUCK: &str = "tbf rate 8bit burst 200 limit 1000000";
+
+/// Of 60 links, the queues of 50 do not drain. RAs of other links must not be charged for those that wait:
+/// with one socket for all, the buffer is full after 256 RAs (512 of a raw one), which is after 20 s (40 s).
+fn stuck_queues_silence_no_other_link(arguments: &[&str]) {
+    let (host, guest) = (Namespace::host(), Namespace::quiet());
+    let mut lines = Line::several(&host, &guest, 60);
+    for line in &lines[..STUCK_LINES] {
+        tc(&line.link.host, "add", STUCK);
+    }
+    let often = ["--interface-regex=^vm[0-9]+$", "--min-ra-interval=3s", "--max-ra-interval=4s"];
+    let daemon = Daemon::start(&host, &[&often, arguments].concat());
+    lines.last_mut().expect("60").expect_served(SOON);
+    thread::sleep(Duration::from_secs(55));
+    let (stuck, healthy) = lines.split_at_mut(STUCK_LINES);
+    for line in &mut *healthy {
+        expect_on_schedule(line);
+        let shown = daemon.control().json(&format!("/v1/interfaces/{}", line.name()));
+        assert_eq!(shown["send_failures"]["total"], 0, "{shown:#}");
+    }
+    if arguments.contains(&"--send=packet") {
+        stuck.iter_mut().for_each(expect_on_schedule);
+    } else {
+        expect_waiting(&host, &daemon, stuck);
+    }
+}
+
+const STUCK_LINES: usize = 50;
+
+/// Checks the RAs of the last 50 s and more.
+fn expect_on_schedule(line: &mut Line) {
+    let (_, adverts) = line.seen(Duration::ZERO);
+    assert!(adverts.len() >= 12, "{}: {} RAs", line.name(), adverts.len());
+    for pair in adverts.windows(2) {
+        let distance = pair[1].since(pair[0].at);
+        assert!((FLOOR..Duration::from_secs(4) + SLACK).contains(&distance), "{}: {distance:?}", line.name());
+    }
+}
+
+/// Checks that links whose RAs wait in their queues say so once, and that one recovers whose queue is removed.
+fn expect_waiting(host: &Namespace, daemon: &Daemon, stuck: &mut [Line]) {
+    for line in &mut *stuck {
+        let (_, adverts) = line.seen(Duration::ZERO);
+        // Its burst lets out one at the start, and one more within half a minute.
+        assert!(adverts.len() <= 2, "{}: {adverts:#?}", line.name());
+        let lines = daemon.lines_with(&["could not be sent", &interface(line)]);
+        assert_eq!(lines.len(), 1, "{lines:#?}");
+    }
+    expect_shown_as_failing(host, daemon, "still waits in the interface's queue", "vm60");
+    tc(&stuck[0].link.host, "delete", STUCK);
+    stuck[0].expect_served(LONGEST_RETRY + SLACK);
+    daemon.wait_for_log(&["sending works again", &interface(&stuck[0])], SOON);
+    let (_, others) = stuck[1].seen(Duration::ZERO);
+    assert!(others.is_empty(), "the control: {others:#?}");
+}
+
+on_both_paths!(stuck_queues_silence_no_other_link);
 
 #[test]
 fn the_raw_socket_recovers_after_a_minute_of_errors() {
