@@ -30,6 +30,8 @@ pub(super) struct Router {
     assumed: BootInstant,
     /// Whether an RA of the current process left from it, so that this process knows the end.
     pub(super) told_by_this_process: bool,
+    /// Whether DAD found it at another node since an RA left from it: nothing leaves from it, even if it goes.
+    was_duplicate: bool,
 }
 
 /// A final RA that has to leave.
@@ -87,6 +89,9 @@ impl Handover {
     /// Updates the final RAs with a state of the interface.
     pub(super) fn observe(&mut self, seen: &Observation, stopping: bool, now: BootInstant) {
         self.owed.take_if(|due| !due.observe(seen, stopping, now));
+        if let Some(router) = &mut self.router {
+            router.was_duplicate |= seen.is_duplicate(router.source);
+        }
         if !seen.alive
             && let Some(owed) = &mut self.owed
         {
@@ -105,17 +110,27 @@ impl Handover {
     /// Makes the final RA of the source in use due, or not. Returns false if DAD found the source at another
     /// node: then it is given up.
     pub(super) fn withdraw(&mut self, due: bool, seen: &Observation, stopping: bool, now: BootInstant) -> bool {
-        let Some(router) = self.router.filter(|_| due) else {
-            self.withdrawal = None;
-            return true;
-        };
+        self.withdrawal.take_if(|_| !due);
+        let Some(router) = self.router.as_mut().filter(|_| due) else { return true };
         if seen.is_duplicate(router.source) {
             (self.router, self.withdrawal) = (None, None);
             return false;
         }
+        if router.was_duplicate {
+            // Whether it is still in use is open: guests hold it.
+            (router.until, router.told_by_this_process) = (OVER, false);
+            self.withdrawal = None;
+            return true;
+        }
+        let router = *router;
         let due = self.withdrawal.get_or_insert_with(|| Due::new(router, router.is_held(now), now));
         _ = due.observe(seen, stopping, now);
         true
+    }
+
+    /// Returns whether `source` is in use and was a duplicate address meanwhile.
+    pub(super) fn was_duplicate(&self, source: LinkLocal) -> bool {
+        self.router.is_some_and(|router| router.source == source && router.was_duplicate)
     }
 
     /// Returns the final RA from `source` that may leave at `now`.
@@ -142,7 +157,7 @@ impl Handover {
         let before = self.router.take();
         let until = now + lifetime;
         let assumed = before.filter(|before| before.source == source).map_or(until, |same| same.assumed.max(until));
-        self.router = Some(Router { source, until, assumed, told_by_this_process: true });
+        self.router = Some(Router { source, until, assumed, told_by_this_process: true, was_duplicate: false });
         if let Some(before) = before.filter(|before| before.source != source) {
             self.owe(before, seen, now, tally);
         }
@@ -158,7 +173,7 @@ impl Handover {
     }
 
     fn owe(&mut self, before: Router, seen: &Observation, now: BootInstant, tally: &mut Tally) {
-        let duplicate = seen.is_duplicate(before.source);
+        let duplicate = before.was_duplicate;
         if duplicate || before.assumed <= now {
             tally.count(if duplicate { "dadfailed source" } else { "final RA not owed, Router Lifetime over" });
             // Whether it replaces an earlier one although it is owed none is open.
@@ -231,7 +246,7 @@ impl Handover {
                 None if router.told_by_this_process => router.assumed = router.until,
                 None => {}
             }
-            router.told_by_this_process = false;
+            (router.told_by_this_process, router.was_duplicate) = (false, false);
         }
         self.router.take_if(|router| router.assumed <= now);
         self.owed.take_if(|owed| owed.router.assumed <= now);

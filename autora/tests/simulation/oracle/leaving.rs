@@ -104,6 +104,9 @@ impl Link {
             format!("from {}, but {:?}", send.source, self.handover)
         })?;
         let delivers = self.observation.delivers_final_ra(send.source, self.stopping);
+        rule(!self.handover.was_duplicate(send.source), "no final RA from a source that was a duplicate", || {
+            format!("{:?}", self.handover)
+        })?;
         rule(delivers, "no final RA that no guest receives, or from a duplicate or tentative address", || {
             format!("from {}: {:?}", send.source, self.observation)
         })
