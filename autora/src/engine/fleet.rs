@@ -203,8 +203,8 @@ impl Fleet {
         self.members.update(index);
     }
 
-    /// Acts on what is true at the end of the grace. A failed entry in the SERVED map is not tried again: that is for the
-    /// next resync.
+    /// Acts on what is true at the end of the grace. A failed entry in the SERVED map is not tried again: that is
+    /// for the next resync.
     fn decide_after_grace(&mut self, index: IfIndex, now: BootInstant) {
         let Some(member) = self.members.get_mut(index) else { return };
         if !awaits_map(member.verdict()) {

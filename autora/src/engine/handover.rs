@@ -142,7 +142,8 @@ impl Advertised {
         self.drop_surplus();
     }
 
-    /// Returns the retired prefixes of an RA at `now` whose current prefix is `current`, if it has another than the last.
+    /// Returns the retired prefixes of an RA at `now` whose current prefix is `current`, if it has another than the
+    /// last.
     pub(super) fn retired_beside(&self, current: Option<Prefix64>, now: BootInstant) -> Vec<AdvertisedPrefix> {
         let Some(current) = current else { return self.retired.clone() };
         let mut next = Self { router: None, owed: None, last_sent: None, ..self.clone() };
