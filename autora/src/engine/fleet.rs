@@ -244,7 +244,10 @@ impl Fleet {
         member.count_sent();
         let failed_before = member.advertiser.on_sent(&self.parameters, self.rest, now, rng);
         member.update_departures();
-        self.report(index);
+        // While the fleet stops, no RA but a final one leaves.
+        if !self.stopping {
+            self.report(index);
+        }
         self.members.settle(index, now);
         failed_before
     }

@@ -345,6 +345,7 @@ fn an_interface_that_is_deleted_within_the_grace_sends_nothing() {
 fn a_stop_within_the_grace_sends_the_final_ra_at_once() {
     for (change, expected) in [
         (forwarding_off as fn(&mut Interface), ["final 1"].as_slice()),
+        (other_source, &["-1", "final 1"]),
         (|i| i.flags.up = false, &[]),
         (|i| i.flags.carrier = false, &["-1"]),
     ] {
