@@ -112,7 +112,7 @@ impl Handover {
     pub(super) fn withdraw(&mut self, due: bool, seen: &Observation, stopping: bool, now: BootInstant) -> bool {
         self.withdrawal.take_if(|_| !due);
         let Some(router) = self.router.as_mut().filter(|_| due) else { return true };
-        if seen.is_duplicate(router.source) {
+        if seen.is_duplicate(router.source) && router.is_held(now) {
             (self.router, self.withdrawal) = (None, None);
             return false;
         }

@@ -166,8 +166,13 @@ impl Link {
             self.prefixes.drop_expired(self.pair().map(|(_, prefix)| prefix), at, tally);
         }
         // The previous source's final RA tells the /64 in use, too.
-        if self.phase == Phase::Over && self.pair().is_some() && self.presence(at) == Presence::Here {
+        let waits = self.phase == Phase::Over || self.phase.wait().is_some();
+        if waits && self.pair().is_some() && self.presence(at) == Presence::Here {
             self.phase = Phase::Steady;
+            if self.current != self.pair() {
+                self.current = self.pair();
+                self.schedule.begin(at);
+            }
         }
     }
 

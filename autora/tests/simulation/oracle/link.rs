@@ -32,6 +32,8 @@ pub(super) struct Link {
     pub(super) full: bool,
     pub(super) stopping: bool,
     pub(super) phase: Phase,
+    /// Whether it is open if the pair was waited for before the grace was over, so that it may be yet.
+    may_wait_again: bool,
     /// The pair that RAs are scheduled for, while the interface has a carrier.
     pub(super) current: Option<(LinkLocal, Prefix64)>,
     /// What RAs say, apart from the pair; at a stop, what they said of the prefix told last.
@@ -102,6 +104,7 @@ impl Link {
             full: false,
             stopping: false,
             phase: Phase::Steady,
+            may_wait_again: false,
             current: None,
             content: None,
             schedule: Schedule::new(last_sent, now),
@@ -172,7 +175,8 @@ impl Link {
             self.count_kinds(by.choice.keep, now, tally);
         }
         self.handover.observe(&self.observation, self.stopping, now);
-        self.follow(by, now, tally);
+        let phase = if unchanged && self.phase == Phase::Over { Phase::Over } else { self.next_phase(now) };
+        self.follow(phase, by, now, tally);
     }
 
     /// Returns the required verdict: where the rules leave room, the one that the fleet chose.
@@ -209,7 +213,7 @@ impl Link {
     }
 
     /// Lets the phase and all that depends on it follow the last state.
-    fn follow(&mut self, by: &Settings, now: BootInstant, tally: &mut Tally) {
+    fn follow(&mut self, phase: Phase, by: &Settings, now: BootInstant, tally: &mut Tally) {
         if self.stopping {
             return self.follow_in_stop(now);
         }
@@ -217,7 +221,7 @@ impl Link {
             (self.handover.router, self.handover.withdrawal, self.handover.owed) = (None, None, None);
         }
         let (before, was_held) = (self.phase, self.is_held_back());
-        self.phase = self.next_phase(now);
+        self.phase = if self.uncertain { self.next_phase(now) } else { phase };
         self.count_phase(before, now, tally);
         if self.phase.wait().is_some() || self.phase == Phase::Lost {
             self.handover.hold();
@@ -267,6 +271,7 @@ impl Link {
             }
             (Phase::Waiting(wait), _) => Phase::Waiting(wait.with_carrier(carrier, presence == Presence::Gone, now)),
             // Whether lifetimes that have run out count is open at each change.
+            (Phase::Over, Presence::Gone) if self.may_wait_again => Phase::Waiting(Wait::new(carrier, false, now)),
             (Phase::Over | Phase::Lost, Presence::GoneAndOver) => Phase::Waiting(Wait::new(carrier, false, now)),
             (Phase::Lost | Phase::Over, _) => Phase::Over,
         }
@@ -346,14 +351,16 @@ impl Link {
         shorter || others
     }
 
-    /// Decides what follows if the pair was waited for until `now`.
-    pub(super) fn decide(&mut self, by: &Settings, now: BootInstant, tally: &mut Tally) {
-        if !self.stopping && self.phase.wait().and_then(Wait::end).is_some_and(|end| end <= now) {
-            self.phase = Phase::Over;
+    /// Decides what follows if the pair was waited for until `now`. Returns whether it was.
+    pub(super) fn decide(&mut self, by: &Settings, now: BootInstant, tally: &mut Tally) -> bool {
+        let ends = !self.stopping && self.phase.wait().and_then(Wait::end).is_some_and(|end| end <= now);
+        if ends {
             let what = if self.pair().is_some() { "grace over, another pair" } else { "grace over, no pair" };
             tally.count(what);
-            self.follow(by, now, tally);
+            self.may_wait_again = self.presence(now) == Presence::GoneAndOver;
+            self.follow(Phase::Over, by, now, tally);
         }
+        ends
     }
 
     /// Returns the pair with which it is served, with carrier or not.
@@ -403,7 +410,8 @@ impl Link {
     /// Records that the map had no room.
     pub(super) fn map_full(&mut self, by: &Settings, now: BootInstant, tally: &mut Tally) {
         self.full = true;
-        self.follow(by, now, tally);
+        let phase = if self.phase == Phase::Over { Phase::Over } else { self.next_phase(now) };
+        self.follow(phase, by, now, tally);
         if self.handover.withdrawal.is_some() || self.phase.wait().is_some() {
             tally.count("map full, final RA owed");
         }
@@ -435,7 +443,7 @@ impl Link {
             // The previous process may have told another pair, which is waited for.
             _ if self.uncertain => scheduled().map(|at| at.max(self.schedule.begun() + GRACE)),
             Some(due) => match due.must_since().map(|since| self.schedule.postpone(since)) {
-                Some(at) if !due.router.is_held(at) => scheduled(),
+                Some(at) if !due.router.is_held(at.max(now)) => scheduled(),
                 at => at,
             },
             None => scheduled(),
@@ -457,11 +465,11 @@ impl Link {
 
     /// Returns whether no RA may be scheduled.
     pub(super) fn is_silent(&self) -> bool {
-        let waits = self.phase.wait().is_some_and(Wait::is_running) && !self.stopping;
+        let waits = self.phase.wait().is_some_and(|wait| wait.is_running() || wait.may_be_over()) && !self.stopping;
         let Handover { withdrawal, owed, any, .. } = &self.handover;
         let final_ra = withdrawal.iter().chain(owed).any(Due::delivers) || *any;
         let advertises = self.advertising().is_some() && !self.runs_dad();
-        !advertises && !waits && !final_ra && !self.uncertain
+        !advertises && !waits && !final_ra && !self.uncertain && !self.full
     }
 
     /// Returns whether the fleet has no reason to keep it.

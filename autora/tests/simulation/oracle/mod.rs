@@ -63,6 +63,8 @@ pub(crate) struct Oracle {
     maybe_prepared: Option<IfIndex>,
     /// Interfaces with events since the last check.
     touched: BTreeSet<IfIndex>,
+    /// Interfaces whose pair is waited for.
+    waiting: BTreeSet<IfIndex>,
     /// The latest instant of the next RA or of the end of the grace, for each interface.
     must_wake: BTreeSet<(BootInstant, IfIndex)>,
     must_wake_of: BTreeMap<IfIndex, BootInstant>,
@@ -83,6 +85,7 @@ impl Oracle {
             prepared: None,
             maybe_prepared: None,
             touched: BTreeSet::new(),
+            waiting: BTreeSet::new(),
             must_wake: BTreeSet::new(),
             must_wake_of: BTreeMap::new(),
             intervals: Spread::default(),
@@ -121,11 +124,13 @@ impl Oracle {
 
     /// Decides what follows for each pair that was waited for until `now`.
     pub(crate) fn timeout(&mut self, now: BootInstant) {
-        let due: Vec<_> = self.must_wake.range(..=(now, IfIndex::MAX)).map(|(_, index)| *index).collect();
-        for index in due {
-            let Some(link) = self.links.get_mut(&index) else { continue };
-            link.decide(&self.settings, now, &mut self.tally);
-            self.touched.insert(index);
+        let due = self.must_wake.range(..=(now, IfIndex::MAX)).map(|(_, index)| *index);
+        self.touched.extend(due);
+        for index in &self.waiting {
+            let Some(link) = self.links.get_mut(index) else { continue };
+            if link.decide(&self.settings, now, &mut self.tally) {
+                self.touched.insert(*index);
+            }
         }
     }
 

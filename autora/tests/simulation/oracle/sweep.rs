@@ -27,6 +27,11 @@ impl Oracle {
             }
             self.check_one(index, fleet, now).map_err(|broken| broken.on(index))?;
             self.inheritance.compare(index, self.links.get(&index));
+            if self.links.get(&index).is_some_and(|link| link.phase.wait().is_some()) {
+                self.waiting.insert(index);
+            } else {
+                self.waiting.remove(&index);
+            }
             let must_wake_by = self.links.get(&index).and_then(|link| link.must_wake_by(&self.settings, now));
             if let Some(must_wake_by) = must_wake_by {
                 self.must_wake_of.insert(index, must_wake_by);
@@ -74,7 +79,7 @@ impl Oracle {
         rule(
             next.is_some_and(|next| next <= must_wake_by),
             "the next deadline is early enough for every interface",
-            || format!("next at {next:?}, due at {must_wake_by:?}"),
+            || format!("next at {next:?}, due at {must_wake_by:?}: {:?}", self.links.get(&index)),
         )
         .map_err(|broken| broken.on(index))
     }
