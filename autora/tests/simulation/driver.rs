@@ -356,7 +356,7 @@ impl Simulation {
         }
         for index in dirty {
             match self.world.link(index, self.now) {
-                Some(link) => self.reconcile(link),
+                Some(link) => self.reconcile(&link),
                 None => self.forget(index),
             }
             self.act(self.now)?;
@@ -364,10 +364,10 @@ impl Simulation {
         Ok(())
     }
 
-    fn reconcile(&mut self, link: Interface) {
+    fn reconcile(&mut self, link: &Interface) {
         self.oracle.about_to_see(link.index, &self.fleet);
         self.fleet.reconcile(link.clone(), self.now);
-        self.note_seen(&link);
+        self.note_seen(link);
     }
 
     /// Records a state that the fleet has seen.
@@ -405,7 +405,7 @@ impl Simulation {
             self.next_resync = self.now + RETRY_RESYNC;
             for link in links {
                 if self.world_rng.random_bool(0.7) {
-                    self.reconcile(link);
+                    self.reconcile(&link);
                 }
             }
             return false;
@@ -417,7 +417,9 @@ impl Simulation {
             self.note_deleted(index);
         }
         self.oracle.resynced(&present);
-        present.iter().for_each(|index| self.oracle.about_to_see(*index, &self.fleet));
+        for index in &present {
+            self.oracle.about_to_see(*index, &self.fleet);
+        }
         self.fleet.reconcile_all(links.clone(), self.now);
         for link in &links {
             if self.oracle.knows(link.index) && self.oracle.is_new(link, self.now) {

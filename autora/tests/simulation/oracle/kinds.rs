@@ -83,7 +83,7 @@ impl Link {
             (Phase::Steady, Phase::Waiting(_)) if self.pair().is_some() => tally.count("grace, another pair possible"),
             (Phase::Steady, Phase::Waiting(_)) => tally.count("grace, no pair"),
             (Phase::Waiting(wait), Phase::Waiting(_)) if wait.is_running() => {
-                tally.count("grace stopped without carrier")
+                tally.count("grace stopped without carrier");
             }
             (Phase::Waiting(_), Phase::Waiting(_)) => tally.count("grace begun anew with the carrier"),
             (Phase::Waiting(wait), Phase::Steady) if wait.may_end(now) => tally.count("pair back as the grace ended"),

@@ -21,6 +21,7 @@ use crate::{run::Tally, settings::Settings};
 
 /// One interface that the fleet knows.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "they are independent facts")]
 pub(super) struct Link {
     /// The last state, with the ends of lifetimes as they were first known.
     pub(super) seen: Interface,
@@ -265,14 +266,15 @@ impl Link {
             (Phase::Lost, _) if self.pair().is_none() => Phase::Lost,
             (_, Presence::Here) => Phase::Steady,
             (Phase::Steady, Presence::Gone) => Phase::Waiting(Wait::new(carrier, true, now)),
-            (Phase::Steady, Presence::GoneAndOver) => Phase::Waiting(Wait::new(carrier, false, now)),
             (Phase::Waiting(wait), Presence::Gone) if carrier && wait.end().is_some_and(|end| end <= now) => {
                 Phase::Over
             }
             (Phase::Waiting(wait), _) => Phase::Waiting(wait.with_carrier(carrier, presence == Presence::Gone, now)),
             // Whether lifetimes that have run out count is open at each change.
             (Phase::Over, Presence::Gone) if self.may_wait_again => Phase::Waiting(Wait::new(carrier, false, now)),
-            (Phase::Over | Phase::Lost, Presence::GoneAndOver) => Phase::Waiting(Wait::new(carrier, false, now)),
+            (Phase::Steady | Phase::Over | Phase::Lost, Presence::GoneAndOver) => {
+                Phase::Waiting(Wait::new(carrier, false, now))
+            }
             (Phase::Lost | Phase::Over, _) => Phase::Over,
         }
     }

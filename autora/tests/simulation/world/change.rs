@@ -183,7 +183,7 @@ impl Change {
             Self::FlagGlobal => flag_one(link, AddressScope::Global, rng),
             Self::Redetect => link.addresses.iter_mut().for_each(|address| address.flags.tentative = true),
             Self::Lifetimes => {
-                with_one(link, AddressScope::Global, rng, |address, rng| set_lifetimes(address, now, rng))
+                with_one(link, AddressScope::Global, rng, |address, rng| set_lifetimes(address, now, rng));
             }
             Self::Park => with_one(link, AddressScope::Global, rng, |address, _| park(address)),
             Self::AddOdd => add_odd(link, number, prefixes, rng),
