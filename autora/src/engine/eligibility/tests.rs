@@ -182,3 +182,24 @@ fn reasons_are_displayed_as_sentences() {
         assert_eq!(reason.to_string(), expected);
     }
 }
+
+#[test]
+fn guests_need_a_host_that_forwards() {
+    let host = |forwarding| Host { forwarding, neighbour_limit: None };
+    let forced = Service { force_forwarding: true, ..service() };
+    assert!(service().leads_nowhere(&host(false)));
+    assert!(!service().leads_nowhere(&host(true)) && !forced.leads_nowhere(&host(false)));
+}
+
+#[test]
+fn a_failure_of_the_map_has_the_number_of_its_error() {
+    assert_eq!((MapFailure::Full.errno(), MapFailure::Error { errno: 12 }.errno()), (None, Some(12)));
+    assert_eq!(Reason::from(MapFailure::Error { errno: 12 }).map_failure(), Some(MapFailure::Error { errno: 12 }));
+}
+
+#[test]
+fn only_a_small_mtu_is_named_as_the_cause_of_missing_ipv6() {
+    for (mtu, expected) in [(1279, "its MTU of 1279 is below 1280"), (1280, "IPv6 is disabled on it")] {
+        assert!(Reason::Ipv6Disabled { mtu }.to_string().starts_with(expected), "{mtu}");
+    }
+}

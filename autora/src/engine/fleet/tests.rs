@@ -9,6 +9,7 @@ use regex::Regex;
 
 mod grace;
 mod restart;
+mod rows;
 
 use super::*;
 use crate::{
