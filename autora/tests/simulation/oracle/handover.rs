@@ -16,6 +16,8 @@ pub(super) struct Handover {
     pub(super) withdrawal: Option<Due>,
     /// The final RA of the source before the one in use.
     pub(super) owed: Option<Due>,
+    /// Whether a final RA from the source in use failed before it was in use again.
+    failed_before: bool,
     /// Whether a final RA from a source that the oracle does not know may leave.
     pub(super) any: bool,
 }
@@ -31,7 +33,7 @@ pub(super) struct Router {
     /// Whether an RA of the current process left from it, so that this process knows the end.
     pub(super) told_by_this_process: bool,
     /// Whether DAD found it at another node since an RA left from it: nothing leaves from it, even if it goes.
-    was_duplicate: bool,
+    pub(super) was_duplicate: bool,
 }
 
 /// A final RA that has to leave.
@@ -110,7 +112,8 @@ impl Handover {
     /// Makes the final RA of the source in use due, or not. Returns false if DAD found the source at another
     /// node: then it is given up.
     pub(super) fn withdraw(&mut self, due: bool, seen: &Observation, stopping: bool, now: BootInstant) -> bool {
-        self.withdrawal.take_if(|_| !due);
+        let dropped = self.withdrawal.take_if(|_| !due);
+        self.failed_before |= dropped.is_some_and(|dropped| dropped.tries > 0);
         let Some(router) = self.router.as_mut().filter(|_| due) else { return true };
         if seen.is_duplicate(router.source) && router.is_held(now) {
             (self.router, self.withdrawal) = (None, None);
@@ -123,7 +126,9 @@ impl Handover {
             return true;
         }
         let router = *router;
-        let due = self.withdrawal.get_or_insert_with(|| Due::new(router, router.is_held(now), now));
+        let must = router.is_held(now) && !self.failed_before;
+        let due = self.withdrawal.get_or_insert_with(|| Due::new(router, must, now));
+        due.interrupted |= self.failed_before;
         _ = due.observe(seen, stopping, now);
         true
     }
@@ -162,7 +167,7 @@ impl Handover {
             self.owe(before, seen, now, tally);
         }
         self.use_again(source, tally);
-        self.withdrawal = None;
+        (self.withdrawal, self.failed_before) = (None, false);
     }
 
     /// Records that `source` is in use again: it is owed no final RA.
@@ -227,7 +232,7 @@ impl Handover {
     /// Restores the sources in the next process; after a crash it has to assume that an RA with `lifetime`
     /// left just now.
     pub(super) fn restored(&mut self, lifetime: Option<Duration>, now: BootInstant) {
-        self.withdrawal = None;
+        (self.withdrawal, self.failed_before) = (None, false);
         let routers = self.router.iter_mut().chain(self.owed.as_mut().map(|owed| &mut owed.router));
         for router in routers {
             router.until = whole_micros(router.until);

@@ -164,7 +164,8 @@ impl Link {
             self.schedule.reset_backoff();
         }
         self.known = true;
-        if std::mem::take(&mut self.full) {
+        let was_full = std::mem::take(&mut self.full);
+        if was_full {
             self.schedule.reset_backoff();
         }
         // What was told since counts from the next change on.
@@ -176,7 +177,8 @@ impl Link {
             self.count_kinds(by.choice.keep, now, tally);
         }
         self.handover.observe(&self.observation, self.stopping, now);
-        let phase = if unchanged && self.phase == Phase::Over { Phase::Over } else { self.next_phase(now) };
+        let stays = unchanged && !was_full && self.phase == Phase::Over;
+        let phase = if stays { Phase::Over } else { self.next_phase(now) };
         self.follow(phase, by, now, tally);
     }
 
@@ -455,7 +457,8 @@ impl Link {
     /// Returns whether an RA leaves soon if the pair is no longer waited for.
     fn may_send_soon(&self, now: BootInstant) -> bool {
         let delivers = |source| self.observation.delivers_final_ra(source, false);
-        let withdraws = self.handover.router.is_some_and(|router| router.is_held(now) && delivers(router.source));
+        let owed = self.handover.router.filter(|router| router.is_held(now) && !router.was_duplicate);
+        let withdraws = owed.is_some_and(|router| delivers(router.source));
         if self.pair().is_some() { !self.runs_dad() } else { withdraws }
     }
 
