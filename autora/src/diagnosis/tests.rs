@@ -298,3 +298,11 @@ fn a_running_daemon_adds_what_only_it_knows() {
     let found = explained(|_| (), Evidence { policy: Some(&policy), daemon: Some(&other), ..PLAIN });
     assert_eq!(found.conclusion, Conclusion::NoMatch);
 }
+
+#[test]
+fn a_link_without_ipv6_shows_an_mtu_that_is_too_small() {
+    for (mtu, expected) in [(1279, "none: MTU 1279, and IPv6 needs 1280"), (1280, "none")] {
+        let found = explained(|interface| (interface.ipv6, interface.mtu) = (None, mtu), PLAIN);
+        assert_eq!(found.checks.iter().find(|check| check.name == "ipv6").unwrap().found, expected);
+    }
+}

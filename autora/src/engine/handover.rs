@@ -146,7 +146,7 @@ impl Advertised {
     /// last.
     pub(super) fn retired_beside(&self, current: Option<Prefix64>, now: BootInstant) -> Vec<AdvertisedPrefix> {
         let Some(current) = current else { return self.retired.clone() };
-        let mut next = Self { router: None, owed: None, last_sent: None, ..self.clone() };
+        let mut next = self.clone();
         next.retire_all_but(current, now);
         next.retired
     }
