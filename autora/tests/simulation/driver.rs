@@ -8,7 +8,6 @@ use autora::{
         BootInstant, Fleet,
         action::{Action, Transmission},
         eligibility::MapFailure,
-        interface::Interface,
     },
 };
 use rand::{RngExt, SeedableRng, rngs::StdRng};
@@ -18,10 +17,10 @@ use crate::{
     chance::any_scale,
     disk::Disk,
     oracle::{Oracle, Violation, bounds::STOP, prefixes},
-    restarts::{End, PlannedCrash, first_resync_is_incomplete},
+    restarts::{End, PlannedCrash},
     scenario::Scenario,
     trace::{Note, Trace},
-    world::{Effect, Passage, Reused, World},
+    world::{Effect, Reused, World},
 };
 
 /// The start of virtual time.
@@ -32,9 +31,6 @@ const AFTER_STOP: Duration = Duration::from_secs(30);
 
 /// The most timeouts of one interface at one instant: the end of a grace, and RAs.
 const TIMEOUTS: usize = 4;
-
-/// Time from an incomplete resync to the next one.
-const RETRY_RESYNC: Duration = Duration::from_secs(1);
 
 /// One run.
 pub(crate) struct Simulation {
@@ -47,7 +43,7 @@ pub(crate) struct Simulation {
     pub(crate) trace: Trace,
     /// The random generators of the world and of the fleet.
     pub(crate) world_rng: StdRng,
-    fleet_rng: StdRng,
+    pub(crate) fleet_rng: StdRng,
     pub(crate) now: BootInstant,
     pub(crate) next_resync: BootInstant,
     /// Whether the first resync is still to come.
@@ -63,9 +59,9 @@ pub(crate) struct Simulation {
 pub(crate) struct Pending {
     dirty: BTreeSet<IfIndex>,
     deleted: BTreeSet<IfIndex>,
-    solicitations: Vec<IfIndex>,
+    pub(crate) solicitations: Vec<IfIndex>,
     /// Solicitations that the filter dropped because an RA is pending.
-    coalesced: Vec<IfIndex>,
+    pub(crate) coalesced: Vec<IfIndex>,
 }
 
 impl Simulation {
@@ -291,21 +287,6 @@ impl Simulation {
         }
     }
 
-    fn solicit(&mut self, slot: usize, at: BootInstant) {
-        let Some(index) = self.world.soliciting(slot) else { return };
-        match self.world.filter.solicit(index, at) {
-            Passage::Passed => {
-                self.trace.note(index, at, Note::Solicited { passed: true });
-                self.pending.solicitations.push(index);
-            }
-            Passage::Coalesced => {
-                self.trace.note(index, at, Note::Solicited { passed: false });
-                self.pending.coalesced.push(index);
-            }
-            Passage::NotServed => {}
-        }
-    }
-
     /// Runs one turn of the event loop. Its sources are read in any order.
     fn turn(&mut self) -> Result<(), Violation> {
         let Pending { dirty, deleted, solicitations, coalesced } = mem::take(&mut self.pending);
@@ -348,90 +329,8 @@ impl Simulation {
         Ok(())
     }
 
-    /// Handles announced links; the daemon carries out the actions after each.
-    fn on_links(&mut self, dirty: BTreeSet<IfIndex>, deleted: BTreeSet<IfIndex>) -> Result<(), Violation> {
-        for index in deleted {
-            self.forget(index);
-            self.act(self.now)?;
-        }
-        for index in dirty {
-            match self.world.link(index, self.now) {
-                Some(link) => self.reconcile(&link),
-                None => self.forget(index),
-            }
-            self.act(self.now)?;
-        }
-        Ok(())
-    }
-
-    fn reconcile(&mut self, link: &Interface) {
-        self.oracle.about_to_see(link.index, &self.fleet);
-        self.fleet.reconcile(link.clone(), self.now);
-        self.note_seen(link);
-    }
-
-    /// Records a state that the fleet has seen.
-    fn note_seen(&mut self, link: &Interface) {
-        let is_new = self.oracle.is_new(link, self.now);
-        self.oracle.observe(link, &self.fleet, self.now);
-        if is_new {
-            self.trace.note(link.index, self.now, self.oracle.note(link));
-        }
-    }
-
-    fn forget(&mut self, index: IfIndex) {
-        self.note_deleted(index);
-        self.fleet.forget(index);
-    }
-
-    fn note_deleted(&mut self, index: IfIndex) {
-        self.trace.note(index, self.now, Note::Gone);
-        self.oracle.gone(index);
-    }
-
-    fn on_solicit(&mut self, index: IfIndex) -> Result<(), Violation> {
-        let due = |fleet: &Fleet| fleet.schedule_of(index).and_then(|(_, due)| due);
-        let before = due(&self.fleet);
-        self.fleet.on_solicit(index, self.now, &mut self.fleet_rng);
-        self.oracle.solicited(index, self.now, before, due(&self.fleet))
-    }
-
-    /// Resyncs. Returns whether the dump was complete.
-    fn resync(&mut self) -> bool {
-        let links = self.world.all_links(self.now);
-        let first = mem::take(&mut self.first_resync) && self.scenario.process_lifetime.is_some();
-        if self.world_rng.random_bool(0.03) || (first && first_resync_is_incomplete(&mut self.world_rng)) {
-            self.oracle.tally.count("incomplete dump");
-            self.next_resync = self.now + RETRY_RESYNC;
-            for link in links {
-                if self.world_rng.random_bool(0.7) {
-                    self.reconcile(&link);
-                }
-            }
-            return false;
-        }
-        self.next_resync = self.now + self.scenario.resync;
-        let present: BTreeSet<_> = links.iter().map(|link| link.index).collect();
-        let gone: Vec<_> = self.oracle.known().filter(|index| !present.contains(index)).collect();
-        for index in gone {
-            self.note_deleted(index);
-        }
-        self.oracle.resynced(&present);
-        for index in &present {
-            self.oracle.about_to_see(*index, &self.fleet);
-        }
-        self.fleet.reconcile_all(links.clone(), self.now);
-        for link in &links {
-            if self.oracle.knows(link.index) && self.oracle.is_new(link, self.now) {
-                self.oracle.tally.count("change missed, found by the resync");
-            }
-            self.note_seen(link);
-        }
-        true
-    }
-
     /// Carries out the fleet's actions; their RAs were made at `made`.
-    fn act(&mut self, made: BootInstant) -> Result<(), Violation> {
+    pub(crate) fn act(&mut self, made: BootInstant) -> Result<(), Violation> {
         while let Some(action) = self.fleet.poll_action() {
             if self.crashes_now() {
                 return Ok(());

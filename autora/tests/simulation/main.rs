@@ -18,6 +18,7 @@ mod disk;
 mod driver;
 mod options;
 mod oracle;
+mod reading;
 mod restarts;
 mod run;
 mod scenario;

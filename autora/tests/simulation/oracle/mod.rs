@@ -8,6 +8,7 @@ mod advertised_prefixes;
 pub(crate) mod bounds;
 mod broken;
 mod content;
+mod following;
 mod grace;
 mod handover;
 mod inheritance;
