@@ -100,7 +100,7 @@ impl Link {
             Phase::Waiting(_) => self.current.filter(|_| self.observation.carrier),
             Phase::Lost => None,
         };
-        let content = self.phase.wait().is_none().then(|| self.content(by, now)).flatten();
+        let content = self.phase.wait().is_none().then(|| self.content(by)).flatten();
         let changed = current != self.current;
         if changed && current.is_none() {
             self.schedule.pause();
@@ -122,9 +122,10 @@ impl Link {
         self.content = content.or_else(|| self.content.take());
     }
 
-    pub(super) fn content(&self, by: &Settings, now: BootInstant) -> Option<Content> {
+    pub(super) fn content(&self, by: &Settings) -> Option<Content> {
         let (_, prefix) = self.pair()?;
-        let bounds = bounds_of(&self.seen, prefix, self.prefixes.told(now).map(|(told, _)| told))?;
+        // Once told, tentative addresses count.
+        let bounds = bounds_of(&self.seen, prefix, Some(prefix))?;
         Some(Content { prefix, bounds, options: link_options(&self.seen, by.link_options) })
     }
 

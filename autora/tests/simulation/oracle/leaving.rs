@@ -147,7 +147,7 @@ impl Link {
             Cause::Unsolicited | Cause::Solicited => {
                 let lifetime = by.parameters.router_lifetime;
                 self.handover.advertised(send.source, lifetime, &self.observation, at, tally);
-                (self.current, self.content) = (self.pair(), self.content(by, at));
+                (self.current, self.content) = (self.pair(), self.content(by));
                 if std::mem::take(&mut self.uncertain) {
                     self.prefixes.adopt_from(&carried);
                     self.handover.any = true;
