@@ -10,7 +10,7 @@ use super::{
     advertised_prefixes::AdvertisedPrefixes,
     bounds::GRACE,
     content::link_options,
-    grace::Phase,
+    grace::{Phase, Wait},
     handover::{Due, Handover},
     judgement::{Expected, Judgement, Told, link_locals},
     lifetimes::{Bounds, with_known_ends},
@@ -252,7 +252,7 @@ impl Link {
     /// Returns whether an entry that is added now is followed by an RA: always, never, or either.
     pub(super) fn entry_precedes_ra(&self) -> Option<bool> {
         match self.returned {
-            _ if self.uncertain => None,
+            _ if self.uncertain || self.phase.wait().is_some_and(Wait::may_be_over) => None,
             _ if self.must_be_in_map() => Some(false),
             Returned::No => Some(true),
             Returned::Yes | Returned::Maybe => None,
