@@ -17,7 +17,7 @@ pub(super) struct Handover {
     /// The final RA of the source before the one in use.
     pub(super) owed: Option<Due>,
     /// Whether a final RA from the source in use failed before it was in use again.
-    failed_before: bool,
+    pub(super) failed_before: bool,
     /// Whether a final RA from a source that the oracle does not know may leave.
     pub(super) any: bool,
 }
