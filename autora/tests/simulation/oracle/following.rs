@@ -65,7 +65,8 @@ impl Link {
             (_, Presence::Here) => Phase::Steady,
             (Phase::Steady, Presence::Gone) => Phase::Waiting(Wait::new(carrier, true, now)),
             (Phase::Waiting(wait), Presence::Gone) if carrier && wait.end().is_some_and(|end| end <= now) => {
-                Phase::Over
+                // One that may have been over before may begin anew with this change.
+                if wait.may_be_over() { Phase::Waiting(Wait::new(carrier, false, now)) } else { Phase::Over }
             }
             (Phase::Waiting(wait), _) => Phase::Waiting(wait.with_carrier(carrier, presence == Presence::Gone, now)),
             // Whether lifetimes that have run out count is open at each change.
