@@ -20,8 +20,9 @@ pub(super) struct Held {
     /// The last source in use that the kernel found at another node: no final RA leaves from it, as guests would drop
     /// that node's route.
     duplicate: Option<LinkLocal>,
-    /// How often an advertised lifetime ended earlier than the one before it: the saved state would be wrong.
-    shortened: u32,
+    /// How often the saved end of an advertised lifetime became wrong: the lifetime ended earlier than the one before
+    /// it, or began after that one had run out, when what was saved may already have been dropped.
+    revised: u32,
 }
 
 /// A hash of the saved state of one interface without its instants, to detect changes.
@@ -32,7 +33,7 @@ impl Held {
     /// Continues from a saved state.
     pub(super) fn restore(mut advertised: Advertised) -> Self {
         advertised.drop_surplus();
-        Self { advertised, duplicate: None, shortened: 0 }
+        Self { advertised, duplicate: None, revised: 0 }
     }
 
     /// Returns a hash that changes with the saved state, instants aside: an RA that only prolongs lifetimes
@@ -43,7 +44,7 @@ impl Held {
         let [router, owed] = [router, owed].map(|router| router.map(|router| router.source));
         let prefix = prefix.map(|prefix| prefix.prefix);
         let mut hasher = DefaultHasher::new();
-        (router, owed, prefix, retired.len(), self.shortened).hash(&mut hasher);
+        (router, owed, prefix, retired.len(), self.revised).hash(&mut hasher);
         SavedHash(hasher.finish())
     }
 
@@ -55,7 +56,7 @@ impl Held {
         }
         let valid_until = now + valid;
         let before = self.advertised.prefix.replace(AdvertisedPrefix { prefix: current.prefix, valid_until });
-        self.note_shortened(before.map(|before| before.valid_until), valid_until);
+        self.note_revised(before.map(|before| before.valid_until), valid_until, now);
     }
 
     /// Records `source` as a router. The source before it is owed a final RA while guests hold it, too [RFC 4861
@@ -64,7 +65,7 @@ impl Held {
         self.duplicate.take_if(|duplicate| *duplicate == source);
         let until = now + parameters.router_lifetime;
         match self.advertised.router.replace(AdvertisedRouter { source, until }) {
-            Some(before) if before.source == source => self.note_shortened(Some(before.until), until),
+            Some(before) if before.source == source => self.note_revised(Some(before.until), until, now),
             Some(before) if before.is_held(now) && !self.is_duplicate(before) => self.advertised.owed = Some(before),
             Some(_) | None => {}
         }
@@ -92,8 +93,11 @@ impl Held {
         self.duplicate == Some(router.source)
     }
 
-    /// Counts an end of a lifetime that is earlier than the one advertised before, not by rounding alone.
-    fn note_shortened(&mut self, before: Option<BootInstant>, until: BootInstant) {
-        self.shortened += u32::from(before.is_some_and(|before| before.saturating_since(until) >= SAME_END));
+    /// Counts an end of a lifetime that is earlier than the one advertised `before`, not by rounding alone, or that
+    /// comes after that one had run out. A Router Lifetime of 0 has always run out, and is never saved.
+    fn note_revised(&mut self, before: Option<BootInstant>, until: BootInstant, now: BootInstant) {
+        let Some(before) = before else { return };
+        let ran_out = before <= now && until > now;
+        self.revised += u32::from(ran_out || before.saturating_since(until) >= SAME_END);
     }
 }

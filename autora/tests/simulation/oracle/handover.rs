@@ -16,8 +16,8 @@ pub(super) struct Handover {
     pub(super) withdrawal: Option<Due>,
     /// The final RA of the source before the one in use.
     pub(super) owed: Option<Due>,
-    /// Whether a final RA from the source in use failed before it was in use again.
-    pub(super) failed_before: bool,
+    /// How many tries of a final RA from the source in use failed before it was in use again.
+    pub(super) failed_before: u32,
     /// Whether a final RA from a source that the oracle does not know may leave.
     pub(super) any: bool,
 }
@@ -113,7 +113,7 @@ impl Handover {
     /// node: then it is given up.
     pub(super) fn withdraw(&mut self, due: bool, seen: &Observation, stopping: bool, now: BootInstant) -> bool {
         let dropped = self.withdrawal.take_if(|_| !due);
-        self.failed_before |= dropped.is_some_and(|dropped| dropped.tries > 0);
+        self.failed_before += dropped.map_or(0, |dropped| dropped.tries);
         let Some(router) = self.router.as_mut().filter(|_| due) else { return true };
         if seen.is_duplicate(router.source) && router.is_held(now) {
             (self.router, self.withdrawal) = (None, None);
@@ -126,9 +126,9 @@ impl Handover {
             return true;
         }
         let router = *router;
-        let must = router.is_held(now) && !self.failed_before;
+        let must = router.is_held(now) && self.failed_before == 0;
         let due = self.withdrawal.get_or_insert_with(|| Due::new(router, must, now));
-        due.interrupted |= self.failed_before;
+        due.interrupted |= self.failed_before > 0;
         _ = due.observe(seen, stopping, now);
         true
     }
@@ -167,7 +167,7 @@ impl Handover {
             self.owe(before, seen, now, tally);
         }
         self.use_again(source, tally);
-        (self.withdrawal, self.failed_before) = (None, false);
+        (self.withdrawal, self.failed_before) = (None, 0);
     }
 
     /// Records that `source` is in use again: it is owed no final RA.
@@ -220,7 +220,7 @@ impl Handover {
         }
         // One that may be given up may be forgotten.
         if let (Some(router), Some(due)) = (&mut self.router, &self.withdrawal)
-            && due.tries >= FINAL_TRIES
+            && due.tries + self.failed_before >= FINAL_TRIES
         {
             router.until = OVER;
         }
@@ -232,7 +232,7 @@ impl Handover {
     /// Restores the sources in the next process; after a crash it has to assume that an RA with `lifetime`
     /// left just now.
     pub(super) fn restored(&mut self, lifetime: Option<Duration>, now: BootInstant) {
-        (self.withdrawal, self.failed_before) = (None, false);
+        (self.withdrawal, self.failed_before) = (None, 0);
         let routers = self.router.iter_mut().chain(self.owed.as_mut().map(|owed| &mut owed.router));
         for router in routers {
             router.until = whole_micros(router.until);

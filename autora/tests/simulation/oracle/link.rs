@@ -306,7 +306,7 @@ impl Link {
     fn may_send_soon(&self, now: BootInstant) -> bool {
         let delivers = |source| self.observation.delivers_final_ra(source, false);
         let owed = self.handover.router.filter(|router| router.is_held(now) && !router.was_duplicate);
-        let withdraws = owed.is_some_and(|router| delivers(router.source)) && !self.handover.failed_before;
+        let withdraws = owed.is_some_and(|router| delivers(router.source)) && self.handover.failed_before == 0;
         if self.pair().is_some() { !self.runs_dad() } else { withdraws }
     }
 

@@ -137,6 +137,24 @@ fn the_valid_lifetime_that_was_sent_is_recorded() {
 }
 
 #[test]
+fn lifetimes_that_begin_after_they_ran_out_are_a_change() {
+    let mut bench = Bench::rested(98);
+    let short = Parameters { valid_lifetime: secs(60), preferred_lifetime: secs(60), ..PARAMETERS };
+    for (parameters, changes) in [(PARAMETERS, false), (short, true)] {
+        bench.parameters = parameters;
+        bench.serve(lasting(FOR_EVER));
+        bench.run_for(PARAMETERS.max_interval);
+        let hash = bench.advertiser.saved_hash();
+        // No RA leaves while the link is down; the state that was saved may be dropped once it has run out.
+        bench.follow(Outlook::Lost);
+        bench.run_for(secs(100));
+        bench.serve(lasting(FOR_EVER));
+        bench.step();
+        assert_eq!(bench.advertiser.saved_hash() != hash, changes, "{:?}", bench.parameters.valid_lifetime);
+    }
+}
+
+#[test]
 fn a_final_ra_says_what_is_left() {
     for (lifetimes, expected) in
         [(Some((None, None)), (86_400, 14_400)), (Some((Some(501), Some(101))), (500, 100)), (None, (0, 0))]
