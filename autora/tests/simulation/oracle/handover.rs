@@ -204,8 +204,12 @@ impl Handover {
         }
     }
 
-    /// Records a final RA that failed. Returns whether it is given up, as after three failures.
+    /// Records a final RA that failed. Returns whether it is given up, as after three failures, or may be: the oracle
+    /// does not count the tries of one that it does not know.
     pub(super) fn failed(&mut self, source: LinkLocal, tally: &mut Tally) -> bool {
+        if self.any && !self.owes(source) {
+            return true;
+        }
         for due in self.withdrawal.iter_mut().chain(&mut self.owed).filter(|due| due.router.source == source) {
             due.tries += 1;
             due.must &= due.tries < FINAL_TRIES;

@@ -66,7 +66,8 @@ impl Schedule {
     /// Restores the schedule in the next process: after a crash it assumes an RA just now.
     pub(super) fn restored(&mut self, crashed: bool, now: BootInstant) {
         let last_sent = if crashed { Some(now) } else { self.last_sent.map(|sent| whole_micros(sent).min(now)) };
-        *self = Self::new(last_sent, now);
+        // What was held back by an instant that only the previous process knew stays so.
+        *self = Self { released: self.released.map(whole_micros), ..Self::new(last_sent, now) };
     }
 
     /// Starts the initial burst.
