@@ -304,7 +304,7 @@ impl Advertiser {
     pub fn on_send_failed(&mut self, now: BootInstant) -> u32 {
         if let Some(failed) = self.in_flight.take() {
             self.backoff.failed(now);
-            if failed.cause == Cause::Final && self.backoff.final_failed() {
+            if failed.cause == Cause::Final && self.backoff.final_failed(failed.source) {
                 self.drop_router(failed.source);
             }
         }

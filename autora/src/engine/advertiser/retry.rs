@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use crate::engine::{BootInstant, rfc4861::MAX_FINAL_RTR_ADVERTISEMENTS};
+use crate::{
+    addr::LinkLocal,
+    engine::{BootInstant, rfc4861::MAX_FINAL_RTR_ADVERTISEMENTS},
+};
 
 /// The delay after the first failed send; it doubles up to [`MAX_RETRY_DELAY`].
 pub(super) const MIN_RETRY_DELAY: Duration = Duration::from_secs(1);
@@ -20,8 +23,8 @@ struct Retry {
     /// When the last try failed.
     last: BootInstant,
     at: BootInstant,
-    /// How many of the tries were of the owed final RA.
-    finals: u32,
+    /// The source of the final RA that failed last, and how many tries of it failed.
+    finals: Option<(LinkLocal, u32)>,
 }
 
 impl Backoff {
@@ -32,26 +35,27 @@ impl Backoff {
 
     /// Records a failure at `now`.
     pub(super) fn failed(&mut self, now: BootInstant) {
-        let retry = self.0.get_or_insert_with(|| Retry { tries: 0, last: now, at: now, finals: 0 }.into());
+        let retry = self.0.get_or_insert_with(|| Retry { tries: 0, last: now, at: now, finals: None }.into());
         let doublings = retry.tries.min(3);
         retry.tries = retry.tries.saturating_add(1);
         retry.last = now;
         retry.at = now + (MIN_RETRY_DELAY * (1 << doublings)).min(MAX_RETRY_DELAY);
     }
 
-    /// Records that the failed RA was final. Returns whether it was the last try
-    /// [RFC 4861 6.2.5](https://www.rfc-editor.org/rfc/rfc4861#section-6.2.5).
-    pub(super) fn final_failed(&mut self) -> bool {
+    /// Records that the failed RA was the final one from `source`. Returns whether it was the last try
+    /// [RFC 4861 6.2.5](https://www.rfc-editor.org/rfc/rfc4861#section-6.2.5); those of another source do not count.
+    pub(super) fn final_failed(&mut self, source: LinkLocal) -> bool {
         self.0.as_mut().is_some_and(|retry| {
-            retry.finals += 1;
-            retry.finals >= MAX_FINAL_RTR_ADVERTISEMENTS
+            let before = retry.finals.filter(|(failed, _)| *failed == source).map_or(0, |(_, tries)| tries);
+            retry.finals = Some((source, before + 1));
+            before + 1 >= MAX_FINAL_RTR_ADVERTISEMENTS
         })
     }
 
     /// Gives the next final RA the full number of tries.
     pub(super) fn forget_finals(&mut self) {
         if let Some(retry) = &mut self.0 {
-            retry.finals = 0;
+            retry.finals = None;
         }
     }
 

@@ -85,6 +85,17 @@ fn a_source_that_is_served_again_before_its_owed_final_ra_sends_none() {
 }
 
 #[test]
+fn failed_tries_of_one_source_do_not_count_against_another() {
+    let mut bench = owing(99);
+    bench.link_works = false;
+    bench.run_for(secs(3));
+    assert_eq!(bench.failed.len(), 1, "the final RA of the old source");
+    bench.stop();
+    bench.run_for(secs(60));
+    assert_eq!(bench.failed.len(), 1 + 3, "all tries of the source in use");
+}
+
+#[test]
 fn a_told_source_that_is_usable_again_before_the_new_one_spoke_is_kept() {
     let mut bench = Bench::settled(63);
     let start = bench.now;
