@@ -226,7 +226,7 @@ impl Handover {
         if let (Some(router), Some(due)) = (&mut self.router, &self.withdrawal)
             && due.tries + self.failed_before >= FINAL_TRIES
         {
-            router.until = OVER;
+            (router.until, router.told_by_this_process) = (OVER, false);
         }
         let given_up = withdrawal.or_else(|| self.owed.take_if(given_up)).is_some();
         tally.add("final RA given up", usize::from(given_up));

@@ -60,7 +60,7 @@ impl Oracle {
         rule(link.may_be_in_map() || !in_map, "an interface that is not served has no entry", String::new)?;
         rule(in_map || !link.must_be_in_map(), "an interface that advertises has an entry", String::new)?;
         rule(deadline.is_none() || !link.is_silent(), "no RA is scheduled where none may leave", || {
-            format!("{deadline:?}")
+            format!("{deadline:?}: {:?}, {:?}, {:?}", link.phase, link.handover, link.observation)
         })?;
         match link.must_wake_by(&self.settings, now) {
             None => Ok(()),
