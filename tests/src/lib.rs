@@ -37,6 +37,7 @@ mod capture;
 mod control;
 mod daemon;
 mod guest;
+mod host_profile;
 #[cfg(target_arch = "x86_64")]
 mod intruder;
 mod link;
@@ -59,6 +60,7 @@ pub use capture::{Advert, Capture, Direction, Frame};
 pub use control::{Answer, Control};
 pub use daemon::{Daemon, Launch, Output, RuntimeDirectory};
 pub use guest::{DefaultRoute, Guest, Held};
+pub use host_profile::HostProfile;
 #[cfg(target_arch = "x86_64")]
 pub use intruder::Intruder;
 pub use link::{Interface, Mac, Veth};

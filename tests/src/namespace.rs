@@ -20,7 +20,10 @@ use nix::{
     unistd::{Pid, geteuid},
 };
 
-use crate::program;
+use crate::{
+    host_profile::{self, HostProfile},
+    program,
+};
 
 const PREFIX: &str = "autora-";
 const DIRECTORY: &str = "/run/netns";
@@ -73,12 +76,20 @@ impl Namespace {
         namespace
     }
 
-    /// Makes a namespace that routes, for the daemon: `forwarding` on everywhere, addresses usable without
-    /// duplicate address detection, and RAs of other routers ignored.
+    /// Makes a namespace that routes, for the daemon: `forwarding` on everywhere, the rest by the profile of this test.
     #[must_use]
+    #[expect(clippy::print_stderr, reason = "the profile belongs to the report of a failed test")]
     pub fn host() -> Self {
+        let profile = HostProfile::of_this_test();
+        eprintln!("the host's settings: {}={}", host_profile::VARIABLE, profile.name());
+        Self::host_with(profile)
+    }
+
+    /// Makes the same with a profile that the test chooses, because the settings are its subject.
+    #[must_use]
+    pub fn host_with(profile: HostProfile) -> Self {
         let host = Self::new("host");
-        host.default_sysctls(&[("accept_dad", 0), ("accept_ra", 0)]);
+        host.default_sysctls(&profile.settings());
         host.sysctl("ipv6/conf/all/forwarding", 1);
         host
     }

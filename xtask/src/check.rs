@@ -6,6 +6,7 @@ mod lint;
 mod step;
 
 use std::{
+    path::PathBuf,
     process::{Command, ExitCode},
     time::{Duration, Instant},
 };
@@ -13,7 +14,10 @@ use std::{
 use anyhow::{Context, Result};
 use clap::ValueEnum;
 
-use self::step::{Part, Step};
+use self::{
+    kernel::Hosts,
+    step::{Part, Step},
+};
 use crate::{
     build::{daemon, dev},
     lab::{service, vm},
@@ -31,11 +35,15 @@ pub(crate) struct Args {
     /// checkout)
     #[arg(long)]
     ship: bool,
-    /// Run every step, virtual machines and the package under systemd included (25 minutes)
+    /// Run the usual steps and those for a release, as CI does (20 minutes)
     #[arg(long, conflicts_with = "ship")]
+    ci: bool,
+    /// Run every step, virtual machines, the package under systemd, and the scenarios on each kind of host
+    /// included (45 minutes)
+    #[arg(long, conflicts_with_all = ["ship", "ci"])]
     all: bool,
     /// Run only these steps
-    #[arg(long, value_name = "STEP", value_delimiter = ',', conflicts_with_all = ["ship", "all"])]
+    #[arg(long, value_name = "STEP", value_delimiter = ',', conflicts_with_all = ["ship", "ci", "all"])]
     only: Vec<Step>,
     /// Leave these steps out
     #[arg(long, value_name = "STEP", value_delimiter = ',', conflicts_with = "only")]
@@ -44,6 +52,8 @@ pub(crate) struct Args {
 
 struct Run<'a> {
     workspace: &'a Workspace,
+    /// How the hosts of the scenarios are set up.
+    hosts: Hosts,
     /// Present once `setup` has succeeded.
     toolchain: Option<Toolchain>,
     /// Why `setup` has not succeeded.
@@ -53,7 +63,8 @@ struct Run<'a> {
 
 /// Runs the selected steps and prints a summary. Succeeds only if every step ran and passed.
 pub(crate) fn run(workspace: &Workspace, args: &Args) -> ExitCode {
-    let mut run = Run { workspace, toolchain: None, setup_failed: None, outcomes: Vec::new() };
+    let hosts = if args.all { Hosts::Each } else { Hosts::Drawn };
+    let mut run = Run { workspace, hosts, toolchain: None, setup_failed: None, outcomes: Vec::new() };
     for step in select(args) {
         run.step(step);
     }
@@ -63,10 +74,15 @@ pub(crate) fn run(workspace: &Workspace, args: &Args) -> ExitCode {
 
 /// Returns the steps that `args` ask for, in their fixed order, each once.
 fn select(args: &Args) -> Vec<Step> {
-    let part = if args.ship { Part::Ship } else { Part::Usual };
+    let parts: &[Part] = match args {
+        Args { all: true, .. } => &[Part::Usual, Part::Ship, Part::Rare],
+        Args { ci: true, .. } => &[Part::Usual, Part::Ship],
+        Args { ship: true, .. } => &[Part::Ship],
+        Args { .. } => &[Part::Usual],
+    };
     let wanted = |step: &Step| {
         if args.only.is_empty() {
-            (args.all || step.about().part == part) && !args.skip.contains(step)
+            parts.contains(&step.about().part) && !args.skip.contains(step)
         } else {
             args.only.contains(step)
         }
@@ -107,13 +123,16 @@ impl Run<'_> {
             Step::Setup => setup::ensure(workspace, Scope::Tests).map(|found| self.toolchain = Some(found)),
             Step::Format => lint::format(workspace),
             Step::Lint => lint::clippy(workspace),
-            Step::Build => self.compile(),
+            Step::Build => {
+                self.compile()?;
+                self.daemon().map(drop)
+            }
             Step::Unit => process::run(dev::cargo_test(workspace).args(dev::UNPRIVILEGED))
                 .context("a test without privilege failed"),
             Step::Conformance => conformance::run(workspace),
             Step::Kernel => {
                 self.compile()?;
-                kernel::run(workspace, &workspace.debug_daemon())
+                kernel::run(workspace, &self.daemon()?, self.hosts)
             }
             Step::Package => package::build(workspace).map(drop),
             Step::Smoke => self.smoke(),
@@ -131,15 +150,19 @@ impl Run<'_> {
         dev::compile(self.workspace, self.toolchain()?)
     }
 
-    /// Runs the two basic cases with the daemon as it is shipped, and the scenarios whose outcome depends on how it is
-    /// linked: system calls, capabilities, the group of the control socket.
+    /// Returns the daemon that the scenarios run: that of the variable, else the one that a package has.
+    fn daemon(&mut self) -> Result<PathBuf> {
+        match kernel::chosen_daemon() {
+            Some(daemon) => Ok(daemon),
+            None => daemon::with(self.workspace, self.toolchain()?),
+        }
+    }
+
+    /// Runs the two basic cases with the daemon as it is shipped, by a script that needs nothing but a shell.
     fn smoke(&mut self) -> Result<()> {
         let daemon = daemon::with(self.workspace, self.toolchain()?)?;
         let script = self.workspace.root().join("tests/ns-smoke.sh");
-        process::run(Command::new("sh").arg(script).arg(&daemon))?;
-        dev::scenarios(self.workspace, &daemon, |cargo| {
-            cargo.args(["--test", "scenarios", "--", "--test-threads=8", "confinement::", "privileges::", "control::"]);
-        })
+        process::run(Command::new("sh").arg(script).arg(&daemon))
     }
 
     /// Returns the toolchain that `setup` found; looks for it now if that step was left out.
@@ -176,6 +199,7 @@ impl Run<'_> {
     fn summary(&self) {
         let rows: Vec<_> = self.outcomes.iter().map(|(step, outcome)| (step.name(), outcome)).collect();
         outcome::summary("steps", &rows);
+        outcome::total(&rows);
     }
 }
 

@@ -28,7 +28,28 @@ pub(crate) fn summary(parts: &str, outcomes: &[(String, &Outcome)]) {
     }
 }
 
+/// How long a whole run of CI may take on a machine with two processors that has nothing yet.
+const BUDGET: Duration = Duration::from_secs(60 * 60);
+
+/// Prints how long the parts took together, and whether that is too long.
+pub(crate) fn total(outcomes: &[(String, &Outcome)]) {
+    let total: Duration = outcomes.iter().filter_map(|(_, outcome)| outcome.took()).sum();
+    ui::note(&format!("{} in all", ui::seconds(total)));
+    if total > BUDGET {
+        let longest = outcomes.iter().max_by_key(|(_, outcome)| outcome.took()).map_or("", |(name, _)| name);
+        let why = format!("that is over the budget of {}; most of it is {longest}", ui::seconds(BUDGET));
+        ui::note(&ui::paint(ui::Paint::Bad, &why));
+    }
+}
+
 impl Outcome {
+    fn took(&self) -> Option<Duration> {
+        match self {
+            Self::Passed(took) | Self::Failed(took) => Some(*took),
+            Self::NotRun(_) => None,
+        }
+    }
+
     pub(crate) fn passed(&self) -> bool {
         matches!(self, Self::Passed(_))
     }

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use autora_tests::{Daemon, Namespace};
+use autora_tests::{Daemon, HostProfile, Namespace};
 
 use crate::bench::{AT_ONCE, FLOOR, Line, MAX_DELAY, SLACK, SOON, expect_silence, on_both_paths, rarely};
 
@@ -72,7 +72,8 @@ fn many_interfaces_created_at_once_are_served(arguments: &[&str]) {
 
 /// Two links come up with a prefix each, one of them with duplicate address detection.
 fn a_link_local_address_counts_after_duplicate_address_detection(arguments: &[&str]) {
-    let (host, guest) = (Namespace::host(), Namespace::quiet());
+    // The second link is the control: without detection.
+    let (host, guest) = (Namespace::host_with(HostProfile::Quiet), Namespace::quiet());
     let daemon = Daemon::start(&host, &rarely(arguments));
     let mut lines = Line::several(&host, &guest, 2);
     lines[0].link.host.sysctl("accept_dad", 1);

@@ -36,6 +36,7 @@ fn host() -> Namespace {
         ip("link set dev", "up");
         ip(&format!("address add 2001:db8:0:{number}::1/64 dev"), "nodad");
     }
+    eventually(SOON, "the link-local addresses", || host.ip("-6 address show tentative").is_empty().then_some(()));
     host
 }
 

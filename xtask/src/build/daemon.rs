@@ -3,6 +3,7 @@
 use std::{
     env,
     ffi::{OsStr, OsString},
+    fs,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -32,9 +33,12 @@ pub(crate) fn with(workspace: &Workspace, toolchain: &Toolchain) -> Result<PathB
     ui::heading("eBPF filter");
     filter::with(workspace, toolchain)?;
     ui::heading("daemon, release profile");
-    let mut cargo = cargo(workspace, "rustc", "autora", "autora");
-    process::run(cargo.arg("--").args(LINKED)).context("the daemon does not compile")?;
     let daemon = workspace.daemon();
+    let map = daemon.with_extension("map");
+    let mut cargo = cargo(workspace, "rustc", "autora", "autora");
+    let map_wanted = format!("link-arg=-Wl,-Map={}", map.display());
+    process::run(cargo.arg("--").args(LINKED).args(["-C", &map_wanted])).context("the daemon does not compile")?;
+    no_name_service(&map)?;
     let version = process::query(Command::new(&daemon).arg("--version"))
         .with_context(|| format!("{} --version failed", daemon.display()))?;
     ensure!(
@@ -45,6 +49,24 @@ pub(crate) fn with(workspace: &Workspace, toolchain: &Toolchain) -> Result<PathB
     );
     ui::note(&format!("{}: {}", workspace.display(&daemon), version.trim().replace('\n', ", ")));
     Ok(daemon)
+}
+
+/// Parts of the C library that load its name service modules, of which a static program has none: it would load those
+/// of the host, of whatever version, and crash (<https://sourceware.org/glibc/wiki/FAQ>, "static linking").
+const NAME_SERVICE: [&str; 6] =
+    ["getaddrinfo.o", "getgrnam.o", "getgrnam_r.o", "getpwnam.o", "getpwnam_r.o", "nss_module.o"];
+
+/// Checks, in the linker's map, that nothing of the name service is linked into the daemon.
+fn no_name_service(map: &Path) -> Result<()> {
+    let text = fs::read_to_string(map).with_context(|| format!("cannot read the linker's map {}", map.display()))?;
+    let linked = name_service_in(&text);
+    ensure!(linked.is_empty(), "{linked:?} of the C library are in the daemon, which would load code of the host");
+    Ok(())
+}
+
+fn name_service_in(map: &str) -> Vec<&'static str> {
+    let is_linked = |member: &&str| map.contains(&format!("libc.a({member})"));
+    NAME_SERVICE.into_iter().filter(is_linked).collect()
 }
 
 /// Compiles a program of the tests in the daemon's profile, so that most crates are compiled once. Returns
@@ -97,6 +119,13 @@ mod tests {
         assert!(carries_filter("autora 0.1.0 (with the eBPF filter)"));
         assert!(!carries_filter("autora 0.1.0 (built without the eBPF filter: runs with the classic one)"));
         assert!(!carries_filter("autora 0.1.0"));
+    }
+
+    #[test]
+    fn a_map_shows_what_is_linked_of_the_name_service() {
+        let member = |name| format!("/usr/lib/x86_64-linux-gnu/libc.a({name})\n    (symbol) by main.o\n");
+        assert_eq!(name_service_in(&[member("getpid.o"), member("getgrnam.o")].concat()), ["getgrnam.o"]);
+        assert!(name_service_in(&member("getpid.o")).is_empty());
     }
 
     #[test]

@@ -1,6 +1,9 @@
 //! The step `kernel`: the tests that need the real kernel.
 
-use std::{env, path::Path};
+use std::{
+    env,
+    path::{Path, PathBuf},
+};
 
 use anyhow::Result;
 
@@ -19,11 +22,51 @@ const WALL_CLOCK: &str = "jumps_of_the_wall_clock";
 /// The variable that allows setting the machine's clock. In CI it may be set in any case.
 const MAY_SET_CLOCK: &str = "AUTORA_TEST_MAY_SET_CLOCK";
 
+/// The variable that names the daemon under test.
+const DAEMON: &str = "AUTORA_BIN";
+
+/// The variable that chooses the settings of every host, and its values: `tests/src/host_profile.rs`.
+const HOST: &str = "AUTORA_TEST_HOST";
+const PROFILES: [&str; 3] = ["quiet", "kernel", "slaac"];
+
+/// Which settings the hosts of the scenarios have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Hosts {
+    /// Each scenario draws its own.
+    Drawn,
+    /// Every scenario runs once with each.
+    Each,
+}
+
+/// Returns the daemon that the operator of this run has chosen, for example one of the dev profile.
+pub(super) fn chosen_daemon() -> Option<PathBuf> {
+    env::var_os(DAEMON).filter(|daemon| !daemon.is_empty()).map(PathBuf::from)
+}
+
 /// Runs the tests against `daemon`: most side by side, then each of [`ALONE`] by itself.
-pub(super) fn run(workspace: &Workspace, daemon: &Path) -> Result<()> {
+pub(super) fn run(workspace: &Workspace, daemon: &Path, hosts: Hosts) -> Result<()> {
+    match hosts {
+        Hosts::Drawn => side_by_side(workspace, daemon, &PRIVILEGED, None)?,
+        Hosts::Each => {
+            let (rest, scenarios) = PRIVILEGED.split_at(PRIVILEGED.len() - 2);
+            side_by_side(workspace, daemon, rest, None)?;
+            PROFILES.iter().try_for_each(|profile| side_by_side(workspace, daemon, scenarios, Some(profile)))?;
+        }
+    }
+    alone(workspace, daemon)
+}
+
+fn side_by_side(workspace: &Workspace, daemon: &Path, targets: &[&str], profile: Option<&str>) -> Result<()> {
+    if let Some(profile) = profile {
+        ui::heading(&format!("scenarios on hosts with {HOST}={profile}"));
+    }
     scenarios(workspace, daemon, |cargo| {
-        cargo.arg("--no-fail-fast").args(PRIVILEGED).args(["--", "--test-threads=8"]);
-    })?;
+        cargo.envs(profile.map(|profile| (HOST, profile)));
+        cargo.arg("--no-fail-fast").args(targets).args(["--", "--test-threads=8"]);
+    })
+}
+
+fn alone(workspace: &Workspace, daemon: &Path) -> Result<()> {
     ALONE.iter().try_for_each(|&name| {
         if name == WALL_CLOCK && !may_set_clock() {
             let why = format!("{name} DID NOT RUN: it sets the machine's clock; set {MAY_SET_CLOCK}=1 to allow that");

@@ -12,7 +12,7 @@ pub(super) enum Step {
     Format,
     /// Run clippy on the workspace and the filter; warnings are errors
     Lint,
-    /// Compile the filter, the daemon and all tests in the dev profile
+    /// Compile the filter, all tests in the dev profile, and the daemon as a package has it
     Build,
     /// Run the unit tests and the simulation of the fleet
     Unit,
@@ -71,18 +71,14 @@ impl Step {
             Self::Setup => About::of("setup: compiler, linker, programs", Usual),
             Self::Format => About::of("format: cargo fmt", Usual),
             Self::Lint => About::of("lint: cargo clippy", Usual),
-            Self::Build => About::of("build: filter, daemon and tests, dev profile", Usual).compiles(),
+            Self::Build => About::of("build: filter, tests in the dev profile, release daemon", Usual).compiles(),
             Self::Unit => About::of("unit: tests without privilege", Usual),
             Self::Conformance => About::of("conformance: every rule has a test or a reason", Usual),
             Self::Kernel => {
-                About::of("kernel: filter and daemon (dev profile) on the real kernel", Usual).compiles().as_root()
+                About::of("kernel: filter and release daemon on the real kernel", Usual).compiles().as_root()
             }
             Self::Package => About::of("package: dpkg-buildpackage and lintian", Ship).compiles(),
-            Self::Smoke => {
-                About::of("smoke: ns-smoke.sh, confinement, privileges and control with the release daemon", Ship)
-                    .compiles()
-                    .as_root()
-            }
+            Self::Smoke => About::of("smoke: ns-smoke.sh with the release daemon", Ship).compiles().as_root(),
             Self::Exposure => About::of("exposure: systemd-analyze security", Ship),
             Self::Boot => {
                 About::of("boot: a virtual machine as a guest of the release daemon", Ship).compiles().as_root()

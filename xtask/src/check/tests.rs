@@ -5,12 +5,12 @@ use clap::Parser;
 use super::*;
 
 fn steps(only: &[Step], skip: &[Step]) -> Vec<Step> {
-    select(&Args { ship: false, all: false, only: only.to_vec(), skip: skip.to_vec() })
+    select(&Args { ship: false, ci: false, all: false, only: only.to_vec(), skip: skip.to_vec() })
 }
 
 #[test]
 fn steps_run_in_their_fixed_order_each_once() {
-    let select = |ship, all| select(&Args { ship, all, only: Vec::new(), skip: Vec::new() });
+    let select = |ship, all| select(&Args { ship, ci: false, all, only: Vec::new(), skip: Vec::new() });
     assert_eq!(select(false, true), Step::value_variants());
     assert_eq!(select(true, false), [Step::Package, Step::Smoke, Step::Exposure, Step::Boot]);
     assert_eq!(select(false, false).last(), Some(&Step::Kernel));
@@ -24,7 +24,8 @@ fn steps_run_in_their_fixed_order_each_once() {
 #[test]
 fn a_step_that_did_not_run_is_not_a_success() {
     let workspace = Workspace::locate();
-    let mut run = Run { workspace: &workspace, toolchain: None, setup_failed: None, outcomes: Vec::new() };
+    let mut run =
+        Run { workspace: &workspace, hosts: Hosts::Drawn, toolchain: None, setup_failed: None, outcomes: Vec::new() };
     run.outcomes.push((Step::Format, Outcome::Passed(Duration::ZERO)));
     assert!(run.all_passed());
     run.outcomes.push((Step::Kernel, Outcome::NotRun("no root".to_owned())));
@@ -35,7 +36,7 @@ fn a_step_that_did_not_run_is_not_a_success() {
 fn nothing_runs_after_a_failure() {
     let workspace = Workspace::locate();
     let outcomes = vec![(Step::Lint, Outcome::Failed(Duration::ZERO))];
-    let run = Run { workspace: &workspace, toolchain: None, setup_failed: None, outcomes };
+    let run = Run { workspace: &workspace, hosts: Hosts::Drawn, toolchain: None, setup_failed: None, outcomes };
     assert_eq!(run.obstacle(Step::Build).as_deref(), Some("lint failed"));
 }
 
