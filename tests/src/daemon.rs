@@ -254,6 +254,14 @@ impl Daemon {
         self.log().into_iter().filter(|line| has_words(line, words)).collect()
     }
 
+    /// Returns the warnings so far, but for the one about `accept_ra` that every host of [`HostProfile::Slaac`](crate::HostProfile::Slaac) causes.
+    #[must_use]
+    pub fn warnings(&self) -> Vec<String> {
+        let mut warnings = self.lines_with(&["WARN"]);
+        warnings.retain(|line| !has_words(line, &["accept_ra is 2"]));
+        warnings
+    }
+
     /// Waits until the log says that `interface` is served.
     pub fn wait_serving(&self, interface: &str, timeout: Duration) {
         eventually(timeout, &format!("the log line that {interface} is served"), || {
@@ -270,14 +278,14 @@ impl Daemon {
     }
 
     /// Waits until the log says that `interface` is not served; returns the reasons' names, sorted.
-    pub fn wait_refused(&self, interface: &str, timeout: Duration) -> Vec<String> {
+    pub fn wait_not_served(&self, interface: &str, timeout: Duration) -> Vec<String> {
         reasons(&self.wait_for_log(&["not serving", &format!("interface={interface}")], timeout))
     }
 
     /// Returns the reasons, sorted, of the last log line that `interface` is not served, if there is such a
     /// line.
     #[must_use]
-    pub fn last_refusal(&self, interface: &str) -> Option<Vec<String>> {
+    pub fn last_reasons(&self, interface: &str) -> Option<Vec<String>> {
         let lines = self.lines_with(&["not serving", &format!("interface={interface}")]);
         lines.last().map(|line| reasons(line))
     }

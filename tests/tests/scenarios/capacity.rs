@@ -42,7 +42,7 @@ fn the_third_interface_waits_for_room(filter: &str) {
     }
     expect_silence([&mut *third], AT_ONCE);
     assert_eq!(refusals(&daemon, third).len(), 1, "tried again at each resync, and logged once");
-    assert_eq!(daemon.wait_refused(third.name(), SOON), ["filter-full"], "the only reason");
+    assert_eq!(daemon.wait_not_served(third.name(), SOON), ["filter-full"], "the only reason");
 
     first.remove_prefix();
     assert!(first.capture.expect_advert(FLOOR + SLACK).is_final());
@@ -78,7 +78,7 @@ fn a_refused_map_write_is_a_filter_error() {
     let mut line = Line::new(&host, &guest, 1);
     let refusal = Refusal { call: libc::SYS_bpf, first_argument: Some(BPF_MAP_UPDATE_ELEM), errno: Errno::EPERM };
     let daemon = Launch::new(&rarely(&["--filter=ebpf"])).refuse(refusal).start(&host);
-    assert_eq!(daemon.wait_refused(line.name(), SOON), ["filter-error"]);
+    assert_eq!(daemon.wait_not_served(line.name(), SOON), ["filter-error"]);
 
     let control = daemon.control();
     let answer = control.json(&format!("/v1/interfaces/{}", line.name()));

@@ -170,7 +170,7 @@ fn wait_ceased(daemon: &Daemon, end: &End, line: &Line) {
         return;
     }
     eventually(SOON, &format!("{}: {:?}", end.what, end.reasons), || {
-        (daemon.last_refusal(line.name())? == end.reasons).then_some(())
+        (daemon.last_reasons(line.name())? == end.reasons).then_some(())
     });
 }
 

@@ -186,7 +186,7 @@ fn one_warning_and_service(launch: &Launch, words: &[&str]) {
     line.expect_served(SOON);
     daemon.wait_for_log(&["started"], SOON);
     assert_eq!(daemon.lines_with(words).len(), 1, "one line with {words:?}");
-    assert_eq!(daemon.lines_with(&["WARN"]).len(), 1);
+    assert_eq!(daemon.warnings().len(), 1);
 }
 
 fn refuses_to_start(launch: &Launch, words: &[&str]) {

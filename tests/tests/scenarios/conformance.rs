@@ -209,7 +209,7 @@ fn an_interface_that_stops_forwarding_leaves_the_all_routers_group() {
     assert!(is_router(&mut line), "the Router flag is set");
 
     line.link.host.sysctl("forwarding", 0);
-    daemon.wait_refused("vm1", SOON);
+    daemon.wait_not_served("vm1", SOON);
     assert!(line.capture.expect_advert(FLOOR + SLACK).is_final());
     assert!(!listens_to_routers(&line.link.host));
     assert!(!is_router(&mut line), "the Router flag is clear");

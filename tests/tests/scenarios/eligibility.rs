@@ -149,7 +149,7 @@ fn an_interface_is_not_served_with_every_reason_until_it_is_repaired() {
     let daemon =
         Daemon::start(&host, &["--interface-regex=^vm[0-9]+$", "--min-ra-interval=3s", "--max-ra-interval=4s"]);
     for (row, line) in NOT_FIT.iter().zip(&lines) {
-        assert_eq!(daemon.wait_refused(line.name(), SOON), row.reasons, "{}", row.what);
+        assert_eq!(daemon.wait_not_served(line.name(), SOON), row.reasons, "{}", row.what);
     }
     control.expect_served(SOON);
     // By the second RA of the control the others would have had one, too.
@@ -175,7 +175,7 @@ fn loopback_is_not_served() {
     let mut capture = Capture::on(&lo);
     let mut control = Line::new(&host, &guest, 1);
     let daemon = Daemon::start(&host, &["--interface-regex=^(lo|vm1)$"]);
-    assert_eq!(daemon.wait_refused("lo", SOON), ["loopback", "no-multicast"]);
+    assert_eq!(daemon.wait_not_served("lo", SOON), ["loopback", "no-multicast"]);
     control.expect_served(SOON);
     capture.expect_silence(Duration::from_secs(1));
 }

@@ -3,7 +3,7 @@
 
 use std::process::Command;
 
-use autora_tests::{Interface, Launch, Namespace, Output, Tap, Veth, eventually};
+use autora_tests::{HostProfile, Interface, Launch, Namespace, Output, Tap, Veth, eventually};
 use serde_json::Value;
 
 use crate::bench::SOON;
@@ -142,7 +142,8 @@ const ODD_NAME: &str = "vm1.7$(x);'&\"";
 #[test]
 fn the_suggested_commands_repair_the_interface() {
     for (flaw, name) in FLAWS.iter().flat_map(|flaw| [(flaw, "vm1"), (flaw, ODD_NAME)]) {
-        let (host, guest) = (Namespace::host(), Namespace::quiet());
+        // The control has no flaw at all.
+        let (host, guest) = (Namespace::host_with(HostProfile::Quiet), Namespace::quiet());
         let link = Veth::new((&host, name), (&guest, "g1"));
         link.host.add_address(GLOBAL);
         let control = interface(&host, name);
@@ -248,7 +249,8 @@ fn the_daemons_variables_do_not_affect_subcommands() {
 
 #[test]
 fn with_raw_sending_the_neighbour_table_limit_is_shown() {
-    let (host, guest) = (Namespace::host(), Namespace::quiet());
+    // Without any other warning.
+    let (host, guest) = (Namespace::host_with(HostProfile::Quiet), Namespace::quiet());
     let link = Veth::new((&host, "vm1"), (&guest, "g1"));
     link.host.add_address(GLOBAL);
     // One interface needs one neighbour entry, which fits below the limit of every kernel.

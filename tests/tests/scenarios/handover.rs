@@ -82,7 +82,7 @@ fn the_last_link_local_address_goes_while_a_global_address_stays(arguments: &[&s
     link.host.remove_address(&format!("{}/64", link.host.link_local()));
     let final_ra = capture.expect_advert(FLOOR + AT_ONCE);
     assert_eq!((final_ra.source, final_ra.is_final()), (link.host.link_local(), true));
-    assert_eq!(daemon.wait_refused("vm1", SOON), ["no-link-local"]);
+    assert_eq!(daemon.wait_not_served("vm1", SOON), ["no-link-local"]);
     guest.wait_for_no_default_route(SOON);
     expect_preferred(&guest, &link);
     capture.expect_silence(FLOOR + Duration::from_secs(1));

@@ -56,7 +56,7 @@ fn libvirt() {
     };
     let daemon = scene.daemon("^vnet[0-9]+$");
     let mut captures = [&first, &second].map(Tap::capture);
-    assert_eq!(daemon.wait_refused("vnet3", SOON), ["forwarding-off", "no-prefix"]);
+    assert_eq!(daemon.wait_not_served("vnet3", SOON), ["forwarding-off", "no-prefix"]);
     call("start");
     for capture in &mut captures {
         capture.expect_silence(AT_ONCE);
@@ -87,7 +87,7 @@ fn proxmox() {
     let call = |phase: &str| drop(scene.host.run(scene.hook("proxmox").args(["100", phase])));
     let daemon = scene.daemon("^tap[0-9]+i[0-9]+$");
     let before = ["enslaved", "forwarding-off", "ipv6-disabled", "no-link-local", "no-prefix"];
-    assert_eq!(daemon.wait_refused("tap100i0", SOON), before);
+    assert_eq!(daemon.wait_not_served("tap100i0", SOON), before);
     let mut capture = taps[0].capture();
     call("pre-start");
     capture.expect_silence(AT_ONCE);
@@ -95,7 +95,7 @@ fn proxmox() {
     call("post-start");
     assert_eq!(live(&capture.expect_advert(AT_ONCE)), [prefix(1)]);
     for tap in &taps[1..] {
-        assert_eq!(daemon.last_refusal(tap.interface.name()).expect("it is not served"), before);
+        assert_eq!(daemon.last_reasons(tap.interface.name()).expect("it is not served"), before);
     }
     scene.again_and_then_another(&mut capture, "tap100i0", &|| call("post-start"));
 }
@@ -110,7 +110,7 @@ fn qemu_alone() {
     let call = || drop(scene.host.run(scene.hook("qemu-ifup").arg("tap-vm-1")));
     let daemon = scene.daemon("^tap-vm-[0-9]+$");
     let before = ["down", "forwarding-off", "no-link-local", "no-prefix"];
-    assert_eq!(daemon.wait_refused("tap-vm-1", SOON), before);
+    assert_eq!(daemon.wait_not_served("tap-vm-1", SOON), before);
     let mut capture = tap.capture();
 
     call();
@@ -131,7 +131,7 @@ fn lxd_and_incus() {
         drop(scene.host.run(&mut scene.command(&words)));
     };
     let daemon = scene.daemon("^ve-");
-    assert_eq!(daemon.wait_refused("ve-web1", SOON), ["forwarding-off", "no-prefix"]);
+    assert_eq!(daemon.wait_not_served("ve-web1", SOON), ["forwarding-off", "no-prefix"]);
     let mut capture = Capture::on(&link.guest);
     call(other.host.name());
     capture.expect_silence(AT_ONCE);
@@ -155,7 +155,7 @@ fn systemd_nspawn() {
         drop(scene.host.run(&mut scene.command(&words)));
     };
     let daemon = scene.daemon("^ve-");
-    assert_eq!(daemon.wait_refused(link.host.name(), SOON), ["forwarding-off", "no-prefix"]);
+    assert_eq!(daemon.wait_not_served(link.host.name(), SOON), ["forwarding-off", "no-prefix"]);
     let mut capture = Capture::on(&link.guest);
 
     call();

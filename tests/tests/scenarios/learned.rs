@@ -36,7 +36,7 @@ fn an_uplink_that_learns_from_ras_is_not_served() {
     uplink.link.host.sysctl("accept_ra", 2);
     uplink.link.guest.add_address("2001:db8:bad::1/64");
     let daemon = Launch::new(&["--interface-regex=^eth0$", RESYNCS]).start(&host);
-    assert_eq!(daemon.wait_refused("eth0", SOON), ["no-prefix"]);
+    assert_eq!(daemon.wait_not_served("eth0", SOON), ["no-prefix"]);
     let router = Daemon::start(&provider, &["--interface-regex=^g1$", "--max-ra-interval=4s"]);
     let address = eventually(SOON, "an address by SLAAC", || learned(&uplink.link.host));
     daemon.wait_for_log(&["accept_ra is 2", "interface=eth0", "net.ipv6.conf.eth0.accept_ra=0"], SOON);
@@ -104,8 +104,8 @@ fn a_guest_that_sends_an_ra_changes_nothing() {
         line.expect_answer();
     }
     expect_silence([&mut bare], Duration::ZERO);
-    assert_eq!(daemon.last_refusal("vm3"), Some(vec!["no-prefix".to_owned()]));
-    assert_eq!(daemon.last_refusal("vm1"), None);
+    assert_eq!(daemon.last_reasons("vm3"), Some(vec!["no-prefix".to_owned()]));
+    assert_eq!(daemon.last_reasons("vm1"), None);
     assert_eq!(daemon.lines_with(&["INFO", "serving", "interface=vm1"]).len(), 1);
     // The control: the operator's own address in that prefix counts, beside the learned one.
     bare.link.host.add_address("2001:db8:bad::5/64");
@@ -120,7 +120,7 @@ fn prefixes_that_are_not_unicast_never_count() {
     let mut bare = Line::without_prefix(&host, &guest, "vm2", 2);
     let daemon = Daemon::start(&host, &rarely(&[RESYNCS]));
     served.expect_served(SOON);
-    assert_eq!(daemon.wait_refused("vm2", SOON), ["no-prefix"]);
+    assert_eq!(daemon.wait_not_served("vm2", SOON), ["no-prefix"]);
     let odd = ["ff0e::1234/64 autojoin", "::ffff:1.2.3.4/64", "::1.2.3.4/64", "fec0::1/64", "fe80:0:0:1::1/64"];
     for address in odd {
         for line in [&served, &bare] {
@@ -129,8 +129,8 @@ fn prefixes_that_are_not_unicast_never_count() {
     }
     served.expect_answer();
     expect_silence([&mut bare], Duration::from_secs(3));
-    assert_eq!((daemon.served("vm1"), daemon.last_refusal("vm1")), (1, None));
-    assert_eq!((daemon.served("vm2"), daemon.last_refusal("vm2")), (0, Some(vec!["no-prefix".to_owned()])));
+    assert_eq!((daemon.served("vm1"), daemon.last_reasons("vm1")), (1, None));
+    assert_eq!((daemon.served("vm2"), daemon.last_reasons("vm2")), (0, Some(vec!["no-prefix".to_owned()])));
     // The control: a unicast one beside them is served.
     bare.add_prefix();
     bare.expect_served(AT_ONCE);

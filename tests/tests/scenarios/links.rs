@@ -61,7 +61,7 @@ fn a_tap_is_served_while_a_program_holds_it_open(arguments: &[&str]) {
     tap.interface.add_address("2001:db8:0:1::1/64");
     let mut capture = tap.capture();
     let daemon = Daemon::start(&host, &rarely(&[&[LOG_SENDS], arguments].concat()));
-    assert_eq!(daemon.wait_refused("vm1", SOON), ["no-link-local"]);
+    assert_eq!(daemon.wait_not_served("vm1", SOON), ["no-link-local"]);
     daemon.wait_for_log(&["not serving", "interface=vm1", "tap open"], SOON);
 
     tap.open();
@@ -90,7 +90,7 @@ fn a_change_of_forwarding_on_all_interfaces_is_noticed(arguments: &[&str]) {
     }
     host.sysctl("ipv6/conf/all/forwarding", 0);
     for line in &mut lines {
-        assert_eq!(daemon.wait_refused(line.name(), SOON), ["forwarding-off"]);
+        assert_eq!(daemon.wait_not_served(line.name(), SOON), ["forwarding-off"]);
         assert!(line.capture.expect_advert(FLOOR + AT_ONCE).is_final());
     }
     // An interface is served again if it alone forwards.

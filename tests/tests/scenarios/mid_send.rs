@@ -51,6 +51,7 @@ fn a_link_that_goes_down_in_mid_send_affects_no_other(arguments: &[&str]) {
     let up_again = |_: &Namespace, _: &Namespace, mut line: Line| {
         line.capture.clear();
         line.link.host.set("up");
+        line.link.host.wait_link_local();
         line.add_prefix();
         line
     };

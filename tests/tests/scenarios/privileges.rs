@@ -66,7 +66,7 @@ fn works(arguments: &[&str], capabilities: &[&str]) -> usize {
     assert_eq!(daemon.wait_exit(SOON), 0);
     assert!(line.capture.expect_advert(Duration::ZERO).is_final());
     assert!(later.capture.expect_advert(Duration::ZERO).is_final());
-    daemon.lines_with(&["WARN"]).len()
+    daemon.warnings().len()
 }
 
 #[test]

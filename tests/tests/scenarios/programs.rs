@@ -26,7 +26,7 @@ fn works(binary: &Path, filter: &str) -> Vec<String> {
     daemon.wait_for_log(&["started", "filter=classic"], SOON);
     daemon.signal(Signal::SIGTERM);
     assert_eq!(daemon.wait_exit(SOON), 0);
-    daemon.lines_with(&["WARN"])
+    daemon.warnings()
 }
 
 /// Returns the one line of a daemon that ends at the start.

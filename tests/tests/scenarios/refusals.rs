@@ -270,7 +270,7 @@ fn recovers_after_its_link_was_down(arguments: &[&str], error: &str) {
     daemon.signal(Signal::SIGCONT);
     control.expect_served(SLACK);
     daemon.wait_for_log(&["could not be sent", "interface=vm1", error], SOON);
-    assert_eq!(daemon.wait_refused("vm1", SOON)[0], "down");
+    assert_eq!(daemon.wait_not_served("vm1", SOON)[0], "down");
     expect_silence([&mut line], Duration::from_secs(5));
     control.expect_served(Duration::ZERO);
 

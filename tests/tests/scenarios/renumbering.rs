@@ -130,7 +130,7 @@ fn a_second_prefix_beside_the_one_in_use_is_ignored_if_the_operator_says_so(argu
     let launch = Launch::new(&rarely(&[&[KEEP], arguments].concat()));
     let mut daemon = launch.start(&host);
     let first: Vec<_> = lines[..2].iter_mut().map(|line| line.expect_served(SOON)).collect();
-    assert_eq!(daemon.wait_refused("vm3", SOON), ["several-prefixes"]);
+    assert_eq!(daemon.wait_not_served("vm3", SOON), ["several-prefixes"]);
     thread::sleep(FLOOR);
 
     both(&lines[0]);
@@ -156,7 +156,7 @@ fn a_second_prefix_beside_the_one_in_use_is_ignored_if_the_operator_says_so(argu
     }
     // The remedy: one of them is parked.
     expect_silence(&mut lines[2..], Duration::ZERO);
-    assert_eq!(next.wait_refused("vm3", SOON), ["several-prefixes"]);
+    assert_eq!(next.wait_not_served("vm3", SOON), ["several-prefixes"]);
     host.ip("address change fd00:3::1/64 dev vm3 preferred_lft 0");
     lines[2].expect_served(SOON);
 }

@@ -177,7 +177,7 @@ fn an_unusable_state_file_means_a_cold_start() {
         assert!(asked.elapsed() < Duration::from_secs(1), "{what}: at once, after {:?}", asked.elapsed());
         match logs {
             Some(words) => drop(next.wait_for_log(words, SOON)),
-            None => assert!(next.lines_with(&["WARN"]).is_empty(), "{what}: {:?}", next.log()),
+            None => assert!(next.warnings().is_empty(), "{what}: {:?}", next.log()),
         }
         assert!(next.lines_with(&["taking over"]).is_empty(), "{what}");
         // The next daemon writes a valid file.
@@ -200,7 +200,7 @@ fn an_unfinished_line_in_the_state_file_is_ignored() {
     let next = host.start();
     next.wait_for_log(&["taking over", "clean=false", "interfaces=1"], SOON);
     lines[0].expect_served(SOON);
-    assert!(next.lines_with(&["WARN"]).is_empty(), "{:?}", next.log());
+    assert!(next.warnings().is_empty(), "{:?}", next.log());
 }
 
 #[test]
