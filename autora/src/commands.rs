@@ -29,7 +29,7 @@ by SLAAC and installs a default route through this host.";
 const EXAMPLES: &str = "\
 Examples:
   autora --interface-regex '^vm[0-9]+$' --dry-run   show what would be served
-  autora --interface-regex '^vm[0-9]+$' --check     check and print the settings
+  autora --check --settings /etc/default/autora     check the service's settings
   autora --interface-regex '^vm[0-9]+$'             serve these interfaces
   autora explain vm7                                why does vm7 get no RA?
   autora status                                     what does the daemon do?
@@ -72,7 +72,7 @@ pub enum Command {
 #[must_use]
 pub fn run(cli: Cli) -> ExitCode {
     let result = match cli.command {
-        None => serve::run(&cli.daemon),
+        None => serve::run(&cli.daemon, &variables()),
         Some(Command::Explain(args)) => explain::run(&args),
         Some(Command::Status(args)) => status::run(&args),
         Some(Command::Wait(args)) => wait::run(&args),
@@ -107,6 +107,13 @@ where
     let mut cli = Cli::from_arg_matches(&matches)?;
     cli.daemon.complete(variable);
     Ok(cli)
+}
+
+/// Returns the variables of all options, the subcommands' too.
+fn variables() -> Vec<String> {
+    let cli = Cli::command();
+    let arguments = [&cli].into_iter().chain(cli.get_subcommands()).flat_map(clap::Command::get_arguments);
+    arguments.filter_map(|argument| Some(argument.get_env()?.to_string_lossy().into_owned())).collect()
 }
 
 /// Returns the version, and whether this build contains the eBPF program.

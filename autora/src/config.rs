@@ -5,6 +5,8 @@ mod choices;
 mod control;
 mod error;
 mod seconds;
+pub mod settings_file;
+mod warning;
 
 use std::{
     fmt,
@@ -14,15 +16,15 @@ use std::{
 };
 
 use regex::Regex;
-use regex_syntax::hir::Look;
 
-pub(crate) use self::args::without_empty_variables;
 pub use self::{
     args::DaemonArgs,
     control::{ControlConfig, NO_SOCKET},
     error::ConfigError,
     seconds::Seconds,
+    warning::Warning,
 };
+pub(crate) use self::{args::without_empty_variables, warning::unknown_variables};
 use crate::{
     addr::{LinkLocal, Prefix64},
     engine::{
@@ -67,34 +69,6 @@ pub struct Config {
     pub on_exit: OnExit,
     /// Settings that are valid but probably not meant.
     pub warnings: Vec<Warning>,
-}
-
-/// A setting that is valid but probably not meant.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Warning {
-    /// The regular expression can match in the middle of a name.
-    NotAnchored {
-        /// The regular expression.
-        regex: String,
-    },
-    /// The regular expression is the default, which no interface matches.
-    MatchesNothing,
-}
-
-impl fmt::Display for Warning {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NotAnchored { regex } => write!(
-                f,
-                "--interface-regex {regex} is not anchored at both ends, so it also matches longer names: write ^...$ to match \
-                 whole names"
-            ),
-            Self::MatchesNothing => f.write_str(
-                "--interface-regex is ^$, which matches no interface, so none is served: set it to match your guests' \
-                 interfaces, like ^tap-vm-[0-9]+$",
-            ),
-        }
-    }
 }
 
 const LINK_LOCAL_64: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0);
@@ -170,15 +144,8 @@ pub fn policy(regex: &str) -> Result<(Policy, Vec<Warning>), ConfigError> {
     }
     let syntax = regex_syntax::parse(regex).map_err(|error| invalid(in_one_line(&error)))?;
     let pattern = Regex::new(regex).map_err(|error| invalid(error.to_string()))?;
-    let properties = syntax.properties();
-    let anchored =
-        properties.look_set_prefix().contains(Look::Start) && properties.look_set_suffix().contains(Look::End);
-    let warning = if regex == "^$" {
-        Some(Warning::MatchesNothing)
-    } else {
-        (!anchored).then(|| Warning::NotAnchored { regex: regex.to_owned() })
-    };
-    Ok((Policy { pattern, addresses: AddressPolicy::default() }, warning.into_iter().collect()))
+    let warnings = warning::about_regex(regex, &syntax);
+    Ok((Policy { pattern, addresses: AddressPolicy::default() }, warnings))
 }
 
 /// Returns what is wrong and where; the error's own text has four lines, with a drawing.

@@ -50,6 +50,12 @@ impl Failure {
         Self { what: what.into(), advice: None, code: EXIT_FAILURE }
     }
 
+    /// Puts `what` before the text: what could not be done.
+    #[must_use]
+    pub fn because_of(self, what: &str) -> Self {
+        Self { what: format!("{what}: {}", in_words(&self.what)), ..self }
+    }
+
     /// Adds what the operator can do about it.
     #[must_use]
     pub fn advise(self, advice: impl Into<String>) -> Self {
@@ -82,8 +88,17 @@ pub fn warn(what: &dyn Display) {
     write("warning", what);
 }
 
+/// Writes a remark to standard error.
+pub fn note(what: &dyn Display) {
+    write("note", what);
+}
+
 fn write(kind: &str, what: &dyn Display) {
-    let priority = if kind == "error" { Level::ERROR } else { Level::WARN };
+    let priority = match kind {
+        "error" => Level::ERROR,
+        "note" => Level::INFO,
+        _ => Level::WARN,
+    };
     let prefix = logging::priority_prefix(priority);
     // If standard error is closed, there is no other place to report to.
     drop(writeln!(io::stderr(), "{prefix}{kind}: {what}"));

@@ -254,7 +254,8 @@ impl Daemon {
         self.log().into_iter().filter(|line| has_words(line, words)).collect()
     }
 
-    /// Returns the warnings so far, but for the one about `accept_ra` that every host of [`HostProfile::Slaac`](crate::HostProfile::Slaac) causes.
+    /// Returns the warnings so far, but for the one about `accept_ra`, which every host of
+    /// [`HostProfile::Slaac`](crate::HostProfile::Slaac) causes.
     #[must_use]
     pub fn warnings(&self) -> Vec<String> {
         let mut warnings = self.lines_with(&["WARN"]);

@@ -21,8 +21,8 @@ impl HostProfile {
     pub const ALL: [Self; 3] = [Self::Quiet, Self::Kernel, Self::Slaac];
 
     /// Returns the profile of the test that this thread runs: the one that [`VARIABLE`] names, or one that follows from
-    /// the name of the test, so that a run can be repeated. A program that is no test gets [`HostProfile::Quiet`]. Not for
-    /// a thread that a test starts: it has another name.
+    /// the name of the test, so that a run can be repeated. A program that is no test gets [`HostProfile::Quiet`]. Not
+    /// for a thread that a test starts: it has another name.
     ///
     /// # Panics
     ///

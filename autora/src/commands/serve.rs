@@ -1,15 +1,27 @@
 //! `autora` without a subcommand: the daemon, its dry run, and the check of its settings.
 
-use std::process::ExitCode;
+use std::{
+    env,
+    ffi::OsString,
+    fs,
+    os::unix::process::CommandExt,
+    path::Path,
+    process::{Command, ExitCode},
+};
 
-use nix::errno::Errno;
+use nix::{errno::Errno, net::if_::if_nameindex};
 
 use super::{
     outcome::{CommandResult, NETLINK_ADVICE},
     screen,
 };
 use crate::{
-    config::{Config, DaemonArgs},
+    addr::shown_name,
+    config::{
+        Config, DaemonArgs,
+        settings_file::{self, SettingsFile},
+        unknown_variables,
+    },
     daemon::{self, StartError},
     error::{self, EXIT_USAGE, Failure},
     logging::{self, LogError},
@@ -17,19 +29,20 @@ use crate::{
     sys::{filter::LoadError, receiver, sender},
 };
 
-/// Runs the daemon until a signal stops it; with `--check`, prints the settings instead.
+/// Runs the daemon until a signal stops it; with `--check`, prints the settings instead. `variables` are those of all
+/// options.
 ///
 /// # Errors
 ///
 /// Returns a [`Failure`] if a setting is invalid, and if the daemon cannot start.
-pub fn run(args: &DaemonArgs) -> CommandResult {
-    let config = Config::try_from(args).map_err(|error| Failure::new(&error).with_code(EXIT_USAGE))?;
+pub fn run(args: &DaemonArgs, variables: &[String]) -> CommandResult {
+    if let Some(file) = &args.settings {
+        return Err(check_file(file));
+    }
+    let mut config = Config::try_from(args).map_err(|error| Failure::new(&error).with_code(EXIT_USAGE))?;
+    config.warnings.extend(unknown_variables(variables, env::vars_os().map(|(name, _)| name)));
     if args.check {
-        for warning in &config.warnings {
-            error::warn(warning);
-        }
-        _ = screen::show(&config.to_string())?;
-        return Ok(ExitCode::SUCCESS);
+        return check(&config);
     }
     logging::set_up(config.log_level, config.log_format).map_err(|error| no_log(&error))?;
     for warning in &config.warnings {
@@ -37,6 +50,54 @@ pub fn run(args: &DaemonArgs) -> CommandResult {
     }
     run_daemon(config).map_err(|error| no_start(&error))?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Prints the settings, and on standard error what may not be meant.
+fn check(config: &Config) -> CommandResult {
+    for warning in &config.warnings {
+        error::warn(warning);
+    }
+    if let Ok(names) = if_nameindex() {
+        let names: Vec<_> = names.iter().map(|found| shown_name(found.name().to_bytes()).into_owned()).collect();
+        let pattern = &config.policy.pattern;
+        let matching = names.iter().filter(|name| pattern.is_match(name)).count();
+        error::note(&format!("{pattern} matches {matching} of the {} interfaces here", names.len()));
+    }
+    _ = screen::show(&config.to_string())?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Checks the settings again in this process's place, with the variables of `file` for its own. Returns why it could
+/// not.
+fn check_file(file: &Path) -> Failure {
+    let text = match fs::read_to_string(file) {
+        Ok(text) => text,
+        Err(error) => return Failure::new(&error).because_of(&format!("--settings {}", file.display())),
+    };
+    let SettingsFile { variables, ignored } = settings_file::parse(&text);
+    for line in ignored {
+        error::warn(&format!("line {line} of {} is ignored: it is not NAME=VALUE", file.display()));
+    }
+    let mut again = Command::new("/proc/self/exe");
+    again.args(without_settings(env::args_os().skip(1)));
+    let own = env::vars_os().map(|(name, _)| name).filter(|name| name.as_encoded_bytes().starts_with(b"AUTORA_"));
+    own.for_each(|name| _ = again.env_remove(name));
+    let error = again.arg0("autora").envs(variables).exec();
+    Failure::new(&error).because_of("cannot run autora again")
+}
+
+/// Returns the arguments without `--settings` and its value.
+fn without_settings(arguments: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
+    let mut arguments = arguments.into_iter();
+    let mut kept = Vec::new();
+    while let Some(argument) = arguments.next() {
+        match argument.as_encoded_bytes() {
+            b"--settings" => _ = arguments.next(),
+            with_value if with_value.starts_with(b"--settings=") => {}
+            _ => kept.push(argument),
+        }
+    }
+    kept
 }
 
 fn no_log(error: &LogError) -> Failure {
@@ -94,4 +155,24 @@ fn advice(error: &StartError) -> Option<&'static str> {
 fn run_daemon(config: Config) -> Result<(), StartError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
     runtime.block_on(daemon::run(config))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_second_run_has_no_file() {
+        let without = |words: &str| {
+            let kept = without_settings(words.split(' ').map(OsString::from));
+            kept.join(std::ffi::OsStr::new(" ")).into_string().unwrap()
+        };
+        for (words, expected) in [
+            ("--check --settings /etc/x --mtu", "--check --mtu"),
+            ("--settings=/etc/x --check", "--check"),
+            ("--check --send raw", "--check --send raw"),
+        ] {
+            assert_eq!(without(words), expected);
+        }
+    }
 }

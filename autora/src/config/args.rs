@@ -27,7 +27,7 @@ pub struct DaemonArgs {
 
     /// Serve at most this many interfaces, 1 to 65536; further ones wait until there is room
     #[arg(long, env = "AUTORA_MAX_INTERFACES", value_name = "NUMBER", default_value_t = CAPACITY)]
-    #[arg(value_parser = clap::value_parser!(u32).range(1..=65_536), help_heading = "What to serve")]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=65_536), allow_hyphen_values = true, help_heading = "What to serve")]
     pub max_interfaces: u32,
 
     /// Send RAs only from this link-local address, like fe80::1; an interface without it is not served
@@ -42,31 +42,31 @@ pub struct DaemonArgs {
 
     /// Longest time between two unsolicited RAs on an interface, 4s to 65535s
     #[arg(long, env = "AUTORA_MAX_RA_INTERVAL", value_name = "DURATION", default_value = "60s")]
-    #[arg(help_heading = "When to advertise")]
+    #[arg(allow_hyphen_values = true, help_heading = "When to advertise")]
     pub max_ra_interval: Seconds,
 
     /// Shortest time between two unsolicited RAs, 3s to 3/4 of --max-ra-interval [default: 20s, or that bound
     /// if less]
     #[arg(long, env = "AUTORA_MIN_RA_INTERVAL", value_name = "DURATION")]
-    #[arg(help_heading = "When to advertise")]
+    #[arg(allow_hyphen_values = true, help_heading = "When to advertise")]
     pub min_ra_interval: Option<Seconds>,
 
     /// How long a guest keeps its default route after an RA: 0s for no route, or --max-ra-interval to 65535s
     /// [default: 180s, or 3 times --max-ra-interval if more]
     #[arg(long, env = "AUTORA_ROUTER_LIFETIME", value_name = "DURATION")]
-    #[arg(help_heading = "What to advertise")]
+    #[arg(allow_hyphen_values = true, help_heading = "What to advertise")]
     pub router_lifetime: Option<Seconds>,
 
     /// How long a guest's address stays valid after an RA, up to "infinity"
     /// [default: 86400s, or --pio-preferred-lifetime if more]
     #[arg(long, env = "AUTORA_PIO_VALID_LIFETIME", value_name = "DURATION")]
-    #[arg(help_heading = "What to advertise")]
+    #[arg(allow_hyphen_values = true, help_heading = "What to advertise")]
     pub pio_valid_lifetime: Option<Seconds>,
 
     /// How long after an RA a guest uses its address for new connections, up to --pio-valid-lifetime
     /// [default: 14400s, or that bound if less]
     #[arg(long, env = "AUTORA_PIO_PREFERRED_LIFETIME", value_name = "DURATION")]
-    #[arg(help_heading = "What to advertise")]
+    #[arg(allow_hyphen_values = true, help_heading = "What to advertise")]
     pub pio_preferred_lifetime: Option<Seconds>,
 
     /// Which router a guest with several prefers
@@ -101,12 +101,12 @@ pub struct DaemonArgs {
 
     /// Read all interfaces again this often, in addition to the kernel's announcements; at least 1s
     #[arg(long, env = "AUTORA_FORWARDING_RESYNC_INTERVAL", value_name = "DURATION", default_value = "30s")]
-    #[arg(help_heading = "How to run")]
+    #[arg(allow_hyphen_values = true, help_heading = "How to run")]
     pub forwarding_resync_interval: Seconds,
 
     /// Log one line of totals this often; 0s: never
     #[arg(long, env = "AUTORA_HEARTBEAT_INTERVAL", value_name = "DURATION", default_value = "60s")]
-    #[arg(help_heading = "How to run")]
+    #[arg(allow_hyphen_values = true, help_heading = "How to run")]
     pub heartbeat_interval: Seconds,
 
     /// Directory of the saved state, an absolute path [default: $RUNTIME_DIRECTORY, or /run/autora]
@@ -149,6 +149,10 @@ pub struct DaemonArgs {
     /// Check the settings, print all of them, and exit with 0, or with 2 if one is invalid
     #[arg(long, help_heading = "How to run")]
     pub check: bool,
+
+    /// With --check: take the variables from this file, as the service does, and none from the environment
+    #[arg(long, value_name = "FILE", requires = "check", help_heading = "How to run")]
+    pub settings: Option<PathBuf>,
 }
 
 impl DaemonArgs {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use autora::{
     commands::{self, Cli},
-    config::Config,
+    config::{Config, settings_file},
 };
 use autora_tests::workspace;
 use clap::{Arg, CommandFactory};
@@ -42,14 +42,15 @@ fn no_line_of_the_file_sets_anything() {
     let file = file();
     let set: Vec<_> = file.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).collect();
     assert_eq!(set, [""; 0]);
-    assert!(file.contains("#AUTORA_INTERFACE_REGEX=^tap-vm-[0-9]+$\n"), "the example of a hypervisor");
+    assert!(file.contains("#AUTORA_INTERFACE_REGEX='^tap-vm-[0-9]+$'\n"), "the example of a hypervisor");
 }
 
-/// Returns the commented-out settings. Of two lines with one name, the first is an example.
+/// Returns the commented-out settings, as the service would read them without the #. Of two lines with one name, the
+/// first is an example.
 fn defaults() -> BTreeMap<String, String> {
     let file = file();
-    let settings = file.lines().filter_map(|line| line.strip_prefix("#AUTORA_")?.split_once('='));
-    settings.map(|(name, value)| (format!("AUTORA_{name}"), value.to_owned())).collect()
+    let settings: Vec<_> = file.lines().filter(|line| line.starts_with("#AUTORA_")).map(|line| &line[1..]).collect();
+    settings_file::parse(&settings.join("\n")).variables.into_iter().collect()
 }
 
 fn file() -> String {

@@ -37,11 +37,21 @@ fn an_invalid_setting_is_refused_with_option_value_and_bound() {
         ("--on-exit=panic", &["--on-exit", "panic", "withdraw", "keep"]),
         ("--log-level=loud", &["--log-level", "loud", "trace"]),
         ("--no-such-option", &["--no-such-option"]),
+        ("--settings=/etc/default/autora", &["--check"]),
     ] {
         refused(
             &Launch::new(&["--interface-regex=^vm1$", argument][usize::from(argument.contains("regex"))..]),
             expected,
         );
+    }
+    // A value of its own word that begins like an option reaches the option.
+    for (option, value, expected) in [
+        ("--router-lifetime", "-5s", "duration"),
+        ("--max-ra-interval", "-1", "duration"),
+        ("--max-interfaces", "-1", "1..=65536"),
+        ("--heartbeat-interval", "--mtu", "duration"),
+    ] {
+        refused(&Launch::new(&["--interface-regex=^vm1$", option, value]), &[option, value, expected]);
     }
     refused(
         &Launch::new(&["--pio-valid-lifetime=1h", "--pio-preferred-lifetime=3601s"]),
@@ -101,4 +111,46 @@ fn check_reports_whether_the_settings_are_valid() {
     good.wait_for_log(&["router-lifetime", "300s"], SOON);
     let mut bad = Daemon::start(&host, &["--check", "--max-ra-interval=1s"]);
     assert_eq!(bad.wait_exit(SOON), 2);
+}
+
+/// The file is read as systemd reads it, the environment is not, and what may not be meant is said.
+#[test]
+fn check_reads_a_file_of_settings_as_the_service_does() {
+    let host = Namespace::host();
+    host.ip("link add tap1 type veth peer name other");
+    let directory = tempfile::tempdir().expect("there is room");
+    let file = directory.path().join("settings");
+    let check = |text: &str, arguments: &[&str]| {
+        std::fs::write(&file, text).expect("there is room");
+        let settings = format!("--settings={}", file.display());
+        let arguments = [&["--check", settings.as_str()], arguments].concat();
+        Launch::new(&arguments).env("AUTORA_MTU", "true").env("AUTORA_ROUTER_LIFETIME", "900s").output(&host)
+    };
+    let good = check("AUTORA_INTERFACE_REGEX='^tap\\d+$'\nAUTORA_ROUTER_LIFETIME=300s\n", &["--on-exit=keep"]);
+    assert_eq!(good.code, 0, "{good:?}");
+    let notes: Vec<_> = good.stderr.lines().collect();
+    assert!(matches!(notes[..], [note] if note.starts_with("note: ^tap\\d+$ matches 1 of the ")), "{notes:?}");
+    let shown: Vec<_> = good.stdout.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+    for line in ["interface-regex ^tap\\d+$", "router-lifetime 300s", "mtu false", "on-exit keep"] {
+        assert!(shown.iter().any(|shown| shown == line), "{line}: {shown:#?}");
+    }
+    for (text, code, expected) in [
+        ("AUTORA_INTERFACE_REGEX=^tap\\d+$", 0, "is read as ^tapd+$, which repeats the letter d"),
+        ("AUTORA_INTERFACE_REGEX=^tap\\d+$", 0, "^tapd+$ matches 0 of the "),
+        ("AUTORA_INTERFACE_REGEX=^tap1$ # guests", 0, "with what looks like a comment"),
+        (
+            "AUTORA_INTERFACES_REGEX=^tap1$",
+            0,
+            "AUTORA_INTERFACES_REGEX is unknown and has no effect: is AUTORA_INTERFACE_REGEX meant?",
+        ),
+        ("tap1\n", 0, "line 1 of"),
+        ("AUTORA_MAX_RA_INTERVAL=3s", 2, "must be 4s to 65535s"),
+    ] {
+        let found = check(text, &[]);
+        assert_eq!(found.code, code, "{text}: {found:?}");
+        assert!(found.stderr.contains(expected), "{text}: {found:?}");
+    }
+    let absent = Launch::new(&["--check", "--settings=/no/such/file"]).output(&host);
+    assert_eq!(absent.code, 1, "{absent:?}");
+    assert!(absent.stderr.contains("/no/such/file: No such file"), "{absent:?}");
 }

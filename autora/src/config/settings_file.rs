@@ -1,0 +1,168 @@
+//! Files of settings, in the syntax of `EnvironmentFile=` (`systemd.exec(5)`), as systemd reads them
+//! ([`src/basic/env-file.c`](https://github.com/systemd/systemd/blob/v257/src/basic/env-file.c)): so that a check sees
+//! what the service will see.
+
+use std::mem;
+
+/// What a file sets, in its order; of two lines with one name the later one counts.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SettingsFile {
+    /// Names and values.
+    pub variables: Vec<(String, String)>,
+    /// Numbers of the lines that set nothing and are no comment.
+    pub ignored: Vec<usize>,
+}
+
+#[derive(Clone, Copy)]
+enum Place {
+    BeforeName,
+    Comment,
+    Name,
+    BeforeValue,
+    Value,
+    Escape,
+    SingleQuoted,
+    DoubleQuoted,
+    DoubleQuotedEscape,
+}
+
+/// A line that is being read.
+#[derive(Default)]
+struct Assignment {
+    name: String,
+    value: String,
+    /// The length of the value without blanks at its end, which count only in quotes or behind a backslash.
+    kept: usize,
+}
+
+/// Reads the text of a file.
+#[must_use]
+pub fn parse(text: &str) -> SettingsFile {
+    let mut file = SettingsFile::default();
+    let (mut place, mut assignment, mut line, mut begun) = (Place::BeforeName, Assignment::default(), 1, 1);
+    for c in text.chars().chain(['\n']) {
+        if matches!(place, Place::BeforeName) {
+            begun = line;
+        }
+        let next = assignment.read(place, c);
+        match (place, next) {
+            (Place::BeforeValue | Place::Value, Place::BeforeName) => file.set(mem::take(&mut assignment), begun),
+            (Place::Name, Place::BeforeName) => {
+                assignment = Assignment::default();
+                file.ignored.push(begun);
+            }
+            _ => {}
+        }
+        place = next;
+        line += usize::from(c == '\n');
+    }
+    // A quote or a line that goes on beyond the end of the file ends there.
+    if matches!(place, Place::SingleQuoted | Place::DoubleQuoted | Place::DoubleQuotedEscape | Place::Escape) {
+        file.set(assignment, begun);
+    }
+    file
+}
+
+impl SettingsFile {
+    fn set(&mut self, Assignment { name, mut value, kept }: Assignment, line: usize) {
+        value.truncate(kept);
+        let name = name.trim_end();
+        let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        if name.chars().all(is_name) && name.starts_with(|c: char| !c.is_ascii_digit()) {
+            self.variables.push((name.to_owned(), value));
+        } else {
+            self.ignored.push(line);
+        }
+    }
+}
+
+impl Assignment {
+    /// Reads one character at `place`; returns the place of the next one.
+    fn read(&mut self, place: Place, c: char) -> Place {
+        let ends = c == '\n';
+        match place {
+            Place::BeforeName if c.is_ascii_whitespace() => Place::BeforeName,
+            Place::BeforeName if matches!(c, '#' | ';') => Place::Comment,
+            Place::Comment if !ends => Place::Comment,
+            Place::Comment => Place::BeforeName,
+            Place::Name | Place::BeforeValue | Place::Value if ends => Place::BeforeName,
+            Place::BeforeName | Place::Name if c == '=' => Place::BeforeValue,
+            Place::BeforeName | Place::Name => {
+                self.name.push(c);
+                Place::Name
+            }
+            Place::BeforeValue | Place::Value if c == '\\' => Place::Escape,
+            Place::BeforeValue if c == '\'' => Place::SingleQuoted,
+            Place::BeforeValue if c == '"' => Place::DoubleQuoted,
+            Place::BeforeValue if c.is_ascii_whitespace() => Place::BeforeValue,
+            Place::BeforeValue | Place::Value => self.push(c, !c.is_ascii_whitespace(), Place::Value),
+            // A backslash at the end of a line joins it with the next one.
+            Place::Escape if ends => Place::Value,
+            Place::Escape => self.push(c, true, Place::Value),
+            Place::SingleQuoted if c == '\'' => Place::BeforeValue,
+            Place::SingleQuoted => self.push(c, true, Place::SingleQuoted),
+            Place::DoubleQuoted if c == '"' => Place::BeforeValue,
+            Place::DoubleQuoted if c == '\\' => Place::DoubleQuotedEscape,
+            Place::DoubleQuoted => self.push(c, true, Place::DoubleQuoted),
+            Place::DoubleQuotedEscape if ends => Place::DoubleQuoted,
+            Place::DoubleQuotedEscape => {
+                // In double quotes only these lose the backslash before them, as in a shell.
+                if !matches!(c, '"' | '\\' | '`' | '$') {
+                    self.push('\\', true, place);
+                }
+                self.push(c, true, Place::DoubleQuoted)
+            }
+        }
+    }
+
+    fn push(&mut self, c: char, counts: bool, next: Place) -> Place {
+        self.value.push(c);
+        if counts {
+            self.kept = self.value.len();
+        }
+        next
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_read_as_systemd_reads_them() {
+        for (line, expected) in [
+            ("A=x", "x"),
+            ("A= x  y ", "x  y"),
+            ("A =x", "x"),
+            ("A=", ""),
+            ("A=b=c", "b=c"),
+            // What becomes of a regular expression without quotes, and with them.
+            (r"A=^tap\d+$", "^tapd+$"),
+            (r"A='^tap\d+$'", r"^tap\d+$"),
+            (r#"A="^tap\d+$""#, r"^tap\d+$"),
+            (r"A=^tap\\d+$", r"^tap\d+$"),
+            // A comment needs a line of its own.
+            ("A=^tap[0-9]+$ # guests", "^tap[0-9]+$ # guests"),
+            ("A='x' # y", "x# y"),
+            ("A='x'\"y\"z", "xyz"),
+            (r#"A="a\"b\$c\`d\\e\f""#, r#"a"b$c`d\e\f"#),
+            ("A=one\\\ntwo", "onetwo"),
+            ("A=\"one\\\ntwo\nthree\"", "onetwo\nthree"),
+            ("A='one\ntwo'", "one\ntwo"),
+            ("A=x'y'", "x'y'"),
+            ("A='unfinished", "unfinished\n"),
+            ("  A=x", "x"),
+        ] {
+            let file = parse(line);
+            assert_eq!(file.variables, [("A".to_owned(), expected.to_owned())], "{line}");
+            assert_eq!(file.ignored, [0; 0], "{line}");
+        }
+    }
+
+    #[test]
+    fn comments_are_skipped_and_lines_that_set_nothing_are_numbered() {
+        let file = parse("# A=1\n; A=2\n\nA=3\nnothing\nexport B=4\n2C=5\nA=6\n=7\n");
+        let set = |value: &str| ("A".to_owned(), value.to_owned());
+        assert_eq!(file, SettingsFile { variables: vec![set("3"), set("6")], ignored: vec![5, 6, 7, 9] });
+    }
+}
