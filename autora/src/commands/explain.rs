@@ -15,7 +15,7 @@ use self::{
 };
 use super::{
     client::{ControlSocketArg, interface_name},
-    outcome::{CommandResult, EXIT_NOT_SERVED, NETLINK_ADVICE},
+    outcome::{CommandResult, EXIT_NOT_SERVED, NETLINK_ADVICE, dump_advice},
     screen,
 };
 use crate::{
@@ -106,7 +106,7 @@ fn policy(args: &ExplainArgs) -> Result<Option<Policy>, Failure> {
 
 fn read_interfaces() -> Result<Snapshot, Failure> {
     let mut queries = Queries::open().map_err(|error| Failure::new(&error).advise(NETLINK_ADVICE))?;
-    queries.dump().map_err(|error| Failure::new(&error).advise(NETLINK_ADVICE))
+    queries.dump().map_err(|error| Failure::new(&error).advise(dump_advice(&error)))
 }
 
 fn examine<'a>(args: &ExplainArgs, policy: Option<&'a Policy>, snapshot: &Snapshot) -> Findings<'a> {
