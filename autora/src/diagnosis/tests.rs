@@ -203,7 +203,7 @@ fn the_remedy_against_a_required_source_depends_on_its_cause() {
         found.failures().find(|one| one.problem.name() == "no-link-local").map(|one| lines(&one.remedies)).unwrap()
     };
     let add = "$ ip address add fe80::1/64 dev vm1".to_owned();
-    assert_eq!(remedies(&|i| _ = i.addresses.remove(1)), [add.clone()]);
+    assert_eq!(remedies(&|i| _ = i.addresses.remove(1)), [add.as_str()]);
     let wait = remedies(&|i| i.addresses[1].flags.tentative = true);
     assert_eq!(wait, ["duplicate address detection runs: wait a second or two"]);
     let again = remedies(&|i| (i.addresses[1].flags.tentative, i.addresses[1].flags.dadfailed) = (true, true));

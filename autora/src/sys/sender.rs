@@ -46,8 +46,8 @@ const SEND_BUFFER: usize = 1 << 20;
 pub struct Sender {
     path: SendPath,
     lanes: Lanes,
-    /// Raw sockets for links whose link-layer addresses are longer than `sockaddr_ll` has room for: there the kernel maps
-    /// the group to an address. `None` if all RAs go through raw sockets.
+    /// Raw sockets for links whose link-layer addresses are longer than `sockaddr_ll` has room for: there the kernel
+    /// maps the group to an address. `None` if all RAs go through raw sockets.
     mapped: Option<Lanes>,
     /// The packet to send; reused, so that sending allocates nothing.
     buffer: Vec<u8>,

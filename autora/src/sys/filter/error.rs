@@ -71,13 +71,15 @@ impl LoadError {
 impl From<EbpfError> for LoadError {
     fn from(error: EbpfError) -> Self {
         let errno = errno_of(&error);
-        match error {
-            _ if errno == Some(nix::libc::EPERM) => Self::not_permitted(),
-            EbpfError::ProgramError(ProgramError::LoadError { io_error, verifier_log }) => {
-                Self::refused(&verifier_log.to_string(), io_error)
-            }
-            _ if errno == Some(nix::libc::EACCES) => Self::Forbidden(io::Error::from_raw_os_error(nix::libc::EACCES)),
-            error => Self::Unsupported(error.into()),
+        if errno == Some(nix::libc::EPERM) {
+            return Self::not_permitted();
+        }
+        if let EbpfError::ProgramError(ProgramError::LoadError { io_error, verifier_log }) = error {
+            return Self::refused(&verifier_log.to_string(), io_error);
+        }
+        match errno {
+            Some(nix::libc::EACCES) => Self::Forbidden(io::Error::from_raw_os_error(nix::libc::EACCES)),
+            Some(_) | None => Self::Unsupported(error.into()),
         }
     }
 }
