@@ -3,15 +3,17 @@
 //! The tests are those of [`eligibility`], by which the daemon decides. Pure, as [`crate::engine`] is.
 
 mod concern;
+mod daemon;
 mod found;
 mod problem;
 mod remedy;
 mod shell;
 
-use std::{net::Ipv6Addr, time::Duration};
+use std::time::Duration;
 
 pub use self::{
     concern::Concern,
+    daemon::FromDaemon,
     problem::Problem,
     remedy::{Remedy, refuse_ras},
     shell::Shell,
@@ -19,7 +21,7 @@ pub use self::{
 use crate::{
     addr::IfIndex,
     engine::{
-        eligibility::{self, AddressPolicy, InUse, MapFailure, Policy, Service, Subject, Test},
+        eligibility::{self, MapFailure, Policy, Service, Subject, Test},
         interface::{Host, Interface},
     },
 };
@@ -39,7 +41,8 @@ pub struct Explanation {
     pub warnings: Vec<Concern>,
     /// Whether the link has a carrier; without one, serving is paused.
     pub carrier: bool,
-    /// Whether a running daemon answered, so that this is what it does, and not what one would do.
+    /// Whether a running daemon knows the interface and does what the tests say, so that this is what it does, and not
+    /// what one would do.
     pub is_live: bool,
     /// How long ago that daemon last sent an RA there.
     pub last_sent_ago: Option<Duration>,
@@ -50,8 +53,10 @@ pub struct Explanation {
 pub enum Conclusion {
     /// It is served.
     Served(Service),
-    /// It is served, and nothing is sent until it has a carrier.
+    /// It is served, and nothing is sent until it has a carrier and duplicate address detection is over.
     Paused(Service),
+    /// It passes every test, and the daemon that answers does not serve it so.
+    Doubtful(Service),
     /// It failed at least one test.
     NotServed,
     /// Its name does not match.
@@ -86,32 +91,6 @@ pub struct Evidence<'a> {
     pub daemon: Option<&'a FromDaemon>,
 }
 
-/// What only a running daemon knows of an interface.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct FromDaemon {
-    /// Whether its regular expression matches.
-    pub matches: bool,
-    /// Why its filter's map has no entry for the interface, if an entry was refused.
-    pub map_failure: Option<MapFailure>,
-    /// The source and the prefix in use.
-    pub in_use: InUse,
-    /// Which addresses it may use.
-    pub addresses: AddressPolicy,
-    /// How long ago it last sent an RA there.
-    pub last_sent_ago: Option<Duration>,
-    /// Why the last RA did not leave; `None` if it did.
-    pub send_error: Option<String>,
-    /// The source of the last RA from another router, and how long ago it arrived.
-    pub other_router: Option<(Ipv6Addr, Duration)>,
-}
-
-impl FromDaemon {
-    fn not_sent(&self) -> Option<Problem> {
-        let error = self.send_error.clone()?;
-        Some(Problem::RaNotSent { error, last_sent_ago: self.last_sent_ago })
-    }
-}
-
 /// Tests `interface`, and explains the result.
 #[must_use]
 pub fn explain(interface: &Interface, evidence: Evidence<'_>) -> Explanation {
@@ -123,10 +102,10 @@ pub fn explain(interface: &Interface, evidence: Evidence<'_>) -> Explanation {
         name: interface.name.clone(),
         index: interface.index,
         conclusion: conclusion(service, &checks),
+        is_live: evidence.daemon.is_some() && !checks.iter().any(Check::is_contradicted),
         checks,
         warnings: warnings(service.as_ref(), interface, evidence),
         carrier: interface.flags.carrier,
-        is_live: evidence.daemon.is_some(),
         last_sent_ago: evidence.daemon.and_then(|daemon| daemon.last_sent_ago),
     }
 }
@@ -138,17 +117,18 @@ impl Explanation {
         matches!(self.conclusion, Conclusion::Served(_) | Conclusion::Paused(_))
     }
 
-    /// Returns whether the last RA did not leave.
+    /// Returns whether RAs are to leave, and the last one did not.
     #[must_use]
     pub fn fails_to_send(&self) -> bool {
-        self.warnings.iter().any(|warning| matches!(warning.problem, Problem::RaNotSent { .. }))
+        let failed = |warning: &Concern| matches!(warning.problem, Problem::RaNotSent { .. });
+        matches!(self.conclusion, Conclusion::Served(_)) && self.warnings.iter().any(failed)
     }
 
     /// Returns the source and prefix with which the interface is served, or would be.
     #[must_use]
     pub const fn service(&self) -> Option<&Service> {
         match &self.conclusion {
-            Conclusion::Served(service) | Conclusion::Paused(service) => Some(service),
+            Conclusion::Served(service) | Conclusion::Paused(service) | Conclusion::Doubtful(service) => Some(service),
             Conclusion::NotServed | Conclusion::NoMatch => None,
         }
     }
@@ -159,18 +139,31 @@ impl Explanation {
     }
 }
 
+impl Check {
+    /// Returns whether the daemon says something else than the tests of the interface.
+    fn is_contradicted(&self) -> bool {
+        self.has(|problem| matches!(problem, Problem::UnknownToDaemon | Problem::DaemonDisagrees { .. }))
+    }
+
+    fn has(&self, is_it: impl FnOnce(&Problem) -> bool) -> bool {
+        self.failure.as_ref().is_some_and(|failure| is_it(&failure.problem))
+    }
+}
+
 fn conclusion(service: Option<Service>, checks: &[Check]) -> Conclusion {
-    let mut failures = checks.iter().filter_map(|check| check.failure.as_ref()).peekable();
-    let has_failed = failures.peek().is_some();
+    let is_no_match = |check: &Check| check.has(|problem| matches!(problem, Problem::NoMatch { .. }));
+    let mut failed = checks.iter().filter(|check| check.failure.is_some()).peekable();
     match service {
-        _ if failures.any(|failure| matches!(failure.problem, Problem::NoMatch { .. })) => Conclusion::NoMatch,
-        Some(service) if !has_failed && service.carrier => Conclusion::Served(service),
-        Some(service) if !has_failed => Conclusion::Paused(service),
+        _ if checks.iter().any(is_no_match) => Conclusion::NoMatch,
+        Some(service) if failed.peek().is_none() && service.is_ready() => Conclusion::Served(service),
+        Some(service) if failed.peek().is_none() => Conclusion::Paused(service),
+        Some(service) if failed.all(Check::is_contradicted) => Conclusion::Doubtful(service),
         Some(_) | None => Conclusion::NotServed,
     }
 }
 
-/// Returns all tests in order: of the name, of the interface, and of the room in the daemon's filter map.
+/// Returns all tests in order: of the name, of the interface, of the room in the daemon's filter map, and of what the
+/// daemon does.
 fn checks(subject: &Subject<'_>, evidence: Evidence<'_>) -> Vec<Check> {
     let interface = subject.interface;
     let check = |name, found, problem: Option<Problem>| Check {
@@ -192,7 +185,12 @@ fn checks(subject: &Subject<'_>, evidence: Evidence<'_>) -> Vec<Check> {
         let problem = daemon.map_failure.map(|failure| Problem::NotServed(failure.into()));
         check("room", found.to_owned(), problem)
     });
-    of_name.into_iter().chain(of_interface).chain(of_room).collect()
+    let tests: Vec<_> = of_name.into_iter().chain(of_interface).chain(of_room).collect();
+    let of_daemon = evidence.daemon.filter(|daemon| daemon.matches).map(|daemon| {
+        let service = eligibility::judge(subject).ok().filter(|_| tests.iter().all(|test| test.failure.is_none()));
+        check("daemon", daemon.says(), daemon.contradiction(service.as_ref()))
+    });
+    tests.into_iter().chain(of_daemon).collect()
 }
 
 /// Returns the test of the name, if there is a regular expression. A running daemon's takes precedence over

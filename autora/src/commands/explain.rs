@@ -15,7 +15,7 @@ use self::{
 };
 use super::{
     client::{ControlSocketArg, interface_name},
-    outcome::{CommandResult, EXIT_NOT_SERVED, NETLINK_ADVICE},
+    outcome::{CommandResult, EXIT_NOT_SERVED, NETLINK_ADVICE, dump_advice},
     screen,
 };
 use crate::{
@@ -37,14 +37,15 @@ Examples:
   autora explain --json tap-vm-7 | jq '.interfaces[].reasons[].name'
 
 A running daemon's regular expression takes precedence over --interface-regex; without either, names are not tested. \
-An interface without a carrier counts as served: the daemon pauses, and sends when the carrier returns.
+An interface without a carrier counts as served: the daemon pauses, and sends when the carrier returns. \
+\"is served\" is said only where a daemon answers, knows the interface and serves it so.
 
 --json prints {version, host, interface_regex, interfaces, missing}. Each of `interfaces` has name, ifindex, state (served, \
 paused, not-served, ignored), carrier, source, prefix, tests (name, found, passed), reasons and warnings (name, sentence, \
 remedies: command or advice). Later releases only add fields to `version` 1.
 
 Exit codes: 0 each interface that was named, or else that --interface-regex matches, is or would be served; 3 one is \
-not, or there is none; 2 wrong usage; 1 any other failure.";
+not, its last RA did not leave, or there is none; 2 wrong usage; 1 any other failure.";
 
 /// The arguments of `autora explain`.
 #[derive(Clone, Debug, clap::Args)]
@@ -105,7 +106,7 @@ fn policy(args: &ExplainArgs) -> Result<Option<Policy>, Failure> {
 
 fn read_interfaces() -> Result<Snapshot, Failure> {
     let mut queries = Queries::open().map_err(|error| Failure::new(&error).advise(NETLINK_ADVICE))?;
-    queries.dump().map_err(|error| Failure::new(&error).advise(NETLINK_ADVICE))
+    queries.dump().map_err(|error| Failure::new(&error).advise(dump_advice(&error)))
 }
 
 fn examine<'a>(args: &ExplainArgs, policy: Option<&'a Policy>, snapshot: &Snapshot) -> Findings<'a> {
@@ -133,7 +134,8 @@ fn examine<'a>(args: &ExplainArgs, policy: Option<&'a Policy>, snapshot: &Snapsh
             Evidence { policy, host: &host, master, served_raw, default_route_by_ra, daemon: daemon.as_ref() };
         diagnosis::explain(interface, evidence)
     };
-    let mut findings = Findings { policy, host, interfaces: Vec::new(), missing: Vec::new() };
+    let daemon_answers = running.is_some();
+    let mut findings = Findings { policy, host, interfaces: Vec::new(), missing: Vec::new(), daemon_answers };
     if args.interfaces.is_empty() {
         findings.interfaces = interfaces.iter().map(explain).collect();
     }

@@ -12,7 +12,7 @@ use std::{
 use nix::{errno::Errno, net::if_::if_nameindex};
 
 use super::{
-    outcome::{CommandResult, NETLINK_ADVICE},
+    outcome::{CommandResult, NETLINK_ADVICE, dump_advice},
     screen,
 };
 use crate::{
@@ -124,7 +124,11 @@ fn advice(error: &StartError) -> Option<&'static str> {
         | StartError::Sender(sender::SenderOpenError::NotPermitted(_))
         | StartError::State(_) => None,
         StartError::Filter(
-            LoadError::NoProgram | LoadError::Limited | LoadError::Verifier { .. } | LoadError::Unsupported(_),
+            LoadError::NoProgram
+            | LoadError::Limited
+            | LoadError::Forbidden(_)
+            | LoadError::Verifier { .. }
+            | LoadError::Unsupported(_),
         ) => Some("--filter classic needs no eBPF"),
         StartError::Receiver(receiver::ReceiverOpenError::Socket(_)) => Some(
             "the kernel needs IPv6 (ipv6.disable=1 on its command line turns it off), and a sandbox must allow AF_INET6 \
@@ -136,7 +140,8 @@ fn advice(error: &StartError) -> Option<&'static str> {
         StartError::Sender(sender::SenderOpenError::Failed { path: SendPath::Raw, .. }) => {
             Some("a sandbox must allow AF_INET6 (RestrictAddressFamilies= in a unit)")
         }
-        StartError::Netlink(_) | StartError::Dump(_) => Some(NETLINK_ADVICE),
+        StartError::Netlink(_) => Some(NETLINK_ADVICE),
+        StartError::Dump(error) => Some(dump_advice(error)),
         StartError::Privileges(_) => Some("a sandbox must allow capset(2) (SystemCallFilter= in a unit)"),
         StartError::Sandbox(_) => Some(
             "the kernel supports it but refuses the call: the sandbox of a container or unit must allow seccomp(2) and the \

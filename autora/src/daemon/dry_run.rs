@@ -105,10 +105,10 @@ fn table(config: &Config, interfaces: &[Interface]) -> String {
 }
 
 fn sentence(service: &Service) -> String {
-    let Service { source, prefix, carrier, connected_route, .. } = service;
-    let carrier = if *carrier { "" } else { ", once it has a carrier" };
+    let Service { source, prefix, connected_route, .. } = service;
+    let until = service.waits_until().map(|until| format!(", once {until}")).unwrap_or_default();
     let route = if *connected_route { "" } else { "; but the prefix has no connected route (noprefixroute)" };
-    format!("would be served from {source} with {prefix}{carrier}{route}")
+    format!("would be served from {source} with {prefix}{until}{route}")
 }
 
 fn join(items: impl Iterator<Item = String>) -> String {

@@ -104,11 +104,17 @@ fn listen(config: &ControlConfig) -> Listeners {
 fn confine(config: &Config, listeners: Listeners, filter: &Filter) -> Result<ControlHandle, SandboxError> {
     let info = control_handle::info(config, filter);
     let socket = config.control.socket.as_deref().and_then(Path::parent);
-    if sandbox::confine_files(&WritableDirectories { state: &config.runtime_directory, socket })? == Support::Missing {
-        warn!(
+    match sandbox::confine_files(&WritableDirectories { state: &config.runtime_directory, socket })? {
+        Support::Enforced => {}
+        Support::Missing => warn!(
             "this kernel has no Landlock (it takes Linux 5.13 and CONFIG_SECURITY_LANDLOCK): the daemon can open \
              every file that its user may open"
-        );
+        ),
+        Support::Refused(errno) => warn!(
+            error = %io::Error::from_raw_os_error(errno),
+            "Landlock is refused, by the sandbox of a container or unit (SystemCallFilter=): allow the landlock_* calls; \
+             the daemon can open every file that its user may open"
+        ),
     }
     let control = ControlHandle::open(listeners, info);
     if sandbox::confine_calls()? == Support::Missing {

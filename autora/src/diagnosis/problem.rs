@@ -14,6 +14,13 @@ pub enum Problem {
     },
     /// It failed a test.
     NotServed(Reason),
+    /// The daemon that answers does not know it, although its name matches.
+    UnknownToDaemon,
+    /// The daemon that answers does something else than the tests say.
+    DaemonDisagrees {
+        /// What it does.
+        says: String,
+    },
     /// `net.ipv6.conf.all.forwarding` is 0, so the host drops what guests send through it.
     HostDoesNotForward,
     /// The prefix has no connected route.
@@ -54,6 +61,8 @@ impl Problem {
         match self {
             Self::NoMatch { .. } => "no-match",
             Self::NotServed(reason) => reason.name(),
+            Self::UnknownToDaemon => "unknown-to-daemon",
+            Self::DaemonDisagrees { .. } => "daemon-disagrees",
             Self::HostDoesNotForward => "host-forwarding-off",
             Self::NoConnectedRoute(_) => "no-connected-route",
             Self::TooFewNeighbours { .. } => "neighbour-table-small",
@@ -71,6 +80,8 @@ impl fmt::Display for Problem {
         match self {
             Self::NoMatch { whose } => write!(f, "its name does not match {whose}"),
             Self::NotServed(reason) => reason.fmt(f),
+            Self::UnknownToDaemon => f.write_str("the daemon that answers has no interface of this name and index"),
+            Self::DaemonDisagrees { says } => write!(f, "the daemon that answers {says}"),
             Self::HostDoesNotForward => f.write_str(
                 "net.ipv6.conf.all.forwarding is 0: guests get a default route, and this host drops what they send",
             ),

@@ -36,6 +36,10 @@ pub(super) fn against(problem: &Problem, interface: &Interface, master: Option<&
             vec![advice("to serve it, give the daemon an --interface-regex that matches its name")]
         }
         Problem::NotServed(reason) => against_reason(reason, interface, master),
+        Problem::UnknownToDaemon | Problem::DaemonDisagrees { .. } => vec![advice(
+            "it may not have seen a change of a moment ago: run this again; else it runs in another network namespace: \
+             give the socket of this one's daemon with --socket, or run this command in that one (ip netns exec)",
+        )],
         Problem::HostDoesNotForward => vec![
             Remedy::Run(Shell::sysctl("all", "forwarding", "1")),
             advice("all interfaces of this host then forward; those with accept_ra 1, the default, then ignore RAs"),
@@ -107,9 +111,7 @@ fn against_reason(reason: &Reason, interface: &Interface, master: Option<&str>) 
             vec![advice(format!("serve {instead} instead, or detach it:")), run("ip link set dev IFACE nomaster")]
         }
         Reason::ForwardingOff => vec![Remedy::Run(Shell::sysctl(name, "forwarding", "1"))],
-        Reason::NoLinkLocal { required: Some(source), .. } => {
-            vec![run(&format!("ip address add {source}/64 dev IFACE"))]
-        }
+        Reason::NoLinkLocal { required: Some(source), .. } => required_source(interface, *source),
         Reason::NoLinkLocal { unopened, required: None } => link_local(interface, *unopened),
         Reason::NoPrefix { others } => prefix(interface, others),
         Reason::SeveralPrefixes(prefixes) => all_but_one(interface, prefixes),
@@ -132,10 +134,7 @@ fn link_local(interface: &Interface, unopened: bool) -> Vec<Remedy> {
                 of_our_own(" nodad"),
             ]
         }
-        [_, ..] if !interface.flags.carrier => {
-            vec![advice("duplicate address detection continues when the link has a carrier")]
-        }
-        [_, ..] => vec![advice("duplicate address detection runs: wait a second or two")],
+        [_, ..] => vec![detection(interface)],
         [] if is_off => vec![advice("the kernel adds one when the interface is up and IPv6 is enabled")],
         [] if unopened => vec![advice("the kernel adds one when a program opens the tap: start the guest")],
         [] if !interface.flags.carrier => {
@@ -145,6 +144,28 @@ fn link_local(interface: &Interface, unopened: bool) -> Vec<Remedy> {
     }
 }
 
+fn required_source(interface: &Interface, source: LinkLocal) -> Vec<Remedy> {
+    let run = |command: &str| run(interface, &format!("ip address {command} {source}/64 dev IFACE"));
+    match interface.addresses.iter().find(|address| address.address == source.get()) {
+        None => vec![run("add")],
+        Some(address) if address.flags.dadfailed => vec![
+            advice("another node on the link uses it; add it again without duplicate address detection:"),
+            run("delete"),
+            Remedy::Run(Shell::on(&interface.name, &format!("ip address add {source}/64 dev IFACE nodad"))),
+        ],
+        Some(_) => vec![detection(interface)],
+    }
+}
+
+/// Returns what to do about duplicate address detection that is not over.
+fn detection(interface: &Interface) -> Remedy {
+    advice(if interface.flags.carrier {
+        "duplicate address detection runs: wait a second or two"
+    } else {
+        "duplicate address detection continues when the link has a carrier"
+    })
+}
+
 /// Returns `fe80::1`, or the next address that the interface does not have.
 fn free_link_local(own: &[&Address]) -> Ipv6Addr {
     let candidates = (1..).map(|number| Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, number));
@@ -152,11 +173,6 @@ fn free_link_local(own: &[&Address]) -> Ipv6Addr {
 }
 
 fn prefix(interface: &Interface, others: &[Uncounted]) -> Vec<Remedy> {
-    let deprecated = others.iter().find(|other| other.why == WhyUncounted::Deprecated);
-    if let Some(Uncounted { address, .. }) = deprecated {
-        let forever = "valid_lft forever preferred_lft forever";
-        return vec![run(interface, &format!("ip address change {address}/64 dev IFACE {forever}"))];
-    }
     if others.iter().any(|other| other.why == WhyUncounted::Tentative) {
         return vec![advice("duplicate address detection runs: wait until it is over")];
     }
@@ -170,13 +186,14 @@ fn prefix(interface: &Interface, others: &[Uncounted]) -> Vec<Remedy> {
     ]
 }
 
-/// Returns the commands that remove the addresses of every prefix but the first.
+/// Returns the commands that remove the addresses of every one of `prefixes` but the first. A parked one is in no one's
+/// way.
 fn all_but_one(interface: &Interface, prefixes: &[Prefix64]) -> Vec<Remedy> {
-    let [kept, ..] = prefixes else { return Vec::new() };
+    let [kept, others @ ..] = prefixes else { return Vec::new() };
     let surplus = interface
         .addresses
         .iter()
-        .filter(|a| eligibility::counts_for_prefix(a) && Prefix64::containing(a.address) != *kept)
+        .filter(|a| eligibility::counts_for_prefix(a) && others.contains(&Prefix64::containing(a.address)))
         .map(|a| run(interface, &format!("ip address delete {}/{} dev IFACE", a.address, a.prefix_len)));
     let first = advice(format!("keep one prefix and remove the others; to keep {kept}:"));
     std::iter::once(first).chain(surplus).collect()

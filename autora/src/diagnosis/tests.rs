@@ -4,9 +4,10 @@ use regex::Regex;
 
 use super::*;
 use crate::{
-    addr::IfIndex,
+    addr::{IfIndex, LinkLocal, Prefix64},
     engine::{
         eligibility::{AddressPolicy, InUse, Verdict, decide},
+        fleet::ServiceState,
         interface::{self, AddressFlags, Master, address},
     },
 };
@@ -169,6 +170,46 @@ fn an_interface_without_carrier_is_paused_and_counts_as_served() {
     assert!(matches!(found.conclusion, Conclusion::Paused(_)) && found.is_served(), "{found:?}");
 }
 
+/// Detection on the source in use pauses it, as the lost carrier does.
+#[test]
+fn an_interface_whose_source_is_probed_is_paused() {
+    for (tentative, until) in [(true, Some("duplicate address detection on its source is over")), (false, None)] {
+        let state = Some(if tentative { ServiceState::Paused } else { ServiceState::Serving });
+        let daemon = FromDaemon { state, ..calm() };
+        let found =
+            explained(|i| i.addresses[1].flags.tentative = tentative, Evidence { daemon: Some(&daemon), ..PLAIN });
+        assert!(found.is_served() && found.is_live, "{found:?}");
+        assert_eq!(found.service().and_then(Service::waits_until), until);
+        assert_eq!(matches!(found.conclusion, Conclusion::Paused(_)), tentative);
+    }
+}
+
+/// A /64 that is parked is in no one's way.
+#[test]
+fn a_parked_prefix_is_not_to_be_deleted() {
+    let forever = "keep one prefix and remove the others; to keep 2001:db8:1::/64:";
+    check("several-prefixes", &[forever, "$ ip address delete 2001:db8:2::1/64 dev vm1"], |i| {
+        i.addresses.extend([address("2001:db8:2::1", 64), address("2001:db8:3::1", 64)]);
+        i.addresses[3].flags.deprecated = true;
+    });
+}
+
+#[test]
+fn the_remedy_against_a_required_source_depends_on_its_cause() {
+    let addresses = AddressPolicy { source: LinkLocal::new("fe80::1".parse().unwrap()), ..AddressPolicy::default() };
+    let daemon = FromDaemon { matches: true, state: Some(ServiceState::NotServed), addresses, ..FromDaemon::default() };
+    let remedies = |change: &dyn Fn(&mut Interface)| {
+        let found = explained(change, Evidence { daemon: Some(&daemon), ..PLAIN });
+        found.failures().find(|one| one.problem.name() == "no-link-local").map(|one| lines(&one.remedies)).unwrap()
+    };
+    let add = "$ ip address add fe80::1/64 dev vm1".to_owned();
+    assert_eq!(remedies(&|i| _ = i.addresses.remove(1)), [add.as_str()]);
+    let wait = remedies(&|i| i.addresses[1].flags.tentative = true);
+    assert_eq!(wait, ["duplicate address detection runs: wait a second or two"]);
+    let again = remedies(&|i| (i.addresses[1].flags.tentative, i.addresses[1].flags.dadfailed) = (true, true));
+    assert_eq!(again[1..], ["$ ip address delete fe80::1/64 dev vm1".to_owned(), format!("{add} nodad")]);
+}
+
 #[test]
 fn the_name_is_tested_if_there_is_a_regular_expression() {
     let policy = |pattern| Policy { pattern: Regex::new(pattern).unwrap(), addresses: AddressPolicy::default() };
@@ -251,9 +292,50 @@ fn an_interface_that_takes_ras_is_warned_about_where_it_is_to_be_served() {
     assert_eq!(named(&explained(|i| i.flags.up = false, with_route)), [""; 0], "not served");
 }
 
+/// Returns what a daemon says that serves `fit()`.
+fn calm() -> FromDaemon {
+    let service = *explained(|_| (), PLAIN).service().unwrap();
+    let in_use = InUse { source: Some(service.source), prefix: Some(service.prefix) };
+    FromDaemon { matches: true, state: Some(ServiceState::Serving), in_use, ..FromDaemon::default() }
+}
+
+/// "Is served" rests on the daemon's word, not on that a daemon answers.
+#[test]
+fn a_daemon_that_says_something_else_is_believed() {
+    let other = InUse { prefix: Some("2001:db8:2::".parse().map(Prefix64::containing).unwrap()), ..calm().in_use };
+    let unfit = |i: &mut Interface| i.flags.multicast = false;
+    let none = |_: &mut Interface| ();
+    let in_state = |state| FromDaemon { state: Some(state), ..calm() };
+    let refuses = FromDaemon { reasons: vec!["no-prefix".to_owned()], ..in_state(ServiceState::NotServed) };
+    let silent = |i: &mut Interface| i.flags.carrier = false;
+    for (what, change, daemon, is_live, expected) in [
+        ("the control", &none as &dyn Fn(&mut Interface), calm(), true, vec![]),
+        ("not known", &none, FromDaemon { state: None, ..calm() }, false, vec!["unknown-to-daemon"]),
+        ("not served", &none, refuses.clone(), false, vec!["daemon-disagrees"]),
+        ("another prefix", &none, FromDaemon { in_use: other, ..calm() }, false, vec!["daemon-disagrees"]),
+        ("about to stop", &none, in_state(ServiceState::Ceasing), false, vec!["daemon-disagrees"]),
+        ("paused", &none, in_state(ServiceState::Paused), false, vec!["daemon-disagrees"]),
+        ("both paused", &silent, in_state(ServiceState::Paused), true, vec![]),
+        ("both not", &unfit, refuses, true, vec!["no-multicast"]),
+        (
+            "not here, and not known",
+            &unfit,
+            FromDaemon { state: None, ..calm() },
+            false,
+            vec!["no-multicast", "unknown-to-daemon"],
+        ),
+        ("served by it alone", &unfit, calm(), false, vec!["no-multicast", "daemon-disagrees"]),
+        ("another name", &none, FromDaemon { matches: false, ..FromDaemon::default() }, true, vec!["no-match"]),
+    ] {
+        let found = explained(change, Evidence { daemon: Some(&daemon), ..PLAIN });
+        let failures: Vec<_> = found.failures().map(|failure| failure.problem.name()).collect();
+        assert_eq!((found.is_live, found.is_served(), failures), (is_live, expected.is_empty(), expected), "{what}");
+    }
+}
+
 #[test]
 fn a_running_daemon_adds_what_only_it_knows() {
-    let calm = FromDaemon { matches: true, ..FromDaemon::default() };
+    let calm = calm();
     let found = explained(|_| (), Evidence { daemon: Some(&calm), ..PLAIN });
     assert!(found.is_served() && found.is_live && found.warnings.is_empty());
 
@@ -264,7 +346,8 @@ fn a_running_daemon_adds_what_only_it_knows() {
             ["filter-error", "the daemon tries again at each resync; if the error stays, check what denies it bpf(2)"],
         ),
     ] {
-        let without_entry = FromDaemon { map_failure: Some(failure), ..calm.clone() };
+        let state = Some(ServiceState::NotServed);
+        let without_entry = FromDaemon { map_failure: Some(failure), state, ..calm.clone() };
         let found = explained(|_| (), Evidence { daemon: Some(&without_entry), ..PLAIN });
         assert_eq!(found.conclusion, Conclusion::NotServed);
         let failures: Vec<_> = found

@@ -236,6 +236,16 @@ impl Service {
         self.carrier && !self.dad
     }
 
+    /// Returns the condition that RAs wait for, or `None` if they leave.
+    #[must_use]
+    pub const fn waits_until(&self) -> Option<&'static str> {
+        match self {
+            Self { carrier: false, .. } => Some("it has a carrier"),
+            Self { dad: true, .. } => Some("duplicate address detection on its source is over"),
+            Self { carrier: true, dad: false, .. } => None,
+        }
+    }
+
     /// Returns whether guests hold the same from both services.
     #[must_use]
     pub fn is_same_for_guests(&self, other: &Self) -> bool {

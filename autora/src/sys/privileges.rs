@@ -3,7 +3,8 @@
 use caps::{CapSet, Capability, errors::CapsError};
 
 /// How the operator grants the daemon its capabilities; part of the errors of a start without them.
-pub const HOW_TO_GRANT: &str = "grant it with `setcap cap_net_raw,cap_bpf,cap_perfmon=ep` on the binary or \
+pub const HOW_TO_GRANT: &str = "grant it with `setcap cap_net_raw,cap_bpf,cap_perfmon=ep` on the binary (`chmod 750` \
+                                and a group of its own, or every local user can run a router) or \
                                 `AmbientCapabilities=CAP_NET_RAW CAP_BPF CAP_PERFMON` in the unit";
 
 /// Returns whether `capability` is in this thread's effective set.

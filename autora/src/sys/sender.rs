@@ -46,6 +46,9 @@ const SEND_BUFFER: usize = 1 << 20;
 pub struct Sender {
     path: SendPath,
     lanes: Lanes,
+    /// Raw sockets for links whose link-layer addresses are longer than `sockaddr_ll` has room for: there the kernel
+    /// maps the group to an address. `None` if all RAs go through raw sockets.
+    mapped: Option<Lanes>,
     /// The packet to send; reused, so that sending allocates nothing.
     buffer: Vec<u8>,
 }
@@ -76,9 +79,13 @@ impl Sender {
     ///
     /// A [`SenderOpenError`], usually because CAP_NET_RAW is missing.
     pub fn open(path: SendPath) -> Result<Self, SenderOpenError> {
-        let first = open_lanes(path)?;
-        let second = open_lanes(path)?;
-        Ok(Self { path, lanes: Lanes::new(first, second), buffer: Vec::with_capacity(256) })
+        let first = open_lanes(path, LANES)?;
+        let second = open_lanes(path, LANES)?;
+        let mapped = match path {
+            SendPath::Packet => Some(Lanes::new(open_lanes(SendPath::Raw, 1)?, open_lanes(SendPath::Raw, 1)?)),
+            SendPath::Raw => None,
+        };
+        Ok(Self { path, lanes: Lanes::new(first, second), mapped, buffer: Vec::with_capacity(256) })
     }
 
     /// Returns whether there is room for an RA. If not, so many RAs wait in the queues of so many interfaces
@@ -90,6 +97,9 @@ impl Sender {
     /// Forgets what is known of an interface that is gone.
     pub fn forget(&mut self, index: IfIndex) {
         self.lanes.forget(index);
+        if let Some(mapped) = &mut self.mapped {
+            mapped.forget(index);
+        }
     }
 
     /// Sends an RA to all nodes on the interface, without blocking.
@@ -102,7 +112,11 @@ impl Sender {
     /// RA has not left the interface's queue. [`io::ErrorKind::WouldBlock`] without [`Sender::has_room`].
     pub fn send(&mut self, transmission: &Transmission, now: BootInstant) -> io::Result<()> {
         match self.path {
-            SendPath::Packet => self.send_packet(transmission, now),
+            SendPath::Packet => match self.send_packet(transmission, now) {
+                // `packet_snd()` (net/packet/af_packet.c, Linux 6.12): the link's address is longer than the one given.
+                Err(error) if error.raw_os_error() == Some(libc::EINVAL) => self.send_raw(transmission, now),
+                sent => sent,
+            },
             SendPath::Raw => self.send_raw(transmission, now),
         }
     }
@@ -121,7 +135,8 @@ impl Sender {
     /// Sends through the raw socket: the kernel adds the IPv6 header and the checksum
     /// [RFC 3542 3.1](https://www.rfc-editor.org/rfc/rfc3542#section-3.1).
     fn send_raw(&mut self, transmission: &Transmission, now: BootInstant) -> io::Result<()> {
-        let Self { lanes, buffer, .. } = self;
+        let Self { lanes, mapped, buffer, .. } = self;
+        let lanes = mapped.as_mut().unwrap_or(lanes);
         buffer.clear();
         transmission.advert.encode(buffer);
         lanes.send(transmission.index, now, |socket| send_raw(socket, transmission, buffer))
@@ -154,8 +169,8 @@ fn send_raw(
     sent.map(drop).map_err(io::Error::from)
 }
 
-fn open_lanes(path: SendPath) -> Result<Vec<Lane>, SenderOpenError> {
-    let lanes = (0..LANES).map(|_| open_lane(path));
+fn open_lanes(path: SendPath, count: usize) -> Result<Vec<Lane>, SenderOpenError> {
+    let lanes = (0..count).map(|_| open_lane(path));
     lanes.collect::<io::Result<_>>().map_err(|source| {
         if source.kind() == io::ErrorKind::PermissionDenied {
             SenderOpenError::NotPermitted(path)

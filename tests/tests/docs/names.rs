@@ -46,8 +46,9 @@ fn every_reason_has_a_heading() {
         let text = troubleshooting.part(2, title);
         text.lines().filter_map(|line| line.strip_prefix("### ")).map(str::to_owned).collect()
     };
-    // Only `explain` shows the last one: the daemon ignores names that do not match.
-    let names = reasons().iter().map(Reason::name).chain(["no-match"]).map(str::to_owned).collect();
+    // Only `explain` shows these: the daemon ignores names that do not match, and agrees with itself.
+    let shown_by_explain = ["no-match", "unknown-to-daemon", "daemon-disagrees"];
+    let names = reasons().iter().map(Reason::name).chain(shown_by_explain).map(str::to_owned).collect();
     assert_eq!(below("Interfaces that are not served"), names);
     let dropped = Packet::ALL.into_iter().filter(|&reason| reason != Packet::Passed);
     assert_eq!(below("Packets that are dropped"), dropped.map(|reason| reason.name().to_owned()).collect());

@@ -206,6 +206,24 @@ fn a_kernel_without_landlock_causes_one_warning() {
     one_warning_and_service(&launch(libc::SYS_landlock_create_ruleset, None, ENOSYS), &["WARN", "Landlock"]);
 }
 
+/// The seccomp filters of older containers refuse what they do not know.
+#[test]
+fn a_landlock_that_a_sandbox_refuses_is_called_so() {
+    let words = ["WARN", "Landlock is refused", "Operation not permitted"];
+    one_warning_and_service(&launch(libc::SYS_landlock_create_ruleset, None, EPERM), &words);
+}
+
+/// A security module refuses `bpf(2)` with `EACCES`, and the verifier has no say in it.
+#[test]
+fn a_security_module_that_forbids_bpf_is_called_so() {
+    const BPF_MAP_CREATE: u64 = 0;
+    const BPF_PROG_LOAD: u64 = 5;
+    for command in [BPF_MAP_CREATE, BPF_PROG_LOAD] {
+        let words = ["WARN", "bpf(2) is forbidden", "security module", "Permission denied"];
+        one_warning_and_service(&launch(libc::SYS_bpf, Some(command), EACCES), &words);
+    }
+}
+
 #[test]
 fn a_kernel_without_seccomp_causes_one_warning() {
     one_warning_and_service(&launch(libc::SYS_seccomp, None, ENOSYS), &["WARN", "seccomp"]);

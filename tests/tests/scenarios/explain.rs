@@ -3,10 +3,10 @@
 
 use std::process::Command;
 
-use autora_tests::{HostProfile, Interface, Launch, Namespace, Output, Tap, Veth, eventually};
+use autora_tests::{Daemon, HostProfile, Interface, Launch, Namespace, Output, Tap, Veth, eventually};
 use serde_json::Value;
 
-use crate::bench::SOON;
+use crate::bench::{SOON, rarely};
 
 /// Runs `autora explain` without privileges. Returns its exit code and output.
 fn explain(host: &Namespace, arguments: &[&str]) -> Output {
@@ -245,6 +245,39 @@ fn the_daemons_variables_do_not_affect_subcommands() {
     assert_eq!(run(&["explain"], &bad).code, 0);
     assert_eq!(run(&["explain"], &[("AUTORA_CHECK", "1"), ("AUTORA_INTERFACE_REGEX", "")]).code, 0);
     assert_eq!(run(&["explain"], &[("AUTORA_INTERFACE_REGEX", "(")]).code, 2, "a variable of the subcommand counts");
+}
+
+/// A daemon that answers and does not know the interface does not serve it: it may run in another namespace, where an
+/// interface of the same name, or of the same name and index, is another one.
+#[test]
+fn only_a_daemon_that_knows_the_interface_serves_it() {
+    let (host, other, guest) = (Namespace::host(), Namespace::host(), Namespace::quiet());
+    // The interfaces of a namespace are numbered from 2.
+    let add = |host: &Namespace, name: &str, number: u8| {
+        let link = Veth::new((host, name), (&guest, &format!("g{number}")));
+        link.host.add_address(&format!("2001:db8:0:{number}::1/64"));
+        link
+    };
+    let _links = [add(&host, "vm1", 1), add(&host, "vm2", 2), add(&other, "vm1", 3), add(&other, "vm3", 4)];
+    let daemon = Daemon::start(&host, &rarely(&[]));
+    daemon.wait_serving("vm2", SOON);
+    let socket = daemon.control().path().display().to_string();
+    let explained = |namespace: &Namespace, name: &str| {
+        let output = Launch::new(&["explain", "--socket", &socket, name]).output(namespace);
+        let title = output.stdout.lines().next().expect("a title").to_owned();
+        (output.code, title, output.stdout)
+    };
+    for (namespace, name, code, words) in [
+        (&host, "vm1", 0, &["vm1 is served from"][..]),
+        (&host, "vm2", 0, &["vm2 is served from"]),
+        (&other, "vm3", 3, &["vm3 would be served from", "but the daemon that answers has no interface"]),
+        (&other, "vm1", 3, &["vm1 would be served from", "but the daemon that answers serves it from"]),
+    ] {
+        let (found, title, page) = explained(namespace, name);
+        assert_eq!(found, code, "{page}");
+        assert!(words.iter().all(|words| page.contains(words)), "{words:?}: {page}");
+        assert_eq!(title.contains(" is "), code == 0, "{title}");
+    }
 }
 
 #[test]

@@ -40,6 +40,7 @@
 //! - `link_options`: The options for MTU and source link-layer address, and their effect on a guest's kernel
 //! - `links`: Links that lose and regain carrier and forwarding, and the initial burst after a change
 //! - `logs`: The formats of the log: text, JSON, and the journal
+//! - `long_addresses`: Links whose link-layer addresses are longer than a packet socket's address has room for
 //! - `mid_send`: Interfaces that go down or are deleted while RAs are due
 //! - `monitoring`: A real Prometheus that scrapes the real daemon
 //! - `moves`: Interfaces that swap names while they are served, and that move to another namespace and back
@@ -93,6 +94,7 @@ mod lifetimes;
 mod link_options;
 mod links;
 mod logs;
+mod long_addresses;
 mod mid_send;
 mod monitoring;
 mod moves;

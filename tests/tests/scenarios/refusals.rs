@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use autora_tests::{Daemon, Interface, Namespace, Tap};
+use autora_tests::{Daemon, Interface, Launch, Namespace, Tap};
 use nix::sys::signal::Signal;
 
 use crate::bench::{FLOOR, Line, MAX_DELAY, SLACK, SOON, expect_silence, on_both_paths, rarely};
@@ -157,7 +157,8 @@ fn the_packet_socket_recovers_after_a_minute_of_errors() {
     assert!(daemon.lines_with(&["interface=vm2", "sent"]).is_empty(), "no error on the other interface");
     let shown = daemon.control().json("/v1/interfaces/vm1");
     assert_eq!(shown["send_failures"]["in_a_row"], 0, "{shown:#}");
-    assert!(!explained(&host, &daemon, "vm1").contains("ra-not-sent"));
+    let (code, page) = explained(&host, &daemon, "vm1");
+    assert!(code == 0 && !page.contains("ra-not-sent"), "{code}: {page}");
 }
 
 /// Checks what clients see of `vm1`, on which no RA leaves for the reason `error`, and of a healthy interface.
@@ -166,16 +167,20 @@ fn expect_shown_as_failing(host: &Namespace, daemon: &Daemon, error: &str, healt
     assert_eq!(shown["state"], "serving");
     assert!(shown["send_failures"]["in_a_row"].as_u64() > Some(0), "{shown:#}");
     assert!(shown["send_failures"]["error"].as_str().is_some_and(|text| text.contains(error)), "{shown:#}");
-    let page = explained(host, daemon, "vm1");
+    let (code, page) = explained(host, daemon, "vm1");
+    assert_eq!(code, 3, "its guest gets nothing: {page}");
     assert!(page.contains("ra-not-sent") && page.contains(error), "{page}");
     let title = page.lines().next().expect("a title");
     assert!(title.contains("but its RAs do not leave"), "{title}");
-    assert!(!explained(host, daemon, healthy).contains("ra-not-sent"), "the control");
+    let (code, page) = explained(host, daemon, healthy);
+    assert!(code == 0 && !page.contains("ra-not-sent"), "the control: {code}: {page}");
 }
 
-/// Returns what `autora explain` shows of an interface.
-fn explained(host: &Namespace, daemon: &Daemon, interface: &str) -> String {
-    host.run(&mut daemon.control().command(&["explain", interface]))
+/// Returns the exit code of `autora explain` and what it shows of an interface.
+fn explained(host: &Namespace, daemon: &Daemon, interface: &str) -> (i32, String) {
+    let socket = daemon.control().path().display().to_string();
+    let output = Launch::new(&["explain", "--socket", &socket, interface]).output(host);
+    (output.code, output.stdout)
 }
 
 /// A queue that lets next to nothing out, and holds a thousand RAs.

@@ -17,6 +17,7 @@ pub(super) struct Findings<'a> {
     pub(super) host: Host,
     pub(super) interfaces: Vec<Explanation>,
     pub(super) missing: Vec<Missing>,
+    pub(super) daemon_answers: bool,
 }
 
 /// An interface that was named and does not exist.
@@ -27,21 +28,27 @@ pub(super) struct Missing {
 }
 
 impl Findings<'_> {
-    /// Returns whether every interface that was named, or else every one that matches, is served, and there
-    /// is one. Without names and without a regular expression it is only a list, which is always true.
+    /// Returns whether every interface that was named, or else every one that matches, is served and has its RAs, and
+    /// there is one. Without names and without a regular expression it is only a list, which is always true.
     pub(super) fn all_served(&self, named: bool) -> bool {
         if !named && self.policy.is_none() {
             return true;
         }
         let matching = |found: &&Explanation| named || found.conclusion != Conclusion::NoMatch;
         let mut wanted = self.interfaces.iter().filter(matching).peekable();
-        self.missing.is_empty() && wanted.peek().is_some() && wanted.all(Explanation::is_served)
+        self.missing.is_empty() && wanted.peek().is_some() && wanted.all(|one| one.is_served() && !one.fails_to_send())
     }
 }
 
 /// Returns the source and the prefix of `service` in words.
 pub(super) fn describe(service: &Service) -> String {
     format!("from {} with {}", service.source, service.prefix)
+}
+
+/// Returns the same of one that is paused, and what it waits for.
+pub(super) fn paused(service: &Service) -> String {
+    let until = service.waits_until().map(|until| format!(", once {until}")).unwrap_or_default();
+    format!("{}{until}", describe(service))
 }
 
 impl Missing {

@@ -29,7 +29,7 @@ fn interface(found: &Explanation) -> Value {
         "state": match found.conclusion {
             Conclusion::Served(_) => "served",
             Conclusion::Paused(_) => "paused",
-            Conclusion::NotServed => "not-served",
+            Conclusion::NotServed | Conclusion::Doubtful(_) => "not-served",
             Conclusion::NoMatch => "ignored",
         },
         "carrier": found.carrier,

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use anstyle::Style;
 
-use super::findings::{Findings, Missing, describe};
+use super::findings::{Findings, Missing, describe, paused};
 use crate::{
     commands::screen::{BAD, FAINT, GOOD, ODD, TITLE, list, styled, wrap},
     diagnosis::{Concern, Conclusion, Explanation, Problem, Remedy},
@@ -38,7 +38,11 @@ fn title(found: &Explanation, width: usize) -> String {
             (ODD, format!("{is} served {}, but its RAs do not leave", describe(service)))
         }
         Conclusion::Served(service) => (GOOD, format!("{is} served {}", describe(service))),
-        Conclusion::Paused(service) => (ODD, format!("{is} served {}, once it has a carrier", describe(service))),
+        Conclusion::Paused(service) => (ODD, format!("{is} served {}", paused(service))),
+        Conclusion::Doubtful(service) => {
+            let said = found.failures().map(|one| one.problem.to_string());
+            (BAD, format!("{is} served {}, but {}", describe(service), list(said)))
+        }
         Conclusion::NotServed | Conclusion::NoMatch => {
             (BAD, format!("{is_not} served: {}", list(found.failures().map(|one| one.problem.name()))))
         }
@@ -66,6 +70,9 @@ fn tests(found: &Explanation, width: usize) -> String {
         line("pass", GOOD, "carrier", "yes");
     } else {
         line("wait", ODD, "carrier", "no: the daemon pauses, and sends when there is one");
+    }
+    if found.service().is_some_and(|service| service.dad) {
+        line("wait", ODD, "detection", "duplicate address detection runs on the source: RAs wait for its end");
     }
     if let Some(ago) = found.last_sent_ago {
         line("    ", FAINT, "last RA", &format!("{} s ago", ago.as_secs()));

@@ -10,11 +10,12 @@ use crate::{
     commands::client::{ControlSocketArg, block_on},
     control::{
         client::ClientError,
-        model::{self, Interfaces, ReasonName, Status},
+        model::{self, Interfaces, ReasonName, State, Status},
     },
     diagnosis::FromDaemon,
     engine::{
         eligibility::{AddressPolicy, InUse, MapFailure},
+        fleet::ServiceState,
         interface::Interface,
     },
 };
@@ -44,8 +45,8 @@ impl RunningDaemon {
         Some(Self { pattern, addresses, interfaces })
     }
 
-    /// Returns what the daemon knows of `interface`. The same index with another name is in another network
-    /// namespace.
+    /// Returns what the daemon knows of `interface`. The same index with another name is another
+    /// interface: in another network namespace, or renamed a moment ago.
     pub(super) fn knows(&self, interface: &Interface) -> FromDaemon {
         let matches = self.pattern.is_match(&interface.name);
         let known = self.interfaces.get(&interface.index.get()).filter(|known| known.name == interface.name);
@@ -55,6 +56,8 @@ impl RunningDaemon {
         let ago = |seconds| Duration::try_from_secs_f64(seconds).unwrap_or_default();
         FromDaemon {
             matches,
+            state: Some(state(known.state)),
+            reasons: known.reasons.iter().map(|reason| reason.name.to_string()).collect(),
             map_failure: known.reasons.iter().find_map(map_failure),
             in_use: InUse {
                 source: known.source.and_then(LinkLocal::new),
@@ -65,6 +68,15 @@ impl RunningDaemon {
             send_error: known.send_failures.error.clone(),
             other_router: known.other_router.as_ref().map(|other| (other.source, ago(other.ago_s))),
         }
+    }
+}
+
+const fn state(state: State) -> ServiceState {
+    match state {
+        State::Serving => ServiceState::Serving,
+        State::Paused => ServiceState::Paused,
+        State::NotServed => ServiceState::NotServed,
+        State::Ceasing => ServiceState::Ceasing,
     }
 }
 

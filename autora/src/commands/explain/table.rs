@@ -2,7 +2,7 @@
 
 use anstyle::Style;
 
-use super::findings::{Findings, describe};
+use super::findings::{Findings, describe, paused};
 use crate::{
     commands::{
         natural::natural,
@@ -36,8 +36,10 @@ fn row(found: &Explanation) -> (Style, &'static str, String) {
     let odd_if_warned = |style| if warned.is_empty() { style } else { ODD };
     match &found.conclusion {
         Conclusion::Served(service) => (odd_if_warned(GOOD), "yes", format!("{}{warned}", describe(service))),
-        Conclusion::Paused(service) => (ODD, "paused", format!("no carrier; {}{warned}", describe(service))),
-        Conclusion::NotServed => (BAD, "no", list(found.failures().map(|failure| failure.problem.name()))),
+        Conclusion::Paused(service) => (ODD, "paused", format!("{}{warned}", paused(service))),
+        Conclusion::NotServed | Conclusion::Doubtful(_) => {
+            (BAD, "no", list(found.failures().map(|failure| failure.problem.name())))
+        }
         Conclusion::NoMatch => (FAINT, "no", "does not match".to_owned()),
     }
 }
@@ -46,7 +48,7 @@ const fn rank(found: &Explanation) -> u8 {
     match found.conclusion {
         Conclusion::Served(_) => 0,
         Conclusion::Paused(_) => 1,
-        Conclusion::NotServed => 2,
+        Conclusion::NotServed | Conclusion::Doubtful(_) => 2,
         Conclusion::NoMatch => 3,
     }
 }
@@ -57,7 +59,7 @@ fn summary(findings: &Findings<'_>) -> String {
     let counts = format!("{served} served, {paused} paused, {not_served} not served");
     let more = "`autora explain IFACE` shows each test, and what to do.";
     match findings.policy {
-        _ if findings.interfaces.iter().any(|one| one.is_live) => {
+        _ if findings.daemon_answers => {
             format!("{counts}, {ignored} that the daemon's --interface-regex does not match. {more}")
         }
         Some(policy) => format!("{counts}, {ignored} that {} does not match. {more}", policy.pattern),

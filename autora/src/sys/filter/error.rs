@@ -26,6 +26,12 @@ pub enum LoadError {
          the unit)"
     )]
     Limited,
+    /// Something beside the capabilities forbids it.
+    #[error(
+        "bpf(2) is forbidden to autora: a security module (SELinux, AppArmor), kernel lockdown, or a seccomp filter of a \
+         container or unit refuses it"
+    )]
+    Forbidden(#[source] io::Error),
     /// The kernel's verifier rejects the program.
     #[error(
         "the kernel's verifier refuses the eBPF filter, please report (unless this is an older kernel, and CAP_PERFMON is \
@@ -50,15 +56,31 @@ impl LoadError {
     }
 }
 
+impl LoadError {
+    /// Returns why `bpf(2)` failed with `source` to load the program; `log` is the verifier's. The verifier itself says
+    /// `EACCES`, too, and then why; without a word of it something else refused.
+    pub(super) fn refused(log: &str, source: io::Error) -> Self {
+        match (end_of_log(log), source.raw_os_error()) {
+            (verdict, _) if !verdict.is_empty() => Self::Verifier { verdict, source },
+            (_, Some(nix::libc::EACCES)) => Self::Forbidden(source),
+            (_, _) => Self::Unsupported(source.into()),
+        }
+    }
+}
+
 impl From<EbpfError> for LoadError {
     fn from(error: EbpfError) -> Self {
-        if errno_of(&error) == Some(nix::libc::EPERM) {
+        let errno = errno_of(&error);
+        if errno == Some(nix::libc::EPERM) {
             return Self::not_permitted();
         }
         if let EbpfError::ProgramError(ProgramError::LoadError { io_error, verifier_log }) = error {
-            return Self::Verifier { verdict: end_of_log(&verifier_log.to_string()), source: io_error };
+            return Self::refused(&verifier_log.to_string(), io_error);
         }
-        Self::Unsupported(error.into())
+        match errno {
+            Some(nix::libc::EACCES) => Self::Forbidden(io::Error::from_raw_os_error(nix::libc::EACCES)),
+            Some(_) | None => Self::Unsupported(error.into()),
+        }
     }
 }
 
@@ -66,6 +88,7 @@ impl From<io::Error> for LoadError {
     fn from(error: io::Error) -> Self {
         match error.raw_os_error() {
             Some(nix::libc::EPERM) => Self::not_permitted(),
+            Some(nix::libc::EACCES) => Self::Forbidden(error),
             Some(_) | None => Self::Unsupported(error.into()),
         }
     }
@@ -117,6 +140,18 @@ mod tests {
                    verification time 7 usec\nstack depth 0\nprocessed 2 insns (limit 1000000)\n";
         assert_eq!(end_of_log(log), "0: (b7) r0 = 0; 1: (95) exit; R1 pointer arithmetic prohibited");
         assert_eq!(end_of_log(""), "");
+    }
+
+    #[test]
+    fn the_verifier_is_blamed_only_where_it_says_why() {
+        use nix::libc::{EACCES, ENOMEM};
+        let refused = |log, errno| LoadError::refused(log, io::Error::from_raw_os_error(errno));
+        assert!(matches!(refused("", EACCES), LoadError::Forbidden(_)));
+        assert!(matches!(refused("R1 invalid mem access\n", EACCES), LoadError::Verifier { .. }));
+        assert!(matches!(refused("", ENOMEM), LoadError::Unsupported(_)));
+        let created =
+            MapError::CreateError { name: "SERVED".to_owned(), io_error: io::Error::from_raw_os_error(EACCES) };
+        assert!(matches!(LoadError::from(EbpfError::MapError(created)), LoadError::Forbidden(_)));
     }
 
     #[test]

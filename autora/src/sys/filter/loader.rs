@@ -20,7 +20,7 @@ use aya_obj::{
 };
 use nix::{errno::Errno, libc};
 
-use super::error::{LoadError, end_of_log};
+use super::error::LoadError;
 
 /// Sizes of the buffer for the verifier's log, in bytes, tried in this order. The cause is at the end of the
 /// log, and before Linux 6.4 the kernel keeps the beginning of a log that does not fit (`ENOSPC`).
@@ -97,7 +97,7 @@ fn load_program(object: &Object) -> Result<OwnedFd, LoadError> {
             }
         }
         let log = CStr::from_bytes_until_nul(&log).unwrap_or_default();
-        Err(LoadError::Verifier { verdict: end_of_log(&log.to_string_lossy()), source })
+        Err(LoadError::refused(&log.to_string_lossy(), source))
     })
 }
 

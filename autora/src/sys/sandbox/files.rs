@@ -1,11 +1,12 @@
 //! Landlock: no access to other files, to TCP ports or to other processes (`landlock(7)`, Linux 5.13).
 
-use std::path::Path;
+use std::{path::Path, ptr};
 
 use landlock::{
     ABI, Access, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible, PathBeneath, PathFd, Ruleset, RulesetAttr,
     RulesetCreated, RulesetCreatedAttr, RulesetError, RulesetStatus, Scope, make_bitflags,
 };
+use nix::{errno::Errno, libc};
 use tracing::debug;
 
 use super::outcome::{SandboxError, Support};
@@ -13,6 +14,9 @@ use super::outcome::{SandboxError, Support};
 /// The newest version of Landlock whose restrictions this daemon was tested under. An older kernel enforces
 /// those that it knows.
 const TESTED: ABI = ABI::V6;
+
+/// `LANDLOCK_CREATE_RULESET_VERSION` (include/uapi/linux/landlock.h).
+const ASK_VERSION: libc::c_uint = 1;
 
 /// The file that aya reads each time it reads a map with a value per CPU.
 const PROCESSORS: &str = "/sys/devices/system/cpu/possible";
@@ -34,6 +38,9 @@ pub struct WritableDirectories<'a> {
 /// A [`SandboxError`] if the kernel supports Landlock and fails to apply the rules. `no_new_privs` has to be
 /// set.
 pub fn confine_files(writable: &WritableDirectories<'_>) -> Result<Support, SandboxError> {
+    if let Some(errno) = refusal() {
+        return Ok(Support::Refused(errno));
+    }
     // The scope of abstract sockets stays open: NOTIFY_SOCKET may be one.
     let mut ruleset = Ruleset::default()
         .set_compatibility(CompatLevel::BestEffort)
@@ -58,6 +65,17 @@ pub fn confine_files(writable: &WritableDirectories<'_>) -> Result<Support, Sand
         RulesetStatus::FullyEnforced | RulesetStatus::PartiallyEnforced => Support::Enforced,
         RulesetStatus::NotEnforced => Support::Missing,
     })
+}
+
+/// Returns the error of the call that asks for the version of Landlock, unless the kernel has none: the crate takes any
+/// error for that.
+fn refusal() -> Option<i32> {
+    // SAFETY: with this flag the kernel takes no pointer (`landlock_create_ruleset(2)`).
+    let version = unsafe { libc::syscall(libc::SYS_landlock_create_ruleset, ptr::null::<u8>(), 0_usize, ASK_VERSION) };
+    Errno::result(version)
+        .err()
+        .filter(|errno| !matches!(errno, Errno::ENOSYS | Errno::EOPNOTSUPP))
+        .map(|errno| errno as i32)
 }
 
 fn allow(ruleset: RulesetCreated, path: &Path, access: BitFlags<AccessFs>) -> Result<RulesetCreated, RulesetError> {

@@ -7,6 +7,8 @@ pub enum Support {
     Enforced,
     /// The kernel was built or booted without it.
     Missing,
+    /// The call that asks for it is refused, with this error number: by the sandbox of a container or a unit.
+    Refused(i32),
 }
 
 /// Why the daemon is not confined on a kernel that supports it.
