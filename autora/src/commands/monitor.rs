@@ -111,10 +111,10 @@ fn describe(what: &EventDetail) -> Option<(Style, String)> {
         EventDetail::Gone => (screen::ODD, "the interface is gone".to_owned()),
         EventDetail::RaSent { cause, next_in_s, .. } => {
             let next = next_in_s.map_or_else(String::new, |next| format!(", next in {next:.1} s"));
-            (plain, format!("RA sent ({}){next}", cause))
+            (plain, format!("RA sent ({cause}){next}"))
         }
         EventDetail::RaFailed { cause, error, in_a_row } => {
-            (screen::BAD, format!("RA not sent ({}): {error}, {in_a_row} in a row", cause))
+            (screen::BAD, format!("RA not sent ({cause}): {error}, {in_a_row} in a row"))
         }
         EventDetail::RsAccepted { answer_in_s } => (plain, format!("RS, answer in {answer_in_s:.3} s")),
         EventDetail::RsDropped { dropped } => (screen::FAINT, format!("dropped {}", counts(dropped))),

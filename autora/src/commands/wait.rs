@@ -133,15 +133,12 @@ impl Waiting<'_> {
             };
             // A newer daemon may send events that this version does not know.
             let Ok(event) = serde_json::from_slice::<EventLine>(&line) else { continue };
-            match event.what {
-                EventDetail::RaSent { cause, .. } if cause != Cause::Final.into() => return Ok(()),
-                EventDetail::Current { current: Some(current) } if is_advertised(&current) => return Ok(()),
-                EventDetail::Current { current: Some(current) } => why = short_reason(&current.reasons),
-                EventDetail::NotServed { reasons } => why = short_reason(&reasons),
-                EventDetail::Current { current: None } | EventDetail::Gone => "does not exist yet".clone_into(&mut why),
-                // The one that is waited for may be missing: the next attempt reads the state.
-                EventDetail::Missed { .. } => return Err(ClientError::Ended),
-                _ => {}
+            match Progress::of(event.what) {
+                Progress::Left => return Ok(()),
+                // The event that is waited for may be missing: the next attempt reads the state.
+                Progress::Missed => return Err(ClientError::Ended),
+                Progress::Waiting(because) => why = because,
+                Progress::None => {}
             }
         }
     }
@@ -156,6 +153,44 @@ impl Waiting<'_> {
                 .with_code(EXIT_TOO_LATE),
             Ok(None) => because("there is no such interface".to_owned()).with_code(EXIT_UNKNOWN),
             Err(error) => failure(args, obstacle.unwrap_or(error)),
+        }
+    }
+}
+
+/// What an event means for the wait.
+enum Progress {
+    /// An RA has left.
+    Left,
+    /// Events are missing.
+    Missed,
+    /// None has left, for this reason.
+    Waiting(String),
+    /// Nothing.
+    None,
+}
+
+impl Progress {
+    fn of(event: EventDetail) -> Self {
+        match event {
+            EventDetail::Current { current: Some(current) } if is_advertised(&current) => Self::Left,
+            EventDetail::Current { current: Some(current) } => Self::Waiting(short_reason(&current.reasons)),
+            EventDetail::Current { current: None } | EventDetail::Gone => {
+                Self::Waiting("does not exist yet".to_owned())
+            }
+            EventDetail::RaSent { cause, .. } if cause != Cause::Final.into() => Self::Left,
+            EventDetail::NotServed { reasons } => Self::Waiting(short_reason(&reasons)),
+            EventDetail::Serving { .. } => Self::Waiting(short_reason(&[])),
+            EventDetail::Paused { .. } => Self::Waiting("no carrier".to_owned()),
+            EventDetail::Missed { .. } => Self::Missed,
+            EventDetail::Hello { .. }
+            | EventDetail::Alive
+            | EventDetail::NoLongerMatching
+            | EventDetail::RaSent { .. }
+            | EventDetail::RaFailed { .. }
+            | EventDetail::RsAccepted { .. }
+            | EventDetail::RsDropped { .. }
+            | EventDetail::OtherRouter { .. }
+            | EventDetail::Stopping => Self::None,
         }
     }
 }

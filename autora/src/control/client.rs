@@ -85,10 +85,10 @@ impl Client {
     /// it accepts no more connections; [`ClientError::Broken`] if the handshake fails.
     pub async fn connect(path: &Path) -> Result<Self, ClientError> {
         let refused = |source| ClientError::Connect { path: path.to_owned(), source };
-        let stream = UnixStream::connect(path).await.map_err(|source| match source.kind() {
+        let stream = UnixStream::connect(path).await.map_err(|source| {
             // The daemon accepts no connection, and the queue of those before this one is full (connect(2)).
-            io::ErrorKind::WouldBlock => ClientError::Silent,
-            _ => refused(source),
+            let is_full = source.kind() == io::ErrorKind::WouldBlock;
+            if is_full { ClientError::Silent } else { refused(source) }
         })?;
         let (sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(ClientError::Broken)?;
         // An error of the connection shows as an error of the answer.
