@@ -11,13 +11,18 @@ pub mod serve;
 pub mod status;
 pub mod wait;
 
-use std::{ffi::OsString, process::ExitCode};
+use std::{
+    ffi::OsString,
+    io::ErrorKind,
+    process::{self, ExitCode},
+};
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, builder::Resettable};
 
 use self::{explain::ExplainArgs, monitor::MonitorArgs, status::StatusArgs, wait::WaitArgs};
 use crate::{
     config::{DaemonArgs, without_empty_variables},
+    error::EXIT_FAILURE,
     sys::filter,
 };
 
@@ -85,7 +90,18 @@ pub fn run(cli: Cli) -> ExitCode {
 /// usage.
 #[must_use]
 pub fn parse() -> Cli {
-    parse_from(std::env::args_os(), |name| std::env::var_os(name)).unwrap_or_else(|error| error.exit())
+    parse_from(std::env::args_os(), |name| std::env::var_os(name)).unwrap_or_else(|error| show_and_exit(&error))
+}
+
+/// Shows what clap says, as its own `exit` does; an output that cannot be written is an error.
+fn show_and_exit(error: &clap::Error) -> ! {
+    match error.print() {
+        Err(failed) if !error.use_stderr() && failed.kind() != ErrorKind::BrokenPipe => {
+            _ = screen::unwritable(failed).report();
+            process::exit(EXIT_FAILURE.into())
+        }
+        Ok(()) | Err(_) => process::exit(error.exit_code()),
+    }
 }
 
 /// Parses `arguments` (the program's name first); `variable` returns the value of an environment variable.

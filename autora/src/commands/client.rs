@@ -1,12 +1,12 @@
 //! The connection to a running daemon, and what the commands that use it share.
 
 use std::{
-    fmt::Display,
     io,
     path::{Path, PathBuf},
 };
 
 use clap::builder::{OsStringValueParser, TypedValueParser};
+use serde::Serialize;
 
 use super::screen;
 use crate::{
@@ -63,7 +63,7 @@ pub(super) fn sentences(reasons: &[Reason]) -> String {
 }
 
 /// Returns each count followed by its name.
-pub(super) fn counts(counts: &Counts<impl Display>) -> String {
+pub(super) fn counts(counts: &Counts<impl Serialize>) -> String {
     screen::list(counts.iter().map(|(reason, count)| format!("{count} {reason}")))
 }
 

@@ -6,6 +6,7 @@ use std::{
 };
 
 use anstyle::Style;
+use serde_json::{Map, Value};
 
 use super::{
     client::{self, ControlSocketArg, block_on, counts, interface_name, path_with},
@@ -13,7 +14,10 @@ use super::{
     screen,
 };
 use crate::{
-    control::model::{EventDetail, EventLine},
+    control::{
+        client::ClientError,
+        model::{EventDetail, EventLine},
+    },
     error::Failure,
 };
 
@@ -55,7 +59,7 @@ pub fn run(args: &MonitorArgs) -> CommandResult {
         let names = args.interfaces.iter().map(|name| ("name", name.clone()));
         let mut events = args.socket.connect().await?.open(&path_with("/v1/events", names)).await?;
         while let Some(line) = events.line().await? {
-            let shown = if args.json { Some(String::from_utf8_lossy(&line).into_owned()) } else { render(&line) };
+            let shown = if args.json { Some(String::from_utf8_lossy(&line).into_owned()) } else { render(&line)? };
             // An event that is not shown comes now and then, too, so that this ends without a reader though
             // nothing happens.
             let reader = match shown {
@@ -71,21 +75,35 @@ pub fn run(args: &MonitorArgs) -> CommandResult {
 }
 
 /// Returns the event as a line, or `None` if it is not shown.
-fn render(line: &[u8]) -> Option<String> {
-    // A newer daemon may send events that this version does not know.
-    let event = serde_json::from_slice::<EventLine>(line).ok()?;
-    let (style, text) = describe(&event.what)?;
-    let at = Duration::try_from_secs_f64(event.time).unwrap_or_default();
+fn render(line: &[u8]) -> Result<Option<String>, ClientError> {
+    let Ok(EventLine { time, interface, what, .. }) = serde_json::from_slice(line) else {
+        return newer(serde_json::from_slice(line)?).map(Some);
+    };
+    Ok(describe(&what).map(|(style, text)| row(time, interface.as_deref(), style, &text)))
+}
+
+/// Returns the line of an event that only a newer daemon knows: its name, and its fields as they are.
+fn newer(mut event: Map<String, Value>) -> Result<String, ClientError> {
+    let time = event.remove("time").and_then(|time| time.as_f64()).unwrap_or_default();
+    let mut text = |field| event.remove(field).and_then(|value| value.as_str().map(str::to_owned));
+    let (interface, name) = (text("interface"), text("event").unwrap_or_default());
+    event.remove("ifindex");
+    let fields = if event.is_empty() { String::new() } else { format!(" {}", serde_json::to_string(&event)?) };
+    Ok(row(time, interface.as_deref(), Style::new(), &format!("{name}{fields}")))
+}
+
+fn row(time: f64, interface: Option<&str>, style: Style, text: &str) -> String {
+    let at = Duration::try_from_secs_f64(time).unwrap_or_default();
     let at = humantime::format_rfc3339_millis(SystemTime::UNIX_EPOCH + at).to_string();
-    let name = event.interface.unwrap_or_else(|| "-".to_owned());
-    Some(format!("{} {name:<15} {}", screen::styled(screen::FAINT, &at), screen::styled(style, &text)))
+    let name = interface.unwrap_or("-");
+    format!("{} {name:<15} {}", screen::styled(screen::FAINT, &at), screen::styled(style, text))
 }
 
 fn describe(what: &EventDetail) -> Option<(Style, String)> {
     let plain = Style::new();
     Some(match what {
         EventDetail::Hello { version, .. } => (screen::FAINT, format!("listening to autora {version}")),
-        EventDetail::Alive => return None,
+        EventDetail::Alive | EventDetail::Current { .. } => return None,
         EventDetail::Serving { source, prefix } => (screen::GOOD, format!("serving {prefix} from {source}")),
         EventDetail::Paused { .. } => (screen::ODD, "paused: no carrier".to_owned()),
         EventDetail::NotServed { reasons } => (screen::BAD, format!("not serving: {}", client::sentences(reasons))),
@@ -93,10 +111,10 @@ fn describe(what: &EventDetail) -> Option<(Style, String)> {
         EventDetail::Gone => (screen::ODD, "the interface is gone".to_owned()),
         EventDetail::RaSent { cause, next_in_s, .. } => {
             let next = next_in_s.map_or_else(String::new, |next| format!(", next in {next:.1} s"));
-            (plain, format!("RA sent ({}){next}", cause.name()))
+            (plain, format!("RA sent ({cause}){next}"))
         }
         EventDetail::RaFailed { cause, error, in_a_row } => {
-            (screen::BAD, format!("RA not sent ({}): {error}, {in_a_row} in a row", cause.name()))
+            (screen::BAD, format!("RA not sent ({cause}): {error}, {in_a_row} in a row"))
         }
         EventDetail::RsAccepted { answer_in_s } => (plain, format!("RS, answer in {answer_in_s:.3} s")),
         EventDetail::RsDropped { dropped } => (screen::FAINT, format!("dropped {}", counts(dropped))),
@@ -108,4 +126,22 @@ fn describe(what: &EventDetail) -> Option<(Style, String)> {
         }
         EventDetail::Stopping => (screen::ODD, "the daemon stops".to_owned()),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn events_of_a_newer_daemon_are_shown_as_text() {
+        let line = |event: &str| render(format!("{{\"time\":1.5,{event}}}").as_bytes()).unwrap().unwrap();
+        let known = line(r#""interface":"vm1","ifindex":2,"event":"gone""#);
+        assert!(known.contains("vm1") && known.contains("the interface is gone"), "the control: {known}");
+        let unknown = line(r#""interface":"vm1","ifindex":2,"event":"too-hot","degrees":90"#);
+        assert!(unknown.contains("vm1") && unknown.contains(r#"too-hot {"degrees":90}"#), "{unknown}");
+        let reason = line(r#""event":"not-served","reasons":[{"name":"too-hot","text":"it is too hot"}]"#);
+        assert!(reason.contains("not serving: it is too hot (too-hot)"), "{reason}");
+        let cause = line(r#""event":"ra-sent","cause":"whim","source":"fe80::1","next_in_s":null"#);
+        assert!(cause.contains("RA sent (whim)"), "{cause}");
+    }
 }

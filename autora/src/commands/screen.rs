@@ -2,7 +2,7 @@
 
 use std::{
     fmt::Display,
-    io::{self, ErrorKind, Write},
+    io::{self, ErrorKind, IsTerminal, Write},
     ops::ControlFlow,
     os::fd::{AsFd, BorrowedFd},
 };
@@ -26,13 +26,24 @@ pub(super) const FAINT: Style = Style::new().dimmed();
 /// Writes `text`, with its colours only to a terminal and only without NO_COLOR. Returns
 /// [`ControlFlow::Break`] if the reader has closed its end (`| head`), which is no failure but ends a command
 /// that repeats itself.
+///
+/// SIGPIPE stays ignored, as Rust's runtime leaves it: it would also end a `wait` whose daemon restarts.
 pub(super) fn show(text: &str) -> Result<ControlFlow<()>, Failure> {
     let mut out = anstream::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Ok(()) => Ok(ControlFlow::Continue(())),
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(ControlFlow::Break(())),
-        Err(error) => Err(Failure::because(format!("cannot write to standard output: {error}"))),
+        Err(error) => Err(unwritable(error)),
     }
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("cannot write to standard output")]
+struct Unwritable(#[source] io::Error);
+
+/// Returns the failure of a write to standard output.
+pub(super) fn unwritable(error: io::Error) -> Failure {
+    Failure::new(&Unwritable(error))
 }
 
 /// Returns [`ControlFlow::Break`] if the reader of standard output has closed its end, without writing
@@ -47,6 +58,11 @@ fn check_reader_of(fd: BorrowedFd<'_>) -> ControlFlow<()> {
     let polled = poll(&mut fds, PollTimeout::ZERO);
     let events = polled.ok().and_then(|_ready| fds[0].revents()).unwrap_or(PollFlags::empty());
     if events.contains(PollFlags::POLLERR) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+}
+
+/// Returns whether `stream` is a terminal on which a line can be written over the previous one.
+pub(super) fn is_rewritable(stream: &impl IsTerminal) -> bool {
+    stream.is_terminal() && std::env::var_os("TERM").is_some_and(|term| !term.is_empty() && term != "dumb")
 }
 
 /// Returns the terminal's width in columns, or `usize::MAX` without a terminal, so that `grep` sees whole

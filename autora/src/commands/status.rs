@@ -134,11 +134,11 @@ impl Sort {
 
 /// Returns a rank, which is lower the more the interface needs the operator.
 fn attention(interface: &Interface) -> (bool, u8) {
-    let rank = match interface.state {
-        State::NotServed => 0,
-        State::Ceasing => 1,
-        State::Paused => 2,
-        State::Serving => 3,
+    let rank = match interface.state.known() {
+        Some(State::NotServed) | None => 0,
+        Some(State::Ceasing) => 1,
+        Some(State::Paused) => 2,
+        Some(State::Serving) => 3,
     };
     (!interface.overdue && interface.send_failures.in_a_row == 0, rank)
 }

@@ -2,25 +2,25 @@
 //! poll.
 
 use std::{
-    io::{self, IsTerminal, Write},
+    io::{self, Write},
     process::ExitCode,
     time::Duration,
 };
 
-use hyper::StatusCode;
-use tokio::time::{Instant, interval_at, sleep, timeout};
+use tokio::time::{Instant, interval, sleep, timeout};
 
 use super::{
-    client::{self, ControlSocketArg, block_on, interface_name, path_with},
+    client::{self, ControlSocketArg, block_on, interface_name},
     outcome::CommandResult,
     screen,
 };
 use crate::{
     config::Seconds,
     control::{
-        client::{ClientError, Lines, encode},
-        model::{EventDetail, EventLine, Interface, State},
+        client::{ClientError, encode},
+        model::{EventDetail, EventLine, Interface, Reason, State},
     },
+    diagnosis::Shell,
     engine::action::Cause,
     error::Failure,
 };
@@ -73,45 +73,126 @@ pub struct WaitArgs {
 /// Returns a [`Failure`] if no daemon answers, if the name does not match, and after the timeout.
 pub fn run(args: &WaitArgs) -> CommandResult {
     block_on(async {
-        // A daemon that is not there now is an error; one that goes away later is restarting.
-        drop(args.socket.connect().await?);
-        let end = timeout(args.timeout.0, until_advertised(args)).await;
-        Waiting::hide();
+        let line = StatusLine::of(args);
+        let mut waiting = Waiting { args, line: &line, is_first: true, obstacle: None };
+        let end = timeout(args.timeout.0, waiting.until_advertised()).await;
+        line.hide();
         match end {
             Ok(Ok(())) => Ok(ExitCode::SUCCESS),
             Ok(Err(error)) => Err(failure(args, error)),
-            Err(_elapsed) => Err(too_late(args).await),
+            Err(_elapsed) => Err(waiting.too_late().await),
         }
     })
 }
 
-/// Tries again while the daemon restarts, or has too many clients.
-async fn until_advertised(args: &WaitArgs) -> Result<(), ClientError> {
-    loop {
-        match attempt(args).await {
-            Err(
-                ClientError::Broken(_)
-                | ClientError::Connect { .. }
-                | ClientError::Ended
-                | ClientError::Refused(StatusCode::SERVICE_UNAVAILABLE, _),
-            ) => sleep(RECONNECT).await,
-            done => return done,
+struct Waiting<'a> {
+    args: &'a WaitArgs,
+    line: &'a StatusLine<'a>,
+    /// Whether no attempt has failed yet.
+    is_first: bool,
+    /// What stood in the way of the last attempt, if it did not succeed.
+    obstacle: Option<ClientError>,
+}
+
+impl Waiting<'_> {
+    /// Tries again while the daemon restarts, or has too many clients. A daemon that is not there at the beginning is
+    /// an error.
+    async fn until_advertised(&mut self) -> Result<(), ClientError> {
+        loop {
+            match self.attempt().await {
+                Err(error @ ClientError::Connect { .. }) if self.is_first => return Err(error),
+                Err(ClientError::Refused(..)) if self.has_left().await => return Ok(()),
+                Err(error) if error.may_pass() => self.obstacle = Some(error),
+                done => return done,
+            }
+            self.is_first = false;
+            sleep(RECONNECT).await;
+        }
+    }
+
+    /// Returns whether an RA has left already, for a daemon that has no room for another wait.
+    async fn has_left(&self) -> bool {
+        state(self.args).await.is_ok_and(|found| found.as_ref().is_some_and(is_advertised))
+    }
+
+    /// Follows the interface on one connection: its state, and its events from then on.
+    async fn attempt(&mut self) -> Result<(), ClientError> {
+        let path = format!("/v1/interfaces/{}/events", encode(&self.args.interface));
+        let mut events = self.args.socket.connect().await?.open(&path).await?;
+        self.is_first = false;
+        self.obstacle = None;
+        let mut ticks = interval(TICK);
+        let mut why = String::new();
+        loop {
+            let line = tokio::select! {
+                line = events.line() => line?.ok_or(ClientError::Ended)?,
+                _ = ticks.tick(), if self.line.is_shown => {
+                    self.line.show(&why);
+                    continue;
+                }
+            };
+            // A newer daemon may send events that this version does not know.
+            let Ok(event) = serde_json::from_slice::<EventLine>(&line) else { continue };
+            match Progress::of(event.what) {
+                Progress::Left => return Ok(()),
+                // The event that is waited for may be missing: the next attempt reads the state.
+                Progress::Missed => return Err(ClientError::Ended),
+                Progress::Waiting(because) => why = because,
+                Progress::None => {}
+            }
+        }
+    }
+
+    async fn too_late(self) -> Failure {
+        let Self { args, obstacle, .. } = self;
+        let because =
+            |why: String| Failure::because(format!("no RA on {} within {}: {why}", args.interface, args.timeout));
+        match timeout(REASON_TIMEOUT, state(args)).await.unwrap_or(Err(ClientError::Silent)) {
+            Ok(Some(found)) => because(why_not_advertised(&found))
+                .advise(format!("{} shows what to do", Shell::explain(&args.interface)))
+                .with_code(EXIT_TOO_LATE),
+            Ok(None) => because("there is no such interface".to_owned()).with_code(EXIT_UNKNOWN),
+            Err(error) => failure(args, obstacle.unwrap_or(error)),
         }
     }
 }
 
-/// Subscribes to events before it reads the state, so that no event is missed in between.
-async fn attempt(args: &WaitArgs) -> Result<(), ClientError> {
-    let mut events = args.socket.connect().await?;
-    let path = path_with("/v1/events", [("name", args.interface.clone())]);
-    let mut events = events.open(&path).await?;
-    // The subscription holds from the first line on.
-    _ = events.next::<EventLine>().await?;
-    let mut waiting = Waiting { args, state: state(args).await?, began: Instant::now() };
-    if waiting.is_advertised() {
-        return Ok(());
+/// What an event means for the wait.
+enum Progress {
+    /// An RA has left.
+    Left,
+    /// Events are missing.
+    Missed,
+    /// None has left, for this reason.
+    Waiting(String),
+    /// Nothing.
+    None,
+}
+
+impl Progress {
+    fn of(event: EventDetail) -> Self {
+        match event {
+            EventDetail::Current { current: Some(current) } if is_advertised(&current) => Self::Left,
+            EventDetail::Current { current: Some(current) } => Self::Waiting(short_reason(&current.reasons)),
+            EventDetail::Current { current: None } | EventDetail::Gone => {
+                Self::Waiting("does not exist yet".to_owned())
+            }
+            EventDetail::RaSent { cause, .. } if cause != Cause::Final.into() => Self::Left,
+            EventDetail::NotServed { reasons } => Self::Waiting(short_reason(&reasons)),
+            EventDetail::Serving { .. } => Self::Waiting(short_reason(&[])),
+            EventDetail::Paused { .. } => Self::Waiting("no carrier".to_owned()),
+            EventDetail::Missed { .. } => Self::Missed,
+            EventDetail::Hello { .. }
+            | EventDetail::Alive
+            | EventDetail::NoLongerMatching
+            | EventDetail::RaSent { .. }
+            | EventDetail::RaFailed { .. }
+            | EventDetail::RsAccepted { .. }
+            | EventDetail::RsDropped { .. }
+            | EventDetail::OtherRouter { .. }
+            | EventDetail::Stopping => Self::None,
+        }
     }
-    waiting.advertised(&mut events).await
 }
 
 /// Returns the interface's state; `None` if the name matches and there is no such interface.
@@ -124,84 +205,49 @@ async fn state(args: &WaitArgs) -> Result<Option<Interface>, ClientError> {
     }
 }
 
-struct Waiting<'a> {
-    args: &'a WaitArgs,
-    state: Option<Interface>,
-    began: Instant,
+fn is_advertised(interface: &Interface) -> bool {
+    interface.advertised && interface.state == State::Serving.into()
 }
 
-impl Waiting<'_> {
-    fn is_advertised(&self) -> bool {
-        self.state.as_ref().is_some_and(|interface| interface.advertised && interface.state == State::Serving)
+fn short_reason(reasons: &[Reason]) -> String {
+    if reasons.is_empty() { "no RA yet".to_owned() } else { screen::list(reasons.iter().map(|reason| &reason.name)) }
+}
+
+/// The line on a terminal that can rewrite it.
+struct StatusLine<'a> {
+    args: &'a WaitArgs,
+    began: Instant,
+    is_shown: bool,
+}
+
+impl<'a> StatusLine<'a> {
+    fn of(args: &'a WaitArgs) -> Self {
+        Self { args, began: Instant::now(), is_shown: screen::is_rewritable(&io::stderr()) }
     }
 
-    async fn advertised(&mut self, events: &mut Lines) -> Result<(), ClientError> {
-        let on_terminal = io::stderr().is_terminal();
-        let mut ticks = interval_at(self.began + TICK, TICK);
-        loop {
-            let event = tokio::select! {
-                event = events.next::<EventLine>() => event?,
-                _ = ticks.tick(), if on_terminal => {
-                    self.show();
-                    continue;
-                }
-            };
-            let event = event.ok_or(ClientError::Ended)?;
-            if event.interface.as_deref().is_some_and(|name| name != self.args.interface) {
-                // A name with `*` or `?` in it is a pattern to the daemon, and matches others, too.
-                continue;
-            }
-            if matches!(&event.what, EventDetail::RaSent { cause, .. } if *cause != Cause::Final) {
-                return Ok(());
-            }
-            // These change the reason that is shown; a missed event may be the one that is waited for.
-            if let EventDetail::Missed { .. } | EventDetail::NotServed { .. } | EventDetail::Gone = event.what {
-                self.state = state(self.args).await?;
-                if self.is_advertised() {
-                    return Ok(());
-                }
-            }
+    /// Writes the line over the previous one.
+    fn show(&self, why: &str) {
+        let name = &self.args.interface;
+        let waited = self.began.elapsed().as_secs();
+        if waited > 0 {
+            _ = write!(io::stderr(), "\rwaiting for {name}: {why} ({waited} s)\x1b[K");
         }
     }
 
-    /// Writes the line on the terminal, over the previous one.
-    fn show(&self) {
-        let why = match self.state.as_ref().map(|found| found.reasons.as_slice()) {
-            None => "does not exist yet".to_owned(),
-            Some([]) => "no RA yet".to_owned(),
-            Some(reasons) => screen::list(reasons.iter().map(|reason| &reason.name)),
-        };
-        let name = &self.args.interface;
-        let waited = self.began.elapsed().as_secs();
-        _ = write!(io::stderr(), "\rwaiting for {name}: {why} ({waited} s)\x1b[K");
-    }
-
-    fn hide() {
-        if io::stderr().is_terminal() {
+    fn hide(&self) {
+        if self.is_shown {
             _ = write!(io::stderr(), "\r\x1b[K");
         }
     }
 }
 
-async fn too_late(args: &WaitArgs) -> Failure {
-    let Ok(found) = timeout(REASON_TIMEOUT, state(args)).await else { return ClientError::Silent.into() };
-    let name = &args.interface;
-    let because = |why: String| Failure::because(format!("no RA on {name} within {}: {why}", args.timeout));
-    match found {
-        Ok(Some(found)) => because(why_not_advertised(&found))
-            .advise(format!("autora explain {name} shows what to do"))
-            .with_code(EXIT_TOO_LATE),
-        Ok(None) => because("there is no such interface".to_owned()).with_code(EXIT_UNKNOWN),
-        Err(error) => failure(args, error),
-    }
-}
-
 fn why_not_advertised(found: &Interface) -> String {
-    match found.state {
-        State::NotServed => client::sentences(&found.reasons),
-        State::Paused => "it has no carrier".to_owned(),
-        State::Ceasing => "it is no longer served".to_owned(),
-        State::Serving => match &found.send_failures.error {
+    match found.state.known() {
+        None => format!("it is {}", found.state),
+        Some(State::NotServed) => client::sentences(&found.reasons),
+        Some(State::Paused) => "it has no carrier".to_owned(),
+        Some(State::Ceasing) => "it is no longer served".to_owned(),
+        Some(State::Serving) => match &found.send_failures.error {
             Some(error) => format!("sending failed: {error}"),
             None => "it is served, and an RA is due soon".to_owned(),
         },

@@ -15,7 +15,10 @@ use hyper::{
 use serde::Serialize;
 use tokio::sync::mpsc;
 
-use super::model::{self, ErrorName};
+use super::{
+    model::{self, ErrorName},
+    places::Busy,
+};
 
 /// The body of an answer: whole, or piece by piece.
 pub(super) type Content = Either<Full<Bytes>, Pieces>;
@@ -53,12 +56,17 @@ pub(super) fn whole(status: StatusCode, kind: &'static str, bytes: Vec<u8>) -> A
 
 /// Returns an error with `message` for the operator.
 pub(super) fn error(status: StatusCode, error: ErrorName, message: impl Into<String>) -> Answer {
-    json(status, &model::Error { error, message: message.into(), matches: None })
+    json(status, &model::Error { error: error.into(), message: message.into(), matches: None })
 }
 
 /// Returns the error for an event loop that does not answer.
 pub(super) fn unavailable() -> Answer {
     error(StatusCode::SERVICE_UNAVAILABLE, ErrorName::Unavailable, "the daemon's event loop does not answer")
+}
+
+/// Returns the error for a client beyond the limit of its kind.
+pub(super) fn busy(busy: Busy) -> Answer {
+    and_close(error(StatusCode::SERVICE_UNAVAILABLE, ErrorName::Busy, busy.to_string()))
 }
 
 /// Returns the error for a method other than GET and HEAD, with the header that RFC 9110 15.5.6 requires.

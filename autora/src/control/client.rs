@@ -18,7 +18,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::de::DeserializeOwned;
 use tokio::{net::UnixStream, time::timeout};
 
-use super::model;
+use super::{limits::SILENCE_LIMIT, model};
 
 /// Time in which the daemon must answer; longer than [`QUERY_LIMIT`](super::limits::QUERY_LIMIT).
 const ANSWER_LIMIT: Duration = Duration::from_secs(10);
@@ -60,6 +60,18 @@ pub enum ClientError {
     Refused(StatusCode, model::Error),
 }
 
+impl ClientError {
+    /// Returns whether another attempt may succeed: the daemon restarts, or is busy at the moment.
+    #[must_use]
+    pub fn may_pass(&self) -> bool {
+        match self {
+            Self::Broken(_) | Self::Connect { .. } | Self::Ended | Self::Silent => true,
+            Self::Refused(status, _) => *status == StatusCode::SERVICE_UNAVAILABLE,
+            Self::Off | Self::Misunderstood(_) | Self::TooLong => false,
+        }
+    }
+}
+
 /// A connection to the daemon.
 #[derive(Debug)]
 pub struct Client(SendRequest<String>);
@@ -69,11 +81,15 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// [`ClientError::Connect`] if no daemon listens, or the caller may not connect; [`ClientError::Broken`]
-    /// if the handshake fails.
+    /// [`ClientError::Connect`] if no daemon listens, or the caller may not connect; [`ClientError::Silent`] if
+    /// it accepts no more connections; [`ClientError::Broken`] if the handshake fails.
     pub async fn connect(path: &Path) -> Result<Self, ClientError> {
         let refused = |source| ClientError::Connect { path: path.to_owned(), source };
-        let stream = UnixStream::connect(path).await.map_err(refused)?;
+        let stream = UnixStream::connect(path).await.map_err(|source| {
+            // The daemon accepts no connection, and the queue of those before this one is full (connect(2)).
+            let is_full = source.kind() == io::ErrorKind::WouldBlock;
+            if is_full { ClientError::Silent } else { refused(source) }
+        })?;
         let (sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(ClientError::Broken)?;
         // An error of the connection shows as an error of the answer.
         tokio::spawn(connection);
@@ -105,9 +121,11 @@ impl Client {
     pub async fn open(&mut self, path: &str) -> Result<Lines, ClientError> {
         let request = Request::get(path).header(HOST, "autora").body(String::new());
         let request = request.expect("paths are made of encoded parts");
-        self.0.ready().await.map_err(ClientError::Broken)?;
-        let response = timeout(ANSWER_LIMIT, self.0.send_request(request)).await;
-        let response = response.map_err(|_| ClientError::Silent)?.map_err(ClientError::Broken)?;
+        let response = timeout(ANSWER_LIMIT, async {
+            self.0.ready().await?;
+            self.0.send_request(request).await
+        });
+        let response = response.await.map_err(|_| ClientError::Silent)?.map_err(ClientError::Broken)?;
         Lines::new(response).await
     }
 }
@@ -139,8 +157,8 @@ impl Lines {
         Ok(self.line().await?.map(|line| serde_json::from_slice(&line)).transpose()?)
     }
 
-    /// Reads the next line, without its line end; `None` at the end of the answer. Cancel safe: what has
-    /// arrived stays in the buffer.
+    /// Reads the next line, without its line end; `None` at the end of the answer. A daemon that sends nothing for
+    /// [`SILENCE_LIMIT`] hangs. Cancel safe: what has arrived stays in the buffer.
     ///
     /// # Errors
     ///
@@ -152,7 +170,7 @@ impl Lines {
                 line.pop();
                 return Ok(Some(line));
             }
-            match self.piece().await? {
+            match timeout(SILENCE_LIMIT, self.piece()).await.map_err(|_| ClientError::Silent)?? {
                 Some(piece) if self.buffer.len() + piece.len() <= MAX_ANSWER => {
                     self.buffer.extend_from_slice(&piece);
                 }

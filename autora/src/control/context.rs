@@ -6,7 +6,7 @@ use std::sync::{Arc, atomic::AtomicBool};
 use regex::Regex;
 use tokio::sync::{Semaphore, watch};
 
-use super::{events::Events, limits::MAX_CLIENTS, model::Filter, query::QueryClient};
+use super::{events::Events, model::Filter, places::Places, query::QueryClient};
 use crate::{
     engine::{BootInstant, eligibility::AddressPolicy, parameters::Parameters},
     settings::SendPath,
@@ -47,25 +47,21 @@ pub struct ControlContext {
     pub(super) large_scrapes: Semaphore,
     /// Turns true when the daemon stops.
     pub(super) ending: watch::Receiver<bool>,
-    /// Permits for connections on the Unix socket.
-    pub(super) local: Arc<Semaphore>,
-    /// Permits for connections over TCP.
-    pub(super) remote: Arc<Semaphore>,
+    /// The places for connections.
+    pub(super) places: Places,
 }
 
 impl ControlContext {
     /// Returns a context that queries `event_loop` and passes on `events` until `ending` turns true.
     #[must_use]
     pub fn new(info: DaemonInfo, event_loop: QueryClient, events: Events, ending: watch::Receiver<bool>) -> Arc<Self> {
-        let clients = || Arc::new(Semaphore::new(MAX_CLIENTS));
-        let (local, remote) = (clients(), clients());
         let (watched, large_scrapes) = (AtomicBool::new(false), Semaphore::new(1));
-        Arc::new(Self { info, event_loop, events, watched, large_scrapes, ending, local, remote })
+        Arc::new(Self { info, event_loop, events, watched, large_scrapes, ending, places: Places::new() })
     }
 
     /// Returns the number of connections.
     pub(super) fn clients(&self) -> usize {
-        2 * MAX_CLIENTS - self.local.available_permits() - self.remote.available_permits()
+        self.places.taken()
     }
 
     /// Resolves when the daemon stops.

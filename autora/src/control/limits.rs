@@ -2,9 +2,15 @@
 
 use std::time::Duration;
 
-/// Simultaneous connections on the Unix socket, and as many again over TCP. Further ones are answered 503 and
-/// closed.
+/// Simultaneous connections on the Unix socket that query or are idle, and as many again over TCP. Further ones
+/// are answered 503 and closed.
 pub const MAX_CLIENTS: usize = 32;
+
+/// Simultaneous connections that wait for an RA (`autora wait`): as many guests may start at once.
+pub const MAX_WAITS: usize = 128;
+
+/// Simultaneous connections that read events (`autora monitor`).
+pub const MAX_MONITORS: usize = 32;
 
 /// Bytes of a request's head; a longer one is answered 431.
 pub const MAX_HEAD: usize = 8 << 10;
@@ -36,8 +42,11 @@ pub const BACKLOG: usize = 2_048;
 /// Interval at which the filter's counters are read while a client listens to events.
 pub const WATCH_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Longest silence on `/v1/events`, so that each side notices when the other has disconnected.
-pub const ALIVE_INTERVAL: Duration = Duration::from_secs(30);
+/// Longest silence in a stream of events, so that each side notices when the other has disconnected or hangs.
+pub const ALIVE_INTERVAL: Duration = Duration::from_secs(10);
+
+/// Silence in a stream of events after which a client takes the daemon for dead: two lines were missed.
+pub const SILENCE_LIMIT: Duration = Duration::from_secs(25);
 
 /// Time for which a stopping daemon waits until clients have read the last bytes.
 pub const CLOSE_LIMIT: Duration = Duration::from_millis(100);

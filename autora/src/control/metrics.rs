@@ -139,7 +139,7 @@ fn about_packets(families: &mut Families<'_>, status: &Status) -> fmt::Result {
     ])?;
     let mut dropped = families.counter("autora_rs_dropped", "Packets that were dropped, by reason")?;
     for reason in Reason::ALL.into_iter().filter(|&reason| render::is_drop(reason)) {
-        let count = status.rs.dropped.get(&PacketReason(reason)).copied().unwrap_or_default();
+        let count = status.rs.dropped.get(&PacketReason(reason).into()).copied().unwrap_or_default();
         dropped.labelled(&[("reason", reason.name())], count)?;
     }
     let others = &status.other_routers;

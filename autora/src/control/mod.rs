@@ -13,6 +13,7 @@ mod glob;
 pub mod limits;
 mod metrics;
 pub mod model;
+mod places;
 pub mod query;
 mod render;
 mod routes;

@@ -12,6 +12,7 @@ pub use self::{
     event::{EventDetail, EventLine},
     format::{VERSION, seconds},
     interface::{Interface, Interfaces, LastAdvert, OtherRouter, Reason, RetiredPrefix, SendFailures},
+    named::Named,
     names::{ErrorName, PacketReason, ReasonName, State},
     status::{Filter, Netlink, OtherRouters, Settings, States, Status},
 };
@@ -21,6 +22,7 @@ mod error;
 mod event;
 mod format;
 mod interface;
+mod named;
 mod names;
 #[cfg(test)]
 pub(super) mod schema;

@@ -7,8 +7,8 @@ use autora_common::Reason as Packet;
 use super::{
     event::{Event, EventKind},
     model::{
-        Adverts, Counts, EventDetail, EventLine, Interface, LastAdvert, OtherRouter, PacketReason, Reason,
-        RetiredPrefix, SendFailures, Solicitations, seconds,
+        Adverts, Counts, EventDetail, EventLine, Interface, LastAdvert, OtherRouter, PacketReason, Reason, ReasonName,
+        RetiredPrefix, SendFailures, Solicitations, State, seconds,
     },
     query::Row,
 };
@@ -35,7 +35,7 @@ pub(super) fn interface(row: &Row, max_interval: Duration, now: BootInstant) -> 
     Interface {
         name: one.name.clone(),
         ifindex: one.index.get(),
-        state: one.state.into(),
+        state: State::from(one.state).into(),
         reasons: reasons(&one.reasons),
         prefix: one.service.map(|service| service.prefix.to_string()),
         source: source.map(LinkLocal::get),
@@ -46,7 +46,7 @@ pub(super) fn interface(row: &Row, max_interval: Duration, now: BootInstant) -> 
             .filter(|retired| retired.is_valid(now))
             .map(|retired| RetiredPrefix { prefix: retired.prefix.to_string(), for_s: in_s(retired.valid_until) })
             .collect(),
-        last_ra: one.last.map(|last| LastAdvert { ago_s: ago_s(last), cause: one.last_cause }),
+        last_ra: one.last.map(|last| LastAdvert { ago_s: ago_s(last), cause: one.last_cause.map(Into::into) }),
         next_ra_in_s: one.next.map(in_s),
         overdue: row.is_overdue(max_interval, now),
         ra_sent: one.sent.into(),
@@ -101,12 +101,12 @@ pub(super) const fn is_drop(reason: Packet) -> bool {
 /// Returns the counters of the reasons that are `wanted`, without those that are 0.
 fn counts(counters: &Counters, wanted: impl Fn(Packet) -> bool) -> Counts<PacketReason> {
     let counted = counters.iter().filter(|&(reason, count)| wanted(reason) && count > 0);
-    counted.map(|(reason, count)| (PacketReason(reason), count)).collect()
+    counted.map(|(reason, count)| (PacketReason(reason).into(), count)).collect()
 }
 
 fn reasons(reasons: &[eligibility::Reason]) -> Vec<Reason> {
     let rendered = reasons.iter().map(|reason| Reason {
-        name: reason.into(),
+        name: ReasonName::from(reason).into(),
         text: reason.to_string(),
         errno: reason.map_failure().and_then(MapFailure::errno),
     });
@@ -124,13 +124,15 @@ fn detail(kind: EventKind<'_>) -> EventDetail {
     match kind {
         EventKind::Changed(change) => changed(change),
         EventKind::Sent { transmission, next_in, .. } => EventDetail::RaSent {
-            cause: transmission.cause,
+            cause: transmission.cause.into(),
             source: transmission.source.get(),
             next_in_s: next_in.map(seconds),
         },
-        EventKind::SendFailed { transmission, error, failures } => {
-            EventDetail::RaFailed { cause: transmission.cause, error: error.to_string(), in_a_row: failures.into() }
-        }
+        EventKind::SendFailed { transmission, error, failures } => EventDetail::RaFailed {
+            cause: transmission.cause.into(),
+            error: error.to_string(),
+            in_a_row: failures.into(),
+        },
         EventKind::Solicited { answer_in, .. } => EventDetail::RsAccepted { answer_in_s: seconds(answer_in) },
         EventKind::Dropped(counters) => EventDetail::RsDropped {
             dropped: counts(&counters, |reason| is_drop(reason) || reason == Packet::Coalesced),

@@ -7,6 +7,8 @@ use super::{glob::Glob, model::State};
 /// The interfaces or events that a request selects. No pattern or no state selects all.
 #[derive(Debug, Default)]
 pub(super) struct Selection {
+    /// A name that is no pattern.
+    exactly: Option<String>,
     names: Vec<Glob>,
     states: Vec<State>,
 }
@@ -37,9 +39,17 @@ impl Selection {
         Ok(selection)
     }
 
+    /// Selects the interface of this name alone.
+    pub(super) fn of(name: String) -> Self {
+        Self { exactly: Some(name), ..Self::default() }
+    }
+
     /// Returns whether `name` is selected.
     pub(super) fn has_name(&self, name: &str) -> bool {
-        self.names.is_empty() || self.names.iter().any(|glob| glob.matches(name))
+        match &self.exactly {
+            Some(exactly) => exactly == name,
+            None => self.names.is_empty() || self.names.iter().any(|glob| glob.matches(name)),
+        }
     }
 
     /// Returns whether `state` is selected.
@@ -49,7 +59,7 @@ impl Selection {
 
     /// Returns whether everything is selected.
     pub(super) const fn is_everything(&self) -> bool {
-        self.names.is_empty() && self.states.is_empty()
+        self.exactly.is_none() && self.names.is_empty() && self.states.is_empty()
     }
 }
 

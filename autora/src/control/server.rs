@@ -8,7 +8,7 @@ use socket2::SockRef;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpListener, UnixListener},
-    sync::Semaphore,
+    task::yield_now,
     time::sleep,
 };
 use tracing::trace;
@@ -16,17 +16,31 @@ use tracing::trace;
 use super::{
     context::ControlContext,
     limits::{IDLE_LIMIT, MAX_BUFFER, MAX_HEAD},
+    model::{self, ErrorName},
+    places::{Busy, Place, Purpose},
     routes::{self, Access},
     write_timeout::WriteTimeout,
 };
 
-/// Answers the requests of one connection until it ends.
+/// Answers the requests of one connection until it ends; none if all places are taken.
 pub async fn serve<Io>(io: Io, context: &Arc<ControlContext>, access: Access)
 where
     Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
+    if let Ok(place) = context.places.take(Purpose::Queries) {
+        serve_at(place, io, context, access).await;
+    }
+}
+
+async fn serve_at<Io>(place: Place, io: Io, context: &Arc<ControlContext>, access: Access)
+where
+    Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let place = &place;
     let answer =
-        service_fn(|request| async move { Ok::<_, Infallible>(routes::answer(&request, context, access).await) });
+        service_fn(
+            |request| async move { Ok::<_, Infallible>(routes::answer(&request, context, access, place).await) },
+        );
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(IDLE_LIMIT)
@@ -50,7 +64,7 @@ where
 pub(super) async fn accept_local(listener: UnixListener, context: Arc<ControlContext>) {
     loop {
         let accepted = listener.accept().await.map(|(stream, _)| stream);
-        serve_accepted(accepted, &context, &context.local, Access::Everything).await;
+        serve_accepted(accepted, &context, Purpose::Queries, Access::Everything).await;
     }
 }
 
@@ -58,16 +72,12 @@ pub(super) async fn accept_local(listener: UnixListener, context: Arc<ControlCon
 pub(super) async fn accept_remote(listener: TcpListener, context: Arc<ControlContext>) {
     loop {
         let accepted = listener.accept().await.map(|(stream, _)| stream);
-        serve_accepted(accepted, &context, &context.remote, Access::Metrics).await;
+        serve_accepted(accepted, &context, Purpose::Scrapes, Access::Metrics).await;
     }
 }
 
-async fn serve_accepted<Io>(
-    accepted: io::Result<Io>,
-    context: &Arc<ControlContext>,
-    permits: &Arc<Semaphore>,
-    access: Access,
-) where
+async fn serve_accepted<Io>(accepted: io::Result<Io>, context: &Arc<ControlContext>, purpose: Purpose, access: Access)
+where
     Io: AsyncRead + AsyncWrite + AsFd + Unpin + Send + 'static,
 {
     let stream = match accepted {
@@ -78,23 +88,30 @@ async fn serve_accepted<Io>(
             return sleep(ACCEPT_RETRY).await;
         }
     };
-    let Ok(permit) = Arc::clone(permits).try_acquire_owned() else { return reject(&stream) };
-    let context = Arc::clone(context);
-    tokio::spawn(async move {
-        serve(stream, &context, access).await;
-        drop(permit);
-    });
+    match context.places.take(purpose) {
+        Ok(place) => {
+            let context = Arc::clone(context);
+            tokio::spawn(async move { serve_at(place, stream, &context, access).await });
+        }
+        Err(busy) => reject(&stream, busy),
+    }
+    // A connection that came just before may have its request already, and exchanges its place.
+    yield_now().await;
 }
 
 /// Time until the next attempt after a connection could not be accepted.
 const ACCEPT_RETRY: Duration = Duration::from_secs(1);
 
 /// Answers 503 with one write that does not wait.
-fn reject(stream: &impl AsFd) {
-    const BUSY: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\n\
-        content-length: 61\r\nconnection: close\r\n\r\n\
-        {\"error\":\"busy\",\"message\":\"too many connections; try again\"}\n";
-    _ = SockRef::from(stream).send(BUSY);
+fn reject(stream: &impl AsFd, busy: Busy) {
+    let error = model::Error { error: ErrorName::Busy.into(), message: busy.to_string(), matches: None };
+    let body = serde_json::to_string(&error).expect("the model is representable as JSON");
+    let length = body.len() + 1;
+    let answer = format!(
+        "HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\
+         connection: close\r\n\r\n{body}\n"
+    );
+    _ = SockRef::from(stream).send(answer.as_bytes());
 }
 
 #[cfg(test)]

@@ -44,6 +44,8 @@ const CAUSES: &[&str] = &["final", "solicited", "unsolicited"];
 
 const EVENTS: &[&str] = &[
     "alive",
+    "current",
+    "current",
     "gone",
     "hello",
     "missed",

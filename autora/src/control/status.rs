@@ -4,7 +4,7 @@ use autora_common::Reason as Packet;
 
 use super::{
     context::ControlContext,
-    model::{Counts, Netlink, OtherRouters, Settings, States, Status, seconds},
+    model::{Counts, Netlink, OtherRouters, ReasonName, Settings, States, Status, seconds},
     query::{Detail, NoAnswer},
     render,
 };
@@ -23,7 +23,7 @@ pub(super) async fn status(context: &ControlContext) -> Result<Status, NoAnswer>
         for row in rows {
             interfaces.add(row.interface.state.into());
             for reason in &row.interface.reasons {
-                *not_served.entry(reason.into()).or_default() += 1;
+                *not_served.entry(ReasonName::from(reason).into()).or_default() += 1;
             }
             overdue += u64::from(row.is_overdue(max_interval, now));
             let router = row.packets.and_then(|packets| packets.other_router);
@@ -38,11 +38,11 @@ pub(super) async fn status(context: &ControlContext) -> Result<Status, NoAnswer>
         settings: Settings {
             interface_regex: info.pattern.to_string(),
             source_address: info.addresses.source.map(LinkLocal::get),
-            several_prefixes: info.addresses.several_prefixes,
+            several_prefixes: info.addresses.several_prefixes.into(),
             min_ra_interval_s: seconds(info.parameters.min_interval),
             max_ra_interval_s: seconds(max_interval),
             router_lifetime_s: seconds(info.parameters.router_lifetime),
-            send: info.send,
+            send: info.send.into(),
         },
         filter: info.filter.clone(),
         interfaces,

@@ -5,7 +5,7 @@ use std::{io, sync::Arc};
 use hyper::body::Bytes;
 use tokio::{
     sync::broadcast::error::{RecvError, TryRecvError},
-    time::sleep,
+    time::{Instant, interval_at},
 };
 
 use super::{
@@ -71,12 +71,20 @@ fn page(rows: &[Row], context: &ControlContext, selection: &Selection, separator
     page
 }
 
-/// Answers with the selected events from now on, each on a line.
-pub(super) fn events(context: &Arc<ControlContext>, selection: Selection) -> Answer {
-    let listener = context.events.listen();
+/// Answers with the selected events of `listener`, each on a line; after the first line, `hello`, comes `second`.
+pub(super) fn events(
+    context: &Arc<ControlContext>,
+    listener: Listener,
+    selection: Selection,
+    second: Option<EventDetail>,
+) -> Answer {
     let (pieces, answer) = answer::pieces("application/x-ndjson");
     let context = Arc::clone(context);
     tokio::spawn(async move {
+        let hello = EventDetail::Hello { api: VERSION, version: env!("CARGO_PKG_VERSION").to_owned() };
+        for what in [Some(hello), second].into_iter().flatten() {
+            _ = write_own(&pieces, what).await;
+        }
         // `None` means that the client has disconnected.
         _ = write_events(&pieces, listener, &context, &selection).await;
     });
@@ -90,11 +98,12 @@ async fn write_events(
     context: &ControlContext,
     selection: &Selection,
 ) -> Option<()> {
-    write_own(pieces, EventDetail::Hello { api: VERSION, version: env!("CARGO_PKG_VERSION").to_owned() }).await?;
+    // Counted from the last line that this client got: events of others are no sign of life to it.
+    let mut alive = interval_at(Instant::now() + ALIVE_INTERVAL, ALIVE_INTERVAL);
     loop {
         let received = tokio::select! {
             received = listener.recv() => received,
-            () = sleep(ALIVE_INTERVAL) => {
+            _ = alive.tick() => {
                 write_own(pieces, EventDetail::Alive).await?;
                 continue;
             }
@@ -102,28 +111,30 @@ async fn write_events(
             () = context.ended() => break,
         };
         match received {
-            Ok(event) => write_event(pieces, &event, selection).await?,
+            Ok(event) if is_wanted(&event, selection) => write(pieces, line(&event)).await?,
+            Ok(_) => continue,
             Err(RecvError::Lagged(count)) => write_own(pieces, EventDetail::Missed { count }).await?,
             Err(RecvError::Closed) => return Some(()),
         }
+        alive.reset();
     }
     // The daemon stops: send the events that are still queued.
     loop {
         match listener.try_recv() {
-            Ok(event) => write_event(pieces, &event, selection).await?,
+            Ok(event) if is_wanted(&event, selection) => write(pieces, line(&event)).await?,
+            Ok(_) => {}
             Err(TryRecvError::Lagged(count)) => write_own(pieces, EventDetail::Missed { count }).await?,
             Err(TryRecvError::Empty | TryRecvError::Closed) => return Some(()),
         }
     }
 }
 
-async fn write_event(pieces: &PieceSender, event: &EventLine, selection: &Selection) -> Option<()> {
-    let is_wanted = match (&event.interface, &event.what) {
+fn is_wanted(event: &EventLine, selection: &Selection) -> bool {
+    match (&event.interface, &event.what) {
         (Some(name), _) => selection.has_name(name),
         (None, EventDetail::Stopping) => true,
         (None, _) => selection.is_everything(),
-    };
-    if is_wanted { write(pieces, line(event)).await } else { Some(()) }
+    }
 }
 
 /// Writes an event that concerns this client alone.

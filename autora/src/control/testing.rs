@@ -78,7 +78,7 @@ fn info() -> DaemonInfo {
             preference: RouterPreference::Medium,
         },
         send: SendPath::Packet,
-        filter: Filter { mode: FilterKind::Ebpf, program_id: None },
+        filter: Filter { mode: FilterKind::Ebpf.into(), program_id: None },
         metrics_per_interface: true,
         process_stats: ProcessStats::open(),
     }

@@ -108,7 +108,7 @@ pub(super) fn info(config: &Config, filter: &Filter) -> DaemonInfo {
         addresses: config.policy.addresses,
         parameters: config.parameters,
         send: config.send,
-        filter: model::Filter { mode: filter.kind(), program_id: filter.program_id() },
+        filter: model::Filter { mode: filter.kind().into(), program_id: filter.program_id() },
         metrics_per_interface: config.control.metrics_per_interface,
         process_stats: ProcessStats::open(),
     }

@@ -17,6 +17,15 @@ impl Shell {
         Self(command.split(' ').map(word).collect())
     }
 
+    /// Returns the command that explains an interface.
+    #[must_use]
+    pub fn explain(interface: &str) -> Self {
+        // A name that begins with a dash is no option.
+        let end_of_options = interface.starts_with('-').then(|| b"--".to_vec());
+        let words = ["autora".into(), "explain".into()].into_iter().chain(end_of_options);
+        Self(words.chain([name_bytes(interface)]).collect())
+    }
+
     /// Returns `sysctl -w` of an IPv6 setting of an interface.
     pub(super) fn sysctl(interface: &str, key: &str, value: &str) -> Self {
         let interface = name_bytes(interface);

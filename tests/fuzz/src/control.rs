@@ -179,7 +179,7 @@ fn info() -> DaemonInfo {
             preference: RouterPreference::Medium,
         },
         send: SendPath::Packet,
-        filter: Filter { mode: FilterKind::Ebpf, program_id: Some(7) },
+        filter: Filter { mode: FilterKind::Ebpf.into(), program_id: Some(7) },
         metrics_per_interface: true,
         process_stats: ProcessStats::open(),
     }

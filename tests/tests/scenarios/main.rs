@@ -15,6 +15,8 @@
 //! - `conformance`: Rules of RFC 4861 6.2 that no other scenario shows, and the router's cases of the IPv6
 //!   Ready core tests (v6LC) with their values and times
 //! - `control`: The control socket: its answers, who may connect, and when the socket exists
+//! - `control_clients`: Many clients of the control socket, clients of a daemon that hangs, and what commands say
+//!   then
 //! - `control_commands`: The commands that connect to a running daemon: status, wait, monitor
 //! - `control_hostile`: Hostile clients of the control socket: none delays an RA, or makes the daemon's
 //!   memory grow
@@ -75,6 +77,7 @@ mod clock;
 mod confinement;
 mod conformance;
 mod control;
+mod control_clients;
 mod control_commands;
 mod control_hostile;
 mod crashes;

@@ -39,7 +39,7 @@ impl RunningDaemon {
         let pattern = Regex::new(&settings.interface_regex).ok()?;
         let addresses = AddressPolicy {
             source: settings.source_address.and_then(LinkLocal::new),
-            several_prefixes: settings.several_prefixes,
+            several_prefixes: settings.several_prefixes.known().copied().unwrap_or_default(),
         };
         let interfaces = interfaces.into_iter().map(|one| (one.ifindex, one)).collect();
         Some(Self { pattern, addresses, interfaces })
@@ -86,7 +86,7 @@ fn prefix64(text: &str) -> Option<Prefix64> {
 
 fn map_failure(reason: &model::Reason) -> Option<MapFailure> {
     match reason.errno {
-        None => (reason.name == ReasonName::FilterFull).then_some(MapFailure::Full),
+        None => (reason.name == ReasonName::FilterFull.into()).then_some(MapFailure::Full),
         Some(errno) => Some(MapFailure::Error { errno }),
     }
 }

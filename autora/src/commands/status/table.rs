@@ -28,7 +28,7 @@ const fn number(title: &'static str, expendable: u8, cell: fn(&Interface) -> Str
 
 const COLUMNS: [Column; 10] = [
     text("interface", 0, |one| one.name.clone()),
-    text("state", 0, |one| one.state.name().to_owned()),
+    text("state", 0, |one| one.state.to_string()),
     text("prefix", 0, |one| one.prefix.clone().unwrap_or_default()),
     text("source", 6, |one| or_nothing(one.source)),
     number("last RA", 0, |one| or_nothing(one.last_ra.as_ref().map(|last| short(last.ago_s)))),
@@ -116,7 +116,7 @@ fn concerns(status: &Status) -> Vec<String> {
 }
 
 fn filter_is_classic(status: &Status) -> bool {
-    status.filter.mode == FilterKind::Classic
+    status.filter.mode == FilterKind::Classic.into()
 }
 
 /// Returns the columns that fit into `width`, each with its own width.
@@ -137,7 +137,7 @@ fn fitting(interfaces: &[Interface], width: usize) -> Vec<(&'static Column, usiz
 }
 
 fn is_served(one: &Interface) -> bool {
-    matches!(one.state, State::Serving | State::Paused)
+    matches!(one.state.known(), Some(State::Serving | State::Paused))
 }
 
 /// Returns the line of an interface, and a second one if its note does not fit.
@@ -171,11 +171,11 @@ fn cell(column: &Column, text: &str, width: usize) -> String {
 }
 
 fn style(one: &Interface) -> Style {
-    match one.state {
-        State::Serving if one.overdue || one.send_failures.in_a_row > 0 => screen::BAD,
-        State::Serving => screen::GOOD,
-        State::Paused | State::Ceasing => screen::ODD,
-        State::NotServed => screen::BAD,
+    match one.state.known() {
+        Some(State::Serving) if one.overdue || one.send_failures.in_a_row > 0 => screen::BAD,
+        Some(State::Serving) => screen::GOOD,
+        Some(State::Paused | State::Ceasing) | None => screen::ODD,
+        Some(State::NotServed) => screen::BAD,
     }
 }
 

@@ -1,7 +1,7 @@
 //! The status, refreshed in place.
 
 use std::{
-    io::{self, IsTerminal, Write},
+    io::{self, Write},
     ops::ControlFlow,
     time::Duration,
 };
@@ -21,7 +21,7 @@ const END_OF_LINE: &str = "\x1b[K";
 const END_OF_SCREEN: &str = "\x1b[J";
 
 /// Shows what `lines` returns every `interval`, until SIGINT, SIGTERM or a closed standard output. Without a
-/// terminal one status follows the other.
+/// terminal that moves its cursor one status follows the other.
 pub(super) async fn run(
     interval: Duration,
     lines: impl AsyncFn() -> Result<Vec<String>, Failure>,
@@ -42,22 +42,22 @@ pub(super) async fn run(
     }
 }
 
-/// The alternate screen; dropping it brings back the previous content.
+/// The alternate screen of a terminal that has one; dropping it brings back the previous content.
 struct Screen {
-    is_terminal: bool,
+    is_rewritable: bool,
 }
 
 impl Screen {
     fn enter() -> Self {
-        let is_terminal = io::stdout().is_terminal();
-        if is_terminal {
+        let is_rewritable = screen::is_rewritable(&io::stdout());
+        if is_rewritable {
             control(ENTER);
         }
-        Self { is_terminal }
+        Self { is_rewritable }
     }
 
     fn show(&self, lines: &[String]) -> Result<ControlFlow<()>, Failure> {
-        if !self.is_terminal {
+        if !self.is_rewritable {
             return screen::show(&format!("{}\n", lines.concat()));
         }
         let height = terminal_size::terminal_size_of(io::stdout()).map_or(usize::MAX, |(_, height)| height.0.into());
@@ -75,7 +75,7 @@ impl Screen {
 
 impl Drop for Screen {
     fn drop(&mut self) {
-        if self.is_terminal {
+        if self.is_rewritable {
             control(LEAVE);
         }
     }

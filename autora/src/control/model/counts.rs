@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::names::PacketReason;
+use super::{named::Named, names::PacketReason};
 use crate::engine::action::Cause;
 
 /// Counters by a stable name; those that are 0 are left out.
-pub type Counts<K> = BTreeMap<K, u64>;
+pub type Counts<K> = BTreeMap<Named<K>, u64>;
 
 /// Number of RAs that left, by cause.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,6 +42,6 @@ pub struct Solicitations {
     /// Valid solicitations that the filter dropped because an answer was pending.
     pub coalesced: u64,
     /// Packets that were dropped, by reason; reasons with 0 packets are left out.
-    #[cfg_attr(test, schemars(with = "Counts<String>"))]
+    #[cfg_attr(test, schemars(with = "std::collections::BTreeMap<String, u64>"))]
     pub dropped: Counts<PacketReason>,
 }

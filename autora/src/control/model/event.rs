@@ -4,7 +4,12 @@ use std::net::Ipv6Addr;
 
 use serde::{Deserialize, Serialize};
 
-use super::{counts::Counts, interface::Reason, names::PacketReason};
+use super::{
+    counts::Counts,
+    interface::{Interface, Reason},
+    named::Named,
+    names::PacketReason,
+};
 use crate::engine::action::Cause;
 
 /// A line of `/v1/events`.
@@ -39,8 +44,13 @@ pub enum EventDetail {
         /// Version of the daemon.
         version: String,
     },
-    /// No other event for 30 s.
+    /// No other line for 10 s.
     Alive,
+    /// The second line of `/v1/interfaces/NAME/events`: the interface as of now.
+    Current {
+        /// The interface; null if there is none of this name.
+        current: Option<Box<Interface>>,
+    },
     /// The interface is served now, or is served in another way than before.
     Serving {
         /// Source of the RAs.
@@ -69,7 +79,8 @@ pub enum EventDetail {
     /// An RA left.
     RaSent {
         /// Why the RA was sent.
-        cause: Cause,
+        #[cfg_attr(test, schemars(with = "Cause"))]
+        cause: Named<Cause>,
         /// Source of the RA.
         source: Ipv6Addr,
         /// Time until the next RA is due; null if none is.
@@ -78,7 +89,8 @@ pub enum EventDetail {
     /// An attempt to send an RA failed.
     RaFailed {
         /// Why the RA was to be sent.
-        cause: Cause,
+        #[cfg_attr(test, schemars(with = "Cause"))]
+        cause: Named<Cause>,
         /// Error of the attempt.
         error: String,
         /// Number of failed attempts in a row, this one included.
@@ -92,7 +104,7 @@ pub enum EventDetail {
     /// Packets were dropped within about the last second.
     RsDropped {
         /// Number of packets by reason; `coalesced` are valid solicitations while an answer was pending.
-        #[cfg_attr(test, schemars(with = "Counts<String>"))]
+        #[cfg_attr(test, schemars(with = "std::collections::BTreeMap<String, u64>"))]
         dropped: Counts<PacketReason>,
     },
     /// Another router sent a valid RA.

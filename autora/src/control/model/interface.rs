@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     counts::{Adverts, Solicitations},
+    named::Named,
     names::{ReasonName, State},
 };
 use crate::engine::action::Cause;
@@ -30,7 +31,8 @@ pub struct Interface {
     #[cfg_attr(test, schemars(range(min = 1)))]
     pub ifindex: u32,
     /// State of the interface.
-    pub state: State,
+    #[cfg_attr(test, schemars(with = "State"))]
+    pub state: Named<State>,
     /// Every reason why the interface is not served.
     pub reasons: Vec<Reason>,
     /// Prefix that RAs carry; null unless the interface is served.
@@ -63,7 +65,8 @@ pub struct Interface {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Reason {
     /// The stable name of the reason.
-    pub name: ReasonName,
+    #[cfg_attr(test, schemars(with = "ReasonName"))]
+    pub name: Named<ReasonName>,
     /// The reason as a sentence, for the operator.
     pub text: String,
     /// Error number of the system call that failed; absent for other reasons.
@@ -90,7 +93,8 @@ pub struct LastAdvert {
     /// Time since it left.
     pub ago_s: f64,
     /// Why it was sent; null if the previous process sent it.
-    pub cause: Option<Cause>,
+    #[cfg_attr(test, schemars(with = "Option<Cause>"))]
+    pub cause: Option<Named<Cause>>,
 }
 
 /// Attempts to send an RA that failed.

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     counts::{Adverts, Counts, Solicitations},
+    named::Named,
     names::{ReasonName, State},
 };
 use crate::{engine::eligibility::SeveralPrefixes, settings::SendPath, sys::filter::FilterKind};
@@ -29,7 +30,7 @@ pub struct Status {
     /// Number of interfaces that match, by state.
     pub interfaces: States,
     /// Number of interfaces that are not served, by reason; one with several reasons counts for each.
-    #[cfg_attr(test, schemars(with = "Counts<String>"))]
+    #[cfg_attr(test, schemars(with = "std::collections::BTreeMap<String, u64>"))]
     pub not_served: Counts<ReasonName>,
     /// Number of served interfaces on which no RA has left for longer than the longest interval.
     pub overdue: u64,
@@ -74,7 +75,8 @@ pub struct Settings {
     /// The value of `--source-address`; null if it is not set.
     pub source_address: Option<Ipv6Addr>,
     /// The value of `--several-prefixes`.
-    pub several_prefixes: SeveralPrefixes,
+    #[cfg_attr(test, schemars(with = "SeveralPrefixes"))]
+    pub several_prefixes: Named<SeveralPrefixes>,
     /// The value of `--min-ra-interval`.
     pub min_ra_interval_s: f64,
     /// The value of `--max-ra-interval`.
@@ -82,7 +84,8 @@ pub struct Settings {
     /// The value of `--router-lifetime`.
     pub router_lifetime_s: f64,
     /// The value of `--send`.
-    pub send: SendPath,
+    #[cfg_attr(test, schemars(with = "SendPath"))]
+    pub send: Named<SendPath>,
 }
 
 /// The filter of the receiving socket.
@@ -90,7 +93,8 @@ pub struct Settings {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Filter {
     /// The kind of filter in use.
-    pub mode: FilterKind,
+    #[cfg_attr(test, schemars(with = "FilterKind"))]
+    pub mode: Named<FilterKind>,
     /// Id of the filter's program in the kernel, as `bpftool prog` shows it; null for the classic filter.
     pub program_id: Option<u32>,
 }
