@@ -56,7 +56,7 @@ impl RunningDaemon {
         let ago = |seconds| Duration::try_from_secs_f64(seconds).unwrap_or_default();
         FromDaemon {
             matches,
-            state: Some(state(known.state)),
+            state: known.state.known().copied().map(state),
             reasons: known.reasons.iter().map(|reason| reason.name.to_string()).collect(),
             map_failure: known.reasons.iter().find_map(map_failure),
             in_use: InUse {
