@@ -1,4 +1,4 @@
-//! Links whose link-layer addresses are longer than a packet socket's address has room for
+//! Links whose link-layer addresses are longer than a packet socket's address has room for: RAs leave all the same.
 
 use std::{io::Read, os::fd::AsRawFd};
 
