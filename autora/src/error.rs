@@ -3,7 +3,6 @@
 use std::{
     error::Error,
     fmt::{self, Display},
-    io::{self, Write},
     iter,
     process::ExitCode,
 };
@@ -85,12 +84,13 @@ pub fn warn(what: &dyn Display) {
 fn write(kind: &str, what: &dyn Display) {
     let priority = if kind == "error" { Level::ERROR } else { Level::WARN };
     let prefix = logging::priority_prefix(priority);
-    // If standard error is closed, there is no other place to report to.
-    drop(writeln!(io::stderr(), "{prefix}{kind}: {what}"));
+    logging::write_last(&format!("{prefix}{kind}: {what}\n"));
 }
 
 #[cfg(test)]
 mod tests {
+    use std::io;
+
     use super::*;
 
     #[test]

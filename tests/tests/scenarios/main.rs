@@ -39,6 +39,7 @@
 //! - `lifetimes`: Lifetimes that the host gave to its addresses
 //! - `link_options`: The options for MTU and source link-layer address, and their effect on a guest's kernel
 //! - `links`: Links that lose and regain carrier and forwarding, and the initial burst after a change
+//! - `log_readers`: A log whose reader stops: nothing waits for it, and what found no room is counted
 //! - `logs`: The formats of the log: text, JSON, and the journal
 //! - `mid_send`: Interfaces that go down or are deleted while RAs are due
 //! - `monitoring`: A real Prometheus that scrapes the real daemon
@@ -92,6 +93,7 @@ mod learned;
 mod lifetimes;
 mod link_options;
 mod links;
+mod log_readers;
 mod logs;
 mod mid_send;
 mod monitoring;
