@@ -40,8 +40,8 @@ impl Signals {
     pub(super) async fn next(&mut self) -> Request {
         tokio::select! {
             _ = self.terminate.recv() => Request::Stop,
-            _ = received(&mut self.interrupt) => Request::Stop,
-            _ = received(&mut self.hangup) => Request::Restart,
+            () = received(&mut self.interrupt) => Request::Stop,
+            () = received(&mut self.hangup) => Request::Restart,
         }
     }
 }

@@ -59,8 +59,8 @@ impl Entry {
     /// Adds a field in the form that allows any bytes: its name, the length of the value, and the value.
     fn put(&mut self, name: &str, value: &str) {
         let length = u64::try_from(value.len()).expect("a line fits into memory");
-        let parts = [name.as_bytes(), b"\n", &length.to_le_bytes(), value.as_bytes(), b"\n"];
-        parts.iter().for_each(|part| self.0.extend_from_slice(part));
+        let parts: [&[u8]; 5] = [name.as_bytes(), b"\n", &length.to_le_bytes(), value.as_bytes(), b"\n"];
+        self.0.extend_from_slice(&parts.concat());
     }
 }
 

@@ -12,7 +12,7 @@ use std::{
         unix::fs::OpenOptionsExt,
     },
     sync::{LazyLock, Mutex, MutexGuard, PoisonError},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use nix::{
@@ -28,8 +28,9 @@ use nix::{
 
 use super::dropped;
 
-/// How long the end of the process waits for room for its last line.
-const LAST_WAIT: Duration = Duration::from_millis(500);
+/// How often the end of the process waits for room for its last line, and how long each time.
+const LAST_WAITS: usize = 5;
+const LAST_WAIT: Duration = Duration::from_millis(100);
 
 static OUTPUT: LazyLock<Mutex<Output>> = LazyLock::new(|| Mutex::new(Output::new(Way::to(io::stderr().as_fd()))));
 
@@ -58,16 +59,20 @@ impl Write for Stderr {
 
 /// Writes a line before the process ends. Waits a moment for room, and gives up then: the exit code tells as much.
 pub(crate) fn write_last(line: &str) {
-    let until = Instant::now() + LAST_WAIT;
     let mut output = output();
-    output.finish(until);
-    while !output.offer(line.as_bytes()) && output.wait(until) {}
-    output.finish(until);
+    wait_until(|| output.offer(line.as_bytes()));
+    wait_until(|| output.write_rest());
 }
 
 /// Waits a moment for room for the rest of the last line.
 pub fn finish() {
-    output().finish(Instant::now() + LAST_WAIT);
+    let mut output = output();
+    wait_until(|| output.write_rest());
+}
+
+/// Tries `write` until it succeeds, each time after a wait for room, and gives up soon.
+fn wait_until(mut write: impl FnMut() -> bool) {
+    let _ = (0..LAST_WAITS).any(|_| write() || !has_room(io::stderr().as_fd(), LAST_WAIT));
 }
 
 fn output() -> MutexGuard<'static, Output> {
@@ -139,8 +144,7 @@ impl Output {
     /// Writes `line` if there is room for its first bytes; those without room follow before the next line. Returns
     /// whether it was accepted.
     fn offer(&mut self, line: &[u8]) -> bool {
-        self.write_rest();
-        if !self.rest.is_empty() {
+        if !self.write_rest() {
             return false;
         }
         let written = self.write_some(line);
@@ -150,9 +154,11 @@ impl Output {
         written > 0
     }
 
-    fn write_rest(&mut self) {
+    /// Writes what is missing of the last line; returns whether nothing is missing any more.
+    fn write_rest(&mut self) -> bool {
         let written = self.write_some(&self.rest);
         self.rest.drain(..written);
+        self.rest.is_empty()
     }
 
     /// Writes until there is no room, or an error; returns how many bytes were written.
@@ -166,19 +172,6 @@ impl Output {
             }
         }
         written
-    }
-
-    fn finish(&mut self, until: Instant) {
-        self.write_rest();
-        while !self.rest.is_empty() && self.wait(until) {
-            self.write_rest();
-        }
-    }
-
-    /// Waits for room until then; returns whether there is some. An error, such as a reader that is gone, is none.
-    fn wait(&self, until: Instant) -> bool {
-        let left = until.saturating_duration_since(Instant::now());
-        !left.is_zero() && has_room(io::stderr().as_fd(), left)
     }
 }
 
