@@ -3,7 +3,6 @@
 use std::{
     error::Error,
     fmt::{self, Display},
-    io::{self, Write},
     iter,
     process::ExitCode,
 };
@@ -100,12 +99,13 @@ fn write(kind: &str, what: &dyn Display) {
         _ => Level::WARN,
     };
     let prefix = logging::priority_prefix(priority);
-    // If standard error is closed, there is no other place to report to.
-    drop(writeln!(io::stderr(), "{prefix}{kind}: {what}"));
+    logging::write_last(&format!("{prefix}{kind}: {what}\n"));
 }
 
 #[cfg(test)]
 mod tests {
+    use std::io;
+
     use super::*;
 
     #[test]

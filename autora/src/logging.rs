@@ -1,4 +1,10 @@
-//! The log: its destination and its format.
+//! The log: its destination and its format. It is never waited for: a line that finds no room is dropped and
+//! counted.
+
+mod dropped;
+mod journal;
+mod priority;
+mod stderr;
 
 use std::{
     env, fmt,
@@ -8,7 +14,6 @@ use std::{
 
 use nix::sys::stat::fstat;
 use tracing::{Event, Level, Subscriber, level_filters::LevelFilter, subscriber::SetGlobalDefaultError};
-use tracing_journald::{Priority, PriorityMappings};
 use tracing_subscriber::{
     Layer, Registry,
     fmt::{FmtContext, FormatEvent, FormatFields, format::Writer},
@@ -16,6 +21,9 @@ use tracing_subscriber::{
     registry::LookupSpan,
 };
 
+pub(crate) use self::stderr::write_last;
+pub use self::{dropped::lines_dropped, stderr::finish};
+use self::{journal::Journal, priority::priority, stderr::Stderr};
 use crate::settings::{LogFormat, LogLevel};
 
 /// Why the log cannot be set up.
@@ -35,10 +43,12 @@ pub enum LogError {
 ///
 /// Returns [`LogError::Journal`] if there is no journal to write to.
 pub fn set_up(level: LogLevel, format: LogFormat) -> Result<(), LogError> {
+    // Now, and not with the first line, which a confined process may write.
+    Stderr::open();
     let layer = match format {
         LogFormat::Text => text(),
         LogFormat::Json => lines().json().flatten_event(true).with_current_span(false).boxed(),
-        LogFormat::Journald => journal()?,
+        LogFormat::Journald => Journal::open().map_err(LogError::Journal)?.boxed(),
     };
     Ok(tracing::subscriber::set_global_default(Registry::default().with(layer).with(LevelFilter::from(level)))?)
 }
@@ -47,7 +57,7 @@ type Lines = tracing_subscriber::fmt::Layer<
     Registry,
     tracing_subscriber::fmt::format::DefaultFields,
     tracing_subscriber::fmt::format::Format,
-    fn() -> io::Stderr,
+    fn() -> Stderr,
 >;
 
 fn lines() -> Lines {
@@ -55,7 +65,7 @@ fn lines() -> Lines {
         .with_target(false)
         // The layer would report a failed write to the same standard error, and panic.
         .log_internal_errors(false)
-        .with_writer(io::stderr as fn() -> io::Stderr)
+        .with_writer(Stderr::open as fn() -> Stderr)
 }
 
 fn text() -> Box<dyn Layer<Registry> + Send + Sync> {
@@ -63,19 +73,6 @@ fn text() -> Box<dyn Layer<Registry> + Send + Sync> {
         return lines().with_ansi(false).without_time().map_event_format(WithPriority).boxed();
     }
     lines().with_ansi(io::stderr().is_terminal()).boxed()
-}
-
-fn journal() -> Result<Box<dyn Layer<Registry> + Send + Sync>, LogError> {
-    let journal = tracing_journald::layer().map_err(LogError::Journal)?;
-    Ok(journal
-        .with_syslog_identifier("autora".to_owned())
-        .with_field_prefix(Some("AUTORA".to_owned()))
-        .with_priority_mappings(PriorityMappings {
-            info: Priority::Informational,
-            debug: Priority::Debug,
-            ..PriorityMappings::new()
-        })
-        .boxed())
 }
 
 /// Returns the prefix that gives a line on standard error its priority if that is the journal; else an empty
@@ -106,16 +103,6 @@ where
     fn format_event(&self, context: &FmtContext<'_, S, N>, mut writer: Writer<'_>, event: &Event<'_>) -> fmt::Result {
         write!(writer, "<{}>", priority(*event.metadata().level()))?;
         self.0.format_event(context, writer, event)
-    }
-}
-
-/// Returns the priority of `syslog(3)`, the same that `--log-format journald` sends.
-fn priority(level: Level) -> u8 {
-    match level {
-        Level::ERROR => 3,
-        Level::WARN => 4,
-        Level::INFO => 6,
-        Level::DEBUG | Level::TRACE => 7,
     }
 }
 

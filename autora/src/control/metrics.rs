@@ -77,6 +77,11 @@ fn about_the_daemon(families: &mut Families<'_>, status: &Status) -> fmt::Result
             status.notifications_dropped,
         ),
         (
+            "autora_log_lines_dropped",
+            "Log lines that found no room, as the log's reader had stopped or was too slow",
+            status.log_lines_dropped,
+        ),
+        (
             "autora_send_buffers_full",
             "Times that the sending sockets had no room, so that no RA left on any interface",
             status.send_buffers_full,

@@ -63,6 +63,8 @@ pub struct Overview {
     pub state_save_failures: u64,
     /// Messages that the service manager did not accept.
     pub notifications_dropped: u64,
+    /// Log lines that found no room.
+    pub log_lines_dropped: u64,
     /// Times that the sending sockets had no room.
     pub send_buffers_full: u64,
     /// Interfaces that match and take RAs of guests.

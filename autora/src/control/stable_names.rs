@@ -82,6 +82,7 @@ const METRICS: &[&str] = &[
     "autora_interfaces_default_route_by_ra gauge",
     "autora_interfaces_not_served gauge",
     "autora_interfaces_overdue gauge",
+    "autora_log_lines_dropped counter",
     "autora_max_ra_interval_seconds gauge",
     "autora_netlink_overruns counter",
     "autora_netlink_resyncs counter",

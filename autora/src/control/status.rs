@@ -62,6 +62,7 @@ pub(super) async fn status(context: &ControlContext) -> Result<Status, NoAnswer>
         netlink: Netlink { resyncs: overview.resyncs, overruns: overview.overruns },
         state_save_failures: overview.state_save_failures,
         notifications_dropped: overview.notifications_dropped,
+        log_lines_dropped: overview.log_lines_dropped,
         send_buffers_full: overview.send_buffers_full,
         control_clients: u64::try_from(context.clients()).unwrap_or(u64::MAX),
     })

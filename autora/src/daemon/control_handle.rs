@@ -14,6 +14,7 @@ use crate::{
         query::{Detail, Overview, Query, Row},
     },
     engine::{Fleet, counts::RaCounts, fleet::InterfaceRow},
+    logging,
     sys::{clock, control_socket::Listeners, filter::Filter, netlink, process_stats::ProcessStats},
 };
 
@@ -124,6 +125,7 @@ fn overview(sources: &Sources<'_>) -> Overview {
         overruns: sources.netlink.overruns,
         state_save_failures: sources.state_save_failures,
         notifications_dropped: sources.notifications_dropped,
+        log_lines_dropped: logging::lines_dropped(),
         send_buffers_full: sources.send_buffers_full,
         packets: sources.backend.packets(),
         socket_drops: sources.backend.socket_drops(),

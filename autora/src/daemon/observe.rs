@@ -24,6 +24,7 @@ use crate::{
         counts::{InterfaceCounts, RaCounts},
         interface::{Host, Interface},
     },
+    logging,
     sys::netlink,
 };
 
@@ -207,6 +208,7 @@ impl Observer {
             overruns,
             lines_suppressed = self.output.lines_suppressed(),
             notifications_dropped,
+            log_lines_dropped = logging::lines_dropped(),
             send_buffers_full,
             "heartbeat"
         );

@@ -22,6 +22,7 @@ use super::{
 use crate::{
     config::{Config, ControlConfig},
     engine::{Fleet, rest::Rest},
+    logging,
     settings::OnExit,
     sys::{
         clock::{self, Timer},
@@ -44,6 +45,7 @@ pub async fn run(config: Config) -> Result<(), StartError> {
     let mut event_loop = open(&config)?;
     begin(&mut event_loop, &config);
     event_loop.run().await;
+    logging::finish();
     Ok(())
 }
 

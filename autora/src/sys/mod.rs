@@ -15,5 +15,6 @@ pub mod receiver;
 pub mod sandbox;
 pub mod sender;
 pub mod service_manager;
+pub mod signal;
 mod socket_memory;
 pub mod state_file;

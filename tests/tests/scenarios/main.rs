@@ -41,6 +41,7 @@
 //! - `lifetimes`: Lifetimes that the host gave to its addresses
 //! - `link_options`: The options for MTU and source link-layer address, and their effect on a guest's kernel
 //! - `links`: Links that lose and regain carrier and forwarding, and the initial burst after a change
+//! - `log_readers`: A log whose reader stops: nothing waits for it, and what found no room is counted
 //! - `logs`: The formats of the log: text, JSON, and the journal
 //! - `long_addresses`: Links whose link-layer addresses are longer than a packet socket's address has room for
 //! - `mid_send`: Interfaces that go down or are deleted while RAs are due
@@ -96,6 +97,7 @@ mod learned;
 mod lifetimes;
 mod link_options;
 mod links;
+mod log_readers;
 mod logs;
 mod long_addresses;
 mod mid_send;

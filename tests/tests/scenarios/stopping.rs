@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use autora_tests::{Advert, Capture, Daemon, Guest, Namespace, Veth};
+use autora_tests::{Advert, Capture, Daemon, Guest, Launch, Namespace, Veth};
 use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
@@ -140,4 +140,18 @@ fn a_closed_log_does_not_end_the_daemon() {
     kill(pid, Signal::SIGTERM).expect("it is there");
     assert!(line.capture.expect_advert(FLOOR + SLACK).is_final());
     assert_eq!(daemon.wait().expect("it is our child").code(), Some(0));
+}
+
+#[test]
+fn an_ignored_sighup_stays_ignored() {
+    let host = Namespace::host();
+    // As nohup does.
+    let mut daemon = Launch::new(&["--interface-regex=^vm1$"]).after("trap '' HUP").start(&host);
+    daemon.wait_for_log(&["started"], SOON);
+    daemon.signal(Signal::SIGHUP);
+    thread::sleep(AT_ONCE);
+    assert!(daemon.is_running());
+    // The control: SIGTERM ends it, and `sighup_sends_no_final_ra` shows one that does not ignore SIGHUP.
+    daemon.signal(Signal::SIGTERM);
+    assert_eq!(daemon.wait_exit(AT_ONCE), 0);
 }

@@ -58,6 +58,9 @@ pub struct Status {
     /// Messages that the service manager did not accept (`NOTIFY_SOCKET`).
     #[serde(default)]
     pub notifications_dropped: u64,
+    /// Log lines that found no room, as the log's reader had stopped or was too slow.
+    #[serde(default)]
+    pub log_lines_dropped: u64,
     /// Times that the sending sockets had no room, as too many RAs waited in the queues of interfaces: no RA
     /// left anywhere until one of these had.
     #[serde(default)]

@@ -35,6 +35,7 @@ const ANY: &[c_long] = &[
     libc::SYS_epoll_pwait,
     libc::SYS_futex,
     libc::SYS_getrandom,
+    libc::SYS_ppoll,
     libc::SYS_restart_syscall,
     libc::SYS_rt_sigaction,
     libc::SYS_rt_sigprocmask,
@@ -72,7 +73,7 @@ const ANY: &[c_long] = &[
 
 /// Older forms of these calls, which some architectures have.
 #[cfg(target_arch = "x86_64")]
-const OLD: &[c_long] = &[libc::SYS_epoll_wait, libc::SYS_rename, libc::SYS_unlink];
+const OLD: &[c_long] = &[libc::SYS_epoll_wait, libc::SYS_poll, libc::SYS_rename, libc::SYS_unlink];
 #[cfg(not(target_arch = "x86_64"))]
 const OLD: &[c_long] = &[];
 
