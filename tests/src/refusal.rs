@@ -13,8 +13,8 @@ use seccompiler::{
 pub struct Refusal {
     /// The call's number.
     pub call: c_long,
-    /// Limits the refusal to calls with this first argument.
-    pub first_argument: Option<u64>,
+    /// Limits the refusal to calls in which the argument of this number, from 0, has this value.
+    pub argument: Option<(u8, u64)>,
     /// The error that the call returns.
     pub errno: Errno,
 }
@@ -28,9 +28,9 @@ impl Refusal {
     }
 
     fn compile(self) -> BpfProgram {
-        let rules = self.first_argument.map(|value| {
-            let condition = SeccompCondition::new(0, SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, value);
-            SeccompRule::new(vec![condition.expect("a call has a first argument")]).expect("it has a condition")
+        let rules = self.argument.map(|(number, value)| {
+            let condition = SeccompCondition::new(number, SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, value);
+            SeccompRule::new(vec![condition.expect("a call has six arguments")]).expect("it has a condition")
         });
         let filter = SeccompFilter::new(
             BTreeMap::from([(self.call, rules.into_iter().collect())]),

@@ -2,8 +2,9 @@
 
 use std::{
     env,
+    error::Error,
     ffi::OsString,
-    fs,
+    fs, io, iter,
     os::unix::process::CommandExt,
     path::Path,
     process::{Command, ExitCode},
@@ -26,7 +27,7 @@ use crate::{
     error::{self, EXIT_USAGE, Failure},
     logging::{self, LogError},
     settings::SendPath,
-    sys::{filter::LoadError, receiver, sender},
+    sys::{filter::LoadError, open_files, receiver, sender},
 };
 
 /// Runs the daemon until a signal stops it; with `--check`, prints the settings instead. `variables` are those of all
@@ -110,10 +111,21 @@ fn no_log(error: &LogError) -> Failure {
 
 fn no_start(error: &StartError) -> Failure {
     let failure = Failure::new(error);
-    match advice(error) {
+    match advice(error).filter(|_| !lacks_files(error)) {
+        _ if lacks_files(error) => failure.advise(MORE_FILES),
         Some(advice) => failure.advise(advice),
         None => failure,
     }
+}
+
+/// What to do where the limit of open files is too low.
+const MORE_FILES: &str = "raise the limit of open files (ulimit -n, LimitNOFILE= in a unit)";
+
+/// Returns whether the process, or the machine, has no file descriptor left.
+fn lacks_files(error: &StartError) -> bool {
+    let causes = iter::successors(Some(error as &dyn Error), |&cause| cause.source());
+    let mut errors = causes.filter_map(|cause| cause.downcast_ref::<io::Error>()?.raw_os_error());
+    errors.any(|number| matches!(Errno::from_raw(number), Errno::EMFILE | Errno::ENFILE))
 }
 
 /// Returns what to do about `error`, or `None` if its text says so.
@@ -147,17 +159,15 @@ fn advice(error: &StartError) -> Option<&'static str> {
             "the kernel supports it but refuses the call: the sandbox of a container or unit must allow seccomp(2) and the \
              landlock_* calls (SystemCallFilter= in a unit)",
         ),
-        StartError::Io(error) => Some(match error.raw_os_error().map(Errno::from_raw) {
-            Some(Errno::EMFILE | Errno::ENFILE) => "raise the limit of open files (ulimit -n, LimitNOFILE= in a unit)",
-            Some(_) | None => {
-                "a sandbox must allow epoll_create1(2), eventfd2(2), socketpair(2), timerfd_create(2), \
-                 timerfd_settime(2) and getrandom(2)"
-            }
-        }),
+        StartError::Files(_) => Some(MORE_FILES),
+        StartError::Io(_) => Some(
+            "a sandbox must allow epoll_create1(2), eventfd2(2), socketpair(2), timerfd_create(2) and timerfd_settime(2)",
+        ),
     }
 }
 
 fn run_daemon(config: Config) -> Result<(), StartError> {
+    open_files::check()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
     runtime.block_on(daemon::run(config))
 }

@@ -30,7 +30,7 @@ use crate::{
         filter::Filter,
         heap,
         netlink::Netlink,
-        program,
+        program, random,
         sandbox::{self, SandboxError, Support, WritableDirectories},
         service_manager::ServiceNotifier,
     },
@@ -63,7 +63,7 @@ fn open(config: &Config) -> Result<EventLoop, StartError> {
     let backend = Backend::open(config)?;
     let now = clock::now();
     let (timer, notifier) = (Timer::new()?, ServiceNotifier::open(now));
-    let mut rng = StdRng::try_from_rng(&mut rand::rngs::SysRng).map_err(io::Error::other)?;
+    let mut rng = StdRng::from_seed(random::seed());
     let mut fleet = fleet(config, &mut rng);
     state_saver.restore(&mut fleet, now);
     let control = match (listeners, backend.filter()) {

@@ -2,7 +2,9 @@
 
 use std::io;
 
-use crate::sys::{filter, netlink, receiver, sandbox::SandboxError, sender, state_file::StateFileOpenError};
+use crate::sys::{
+    filter, netlink, open_files::TooFewFiles, receiver, sandbox::SandboxError, sender, state_file::StateFileOpenError,
+};
 
 /// Why the daemon could not start.
 #[derive(Debug, thiserror::Error)]
@@ -31,7 +33,10 @@ pub enum StartError {
     /// The kernel supports confinement, and refuses it.
     #[error(transparent)]
     Sandbox(#[from] SandboxError),
-    /// The kernel refused a file descriptor, a timer or random bytes.
+    /// The limit of open files is too low.
+    #[error(transparent)]
+    Files(#[from] TooFewFiles),
+    /// The kernel refused a file descriptor or a timer.
     #[error("cannot set up the event loop")]
     Io(#[from] io::Error),
 }

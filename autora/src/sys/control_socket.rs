@@ -15,7 +15,7 @@ use std::{
 use socket2::{Domain, SockAddr, Socket, Type};
 use tracing::warn;
 
-use super::group;
+use super::{directory::stays_writable, group};
 use crate::error;
 
 /// Mode of the socket: its user and its group may connect, which takes write permission (`unix(7)`).
@@ -102,6 +102,7 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
 fn bind(path: &Path, group: Option<&str>) -> Result<(UnixListener, SocketFile), BindError> {
     let directory = path.parent().unwrap_or(Path::new("/"));
     make_directory(directory)?;
+    stays_writable(directory)?;
     let file =
         SocketFile { path: path.to_owned(), present: directory.join(format!(".control.{}", std::process::id())) };
     remove_stale(&file.present)?;

@@ -3,14 +3,17 @@
 
 pub mod clock;
 pub mod control_socket;
+mod directory;
 pub mod filter;
 pub mod group;
 pub mod heap;
 mod icmp6_filter;
 pub mod netlink;
+pub mod open_files;
 pub mod privileges;
 pub mod process_stats;
 pub mod program;
+pub mod random;
 pub mod receiver;
 pub mod sandbox;
 pub mod sender;

@@ -17,6 +17,7 @@ use std::{
 
 pub use self::format::{DecodeError, State, decode, encode, encode_updates};
 use self::journal::{Appended, Journal};
+use super::directory::stays_writable;
 use crate::engine::handover::{SavedState, SavedUpdate};
 
 const NAME: &str = "state.json";
@@ -103,6 +104,11 @@ impl StateFile {
             fs::TryLockError::WouldBlock => StateFileOpenError::InUse(directory.to_owned()),
             fs::TryLockError::Error(source) => failed(source),
         })?;
+        if let Err(error) = stays_writable(directory) {
+            // It would say what is no longer true: this process sends RAs, and cannot say so there later.
+            _ = fs::remove_file(directory.join(NAME));
+            return Err(failed(error));
+        }
         let boot_id = boot_id().map_err(StateFileOpenError::BootId)?;
         Ok(Self { directory: directory.to_owned(), boot_id, journal: None, _lock: lock })
     }

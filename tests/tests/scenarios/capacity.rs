@@ -76,7 +76,7 @@ const BPF_MAP_UPDATE_ELEM: u64 = 2;
 fn a_refused_map_write_is_a_filter_error() {
     let (host, guest) = (Namespace::host(), Namespace::quiet());
     let mut line = Line::new(&host, &guest, 1);
-    let refusal = Refusal { call: libc::SYS_bpf, first_argument: Some(BPF_MAP_UPDATE_ELEM), errno: Errno::EPERM };
+    let refusal = Refusal { call: libc::SYS_bpf, argument: Some((0, BPF_MAP_UPDATE_ELEM)), errno: Errno::EPERM };
     let daemon = Launch::new(&rarely(&["--filter=ebpf"])).refuse(refusal).start(&host);
     assert_eq!(daemon.wait_not_served(line.name(), SOON), ["filter-error"]);
 

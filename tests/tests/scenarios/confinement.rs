@@ -175,8 +175,8 @@ fn a_dry_run_is_not_confined() {
 }
 
 /// Returns a daemon whose system call `call` fails with `errno`.
-fn launch(call: libc::c_long, first_argument: Option<u64>, errno: Errno) -> Launch {
-    Launch::new(&rarely(&[])).refuse(Refusal { call, first_argument, errno })
+fn launch(call: libc::c_long, first: Option<u64>, errno: Errno) -> Launch {
+    Launch::new(&rarely(&[])).refuse(Refusal { call, argument: first.map(|value| (0, value)), errno })
 }
 
 fn one_warning_and_service(launch: &Launch, words: &[&str]) {

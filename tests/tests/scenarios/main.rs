@@ -63,6 +63,7 @@
 //! - `restarts`: Daemons one after another on the same host: what the next process takes from the saved state
 //! - `routers`: Other routers on a served link
 //! - `solicitations`: Which solicitations are answered, and after which delay
+//! - `starts`: Starts on machines that lack something: file descriptors, random numbers
 //! - `stopping`: The end of the daemon: a stop withdraws, a restart does not, and neither does a stop with
 //!   `--on-exit=keep`
 //! - `storms`: Guests that flood the daemon with solicitations
@@ -117,6 +118,7 @@ mod renumbering;
 mod restarts;
 mod routers;
 mod solicitations;
+mod starts;
 mod stopping;
 mod storms;
 mod watchdog;

@@ -1,8 +1,9 @@
 //! Daemons one after another on the same host: what the next process takes from the saved state.
 
 use std::{
-    fs,
+    fs::{self, Permissions},
     io::Write,
+    os::unix::fs::{PermissionsExt, chown},
     panic,
     process::Command,
     thread,
@@ -394,13 +395,40 @@ fn a_second_daemon_with_the_same_directory_refuses_to_start() {
 
 #[test]
 fn an_unusable_directory_causes_a_warning() {
+    let file = tempfile::NamedTempFile::new().expect("there is room");
+    let file = file.path().display().to_string();
+    for (directory, why) in [("/proc/no/such/place", "No such file"), (&file, "File exists")] {
+        let host = Host::new();
+        let mut lines = host.lines(1);
+        let option = format!("--runtime-directory={directory}");
+        let daemon = Launch::new(&rarely(&[&option])).start(&host.namespace);
+        daemon.wait_for_log(&["WARN", "the state cannot be saved", directory, why], SOON);
+        lines[0].expect_served(SOON);
+        thread::sleep(FLOOR);
+        stop(daemon, Signal::SIGTERM);
+        assert!(lines[0].capture.expect_advert(AT_ONCE).is_final());
+    }
+}
+
+/// Root by hand in the directory of the service: without its capabilities it could neither say there what it told guests
+/// nor remove its socket.
+#[test]
+fn in_the_directory_of_another_user_root_leaves_nothing() {
     let host = Host::new();
     let mut lines = host.lines(1);
-    let arguments = rarely(&["--runtime-directory=/proc/no/such/place"]);
-    let daemon = Launch::new(&arguments).start(&host.namespace);
-    daemon.wait_for_log(&["WARN", "the state cannot be saved", "/proc/no/such/place"], SOON);
+    let daemon = host.start();
     lines[0].expect_served(SOON);
-    thread::sleep(FLOOR);
+    host.wait_saved("\"vm1\"");
     stop(daemon, Signal::SIGTERM);
-    assert!(lines[0].capture.expect_advert(AT_ONCE).is_final());
+    let path = host.directory.path();
+    chown(path, Some(65_534), Some(65_534)).expect("root may");
+    fs::set_permissions(path, Permissions::from_mode(0o750)).expect("root may");
+    assert!(host.directory.state_file().exists(), "the control");
+    let daemon = host.start();
+    daemon.wait_for_log(&["WARN", "the state cannot be saved", "belongs to user 65534"], SOON);
+    daemon.wait_for_log(&["WARN", "no control socket", "belongs to user 65534"], SOON);
+    daemon.wait_serving("vm1", SOON);
+    stop(daemon, Signal::SIGTERM);
+    let left: Vec<_> = fs::read_dir(path).expect("it is there").map(|entry| entry.expect("a name").path()).collect();
+    assert!(left.is_empty(), "{left:?}");
 }

@@ -31,7 +31,7 @@ pub struct WritableDirectories<'a> {
 }
 
 /// Limits this thread, and those that it starts from here on, to `writable` and to the kernel's list of CPUs.
-/// A directory that does not exist is left out.
+/// What is no directory, or does not exist, is left out.
 ///
 /// # Errors
 ///
@@ -48,7 +48,7 @@ pub fn confine_files(writable: &WritableDirectories<'_>) -> Result<Support, Sand
         .handle_access(AccessNet::from_all(TESTED))?
         .scope(Scope::Signal)?
         .create()?;
-    ruleset = allow(
+    ruleset = allow_directory(
         ruleset,
         writable.state,
         make_bitflags!(AccessFs::{
@@ -57,7 +57,7 @@ pub fn confine_files(writable: &WritableDirectories<'_>) -> Result<Support, Sand
     )?;
     ruleset = allow(ruleset, Path::new(PROCESSORS), AccessFs::ReadFile.into())?;
     if let Some(directory) = writable.socket {
-        ruleset = allow(ruleset, directory, make_bitflags!(AccessFs::{MakeSock | RemoveFile}))?;
+        ruleset = allow_directory(ruleset, directory, make_bitflags!(AccessFs::{MakeSock | RemoveFile}))?;
     }
     let status = ruleset.restrict_self()?;
     debug!(?status, "confined to its own files");
@@ -76,6 +76,16 @@ fn refusal() -> Option<i32> {
         .err()
         .filter(|errno| !matches!(errno, Errno::ENOSYS | Errno::EOPNOTSUPP))
         .map(|errno| errno as i32)
+}
+
+/// Allows `access`, which concerns directories. Something else at the path is left out: the kernel takes these rights for
+/// no file (`landlock_append_fs_rule()`, security/landlock/fs.c, Linux 6.12).
+fn allow_directory(
+    ruleset: RulesetCreated,
+    path: &Path,
+    access: BitFlags<AccessFs>,
+) -> Result<RulesetCreated, RulesetError> {
+    if path.is_dir() { allow(ruleset, path, access) } else { Ok(ruleset) }
 }
 
 fn allow(ruleset: RulesetCreated, path: &Path, access: BitFlags<AccessFs>) -> Result<RulesetCreated, RulesetError> {
