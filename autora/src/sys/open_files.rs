@@ -2,8 +2,8 @@
 
 use nix::sys::resource::{Resource, getrlimit};
 
-/// The least limit with which the daemon starts: its own sockets and files, some room for clients, and for what the start
-/// alone takes.
+/// The least limit with which the daemon starts: its own sockets and files, some room for clients, and for what the
+/// start alone takes.
 const NEEDED: u64 = 64;
 
 /// The limit of open files is too low.

@@ -12,9 +12,9 @@ const LEN: usize = 32;
 /// `GRND_INSECURE`, since Linux 5.6 (include/uapi/linux/random.h).
 const INSECURE: libc::c_uint = 4;
 
-/// Returns a seed, and never waits for the kernel to have gathered enough randomness: a virtual machine without a source
-/// of it may take minutes after its boot, in which guests had no router. The delays that are drawn are no secret; they
-/// only have to differ between hosts.
+/// Returns a seed, and never waits for the kernel to have gathered enough randomness: a virtual machine without a
+/// source of it may take minutes after its boot, in which guests had no router. The delays that are drawn are no
+/// secret; they only have to differ between hosts.
 #[must_use]
 pub fn seed() -> [u8; LEN] {
     let mut seed = [0; LEN];
@@ -32,11 +32,11 @@ fn fill(seed: &mut [u8; LEN], flags: libc::c_uint) -> bool {
     usize::try_from(filled).is_ok_and(|filled| filled == LEN)
 }
 
-/// Returns a seed of what differs between processes and hosts: the 16 bytes that the kernel gives each process, the time,
-/// and the number of the process.
+/// Returns a seed of what differs between processes and hosts: the 16 bytes that the kernel gives each process, the
+/// time, and the number of the process.
 fn of_this_process() -> [u8; LEN] {
-    // SAFETY: the call takes a number. The vector holds the address of 16 bytes, or 0 (getauxval(3), AT_RANDOM), and they
-    // stay for as long as the process lives.
+    // SAFETY: the call takes a number. The vector holds the address of 16 bytes, or 0 (getauxval(3), AT_RANDOM), and
+    // they stay for as long as the process lives.
     let given = unsafe {
         let address = libc::getauxval(libc::AT_RANDOM) as *const [u8; 16];
         address.as_ref().copied().unwrap_or_default()

@@ -410,8 +410,8 @@ fn an_unusable_directory_causes_a_warning() {
     }
 }
 
-/// Root by hand in the directory of the service: without its capabilities it could neither say there what it told guests
-/// nor remove its socket.
+/// Root by hand in the directory of the service: without its capabilities it could neither say there what it told
+/// guests nor remove its socket.
 #[test]
 fn in_the_directory_of_another_user_root_leaves_nothing() {
     let host = Host::new();

@@ -78,8 +78,8 @@ fn refusal() -> Option<i32> {
         .map(|errno| errno as i32)
 }
 
-/// Allows `access`, which concerns directories. Something else at the path is left out: the kernel takes these rights for
-/// no file (`landlock_append_fs_rule()`, security/landlock/fs.c, Linux 6.12).
+/// Allows `access`, which concerns directories. Something else at the path is left out: the kernel takes these rights
+/// for no file (`landlock_append_fs_rule()`, security/landlock/fs.c, Linux 6.12).
 fn allow_directory(
     ruleset: RulesetCreated,
     path: &Path,
