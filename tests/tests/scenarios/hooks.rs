@@ -224,8 +224,9 @@ fn an_invalid_table_is_reported_and_nothing_is_changed() {
 #[test]
 fn hostile_names_are_names() {
     const NAMES: [&str; 6] = ["-r", "vm@1", "*", "$(id)", "a';id;'", "\\n"];
-    let table: String = NAMES.iter().zip(1..).map(|(name, n)| format!("{name} 2001:db8:0:{n}::/64\n")).collect();
-    let scene = Scene::new(&(table + "web1 2001:db8:0:9::/64\n"));
+    let lines = NAMES.iter().zip(1..).map(|(name, number)| format!("{name} 2001:db8:0:{number}::/64"));
+    let table: Vec<_> = lines.chain(["web1 2001:db8:0:9::/64".to_owned()]).collect();
+    let scene = Scene::new(&table.join("\n"));
     let bridge = Interface::add(&scene.host, "br0", "bridge");
     let web1 = Tap::new(&scene.host, "web1");
     web1.interface.set("master br0");
