@@ -200,7 +200,7 @@ fn systemd_nspawn() {
 #[test]
 fn an_invalid_table_is_reported_and_nothing_is_changed() {
     let scene = Scene::new("tap-vm-1 2001:db8:0:1::/56\ntap-vm-2 2001:db8:0:1::/64\ntap-vm-3 2001:db8:0:3::5/64");
-    let [first, _, third] = ["tap-vm-1", "tap-vm-2", "tap-vm-3"].map(|name| Tap::new(&scene.host, name));
+    let [first, second, third] = ["tap-vm-1", "tap-vm-2", "tap-vm-3"].map(|name| Tap::new(&scene.host, name));
     let call = |name: &str| {
         let mut hook = scene.hook("qemu-ifup");
         let done = scene.host.enter(|| hook.arg(name).output()).expect("it can be started");
@@ -215,6 +215,9 @@ fn an_invalid_table_is_reported_and_nothing_is_changed() {
     first.interface.delete();
     let (code, says) = call("tap-vm-1");
     assert_eq!(code, Some(1), "{says}");
+    second.interface.set("mtu 1000");
+    let (code, says) = call("tap-vm-2");
+    assert_eq!((code, says.contains("tap-vm-2 has no IPv6: its MTU is below 1280")), (Some(1), true), "{says}");
     // The last line has no newline, and an address instead of a prefix.
     assert_eq!(call("tap-vm-3"), (Some(0), String::new()));
     assert!(addresses(&third).contains("2001:db8:0:3::5/64"));
