@@ -2,9 +2,10 @@
 //! creates.
 
 use std::{
-    fs::{self, File},
+    fs::{self, File, Permissions},
+    os::unix::fs::{PermissionsExt, symlink},
     path::{Path, PathBuf},
-    process::Command,
+    process::{Command, Stdio},
     time::Duration,
 };
 
@@ -13,11 +14,19 @@ use tempfile::TempDir;
 
 use crate::bench::{AT_ONCE, FLOOR, SOON, live, prefix, retired};
 
-/// The guest web1 has two routed interfaces. The target of a disk and a bridged interface are to be left
-/// alone.
+/// The guest web1 has two routed interfaces. The target of a disk, a bridged interface and what a program
+/// stored as metadata are to be left alone.
 const DOMAIN: &str = "\
 <domain type='kvm' id='3'>
   <name>web1</name>
+  <metadata><tool:a xmlns:tool='http://example.org/tool'/></metadata>
+  <metadata>
+    <tool:copy xmlns:tool='http://example.org/tool'>
+      <interface type='ethernet'>
+        <target dev='vnet2'/>
+      </interface>
+    </tool:copy>
+  </metadata>
   <devices>
     <disk type='file' device='disk'>
       <target dev='vda' bus='virtio'/>
@@ -50,6 +59,8 @@ fn libvirt() {
     fs::write(&domain, DOMAIN).expect("room for a short file");
     let call = |operation: &str| {
         let mut hook = scene.hook("libvirt");
+        // AppArmor lets libvirtd's hooks read this file, and not execute it.
+        hook.env("AUTORA_LINK", scene.readable_link());
         hook.args(["web1", operation, "begin", "-"]).stdin(File::open(&domain).expect("just written"));
         // libvirt parses the output of a hook as XML.
         assert_eq!(scene.host.run(&mut hook), "");
@@ -118,6 +129,28 @@ fn qemu_alone() {
     scene.again_and_then_another(&mut capture, "tap-vm-1", &call);
 }
 
+/// LXC's two ways to call its script, for a link without a bridge: the bridge's name is empty, and a shell
+/// drops it.
+#[test]
+fn lxc() {
+    let scene = Scene::new("ve-web1 2001:db8:0:1::/64\n");
+    let guest = Namespace::quiet();
+    let [link, other] = [("ve-web1", "g1"), ("ve-web2", "g2")]
+        .map(|(host_end, guest_end)| Veth::new((&scene.host, host_end), (&guest, guest_end)));
+    let call = |arguments: &str| scene.host.run(scene.hook("lxc").args(arguments.split(' ')));
+    let daemon = scene.daemon("^ve-");
+    assert_eq!(daemon.wait_not_served("ve-web1", SOON), ["forwarding-off", "no-prefix"]);
+    let mut capture = Capture::on(&link.guest);
+    // LXC keeps standard output.
+    assert!(call("web2 net up veth ve-web2").contains("ve-web2: "));
+    capture.expect_silence(AT_ONCE);
+    assert_eq!(daemon.served(other.host.name()), 0, "an interface without a line is left alone");
+
+    assert_eq!(call("web1 net up veth ve-web1"), "");
+    assert_eq!(live(&capture.expect_advert(AT_ONCE)), [prefix(1)]);
+    scene.again_and_then_another(&mut capture, "ve-web1", &|| drop(call("veth ve-web1")));
+}
+
 /// The command that the udev rule runs when an interface appears.
 #[test]
 fn lxd_and_incus() {
@@ -167,7 +200,7 @@ fn systemd_nspawn() {
 #[test]
 fn an_invalid_table_is_reported_and_nothing_is_changed() {
     let scene = Scene::new("tap-vm-1 2001:db8:0:1::/56\ntap-vm-2 2001:db8:0:1::/64\ntap-vm-3 2001:db8:0:3::5/64");
-    let [first, _, third] = ["tap-vm-1", "tap-vm-2", "tap-vm-3"].map(|name| Tap::new(&scene.host, name));
+    let [first, second, third] = ["tap-vm-1", "tap-vm-2", "tap-vm-3"].map(|name| Tap::new(&scene.host, name));
     let call = |name: &str| {
         let mut hook = scene.hook("qemu-ifup");
         let done = scene.host.enter(|| hook.arg(name).output()).expect("it can be started");
@@ -182,9 +215,91 @@ fn an_invalid_table_is_reported_and_nothing_is_changed() {
     first.interface.delete();
     let (code, says) = call("tap-vm-1");
     assert_eq!(code, Some(1), "{says}");
+    second.interface.set("mtu 1000");
+    let (code, says) = call("tap-vm-2");
+    assert_eq!((code, says.contains("tap-vm-2 has no IPv6: its MTU is below 1280")), (Some(1), true), "{says}");
     // The last line has no newline, and an address instead of a prefix.
     assert_eq!(call("tap-vm-3"), (Some(0), String::new()));
     assert!(addresses(&third).contains("2001:db8:0:3::5/64"));
+}
+
+/// A name is never an option, a pattern or a command.
+#[test]
+fn hostile_names_are_names() {
+    const NAMES: [&str; 6] = ["-r", "vm@1", "*", "$(id)", "a';id;'", "\\n"];
+    let lines = NAMES.iter().zip(1..).map(|(name, number)| format!("{name} 2001:db8:0:{number}::/64"));
+    let table: Vec<_> = lines.chain(["web1 2001:db8:0:9::/64".to_owned()]).collect();
+    let scene = Scene::new(&table.join("\n"));
+    let bridge = Interface::add(&scene.host, "br0", "bridge");
+    let web1 = Tap::new(&scene.host, "web1");
+    web1.interface.set("master br0");
+    for (name, number) in NAMES.into_iter().zip(1..) {
+        let tap = Tap::new(&scene.host, name);
+        for (hook, arguments) in [("qemu-ifup", &[name][..]), ("lxc", &["web1", "net", "up", "veth", name])] {
+            tap.interface.set("down");
+            let done = scene.output(scene.hook(hook).args(arguments));
+            assert_eq!(done, (Some(0), String::new(), String::new()), "{hook} {name}");
+            let addresses = scene.host.ip(&format!("-br -6 address show dev {name}"));
+            assert!(addresses.contains(&format!("2001:db8:0:{number}::1/64")), "{hook} {name}: {addresses}");
+        }
+    }
+    // The guest that a tap named -r belongs to has the name of another one's interface.
+    let domain = "<interface type='ethernet'>\n<target dev='-r'/>\n</interface>\n";
+    let file = scene.file("domain.xml", domain);
+    let mut hook = scene.hook("libvirt");
+    hook.args(["web1", "started", "begin", "-"]).stdin(File::open(file).expect("just written"));
+    assert_eq!(scene.output(&mut hook), (Some(0), String::new(), String::new()));
+    let line = scene.host.ip("-o link show dev web1");
+    assert!(line.contains(&format!("master {}", bridge.name())), "{line}");
+}
+
+/// Without `ip` nothing can be done, which each hook says where its hypervisor keeps it, with the exit code
+/// that its hypervisor wants.
+#[test]
+fn a_missing_program_is_named() {
+    let scene = Scene::new("vnet3 2001:db8:0:1::/64\nweb1 2001:db8:0:1::/64\ntap100i0 2001:db8:0:1::/64\n");
+    let _tap = Tap::new(&scene.host, "vnet3");
+    let mut cases = 0;
+    for (hook, arguments, code) in [
+        ("qemu-ifup", &["vnet3"][..], 1),
+        ("autora-link", &["vnet3"], 1),
+        ("lxc", &["web1", "net", "up", "veth", "vnet3"], 0),
+        ("libvirt", &["web1", "started", "begin", "-"], 0),
+        ("proxmox", &["100", "post-start"], 1),
+    ] {
+        for logger in [true, false] {
+            let programs = scene.programs(if logger { &["sh", "sed", "logger"] } else { &["sh", "sed"] });
+            let mut command = scene.hook(hook);
+            command.args(arguments).env("PATH", programs.path());
+            command.stdin(File::open(scene.file("domain.xml", DOMAIN)).expect("just written"));
+            let (exit, output, errors) = scene.output(&mut command);
+            assert_eq!(exit, Some(code), "{hook}: {output}{errors}");
+            let kept = if hook == "lxc" { &output } else { &errors };
+            assert!(kept.contains("the command ip is missing"), "{hook}: {output}{errors}");
+            assert!(!kept.contains("logger"), "{hook}: {output}{errors}");
+            // Proxmox has a log of its own for each task.
+            let expected = logger && hook != "proxmox";
+            assert_eq!(scene.logged().contains("the command ip is missing"), expected, "{hook}");
+            cases += 1;
+        }
+    }
+    assert_eq!(cases, 10);
+}
+
+/// libvirt and LXC would not start the guest if the hook failed.
+#[test]
+fn a_missing_autora_link_is_named_and_guests_start() {
+    let scene = Scene::new("");
+    for (hook, arguments) in
+        [("libvirt", ["web1", "started", "begin", "-", ""]), ("lxc", ["web1", "net", "up", "veth", "ve-web1"])]
+    {
+        let mut command = scene.hook(hook);
+        command.args(arguments).env("AUTORA_LINK", "/nowhere/autora-link").stdin(Stdio::null());
+        let (exit, output, errors) = scene.output(&mut command);
+        let kept = if hook == "lxc" { &output } else { &errors };
+        assert_eq!((exit, kept.contains("cannot read /nowhere/autora-link")), (Some(0), true), "{output}{errors}");
+        assert!(scene.logged().contains("cannot read /nowhere/autora-link"), "{hook}");
+    }
 }
 
 /// A host without any setting of the hypervisor, and a table of prefixes.
@@ -209,12 +324,67 @@ impl Scene {
         Daemon::start(&self.host, &[&regex, "--min-ra-interval=1000s", "--max-ra-interval=1400s"])
     }
 
+    /// Returns a hook whose logger(1) is a stand-in.
     fn hook(&self, name: &str) -> Command {
         let mut command = Command::new(hooks().join(name));
+        let path = std::env::var("PATH").expect("tests have programs");
+        self.stand_in(self.folder.path());
         command
+            .env("PATH", format!("{}:{path}", self.folder.path().display()))
             .env("AUTORA_PREFIXES", self.folder.path().join("prefixes"))
             .env("AUTORA_LINK", hooks().join("autora-link"));
         command
+    }
+
+    /// Makes a logger(1) that appends to a file.
+    fn stand_in(&self, folder: &Path) {
+        let text = format!("#!/bin/sh\nwhile read -r line; do echo \"$* $line\"; done >>{}\n", self.log().display());
+        let file = folder.join("logger");
+        fs::write(&file, text).expect("room for a short file");
+        fs::set_permissions(&file, Permissions::from_mode(0o755)).expect("it is the test's own");
+    }
+
+    /// Returns a folder with nothing but these programs.
+    fn programs(&self, names: &[&str]) -> TempDir {
+        let folder = TempDir::with_prefix("autora-test-").expect("a temporary directory can be made");
+        for name in names {
+            match *name {
+                "logger" => self.stand_in(folder.path()),
+                _ => symlink(Path::new("/bin").join(name), folder.path().join(name)).expect("the folder is empty"),
+            }
+        }
+        folder
+    }
+
+    fn log(&self) -> PathBuf {
+        self.folder.path().join("log")
+    }
+
+    /// Returns what was logged since the last call, under autora's tag.
+    fn logged(&self) -> String {
+        let text = fs::read_to_string(self.log()).unwrap_or_default();
+        drop(fs::remove_file(self.log()));
+        assert!(text.lines().all(|line| line.starts_with("-t autora ")), "{text}");
+        text
+    }
+
+    fn file(&self, name: &str, text: &str) -> PathBuf {
+        let file = self.folder.path().join(name);
+        fs::write(&file, text).expect("room for a short file");
+        file
+    }
+
+    /// Returns a copy of autora-link that no one can execute.
+    fn readable_link(&self) -> PathBuf {
+        let text = fs::read_to_string(hooks().join("autora-link")).expect("a hook can be read");
+        self.file("readable-link", &text)
+    }
+
+    /// Returns exit code, output and errors.
+    fn output(&self, command: &mut Command) -> (Option<i32>, String, String) {
+        let done = self.host.enter(|| command.output()).expect("it can be started");
+        let [output, errors] = [done.stdout, done.stderr].map(|text| String::from_utf8(text).expect("it writes text"));
+        (done.status.code(), output, errors)
     }
 
     /// Returns a command as a service manager or udev runs it, with the hook's path replaced by the
