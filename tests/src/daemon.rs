@@ -2,7 +2,10 @@
 
 use std::{
     fs::{self, Permissions},
-    os::unix::{fs::PermissionsExt, process::ExitStatusExt},
+    os::unix::{
+        fs::PermissionsExt,
+        process::{CommandExt, ExitStatusExt},
+    },
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::Arc,
@@ -11,7 +14,7 @@ use std::{
 };
 
 use nix::{
-    sys::signal::{Signal, kill},
+    sys::signal::{SigHandler, Signal, kill, signal},
     unistd::Pid,
 };
 use tempfile::TempDir;
@@ -183,11 +186,26 @@ impl Launch {
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
+        with_default_signals(&mut command);
         if let Some(refusal) = self.refusal {
             refusal.impose(&mut command);
         }
         command
     }
+}
+
+/// Makes the process that `command` starts handle signals although this one may ignore them: a test run in the background
+/// ignores SIGINT, one under nohup SIGHUP, and a daemon that is started so leaves them ignored.
+fn with_default_signals(command: &mut Command) {
+    let reset = || {
+        for ignored in [Signal::SIGHUP, Signal::SIGINT] {
+            // SAFETY: the default action runs no code of this process.
+            unsafe { signal(ignored, SigHandler::SigDfl) }?;
+        }
+        Ok(())
+    };
+    // SAFETY: between fork and exec it makes two system calls, and allocates nothing.
+    unsafe { command.pre_exec(reset) };
 }
 
 /// The result of a command that ran to its end.

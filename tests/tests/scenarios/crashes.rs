@@ -94,7 +94,7 @@ fn a_killed_daemon_leaves_nothing_and_the_next_serves_all() {
         let objects = BpfObjects::of(&daemon);
         assert_eq!((objects.programs.len(), objects.maps.len() >= 3), (1, true), "{objects:?}");
         assert_eq!(objects.left(), objects, "the control: they exist while the daemon runs");
-        assert_eq!(sockets(&host), 9, "the control: one receives and eight send");
+        assert_eq!(sockets(&host), 11, "the control: one receives, eight send, and two send to long addresses");
 
         // Answers are pending when the daemon is killed.
         lines.iter().for_each(Line::solicit);
