@@ -194,8 +194,8 @@ impl Launch {
     }
 }
 
-/// Makes the process that `command` starts handle signals although this one may ignore them: a test run in the background
-/// ignores SIGINT, one under nohup SIGHUP, and a daemon that is started so leaves them ignored.
+/// Makes the process that `command` starts handle signals although this one may ignore them: a test run in the
+/// background ignores SIGINT, one under nohup SIGHUP, and a daemon that is started so leaves them ignored.
 fn with_default_signals(command: &mut Command) {
     let reset = || {
         for ignored in [Signal::SIGHUP, Signal::SIGINT] {
