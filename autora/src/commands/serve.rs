@@ -111,8 +111,8 @@ fn no_log(error: &LogError) -> Failure {
 
 fn no_start(error: &StartError) -> Failure {
     let failure = Failure::new(error);
-    match advice(error).filter(|_| !lacks_files(error)) {
-        _ if lacks_files(error) => failure.advise(MORE_FILES),
+    let advice = if lacks_files(error) { Some(MORE_FILES) } else { advice(error) };
+    match advice {
         Some(advice) => failure.advise(advice),
         None => failure,
     }
@@ -161,7 +161,8 @@ fn advice(error: &StartError) -> Option<&'static str> {
         ),
         StartError::Files(_) => Some(MORE_FILES),
         StartError::Io(_) => Some(
-            "a sandbox must allow epoll_create1(2), eventfd2(2), socketpair(2), timerfd_create(2) and timerfd_settime(2)",
+            "a sandbox must allow epoll_create1(2), eventfd2(2), socketpair(2), timerfd_create(2) and \
+             timerfd_settime(2)",
         ),
     }
 }

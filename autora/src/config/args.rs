@@ -27,7 +27,8 @@ pub struct DaemonArgs {
 
     /// Serve at most this many interfaces, 1 to 65536; further ones wait until there is room
     #[arg(long, env = "AUTORA_MAX_INTERFACES", value_name = "NUMBER", default_value_t = CAPACITY)]
-    #[arg(value_parser = clap::value_parser!(u32).range(1..=65_536), allow_hyphen_values = true, help_heading = "What to serve")]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=65_536), allow_hyphen_values = true)]
+    #[arg(help_heading = "What to serve")]
     pub max_interfaces: u32,
 
     /// Send RAs only from this link-local address, like fe80::1; an interface without it is not served

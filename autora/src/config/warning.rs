@@ -75,10 +75,10 @@ pub(super) fn about_regex(regex: &str, syntax: &regex_syntax::hir::Hir) -> Vec<W
     let properties = syntax.properties();
     let anchored =
         properties.look_set_prefix().contains(Look::Start) && properties.look_set_suffix().contains(Look::End);
-    let regex = || regex.to_owned();
-    let not_anchored = (!anchored).then(|| Warning::NotAnchored { regex: regex() });
-    let repeated = repeated_letter(&regex()).map(|letter| Warning::RepeatedLetter { regex: regex(), letter });
-    let comment = regex().contains(" #").then(|| Warning::Comment { regex: regex() });
+    let owned = || regex.to_owned();
+    let not_anchored = (!anchored).then(|| Warning::NotAnchored { regex: owned() });
+    let repeated = repeated_letter(regex).map(|letter| Warning::RepeatedLetter { regex: owned(), letter });
+    let comment = regex.contains(" #").then(|| Warning::Comment { regex: owned() });
     not_anchored.into_iter().chain(repeated).chain(comment).collect()
 }
 

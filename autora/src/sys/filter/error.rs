@@ -57,8 +57,8 @@ impl LoadError {
 }
 
 impl LoadError {
-    /// Returns why `bpf(2)` failed with `source` to load the program; `log` is the verifier's. The verifier itself says
-    /// `EACCES`, too, and then why; without a word of it something else refused.
+    /// Returns why `bpf(2)` failed with `source` to load the program; `log` is the verifier's. The verifier
+    /// returns `EACCES`, too, and gives its reason in the log; with an empty log something else refused.
     pub(super) fn refused(log: &str, source: io::Error) -> Self {
         match (end_of_log(log), source.raw_os_error()) {
             (verdict, _) if !verdict.is_empty() => Self::Verifier { verdict, source },
