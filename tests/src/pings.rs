@@ -45,6 +45,14 @@ pub struct Lost {
     pub lost: usize,
 }
 
+impl Lost {
+    /// Returns how many echo requests are sent in `time`, or one more.
+    #[must_use]
+    pub fn within(time: Duration) -> usize {
+        usize::try_from(time.as_millis().div_ceil(INTERVAL.as_millis())).unwrap_or(usize::MAX)
+    }
+}
+
 impl Pings {
     /// Begins to send from a namespace to `target`, and waits for the first answer.
     #[must_use]
