@@ -1,6 +1,6 @@
 //! Where the fleet's actions go: to the filter and the sockets, or nowhere in a dry run.
 
-use std::{future, io};
+use std::{cell::Cell, future, io};
 
 use tracing::{debug, warn};
 
@@ -35,6 +35,8 @@ pub(super) struct Kernel {
     sender: Sender,
     /// The solicitations of one turn; kept between turns to reuse its allocation.
     solicitations: Vec<Solicitation>,
+    /// Whether the filter's counters could not be read the last time.
+    counters_failed: Cell<bool>,
 }
 
 impl Backend {
@@ -97,15 +99,12 @@ impl Backend {
         self.filter().map_or_else(|| "none".to_owned(), |filter| filter.kind().to_string())
     }
 
-    /// Returns the filter's counts of packets by result. If they cannot be read, logs a warning and returns
-    /// zeros.
+    /// Returns the filter's counts of packets by result; zeros if they cannot be read.
     pub(super) fn packets(&self) -> Counters {
-        self.filter().map_or_else(Counters::default, |filter| {
-            filter.totals().unwrap_or_else(|error| {
-                warn!(%error, "the filter's counters cannot be read: they count as 0 here");
-                Counters::default()
-            })
-        })
+        match self {
+            Self::Kernel(kernel) => kernel.packets(),
+            Self::DryRun => Counters::default(),
+        }
     }
 
     /// Returns how many packets the kernel dropped at the receiving socket: no room in its buffer, or a wrong
@@ -131,7 +130,7 @@ impl Kernel {
             );
         }
         let sender = Sender::open(config.send)?;
-        Ok(Self { receiver, sender, solicitations: Vec::new() })
+        Ok(Self { receiver, sender, solicitations: Vec::new(), counters_failed: Cell::new(false) })
     }
 
     /// Returns whether the filter's maps can be written with the present capabilities.
@@ -141,6 +140,18 @@ impl Kernel {
         let works = filter.serve(index).is_ok();
         _ = filter.unserve(index);
         works
+    }
+
+    /// Warns once: any client of the control socket causes a read.
+    fn packets(&self) -> Counters {
+        let read = self.receiver.filter().totals();
+        let failed_before = self.counters_failed.replace(read.is_err());
+        read.unwrap_or_else(|error| {
+            if !failed_before {
+                warn!(%error, "the filter's counters cannot be read: they are shown as 0 until they can");
+            }
+            Counters::default()
+        })
     }
 
     /// Takes at most `budget` datagrams from the socket, and returns the solicitations among them.

@@ -1,6 +1,6 @@
-//! Starts on machines that lack something: file descriptors, random numbers.
+//! Starts on machines that lack something: file descriptors, random numbers, `/sys`.
 
-use autora_tests::{Launch, Namespace, Refusal};
+use autora_tests::{Launch, Namespace, Refusal, eventually};
 use nix::{errno::Errno, libc};
 
 use crate::bench::{Line, SOON, rarely};
@@ -29,4 +29,19 @@ fn a_kernel_without_random_numbers_delays_no_start() {
     let refusal = Refusal { call: libc::SYS_getrandom, argument: Some((2, 0)), errno: Errno::EAGAIN };
     let _daemon = Launch::new(&rarely(&[])).refuse(refusal).start(&host);
     line.expect_served(SOON);
+}
+
+#[test]
+fn without_sys_the_counters_are_read() {
+    let (host, guest) = (Namespace::host(), Namespace::quiet());
+    let mut line = Line::new(&host, &guest, 1);
+    let daemon = Launch::new(&rarely(&[])).after("mount -t tmpfs none /sys").start(&host);
+    line.expect_served(SOON);
+    daemon.wait_for_log(&["INFO", "started"], SOON);
+    let before = daemon.warnings();
+    let passed = || daemon.control().json("/v1/status")["rs"]["passed"].as_u64().expect("a number");
+    assert_eq!(passed(), 0);
+    line.solicit();
+    eventually(SOON, "the solicitation", || (passed() == 1).then_some(()));
+    assert_eq!(daemon.warnings(), before);
 }

@@ -8,13 +8,10 @@ use std::{
     time::Duration,
 };
 
-use autora_common::{
-    Reason,
-    maps::{self, INTERFACES, PENDING_HOLD, PendingMark, SERVED, TOTALS, TRACED_PROGRAM},
-};
+use autora_common::maps::{self, INTERFACES, PENDING_HOLD, PendingMark, SERVED, TOTALS, TRACED_PROGRAM};
 use aya::{
     EbpfLoader, Pod,
-    maps::{HashMap, Map, MapData, MapError, PerCpuArray},
+    maps::{HashMap, Map, MapData, MapError},
     programs::{ProgramError, SocketFilter},
 };
 use nix::{
@@ -29,6 +26,7 @@ use super::{
     error::{errno_of, io_error, map_failure},
     kernel_log::{self, KernelLog},
     loader::{self, Loaded},
+    totals::Totals,
 };
 use crate::{
     addr::IfIndex,
@@ -48,7 +46,7 @@ pub(super) struct Ebpf {
     program_id: Option<u32>,
     served: HashMap<MapData, u32, PendingMark>,
     interfaces: HashMap<MapData, u32, Stats>,
-    totals: PerCpuArray<MapData, u64>,
+    totals: Totals,
     log: Option<KernelLog>,
 }
 
@@ -98,7 +96,7 @@ impl Ebpf {
         Ok(Self {
             served: of_type(take(SERVED, Map::HashMap))?,
             interfaces: of_type(take(INTERFACES, Map::HashMap))?,
-            totals: of_type(take(TOTALS, Map::PerCpuArray))?,
+            totals: take(TOTALS, Map::PerCpuArray).and_then(Totals::new).map_err(aya::EbpfError::from)?,
             log: None,
             program_id: program_id(&program),
             program,
@@ -119,7 +117,7 @@ impl Ebpf {
         Ok(Self {
             served: of_type(take(SERVED))?,
             interfaces: of_type(take(INTERFACES))?,
-            totals: of_type(take(TOTALS))?,
+            totals: take(TOTALS).and_then(Totals::new).map_err(aya::EbpfError::from)?,
             log: KernelLog::open(&mut ebpf),
             program_id: program_id(&program),
             program: program.as_fd().try_clone_to_owned()?,
@@ -163,11 +161,7 @@ impl Ebpf {
     }
 
     pub(super) fn totals(&self) -> io::Result<Counters> {
-        let mut totals = [0; Reason::COUNT];
-        for (index, total) in (0_u32..).zip(&mut totals) {
-            *total = self.totals.get(&index, 0).map_err(io_error)?.iter().sum();
-        }
-        Ok(Counters::new(totals))
+        self.totals.read()
     }
 
     pub(super) fn interface_stats(&self, interface: IfIndex) -> io::Result<Option<InterfaceStats>> {

@@ -11,6 +11,7 @@ mod ebpf;
 mod error;
 mod kernel_log;
 mod loader;
+mod totals;
 
 use std::{
     collections::{HashMap, HashSet},

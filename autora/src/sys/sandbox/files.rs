@@ -18,9 +18,6 @@ const TESTED: ABI = ABI::V6;
 /// `LANDLOCK_CREATE_RULESET_VERSION` (include/uapi/linux/landlock.h).
 const ASK_VERSION: libc::c_uint = 1;
 
-/// The file that aya reads each time it reads a map with a value per CPU.
-const PROCESSORS: &str = "/sys/devices/system/cpu/possible";
-
 /// The only directories that the daemon still writes to. Files that are already open stay open.
 #[derive(Clone, Copy, Debug)]
 pub struct WritableDirectories<'a> {
@@ -30,8 +27,8 @@ pub struct WritableDirectories<'a> {
     pub socket: Option<&'a Path>,
 }
 
-/// Limits this thread, and those that it starts from here on, to `writable` and to the kernel's list of CPUs.
-/// What is no directory, or does not exist, is left out.
+/// Limits this thread, and those that it starts from here on, to `writable`. What is no directory, or does not exist,
+/// is left out.
 ///
 /// # Errors
 ///
@@ -55,7 +52,6 @@ pub fn confine_files(writable: &WritableDirectories<'_>) -> Result<Support, Sand
             ReadFile | WriteFile | Truncate | MakeReg | RemoveFile
         }),
     )?;
-    ruleset = allow(ruleset, Path::new(PROCESSORS), AccessFs::ReadFile.into())?;
     if let Some(directory) = writable.socket {
         ruleset = allow_directory(ruleset, directory, make_bitflags!(AccessFs::{MakeSock | RemoveFile}))?;
     }
