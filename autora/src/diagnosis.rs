@@ -4,9 +4,11 @@
 
 mod concern;
 mod daemon;
+mod evidence;
 mod found;
 mod problem;
 mod remedy;
+mod routes;
 mod shell;
 
 use std::time::Duration;
@@ -14,15 +16,17 @@ use std::time::Duration;
 pub use self::{
     concern::Concern,
     daemon::FromDaemon,
+    evidence::Evidence,
     problem::Problem,
     remedy::{Remedy, refuse_ras},
+    routes::Routes,
     shell::Shell,
 };
 use crate::{
     addr::IfIndex,
     engine::{
-        eligibility::{self, MapFailure, Policy, Service, Subject, Test},
-        interface::{Host, Interface},
+        eligibility::{self, MapFailure, Service, Subject, Test},
+        interface::Interface,
     },
 };
 
@@ -74,28 +78,10 @@ pub struct Check {
     pub failure: Option<Concern>,
 }
 
-/// What an explanation rests on, apart from the interface.
-#[derive(Clone, Copy, Debug)]
-pub struct Evidence<'a> {
-    /// The regular expression that the command was given.
-    pub policy: Option<&'a Policy>,
-    /// Settings of the whole host.
-    pub host: &'a Host,
-    /// The name of the device that the interface is a port of, if it is in the same network namespace.
-    pub master: Option<&'a str>,
-    /// How many interfaces are served through a raw socket; `None` for a packet socket.
-    pub served_raw: Option<usize>,
-    /// Whether the host has a default route through it that an RA made.
-    pub default_route_by_ra: bool,
-    /// What a running daemon knows of the interface; `None` if no daemon answers.
-    pub daemon: Option<&'a FromDaemon>,
-}
-
 /// Tests `interface`, and explains the result.
 #[must_use]
 pub fn explain(interface: &Interface, evidence: Evidence<'_>) -> Explanation {
-    let (addresses, in_use) = evidence.daemon.map(|daemon| (daemon.addresses, daemon.in_use)).unwrap_or_default();
-    let subject = Subject::new(addresses, interface, in_use);
+    let subject = evidence.subject(interface);
     let service = eligibility::judge(&subject).ok();
     let checks = checks(&subject, evidence);
     Explanation {
@@ -169,7 +155,7 @@ fn checks(subject: &Subject<'_>, evidence: Evidence<'_>) -> Vec<Check> {
     let check = |name, found, problem: Option<Problem>| Check {
         name,
         found,
-        failure: problem.map(|problem| Concern::new(problem, interface, evidence.master)),
+        failure: problem.map(|problem| Concern::new(problem, interface, evidence)),
     };
     let of_name = test_of_name(interface, evidence).map(|(found, problem)| check("name", found, problem));
     let of_interface = Test::ALL.iter().map(|&test| {
@@ -193,13 +179,12 @@ fn checks(subject: &Subject<'_>, evidence: Evidence<'_>) -> Vec<Check> {
     tests.into_iter().chain(of_daemon).collect()
 }
 
-/// Returns the test of the name, if there is a regular expression. A running daemon's takes precedence over
-/// the command's.
+/// Returns the test of the name, if there is a regular expression.
 fn test_of_name(interface: &Interface, evidence: Evidence<'_>) -> Option<(String, Option<Problem>)> {
-    let (matches, whose) = match (evidence.daemon, evidence.policy) {
-        (Some(daemon), _) => (daemon.matches, "the daemon's --interface-regex".to_owned()),
-        (None, Some(policy)) => (policy.pattern.is_match(&interface.name), policy.pattern.to_string()),
-        (None, None) => return None,
+    let matches = evidence.matches(interface)?;
+    let whose = match (evidence.daemon, evidence.policy) {
+        (None, Some(policy)) => policy.pattern.to_string(),
+        (Some(_), _) | (None, None) => "the daemon's --interface-regex".to_owned(),
     };
     let found = format!("{} {whose}", if matches { "matches" } else { "does not match" });
     Some((found, (!matches).then_some(Problem::NoMatch { whose })))
@@ -219,28 +204,31 @@ const fn name(test: Test) -> &'static str {
 }
 
 fn warnings(service: Option<&Service>, interface: &Interface, evidence: Evidence<'_>) -> Vec<Concern> {
-    let Evidence { host, served_raw, daemon, .. } = evidence;
+    let Evidence { host, served_raw, routes, daemon, .. } = evidence;
     let force = interface.ipv6.is_some_and(|ipv6| ipv6.force_forwarding);
     let limit = host.neighbour_limit;
     // An interface that is not to be served may be the uplink, which has to take RAs.
-    let is_wanted = test_of_name(interface, evidence).map_or(service.is_some(), |(_, problem)| problem.is_none());
+    let is_wanted = evidence.matches(interface).unwrap_or(service.is_some());
     [
         (!host.forwarding && !force).then_some(Problem::HostDoesNotForward),
-        service.filter(|service| !service.connected_route).map(|service| Problem::NoConnectedRoute(service.prefix)),
+        service
+            .filter(|service| !service.connected_route && !routes.lead_to_prefix)
+            .map(|service| Problem::NoConnectedRoute(service.prefix)),
         service.and_then(|service| service.other_prefix).map(Problem::AnotherPrefix),
+        service.zip(routes.same_prefix_on.clone()).map(|(service, other)| Problem::SamePrefix(service.prefix, other)),
         served_raw
             .filter(|&needed| eligibility::too_few_neighbours(host, needed))
             .and_then(|needed| Some(Problem::TooFewNeighbours { limit: limit?, needed })),
         daemon.and_then(FromDaemon::not_sent),
         (is_wanted && interface.ipv6.is_some_and(|ipv6| ipv6.accepts_ra)).then_some(Problem::AcceptsRa),
-        service.filter(|_| evidence.default_route_by_ra).map(|_| Problem::DefaultRouteByRa),
+        service.filter(|_| routes.default_by_ra).map(|_| Problem::DefaultRouteByRa),
         daemon
             .and_then(|daemon| daemon.other_router)
             .map(|(source, heard_ago)| Problem::OtherRouter { source, heard_ago }),
     ]
     .into_iter()
     .flatten()
-    .map(|problem| Concern::new(problem, interface, evidence.master))
+    .map(|problem| Concern::new(problem, interface, evidence))
     .collect()
 }
 

@@ -17,6 +17,7 @@ use crate::{
         model::{Counts, Reason},
     },
     error::Failure,
+    sys::netlink,
 };
 
 /// The option that names the control socket.
@@ -38,9 +39,13 @@ impl ControlSocketArg {
     }
 }
 
-/// Returns the parser of an argument that names an interface: any bytes, or what is shown for them.
+/// Returns the parser of an argument that names an interface: any bytes, or what is shown for them, or an alternative
+/// name of an interface in this network namespace.
 pub(super) fn interface_name() -> impl TypedValueParser<Value = String> {
-    OsStringValueParser::new().map(|argument| meant_name(&argument))
+    OsStringValueParser::new().map(|argument| {
+        let meant = meant_name(&argument);
+        netlink::name_of(&meant).unwrap_or(meant)
+    })
 }
 
 /// Runs `work` on a runtime of its own.

@@ -4,13 +4,15 @@
 mod findings;
 mod json;
 mod page;
+mod routes;
 mod running;
 mod table;
 
-use std::process::ExitCode;
+use std::{collections::HashMap, process::ExitCode};
 
 use self::{
     findings::{Findings, Missing},
+    routes::AskedRoutes,
     running::RunningDaemon,
 };
 use super::{
@@ -20,7 +22,7 @@ use super::{
 };
 use crate::{
     config,
-    diagnosis::{self, Evidence},
+    diagnosis::{self, Evidence, Routes},
     engine::{
         eligibility::{self, InUse, Policy, Verdict},
         interface::{Host, Interface},
@@ -46,6 +48,8 @@ remedies: command or advice). Later releases only add fields to `version` 1.
 
 Exit codes: 0 each interface that was named, or else that --interface-regex matches, is or would be served; 3 one is \
 not, its last RA did not leave, or there is none; 2 wrong usage; 1 any other failure.";
+
+static NO_ROUTES: Routes = Routes::NONE;
 
 /// The arguments of `autora explain`.
 #[derive(Clone, Debug, clap::Args)]
@@ -118,26 +122,26 @@ fn examine<'a>(args: &ExplainArgs, policy: Option<&'a Policy>, snapshot: &Snapsh
     };
     let served_raw = (args.send == SendPath::Raw).then(|| interfaces.iter().filter(served).count());
     let running = RunningDaemon::ask(&args.socket);
-    // Of the interfaces that were named, the kernel is asked for each alone.
-    let default_routes = args.interfaces.is_empty().then(|| netlink::default_routes_by_ra(None));
-    let explain = |interface: &Interface| {
+    let known: HashMap<_, _> = match &running {
+        Some(running) => interfaces.iter().map(|interface| (interface.index, running.knows(interface))).collect(),
+        None => HashMap::new(),
+    };
+    let evidence = |interface: &Interface| {
         let master = interface.master.as_ref().map(|master| master.index);
         let master = interfaces.iter().find(|other| Some(other.index) == master);
-        let daemon = running.as_ref().map(|running| running.knows(interface));
-        let master = master.map(|master| master.name.as_str());
-        let index = interface.index;
-        let default_route_by_ra = match &default_routes {
-            Some(interfaces) => interfaces.contains(&index),
-            None => netlink::default_routes_by_ra(Some(index)).contains(&index),
-        };
-        let evidence =
-            Evidence { policy, host: &host, master, served_raw, default_route_by_ra, daemon: daemon.as_ref() };
-        diagnosis::explain(interface, evidence)
+        let (master, daemon) = (master.map(|master| master.name.as_str()), known.get(&interface.index));
+        Evidence { policy, host: &host, master, served_raw, routes: &NO_ROUTES, daemon }
+    };
+    let mut asked = AskedRoutes::new(args.interfaces.is_empty(), interfaces, evidence);
+    let mut explain = |interface: &Interface| {
+        let evidence = evidence(interface);
+        let routes = asked.of(interface, evidence.judge(interface).as_ref());
+        diagnosis::explain(interface, Evidence { routes: &routes, ..evidence })
     };
     let daemon_answers = running.is_some();
     let mut findings = Findings { policy, host, interfaces: Vec::new(), missing: Vec::new(), daemon_answers };
     if args.interfaces.is_empty() {
-        findings.interfaces = interfaces.iter().map(explain).collect();
+        findings.interfaces = interfaces.iter().map(&mut explain).collect();
     }
     for name in &args.interfaces {
         match interfaces.iter().find(|interface| interface.name == *name) {

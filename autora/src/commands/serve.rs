@@ -134,7 +134,8 @@ fn advice(error: &StartError) -> Option<&'static str> {
         StartError::Filter(LoadError::Permission)
         | StartError::Receiver(receiver::ReceiverOpenError::Permission)
         | StartError::Sender(sender::SenderOpenError::NotPermitted(_))
-        | StartError::State(_) => None,
+        | StartError::State(_)
+        | StartError::DryRun(_) => None,
         StartError::Filter(
             LoadError::NoProgram
             | LoadError::Limited

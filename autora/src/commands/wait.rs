@@ -15,6 +15,7 @@ use super::{
     screen,
 };
 use crate::{
+    addr::name_bytes,
     config::Seconds,
     control::{
         client::{ClientError, encode},
@@ -29,6 +30,9 @@ use crate::{
 const EXIT_TOO_LATE: u8 = 3;
 /// The exit code if there was no such interface in time, or its name does not match.
 const EXIT_UNKNOWN: u8 = 4;
+
+/// Bytes of the longest name of an interface (`IFNAMSIZ` less the 0 at the end, `linux/if.h`).
+const MAX_NAME_LEN: usize = 15;
 
 /// How long the daemon may take, after the timeout, to answer why no RA has left.
 const REASON_TIMEOUT: Duration = Duration::from_secs(2);
@@ -72,6 +76,9 @@ pub struct WaitArgs {
 ///
 /// Returns a [`Failure`] if no daemon answers, if the name does not match, and after the timeout.
 pub fn run(args: &WaitArgs) -> CommandResult {
+    if name_bytes(&args.interface).len() > MAX_NAME_LEN {
+        return Err(unknown_alternative(&args.interface));
+    }
     block_on(async {
         let line = StatusLine::of(args);
         let mut waiting = Waiting { args, line: &line, is_first: true, obstacle: None };
@@ -83,6 +90,11 @@ pub fn run(args: &WaitArgs) -> CommandResult {
             Err(_elapsed) => Err(waiting.too_late().await),
         }
     })
+}
+
+fn unknown_alternative(name: &str) -> Failure {
+    let why = format!("no interface has the alternative name {name}, and a name has at most {MAX_NAME_LEN} bytes");
+    Failure::because(why).advise("wait for its name, or until the interface exists").with_code(EXIT_UNKNOWN)
 }
 
 struct Waiting<'a> {

@@ -61,6 +61,23 @@ pub enum ClientError {
 }
 
 impl ClientError {
+    /// Returns whether no daemon listens on the socket, or it is switched off.
+    #[must_use]
+    pub fn says_that_none_runs(&self) -> bool {
+        match self {
+            Self::Connect { source, .. } => {
+                matches!(source.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused)
+            }
+            Self::Off => true,
+            Self::Broken(_)
+            | Self::Ended
+            | Self::Silent
+            | Self::Misunderstood(_)
+            | Self::TooLong
+            | Self::Refused(..) => false,
+        }
+    }
+
     /// Returns whether another attempt may succeed: the daemon restarts, or is busy at the moment.
     #[must_use]
     pub fn may_pass(&self) -> bool {

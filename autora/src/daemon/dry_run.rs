@@ -1,9 +1,9 @@
 //! The dry run: which interfaces would be served, why the others would not, and every RA as it would leave.
 //!
-//! Writes to standard output. A reader that closes its end (`| head`) does not end the dry run.
+//! Writes to standard output, and ends with its reader (`| head`).
 
 use std::{
-    io::{self, Write},
+    io::{self, ErrorKind, Write},
     time::Duration,
 };
 
@@ -15,6 +15,7 @@ use crate::{
         eligibility::{self, InUse, Service, Verdict},
         interface::Interface,
     },
+    sys::output_reader::OutputReader,
     wire::{ALL_NODES, Hex, ipv6},
 };
 
@@ -22,6 +23,9 @@ use crate::{
 #[derive(Debug)]
 pub(super) struct DryRun {
     out: io::Stdout,
+    reader: OutputReader,
+    /// Why standard output takes no more.
+    failed: Option<io::Error>,
     packet: Vec<u8>,
     /// Changes are not shown yet: the table at the beginning has them.
     is_starting: bool,
@@ -30,7 +34,8 @@ pub(super) struct DryRun {
 impl DryRun {
     /// Shows the settings, and the verdict on every interface of the host.
     pub(super) fn new(config: &Config, interfaces: &[Interface]) -> Self {
-        let mut dry_run = Self { out: io::stdout(), packet: Vec::new(), is_starting: true };
+        let (out, reader) = (io::stdout(), OutputReader::watch());
+        let mut dry_run = Self { out, reader, failed: None, packet: Vec::new(), is_starting: true };
         dry_run.write(&format!(
             "Dry run: nothing is sent. Interfaces matching {}, advertised every {} to {} s:\n\n{}\n\n",
             config.policy.pattern,
@@ -81,7 +86,21 @@ impl DryRun {
     }
 
     fn write(&mut self, text: &str) {
-        drop(self.out.write_all(text.as_bytes()).and_then(|()| self.out.flush()));
+        if self.failed.is_none() {
+            self.failed = self.out.write_all(text.as_bytes()).and_then(|()| self.out.flush()).err();
+        }
+    }
+
+    /// Waits until standard output takes no more; without end if it always does.
+    pub(super) async fn closed(&self) {
+        if self.failed.is_none() {
+            self.reader.gone().await;
+        }
+    }
+
+    /// Returns the error of standard output. That its reader has closed it is none.
+    pub(super) fn take_error(&mut self) -> Option<io::Error> {
+        self.failed.take().filter(|error| error.kind() != ErrorKind::BrokenPipe)
     }
 }
 
@@ -105,10 +124,9 @@ fn table(config: &Config, interfaces: &[Interface]) -> String {
 }
 
 fn sentence(service: &Service) -> String {
-    let Service { source, prefix, connected_route, .. } = service;
+    let Service { source, prefix, .. } = service;
     let until = service.waits_until().map(|until| format!(", once {until}")).unwrap_or_default();
-    let route = if *connected_route { "" } else { "; but the prefix has no connected route (noprefixroute)" };
-    format!("would be served from {source} with {prefix}{until}{route}")
+    format!("would be served from {source} with {prefix}{until}")
 }
 
 fn join(items: impl Iterator<Item = String>) -> String {

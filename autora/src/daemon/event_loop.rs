@@ -69,18 +69,24 @@ enum WakeUp {
     /// A client of the control socket asks.
     Query(Query),
     Signal(Request),
+    /// A dry run's standard output takes no more.
+    OutputClosed,
 }
 
 impl EventLoop {
-    /// Runs until a signal ends it. Nothing else does.
-    pub(super) async fn run(mut self) {
+    /// Runs until a signal ends it. Nothing else does, but for a dry run, which ends with its reader.
+    ///
+    /// # Errors
+    ///
+    /// The error of a dry run's standard output.
+    pub(super) async fn run(mut self) -> io::Result<()> {
         while !self.shutdown.is_done() {
             self.turn().await;
             // Lets the runtime poll the other sources even if one is always ready.
             tokio::task::yield_now().await;
         }
         self.state_saver.close(&self.fleet, clock::now());
-        self.observer.close();
+        self.observer.close()
     }
 
     async fn turn(&mut self) {
@@ -91,6 +97,7 @@ impl EventLoop {
             WakeUp::Deadline => {}
             WakeUp::Query(query) => self.on_query(query),
             WakeUp::Signal(request) => self.on_signal(request),
+            WakeUp::OutputClosed => self.on_signal(Request::Stop),
         }
         self.on_time();
         self.act();
@@ -107,6 +114,7 @@ impl EventLoop {
             result = self.backend.readable() => result.map(|()| WakeUp::Solicitations).expect(RUNTIME_LIVES),
             result = self.links.netlink.readable() => result.map(|()| WakeUp::Links).expect(RUNTIME_LIVES),
             query = self.observer.control.next_query() => WakeUp::Query(query),
+            () = self.observer.output.closed() => WakeUp::OutputClosed,
             () = tokio::task::yield_now(), if busy => WakeUp::Links,
         }
     }

@@ -1,19 +1,30 @@
 //! Conditions of the whole host and of its interfaces: one warning for each when it begins. They are looked at once a
 //! resync.
 
-use std::{collections::BTreeSet, mem};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    mem,
+};
 
 use tracing::warn;
 
 use crate::{
-    addr::IfIndex,
+    addr::{IfIndex, Prefix64},
     diagnosis,
     engine::{
         Fleet,
-        eligibility::{self, Verdict},
+        eligibility::{self, Service, Verdict},
         interface::{Host, Interface},
+        shared_prefix::{self, SharedPrefix},
     },
+    sys::netlink::{self, RouteQueries},
 };
+
+/// How many routes are looked up at one resync; each takes some microseconds of the loop. The rest is at the next ones.
+const LOOKUPS: usize = 256;
+
+/// How many of the interfaces with the same /64 are named.
+const NAMED: usize = 4;
 
 /// The conditions that were logged and still hold.
 #[derive(Debug, Default)]
@@ -22,6 +33,9 @@ pub(super) struct HostWarnings {
     neighbour_table_small: bool,
     accepting_ra: BTreeSet<IfIndex>,
     default_route_by_ra: BTreeSet<IfIndex>,
+    shared_prefixes: BTreeSet<Prefix64>,
+    /// The served interfaces to whose /64 the kernel made no route, and the /64 that was looked up.
+    without_connected_route: BTreeMap<IfIndex, Prefix64>,
 }
 
 /// How many interfaces have a condition.
@@ -35,22 +49,21 @@ pub(super) struct WarnedInterfaces {
 
 impl HostWarnings {
     /// Logs a warning for each condition that has begun; about an interface only if `admits` says so, because a guest
-    /// can repeat it. `default_routes` are the interfaces with a default route that an RA made.
-    pub(super) fn update(
-        &mut self,
-        host: &Host,
-        fleet: &Fleet,
-        default_routes: &BTreeSet<IfIndex>,
-        mut admits: impl FnMut(IfIndex) -> bool,
-    ) {
+    /// can repeat it. Asks the kernel for routes.
+    pub(super) fn update(&mut self, host: &Host, fleet: &Fleet, mut admits: impl FnMut(IfIndex) -> bool) {
         self.update_host(host, fleet);
+        self.update_shared_prefixes(fleet);
+        self.update_connected_routes(fleet, &mut admits);
         let accepts = |interface: &Interface| interface.ipv6.is_some_and(|ipv6| ipv6.accepts_ra);
         let accepting = fleet.verdicts().filter(|(interface, _)| accepts(interface));
         for interface in new(&mut self.accepting_ra, accepting).filter(|one| admits(one.index)) {
             warn_of_accepted_ras(interface);
         }
-        let served = fleet.verdicts().filter(|(_, verdict)| matches!(verdict, Verdict::Serve(_)));
-        let routers = served.filter(|(interface, _)| default_routes.contains(&interface.index));
+        let is_served = |(_, verdict): &(_, &Verdict)| matches!(verdict, Verdict::Serve(_));
+        let serves = fleet.verdicts().any(|one| is_served(&one));
+        let default_routes = if serves { netlink::default_routes_by_ra(None) } else { BTreeSet::new() };
+        let routers =
+            fleet.verdicts().filter(is_served).filter(|(interface, _)| default_routes.contains(&interface.index));
         for interface in new(&mut self.default_route_by_ra, routers).filter(|one| admits(one.index)) {
             warn_of_default_route(interface);
         }
@@ -63,21 +76,37 @@ impl HostWarnings {
         WarnedInterfaces { accepting_ra, default_route_by_ra }
     }
 
+    fn update_shared_prefixes(&mut self, fleet: &Fleet) {
+        let shared = shared_prefix::find(served(fleet));
+        let before = mem::replace(&mut self.shared_prefixes, shared.iter().map(|shared| shared.prefix).collect());
+        shared.iter().filter(|shared| !before.contains(&shared.prefix)).for_each(warn_of_shared_prefix);
+    }
+
+    /// A route that its manager removes later is not noticed.
+    fn update_connected_routes(&mut self, fleet: &Fleet, mut admits: impl FnMut(IfIndex) -> bool) {
+        let without = served(fleet).filter(|(_, service)| !service.connected_route);
+        let without: BTreeMap<_, _> = without.map(|(one, service)| (one.index, (one, service.prefix))).collect();
+        let known = &mut self.without_connected_route;
+        known.retain(|index, prefix| without.get(index).is_some_and(|(_, now)| now == prefix));
+        let new = without.into_values().filter(|(one, _)| !known.contains_key(&one.index)).take(LOOKUPS);
+        let new: Vec<_> = new.collect();
+        known.extend(new.iter().map(|(interface, prefix)| (interface.index, *prefix)));
+        for (interface, prefix) in without_route(new) {
+            if admits(interface.index) {
+                warn_of_no_connected_route(interface, prefix);
+            }
+        }
+    }
+
     fn update_host(&mut self, host: &Host, fleet: &Fleet) {
-        let services = || {
-            fleet.verdicts().filter_map(|(_, verdict)| match verdict {
-                Verdict::Serve(service) => Some(service),
-                Verdict::NotServed(_) | Verdict::Ignore => None,
-            })
-        };
-        let leads_nowhere = services().any(|service| service.leads_nowhere(host));
+        let leads_nowhere = served(fleet).any(|(_, service)| service.leads_nowhere(host));
         if begins(&mut self.not_forwarding, leads_nowhere) {
             warn!(
                 "net.ipv6.conf.all.forwarding is 0: guests get a default route to this host, which drops their \
                  packets; set it to 1"
             );
         }
-        let served = services().count();
+        let served = served(fleet).count();
         let small = eligibility::too_few_neighbours(host, served);
         if begins(&mut self.neighbour_table_small, small) {
             warn!(
@@ -88,6 +117,42 @@ impl HostWarnings {
             );
         }
     }
+}
+
+fn served(fleet: &Fleet) -> impl Iterator<Item = (&Interface, &Service)> {
+    fleet.verdicts().filter_map(|(interface, verdict)| match verdict {
+        Verdict::Serve(service) => Some((interface, service)),
+        Verdict::NotServed(_) | Verdict::Ignore => None,
+    })
+}
+
+/// Returns those of `services` to which no route leads. Where the kernel does not answer, nothing is said.
+fn without_route(services: Vec<(&Interface, Prefix64)>) -> Vec<(&Interface, Prefix64)> {
+    let Some(Ok(mut queries)) = services.first().map(|_| RouteQueries::open()) else { return Vec::new() };
+    let mut leads =
+        |&(interface, prefix): &(&Interface, _)| queries.leads_through(interface.index, prefix).unwrap_or(true);
+    services.into_iter().filter(|service| !leads(service)).collect()
+}
+
+fn warn_of_no_connected_route(interface: &Interface, prefix: Prefix64) {
+    warn!(
+        interface = %interface.name,
+        ifindex = interface.index.get(),
+        %prefix,
+        "the prefix has no connected route (noprefixroute), and no other route leads to it through this interface: \
+         packets do not reach the guest; add a route for the prefix on this interface"
+    );
+}
+
+fn warn_of_shared_prefix(SharedPrefix { prefix, interfaces }: &SharedPrefix<'_>) {
+    let named: Vec<_> = interfaces.iter().take(NAMED).map(|interface| interface.name.as_str()).collect();
+    warn!(
+        %prefix,
+        interfaces = %named.join(","),
+        count = interfaces.len(),
+        "several served interfaces have the same /64: this host sends the packets for all guests in it through one of \
+         them; give each interface an address of a /64 of its own"
+    );
 }
 
 fn warn_of_accepted_ras(interface: &Interface) {

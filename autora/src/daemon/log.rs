@@ -71,15 +71,6 @@ fn changed(name: &str, ifindex: u32, change: &StateChange) {
     match change {
         StateChange::Serving(service) => {
             serving(name, ifindex, service);
-            if !service.connected_route {
-                warn!(
-                    interface = %name,
-                    ifindex,
-                    prefix = %service.prefix,
-                    "the prefix has no connected route (noprefixroute): packets to the guest need one; add a route \
-                     for the prefix on this interface"
-                );
-            }
             if let Some(other) = service.other_prefix {
                 warn!(
                     interface = %name,

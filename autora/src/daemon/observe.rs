@@ -1,6 +1,6 @@
 //! Logs, counts and publishes each event of the loop.
 
-use std::collections::BTreeSet;
+use std::{future, io};
 
 use tracing::info;
 
@@ -30,7 +30,7 @@ use crate::{
 
 /// Receives each event of the loop.
 pub(super) struct Observer {
-    output: Output,
+    pub(super) output: Output,
     pub(super) control: ControlHandle,
     pub(super) ras: RaCounts,
     /// Solicitations that passed the filter.
@@ -78,6 +78,14 @@ impl Output {
         match self {
             Self::Log(limiter) => limiter.admits(index, fleet, now),
             Self::DryRun(_) => true,
+        }
+    }
+
+    /// Waits until a dry run's standard output takes no more; without end for the log, which is never waited for.
+    pub(super) async fn closed(&self) {
+        match self {
+            Self::Log(_) => future::pending().await,
+            Self::DryRun(dry_run) => dry_run.closed().await,
         }
     }
 
@@ -178,11 +186,8 @@ impl Observer {
         if complete {
             self.control.forget_gone(fleet);
         }
-        let counts = fleet.counts();
-        let serves = counts.served + counts.paused > 0;
-        let default_routes = if serves { netlink::default_routes_by_ra(None) } else { BTreeSet::new() };
         let output = &mut self.output;
-        self.host_warnings.update(host, fleet, &default_routes, |index| output.admits(index, fleet, now));
+        self.host_warnings.update(host, fleet, |index| output.admits(index, fleet, now));
     }
 
     /// Logs a line of totals.
@@ -215,8 +220,16 @@ impl Observer {
     }
 
     /// Ends the control thread and logs the end, after the last RA has left.
-    pub(super) fn close(&mut self) {
+    ///
+    /// # Errors
+    ///
+    /// The error of a dry run's standard output.
+    pub(super) fn close(&mut self) -> io::Result<()> {
         self.control.close();
         info!(final_ras = self.ras.finals, "stopped");
+        match &mut self.output {
+            Output::Log(_) => Ok(()),
+            Output::DryRun(dry_run) => dry_run.take_error().map_or(Ok(()), Err),
+        }
     }
 }

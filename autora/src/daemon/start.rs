@@ -40,13 +40,14 @@ use crate::{
 ///
 /// # Errors
 ///
-/// A [`StartError`] if it cannot start. Once it runs, only a signal ends it.
+/// A [`StartError`] if it cannot start. Once it runs, only a signal ends it, and a dry run also that its output cannot
+/// be written.
 pub async fn run(config: Config) -> Result<(), StartError> {
     let mut event_loop = open(&config)?;
     begin(&mut event_loop, &config);
-    event_loop.run().await;
+    let ended = event_loop.run().await;
     logging::finish();
-    Ok(())
+    ended.map_err(StartError::DryRun)
 }
 
 /// Opens sockets and files, confines the process, and only then reads the interfaces.

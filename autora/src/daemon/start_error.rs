@@ -1,4 +1,4 @@
-//! The errors that can end a start. A running loop returns none.
+//! The errors that can end a start. A running loop returns none, but for a dry run.
 
 use std::io;
 
@@ -36,6 +36,9 @@ pub enum StartError {
     /// The limit of open files is too low.
     #[error(transparent)]
     Files(#[from] TooFewFiles),
+    /// A dry run's output cannot be written.
+    #[error("cannot write to standard output")]
+    DryRun(#[source] io::Error),
     /// The kernel refused a file descriptor or a timer.
     #[error("cannot set up the event loop")]
     Io(#[from] io::Error),

@@ -1,6 +1,7 @@
 //! A problem together with its remedies.
 
 use super::{
+    evidence::Evidence,
     problem::Problem,
     remedy::{self, Remedy},
 };
@@ -16,7 +17,7 @@ pub struct Concern {
 }
 
 impl Concern {
-    pub(super) fn new(problem: Problem, interface: &Interface, master: Option<&str>) -> Self {
-        Self { remedies: remedy::against(&problem, interface, master), problem }
+    pub(super) fn new(problem: Problem, interface: &Interface, evidence: Evidence<'_>) -> Self {
+        Self { remedies: remedy::against(&problem, interface, evidence), problem }
     }
 }

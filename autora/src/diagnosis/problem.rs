@@ -23,7 +23,7 @@ pub enum Problem {
     },
     /// `net.ipv6.conf.all.forwarding` is 0, so the host drops what guests send through it.
     HostDoesNotForward,
-    /// The prefix has no connected route.
+    /// The prefix has no connected route, and no other that leads through the interface.
     NoConnectedRoute(Prefix64),
     /// The neighbour table is too small for `--send raw`.
     TooFewNeighbours {
@@ -41,6 +41,8 @@ pub enum Problem {
     },
     /// Another /64 is there, which is not advertised.
     AnotherPrefix(Prefix64),
+    /// An interface of this name is served with the same /64.
+    SamePrefix(Prefix64, String),
     /// `accept_ra` is 2: the kernel takes RAs of guests.
     AcceptsRa,
     /// The host has a default route through the interface that an RA made.
@@ -68,6 +70,7 @@ impl Problem {
             Self::TooFewNeighbours { .. } => "neighbour-table-small",
             Self::RaNotSent { .. } => "ra-not-sent",
             Self::AnotherPrefix(_) => "another-prefix",
+            Self::SamePrefix(..) => "same-prefix",
             Self::AcceptsRa => "accepts-ra",
             Self::DefaultRouteByRa => "default-route-by-ra",
             Self::OtherRouter { .. } => "other-router",
@@ -87,8 +90,8 @@ impl fmt::Display for Problem {
             ),
             Self::NoConnectedRoute(prefix) => write!(
                 f,
-                "{prefix} has no connected route (noprefixroute): without another route for it, replies \
-                 do not reach the guest"
+                "{prefix} has no connected route (noprefixroute), and no other route leads to it through this interface: \
+                 replies do not reach the guest"
             ),
             Self::TooFewNeighbours { limit, needed } => write!(
                 f,
@@ -101,6 +104,9 @@ impl fmt::Display for Problem {
             Self::RaNotSent { error, last_sent_ago: None } => write!(f, "no RA has left yet: {error}"),
             Self::AnotherPrefix(prefix) => {
                 write!(f, "{prefix} is there, too, and is not advertised (--several-prefixes keep)")
+            }
+            Self::SamePrefix(prefix, other) => {
+                write!(f, "{other} is served with {prefix}, too: this host sends replies to the guests of both through one")
             }
             Self::AcceptsRa => f.write_str(
                 "accept_ra is 2: the kernel configures itself by RAs that come in here; a guest can give this host addresses \

@@ -2,7 +2,7 @@
 
 use std::net::Ipv6Addr;
 
-use super::{problem::Problem, shell::Shell};
+use super::{evidence::Evidence, problem::Problem, shell::Shell};
 use crate::{
     addr::{LinkLocal, Prefix64},
     engine::{
@@ -29,13 +29,13 @@ fn advice(text: impl Into<String>) -> Remedy {
     Remedy::Advice(text.into())
 }
 
-/// Returns what to do about `problem`; `master` is the name of the device that the interface is a port of.
-pub(super) fn against(problem: &Problem, interface: &Interface, master: Option<&str>) -> Vec<Remedy> {
+/// Returns what to do about `problem`.
+pub(super) fn against(problem: &Problem, interface: &Interface, evidence: Evidence<'_>) -> Vec<Remedy> {
     match problem {
         Problem::NoMatch { .. } => {
             vec![advice("to serve it, give the daemon an --interface-regex that matches its name")]
         }
-        Problem::NotServed(reason) => against_reason(reason, interface, master),
+        Problem::NotServed(reason) => against_reason(reason, interface, evidence),
         Problem::UnknownToDaemon | Problem::DaemonDisagrees { .. } => vec![advice(
             "it may not have seen a change of a moment ago: run this again; else it runs in another network namespace: \
              give the socket of this one's daemon with --socket, or run this command in that one (ip netns exec)",
@@ -65,6 +65,7 @@ pub(super) fn against(problem: &Problem, interface: &Interface, master: Option<&
                 run(interface, &format!("ip address change {}/{} dev IFACE preferred_lft 0", a.address, a.prefix_len))
             })
             .collect(),
+        Problem::SamePrefix(..) => vec![advice("give each interface an address of a /64 of its own")],
         Problem::AcceptsRa => vec![Remedy::Run(refuse_ras(&interface.name))],
         Problem::DefaultRouteByRa => vec![
             advice("if it is this host's uplink, leave it out of --interface-regex; if a guest is behind it:"),
@@ -88,7 +89,7 @@ pub fn refuse_ras(interface: &str) -> Shell {
     Shell::sysctl(interface, "accept_ra", "0")
 }
 
-fn against_reason(reason: &Reason, interface: &Interface, master: Option<&str>) -> Vec<Remedy> {
+fn against_reason(reason: &Reason, interface: &Interface, evidence: Evidence<'_>) -> Vec<Remedy> {
     let name = interface.name.as_str();
     let run = |command: &str| run(interface, command);
     match reason {
@@ -107,13 +108,13 @@ fn against_reason(reason: &Reason, interface: &Interface, master: Option<&str>) 
         Reason::Down => vec![run("ip link set dev IFACE up")],
         Reason::NoMulticast => vec![run("ip link set dev IFACE multicast on")],
         Reason::Enslaved { .. } => {
-            let instead = master.unwrap_or("the device that it is a port of");
+            let instead = evidence.master.unwrap_or("the device that it is a port of");
             vec![advice(format!("serve {instead} instead, or detach it:")), run("ip link set dev IFACE nomaster")]
         }
         Reason::ForwardingOff => vec![Remedy::Run(Shell::sysctl(name, "forwarding", "1"))],
         Reason::NoLinkLocal { required: Some(source), .. } => required_source(interface, *source),
         Reason::NoLinkLocal { unopened, required: None } => link_local(interface, *unopened),
-        Reason::NoPrefix { others } => prefix(interface, others),
+        Reason::NoPrefix { others } => prefix(interface, others, &evidence.routes.routed),
         Reason::SeveralPrefixes(prefixes) => all_but_one(interface, prefixes),
         Reason::FilterFull => vec![advice("start the daemon with a larger --max-interfaces")],
         Reason::FilterError { .. } => {
@@ -172,18 +173,25 @@ fn free_link_local(own: &[&Address]) -> Ipv6Addr {
     candidates.into_iter().find(|new| own.iter().all(|a| a.address != *new)).expect("no interface has all of them")
 }
 
-fn prefix(interface: &Interface, others: &[Uncounted]) -> Vec<Remedy> {
+fn prefix(interface: &Interface, others: &[Uncounted], routed: &[Prefix64]) -> Vec<Remedy> {
     if others.iter().any(|other| other.why == WhyUncounted::Tentative) {
         return vec![advice("duplicate address detection runs: wait until it is over")];
+    }
+    let address = |address: Ipv6Addr| run(interface, &format!("ip address add {address}/64 dev IFACE"));
+    if let [prefix] = routed {
+        return vec![
+            advice(format!(
+                "{prefix} is routed to it; a route alone does not say that guests are to form addresses there, an \
+                 address of the interface does:"
+            )),
+            address(Ipv6Addr::from_bits(prefix.network().to_bits() | 1)),
+        ];
     }
     // The example differs between interfaces, so that it is not used twice.
     let index = interface.index.get();
     let [high, low] = [index >> 16, index & 0xffff].map(|half| u16::try_from(half).expect("16 bits"));
     let example = Ipv6Addr::new(0x2001, 0xdb8, high, low, 0, 0, 0, 1);
-    vec![
-        advice("give it an address of a /64 that is routed to this host, like"),
-        run(interface, &format!("ip address add {example}/64 dev IFACE")),
-    ]
+    vec![advice("give it an address of a /64 that is routed to this host, like"), address(example)]
 }
 
 /// Returns the commands that remove the addresses of every one of `prefixes` but the first. A parked one is in no one's

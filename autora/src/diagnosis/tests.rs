@@ -6,16 +6,18 @@ use super::*;
 use crate::{
     addr::{IfIndex, LinkLocal, Prefix64},
     engine::{
-        eligibility::{AddressPolicy, InUse, Verdict, decide},
+        eligibility::{AddressPolicy, InUse, Policy, Verdict, decide},
         fleet::ServiceState,
-        interface::{self, AddressFlags, Master, address},
+        interface::{self, AddressFlags, Host, Master, address},
     },
 };
 
 const HOST: Host = Host { forwarding: true, neighbour_limit: Some(1024) };
 
+const NO_ROUTES: Routes = Routes::NONE;
+
 const PLAIN: Evidence<'_> =
-    Evidence { policy: None, host: &HOST, master: None, served_raw: None, default_route_by_ra: false, daemon: None };
+    Evidence { policy: None, host: &HOST, master: None, served_raw: None, routes: &NO_ROUTES, daemon: None };
 
 /// Returns an interface that passes every test: the control of each row below.
 fn fit() -> Interface {
@@ -137,6 +139,16 @@ fn the_remedy_against_no_prefix_depends_on_the_addresses() {
     let add = "$ ip address add 2001:db8:0:7::1/64 dev vm1";
     check("no-prefix", &[like, add], |i| _ = i.addresses.remove(0));
     check("no-prefix", &[like, add], |i| i.addresses[0].prefix_len = 48);
+    let routed = Routes { routed: vec![Prefix64::containing("2001:db8:2::".parse().unwrap())], ..NO_ROUTES };
+    let found = explained(|i| _ = i.addresses.remove(0), Evidence { routes: &routed, ..PLAIN });
+    assert_eq!(
+        lines(&found.failures().next().unwrap().remedies),
+        [
+            "2001:db8:2::/64 is routed to it; a route alone does not say that guests are to form addresses there, an \
+             address of the interface does:",
+            "$ ip address add 2001:db8:2::1/64 dev vm1",
+        ]
+    );
     check("no-prefix", &["duplicate address detection runs: wait until it is over"], |i| {
         i.addresses[0].flags.tentative = true;
     });
@@ -245,7 +257,13 @@ fn warnings_have_remedies_and_do_not_prevent_serving() {
     let forced = |i: &mut Interface| i.ipv6.as_mut().unwrap().force_forwarding = true;
     check(&[], &explained(forced, Evidence { host: &off, ..PLAIN }));
     let no_route: (&str, &[&str]) = ("no-connected-route", &["$ ip address change 2001:db8:1::1/64 dev vm1"]);
-    check(&[no_route], &explained(|i| i.addresses[0].flags.noprefixroute = true, PLAIN));
+    let no_prefix_route = |i: &mut Interface| i.addresses[0].flags.noprefixroute = true;
+    check(&[no_route], &explained(no_prefix_route, PLAIN));
+    let managed = Routes { lead_to_prefix: true, ..NO_ROUTES };
+    check(&[], &explained(no_prefix_route, Evidence { routes: &managed, ..PLAIN }));
+    let same: (&str, &[&str]) = ("same-prefix", &["give each interface an address of a /64 of its own"]);
+    let shared = Routes { same_prefix_on: Some("vm2".to_owned()), ..NO_ROUTES };
+    check(&[same], &explained(|_| (), Evidence { routes: &shared, ..PLAIN }));
     let small: (&str, &[&str]) = (
         "neighbour-table-small",
         &[
@@ -281,7 +299,8 @@ fn an_interface_that_takes_ras_is_warned_about_where_it_is_to_be_served() {
     }
     let found = explained(accepts, PLAIN);
     assert_eq!(lines(&found.warnings[0].remedies), ["$ sysctl -w net.ipv6.conf.vm1.accept_ra=0"]);
-    let with_route = Evidence { default_route_by_ra: true, ..PLAIN };
+    let by_ra = Routes { default_by_ra: true, ..NO_ROUTES };
+    let with_route = Evidence { routes: &by_ra, ..PLAIN };
     let found = explained(|_| (), with_route);
     assert!(found.is_served(), "a guest must not be able to silence its host");
     assert_eq!(named(&found), ["default-route-by-ra"]);

@@ -14,6 +14,7 @@ pub mod interface;
 pub mod parameters;
 pub mod rest;
 pub mod rfc4861;
+pub mod shared_prefix;
 mod time;
 
 pub use fleet::Fleet;

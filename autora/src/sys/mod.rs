@@ -10,6 +10,7 @@ pub mod heap;
 mod icmp6_filter;
 pub mod netlink;
 pub mod open_files;
+pub mod output_reader;
 pub mod privileges;
 pub mod process_stats;
 pub mod program;

@@ -200,3 +200,22 @@ fn monitor_ends_with_the_daemon() {
     assert_eq!(ended.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&ended.stderr).contains("the daemon has ended"));
 }
+
+/// `explain` needs no daemon, but says if one is there and does not answer.
+#[test]
+fn explain_says_that_the_daemon_hangs() {
+    let (daemon, control, _lines, host) = scene(&[]);
+    let explain = || {
+        let mut command = control.command(&["explain", "vm1"]);
+        let output = host.enter(|| command.output()).expect("the daemon can be run");
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("text");
+        (output.status.code(), text(output.stdout), text(output.stderr))
+    };
+    let (exit, shown, said) = explain();
+    assert!(exit == Some(0) && shown.starts_with("vm1 is served from") && said.is_empty(), "{shown}{said}");
+    daemon.signal(nix::sys::signal::Signal::SIGSTOP);
+    let (exit, shown, said) = explain();
+    daemon.signal(nix::sys::signal::Signal::SIGCONT);
+    assert!(exit == Some(0) && shown.starts_with("vm1 would be served from"), "{shown}");
+    assert_eq!(said, "warning: the daemon does not answer: this is explained without the daemon\n");
+}

@@ -22,6 +22,7 @@
 //!   memory grow
 //! - `crashes`: Daemons that are killed, and the next daemons
 //! - `down_up`: Links that go down and come up: only what changed meanwhile is told
+//! - `dry_runs`: The dry run and its reader
 //! - `eligibility`: Which interfaces are served
 //! - `entries`: The SERVED map from outside
 //! - `explain`: `autora explain`, as a user without any privilege
@@ -62,8 +63,9 @@
 //! - `renumbering`: A /64 that takes the place of another, or stands beside it
 //! - `restarts`: Daemons one after another on the same host: what the next process takes from the saved state
 //! - `routers`: Other routers on a served link
+//! - `routes`: The host's routes: what the daemon and `explain` say where they and the addresses do not fit together
 //! - `solicitations`: Which solicitations are answered, and after which delay
-//! - `starts`: Starts on machines that lack something: file descriptors, random numbers
+//! - `starts`: Starts on machines that lack something: file descriptors, random numbers, `/sys`
 //! - `stopping`: The end of the daemon: a stop withdraws, a restart does not, and neither does a stop with
 //!   `--on-exit=keep`
 //! - `storms`: Guests that flood the daemon with solicitations
@@ -84,6 +86,7 @@ mod control_commands;
 mod control_hostile;
 mod crashes;
 mod down_up;
+mod dry_runs;
 mod eligibility;
 mod entries;
 mod explain;
@@ -117,6 +120,7 @@ mod refusals;
 mod renumbering;
 mod restarts;
 mod routers;
+mod routes;
 mod solicitations;
 mod starts;
 mod stopping;

@@ -6,10 +6,10 @@ use std::{
     process::{Command, Output},
 };
 
-use autora_tests::{Daemon, Launch, Namespace, binary, eventually};
+use autora_tests::{Daemon, Launch, Namespace, Veth, binary, eventually};
 use serde_json::Value;
 
-use crate::bench::{RARELY, SOON};
+use crate::bench::{RARELY, SOON, rarely};
 
 /// Names, and how each is shown.
 const NAMES: &[(&[u8], &str)] = &[
@@ -121,4 +121,36 @@ fn a_dry_run_shows_names_that_are_no_text() {
     eventually(SOON, "an RA", || daemon.log().iter().find(|line| line.starts_with(r"vm\xff RA ")).map(drop));
     assert_printable(&daemon.log().join("\n"));
     assert!(daemon.is_running());
+}
+
+/// systemd shortens a name of more than 15 characters and keeps the long one as an alternative name.
+#[test]
+fn commands_take_alternative_names() {
+    const LONG: &str = "ve-a-container-with-a-long-name";
+    let (host, guest) = (Namespace::host(), Namespace::quiet());
+    let link = Veth::new((&host, "vm1"), (&guest, "g1"));
+    link.host.add_address("2001:db8:0:1::1/64");
+    let daemon = Daemon::start(&host, &rarely(&[]));
+    daemon.wait_serving("vm1", SOON);
+    let control = daemon.control();
+    let run = |arguments: &[&str]| {
+        let mut command = control.command(arguments);
+        let output = host.enter(|| command.output()).expect("the daemon can be run");
+        let said = [output.stdout, output.stderr].concat();
+        (output.status.code(), String::from_utf8(said).expect("text"))
+    };
+    let explain = || run(&["explain", LONG]);
+    let wait = || run(&["wait", LONG, "--timeout=5s"]);
+    let status = || run(&["status", LONG]);
+    assert_eq!(explain().0, Some(3), "the control: no interface has the name yet");
+    let (exit, said) = wait();
+    assert_eq!(exit, Some(4), "at once, as no interface can ever have such a name");
+    assert!(said.contains("no interface has the alternative name ve-a-container"), "{said}");
+    assert!(!status().1.contains("2001:db8:0:1::/64"));
+
+    host.ip(&format!("link property add dev vm1 altname {LONG}"));
+    let (exit, said) = explain();
+    assert!(exit == Some(0) && said.starts_with("vm1 is served from"), "{said}");
+    assert_eq!(wait(), (Some(0), String::new()));
+    assert!(status().1.contains("2001:db8:0:1::/64"), "{}", status().1);
 }

@@ -1,4 +1,4 @@
-//! What a running daemon knows. `explain` works without one, so no failure is reported.
+//! What a running daemon knows. `explain` works without one.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -18,6 +18,7 @@ use crate::{
         fleet::ServiceState,
         interface::Interface,
     },
+    error,
 };
 
 /// How long to wait for the daemon's answer.
@@ -31,10 +32,18 @@ pub(super) struct RunningDaemon {
 }
 
 impl RunningDaemon {
-    /// Asks the daemon at `socket`; returns `None` if none answers in time.
+    /// Asks the daemon at `socket`; returns `None` if none answers in time. Warns if one is there.
     pub(super) fn ask(socket: &ControlSocketArg) -> Option<Self> {
-        let answers = block_on(async { Ok(timeout(ANSWER_LIMIT, answers(socket)).await) });
-        let (status, Interfaces { interfaces, .. }) = answers.ok()?.ok()?.ok()?;
+        let asked = block_on(async {
+            Ok(timeout(ANSWER_LIMIT, answers(socket)).await.unwrap_or_else(|_elapsed| Err(ClientError::Silent))?)
+        });
+        let (status, Interfaces { interfaces, .. }) = match asked {
+            Ok(answers) => answers?,
+            Err(failure) => {
+                error::warn(&format!("{failure}: this is explained without the daemon"));
+                return None;
+            }
+        };
         let settings = status.settings;
         let pattern = Regex::new(&settings.interface_regex).ok()?;
         let addresses = AddressPolicy {
@@ -91,7 +100,11 @@ fn map_failure(reason: &model::Reason) -> Option<MapFailure> {
     }
 }
 
-async fn answers(socket: &ControlSocketArg) -> Result<(Status, Interfaces), ClientError> {
-    let mut client = socket.connect().await?;
-    Ok((client.get("/v1/status").await?, client.get("/v1/interfaces").await?))
+/// Returns the daemon's answers, or `None` if none runs.
+async fn answers(socket: &ControlSocketArg) -> Result<Option<(Status, Interfaces)>, ClientError> {
+    let mut client = match socket.connect().await {
+        Err(error) if error.says_that_none_runs() => return Ok(None),
+        client => client?,
+    };
+    Ok(Some((client.get("/v1/status").await?, client.get("/v1/interfaces").await?)))
 }

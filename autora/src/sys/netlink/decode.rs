@@ -4,6 +4,7 @@
 //! a link that cannot be understood does not spoil the others.
 
 mod link;
+mod route;
 
 use std::{net::Ipv6Addr, time::Duration};
 
@@ -12,8 +13,11 @@ use nix::libc::{
     IFA_FLAGS, IFA_LOCAL, RT_SCOPE_LINK, RT_SCOPE_SITE, RT_SCOPE_UNIVERSE,
 };
 
-pub(super) use self::link::{Link, link};
-use super::frame::{Malformed, attributes, find, number, text};
+pub(super) use self::{
+    link::{Link, link},
+    route::{RTA_DST, RTA_OIF, RTN_UNICAST, RTPROT_RA, Route},
+};
+use super::frame::{Malformed, find, number, text};
 use crate::{
     addr::IfIndex,
     engine::{
@@ -47,14 +51,6 @@ const IFA_PROTO: u16 = 11;
 const IFAPROT_KERNEL_RA: u8 = 2;
 /// A lifetime without an end (`INFINITY_LIFE_TIME`, `include/net/addrconf.h`).
 const FOR_EVER: u32 = u32::MAX;
-
-/// `linux/rtnetlink.h`: a route's type, the protocol that made it, and its attributes.
-const RTN_UNICAST: u8 = 1;
-pub(super) const RTPROT_RA: u8 = 9;
-pub(super) const RTA_OIF: u16 = 4;
-const RTA_MULTIPATH: u16 = 9;
-/// `struct rtmsg`.
-const ROUTE_HEADER_LEN: usize = 12;
 
 /// The interface of an `RTM_NEWLINK`, without its addresses.
 pub(super) fn interface(payload: &[u8]) -> Result<Interface, Malformed> {
@@ -139,19 +135,6 @@ pub(super) fn neighbour_limit(payload: &[u8]) -> Option<u32> {
     let attributes = payload.get(NEIGHBOUR_TABLE_HEADER_LEN..)?;
     find(attributes, NDTA_NAME).filter(|name| text(name) == "ndisc_cache")?;
     find(attributes, NDTA_THRESH3).and_then(number)
-}
-
-/// The interfaces through which an `RTM_NEWROUTE` leads, if it is a default route that an RA made.
-pub(super) fn default_route_by_ra(payload: &[u8]) -> Result<Vec<IfIndex>, Malformed> {
-    let (header, rest) = payload.split_at_checked(ROUTE_HEADER_LEN).ok_or(Malformed)?;
-    let &[_family, length, _, _, _table, protocol, _scope, kind, ..] = header else { return Err(Malformed) };
-    if (length, protocol, kind) != (0, RTPROT_RA, RTN_UNICAST) {
-        return Ok(Vec::new());
-    }
-    let only = find(rest, RTA_OIF).and_then(number);
-    // struct rtnexthop is framed as an attribute is, with the index where the value begins.
-    let several = find(rest, RTA_MULTIPATH).into_iter().flat_map(attributes).filter_map(|(_, hop)| number(hop));
-    Ok(only.into_iter().chain(several).filter_map(IfIndex::new).collect())
 }
 
 #[cfg(test)]

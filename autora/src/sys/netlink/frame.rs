@@ -116,7 +116,16 @@ pub(super) fn attributes(mut bytes: &[u8]) -> impl Iterator<Item = (u16, &[u8])>
 
 /// An attribute that holds one number.
 pub(super) fn attribute(kind: u16, value: i32) -> Vec<u8> {
-    [8_u16.to_ne_bytes().as_slice(), &kind.to_ne_bytes(), &value.to_ne_bytes()].concat()
+    attribute_of(kind, &value.to_ne_bytes())
+}
+
+/// An attribute, padded.
+pub(super) fn attribute_of(kind: u16, value: &[u8]) -> Vec<u8> {
+    let length = ATTRIBUTE_HEADER_LEN + value.len();
+    let header = [u16::try_from(length).expect("a value of a few bytes").to_ne_bytes(), kind.to_ne_bytes()];
+    let mut attribute = [header.as_flattened(), value].concat();
+    attribute.resize(length.next_multiple_of(ALIGNMENT), 0);
+    attribute
 }
 
 /// The value of the first attribute of `kind` in `bytes`.

@@ -78,8 +78,8 @@ pub struct Facts {
     pub forwarding: Vec<bool>,
     /// `gc_thresh3` of the IPv6 table, as often as it was told.
     pub neighbour_limits: Vec<u32>,
-    /// Interfaces through which a default route leads that an RA made, as often as they were told.
-    pub default_routes: Vec<IfIndex>,
+    /// Interfaces through which a route leads, as often as they were told.
+    pub routes: Vec<IfIndex>,
     /// Messages of the right type that make no sense.
     pub malformed: usize,
 }
@@ -90,7 +90,7 @@ pub struct Facts {
 pub fn facts(datagram: &[u8]) -> Facts {
     let mut facts = Facts::default();
     for question in
-        [Request::Links, Request::Addresses, Request::HostSettings, Request::NeighbourTables, Request::RoutesByRa(None)]
+        [Request::Links, Request::Addresses, Request::HostSettings, Request::NeighbourTables, Request::Routes(None)]
     {
         let taken = take(question, datagram, |payload| {
             facts.understand(question, payload).unwrap_or_else(|Malformed| facts.malformed += 1);
@@ -101,7 +101,7 @@ pub fn facts(datagram: &[u8]) -> Facts {
     facts
 }
 
-fn take(question: Request, datagram: &[u8], mut each: impl FnMut(&[u8])) -> Result<(), QueryError> {
+fn take(question: Request<'_>, datagram: &[u8], mut each: impl FnMut(&[u8])) -> Result<(), QueryError> {
     let sequence = messages(datagram).next().and_then(Result::ok).map_or(0, |message| message.sequence);
     let taken = Answer::new(question, sequence).take(datagram, |payload| {
         each(payload);
@@ -111,14 +111,16 @@ fn take(question: Request, datagram: &[u8], mut each: impl FnMut(&[u8])) -> Resu
 }
 
 impl Facts {
-    fn understand(&mut self, question: Request, payload: &[u8]) -> Result<(), Malformed> {
+    fn understand(&mut self, question: Request<'_>, payload: &[u8]) -> Result<(), Malformed> {
         match question {
-            Request::Links | Request::Inet6Links | Request::Link(_) => {
+            Request::Links | Request::Inet6Links | Request::Link(_) | Request::LinkNamed(_) => {
                 self.interfaces.push(decode::interface(payload)?);
             }
             Request::Addresses | Request::AddressesOf(_) => self.addresses.extend(decode::address(payload, NOW)?),
             Request::HostSettings => self.forwarding.push(decode::host_forwarding(payload)?),
-            Request::RoutesByRa(_) => self.default_routes.extend(decode::default_route_by_ra(payload)?),
+            Request::RoutesByRa(_) | Request::Routes(_) | Request::RouteTo { .. } => {
+                self.routes.extend(decode::Route::new(payload)?.through);
+            }
             Request::NeighbourTables => self.neighbour_limits.extend(decode::neighbour_limit(payload)),
         }
         Ok(())

@@ -33,7 +33,9 @@ use tracing::warn;
 
 pub use events::DEFAULT_RECEIVE_BUFFER;
 pub use mirror::Change;
-pub use query::{Queries, QueryError, Snapshot, default_routes_by_ra, neighbour_limit};
+pub use query::{
+    Queries, QueryError, RouteQueries, Snapshot, default_routes_by_ra, name_of, neighbour_limit, routed_prefixes,
+};
 pub use socket::NetlinkOpenError;
 
 use crate::{

@@ -1,16 +1,24 @@
 //! Questions to the kernel, answered before the system call returns.
 
 pub(super) mod client;
+mod routes;
 
-use std::{collections::BTreeSet, ops::ControlFlow};
+use std::ops::ControlFlow;
 
 use nix::libc::{ENODEV, ENXIO};
 use tracing::warn;
 
-pub use self::client::QueryError;
-use self::client::{Answer, Completeness, QueryClient};
+use self::client::{Answer, Completeness, QueryClient, skip};
+pub use self::{
+    client::QueryError,
+    routes::{RouteQueries, default_routes_by_ra, routed_prefixes},
+};
 use super::{decode, frame::Malformed, request::Request, socket::NetlinkOpenError};
-use crate::{addr::IfIndex, engine::interface::Interface, sys::clock};
+use crate::{
+    addr::{IfIndex, name_bytes},
+    engine::interface::Interface,
+    sys::clock,
+};
 
 /// How often a dump is begun that changes of the interfaces keep interrupting. A host on which hundreds of
 /// guests start may never hold still long enough.
@@ -18,10 +26,6 @@ const DUMP_TRIES: usize = 2;
 
 /// The warning of [`neighbour_limit`].
 const NO_LIMIT: &str = "cannot read the limit of the neighbour table: whether --send raw has room is not checked";
-
-/// The warning of [`default_routes_by_ra`].
-const NO_ROUTES: &str = "cannot read the routes that RAs made: whether this host has a default route through a served \
-                         interface is not checked";
 
 /// Everything there is, at about one moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -114,19 +118,19 @@ impl Queries {
     }
 
     /// Begins to read the links of all interfaces: all, or the IPv6 part of those that have one.
-    pub(super) fn begin(&mut self, question: Request) -> Result<Answer, QueryError> {
+    pub(super) fn begin<'q>(&mut self, question: Request<'q>) -> Result<Answer<'q>, QueryError> {
         self.client.begin(question)
     }
 
     /// See [`QueryClient::fetch`].
-    pub(super) fn fetch(&mut self, answer: &Answer) -> Result<(), QueryError> {
+    pub(super) fn fetch(&mut self, answer: &Answer<'_>) -> Result<(), QueryError> {
         self.client.fetch(answer)
     }
 
     /// See [`QueryClient::take`].
     pub(super) fn take(
         &mut self,
-        answer: &mut Answer,
+        answer: &mut Answer<'_>,
         each: impl FnMut(&[u8], Completeness),
     ) -> Result<ControlFlow<()>, QueryError> {
         self.client.take(answer, each)
@@ -206,22 +210,15 @@ pub fn neighbour_limit() -> Option<u32> {
         .ok()?
 }
 
-/// Returns the interfaces, or whether this one is one of them, through which the host has a default route that an RA
-/// made, in whatever table. The kernel leaves out all other routes (4.20).
-///
-/// On a socket of its own, as [`neighbour_limit`] is: a dump may be under way on the other.
+/// Returns the name of the link that has `name` as its own or as an alternative one, both as
+/// [`shown_name`](crate::addr::shown_name) shows them; `None` if there is none, or the kernel does not answer.
 #[must_use]
-pub fn default_routes_by_ra(through: Option<IfIndex>) -> BTreeSet<IfIndex> {
-    let mut found = BTreeSet::new();
-    let Ok(mut client) = QueryClient::open().inspect_err(|error| warn!(%error, "{NO_ROUTES}")) else { return found };
-    let question = Request::RoutesByRa(through);
-    let answer = client.ask(question, |payload| match decode::default_route_by_ra(payload) {
-        Ok(interfaces) => found.extend(interfaces),
-        Err(Malformed) => skip(question),
-    });
-    if let Err(error) = answer {
-        warn!(%error, "{NO_ROUTES}");
-    }
+pub fn name_of(name: &str) -> Option<String> {
+    let name = name_bytes(name);
+    let question = Request::LinkNamed(&name);
+    let mut found = None;
+    let mut client = QueryClient::open().ok()?;
+    client.ask(question, |payload| found = decode::link(payload).ok().map(|link| link.name.into_owned())).ok()?;
     found
 }
 
@@ -230,8 +227,4 @@ fn none_if_gone<T>(answer: Result<Option<T>, QueryError>) -> Result<Option<T>, Q
         Err(QueryError::Refused { source, .. }) if matches!(source.raw_os_error(), Some(ENODEV | ENXIO)) => Ok(None),
         answer => answer,
     }
-}
-
-pub(super) fn skip(question: Request) {
-    warn!(question = question.name(), "skipped a malformed part of the kernel's answer");
 }

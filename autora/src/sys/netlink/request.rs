@@ -1,19 +1,25 @@
 //! The questions, as bytes.
 
+use std::net::Ipv6Addr;
+
 use nix::libc::{
-    AF_INET6, AF_UNSPEC, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS, RTM_GETADDR, RTM_GETLINK, RTM_GETNEIGHTBL,
-    RTM_GETNETCONF, RTM_GETROUTE, RTM_NEWADDR, RTM_NEWLINK, RTM_NEWNEIGHTBL, RTM_NEWNETCONF, RTM_NEWROUTE,
+    AF_INET6, AF_UNSPEC, IFLA_ALT_IFNAME, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS, RTM_F_FIB_MATCH, RTM_GETADDR,
+    RTM_GETLINK, RTM_GETNEIGHTBL, RTM_GETNETCONF, RTM_GETROUTE, RTM_NEWADDR, RTM_NEWLINK, RTM_NEWNEIGHTBL,
+    RTM_NEWNETCONF, RTM_NEWROUTE,
 };
 
 use super::{
-    decode::{NETCONFA_IFINDEX, NETCONFA_IFINDEX_ALL, RTA_OIF, RTPROT_RA},
-    frame::{NLM_F_DUMP, attribute, question},
+    decode::{NETCONFA_IFINDEX, NETCONFA_IFINDEX_ALL, RTA_DST, RTA_OIF, RTN_UNICAST, RTPROT_RA},
+    frame::{NLM_F_DUMP, attribute, attribute_of, question},
 };
 use crate::addr::IfIndex;
 
+/// `RTPROT_UNSPEC` of `linux/rtnetlink.h`.
+const ANY_PROTOCOL: u8 = 0;
+
 /// A question to the kernel.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Request {
+pub(super) enum Request<'n> {
     /// All links.
     Links,
     /// The IPv6 part of all links that have one: a third of the cost, and since 6.9 without the kernel's one
@@ -21,6 +27,8 @@ pub(super) enum Request {
     Inet6Links,
     /// One link.
     Link(IfIndex),
+    /// The link that has this name, or this alternative name (5.5).
+    LinkNamed(&'n [u8]),
     /// All IPv6 addresses.
     Addresses,
     /// The IPv6 addresses of one interface; a kernel below 4.20 gives all.
@@ -31,31 +39,42 @@ pub(super) enum Request {
     NeighbourTables,
     /// The IPv6 routes that RAs made, through one interface or through any; a kernel below 4.20 gives all routes.
     RoutesByRa(Option<IfIndex>),
+    /// The IPv6 routes through one interface or through any; a kernel below 4.20 gives all.
+    Routes(Option<IfIndex>),
+    /// The IPv6 route that a packet takes which is to leave through an interface (4.13).
+    RouteTo {
+        /// The interface.
+        through: IfIndex,
+        /// The packet's destination.
+        to: Ipv6Addr,
+    },
 }
 
-impl Request {
+impl Request<'_> {
     /// What is asked for, for a person.
     pub(super) const fn name(self) -> &'static str {
         match self {
             Self::Links => "all links",
             Self::Inet6Links => "the IPv6 part of all links",
-            Self::Link(_) => "a link",
+            Self::Link(_) | Self::LinkNamed(_) => "a link",
             Self::Addresses => "all addresses",
             Self::AddressesOf(_) => "the addresses of an interface",
             Self::HostSettings => "the host's IPv6 settings",
             Self::NeighbourTables => "the neighbour table",
             Self::RoutesByRa(_) => "the routes that RAs made",
+            Self::Routes(_) => "routes",
+            Self::RouteTo { .. } => "the route to a prefix",
         }
     }
 
     /// The type of the messages that answer it.
     pub(super) const fn answer(self) -> u16 {
         match self {
-            Self::Links | Self::Inet6Links | Self::Link(_) => RTM_NEWLINK,
+            Self::Links | Self::Inet6Links | Self::Link(_) | Self::LinkNamed(_) => RTM_NEWLINK,
             Self::Addresses | Self::AddressesOf(_) => RTM_NEWADDR,
             Self::HostSettings => RTM_NEWNETCONF,
             Self::NeighbourTables => RTM_NEWNEIGHTBL,
-            Self::RoutesByRa(_) => RTM_NEWROUTE,
+            Self::RoutesByRa(_) | Self::Routes(_) | Self::RouteTo { .. } => RTM_NEWROUTE,
         }
     }
 
@@ -70,11 +89,14 @@ impl Request {
             Self::Links => (RTM_GETLINK, NLM_F_DUMP, link_body(0)),
             Self::Inet6Links => (RTM_GETLINK, NLM_F_DUMP, inet6_link_body()),
             Self::Link(index) => (RTM_GETLINK, 0, link_body(index.get())),
+            Self::LinkNamed(name) => (RTM_GETLINK, 0, named_link_body(name)),
             Self::Addresses => (RTM_GETADDR, NLM_F_DUMP, address_body(0)),
             Self::AddressesOf(index) => (RTM_GETADDR, NLM_F_DUMP, address_body(index.get())),
             Self::HostSettings => (RTM_GETNETCONF, 0, netconf_body()),
             Self::NeighbourTables => (RTM_GETNEIGHTBL, NLM_F_DUMP, family_body(AF_INET6)),
-            Self::RoutesByRa(through) => (RTM_GETROUTE, NLM_F_DUMP, route_body(through)),
+            Self::RoutesByRa(through) => (RTM_GETROUTE, NLM_F_DUMP, routes_body(through, RTPROT_RA)),
+            Self::Routes(through) => (RTM_GETROUTE, NLM_F_DUMP, routes_body(through, ANY_PROTOCOL)),
+            Self::RouteTo { through, to } => (RTM_GETROUTE, 0, route_body(through, to)),
         };
         question(kind, flags, sequence, &body)
     }
@@ -87,6 +109,13 @@ fn link_body(index: u32) -> Vec<u8> {
     body.extend(index.to_ne_bytes());
     body.extend([0; 8]);
     body.extend(attribute(IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS));
+    body
+}
+
+/// [`link_body`] with a name in place of an index: the link's own, or an alternative one.
+fn named_link_body(name: &[u8]) -> Vec<u8> {
+    let mut body = link_body(0);
+    body.extend(attribute_of(IFLA_ALT_IFNAME, name));
     body
 }
 
@@ -111,12 +140,23 @@ fn netconf_body() -> Vec<u8> {
     body
 }
 
-/// `struct rtmsg`, with the protocol in the second byte of its second 32 bits, and the interface, if there is one. The
-/// kernel filters by both (`ip_valid_fib_dump_req()`, `net/ipv4/fib_frontend.c`).
-fn route_body(through: Option<IfIndex>) -> Vec<u8> {
+/// `struct rtmsg`, with the protocol and the type in the second and the last byte of its second 32 bits, and the
+/// interface, if there is one. The kernel filters by all of them (`ip_valid_fib_dump_req()`,
+/// `net/ipv4/fib_frontend.c`).
+fn routes_body(through: Option<IfIndex>, protocol: u8) -> Vec<u8> {
     let mut body = family_body(AF_INET6);
-    body.extend([0, RTPROT_RA, 0, 0, 0, 0, 0, 0]);
+    body.extend([0, protocol, 0, RTN_UNICAST, 0, 0, 0, 0]);
     body.extend(through.map(|index| attribute(RTA_OIF, index.get().cast_signed())).unwrap_or_default());
+    body
+}
+
+/// `struct rtmsg` with the length of the destination and the wish for the route as it stands in its table, the
+/// destination, and the interface (`inet6_rtm_getroute()`, `net/ipv6/route.c`).
+fn route_body(through: IfIndex, to: Ipv6Addr) -> Vec<u8> {
+    let mut body = vec![family_body(AF_INET6)[0], 128, 0, 0, 0, 0, 0, 0];
+    body.extend(RTM_F_FIB_MATCH.to_ne_bytes());
+    body.extend(attribute_of(RTA_DST, &to.octets()));
+    body.extend(attribute(RTA_OIF, through.get().cast_signed()));
     body
 }
 

@@ -9,8 +9,7 @@ use super::{
     mirror::Mirror,
     query::{
         Queries, QueryError,
-        client::{Answer, Completeness},
-        skip,
+        client::{Answer, Completeness, skip},
     },
     request::Request,
 };
@@ -30,8 +29,8 @@ pub(super) enum ResyncScope {
 #[derive(Debug)]
 pub(super) struct Resync {
     scope: ResyncScope,
-    question: Request,
-    answer: Answer,
+    question: Request<'static>,
+    answer: Answer<'static>,
     links: Completeness,
 }
 
@@ -91,7 +90,7 @@ impl Resync {
 
 /// Takes in one message of an answer.
 pub(super) fn list(
-    question: Request,
+    question: Request<'_>,
     payload: &[u8],
     so_far: Completeness,
     mirror: &mut Mirror,

@@ -305,10 +305,11 @@ fn default_routes_as_recorded() {
         ("the operator's", one("0a000000fe0400010000000008000f00fe000000", "03000000"), &[]),
         ("unreachable", one("0a000000fe0900070000000008000f00fe000000", "03000000"), &[]),
     ] {
-        let found = default_route_by_ra(&hex(&recorded)).unwrap();
+        let route = Route::new(&hex(&recorded)).unwrap();
+        let found = if route.is_default_by_ra() { route.through } else { Vec::new() };
         assert_eq!(found.into_iter().map(IfIndex::get).collect::<Vec<_>>(), through, "{what}");
     }
-    assert_eq!(default_route_by_ra(&[10, 0, 0]), Err(Malformed));
+    assert_eq!(Route::new(&[10, 0, 0]), Err(Malformed));
 }
 
 #[test]
@@ -332,7 +333,7 @@ proptest! {
     #[test]
     fn no_bytes_make_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..256)) {
         drop((interface(&bytes), address(&bytes, NOW), host_forwarding(&bytes), neighbour_limit(&bytes)));
-        drop(default_route_by_ra(&bytes));
+        drop(Route::new(&bytes));
     }
 
     #[test]

@@ -12,6 +12,7 @@ use nix::{
 };
 
 use thiserror::Error;
+use tracing::warn;
 
 use crate::sys::netlink::{
     frame::{
@@ -93,7 +94,11 @@ impl QueryClient {
     }
 
     /// Hands the payload of every message that answers `question` to `each`.
-    pub(super) fn ask(&mut self, question: Request, mut each: impl FnMut(&[u8])) -> Result<Completeness, QueryError> {
+    pub(super) fn ask(
+        &mut self,
+        question: Request<'_>,
+        mut each: impl FnMut(&[u8]),
+    ) -> Result<Completeness, QueryError> {
         let outcome = self.converse(question, |payload| {
             each(payload);
             ControlFlow::Continue(())
@@ -116,7 +121,7 @@ impl QueryClient {
     /// because the rest of the answer is left unread.
     pub(super) fn first<T>(
         mut self,
-        question: Request,
+        question: Request<'_>,
         mut pick: impl FnMut(&[u8]) -> Option<T>,
     ) -> Result<Option<T>, QueryError> {
         let mut found = None;
@@ -129,7 +134,7 @@ impl QueryClient {
 
     fn converse(
         &mut self,
-        question: Request,
+        question: Request<'_>,
         mut each: impl FnMut(&[u8]) -> ControlFlow<()>,
     ) -> Result<Completeness, QueryError> {
         let mut answer = self.put(question)?;
@@ -142,12 +147,12 @@ impl QueryClient {
     }
 
     /// Asks, and leaves the answer to be fetched, a datagram at a time.
-    pub(super) fn begin(&mut self, question: Request) -> Result<Answer, QueryError> {
+    pub(super) fn begin<'q>(&mut self, question: Request<'q>) -> Result<Answer<'q>, QueryError> {
         self.put(question).inspect_err(|_| self.start_over())
     }
 
     /// Fetches the next datagram of an answer. The kernel makes it here and now.
-    pub(super) fn fetch(&mut self, answer: &Answer) -> Result<(), QueryError> {
+    pub(super) fn fetch(&mut self, answer: &Answer<'_>) -> Result<(), QueryError> {
         loop {
             match self.receive(answer.question) {
                 Ok(true) => return Ok(()),
@@ -163,7 +168,7 @@ impl QueryClient {
     /// Hands the payload of every message in the datagram that was fetched last to `each`. Breaks at the end.
     pub(super) fn take(
         &mut self,
-        answer: &mut Answer,
+        answer: &mut Answer<'_>,
         mut each: impl FnMut(&[u8], Completeness),
     ) -> Result<ControlFlow<()>, QueryError> {
         let taken = answer.take_so_far(&self.answer, |payload, so_far| {
@@ -182,7 +187,7 @@ impl QueryClient {
         self.start_over();
     }
 
-    fn put(&mut self, question: Request) -> Result<Answer, QueryError> {
+    fn put<'q>(&mut self, question: Request<'q>) -> Result<Answer<'q>, QueryError> {
         self.sequence = self.sequence.wrapping_add(1);
         let datagram = question.datagram(self.sequence);
         let sent = self.socket.send_to(&datagram, &SocketAddr::new(0, 0), 0);
@@ -190,7 +195,7 @@ impl QueryClient {
         Ok(Answer::new(question, self.sequence))
     }
 
-    fn receive(&mut self, question: Request) -> Result<bool, QueryError> {
+    fn receive(&mut self, question: Request<'_>) -> Result<bool, QueryError> {
         receive_whole(&self.socket, &mut self.answer)
             .map_err(|source| QueryError::Socket { question: question.name(), source })
     }
@@ -205,16 +210,16 @@ impl QueryClient {
 
 /// An answer as far as it has come: a pure machine over datagrams.
 #[derive(Debug)]
-pub(in crate::sys::netlink) struct Answer {
-    question: Request,
+pub(in crate::sys::netlink) struct Answer<'q> {
+    question: Request<'q>,
     /// The number of the question.
     sequence: u32,
     pub(in crate::sys::netlink) completeness: Completeness,
 }
 
-impl Answer {
+impl<'q> Answer<'q> {
     /// Nothing of the answer to `question`, which was asked as number `sequence`.
-    pub(in crate::sys::netlink) fn new(question: Request, sequence: u32) -> Self {
+    pub(in crate::sys::netlink) fn new(question: Request<'q>, sequence: u32) -> Self {
         Self { question, sequence, completeness: Completeness::Complete }
     }
 
@@ -291,7 +296,7 @@ fn receive_whole(socket: &Socket, answer: &mut Vec<u8>) -> io::Result<bool> {
 }
 
 /// The error in `message`, unless it is 0: then it ends an answer that was given.
-fn refusal(question: Request, message: Message<'_>, header_len: usize) -> Result<(), QueryError> {
+fn refusal(question: Request<'_>, message: Message<'_>, header_len: usize) -> Result<(), QueryError> {
     let name = question.name();
     let code = number(message.payload).ok_or(QueryError::Malformed { question: name })?.cast_signed();
     if code == 0 {
@@ -304,6 +309,11 @@ fn refusal(question: Request, message: Message<'_>, header_len: usize) -> Result
         reason: reason.and_then(|attributes| find(attributes, NLMSGERR_ATTR_MSG)).map(text),
         source: io::Error::from_raw_os_error(code.wrapping_neg()),
     })
+}
+
+/// Logs that a part of the answer to `question` was left out.
+pub(in crate::sys::netlink) fn skip(question: Request<'_>) {
+    warn!(question = question.name(), "skipped a malformed part of the kernel's answer");
 }
 
 #[cfg(test)]
