@@ -13,16 +13,18 @@ pub mod wait;
 
 use std::{
     ffi::OsString,
-    io::ErrorKind,
+    io::{self, ErrorKind},
     process::{self, ExitCode},
 };
 
+use anstream::ColorChoice;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, builder::Resettable};
 
 use self::{explain::ExplainArgs, monitor::MonitorArgs, status::StatusArgs, wait::WaitArgs};
 use crate::{
     config::{DaemonArgs, without_empty_variables},
     error::EXIT_FAILURE,
+    logging,
     sys::filter,
 };
 
@@ -93,10 +95,17 @@ pub fn parse() -> Cli {
     parse_from(std::env::args_os(), |name| std::env::var_os(name)).unwrap_or_else(|error| show_and_exit(&error))
 }
 
-/// Shows what clap says, as its own `exit` does; an output that cannot be written is an error.
+/// Shows what clap says, as its own `exit` does; an output that cannot be written is an error. Standard error is not
+/// waited for.
 fn show_and_exit(error: &clap::Error) -> ! {
+    if error.use_stderr() {
+        let text = error.render();
+        let plain = anstream::AutoStream::choice(&io::stderr()) == ColorChoice::Never;
+        logging::write_last(&if plain { text.to_string() } else { text.ansi().to_string() });
+        process::exit(error.exit_code())
+    }
     match error.print() {
-        Err(failed) if !error.use_stderr() && failed.kind() != ErrorKind::BrokenPipe => {
+        Err(failed) if failed.kind() != ErrorKind::BrokenPipe => {
             _ = screen::unwritable(failed).report();
             process::exit(EXIT_FAILURE.into())
         }

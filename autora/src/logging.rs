@@ -10,6 +10,7 @@ use std::{
     env, fmt,
     io::{self, IsTerminal},
     os::fd::AsFd,
+    panic::{self, PanicHookInfo},
 };
 
 use nix::sys::stat::fstat;
@@ -45,12 +46,20 @@ pub enum LogError {
 pub fn set_up(level: LogLevel, format: LogFormat) -> Result<(), LogError> {
     // Now, and not with the first line, which a confined process may write.
     Stderr::open();
+    panic::set_hook(Box::new(report_panic));
     let layer = match format {
         LogFormat::Text => text(),
         LogFormat::Json => lines().json().flatten_event(true).with_current_span(false).boxed(),
         LogFormat::Journald => Journal::open().map_err(LogError::Journal)?.boxed(),
     };
     Ok(tracing::subscriber::set_global_default(Registry::default().with(layer).with(LevelFilter::from(level)))?)
+}
+
+/// A panic is a bug, and ends the process: standard error is not waited for, as for every other line.
+fn report_panic(panic: &PanicHookInfo<'_>) {
+    let what = panic.to_string().replace('\n', " ");
+    let prefix = priority_prefix(Level::ERROR);
+    stderr::write_panic(&format!("{prefix}error: a bug in autora, please report it: {what}\n"));
 }
 
 type Lines = tracing_subscriber::fmt::Layer<

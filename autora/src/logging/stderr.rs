@@ -59,9 +59,15 @@ impl Write for Stderr {
 
 /// Writes a line before the process ends. Waits a moment for room, and gives up then: the exit code tells as much.
 pub(crate) fn write_last(line: &str) {
-    let mut output = output();
-    wait_until(|| output.offer(line.as_bytes()));
-    wait_until(|| output.write_rest());
+    output().offer_patiently(line);
+}
+
+/// Writes what `panic!` says, before the process aborts. A panic while a line is written has no line of its own: the
+/// lock is held then.
+pub(super) fn write_panic(text: &str) {
+    if let Ok(mut output) = OUTPUT.try_lock() {
+        output.offer_patiently(text);
+    }
 }
 
 /// Waits a moment for room for the rest of the last line.
@@ -152,6 +158,12 @@ impl Output {
             self.rest = line[written..].to_vec();
         }
         written > 0
+    }
+
+    /// Writes `line`, and waits a moment for room.
+    fn offer_patiently(&mut self, line: &str) {
+        wait_until(|| self.offer(line.as_bytes()));
+        wait_until(|| self.write_rest());
     }
 
     /// Writes what is missing of the last line; returns whether nothing is missing any more.

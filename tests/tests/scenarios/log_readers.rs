@@ -3,15 +3,27 @@
 use std::{
     fs::{File, OpenOptions},
     io::{ErrorKind, Read, Write},
-    os::unix::{fs::OpenOptionsExt, net::UnixDatagram},
+    os::{
+        fd::AsRawFd,
+        unix::{
+            fs::OpenOptionsExt,
+            net::{UnixDatagram, UnixStream},
+        },
+    },
     time::Duration,
 };
 
 use autora_tests::{Daemon, Launch, Namespace, RuntimeDirectory, eventually};
 use nix::{
+    fcntl::{FcntlArg, FdFlag, OFlag, fcntl},
     libc::O_NONBLOCK,
-    sys::{signal::Signal, stat::Mode},
-    unistd::mkfifo,
+    pty::{OpenptyResult, openpty},
+    sys::{
+        signal::Signal,
+        socket::{MsgFlags, send},
+        stat::Mode,
+    },
+    unistd::{mkfifo, read, ttyname, write},
 };
 
 use crate::bench::{AT_ONCE, FLOOR, Line, MAX_DELAY, SLACK, SOON, rarely};
@@ -107,6 +119,80 @@ impl Reader for Journal {
     }
 }
 
+/// A terminal as standard error, on which the operator may have pressed Ctrl-S.
+struct Terminal(OpenptyResult);
+
+impl Terminal {
+    /// What a terminal takes for Ctrl-S and Ctrl-Q by default: stop, and go on.
+    const STOP: &[u8] = b"\x13";
+    const START: &[u8] = b"\x11";
+
+    fn new() -> Self {
+        let pair = openpty(None, None).expect("a terminal");
+        fcntl(&pair.master, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).expect("a terminal takes it");
+        Self(pair)
+    }
+
+    fn press(&self, key: &[u8]) {
+        assert_eq!(write(&self.0.master, key), Ok(1));
+    }
+}
+
+impl Reader for Terminal {
+    fn fill(&self) {
+        self.press(Self::STOP);
+    }
+
+    fn read(&self) -> String {
+        self.press(Self::START);
+        let mut buffer = [0; 4_096];
+        let pieces = std::iter::from_fn(|| {
+            let len = read(&self.0.master, &mut buffer).ok()?;
+            Some(String::from_utf8_lossy(&buffer[..len]).into_owned())
+        });
+        pieces.collect()
+    }
+
+    fn launch(&self, arguments: &[&str]) -> Launch {
+        let name = ttyname(&self.0.slave).expect("it has a name");
+        Launch::new(arguments).after(&format!("exec 2<>{}", name.display()))
+    }
+}
+
+/// A stream as standard error, as the service manager connects it to the journal.
+struct Stream {
+    ours: UnixStream,
+    theirs: UnixStream,
+}
+
+impl Stream {
+    fn new() -> Self {
+        let (ours, theirs) = UnixStream::pair().expect("a pair of sockets");
+        ours.set_nonblocking(true).expect("it is a socket");
+        fcntl(&theirs, FcntlArg::F_SETFD(FdFlag::empty())).expect("the daemon may inherit it");
+        Self { ours, theirs }
+    }
+}
+
+impl Reader for Stream {
+    fn fill(&self) {
+        while send(self.theirs.as_raw_fd(), &[b'\n'; 4_096], MsgFlags::MSG_DONTWAIT).is_ok() {}
+    }
+
+    fn read(&self) -> String {
+        let mut bytes = Vec::new();
+        let end = (&self.ours).read_to_end(&mut bytes).expect_err("the stream has a writer");
+        assert_eq!(end.kind(), ErrorKind::WouldBlock);
+        String::from_utf8(bytes).expect("the log is text")
+    }
+
+    fn launch(&self, arguments: &[&str]) -> Launch {
+        // Other shells take no number of two digits there.
+        let redirect = format!("exec bash -c 'exec 2<&{}; exec \"$0\" \"$@\"' \"$0\" \"$@\"", self.theirs.as_raw_fd());
+        Launch::new(arguments).after(&redirect)
+    }
+}
+
 fn lines_dropped(daemon: &Daemon) -> u64 {
     let metrics = daemon.control().get("/metrics").body;
     let value = metrics.lines().find_map(|line| line.strip_prefix("autora_log_lines_dropped_total "));
@@ -148,14 +234,27 @@ fn a_journal_that_does_not_read_delays_nothing() {
 }
 
 #[test]
+fn a_stopped_terminal_delays_nothing() {
+    check(&Terminal::new());
+}
+
+#[test]
+fn a_stream_to_the_journal_that_is_not_read_delays_nothing() {
+    check(&Stream::new());
+}
+
+#[test]
 fn an_error_that_ends_the_start_waits_for_no_reader() {
-    let pipe = Pipe::new();
-    let host = Namespace::host();
-    let refused = ["--max-ra-interval=1s"];
-    pipe.fill();
-    assert_eq!(pipe.launch(&refused).start(&host).wait_exit(AT_ONCE), 2);
-    // The control: with room the line is there.
-    pipe.read();
-    assert_eq!(pipe.launch(&refused).start(&host).wait_exit(AT_ONCE), 2);
-    pipe.wait_for("error: --max-ra-interval");
+    for (refused, line) in
+        [("--max-ra-interval=1s", "error: --max-ra-interval"), ("--max-ra-intervall=1s", "error: unexpected argument")]
+    {
+        let pipe = Pipe::new();
+        let host = Namespace::host();
+        pipe.fill();
+        assert_eq!(pipe.launch(&[refused]).start(&host).wait_exit(AT_ONCE), 2);
+        // The control: with room the line is there.
+        pipe.read();
+        assert_eq!(pipe.launch(&[refused]).start(&host).wait_exit(AT_ONCE), 2);
+        pipe.wait_for(line);
+    }
 }
