@@ -59,16 +59,18 @@ impl Backend {
         }
     }
 
-    /// Sends an RA; a dry run sends nothing and succeeds.
-    pub(super) fn send(&mut self, transmission: &Transmission) -> io::Result<()> {
-        let Self::Kernel(kernel) = self else { return Ok(()) };
-        kernel.sender.send(transmission, clock::now())
+    /// Sends RAs, as [`Sender::send`] does; a dry run sends nothing and succeeds.
+    pub(super) fn send(&mut self, transmissions: Vec<Transmission>) -> Vec<(Transmission, io::Result<()>)> {
+        match self {
+            Self::Kernel(kernel) => kernel.sender.send(transmissions, clock::now()),
+            Self::DryRun => transmissions.into_iter().map(|transmission| (transmission, Ok(()))).collect(),
+        }
     }
 
-    /// Returns whether the sending sockets have room for an RA.
-    pub(super) fn has_room(&mut self) -> bool {
+    /// Returns whether the sending sockets have room for `count` RAs.
+    pub(super) fn has_room(&mut self, count: usize) -> bool {
         match self {
-            Self::Kernel(kernel) => kernel.sender.has_room(),
+            Self::Kernel(kernel) => kernel.sender.has_room(count),
             Self::DryRun => true,
         }
     }

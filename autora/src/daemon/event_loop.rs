@@ -1,6 +1,6 @@
 //! The event loop: a closed set of wake-ups in, the fleet's actions out.
 
-use std::{io, time::Duration};
+use std::{future::poll_fn, io, mem, pin::pin, time::Duration};
 
 use rand::rngs::StdRng;
 
@@ -30,6 +30,7 @@ use crate::{
         filter::Filter,
         heap,
         netlink::Change,
+        sender,
         service_manager::ServiceNotifier,
     },
 };
@@ -52,6 +53,8 @@ pub(super) struct EventLoop {
     pub(super) timer: Timer,
     pub(super) signals: Signals,
     pub(super) rng: StdRng,
+    /// RAs that leave together, at the end of the turn at the latest.
+    pub(super) outbox: Vec<Transmission>,
     pub(super) observer: Observer,
     pub(super) state_saver: StateSaver,
     pub(super) notifier: ServiceNotifier,
@@ -73,6 +76,10 @@ enum WakeUp {
     OutputClosed,
 }
 
+/// Whether a turn waited for its wake-up: then the runtime has polled all sources.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Waited(bool);
+
 impl EventLoop {
     /// Runs until a signal ends it. Nothing else does, but for a dry run, which ends with its reader.
     ///
@@ -81,17 +88,19 @@ impl EventLoop {
     /// The error of a dry run's standard output.
     pub(super) async fn run(mut self) -> io::Result<()> {
         while !self.shutdown.is_done() {
-            self.turn().await;
-            // Lets the runtime poll the other sources even if one is always ready.
-            tokio::task::yield_now().await;
+            if self.turn().await == Waited(false) {
+                // Lets the runtime poll the other sources even if one is always ready.
+                tokio::task::yield_now().await;
+            }
         }
         self.state_saver.close(&self.fleet, clock::now());
         self.observer.close()
     }
 
-    async fn turn(&mut self) {
+    async fn turn(&mut self) -> Waited {
         self.timer.arm(self.next_deadline());
-        match self.next_wake_up().await {
+        let (wake_up, waited) = noticing(self.next_wake_up()).await;
+        match wake_up {
             WakeUp::Links => self.on_links(),
             WakeUp::Solicitations => self.on_solicitations(),
             WakeUp::Deadline => {}
@@ -104,6 +113,7 @@ impl EventLoop {
         self.state_saver.attend(&mut self.fleet, clock::now());
         self.notifier.attend(clock::now(), || self.fleet.counts().to_string());
         self.shutdown.update(self.fleet.owes_final_ras(), clock::now());
+        waited
     }
 
     async fn next_wake_up(&mut self) -> WakeUp {
@@ -169,6 +179,7 @@ impl EventLoop {
                 Change::Looked { complete } => self.on_resynced(complete, now),
             }
             self.carry_out();
+            self.flush();
         }
     }
 
@@ -233,22 +244,28 @@ impl EventLoop {
         while self.may_send(now) && self.fleet.on_timeout(now) {
             self.carry_out();
         }
+        self.flush();
     }
 
     /// Returns whether RAs that are due may leave now.
     fn may_send(&mut self, now: BootInstant) -> bool {
-        let is_due = self.fleet.next_deadline().is_some_and(|due| due <= now);
-        is_due && self.congestion.update(self.backend.has_room(), now)
+        if self.fleet.next_deadline().is_none_or(|due| due > now) {
+            return false;
+        }
+        if !self.backend.has_room(self.outbox.len() + 1) {
+            self.flush();
+        }
+        self.congestion.update(self.backend.has_room(self.outbox.len() + 1), now)
     }
 
-    /// Carries out the fleet's queued actions, and reports their outcome to the fleet.
+    /// Carries out the fleet's queued actions, and reports their outcome to the fleet. RAs wait for [`Self::flush`].
     fn carry_out(&mut self) {
         while let Some(action) = self.fleet.poll_action() {
             match action {
                 Action::Serve(index) => self.serve(index),
                 Action::Unserve(index) => self.update_map(index, Filter::unserve),
                 Action::ClearPending(index) => self.update_map(index, Filter::clear_pending),
-                Action::Send(transmission) => self.send(&transmission),
+                Action::Send(transmission) => self.post(transmission),
                 Action::Report(report) => self.report(&report),
                 Action::Fault(fault) => log::fault(fault),
             }
@@ -282,10 +299,29 @@ impl EventLoop {
         self.observer.observe(&event, &self.fleet, clock::now());
     }
 
-    fn send(&mut self, transmission: &Transmission) {
-        let result = self.backend.send(transmission);
-        let (index, now) = (transmission.index, clock::now());
-        let kind = match &result {
+    fn post(&mut self, transmission: Transmission) {
+        self.outbox.push(transmission);
+        if self.outbox.len() == sender::MOST_AT_ONCE {
+            self.flush();
+        }
+    }
+
+    /// Sends the RAs that wait, and reports the outcome of each to the fleet.
+    fn flush(&mut self) {
+        if self.outbox.is_empty() {
+            return;
+        }
+        let sent = self.backend.send(mem::take(&mut self.outbox));
+        let now = clock::now();
+        for (transmission, outcome) in &sent {
+            self.on_outcome(transmission, outcome, now);
+        }
+        self.carry_out();
+    }
+
+    fn on_outcome(&mut self, transmission: &Transmission, outcome: &io::Result<()>, now: BootInstant) {
+        let index = transmission.index;
+        let kind = match outcome {
             Ok(()) => {
                 let failed_before = self.fleet.on_sent(index, now, &mut self.rng);
                 let next = self.fleet.schedule_of(index).and_then(|(_, next)| next);
@@ -308,6 +344,18 @@ impl EventLoop {
         };
         self.observer.heartbeat(&self.backend, &self.fleet, outside, now);
     }
+}
+
+/// Waits for `future`, and returns also whether it was not ready at once.
+async fn noticing<T>(future: impl Future<Output = T>) -> (T, Waited) {
+    let mut future = pin!(future);
+    let mut waited = Waited(false);
+    poll_fn(|context| {
+        let polled = future.as_mut().poll(context);
+        waited.0 |= polled.is_pending();
+        polled.map(|output| (output, waited))
+    })
+    .await
 }
 
 /// Returns the interface with the name that it had last; an empty name if its final RA was all that was left

@@ -84,6 +84,7 @@ fn open(config: &Config) -> Result<EventLoop, StartError> {
         timer,
         notifier,
         rng,
+        outbox: Vec::new(),
         fleet,
         state_saver,
     })

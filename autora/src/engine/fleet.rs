@@ -167,7 +167,9 @@ impl Fleet {
 
     /// Handles a valid solicitation on the interface. Returns the RA if this solicitation scheduled it.
     pub fn on_solicit(&mut self, index: IfIndex, now: BootInstant, rng: &mut impl Rng) -> Option<SolicitedRa> {
-        let solicited = self.members.get_mut(index)?.advertiser.on_solicit(now, rng);
+        let member = self.members.get_mut(index)?;
+        member.solicited = true;
+        let solicited = member.advertiser.on_solicit(now, rng);
         self.members.update(index);
         solicited
     }

@@ -1,23 +1,23 @@
 //! Sends RAs through packet sockets or, with `--send raw`, through raw ICMPv6 sockets.
 
+mod batch;
 mod lane;
 mod lanes;
 
-use std::{
-    io,
-    mem::size_of,
-    net::{Ipv6Addr, SocketAddrV6},
-    os::fd::AsRawFd,
-};
+use std::{io, net::SocketAddrV6, os::fd::AsRawFd};
 
 use nix::{
     libc, setsockopt_impl, sockopt_impl,
     sys::socket::{ControlMessage, MsgFlags, SockaddrIn6, sendmsg, setsockopt, sockopt},
 };
-use socket2::{Domain, Protocol, SockAddr, Socket, Type};
+use socket2::{Domain, Protocol, Socket, Type};
 use tracing::debug;
 
-use self::{lane::Lane, lanes::Lanes};
+use self::{
+    batch::{BATCH, Batch},
+    lane::Lane,
+    lanes::Lanes,
+};
 use super::{
     icmp6_filter::{BLOCK_ALL, Icmp6Filter},
     privileges::HOW_TO_GRANT,
@@ -30,8 +30,11 @@ use crate::{
         action::{Cause, Transmission},
     },
     settings::SendPath,
-    wire::{ALL_NODES, ND_HOP_LIMIT, ipv6},
+    wire::{ALL_NODES, ND_HOP_LIMIT},
 };
+
+/// How many RAs [`Sender::send`] takes.
+pub const MOST_AT_ONCE: usize = BATCH;
 
 /// How many sockets there are for RAs of interfaces whose RAs leave at once, and as many for the others. With
 /// Debian's `wmem_max` one holds 512 RAs that do not leave, a raw one 1,024.
@@ -49,7 +52,8 @@ pub struct Sender {
     /// Raw sockets for links whose link-layer addresses are longer than `sockaddr_ll` has room for: there the kernel
     /// maps the group to an address. `None` if all RAs go through raw sockets.
     mapped: Option<Lanes>,
-    /// The packet to send; reused, so that sending allocates nothing.
+    batch: Batch,
+    /// The message to send through a raw socket; its memory is reused.
     buffer: Vec<u8>,
 }
 
@@ -85,13 +89,14 @@ impl Sender {
             SendPath::Packet => Some(Lanes::new(open_lanes(SendPath::Raw, 1)?, open_lanes(SendPath::Raw, 1)?)),
             SendPath::Raw => None,
         };
-        Ok(Self { path, lanes: Lanes::new(first, second), mapped, buffer: Vec::with_capacity(256) })
+        let lanes = Lanes::new(first, second);
+        Ok(Self { path, lanes, mapped, batch: Batch::default(), buffer: Vec::with_capacity(256) })
     }
 
-    /// Returns whether there is room for an RA. If not, so many RAs wait in the queues of so many interfaces
-    /// that nothing can be sent on any interface.
-    pub fn has_room(&mut self) -> bool {
-        self.lanes.has_room()
+    /// Returns whether there is room for `count` RAs. If there is none for one, so many RAs wait in the queues of so many
+    /// interfaces that nothing can be sent on any interface.
+    pub fn has_room(&mut self, count: usize) -> bool {
+        self.lanes.has_room(count)
     }
 
     /// Forgets what is known of an interface that is gone.
@@ -102,34 +107,59 @@ impl Sender {
         }
     }
 
-    /// Sends an RA to all nodes on the interface, without blocking.
+    /// Sends RAs to all nodes, each on its interface, without blocking; of one interface only one, and at most
+    /// [`MOST_AT_ONCE`]. Returns each with its outcome, in any order.
     ///
-    /// # Errors
-    ///
-    /// The kernel's error, which is a transient state of this one interface: `ENETDOWN`, `ENXIO`, `ENODEV`,
-    /// `ENOBUFS` and `EMSGSIZE` through a packet socket; `EINVAL`, `EADDRNOTAVAIL`, `ENODEV`,
-    /// `ENETUNREACH`, `EPERM` and `ENOBUFS` through a raw one. [`io::ErrorKind::ResourceBusy`] if an earlier
-    /// RA has not left the interface's queue. [`io::ErrorKind::WouldBlock`] without [`Sender::has_room`].
-    pub fn send(&mut self, transmission: &Transmission, now: BootInstant) -> io::Result<()> {
-        match self.path {
-            SendPath::Packet => match self.send_packet(transmission, now) {
-                // `packet_snd()` (net/packet/af_packet.c, Linux 6.12): the link's address is longer than the one given.
-                Err(error) if error.raw_os_error() == Some(libc::EINVAL) => self.send_raw(transmission, now),
-                sent => sent,
-            },
-            SendPath::Raw => self.send_raw(transmission, now),
+    /// An error is the kernel's, and a transient state of that one interface: `ENETDOWN`, `ENXIO`, `ENODEV`, `ENOBUFS`
+    /// and `EMSGSIZE` through a packet socket; `EINVAL`, `EADDRNOTAVAIL`, `ENODEV`, `ENETUNREACH`, `EPERM` and
+    /// `ENOBUFS` through a raw one. [`io::ErrorKind::ResourceBusy`] if an earlier RA has not left the interface's
+    /// queue. [`io::ErrorKind::WouldBlock`] without [`Sender::has_room`].
+    pub fn send(&mut self, transmissions: Vec<Transmission>, now: BootInstant) -> Vec<(Transmission, io::Result<()>)> {
+        if self.path == SendPath::Raw {
+            return self.send_each(transmissions, now, Self::send_raw);
         }
+        let (suspects, others): (Vec<_>, Vec<_>) =
+            transmissions.into_iter().partition(|transmission| self.lanes.suspects(transmission.index));
+        let mut done = self.send_packets(others);
+        done.extend(self.send_each(suspects, now, Self::send_packet));
+        // `packet_snd()` (net/packet/af_packet.c, Linux 6.12): the link's address is longer than the one given.
+        for (transmission, outcome) in &mut done {
+            if outcome.as_ref().is_err_and(|error| error.raw_os_error() == Some(libc::EINVAL)) {
+                *outcome = self.send_raw(transmission, now);
+            }
+        }
+        done
     }
 
-    fn send_packet(
+    fn send_each(
         &mut self,
-        Transmission { index, source, advert, .. }: &Transmission,
+        transmissions: Vec<Transmission>,
         now: BootInstant,
-    ) -> io::Result<()> {
-        let Self { lanes, buffer, .. } = self;
-        ipv6::encode(buffer, source.get(), ALL_NODES, |out| advert.encode(out));
-        let destination = all_nodes_on_link(*index)?;
-        lanes.send(*index, now, |socket| socket.send_to(buffer, &destination).map(drop))
+        send: impl Fn(&mut Self, &Transmission, BootInstant) -> io::Result<()>,
+    ) -> Vec<(Transmission, io::Result<()>)> {
+        let done = transmissions.into_iter().map(|transmission| {
+            let outcome = send(self, &transmission, now);
+            (transmission, outcome)
+        });
+        done.collect()
+    }
+
+    /// Sends RAs of interfaces that are no suspects.
+    fn send_packets(&mut self, transmissions: Vec<Transmission>) -> Vec<(Transmission, io::Result<()>)> {
+        if transmissions.is_empty() {
+            return Vec::new();
+        }
+        let Self { lanes, batch, .. } = self;
+        batch.fill(&transmissions);
+        let outcomes = lanes.send_all(transmissions.iter().map(|one| one.index), |socket| batch.send(socket));
+        transmissions.into_iter().zip(outcomes).collect()
+    }
+
+    /// Sends the RA of a suspect.
+    fn send_packet(&mut self, transmission: &Transmission, now: BootInstant) -> io::Result<()> {
+        let Self { lanes, batch, .. } = self;
+        batch.fill(std::slice::from_ref(transmission));
+        lanes.send(transmission.index, now, |socket| batch.send(socket).pop().expect("one outcome for one packet"))
     }
 
     /// Sends through the raw socket: the kernel adds the IPv6 header and the checksum
@@ -223,44 +253,4 @@ fn open_raw() -> io::Result<Socket> {
     // sending one fails.
     setsockopt(&socket, sockopt::Ipv6DontFrag, &true)?;
     Ok(socket)
-}
-
-/// Returns the link-layer address of all nodes on the interface: 33:33 and the last four bytes of the group
-/// [RFC 2464 7](https://www.rfc-editor.org/rfc/rfc2464#section-7).
-fn all_nodes_on_link(index: IfIndex) -> io::Result<SockAddr> {
-    // SAFETY: `sockaddr_ll` is plain data that fits into the storage, all of it is written, and the length is
-    // that of the type.
-    let ((), address) = unsafe {
-        SockAddr::try_init(|storage, len| {
-            let mut hardware = [0; 8];
-            hardware[..6].copy_from_slice(&multicast_hardware_address(ALL_NODES));
-            storage.cast::<libc::sockaddr_ll>().write(libc::sockaddr_ll {
-                sll_family: u16::try_from(libc::AF_PACKET).expect("17"),
-                sll_protocol: u16::try_from(libc::ETH_P_IPV6).expect("0x86dd").to_be(),
-                sll_ifindex: i32::try_from(index.get()).map_err(|_| io::ErrorKind::InvalidInput)?,
-                sll_hatype: 0,
-                sll_pkttype: 0,
-                sll_halen: 6,
-                sll_addr: hardware,
-            });
-            *len = u32::try_from(size_of::<libc::sockaddr_ll>()).expect("20");
-            Ok(())
-        })
-    }?;
-    Ok(address)
-}
-
-fn multicast_hardware_address(group: Ipv6Addr) -> [u8; 6] {
-    let [.., a, b, c, d] = group.octets();
-    [0x33, 0x33, a, b, c, d]
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_group_of_all_nodes_maps_to_a_link_layer_address() {
-        assert_eq!(multicast_hardware_address(ALL_NODES), [0x33, 0x33, 0, 0, 0, 1]);
-    }
 }

@@ -49,6 +49,8 @@ pub(crate) struct Simulation {
     /// Whether the first resync is still to come.
     pub(crate) first_resync: bool,
     pub(crate) pending: Pending,
+    /// RAs that leave together.
+    pub(crate) outbox: Vec<Transmission>,
     /// How the daemon ends after this turn, and the crash that is planned.
     pub(crate) ending: Option<End>,
     pub(crate) planned_crash: Option<PlannedCrash>,
@@ -84,6 +86,7 @@ impl Simulation {
             next_resync: START,
             first_resync: true,
             pending: Pending::default(),
+            outbox: Vec::new(),
             ending: None,
             planned_crash: None,
             scenario,
@@ -309,11 +312,17 @@ impl Simulation {
         self.act(made)?;
         self.oracle.timeout(made);
         let mut left = self.world.links() * TIMEOUTS;
+        // No draw, so that seeds of the past stay what they were.
+        let together = 1 + usize::try_from(made.since_boot().subsec_nanos() % 4).expect("small");
         while self.planned_crash != Some(PlannedCrash::Actions(0)) && self.fleet.on_timeout(made) {
-            self.act(made)?;
+            self.carry_out(made)?;
+            if self.outbox.len() >= together {
+                self.flush(made)?;
+            }
             left -= 1;
             assert!(left > 0, "the timeouts of one instant come to an end");
         }
+        self.flush(made)?;
         self.end_turn(complete.then_some(made))
     }
 
@@ -331,6 +340,12 @@ impl Simulation {
 
     /// Carries out the fleet's actions; their RAs were made at `made`.
     pub(crate) fn act(&mut self, made: BootInstant) -> Result<(), Violation> {
+        self.carry_out(made)?;
+        self.flush(made)
+    }
+
+    /// Carries out the fleet's actions, but for the RAs, which wait for [`Self::flush`].
+    fn carry_out(&mut self, made: BootInstant) -> Result<(), Violation> {
         while let Some(action) = self.fleet.poll_action() {
             if self.crashes_now() {
                 return Ok(());
@@ -347,7 +362,10 @@ impl Simulation {
                     self.oracle.mark_cleared(index)?;
                     self.world.filter.clear(index);
                 }
-                Action::Send(send) => self.send(&send, made)?,
+                Action::Send(send) => {
+                    self.oracle.sending(&send, made, self.now)?;
+                    self.outbox.push(send);
+                }
                 Action::Report(_) => {}
                 Action::Fault(fault) => panic!("{fault}"),
             }
@@ -367,12 +385,26 @@ impl Simulation {
         Ok(())
     }
 
+    /// Sends the RAs that wait. A crash loses them.
+    fn flush(&mut self, made: BootInstant) -> Result<(), Violation> {
+        let sent = mem::take(&mut self.outbox);
+        if sent.is_empty() {
+            return Ok(());
+        }
+        for send in &sent {
+            if self.planned_crash == Some(PlannedCrash::Actions(0)) {
+                return Ok(());
+            }
+            self.send(send, made)?;
+        }
+        self.act(made)
+    }
+
     fn send(&mut self, send: &Transmission, made: BootInstant) -> Result<(), Violation> {
         let left = self.world.can_send(send.index, self.now, &mut self.world_rng);
         let (last, others) = prefixes(&send.advert);
         let (cause, source) = (send.cause.name(), send.source);
         self.trace.note(send.index, self.now, Note::Send { left, cause, source, last, others });
-        self.oracle.sending(send, made, self.now)?;
         self.now += self.world_rng.random_range(Duration::ZERO..=Duration::from_micros(100));
         if self.crashes_after_sending() {
             if left {

@@ -47,6 +47,8 @@ pub(super) struct Member {
     pub(super) advertiser: Advertiser,
     /// Whether the SERVED map has an entry.
     pub(super) in_map: bool,
+    /// Whether a solicitation has passed since the pending mark was last cleared.
+    pub(super) solicited: bool,
     /// Whether the fleet stops.
     stopping: bool,
     /// Its entry in the queue of deadlines.
@@ -76,6 +78,7 @@ impl Member {
             reported: None,
             advertiser,
             in_map: false,
+            solicited: false,
             stopping: false,
             deadline: None,
             saved_hash,
@@ -110,7 +113,7 @@ impl Member {
                 Some(Action::Unserve(index))
             }
             (false, true) if goes_on => {
-                self.in_map = true;
+                (self.in_map, self.solicited) = (true, false);
                 Some(Action::Serve(index))
             }
             (true, true) | (false, _) => None,
@@ -167,16 +170,21 @@ impl Member {
         self.update_departures();
     }
 
-    /// Returns the action on the SERVED map before an RA leaves. The first RA adds the entry; each later one
-    /// clears the pending mark before it leaves, so that no solicitation in between is lost.
+    /// Returns the action on the SERVED map before an RA leaves. The first RA adds the entry; a later one clears the
+    /// pending mark before it leaves, so that no solicitation in between is lost. The mark stays if it was set by a
+    /// solicitation that has not been read yet, as an answer to that one is to come.
     pub(super) fn map_action(&mut self, cause: Cause) -> Option<Action> {
         let index = self.seen.index;
         match cause {
             Cause::Final => None,
-            Cause::Unsolicited | Cause::Solicited if mem::replace(&mut self.in_map, true) => {
-                Some(Action::ClearPending(index))
+            Cause::Unsolicited | Cause::Solicited => {
+                let (was_in_map, solicited) = (mem::replace(&mut self.in_map, true), mem::take(&mut self.solicited));
+                match (was_in_map, solicited) {
+                    (false, _) => Some(Action::Serve(index)),
+                    (true, true) => Some(Action::ClearPending(index)),
+                    (true, false) => None,
+                }
             }
-            Cause::Unsolicited | Cause::Solicited => Some(Action::Serve(index)),
         }
     }
 

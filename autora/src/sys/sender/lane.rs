@@ -42,10 +42,11 @@ impl Lane {
         Self { socket, limit, charged: 0, departures: Departures(0) }
     }
 
-    /// Returns whether the socket has room for one more RA.
-    pub(super) fn has_room(&mut self) -> bool {
+    /// Returns whether the socket has room for `count` more RAs.
+    pub(super) fn has_room(&mut self, count: usize) -> bool {
         self.departures();
-        self.charged.saturating_add(MORE_THAN_AN_RA) <= self.limit
+        let needed = u32::try_from(count).unwrap_or(u32::MAX).saturating_mul(MORE_THAN_AN_RA);
+        self.charged.saturating_add(needed) <= self.limit
     }
 
     /// Returns the present value of the departures. Makes a system call only while packets wait.
@@ -60,11 +61,17 @@ impl Lane {
 
     /// Sends one packet, and finds out whether it left.
     pub(super) fn send(&mut self, send: impl FnOnce(&Socket) -> io::Result<()>) -> io::Result<Outcome> {
+        let (sent, outcome) = self.send_all(send);
+        sent.map(|()| outcome)
+    }
+
+    /// Sends several packets, and finds out whether all that the kernel accepted left.
+    pub(super) fn send_all<T>(&mut self, send: impl FnOnce(&Socket) -> T) -> (T, Outcome) {
         self.departures();
         let before = self.charged;
-        send(&self.socket)?;
+        let sent = send(&self.socket);
         self.charged = self.read();
-        Ok(if self.charged > before { Outcome::Waits } else { Outcome::Left })
+        (sent, if self.charged > before { Outcome::Waits } else { Outcome::Left })
     }
 
     /// Returns the present charge. If it could not be read, every packet would count as having left.

@@ -48,9 +48,33 @@ impl Lanes {
         Self { first, second, suspects: HashMap::new() }
     }
 
-    /// Returns whether the RA of an interface that is no suspect can be sent.
-    pub(super) fn has_room(&mut self) -> bool {
-        self.first.iter_mut().any(Lane::has_room)
+    /// Returns whether `count` RAs of interfaces that are no suspects can be sent.
+    pub(super) fn has_room(&mut self, count: usize) -> bool {
+        self.first.iter_mut().any(|lane| lane.has_room(count))
+    }
+
+    /// Returns whether the last RA of an interface did not leave at once.
+    pub(super) fn suspects(&self, index: IfIndex) -> bool {
+        self.suspects.contains_key(&index)
+    }
+
+    /// Sends an RA on each of `indices`, none of which is a suspect, by calling `send` with a socket. If some wait, the
+    /// kernel does not tell which, and all become suspects.
+    pub(super) fn send_all(
+        &mut self,
+        indices: impl ExactSizeIterator<Item = IfIndex>,
+        send: impl FnOnce(&Socket) -> Vec<io::Result<()>>,
+    ) -> Vec<io::Result<()>> {
+        let count = indices.len();
+        let Some(lane) = self.first.iter_mut().find_map(|lane| lane.has_room(count).then_some(lane)) else {
+            return indices.map(|_| Err(io::ErrorKind::WouldBlock.into())).collect();
+        };
+        let (sent, outcome) = lane.send_all(send);
+        if outcome == Outcome::Waits {
+            let accepted = indices.zip(&sent).filter(|(_, sent)| sent.is_ok());
+            self.suspects.extend(accepted.map(|(index, _)| (index, Suspect::default())));
+        }
+        sent
     }
 
     /// Sends one RA on the interface by calling `send` with a socket.
@@ -79,7 +103,7 @@ impl Lanes {
     }
 
     fn send_first(&mut self, index: IfIndex, send: impl FnOnce(&Socket) -> io::Result<()>) -> io::Result<()> {
-        let lane = self.first.iter_mut().find_map(|lane| lane.has_room().then_some(lane));
+        let lane = self.first.iter_mut().find_map(|lane| lane.has_room(1).then_some(lane));
         let lane = lane.ok_or(io::ErrorKind::WouldBlock)?;
         if lane.send(send)? == Outcome::Waits {
             self.suspects.insert(index, Suspect::default());
@@ -112,7 +136,7 @@ impl Lanes {
         if still_waits || suspect.floor.is_some_and(|floor| floor > now) {
             return None;
         }
-        self.second.iter_mut().enumerate().find_map(|(number, lane)| lane.has_room().then_some((number, lane)))
+        self.second.iter_mut().enumerate().find_map(|(number, lane)| lane.has_room(1).then_some((number, lane)))
     }
 
     /// Forgets an interface that is gone.

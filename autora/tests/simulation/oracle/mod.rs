@@ -60,6 +60,8 @@ pub(crate) struct Oracle {
     map: BTreeSet<IfIndex>,
     /// The interface whose entry the last action added, or whose mark it cleared, so that its RA follows.
     prepared: Option<IfIndex>,
+    /// The interfaces with a solicitation that was read since their mark was last cleared.
+    solicited: BTreeSet<IfIndex>,
     /// The interface whose entry the last action added, so that its RA may follow.
     maybe_prepared: Option<IfIndex>,
     /// Interfaces with events since the last check.
@@ -84,6 +86,7 @@ impl Oracle {
             links: BTreeMap::new(),
             map: BTreeSet::new(),
             prepared: None,
+            solicited: BTreeSet::new(),
             maybe_prepared: None,
             touched: BTreeSet::new(),
             waiting: BTreeSet::new(),
@@ -183,6 +186,7 @@ impl Oracle {
         self.touched.insert(index);
         self.tally.count("solicitation passed");
         let Some(link) = self.links.get_mut(&index) else { return Ok(()) };
+        self.solicited.insert(index);
         if link.advertising().is_none() {
             return Ok(());
         }
@@ -258,6 +262,7 @@ impl Oracle {
             return Ok(());
         }
         self.map.insert(index);
+        self.solicited.remove(&index);
         match precedes {
             Some(true) => self.prepared = Some(index),
             Some(false) => self.tally.count("entry back within the grace"),
@@ -276,6 +281,9 @@ impl Oracle {
         self.expect_nothing_prepared()?;
         self.prepared = Some(index);
         rule(self.map.contains(&index), "a mark is cleared in an existing entry", String::new)
+            .and_then(|()| {
+                rule(self.solicited.remove(&index), "a mark is cleared where a solicitation has set it", String::new)
+            })
             .map_err(|broken| broken.on(index))
     }
 
@@ -311,8 +319,11 @@ impl Oracle {
         check_fixed(&send.advert, is_final, &self.settings.parameters)?;
         rule(is_final || in_map, "only a final RA leaves without an entry in the map", String::new)?;
         rule(link.may_be_in_map() || !in_map, "the entry is removed before the final RA", String::new)?;
-        let expected = (!is_final).then_some(send.index);
-        rule(prepared == expected, "the pending mark is cleared right before an RA leaves", || {
+        let is_right = match prepared {
+            Some(index) => index == send.index && !is_final,
+            None => is_final || !self.solicited.contains(&send.index),
+        };
+        rule(is_right, "the pending mark is cleared right before an RA leaves", || {
             format!("cleared for {prepared:?}")
         })?;
         link.check(send, made, at, &self.settings)
