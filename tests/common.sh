@@ -2,12 +2,19 @@
 
 # wait_until SECONDS WHAT COMMAND...: runs COMMAND ten times a second until it succeeds, and fails after SECONDS.
 wait_until() {
-    left=$(($1 * 10))
+    seconds=$1
     what=$2
     shift 2
+    await "$seconds" "$@" || fail "timeout: $what"
+}
+
+# await SECONDS COMMAND...: does the same, and returns 1 after SECONDS.
+await() {
+    left=$(($1 * 10))
+    shift
     until "$@"; do
         left=$((left - 1))
-        [ "$left" -gt 0 ] || fail "timeout: $what"
+        [ "$left" -gt 0 ] || return 1
         sleep 0.1
     done
 }

@@ -10,18 +10,14 @@
 set -u
 # shellcheck source=tests/common.sh
 . "$(dirname "$0")/common.sh"
+# shellcheck source=tests/systemd.sh
+. "$(dirname "$0")/systemd.sh"
 
 prefix=2001:db8:6:1
 address=$prefix:0:ff:fe00:601
 router=fe80::ff:fe00:600
-work=
-boot=
-init=
-
 main() {
-    if [ "${1-}" = --boot ]; then
-        boot "$2" "$3"
-    fi
+    [ "${1-}" != --boot ] || boot "$2" "$3"
     prepare "$@"
     start_systemd "$1"
     a_guest
@@ -186,41 +182,7 @@ prepare() {
     [ -x "$1/lib/systemd/systemd" ] || give_up "no systemd in $1"
     [ -f "$2" ] || give_up "no package at $2"
     [ -f "$3" ] || give_up "no package at $3"
-    work=$(mktemp -d) || give_up "no folder for temporary files"
-    trap clean_up EXIT
-    trap 'exit 2' HUP INT PIPE TERM
-}
-
-start_systemd() {
-    # The cgroup that systemd sees as the root is a branch of this machine's hierarchy.
-    mkdir "$work/cgroup"
-    mount -t cgroup2 cgroup2 "$work/cgroup" || give_up "no control groups (version 2)"
-    mkdir "$work/cgroup/autora-$$" || give_up "no control group can be made"
-    sh -c "echo \$\$ >'$work/cgroup/autora-$$/cgroup.procs' && exec unshare --mount --pid --net --uts --ipc --cgroup \
-        --fork --kill-child sh '$0' --boot '$1' '$work'" >"$work/console" 2>&1 &
-    boot=$!
-    wait_until 10 "the first process" first_process
-    wait_until 30 "systemd" has_booted
-}
-
-# Runs as the first process of the namespaces: sets up the root file system and execs systemd.
-boot() {
-    mount --make-rprivate / &&
-        mkdir "$2/memory" && mount -t tmpfs -o mode=755 tmpfs "$2/memory" &&
-        mkdir "$2/memory/upper" "$2/memory/work" "$2/memory/root" &&
-        mount -t overlay -o "lowerdir=$1,upperdir=$2/memory/upper,workdir=$2/memory/work" overlay "$2/memory/root" &&
-        cd "$2/memory/root" || exit
-    mount -t proc proc proc && mount -t sysfs sysfs sys && mount -t cgroup2 cgroup2 sys/fs/cgroup &&
-        mount -t tmpfs -o mode=755 tmpfs run && mount -t tmpfs -o mode=755 tmpfs dev || exit
-    for device in null zero full random urandom tty; do
-        : >"dev/$device" && mount --bind "/dev/$device" "dev/$device" || exit
-    done
-    mkdir dev/pts dev/shm old && mount -t tmpfs tmpfs dev/shm &&
-        mount -t devpts -o newinstance,ptmxmode=0666,mode=620 devpts dev/pts &&
-        ln -s pts/ptmx dev/ptmx && ln -s /proc/self/fd dev/fd &&
-        pivot_root . old && umount -l old && rmdir old || exit
-    exec /usr/bin/env -i container=autora-test PATH=/usr/sbin:/usr/bin:/sbin:/bin \
-        /lib/systemd/systemd --show-status=no
+    make_work
 }
 
 # Makes a guest behind a veth, whose kernel uses SLAAC, and starts tcpdump in it.
@@ -243,16 +205,6 @@ END
     wait_until 10 "tcpdump to listen" grep -q 'listening on' "$work/tcpdump"
 }
 
-# inside COMMAND...: runs COMMAND in the namespaces of that systemd.
-inside() { nsenter --target "$init" --all /usr/bin/env -i --chdir=/ PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C "$@"; }
-
-first_process() {
-    init=$(cat "/proc/$boot/task/$boot/children" 2>/dev/null)
-    init=${init%% *}
-    [ -n "$init" ] && [ "$(cat "/proc/$init/comm" 2>/dev/null)" = systemd ]
-}
-
-has_booted() { [ "$(inside systemctl is-system-running 2>/dev/null)" = running ]; }
 journal() { inside journalctl --unit=autora --no-pager --output=cat; }
 journal_has() { journal | grep -q "$1"; }
 pid() { inside systemctl show --property=MainPID --value autora; }
@@ -267,33 +219,11 @@ guest_has_address() { inside ip -n guest -6 -o address show dev eth0 | grep -q "
 guest_has_route() { inside ip -n guest -6 route show default | grep -q "via $router "; }
 guest_has_no_route() { [ -z "$(inside ip -n guest -6 route show default)" ]; }
 
-# is EXPECTED COMMAND...
-is() {
-    expected=$1
-    shift
-    said=$("$@" 2>&1)
-    [ "$said" = "$expected" ] || fail "$*: $said, not $expected"
-}
-
 fail() {
     printf 'FAILED: %s\n' "$*" >&2
     [ -z "$init" ] || journal 2>/dev/null | tail -n 30 | sed 's/^/  journal: /' >&2
     [ ! -s "$work/console" ] || sed 's/^/  console: /' "$work/console" >&2
     exit 1
-}
-
-# With the first process all processes and mounts of its namespaces end.
-clean_up() {
-    if [ -n "$boot" ]; then
-        kill -KILL "$boot" 2>/dev/null
-        wait "$boot" 2>/dev/null
-        sleep 1
-    fi
-    if [ -d "$work/cgroup/autora-$$" ]; then
-        find "$work/cgroup/autora-$$" -depth -type d -exec rmdir {} +
-    fi
-    umount "$work/cgroup" 2>/dev/null
-    rm -rf --one-file-system "$work"
 }
 
 main "$@"

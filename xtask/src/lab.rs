@@ -1,6 +1,7 @@
 //! Runs of the daemon beyond the tests of every change: demonstration, benchmarks, fuzzing, virtual machines.
 
 pub(crate) mod bench;
+mod debian;
 pub(crate) mod demo;
 pub(crate) mod fuzz;
 pub(crate) mod service;

@@ -1,0 +1,74 @@
+//! Root file systems of Debian, which mmdebstrap makes below the folder of tools.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use anyhow::{Context, Result, ensure};
+
+use crate::{process, setup::apt, workspace::Workspace};
+
+/// A minimal Debian with some packages more. It is made once, and again when this description has changed; the
+/// tests do not change it.
+#[derive(Debug)]
+pub(super) struct Root {
+    /// The name of the folder; one that ends with `.tar` is an archive instead.
+    pub(super) name: &'static str,
+    pub(super) suite: &'static str,
+    /// The packages beside the minimal ones, with commas between them.
+    pub(super) included: &'static str,
+    /// A unit of systemd that is enabled.
+    pub(super) enabled: Option<&'static str>,
+}
+
+impl Root {
+    /// Returns its path.
+    pub(super) fn ready(&self, workspace: &Workspace) -> Result<PathBuf> {
+        let root = workspace.tools().join(self.name);
+        let note = workspace.tools().join(format!("{}.made-of", self.name));
+        let description = format!("{self:?}");
+        if root.exists() && fs::read_to_string(&note).is_ok_and(|made_of| made_of == description) {
+            return Ok(root);
+        }
+        remove(&root)?;
+        fs::create_dir_all(workspace.tools())?;
+        self.make(workspace, &root)?;
+        fs::write(note, description)?;
+        Ok(root)
+    }
+
+    fn make(&self, workspace: &Workspace, root: &Path) -> Result<()> {
+        if process::which("mmdebstrap").is_none() {
+            ensure!(apt::is_here(), "mmdebstrap is missing: install it");
+            apt::install(workspace, &["mmdebstrap"])?;
+        }
+        // Renamed in one step, so that an interrupted run leaves no partial root. The end of the name stays: mmdebstrap
+        // goes by it.
+        let draft = workspace.tools().join(format!("draft-{}", self.name));
+        remove(&draft)?;
+        process::run_logged(
+            &format!("mmdebstrap {}", self.name),
+            &mut self.mmdebstrap(&draft),
+            &workspace.log(self.name),
+        )
+        .context("mmdebstrap could not make a Debian")?;
+        Ok(fs::rename(&draft, root)?)
+    }
+
+    fn mmdebstrap(&self, draft: &Path) -> Command {
+        let mut make = Command::new("timeout");
+        make.args(["--kill-after=30s", "15m", "mmdebstrap", "--variant=minbase", "--include", self.included]);
+        if let Some(unit) = self.enabled {
+            make.arg(format!("--customize-hook=chroot \"$1\" systemctl enable {unit}"));
+        }
+        make.arg(self.suite).arg(draft);
+        make
+    }
+}
+
+/// Removes a folder or a file, and nothing that is mounted below it.
+fn remove(path: &Path) -> Result<()> {
+    process::run(Command::new("rm").args(["--recursive", "--force", "--one-file-system"]).arg(path))
+}
