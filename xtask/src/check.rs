@@ -20,7 +20,7 @@ use self::{
 };
 use crate::{
     build::{daemon, dev},
-    lab::{service, vm},
+    lab::{recipes, service, vm},
     outcome::{self, Outcome},
     process,
     release::{deny, package},
@@ -38,8 +38,8 @@ pub(crate) struct Args {
     /// Run the usual steps and those for a release, as CI does (20 minutes)
     #[arg(long, conflicts_with = "ship")]
     ci: bool,
-    /// Run every step, virtual machines, the package under systemd, and the scenarios on each kind of host
-    /// included (45 minutes)
+    /// Run every step, virtual machines, the package under systemd, the handbook's recipes, and the scenarios
+    /// on each kind of host included (45 minutes)
     #[arg(long, conflicts_with_all = ["ship", "ci"])]
     all: bool,
     /// Run only these steps
@@ -141,6 +141,7 @@ impl Run<'_> {
             Step::Guests => vm::guests(workspace),
             Step::Kernels => vm::all_kernels(workspace),
             Step::Service => service::run(workspace),
+            Step::Recipes => recipes::all(workspace),
             Step::Deny => deny::crates(workspace),
         }
     }

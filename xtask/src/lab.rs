@@ -4,5 +4,6 @@ pub(crate) mod bench;
 mod debian;
 pub(crate) mod demo;
 pub(crate) mod fuzz;
+pub(crate) mod recipes;
 pub(crate) mod service;
 pub(crate) mod vm;

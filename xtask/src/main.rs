@@ -8,7 +8,8 @@
 //!
 //! ```text
 //! check      what a change must pass: `test` and its steps, `conformance`
-//! lab        longer runs of the daemon: `demo`, `bench`, `fuzz`, `vm-test`, `kernels`, `service-test`
+//! lab        longer runs of the daemon: `demo`, `bench`, `fuzz`, `vm-test`, `kernels`, `service-test`,
+//!            `recipes-test`
 //! release    publishing: `package`, `dist`, `man`, `completions`, `notices`, `release-version`, `deny`
 //! build      compiling: `build-ebpf`, `build` (release profile), and the tests (dev profile)
 //! setup      compilers, programs and packages that the machine needs: `setup`
@@ -40,7 +41,7 @@ use clap::Parser;
 use crate::{
     build::{daemon, filter},
     check::conformance,
-    lab::{bench, demo, fuzz, service, vm},
+    lab::{bench, demo, fuzz, recipes, service, vm},
     release::{deny, dist, manual, notices, package, version},
     workspace::Workspace,
 };
@@ -71,6 +72,8 @@ enum Task {
     Package,
     /// Install, run, restart, hang, upgrade and purge the package under systemd in namespaces (as root)
     ServiceTest,
+    /// Run the handbook's recipes with libvirt, systemd-nspawn, QEMU, Incus and LXC in namespaces (as root)
+    RecipesTest(recipes::Args),
     /// Make a release in target/dist: package, tarball, bill of materials, checksums
     Dist,
     /// Print the version of a tag; with --write, set it in the crates and the package
@@ -101,6 +104,7 @@ fn main() -> ExitCode {
         Task::Notices => notices::run(&workspace).map(|()| ExitCode::SUCCESS),
         Task::Package => package::build(&workspace).map(|_| ExitCode::SUCCESS),
         Task::ServiceTest => service::run(&workspace).map(|()| ExitCode::SUCCESS),
+        Task::RecipesTest(args) => recipes::run(&workspace, &args).map(|()| ExitCode::SUCCESS),
         Task::Dist => dist::run(&workspace).map(|()| ExitCode::SUCCESS),
         Task::ReleaseVersion(args) => version::run(&workspace, &args).map(|()| ExitCode::SUCCESS),
         Task::Deny(args) => deny::run(&workspace, &args).map(|()| ExitCode::SUCCESS),

@@ -34,6 +34,8 @@ pub(super) enum Step {
     Kernels,
     /// With --all: run the package under systemd in namespaces (1 minute)
     Service,
+    /// With --all: run the handbook's recipes with the hypervisors (2 minutes)
+    Recipes,
     /// With --all: check licences, versions and sources of all crates
     Deny,
 }
@@ -88,6 +90,7 @@ impl Step {
             }
             Self::Kernels => About::of("kernels: the release daemon on Debian's kernels", Rare).compiles().as_root(),
             Self::Service => About::of("service: the package under systemd", Rare).compiles().as_root(),
+            Self::Recipes => About::of("recipes: the handbook's commands on hypervisors", Rare).compiles().as_root(),
             Self::Deny => About::of("deny: licence, version and source of every crate", Rare),
         }
     }
