@@ -113,7 +113,8 @@ install_autora() {
     inside systemctl enable --quiet --now autora || fail "autora does not start"
 }
 
-# The operator has a guest `web1` with two interfaces, which runs.
+# The operator has a guest `web1` with two interfaces, which runs. libvirtd that is stopped a moment after it started a
+# guest may hang, and gives up after 30 s by itself.
 libvirt() {
     interface=$(block "$handbook/recipes/libvirt.md" "" xml 1)
     say "$interface" | put /root/interface.xml
