@@ -1,6 +1,7 @@
 //! Access to the kernel: sockets, netlink, BPF, files, clocks. Netlink's and aya's types do not leave this
 //! folder.
 
+mod classic_bpf;
 pub mod clock;
 pub mod control_socket;
 mod directory;
@@ -11,10 +12,12 @@ mod icmp6_filter;
 pub mod netlink;
 pub mod open_files;
 pub mod output_reader;
+mod packet_socket;
 pub mod privileges;
 pub mod process_stats;
 pub mod program;
 pub mod random;
+mod raw_socket;
 pub mod receiver;
 pub mod sandbox;
 pub mod sender;

@@ -4,11 +4,11 @@ mod batch;
 mod lane;
 mod lanes;
 
-use std::{io, net::SocketAddrV6, os::fd::AsRawFd};
+use std::io;
 
 use nix::{
-    libc, setsockopt_impl, sockopt_impl,
-    sys::socket::{ControlMessage, MsgFlags, SockaddrIn6, sendmsg, setsockopt, sockopt},
+    libc,
+    sys::socket::{setsockopt, sockopt},
 };
 use socket2::{Domain, Protocol, Socket, Type};
 use tracing::debug;
@@ -20,8 +20,9 @@ use self::{
 };
 use super::{
     icmp6_filter::{BLOCK_ALL, Icmp6Filter},
+    packet_socket,
     privileges::HOW_TO_GRANT,
-    socket_memory,
+    raw_socket, socket_memory,
 };
 use crate::{
     addr::IfIndex,
@@ -30,7 +31,7 @@ use crate::{
         action::{Cause, Transmission},
     },
     settings::SendPath,
-    wire::{ALL_NODES, ND_HOP_LIMIT},
+    wire::ND_HOP_LIMIT,
 };
 
 /// How many RAs [`Sender::send`] takes.
@@ -178,25 +179,16 @@ fn send_raw(
     Transmission { index, source, cause, .. }: &Transmission,
     message: &[u8],
 ) -> io::Result<()> {
-    let pinned =
-        libc::in6_pktinfo { ipi6_addr: libc::in6_addr { s6_addr: source.get().octets() }, ipi6_ifindex: index.get() };
-    let destination = SockaddrIn6::from(SocketAddrV6::new(ALL_NODES, 0, 0, index.get()));
     // Only a final RA may have a source that the kernel no longer has.
     let may_be_gone = *cause == Cause::Final;
     if may_be_gone {
         socket.set_freebind_v6(true)?;
     }
-    let sent = sendmsg(
-        socket.as_raw_fd(),
-        &[io::IoSlice::new(message)],
-        &[ControlMessage::Ipv6PacketInfo(&pinned)],
-        MsgFlags::empty(),
-        Some(&destination),
-    );
+    let sent = raw_socket::send_to_all_nodes(socket, *index, source.get(), message);
     if may_be_gone && let Err(error) = socket.set_freebind_v6(false) {
         debug!(%error, "IPV6_FREEBIND stays on");
     }
-    sent.map(drop).map_err(io::Error::from)
+    sent
 }
 
 fn open_lanes(path: SendPath, count: usize) -> Result<Vec<Lane>, SenderOpenError> {
@@ -212,7 +204,7 @@ fn open_lanes(path: SendPath, count: usize) -> Result<Vec<Lane>, SenderOpenError
 
 fn open_lane(path: SendPath) -> io::Result<Lane> {
     let (socket, buffers) = match path {
-        SendPath::Packet => (open_packet()?, 1),
+        SendPath::Packet => (packet_socket::open()?, 1),
         // `__ip6_append_data` in [net/ipv6/ip6_output.c, Linux
         // 6.12](https://elixir.bootlin.com/linux/v6.12/source/net/ipv6/ip6_output.c#L1676) accepts packets up to
         // twice the buffer, and then returns ENOBUFS, as the queue of one interface does.
@@ -223,24 +215,6 @@ fn open_lane(path: SendPath) -> io::Result<Lane> {
     let limit = socket_memory::send_buffer(&socket)? * buffers;
     Ok(Lane::new(socket, limit))
 }
-
-/// Opens a packet socket: `SOCK_DGRAM`, so that the kernel builds the link header, and protocol 0, so that it
-/// receives no packet. `PACKET_QDISC_BYPASS` (Linux 3.14, `packet(7)`) hands its packets to the driver: no
-/// queue of the interface holds one, and a driver that cannot take it at once returns ENOBUFS.
-fn open_packet() -> io::Result<Socket> {
-    let socket = Socket::new(Domain::PACKET, Type::DGRAM, None)?;
-    setsockopt(&socket, QdiscBypass, &true)?;
-    Ok(socket)
-}
-
-sockopt_impl!(
-    /// Makes the socket's packets pass by the queueing discipline.
-    QdiscBypass,
-    SetOnly,
-    libc::SOL_PACKET,
-    libc::PACKET_QDISC_BYPASS,
-    bool
-);
 
 fn open_raw() -> io::Result<Socket> {
     let socket = Socket::new(Domain::IPV6, Type::RAW, Some(Protocol::ICMPV6))?;

@@ -2,17 +2,16 @@
 
 use std::{
     io, iter,
-    mem::size_of,
-    net::Ipv6Addr,
     os::fd::{AsFd, AsRawFd},
     ptr,
 };
 
 use nix::{errno::Errno, libc};
+use socket2::SockAddr;
 
 use crate::{
-    addr::IfIndex,
     engine::action::Transmission,
+    sys::packet_socket,
     wire::{ALL_NODES, ipv6},
 };
 
@@ -23,7 +22,7 @@ pub(super) const BATCH: usize = 32;
 #[derive(Debug, Default)]
 pub(super) struct Batch {
     packets: Vec<Vec<u8>>,
-    addresses: Vec<libc::sockaddr_ll>,
+    addresses: Vec<SockAddr>,
 }
 
 impl Batch {
@@ -34,7 +33,7 @@ impl Batch {
         self.addresses.clear();
         for (Transmission { index, source, advert, .. }, packet) in transmissions.iter().zip(&mut self.packets) {
             ipv6::encode(packet, source.get(), ALL_NODES, |out| advert.encode(out));
-            self.addresses.push(all_nodes_on_link(*index));
+            self.addresses.push(packet_socket::all_nodes(*index));
         }
     }
 
@@ -45,11 +44,12 @@ impl Batch {
         // SAFETY: plain data, for which zeros are valid.
         let mut messages: [libc::mmsghdr; BATCH] = unsafe { std::mem::zeroed() };
         for (((packet, address), part), message) in
-            self.packets.iter_mut().zip(&mut self.addresses).zip(&mut parts).zip(&mut messages)
+            self.packets.iter_mut().zip(&self.addresses).zip(&mut parts).zip(&mut messages)
         {
             *part = libc::iovec { iov_base: packet.as_mut_ptr().cast(), iov_len: packet.len() };
-            message.msg_hdr.msg_name = ptr::from_mut(address).cast();
-            message.msg_hdr.msg_namelen = ADDRESS_LEN;
+            // The kernel reads it alone.
+            message.msg_hdr.msg_name = address.as_ptr().cast_mut().cast();
+            message.msg_hdr.msg_namelen = address.len();
             message.msg_hdr.msg_iov = part;
             message.msg_hdr.msg_iovlen = 1;
         }
@@ -77,39 +77,4 @@ unsafe fn send_some(socket: i32, messages: &mut [libc::mmsghdr]) -> Result<usize
     // SAFETY: the caller guarantees the pointers in as many messages.
     let sent = unsafe { libc::sendmmsg(socket, messages.as_mut_ptr(), count, libc::MSG_DONTWAIT) };
     Errno::result(sent).map(|sent| usize::try_from(sent).expect("no error"))
-}
-
-/// The length of `sockaddr_ll`.
-const ADDRESS_LEN: libc::socklen_t = 20;
-const _: () = assert!(size_of::<libc::sockaddr_ll>() == ADDRESS_LEN as usize, "as the kernel has it");
-
-/// Returns the link-layer address of all nodes on the interface: 33:33 and the last four bytes of the group
-/// [RFC 2464 7](https://www.rfc-editor.org/rfc/rfc2464#section-7).
-fn all_nodes_on_link(index: IfIndex) -> libc::sockaddr_ll {
-    let mut hardware = [0; 8];
-    hardware[..6].copy_from_slice(&multicast_hardware_address(ALL_NODES));
-    libc::sockaddr_ll {
-        sll_family: u16::try_from(libc::AF_PACKET).expect("17"),
-        sll_protocol: u16::try_from(libc::ETH_P_IPV6).expect("0x86dd").to_be(),
-        sll_ifindex: index.get().cast_signed(),
-        sll_hatype: 0,
-        sll_pkttype: 0,
-        sll_halen: 6,
-        sll_addr: hardware,
-    }
-}
-
-fn multicast_hardware_address(group: Ipv6Addr) -> [u8; 6] {
-    let [.., a, b, c, d] = group.octets();
-    [0x33, 0x33, a, b, c, d]
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_group_of_all_nodes_maps_to_a_link_layer_address() {
-        assert_eq!(multicast_hardware_address(ALL_NODES), [0x33, 0x33, 0, 0, 0, 1]);
-    }
 }
