@@ -25,6 +25,7 @@ const RTM_GETLINK: u16 = 18;
 const RTM_NEWADDR: u16 = 20;
 const RTM_DELADDR: u16 = 21;
 const RTM_GETADDR: u16 = 22;
+const RTM_GETNEIGH: u16 = 30;
 const RTM_GETNEIGHTBL: u16 = 66;
 const RTM_NEWNETCONF: u16 = 80;
 const RTM_DELNETCONF: u16 = 81;
@@ -33,7 +34,7 @@ const RTM_GETNETCONF: u16 = 82;
 /// Writes the answers of this machine's kernel to the daemon's queries as seeds: announcements have the same
 /// form.
 pub fn prepare() {
-    let seeds = [RTM_GETLINK, RTM_GETADDR, RTM_GETNETCONF, RTM_GETNEIGHTBL].into_iter().flat_map(ask);
+    let seeds = [RTM_GETLINK, RTM_GETADDR, RTM_GETNEIGH, RTM_GETNETCONF, RTM_GETNEIGHTBL].into_iter().flat_map(ask);
     seeds::write(seeds);
 }
 

@@ -6,6 +6,7 @@ use super::{
     Change, QueryError, decode,
     frame::{Malformed, messages},
     mirror::Mirror,
+    neighbour::{Neighbour, neighbour},
     query::client::{Answer, Completeness},
     request::Request,
     resync,
@@ -80,6 +81,8 @@ pub struct Facts {
     pub neighbour_limits: Vec<u32>,
     /// Interfaces through which a route leads, as often as they were told.
     pub routes: Vec<IfIndex>,
+    /// Neighbours, in their order.
+    pub neighbours: Vec<Neighbour>,
     /// Messages of the right type that make no sense.
     pub malformed: usize,
 }
@@ -89,9 +92,14 @@ pub struct Facts {
 #[must_use]
 pub fn facts(datagram: &[u8]) -> Facts {
     let mut facts = Facts::default();
-    for question in
-        [Request::Links, Request::Addresses, Request::HostSettings, Request::NeighbourTables, Request::Routes(None)]
-    {
+    for question in [
+        Request::Links,
+        Request::Addresses,
+        Request::HostSettings,
+        Request::NeighbourTables,
+        Request::Routes(None),
+        Request::Neighbours,
+    ] {
         let taken = take(question, datagram, |payload| {
             facts.understand(question, payload).unwrap_or_else(|Malformed| facts.malformed += 1);
         });
@@ -121,6 +129,7 @@ impl Facts {
             Request::RoutesByRa(_) | Request::Routes(_) | Request::RouteTo { .. } => {
                 self.routes.extend(decode::Route::new(payload)?.through);
             }
+            Request::Neighbours => self.neighbours.extend(neighbour(payload)?),
             Request::NeighbourTables => self.neighbour_limits.extend(decode::neighbour_limit(payload)),
         }
         Ok(())

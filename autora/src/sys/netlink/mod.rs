@@ -21,6 +21,7 @@ mod frame;
 #[doc(hidden)]
 pub mod fuzzing;
 mod mirror;
+mod neighbour;
 mod query;
 mod request;
 mod resync;
@@ -33,6 +34,7 @@ use tracing::warn;
 
 pub use events::DEFAULT_RECEIVE_BUFFER;
 pub use mirror::Change;
+pub use neighbour::{Neighbour, NeighbourState};
 pub use query::{
     Queries, QueryError, RouteQueries, Snapshot, default_routes_by_ra, name_of, neighbour_limit, routed_prefixes,
 };

@@ -13,7 +13,13 @@ pub use self::{
     client::QueryError,
     routes::{RouteQueries, default_routes_by_ra, routed_prefixes},
 };
-use super::{decode, frame::Malformed, request::Request, socket::NetlinkOpenError};
+use super::{
+    decode,
+    frame::Malformed,
+    neighbour::{Neighbour, neighbour},
+    request::Request,
+    socket::NetlinkOpenError,
+};
 use crate::{
     addr::{IfIndex, name_bytes},
     engine::interface::Interface,
@@ -115,6 +121,21 @@ impl Queries {
         let mut forwarding = Err(Malformed);
         self.client.ask(question, |payload| forwarding = decode::host_forwarding(payload))?;
         forwarding.map_err(|Malformed| QueryError::Malformed { question: question.name() })
+    }
+
+    /// Reads the IPv6 neighbours of all interfaces, at most `gc_thresh3`. Some may be missing that changed meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// When the kernel does not answer.
+    pub fn neighbours(&mut self) -> Result<Vec<Neighbour>, QueryError> {
+        let question = Request::Neighbours;
+        let mut neighbours = Vec::new();
+        self.client.ask(question, |payload| match neighbour(payload) {
+            Ok(found) => neighbours.extend(found),
+            Err(Malformed) => skip(question),
+        })?;
+        Ok(neighbours)
     }
 
     /// Begins to read the links of all interfaces: all, or the IPv6 part of those that have one.

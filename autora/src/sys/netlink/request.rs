@@ -4,8 +4,8 @@ use std::net::Ipv6Addr;
 
 use nix::libc::{
     AF_INET6, AF_UNSPEC, IFLA_ALT_IFNAME, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS, RTM_F_FIB_MATCH, RTM_GETADDR,
-    RTM_GETLINK, RTM_GETNEIGHTBL, RTM_GETNETCONF, RTM_GETROUTE, RTM_NEWADDR, RTM_NEWLINK, RTM_NEWNEIGHTBL,
-    RTM_NEWNETCONF, RTM_NEWROUTE,
+    RTM_GETLINK, RTM_GETNEIGH, RTM_GETNEIGHTBL, RTM_GETNETCONF, RTM_GETROUTE, RTM_NEWADDR, RTM_NEWLINK, RTM_NEWNEIGH,
+    RTM_NEWNEIGHTBL, RTM_NEWNETCONF, RTM_NEWROUTE,
 };
 
 use super::{
@@ -48,6 +48,8 @@ pub(super) enum Request<'n> {
         /// The packet's destination.
         to: Ipv6Addr,
     },
+    /// All IPv6 neighbours.
+    Neighbours,
 }
 
 impl Request<'_> {
@@ -64,6 +66,7 @@ impl Request<'_> {
             Self::RoutesByRa(_) => "the routes that RAs made",
             Self::Routes(_) => "routes",
             Self::RouteTo { .. } => "the route to a prefix",
+            Self::Neighbours => "the neighbours",
         }
     }
 
@@ -75,6 +78,7 @@ impl Request<'_> {
             Self::HostSettings => RTM_NEWNETCONF,
             Self::NeighbourTables => RTM_NEWNEIGHTBL,
             Self::RoutesByRa(_) | Self::Routes(_) | Self::RouteTo { .. } => RTM_NEWROUTE,
+            Self::Neighbours => RTM_NEWNEIGH,
         }
     }
 
@@ -97,6 +101,7 @@ impl Request<'_> {
             Self::RoutesByRa(through) => (RTM_GETROUTE, NLM_F_DUMP, routes_body(through, RTPROT_RA)),
             Self::Routes(through) => (RTM_GETROUTE, NLM_F_DUMP, routes_body(through, ANY_PROTOCOL)),
             Self::RouteTo { through, to } => (RTM_GETROUTE, 0, route_body(through, to)),
+            Self::Neighbours => (RTM_GETNEIGH, NLM_F_DUMP, neighbour_body()),
         };
         question(kind, flags, sequence, &body)
     }
@@ -157,6 +162,13 @@ fn route_body(through: IfIndex, to: Ipv6Addr) -> Vec<u8> {
     body.extend(RTM_F_FIB_MATCH.to_ne_bytes());
     body.extend(attribute_of(RTA_DST, &to.octets()));
     body.extend(attribute(RTA_OIF, through.get().cast_signed()));
+    body
+}
+
+/// `struct ndmsg`.
+fn neighbour_body() -> Vec<u8> {
+    let mut body = family_body(AF_INET6);
+    body.extend([0; 8]);
     body
 }
 
