@@ -108,6 +108,12 @@ impl fmt::Debug for Prefix64 {
     }
 }
 
+/// Returns a link-layer address as text: `02:00:00:00:00:01`.
+#[must_use]
+pub fn shown_link_address(octets: [u8; 6]) -> String {
+    octets.map(|octet| format!("{octet:02x}")).join(":")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

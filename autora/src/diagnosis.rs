@@ -6,6 +6,7 @@ mod concern;
 mod daemon;
 mod evidence;
 mod found;
+pub mod guest;
 mod problem;
 mod remedy;
 mod routes;

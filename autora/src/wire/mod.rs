@@ -1,6 +1,7 @@
-//! Bytes: Router Advertisements, and the IPv6 header around them. Pure, and without settings.
+//! Bytes: Router Advertisements, echo messages, and the IPv6 header around them. Pure, and without settings.
 
 mod advert;
+mod echo;
 mod error;
 mod field;
 mod hex;
@@ -9,6 +10,7 @@ mod option;
 mod protocol;
 
 pub use advert::RouterAdvert;
+pub use echo::{ECHO_REPLY, ECHO_REQUEST, Echo};
 pub use error::DecodeError;
 pub use field::INFINITE_LIFETIME;
 pub use hex::Hex;

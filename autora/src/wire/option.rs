@@ -6,7 +6,7 @@ use super::{
     error::DecodeError,
     field::{lifetime, seconds_u32},
 };
-use crate::addr::Prefix64;
+use crate::addr::{Prefix64, shown_link_address};
 
 const SOURCE_LINK_LAYER_ADDRESS: u8 = 1;
 const PREFIX_INFORMATION: u8 = 3;
@@ -128,8 +128,7 @@ impl fmt::Display for NdOption {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::SourceLinkLayerAddress(address) => {
-                let octets = address.map(|octet| format!("{octet:02x}"));
-                write!(f, "source link-layer address {}", octets.join(":"))
+                write!(f, "source link-layer address {}", shown_link_address(*address))
             }
             Self::PrefixInformation(information) => information.fmt(f),
             Self::Mtu(mtu) => write!(f, "mtu {mtu}"),
