@@ -5,7 +5,9 @@ mod client;
 pub mod explain;
 pub mod monitor;
 mod natural;
+mod neighbours;
 mod outcome;
+pub mod probe;
 mod screen;
 pub mod serve;
 pub mod status;
@@ -20,7 +22,7 @@ use std::{
 use anstream::ColorChoice;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, builder::Resettable};
 
-use self::{explain::ExplainArgs, monitor::MonitorArgs, status::StatusArgs, wait::WaitArgs};
+use self::{explain::ExplainArgs, monitor::MonitorArgs, probe::ProbeArgs, status::StatusArgs, wait::WaitArgs};
 use crate::{
     config::{DaemonArgs, without_empty_variables},
     error::EXIT_FAILURE,
@@ -40,6 +42,7 @@ Examples:
   autora --interface-regex '^vm[0-9]+$'             serve these interfaces
   autora explain vm7                                why does vm7 get no RA?
   autora status                                     what does the daemon do?
+  autora probe --all                                do guests have what they need?
 
 Privileges: CAP_NET_RAW, and CAP_BPF for the eBPF filter; the daemon drops both when its sockets and its filter are \
 open. --filter classic needs no CAP_BPF, --dry-run and --check need no privilege.
@@ -69,6 +72,8 @@ pub enum Command {
     Explain(ExplainArgs),
     /// Show what the running daemon does on each interface
     Status(StatusArgs),
+    /// Ask guests, from the host, whether they have their address and their default route
+    Probe(ProbeArgs),
     /// Wait until the daemon has sent an RA on an interface
     Wait(WaitArgs),
     /// Print events of the running daemon as they happen
@@ -82,6 +87,7 @@ pub fn run(cli: Cli) -> ExitCode {
         None => serve::run(&cli.daemon, &variables()),
         Some(Command::Explain(args)) => explain::run(&args),
         Some(Command::Status(args)) => status::run(&args),
+        Some(Command::Probe(args)) => probe::run(&args),
         Some(Command::Wait(args)) => wait::run(&args),
         Some(Command::Monitor(args)) => monitor::run(&args),
     };

@@ -21,6 +21,7 @@ use super::{
     screen,
 };
 use crate::{
+    addr::IfIndex,
     config,
     diagnosis::{self, Evidence, Routes},
     engine::{
@@ -99,6 +100,18 @@ pub fn run(args: &ExplainArgs) -> CommandResult {
     })
 }
 
+/// Returns, by index, what `explain` says first of each interface of `snapshot` that is named.
+pub(super) fn conclusions(
+    interfaces: Vec<String>,
+    socket: &ControlSocketArg,
+    snapshot: &Snapshot,
+) -> HashMap<IfIndex, String> {
+    let (interface_regex, socket) = (None, socket.clone());
+    let args = ExplainArgs { interfaces, interface_regex, send: SendPath::Packet, json: false, socket };
+    let findings = examine(&args, None, snapshot);
+    findings.interfaces.iter().map(|found| (found.index, page::conclusion(found).1)).collect()
+}
+
 fn policy(args: &ExplainArgs) -> Result<Option<Policy>, Failure> {
     let Some(regex) = args.interface_regex.as_deref() else { return Ok(None) };
     let (policy, warnings) = config::policy(regex).map_err(|error| Failure::new(&error).with_code(EXIT_USAGE))?;
@@ -108,7 +121,8 @@ fn policy(args: &ExplainArgs) -> Result<Option<Policy>, Failure> {
     Ok(Some(policy))
 }
 
-fn read_interfaces() -> Result<Snapshot, Failure> {
+/// Reads all interfaces.
+pub(super) fn read_interfaces() -> Result<Snapshot, Failure> {
     let mut queries = Queries::open().map_err(|error| Failure::new(&error).advise(NETLINK_ADVICE))?;
     queries.dump().map_err(|error| Failure::new(&error).advise(dump_advice(&error)))
 }

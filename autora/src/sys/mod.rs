@@ -14,6 +14,7 @@ pub mod open_files;
 pub mod output_reader;
 mod packet_socket;
 pub mod privileges;
+pub mod probe;
 pub mod process_stats;
 pub mod program;
 pub mod random;

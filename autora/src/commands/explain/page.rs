@@ -32,8 +32,14 @@ fn interface(found: &Explanation, width: usize) -> String {
 }
 
 fn title(found: &Explanation, width: usize) -> String {
+    let (style, what) = conclusion(found);
+    headed(&found.name, style, &what, width)
+}
+
+/// Returns what there is to say first.
+pub(super) fn conclusion(found: &Explanation) -> (Style, String) {
     let (is, is_not) = if found.is_live { ("is", "is not") } else { ("would be", "would not be") };
-    let (style, what) = match &found.conclusion {
+    match &found.conclusion {
         Conclusion::Served(service) if found.fails_to_send() => {
             (ODD, format!("{is} served {}, but its RAs do not leave", describe(service)))
         }
@@ -46,8 +52,7 @@ fn title(found: &Explanation, width: usize) -> String {
         Conclusion::NotServed | Conclusion::NoMatch => {
             (BAD, format!("{is_not} served: {}", list(found.failures().map(|one| one.problem.name()))))
         }
-    };
-    headed(&found.name, style, &what, width)
+    }
 }
 
 /// Returns a line that begins with a name.

@@ -1,0 +1,228 @@
+//! `autora probe`: whether guests have their address and their default route, asked from the host.
+
+mod json;
+mod report;
+mod round;
+mod table;
+mod target;
+
+use std::{collections::BTreeMap, process::ExitCode, str::FromStr, time::Duration};
+
+use rand::{SeedableRng, rngs::StdRng};
+
+use self::{report::Report, target::Target};
+use super::{
+    client::{ControlSocketArg, block_on, interface_name, path_with},
+    explain,
+    natural::natural,
+    neighbours,
+    outcome::CommandResult,
+    screen,
+};
+use crate::{
+    config::Seconds,
+    control::model::{Interfaces, State},
+    diagnosis::guest::GuestVerdict,
+    engine::interface::Interface,
+    error::Failure,
+    sys::{
+        netlink::{self, Snapshot},
+        probe::{ProbeOpenError, ProbeSocket},
+        random,
+    },
+};
+
+/// The exit code if a guest lacks its address or its default route.
+const EXIT_FAILS: u8 = 3;
+/// The exit code if no guest does, and nothing can be said of one at least.
+const EXIT_SILENT: u8 = 4;
+
+/// Without a packet socket the probed interfaces may take one part in so many of the neighbour table, which belongs to
+/// all of the host.
+const TABLE_SHARE: usize = 8;
+
+/// The size of the neighbour table, where the kernel does not say (`net/ipv6/ndisc.c`).
+const TABLE_SIZE: u32 = 1_024;
+
+const AFTER_HELP: &str = "\
+Examples:
+  autora probe tap-vm-7            does the guest have its address and route?
+  autora probe --all               of all served interfaces, failures first
+  autora probe --all --json | jq -r '.interfaces[] | [.name, .verdict] | @tsv'
+
+Verdicts: works, the guest has an address in the /64 and a default route; no-route, it answers on its link alone; \
+no-address, it has a default route and answers from its link-local address; wrong-prefix, it answers from an address \
+that is not in the /64; unknown, it does not answer: it may be off, or have a firewall.
+
+Each interface gets two echo requests to all nodes on the link: one from an address of this host that guests reach \
+through their default route alone, and one from a link-local address of the interface. The source of a reply is the \
+guest's choice among its addresses (RFC 6724). Where this host has no global address but the one in the guest's /64, \
+the output says so: a route of the guest's own to that /64 would then hide that it has no default route.
+
+Privileges: CAP_NET_RAW. Without it, a group in net.ipv4.ping_group_range: then guests on one bridge cannot be told \
+apart, and each interface takes an entry of the neighbour table, so that few can be probed at once.
+
+--json prints {version, interfaces, paused}. Each of `interfaces` has name, ifindex, verdict (the worst of its \
+guests), prefixes, source, source_on_link, guests (verdict, link_address, link_local, addresses), cut_off, why, \
+neighbours (address, link_address, state) and explain. Later releases only add fields to `version` 1.
+
+Exit codes: 0 every guest that answers works, and on each interface one does; 3 a guest has no route, no address or a \
+wrong prefix; 4 none of these, and nothing can be said of an interface at least, or none is served; 2 wrong usage; 1 \
+any other failure.";
+
+/// The arguments of `autora probe`.
+#[derive(Clone, Debug, clap::Args)]
+#[command(after_help = AFTER_HELP)]
+pub struct ProbeArgs {
+    /// Interfaces to probe; no daemon is needed
+    #[arg(value_name = "IFACE", value_parser = interface_name())]
+    #[arg(required_unless_present = "all", conflicts_with = "all")]
+    pub interfaces: Vec<String>,
+
+    /// Probe every interface that the daemon serves and that has a carrier
+    #[arg(long)]
+    pub all: bool,
+
+    /// How long to wait for answers, 60s at most
+    #[arg(long, value_name = "DURATION", default_value = "3s", value_parser = timeout)]
+    pub timeout: Seconds,
+
+    /// Print JSON, for scripts
+    #[arg(long)]
+    pub json: bool,
+
+    /// The daemon.
+    #[command(flatten)]
+    pub socket: ControlSocketArg,
+}
+
+fn timeout(text: &str) -> Result<Seconds, String> {
+    const BOUNDS: [Seconds; 2] = [Seconds(Duration::from_secs(1)), Seconds(Duration::from_secs(60))];
+    let timeout = Seconds::from_str(text)?;
+    let [least, most] = BOUNDS;
+    if (least..=most).contains(&timeout) { Ok(timeout) } else { Err(format!("not between {least} and {most}")) }
+}
+
+/// Probes the interfaces of `args`, and shows what was found.
+///
+/// # Errors
+///
+/// Returns a [`Failure`] if an interface that was named does not exist, if the process may send no echo request, if
+/// netlink fails, and with `--all` if no daemon answers.
+pub fn run(args: &ProbeArgs) -> CommandResult {
+    let selected = Selected::of(args)?;
+    let targets = &selected.targets;
+    let mut random = StdRng::from_seed(random::seed());
+    let mut socket = open_socket(&mut random, targets.len())?;
+    let outcomes = round::run(&mut socket, targets, args.timeout.0, &mut random);
+    let outcomes = outcomes.map_err(|error| Failure::because(format!("cannot receive echo replies: {error}")))?;
+    let mut reports: Vec<_> =
+        targets.iter().zip(&outcomes).map(|(target, outcome)| Report::new(target, outcome)).collect();
+    complete(&mut reports, &args.socket, &selected.snapshot)?;
+    reports.sort_by(|a, b| a.verdict.cmp(&b.verdict).then_with(|| natural(&a.target.name, &b.target.name)));
+    let shown = if args.json {
+        json::render(&reports, selected.paused)
+    } else {
+        table::render(&reports, selected.paused, screen::width())
+    };
+    _ = screen::show(&shown)?;
+    Ok(exit_code(&reports))
+}
+
+/// The interfaces to probe.
+struct Selected {
+    snapshot: Snapshot,
+    targets: Vec<Target>,
+    /// How many interfaces were left out because they are paused.
+    paused: usize,
+}
+
+impl Selected {
+    fn of(args: &ProbeArgs) -> Result<Self, Failure> {
+        let (wanted, paused) = if args.all { served(&args.socket)? } else { (named(args), 0) };
+        let snapshot = explain::read_interfaces()?;
+        let is_wanted = |interface: &&Interface| {
+            let index = wanted.get(&interface.name);
+            index.is_some_and(|index| index.is_none_or(|index| index == interface.index.get()))
+        };
+        let found = snapshot.interfaces.iter().filter(is_wanted);
+        let targets: Vec<_> = found.map(|interface| Target::new(interface, &snapshot.interfaces)).collect();
+        // Of what is served, an interface may have been deleted a moment ago.
+        let may_miss_some = args.all && !targets.is_empty();
+        if targets.len() < wanted.len() && !may_miss_some {
+            return Err(missing(&wanted, &targets));
+        }
+        Ok(Self { snapshot, targets, paused })
+    }
+}
+
+/// Interfaces by name, with the index that the daemon told. One of the same name in another namespace has another.
+type Wanted = BTreeMap<String, Option<u32>>;
+
+fn named(args: &ProbeArgs) -> Wanted {
+    args.interfaces.iter().map(|name| (name.clone(), None)).collect()
+}
+
+/// Returns the interfaces that the daemon serves, and how many more are paused.
+fn served(socket: &ControlSocketArg) -> Result<(Wanted, usize), Failure> {
+    let states = [State::Serving, State::Paused].map(|state| ("state", state.name().to_owned()));
+    let path = path_with("/v1/interfaces", states);
+    let Interfaces { interfaces, .. } = block_on(async { Ok(socket.connect().await?.get(&path).await?) })?;
+    let (serving, paused): (Vec<_>, Vec<_>) =
+        interfaces.into_iter().partition(|interface| interface.state == State::Serving.into());
+    let serving = serving.into_iter().map(|interface| (interface.name, Some(interface.ifindex)));
+    Ok((serving.collect(), paused.len()))
+}
+
+fn missing(wanted: &Wanted, targets: &[Target]) -> Failure {
+    let missing = wanted.keys().filter(|name| targets.iter().all(|target| target.name != **name));
+    Failure::because(format!("no such interface in this network namespace: {}", screen::list(missing)))
+        .advise("`autora explain` lists those that exist")
+}
+
+/// Opens the socket for so many interfaces. One that takes neighbour entries could fill the table with those of many,
+/// and the host would lose its neighbours.
+fn open_socket(random: &mut StdRng, interfaces: usize) -> Result<ProbeSocket, Failure> {
+    let socket = ProbeSocket::open(random).map_err(|error| match error {
+        ProbeOpenError::NotPermitted => Failure::new(&error).advise(
+            "run it as root, or grant CAP_NET_RAW; or let a group of yours send echo requests \
+             (net.ipv4.ping_group_range)",
+        ),
+        ProbeOpenError::Failed(_) => Failure::new(&error),
+    })?;
+    let size = netlink::neighbour_limit().unwrap_or(TABLE_SIZE);
+    let most = usize::try_from(size).unwrap_or(usize::MAX) / TABLE_SHARE;
+    if socket.takes_neighbour_entries() && interfaces > most {
+        let what =
+            format!("without CAP_NET_RAW {interfaces} interfaces would take as many entries of the neighbour table");
+        return Err(Failure::because(what).advise(format!("run it as root, or name {most} at most")));
+    }
+    Ok(socket)
+}
+
+/// Adds what the neighbour table and `explain` say of those interfaces whose guests do not answer.
+fn complete(reports: &mut [Report<'_>], socket: &ControlSocketArg, snapshot: &Snapshot) -> Result<(), Failure> {
+    let silent: Vec<_> = reports.iter_mut().filter(|report| report.why.is_some()).collect();
+    if silent.is_empty() {
+        return Ok(());
+    }
+    let names = silent.iter().map(|report| report.target.name.clone()).collect();
+    let mut explained = explain::conclusions(names, socket, snapshot);
+    let neighbours = neighbours::read()?;
+    for report in silent {
+        report.complete(&neighbours, &mut explained);
+    }
+    Ok(())
+}
+
+/// A guest that fails decides before one that is silent.
+fn exit_code(reports: &[Report<'_>]) -> ExitCode {
+    match reports.iter().map(|report| report.verdict).min() {
+        Some(GuestVerdict::NoRoute | GuestVerdict::NoAddress | GuestVerdict::WrongPrefix) => ExitCode::from(EXIT_FAILS),
+        Some(GuestVerdict::Unknown) | None => ExitCode::from(EXIT_SILENT),
+        Some(GuestVerdict::Works) => ExitCode::SUCCESS,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,43 @@
+//! The reports as JSON. The command's help documents the shape; a later release only adds fields.
+
+use serde_json::{Value, json};
+
+use super::report::Report;
+use crate::{addr::shown_link_address, commands::neighbours, diagnosis::guest::Guest};
+
+const VERSION: u32 = 1;
+
+pub(super) fn render(reports: &[Report<'_>], paused: usize) -> String {
+    let document = json!({
+        "version": VERSION,
+        "interfaces": reports.iter().map(interface).collect::<Value>(),
+        "paused": paused,
+    });
+    format!("{document:#}\n")
+}
+
+fn interface(report: &Report<'_>) -> Value {
+    let sources = report.target.sources.ok();
+    json!({
+        "name": report.target.name,
+        "ifindex": report.target.index.get(),
+        "verdict": report.verdict.name(),
+        "prefixes": report.target.prefixes.iter().map(ToString::to_string).collect::<Value>(),
+        "source": sources.map(|sources| sources.global),
+        "source_on_link": sources.map(|sources| sources.is_on_link),
+        "guests": report.guests.iter().map(guest).collect::<Value>(),
+        "cut_off": report.is_cut_off,
+        "why": report.why,
+        "neighbours": report.neighbours.iter().map(neighbours::json).collect::<Value>(),
+        "explain": report.explained,
+    })
+}
+
+fn guest(guest: &Guest) -> Value {
+    json!({
+        "verdict": guest.verdict.name(),
+        "link_address": guest.link_address.map(shown_link_address),
+        "link_local": guest.link_local.map(|address| address.to_string()),
+        "addresses": guest.addresses,
+    })
+}

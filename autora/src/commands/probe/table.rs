@@ -1,0 +1,144 @@
+//! A table with a line for each guest, the failures first, and below it what the operator has to know.
+
+use anstyle::Style;
+
+use super::report::Report;
+use crate::{
+    addr::shown_link_address,
+    commands::{
+        neighbours,
+        screen::{BAD, GOOD, ODD, TITLE, list, styled, wrap},
+    },
+    diagnosis::guest::{Guest, GuestVerdict, MAX_REPLIES},
+};
+
+/// How many neighbours of an interface are shown.
+const NEIGHBOURS: usize = 4;
+
+/// The title of each column, and of the one behind them that is wrapped.
+const TITLES: [&str; 5] = ["INTERFACE", "VERDICT", "MAC", "LINK-LOCAL", "ADDRESS"];
+
+/// A line: the first two cells, and what follows them.
+struct Line {
+    name: String,
+    verdict: GuestVerdict,
+    rest: Rest,
+}
+
+enum Rest {
+    /// Of a guest.
+    Cells([String; 3]),
+    /// Of an interface whose guest does not answer.
+    Text(String),
+}
+
+/// Returns the reports as text, in their order. `paused` interfaces were left out.
+pub(super) fn render(reports: &[Report<'_>], paused: usize, width: usize) -> String {
+    if reports.is_empty() {
+        return format!("no interface is served and has a carrier ({paused} paused)\n");
+    }
+    let mut lines: Vec<_> = reports.iter().flat_map(lines).collect();
+    lines.sort_by_key(|line| line.verdict);
+    let widths = widths(&lines);
+    let shown = lines.iter().map(|line| row(line, widths, width));
+    let notes = [counts(&lines)].into_iter().chain(notes(reports, paused));
+    let notes = notes.map(|note| format!("{}\n", wrap(&note, width, 0)));
+    [title(widths)].into_iter().chain(shown).chain(["\n".to_owned()]).chain(notes).collect()
+}
+
+fn lines(report: &Report<'_>) -> Vec<Line> {
+    let line = |verdict, rest| Line { name: report.target.name.clone(), verdict, rest };
+    if let Some(why) = &report.why {
+        return vec![line(GuestVerdict::Unknown, Rest::Text(silence(report, why)))];
+    }
+    report.guests.iter().map(|guest| line(guest.verdict, Rest::Cells(cells(report, guest)))).collect()
+}
+
+fn cells(report: &Report<'_>, guest: &Guest) -> [String; 3] {
+    let remark = match guest.verdict {
+        GuestVerdict::WrongPrefix => format!(" is not in {}", list(&report.target.prefixes)),
+        GuestVerdict::Unknown => "; several guests that no MAC tells apart".to_owned(),
+        GuestVerdict::NoRoute | GuestVerdict::NoAddress | GuestVerdict::Works => String::new(),
+    };
+    [
+        guest.link_address.map(shown_link_address).unwrap_or_default(),
+        guest.link_local.map(|address| address.to_string()).unwrap_or_default(),
+        list(&guest.addresses) + &remark,
+    ]
+}
+
+/// Returns what is known of guests that do not answer.
+fn silence(report: &Report<'_>, why: &str) -> String {
+    let known = match report.neighbours.as_slice() {
+        [] => "no neighbour known".to_owned(),
+        known => format!("neighbours: {}", neighbours::list(known, NEIGHBOURS)),
+    };
+    let explained = report.explained.as_ref().map(|said| format!("; explain: {said}")).unwrap_or_default();
+    format!("{why}; {known}{explained}")
+}
+
+/// Returns the widths of the first four columns.
+fn widths(lines: &[Line]) -> [usize; 4] {
+    let mut widths = [0, 1, 2, 3].map(|column| TITLES[column].len());
+    for line in lines {
+        let cells = match &line.rest {
+            Rest::Cells([mac, link_local, _]) => [&line.name, line.verdict.name(), mac, link_local],
+            Rest::Text(_) => [&line.name, line.verdict.name(), "", ""],
+        };
+        widths = std::array::from_fn(|column| widths[column].max(cells[column].chars().count()));
+    }
+    widths
+}
+
+fn row(line: &Line, widths: [usize; 4], width: usize) -> String {
+    let [name, verdict, ..] = widths;
+    let verdict = styled(style(line.verdict), &format!("{:<verdict$}", line.verdict.name()));
+    let head = format!("{:<name$}  {verdict}  ", line.name);
+    let rest = match &line.rest {
+        Rest::Cells([mac, link_local, addresses]) => {
+            let [.., mac_width, link_local_width] = widths;
+            format!("{mac:<mac_width$}  {link_local:<link_local_width$}  {addresses}")
+        }
+        Rest::Text(text) => wrap(text, width, widths[0] + widths[1] + 4),
+    };
+    format!("{}\n", format!("{head}{rest}").trim_end())
+}
+
+fn title(widths: [usize; 4]) -> String {
+    let cells = TITLES.iter().zip(widths).map(|(title, width)| format!("{title:<width$}  "));
+    let [.., last] = TITLES;
+    styled(TITLE, &(cells.collect::<String>() + last)) + "\n"
+}
+
+const fn style(verdict: GuestVerdict) -> Style {
+    match verdict {
+        GuestVerdict::NoRoute | GuestVerdict::NoAddress | GuestVerdict::WrongPrefix => BAD,
+        GuestVerdict::Unknown => ODD,
+        GuestVerdict::Works => GOOD,
+    }
+}
+
+fn counts(lines: &[Line]) -> String {
+    let count = |verdict: GuestVerdict| lines.iter().filter(|line| line.verdict == verdict).count();
+    let counts = GuestVerdict::ALL.map(|verdict| (count(verdict), verdict.name()));
+    list(counts.iter().filter(|(count, _)| *count > 0).map(|(count, name)| format!("{count} {name}")))
+}
+
+/// Returns what limits the verdicts.
+fn notes(reports: &[Report<'_>], paused: usize) -> impl Iterator<Item = String> {
+    let names = |wanted: fn(&Report<'_>) -> bool| {
+        let names: Vec<_> = reports.iter().filter(|report| wanted(report)).map(|report| &report.target.name).collect();
+        (!names.is_empty()).then(|| list(names))
+    };
+    let on_link = |report: &Report<'_>| report.target.sources.is_ok_and(|sources| sources.is_on_link);
+    let on_link = names(on_link).map(|names| {
+        format!(
+            "note: this host has no global address outside of the guest's /64 ({names}): a route of the guest's own to \
+             that /64 would hide that it has no default route"
+        )
+    });
+    let cut_off = names(|report| report.is_cut_off)
+        .map(|names| format!("note: more than {MAX_REPLIES} replies, the others were not read ({names})"));
+    let paused = (paused > 0).then(|| format!("note: {paused} paused, which were not probed"));
+    [on_link, cut_off, paused].into_iter().flatten()
+}

@@ -1,0 +1,120 @@
+use std::{io, net::Ipv6Addr};
+
+use super::{
+    report::Report,
+    round::{Outcome, SendError},
+    table,
+    target::{Sources, Target},
+    *,
+};
+use crate::{
+    addr::{IfIndex, LinkLocal, Prefix64},
+    diagnosis::guest::{EchoSource, GuestReply},
+    sys::netlink::{Neighbour, NeighbourState},
+};
+
+fn target(number: u16) -> Target {
+    let prefix = Ipv6Addr::new(0x2001, 0xdb8, 0, number, 0, 0, 0, 0);
+    let link_local = LinkLocal::new("fe80::1".parse().unwrap()).unwrap();
+    Target {
+        name: format!("vm{number}"),
+        index: IfIndex::new(number.into()).unwrap(),
+        prefixes: vec![Prefix64::containing(prefix)],
+        sources: Ok(Sources { link_local, global: "2001:db8:ffff::1".parse().unwrap(), is_on_link: false }),
+        has_ports: false,
+    }
+}
+
+/// What came of the requests if the guest with this number answers from these addresses.
+fn outcome(guest: u8, to_global: Option<&str>, to_link_local: Option<&str>) -> Outcome {
+    let mut outcome = Outcome::default();
+    let link_address = Some([2, 0, 0, 0, 0, guest]);
+    for (to, source) in [(EchoSource::Global, to_global), (EchoSource::LinkLocal, to_link_local)] {
+        if let Some(source) = source {
+            outcome.replies.add(GuestReply { to, source: source.parse().unwrap(), link_address });
+        }
+    }
+    outcome
+}
+
+fn failed() -> Outcome {
+    let error = SendError(io::Error::from_raw_os_error(nix::libc::ENOBUFS));
+    Outcome { error: Some(error), ..outcome(1, None, Some("fe80::5")) }
+}
+
+#[test]
+fn failures_come_first_and_silence_is_explained() {
+    let mut targets: Vec<_> = (1..=5).map(target).collect();
+    targets[0].sources.as_mut().unwrap().is_on_link = true;
+    let outcomes = [
+        outcome(1, Some("2001:db8:0:1::5"), Some("fe80::5")),
+        outcome(2, None, Some("fe80::6")),
+        outcome(3, Some("2001:db8:9::7"), Some("fe80::7")),
+        outcome(4, None, None),
+        failed(),
+    ];
+    let mut reports: Vec<_> =
+        targets.iter().zip(&outcomes).map(|(target, outcome)| Report::new(target, outcome)).collect();
+    let neighbour = |last: u16| Neighbour {
+        index: IfIndex::new(4).unwrap(),
+        address: Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, last),
+        link_address: (last == 1).then_some([2, 0, 0, 0, 0, 4]),
+        state: NeighbourState::Stale,
+    };
+    let neighbours: Vec<_> = (1..=6).map(neighbour).collect();
+    let mut explained = [(IfIndex::new(4).unwrap(), "would not be served: down".to_owned())].into();
+    for report in reports.iter_mut().filter(|report| report.why.is_some()) {
+        report.complete(&neighbours, &mut explained);
+    }
+    let expected = "\
+INTERFACE  VERDICT       MAC                LINK-LOCAL  ADDRESS
+vm2        no-route      02:00:00:00:00:02  fe80::6
+vm3        wrong-prefix  02:00:00:00:00:03  fe80::7     2001:db8:9::7 is not in 2001:db8:0:3::/64
+vm4        unknown       no answer; neighbours: fe80::1 (02:00:00:00:00:04 stale), fe80::2 (stale), fe80::3 (stale), \
+                             fe80::4 (stale) and 2 more; explain: would not be served: down
+vm5        unknown       sending failed: No buffer space available; no neighbour known
+vm1        works         02:00:00:00:00:01  fe80::5     2001:db8:0:1::5
+
+1 no-route, 1 wrong-prefix, 2 unknown, 1 works
+note: this host has no global address outside of the guest's /64 (vm1): a route of the guest's own to that /64 would \
+                             hide that it has no default route
+note: 7 paused, which were not probed
+";
+    let shown = anstream::adapter::strip_str(&table::render(&reports, 7, usize::MAX)).to_string();
+    assert_eq!(shown, expected);
+    assert_eq!(table::render(&[], 2, 80), "no interface is served and has a carrier (2 paused)\n");
+}
+
+#[test]
+fn a_guest_that_fails_decides_the_exit_code_before_a_silent_one() {
+    let target = target(1);
+    let works = outcome(1, Some("2001:db8:0:1::5"), Some("fe80::5"));
+    let (no_route, no_address) = (outcome(1, None, Some("fe80::5")), outcome(1, Some("fe80::5"), Some("fe80::5")));
+    let wrong_prefix = outcome(1, Some("2001:db8:9::5"), None);
+    let silent = outcome(1, None, None);
+    for (outcomes, expected) in [
+        (&[&works, &works][..], 0),
+        (&[&works, &no_route], EXIT_FAILS),
+        (&[&no_address], EXIT_FAILS),
+        (&[&silent, &wrong_prefix], EXIT_FAILS),
+        (&[&works, &silent], EXIT_SILENT),
+        (&[], EXIT_SILENT),
+    ] {
+        let reports: Vec<_> = outcomes.iter().map(|outcome| Report::new(&target, outcome)).collect();
+        assert_eq!(exit_code(&reports), ExitCode::from(expected), "{outcomes:?}");
+    }
+}
+
+#[test]
+fn after_a_failed_request_silence_means_nothing() {
+    let (target, failed) = (target(1), failed());
+    let report = Report::new(&target, &failed);
+    assert_eq!((report.verdict, report.guests.len()), (GuestVerdict::Unknown, 0));
+}
+
+#[test]
+fn the_timeout_has_bounds() {
+    for (text, expected) in [("1s", true), ("60s", true), ("0s", false), ("61s", false), ("infinity", false)] {
+        assert_eq!(timeout(text).is_ok(), expected, "{text}");
+    }
+}
