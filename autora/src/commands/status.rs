@@ -1,5 +1,6 @@
 //! `autora status`: what the running daemon does.
 
+mod guests;
 mod table;
 mod watch;
 
@@ -8,6 +9,7 @@ use std::{cmp::Ordering, process::ExitCode, time::Duration};
 use clap::ValueEnum;
 use serde_json::Value;
 
+use self::guests::Guests;
 use super::{
     client::{ControlSocketArg, block_on, interface_name, path_with},
     natural::natural,
@@ -24,6 +26,7 @@ const AFTER_HELP: &str = "\
 Examples:
   autora status                          all interfaces whose name matches
   autora status 'tap-vm-*' --state not-served
+  autora status --guests                 with guests' addresses, as far as known
   autora status --sort last-ra --watch   longest without an RA first, refreshed
   autora status --json | jq -r '.interfaces[] | select(.overdue) | .name'
 
@@ -48,6 +51,10 @@ pub struct StatusArgs {
     /// Refresh in place until Ctrl-C, every 2s unless INTERVAL is given
     #[arg(long, value_name = "INTERVAL", num_args = 0..=1, require_equals = true, default_missing_value = "2s")]
     pub watch: Option<Seconds>,
+
+    /// Show guests' addresses in the /64 that the neighbour table of this host has
+    #[arg(long)]
+    pub guests: bool,
 
     /// Print JSON, for scripts
     #[arg(long, conflicts_with = "watch")]
@@ -98,6 +105,9 @@ async fn json(args: &StatusArgs) -> Result<String, Failure> {
     let mut client = args.socket.connect().await?;
     let status: Value = client.get("/v1/status").await?;
     let mut interfaces: Value = client.get(&args.path()).await?;
+    if args.guests {
+        Guests::read()?.add_to(&mut interfaces["interfaces"]);
+    }
     let all = serde_json::json!({ "status": status, "interfaces": interfaces["interfaces"].take() });
     Ok(format!("{all:#}\n"))
 }
@@ -108,7 +118,8 @@ async fn lines(args: &StatusArgs) -> Result<Vec<String>, Failure> {
     let status: Status = client.get("/v1/status").await?;
     let Interfaces { mut interfaces, .. } = client.get(&args.path()).await?;
     interfaces.sort_by(|a, b| args.sort.compare(a, b).then_with(|| natural(&a.name, &b.name)));
-    Ok(table::render(&status, &interfaces, screen::width()))
+    let guests = args.guests.then(Guests::read).transpose()?;
+    Ok(table::render(&status, &interfaces, guests.as_ref(), screen::width()))
 }
 
 impl StatusArgs {

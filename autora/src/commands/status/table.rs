@@ -2,8 +2,9 @@
 
 use anstyle::Style;
 
+use super::guests::Guests;
 use crate::{
-    commands::{client::counts, screen},
+    commands::{client::counts, neighbours, screen},
     control::model::{Interface, OtherRouter, State, Status},
     sys::filter::FilterKind,
 };
@@ -42,8 +43,11 @@ const COLUMNS: [Column; 10] = [
 /// How many columns the line of an interface that is not served has; its reasons replace the others.
 const COLUMNS_NOT_SERVED: usize = 2;
 
+/// How many guests of an interface are shown.
+const GUESTS: usize = 16;
+
 /// Returns the status as lines of at most `width` columns, each with its newline.
-pub(super) fn render(status: &Status, interfaces: &[Interface], width: usize) -> Vec<String> {
+pub(super) fn render(status: &Status, interfaces: &[Interface], guests: Option<&Guests>, width: usize) -> Vec<String> {
     let mut lines = head(status, width);
     if interfaces.is_empty() {
         lines.push("no interface matches\n".to_owned());
@@ -52,8 +56,17 @@ pub(super) fn render(status: &Status, interfaces: &[Interface], width: usize) ->
     let columns = fitting(interfaces, width);
     let title = columns.iter().map(|(column, width)| cell(column, column.title, *width)).collect::<Vec<_>>();
     lines.push(format!("{}\n", screen::styled(screen::TITLE, title.join("  ").trim_end())));
-    lines.extend(interfaces.iter().flat_map(|one| row(one, &columns, width)));
+    for one in interfaces {
+        lines.extend(row(one, &columns, width));
+        lines.extend(guests.and_then(|guests| guest_line(one, guests, columns[0].1 + 2, width)));
+    }
     lines
+}
+
+fn guest_line(one: &Interface, guests: &Guests, indent: usize, width: usize) -> Option<String> {
+    let found = guests.of(one.ifindex, one.prefix.as_deref());
+    let line = || screen::wrap(&format!("guests: {}", neighbours::list(&found, GUESTS)), width, indent);
+    (!found.is_empty()).then(|| format!("{:indent$}{}\n", "", line()))
 }
 
 fn head(status: &Status, width: usize) -> Vec<String> {
