@@ -57,6 +57,8 @@
 //! - `packets`: The bytes of an RA, and how tcpdump and rdisc6 decode them
 //! - `prefixes`: Prefixes that change, are removed and come back while the interface is served
 //! - `privileges`: The capabilities that the daemon needs, and its behaviour without them
+//! - `probe`: `autora probe` and `status --guests`: what real guests answer from each state that they can be in, and
+//!   what hostile ones send
 //! - `programs`: eBPF programs that are missing, or that the kernel refuses
 //! - `receiving`: The receiving socket: without room for packets, and with fragments, which no filter can see
 //! - `refusals`: Sends that the kernel refuses: every cause on either path, and the recovery after it
@@ -114,6 +116,7 @@ mod overrun;
 mod packets;
 mod prefixes;
 mod privileges;
+mod probe;
 mod programs;
 mod receiving;
 mod refusals;
