@@ -42,7 +42,7 @@ Examples:
   autora --interface-regex '^vm[0-9]+$'             serve these interfaces
   autora explain vm7                                why does vm7 get no RA?
   autora status                                     what does the daemon do?
-  autora probe --all                                do guests have what they need?
+  autora probe --all                                do guests have a route?
 
 Privileges: CAP_NET_RAW, and CAP_BPF for the eBPF filter; the daemon drops both when its sockets and its filter are \
 open. --filter classic needs no CAP_BPF, --dry-run and --check need no privilege.

@@ -84,7 +84,7 @@ pub struct ProbeArgs {
     pub all: bool,
 
     /// How long to wait for answers, 60s at most
-    #[arg(long, value_name = "DURATION", default_value = "3s", value_parser = timeout)]
+    #[arg(long, value_name = "DURATION", default_value = "2s", value_parser = timeout)]
     pub timeout: Seconds,
 
     /// Print JSON, for scripts
@@ -113,7 +113,8 @@ pub fn run(args: &ProbeArgs) -> CommandResult {
     let selected = Selected::of(args)?;
     let targets = &selected.targets;
     let mut random = StdRng::from_seed(random::seed());
-    let mut socket = open_socket(&mut random, targets.len())?;
+    let neighbours = netlink::neighbour_limit().unwrap_or(TABLE_SIZE);
+    let mut socket = open_socket(&mut random, targets.len(), neighbours)?;
     let outcomes = round::run(&mut socket, targets, args.timeout.0, &mut random);
     let outcomes = outcomes.map_err(|error| Failure::because(format!("cannot receive echo replies: {error}")))?;
     let mut reports: Vec<_> =
@@ -123,7 +124,7 @@ pub fn run(args: &ProbeArgs) -> CommandResult {
     let shown = if args.json {
         json::render(&reports, selected.paused)
     } else {
-        table::render(&reports, selected.paused, screen::width())
+        table::render(&reports, selected.paused, neighbours, screen::width())
     };
     _ = screen::show(&shown)?;
     Ok(exit_code(&reports))
@@ -182,7 +183,7 @@ fn missing(wanted: &Wanted, targets: &[Target]) -> Failure {
 
 /// Opens the socket for so many interfaces. One that takes neighbour entries could fill the table with those of many,
 /// and the host would lose its neighbours.
-fn open_socket(random: &mut StdRng, interfaces: usize) -> Result<ProbeSocket, Failure> {
+fn open_socket(random: &mut StdRng, interfaces: usize, neighbours: u32) -> Result<ProbeSocket, Failure> {
     let socket = ProbeSocket::open(random).map_err(|error| match error {
         ProbeOpenError::NotPermitted => Failure::new(&error).advise(
             "run it as root, or grant CAP_NET_RAW; or let a group of yours send echo requests \
@@ -190,8 +191,7 @@ fn open_socket(random: &mut StdRng, interfaces: usize) -> Result<ProbeSocket, Fa
         ),
         ProbeOpenError::Failed(_) => Failure::new(&error),
     })?;
-    let size = netlink::neighbour_limit().unwrap_or(TABLE_SIZE);
-    let most = usize::try_from(size).unwrap_or(usize::MAX) / TABLE_SHARE;
+    let most = usize::try_from(neighbours).unwrap_or(usize::MAX) / TABLE_SHARE;
     if socket.takes_neighbour_entries() && interfaces > most {
         let what =
             format!("without CAP_NET_RAW {interfaces} interfaces would take as many entries of the neighbour table");

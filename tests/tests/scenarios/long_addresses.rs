@@ -1,9 +1,17 @@
-//! Links whose link-layer addresses are longer than a packet socket's address has room for: RAs leave all the same.
+//! Links whose link-layer addresses are longer than a packet socket's address has room for: RAs leave all the same, and
+//! guests can be probed.
 
-use std::{io::Read, os::fd::AsRawFd};
+use std::{
+    fs::File,
+    io::{Read, Write},
+    os::fd::AsRawFd,
+    thread,
+};
 
-use autora_tests::{Daemon, Namespace, eventually, open_tun};
+use autora::wire::{ECHO_REPLY, ECHO_REQUEST, ROUTER_ADVERTISEMENT, ipv6};
+use autora_tests::{Daemon, Launch, Namespace, eventually, open_tun};
 use nix::libc;
+use serde_json::Value;
 
 use crate::bench::{SOON, on_both_paths, rarely};
 
@@ -17,34 +25,78 @@ const TUNSETLINK: libc::c_ulong = 0x4004_54cd;
 const TUNNEL6: libc::c_ulong = 769;
 const NONE: libc::c_ulong = 0xfffe;
 
+/// Opens `vm1`, whose addresses are long, and `vm2`, which has none.
+fn tuns(host: &Namespace) -> Vec<(&'static str, File)> {
+    let open = |(name, kind): (&'static str, libc::c_ulong)| {
+        let tun = open_tun(host, name);
+        // SAFETY: the argument is a number, and the descriptors are open.
+        let results = unsafe {
+            [
+                libc::ioctl(tun.as_raw_fd(), TUNSETLINK, kind),
+                libc::fcntl(tun.as_raw_fd(), libc::F_SETFL, libc::O_NONBLOCK),
+            ]
+        };
+        assert_eq!(results, [0, 0]);
+        host.ip(&format!("link set dev {name} up multicast on"));
+        host.ip(&format!("address add fe80::1/64 dev {name} nodad"));
+        host.ip(&format!("address add 2001:db8:0:{}::1/64 dev {name} nodad", &name[2..]));
+        (name, tun)
+    };
+    [("vm1", TUNNEL6), ("vm2", NONE)].into_iter().map(open).collect()
+}
+
+/// Waits for a packet with an ICMPv6 message of type `kind` right behind the IPv6 header.
+fn wait_for(tun: &mut File, kind: u8, what: &str) -> Vec<u8> {
+    eventually(SOON, what, || {
+        let mut packet = vec![0; 2_000];
+        let len = tun.read(&mut packet).ok()?;
+        packet.truncate(len);
+        (len > 40 && (packet[6], packet[40]) == (58, kind)).then_some(packet)
+    })
+}
+
 fn a_link_with_long_addresses_gets_its_ras(arguments: &[&str]) {
     let host = Namespace::host();
-    let mut tuns: Vec<_> = [("vm1", TUNNEL6), ("vm2", NONE)]
-        .into_iter()
-        .map(|(name, kind)| {
-            let tun = open_tun(&host, name);
-            // SAFETY: the argument is a number, and the descriptors are open.
-            let results = unsafe {
-                [
-                    libc::ioctl(tun.as_raw_fd(), TUNSETLINK, kind),
-                    libc::fcntl(tun.as_raw_fd(), libc::F_SETFL, libc::O_NONBLOCK),
-                ]
-            };
-            assert_eq!(results, [0, 0]);
-            host.ip(&format!("link set dev {name} up multicast on"));
-            host.ip(&format!("address add fe80::1/64 dev {name} nodad"));
-            host.ip(&format!("address add 2001:db8:0:{}::1/64 dev {name} nodad", &name[2..]));
-            (name, tun)
-        })
-        .collect();
+    let mut tuns = tuns(&host);
     let daemon = Daemon::start(&host, &rarely(arguments));
     for (name, tun) in &mut tuns {
-        eventually(SOON, &format!("an RA on {name}"), || {
-            let mut packet = [0; 2_000];
-            let len = tun.read(&mut packet).ok()?;
-            // The next header, and the type of an ICMPv6 message right behind the IPv6 header.
-            (len > 40 && (packet[6], packet[40]) == (58, 134)).then_some(())
-        });
+        wait_for(tun, ROUTER_ADVERTISEMENT, &format!("an RA on {name}"));
     }
     assert!(daemon.lines_with(&["could not be sent"]).is_empty(), "{:#?}", daemon.log());
+}
+
+#[test]
+fn a_guest_on_a_link_with_long_addresses_is_probed() {
+    let host = Namespace::host();
+    let mut tuns = tuns(&host);
+    let output = thread::scope(|scope| {
+        let probing = scope.spawn(|| Launch::new(&["probe", "--json", "vm1", "vm2"]).output(&host));
+        for (name, tun) in &mut tuns {
+            for request in ["the first", "the second"] {
+                let request = wait_for(tun, ECHO_REQUEST, &format!("{request} echo request on {name}"));
+                tun.write_all(&reply(name, &request)).expect("the tun is up");
+            }
+        }
+        probing.join().expect("it ends")
+    });
+    let document: Value = serde_json::from_str(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"));
+    for number in 0..2 {
+        assert_eq!(document["interfaces"][number]["verdict"], "works", "{document:#}");
+    }
+}
+
+/// Returns what a guest with an address and a default route replies.
+fn reply(name: &str, request: &[u8]) -> Vec<u8> {
+    let request = ipv6::decode(request).expect("a whole packet");
+    let own = if request.source.is_unicast_link_local() {
+        "fe80::5".to_owned()
+    } else {
+        format!("2001:db8:0:{}::5", &name[2..])
+    };
+    let mut reply = Vec::new();
+    ipv6::encode(&mut reply, own.parse().expect("an address"), request.source, |out| {
+        out.extend([ECHO_REPLY, 0, 0, 0]);
+        out.extend(&request.message[4..]);
+    });
+    reply
 }

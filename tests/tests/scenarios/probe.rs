@@ -8,7 +8,8 @@ use std::{
 };
 
 use autora::wire::{ALL_NODES, ECHO_REPLY, ECHO_REQUEST, ipv6};
-use autora_tests::{Daemon, Frame, Guest, Interface, Launch, Mac, Namespace, Output, Veth, eventually};
+use autora_tests::{Daemon, Frame, Guest, Interface, Launch, Mac, Namespace, Output, Refusal, Veth, eventually};
+use nix::{errno::Errno, libc};
 use serde_json::Value;
 
 use crate::bench::{Line, SLACK, SOON, prefix, rarely};
@@ -281,10 +282,19 @@ fn privileges_decide_which_socket_is_used() {
     assert_eq!(verdict(&packet), ("works".into(), mac.into()), "{packet:?}");
     assert!(!has_multicast_entry(&host));
 
-    host.sysctl("ipv4/ping_group_range", "65534 65534");
-    let pings = without(&[], &["vm1"]);
-    assert_eq!(verdict(&pings), ("works".into(), Value::Null), "{pings:?}");
+    // A sandbox without packet sockets.
+    let refusal = Refusal {
+        call: libc::SYS_socket,
+        argument: Some((0, u64::try_from(libc::AF_PACKET).expect("17"))),
+        errno: Errno::EAFNOSUPPORT,
+    };
+    let raw = Launch::new(&["probe", "--json", "vm1"]).refuse(refusal).output(&host);
+    assert_eq!(verdict(&raw), ("works".into(), Value::Null), "{raw:?}");
     assert!(has_multicast_entry(&host), "the control: the others take one");
+
+    host.sysctl("ipv4/ping_group_range", "65534 65534");
+    let pings = without(&[], &["vm2"]);
+    assert_eq!(verdict(&pings), ("works".into(), Value::Null), "{pings:?}");
     guests[1].lose_route();
     assert_eq!(verdict(&without(&[], &["vm2"])), ("no-route".into(), Value::Null));
 

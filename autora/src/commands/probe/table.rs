@@ -32,8 +32,9 @@ enum Rest {
     Text(String),
 }
 
-/// Returns the reports as text, in their order. `paused` interfaces were left out.
-pub(super) fn render(reports: &[Report<'_>], paused: usize, width: usize) -> String {
+/// Returns the reports as text, in their order. `paused` interfaces were left out; `neighbours` is how many entries the
+/// neighbour table has room for.
+pub(super) fn render(reports: &[Report<'_>], paused: usize, neighbours: u32, width: usize) -> String {
     if reports.is_empty() {
         return format!("no interface is served and has a carrier ({paused} paused)\n");
     }
@@ -41,7 +42,7 @@ pub(super) fn render(reports: &[Report<'_>], paused: usize, width: usize) -> Str
     lines.sort_by_key(|line| line.verdict);
     let widths = widths(&lines);
     let shown = lines.iter().map(|line| row(line, widths, width));
-    let notes = [counts(&lines)].into_iter().chain(notes(reports, paused));
+    let notes = [counts(&lines)].into_iter().chain(notes(reports, paused, neighbours));
     let notes = notes.map(|note| format!("{}\n", wrap(&note, width, 0)));
     [title(widths)].into_iter().chain(shown).chain(["\n".to_owned()]).chain(notes).collect()
 }
@@ -125,7 +126,7 @@ fn counts(lines: &[Line]) -> String {
 }
 
 /// Returns what limits the verdicts.
-fn notes(reports: &[Report<'_>], paused: usize) -> impl Iterator<Item = String> {
+fn notes(reports: &[Report<'_>], paused: usize, neighbours: u32) -> impl Iterator<Item = String> {
     let names = |wanted: fn(&Report<'_>) -> bool| {
         let names: Vec<_> = reports.iter().filter(|report| wanted(report)).map(|report| &report.target.name).collect();
         (!names.is_empty()).then(|| list(names))
@@ -140,5 +141,17 @@ fn notes(reports: &[Report<'_>], paused: usize) -> impl Iterator<Item = String> 
     let cut_off = names(|report| report.is_cut_off)
         .map(|names| format!("note: more than {MAX_REPLIES} replies, the others were not read ({names})"));
     let paused = (paused > 0).then(|| format!("note: {paused} paused, which were not probed"));
-    [on_link, cut_off, paused].into_iter().flatten()
+    let may_lack_room = reports.iter().any(|report| report.why.is_some()) && is_small(neighbours, reports.len());
+    let small = may_lack_room.then(|| {
+        format!(
+            "note: each guest that answers takes an entry of this host's neighbour table, which has room for {neighbours} \
+             (gc_thresh3): a guest may be unknown for want of room"
+        )
+    });
+    [on_link, cut_off, small, paused].into_iter().flatten()
+}
+
+/// Returns whether guests behind so many interfaces may fill the neighbour table, which other neighbours take part of.
+fn is_small(neighbours: u32, interfaces: usize) -> bool {
+    u32::try_from(interfaces).is_ok_and(|interfaces| interfaces > neighbours / 2)
 }

@@ -78,11 +78,14 @@ vm1        works         02:00:00:00:00:01  fe80::5     2001:db8:0:1::5
 1 no-route, 1 wrong-prefix, 2 unknown, 1 works
 note: this host has no global address outside of the guest's /64 (vm1): a route of the guest's own to that /64 would \
                              hide that it has no default route
+note: each guest that answers takes an entry of this host's neighbour table, which has room for 8 (gc_thresh3): a \
+                             guest may be unknown for want of room
 note: 7 paused, which were not probed
 ";
-    let shown = anstream::adapter::strip_str(&table::render(&reports, 7, usize::MAX)).to_string();
+    let shown = anstream::adapter::strip_str(&table::render(&reports, 7, 8, usize::MAX)).to_string();
     assert_eq!(shown, expected);
-    assert_eq!(table::render(&[], 2, 80), "no interface is served and has a carrier (2 paused)\n");
+    assert!(!table::render(&reports, 7, 10, usize::MAX).contains("gc_thresh3"), "there is room");
+    assert_eq!(table::render(&[], 2, 8, 80), "no interface is served and has a carrier (2 paused)\n");
 }
 
 #[test]
