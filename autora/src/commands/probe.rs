@@ -79,7 +79,7 @@ pub struct ProbeArgs {
     #[arg(required_unless_present = "all", conflicts_with = "all")]
     pub interfaces: Vec<String>,
 
-    /// Probe every interface that the daemon serves and that has a carrier
+    /// Probe every interface that the daemon serves; paused ones are counted only
     #[arg(long)]
     pub all: bool,
 
@@ -116,7 +116,7 @@ pub fn run(args: &ProbeArgs) -> CommandResult {
     let neighbours = netlink::neighbour_limit().unwrap_or(TABLE_SIZE);
     let mut socket = open_socket(&mut random, targets.len(), neighbours)?;
     let outcomes = round::run(&mut socket, targets, args.timeout.0, &mut random);
-    let outcomes = outcomes.map_err(|error| Failure::because(format!("cannot receive echo replies: {error}")))?;
+    let outcomes = outcomes.map_err(|error| Failure::new(&error).because_of("cannot receive echo replies"))?;
     let mut reports: Vec<_> =
         targets.iter().zip(&outcomes).map(|(target, outcome)| Report::new(target, outcome)).collect();
     complete(&mut reports, &args.socket, &selected.snapshot)?;

@@ -36,7 +36,7 @@ enum Rest {
 /// neighbour table has room for.
 pub(super) fn render(reports: &[Report<'_>], paused: usize, neighbours: u32, width: usize) -> String {
     if reports.is_empty() {
-        return format!("no interface is served and has a carrier ({paused} paused)\n");
+        return format!("no interface is served, and {paused} are paused\n");
     }
     let mut lines: Vec<_> = reports.iter().flat_map(lines).collect();
     lines.sort_by_key(|line| line.verdict);

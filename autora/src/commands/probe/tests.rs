@@ -85,7 +85,7 @@ note: 7 paused, which were not probed
     let shown = anstream::adapter::strip_str(&table::render(&reports, 7, 8, usize::MAX)).to_string();
     assert_eq!(shown, expected);
     assert!(!table::render(&reports, 7, 10, usize::MAX).contains("gc_thresh3"), "there is room");
-    assert_eq!(table::render(&[], 2, 8, 80), "no interface is served and has a carrier (2 paused)\n");
+    assert_eq!(table::render(&[], 2, 8, 80), "no interface is served, and 2 are paused\n");
 }
 
 #[test]
