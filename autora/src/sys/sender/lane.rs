@@ -61,17 +61,17 @@ impl Lane {
 
     /// Sends one packet, and finds out whether it left.
     pub(super) fn send(&mut self, send: impl FnOnce(&Socket) -> io::Result<()>) -> io::Result<Outcome> {
-        let (sent, outcome) = self.send_all(send);
-        sent.map(|()| outcome)
+        let (done, outcome) = self.send_all(send);
+        done.map(|()| outcome)
     }
 
     /// Sends several packets, and finds out whether all that the kernel accepted left.
     pub(super) fn send_all<T>(&mut self, send: impl FnOnce(&Socket) -> T) -> (T, Outcome) {
         self.departures();
         let before = self.charged;
-        let sent = send(&self.socket);
+        let done = send(&self.socket);
         self.charged = self.read();
-        (sent, if self.charged > before { Outcome::Waits } else { Outcome::Left })
+        (done, if self.charged > before { Outcome::Waits } else { Outcome::Left })
     }
 
     /// Returns the present charge. If it could not be read, every packet would count as having left.

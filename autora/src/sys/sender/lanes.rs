@@ -69,12 +69,12 @@ impl Lanes {
         let Some(lane) = self.first.iter_mut().find_map(|lane| lane.has_room(count).then_some(lane)) else {
             return indices.map(|_| Err(io::ErrorKind::WouldBlock.into())).collect();
         };
-        let (sent, outcome) = lane.send_all(send);
+        let (done, outcome) = lane.send_all(send);
         if outcome == Outcome::Waits {
-            let accepted = indices.zip(&sent).filter(|(_, sent)| sent.is_ok());
+            let accepted = indices.zip(&done).filter(|(_, done)| done.is_ok());
             self.suspects.extend(accepted.map(|(index, _)| (index, Suspect::default())));
         }
-        sent
+        done
     }
 
     /// Sends one RA on the interface by calling `send` with a socket.
