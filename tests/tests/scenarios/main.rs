@@ -29,6 +29,7 @@
 //! - `flapping`: A guest whose carrier flaps: no interface fills the log
 //! - `grace`: Edits of a host that are undone or completed within a second: no RA leaves, and no guest loses its
 //!   route
+//! - `guard`: The guard of `contrib/nftables`: what passes, what is dropped, and whose packets
 //! - `guests`: The main purpose: a guest's own kernel gets an address and a default route, and loses the
 //!   route when the daemon stops
 //! - `handover`: A link-local address that changes: guests move from the old source to the new one
@@ -95,6 +96,7 @@ mod entries;
 mod explain;
 mod flapping;
 mod grace;
+mod guard;
 mod guests;
 mod handover;
 mod hooks;

@@ -13,12 +13,13 @@ use super::{package, sbom, version::Version};
 use crate::{process, ui, workspace::Workspace};
 
 /// The content of the tarball: path in the checkout, name in the tarball. Folders are copied whole.
-const CONTENT: [(&str, &str); 13] = [
+const CONTENT: [(&str, &str); 14] = [
     ("target/release/autora", "autora"),
     ("contrib/autora.service", "autora.service"),
     ("contrib/autora.sysusers", "autora.sysusers"),
     ("contrib/autora.default", "autora.default"),
     ("contrib/hooks", "hooks"),
+    ("contrib/nftables", "nftables"),
     ("target/man", "man"),
     ("target/completions", "completions"),
     ("README.md", "README.md"),
