@@ -73,6 +73,8 @@ pub(crate) enum Benchmark {
     Latency,
     /// The eBPF filter: time for each verdict, and beside a socket that blocks everything (autora)
     Filter,
+    /// A flood of multicast without and with the guard of `contrib/nftables`, and the sender's own part (autora)
+    Guard,
     /// CPU for each event, RA, answer and resync at 10 to 4,000 interfaces (autora)
     Scale,
     /// The pure code: time with criterion, instructions with callgrind (autora)
@@ -96,7 +98,7 @@ impl Args {
 impl Benchmark {
     /// Whether it concerns autora alone.
     pub(crate) fn is_own(self) -> bool {
-        matches!(self, Self::Latency | Self::Filter | Self::Scale | Self::Micro)
+        matches!(self, Self::Latency | Self::Filter | Self::Guard | Self::Scale | Self::Micro)
     }
 
     pub(crate) fn name(self) -> String {

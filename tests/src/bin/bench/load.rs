@@ -7,10 +7,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use autora_tests::{Namespace, packet};
+use autora_tests::{Namespace, Tap, packet};
 use nix::{libc, sys::socket::SockaddrLike};
 
-use crate::link::Link;
+use crate::{link::Link, machine};
 
 /// How many frames one system call sends.
 const BATCH: usize = 64;
@@ -33,12 +33,42 @@ pub(crate) enum Rate {
 pub(crate) struct Sent {
     pub(crate) packets: u64,
     pub(crate) time: Duration,
+    /// The CPU time that the kernel charged to the sender.
+    pub(crate) cpu: Duration,
 }
 
 impl Sent {
     pub(crate) fn per_second(self) -> f64 {
         self.packets as f64 / self.time.as_secs_f64()
     }
+
+    /// Returns the sender's CPU time for each packet, in nanoseconds.
+    pub(crate) fn own_cpu(self) -> f64 {
+        self.each(self.cpu)
+    }
+
+    /// Returns a part of a time for each packet, in nanoseconds.
+    pub(crate) fn each(self, time: Duration) -> f64 {
+        1e9 * time.as_secs_f64() / self.packets.max(1) as f64
+    }
+}
+
+/// Writes one frame to a tap again and again until `stop`, as a hypervisor does: one system call for each.
+pub(crate) fn write(tap: &Tap, frame: &[u8], stop: &AtomicBool) -> Sent {
+    until(stop, |_, _| {
+        (0..BATCH).for_each(|_| tap.send(frame));
+        BATCH as u64
+    })
+}
+
+/// Calls `send` until `stop`, with the number of packets sent so far and the time. It returns how many it sent.
+fn until(stop: &AtomicBool, mut send: impl FnMut(u64, Duration) -> u64) -> Sent {
+    let (started, before) = (Instant::now(), machine::own_cpu());
+    let mut packets = 0;
+    while !stop.load(Ordering::Relaxed) {
+        packets += send(packets, started.elapsed());
+    }
+    Sent { packets, time: started.elapsed(), cpu: machine::own_cpu().saturating_sub(before) }
 }
 
 impl Sender {
@@ -54,20 +84,17 @@ impl Sender {
 
     /// Sends one frame again and again until `stop`.
     pub(crate) fn flood(&self, link: Link, frame: &[u8], rate: Rate, stop: &AtomicBool) -> Sent {
-        let started = Instant::now();
-        let mut packets = 0;
-        while !stop.load(Ordering::Relaxed) {
+        until(stop, |sent, elapsed| {
             let due = match rate {
                 Rate::Full => u64::MAX,
-                Rate::PerSecond(rate) => (f64::from(rate) * started.elapsed().as_secs_f64()) as u64,
+                Rate::PerSecond(rate) => (f64::from(rate) * elapsed.as_secs_f64()) as u64,
             };
-            if packets < due {
-                packets += self.send_batch(link, frame, BATCH);
-            } else {
-                thread::sleep(Duration::from_micros(500));
+            if sent < due {
+                return self.send_batch(link, frame, BATCH);
             }
-        }
-        Sent { packets, time: started.elapsed() }
+            thread::sleep(Duration::from_micros(500));
+            0
+        })
     }
 
     /// Sends a frame up to `count` times; returns how often the kernel took it.

@@ -58,6 +58,22 @@ pub(crate) fn cpu(pid: u32) -> Option<Duration> {
     clock_gettime(clock).ok().map(Duration::from)
 }
 
+/// Returns the thread of the kernel that receives packets on the load's core when it can no longer do so beside what
+/// sends them.
+pub(crate) fn receiving_thread() -> Option<u32> {
+    let named = |pid: &u32| {
+        let name = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+        name.trim() == format!("ksoftirqd/{LOAD_CORE}")
+    };
+    let names = fs::read_dir("/proc").ok()?.flatten().map(|entry| entry.file_name());
+    names.filter_map(|name| name.to_str()?.parse().ok()).find(named)
+}
+
+/// Returns the CPU time of this thread.
+pub(crate) fn own_cpu() -> Duration {
+    Duration::from(clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).expect("every thread has this clock"))
+}
+
 /// Returns the resident set size of a process in bytes.
 pub(crate) fn rss(pid: u32) -> Option<u64> {
     status(&format!("/proc/{pid}/status"), "VmRSS:").map(|kilobytes| kilobytes * 1024)

@@ -109,6 +109,7 @@ fn run(benchmark: Benchmark, bench: &mut Bench) {
         Benchmark::Idle => measure::idle(bench),
         Benchmark::Latency => measure::latency(bench),
         Benchmark::Filter => measure::filter(bench),
+        Benchmark::Guard => measure::guard(bench),
         Benchmark::Scale => measure::scale(bench),
         Benchmark::Micro => measure::micro(bench),
     }

@@ -3,6 +3,7 @@
 mod churn;
 mod filter;
 mod flood;
+mod guard;
 mod hotplug;
 mod idle;
 mod latency;
@@ -13,6 +14,7 @@ mod start;
 pub(crate) use churn::churn;
 pub(crate) use filter::filter;
 pub(crate) use flood::{flood, hoplimit};
+pub(crate) use guard::guard;
 pub(crate) use hotplug::hotplug;
 pub(crate) use idle::idle;
 pub(crate) use latency::latency;
