@@ -3,6 +3,7 @@
 
 use std::{
     fs::{self, File, Permissions},
+    net::Ipv6Addr,
     os::unix::fs::{PermissionsExt, symlink},
     path::{Path, PathBuf},
     process::{Command, Stdio},
@@ -221,6 +222,44 @@ fn an_invalid_table_is_reported_and_nothing_is_changed() {
     // The last line has no newline, and an address instead of a prefix.
     assert_eq!(call("tap-vm-3"), (Some(0), String::new()));
     assert!(addresses(&third).contains("2001:db8:0:3::5/64"));
+}
+
+/// A third field of the table is a link-local address that the interface gets before its /64.
+#[test]
+fn a_link_local_address_in_the_table_is_the_source_of_the_first_ra() {
+    let scene = Scene::new("tap-vm-1 2001:db8:0:1::/64 fe80::1 # migrates\ntap-vm-2 2001:db8:0:2::/64 # stays\n");
+    let mut taps = ["tap-vm-1", "tap-vm-2"].map(|name| Tap::new(&scene.host, name));
+    for tap in &mut taps {
+        tap.open();
+        tap.interface.wait_link_local();
+    }
+    let _daemon = scene.daemon("^tap-vm-[0-9]+$");
+    let sources = [Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 1), taps[1].interface.link_local()];
+    for (number, (tap, source)) in (1..).zip(taps.iter().zip(sources)) {
+        let mut capture = tap.capture();
+        let call = || scene.output(scene.hook("qemu-ifup").arg(tap.interface.name()));
+        assert_eq!(call(), (Some(0), String::new(), String::new()));
+        let advert = capture.expect_advert(AT_ONCE);
+        assert_eq!((advert.source, live(&advert)), (source, vec![prefix(number)]));
+        call();
+        capture.expect_silence(FLOOR);
+    }
+}
+
+#[test]
+fn an_address_in_the_table_that_is_not_link_local_is_reported_and_nothing_is_changed() {
+    for (field, expected) in [
+        ("2001:db8::1", "2001:db8::1 is not a link-local address"),
+        ("fe80::1/64", "fe80::1/64 is to have no length"),
+        ("yes", "yes is not a link-local address"),
+    ] {
+        let scene = Scene::new(&format!("tap-vm-1 2001:db8:0:1::/64 {field}\n"));
+        let tap = Tap::new(&scene.host, "tap-vm-1");
+        let (code, _, errors) = scene.output(scene.hook("qemu-ifup").arg("tap-vm-1"));
+        assert_eq!((code, errors.contains(expected)), (Some(1), true), "{field}: {errors}");
+        let addresses = scene.host.ip(&format!("-br address show dev {}", tap.interface.name()));
+        assert!(!addresses.contains("2001:db8"), "{addresses}");
+    }
 }
 
 /// A name is never an option, a pattern or a command.
