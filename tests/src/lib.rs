@@ -9,6 +9,7 @@
 //! |---|---|
 //! | `intruder` | system calls from inside the running daemon, as an attacker's code would make them |
 //! | `supervise` | cleans up after a program of `src/bin`, however it ends |
+//! | `two_hosts` | two hosts between which a guest moves |
 //! | `daemon` | starts the daemon as any user, on any kernel; reads its log, waits for its end |
 //! | `control` | a client of the control socket that can misbehave; the daemon's subcommands |
 //! | `log` | collects the daemon's log lines and finds words in them |
@@ -54,6 +55,7 @@ mod solicit;
 pub mod supervise;
 mod tap;
 pub mod terminal;
+mod two_hosts;
 mod wait;
 
 pub use capture::{Advert, Capture, Direction, Frame};
@@ -74,4 +76,5 @@ pub use ring::Ring;
 pub use route_monitor::RouteMonitor;
 pub use solicit::{Checksum, Fragments, Solicit};
 pub use tap::{Tap, open_tun};
+pub use two_hosts::{Likeness, TwoHosts};
 pub use wait::{eventually, within};

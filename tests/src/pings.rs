@@ -57,15 +57,22 @@ impl Pings {
     /// Begins to send from a namespace to `target`, and waits for the first answer.
     #[must_use]
     pub fn start(from: &Namespace, target: Ipv6Addr) -> Self {
-        let open = || Socket::new(Domain::IPV6, Type::RAW, Some(Protocol::ICMPV6));
-        let socket = from.enter(open).expect("root may open a raw socket");
-        socket.set_nonblocking(true).expect("a socket can be made nonblocking");
-        let mut sequence = Sequence::new(socket, target);
+        let mut sequence = Sequence::open(from, target);
         eventually(SHORTLY, &format!("{target} to answer {}", from.name()), || {
             sequence.send();
             sequence.receive();
             sequence.answered.contains(&true).then_some(())
         });
+        Self::run(sequence)
+    }
+
+    /// Begins to send from a namespace to `target`, whether it answers or not.
+    #[must_use]
+    pub fn begin(from: &Namespace, target: Ipv6Addr) -> Self {
+        Self::run(Sequence::open(from, target))
+    }
+
+    fn run(sequence: Sequence) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);
         let thread = thread::spawn(move || sequence.run(&stopped));
@@ -88,7 +95,10 @@ struct Sequence {
 }
 
 impl Sequence {
-    const fn new(socket: Socket, target: Ipv6Addr) -> Self {
+    fn open(from: &Namespace, target: Ipv6Addr) -> Self {
+        let open = || Socket::new(Domain::IPV6, Type::RAW, Some(Protocol::ICMPV6));
+        let socket = from.enter(open).expect("root may open a raw socket");
+        socket.set_nonblocking(true).expect("a socket can be made nonblocking");
         Self { socket, target: SocketAddrV6::new(target, 0, 0, 0), answered: Vec::new() }
     }
 

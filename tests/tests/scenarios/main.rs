@@ -48,6 +48,7 @@
 //! - `long_addresses`: Links whose link-layer addresses are longer than a packet socket's address has room for: RAs
 //!   leave all the same, and guests can be probed
 //! - `mid_send`: Interfaces that go down or are deleted while RAs are due
+//! - `migration`: A guest that moves from one host to another: what it loses, by what the hosts have in common
 //! - `monitoring`: A real Prometheus that scrapes the real daemon
 //! - `moves`: Interfaces that swap names while they are served, and that move to another namespace and back
 //! - `names`: Names of interfaces that are no printable text: shown everywhere as text, each unlike every
@@ -110,6 +111,7 @@ mod log_readers;
 mod logs;
 mod long_addresses;
 mod mid_send;
+mod migration;
 mod monitoring;
 mod moves;
 mod names;
