@@ -75,6 +75,8 @@ pub(crate) enum Benchmark {
     Filter,
     /// A flood of multicast without and with the guard of `contrib/nftables`, and the sender's own part (autora)
     Guard,
+    /// A guest that moves to another host: how long it gets no answers (autora)
+    Migration,
     /// CPU for each event, RA, answer and resync at 10 to 4,000 interfaces (autora)
     Scale,
     /// The pure code: time with criterion, instructions with callgrind (autora)
@@ -98,7 +100,7 @@ impl Args {
 impl Benchmark {
     /// Whether it concerns autora alone.
     pub(crate) fn is_own(self) -> bool {
-        matches!(self, Self::Latency | Self::Filter | Self::Guard | Self::Scale | Self::Micro)
+        matches!(self, Self::Latency | Self::Filter | Self::Guard | Self::Migration | Self::Scale | Self::Micro)
     }
 
     pub(crate) fn name(self) -> String {

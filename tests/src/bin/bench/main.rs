@@ -110,6 +110,7 @@ fn run(benchmark: Benchmark, bench: &mut Bench) {
         Benchmark::Latency => measure::latency(bench),
         Benchmark::Filter => measure::filter(bench),
         Benchmark::Guard => measure::guard(bench),
+        Benchmark::Migration => measure::migration(bench),
         Benchmark::Scale => measure::scale(bench),
         Benchmark::Micro => measure::micro(bench),
     }

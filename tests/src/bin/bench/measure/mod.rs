@@ -8,6 +8,7 @@ mod hotplug;
 mod idle;
 mod latency;
 mod micro;
+mod migration;
 mod scale;
 mod start;
 
@@ -19,5 +20,6 @@ pub(crate) use hotplug::hotplug;
 pub(crate) use idle::idle;
 pub(crate) use latency::latency;
 pub(crate) use micro::micro;
+pub(crate) use migration::migration;
 pub(crate) use scale::scale;
 pub(crate) use start::{rss, start};
