@@ -82,7 +82,7 @@ enum Task {
     Deny(deny::Args),
     /// Show autora at work in network namespaces: guests get an address and a route (as root)
     Demo,
-    /// Boot virtual machines as guests: address, route, reboot, a guest that floods, withdrawal (as root)
+    /// Boot virtual machines as guests: address, route, reboot, a guest that floods, withdrawal, migration (as root)
     VmTest(vm::GuestArgs),
     /// Run the daemon on Debian's kernels in virtual machines (as root)
     Kernels(vm::KernelArgs),

@@ -40,6 +40,8 @@ pub(crate) struct GuestArgs {
 pub(crate) enum Part {
     /// One guest boots, gets its address and route, and loses the route when autora stops
     Boot,
+    /// QEMU migrates a guest from one host to another: it keeps its route and its connections
+    Migration,
 }
 
 #[derive(Debug, clap::Args)]
@@ -67,12 +69,15 @@ pub(crate) fn guest(workspace: &Workspace, args: &GuestArgs) -> Result<ExitCode>
     let machines = Machines::ready(workspace)?;
     let kernel = kernel::prepare(workspace, OWN, || Archive::own(workspace))?;
     ui::heading("virtual machines as guests");
-    let mut command = machines.command("guest");
-    command.arg("--kernel").arg(kernel);
-    if args.only == Some(Part::Boot) {
-        command.arg("--boot-only");
+    let run = |what, more: &[&str]| process::run(machines.command(what).arg("--kernel").arg(&kernel).args(more));
+    match args.only {
+        Some(Part::Boot) => run("guest", &["--boot-only"])?,
+        Some(Part::Migration) => run("migration", &[])?,
+        None => {
+            run("guest", &[])?;
+            run("migration", &[])?;
+        }
     }
-    process::run(&mut command)?;
     Ok(ExitCode::SUCCESS)
 }
 

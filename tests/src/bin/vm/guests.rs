@@ -1,17 +1,15 @@
 //! Virtual machines behind taps, served by the real daemon.
 
-use std::{
-    net::Ipv6Addr,
-    path::Path,
-    process::ExitCode,
-    time::{Duration, Instant},
-};
+use std::{net::Ipv6Addr, path::Path, process::ExitCode, time::Duration};
 
 use anyhow::{Result, anyhow, ensure};
-use autora_tests::{Daemon, Interface, Launch, Mac, Namespace, Tap, terminal::Screen};
+use autora_tests::{Daemon, Interface, Launch, Mac, Namespace, Tap};
 use nix::sys::signal::Signal;
 
-use crate::machine::{CAPABILITIES, Machine, Plan, Tools};
+use crate::{
+    checks::Checks,
+    machine::{CAPABILITIES, Machine, Plan, Tools},
+};
 
 /// An emulated machine boots in about 7 s on an idle host; the rest is for a busy one.
 const BOOT: Duration = Duration::from_secs(120);
@@ -40,17 +38,13 @@ struct Site<'a> {
     tools: &'a Tools,
     kernel: &'a Path,
     host: Namespace,
-    screen: Screen,
-    started: Instant,
+    checks: Checks,
 }
 
 pub(crate) fn run(tools: &Tools, kernel: &Path, boot_only: bool) -> ExitCode {
-    let (host, screen, started) = (Namespace::host(), Screen::new(), Instant::now());
-    let mut site = Site { tools, kernel, host, screen, started };
-    if let Err(error) = site.run(boot_only) {
-        site.screen.line(&format!("{error:#}"));
-    }
-    site.screen.verdict()
+    let mut site = Site { tools, kernel, host: Namespace::host(), checks: Checks::new() };
+    let outcome = site.run(boot_only);
+    site.checks.end(outcome)
 }
 
 impl Site<'_> {
@@ -66,25 +60,22 @@ impl Site<'_> {
         let mut daemon = Launch::new(&arguments).unprivileged(&CAPABILITIES).start(&self.host);
         daemon.wait_for_log(&["started"], SOON);
 
-        self.screen.section("a guest boots");
+        self.checks.section("a guest boots");
         let mut machine = self.boot(&first, "guest")?;
         self.is_up(&mut machine)?;
         self.is_configured(&mut machine, &first)?;
         if !boot_only {
-            self.screen.section("it is rebooted: the tap and its carrier stay, the guest solicits again");
+            self.checks.section("it is rebooted: the tap and its carrier stay, the guest solicits again");
             self.reboot(&daemon, &mut machine, &first)?;
             self.beside_a_flood(&daemon, &mut machine, (&first, &second))?;
         }
-        self.screen.section("autora is stopped");
+        self.checks.section("autora is stopped");
         self.withdrawal(&mut daemon, &mut machine)
     }
 
     /// Shows a check with its time, claim and value.
     fn check<T>(&mut self, claim: &str, found: Result<T>, show: impl FnOnce(&T) -> String) -> Result<()> {
-        let shown = found.as_ref().map(show).unwrap_or_default();
-        let at = self.started.elapsed().as_secs_f64();
-        self.screen.check(found.is_ok(), &format!("{at:5.1} s  {claim}{shown}"));
-        found.map(drop)
+        self.checks.check(claim, found, show).map(drop)
     }
 
     fn boot(&self, port: &Port, role: &str) -> Result<Machine> {
@@ -96,6 +87,8 @@ impl Site<'_> {
             namespace: &self.host,
             card: Some(port.mac),
             reboots: true,
+            prefixes: None,
+            further: Vec::new(),
         };
         Machine::start(self.tools, &plan)
     }
@@ -141,7 +134,7 @@ impl Site<'_> {
         machine: &mut Machine,
         (first, second): (&Port, &Port),
     ) -> Result<()> {
-        self.screen.section("another guest floods, the first one is rebooted again");
+        self.checks.section("another guest floods, the first one is rebooted again");
         let mut flooder = self.boot(second, "flood")?;
         self.is_up(&mut flooder)?;
         let flooding = flooder.console.expect("flooding", CONFIGURED);

@@ -28,6 +28,13 @@ watch() {
     done
 }
 
+# Shows the same, and what it loses while it migrates.
+migrant() {
+    watch &
+    ip link set eth0 up || mark failed "no eth0"
+    vm migrant
+}
+
 flood() {
     ip link set eth0 up || mark failed "no eth0"
     vm flood

@@ -8,7 +8,7 @@ use std::{
 };
 
 use anyhow::{Context, Result};
-use autora_tests::{Mac, Namespace, binary};
+use autora_tests::{Mac, Namespace, binary, workspace};
 use tempfile::NamedTempFile;
 
 use crate::{
@@ -50,6 +50,10 @@ pub(crate) struct Plan<'a> {
     pub(crate) card: Option<Mac>,
     /// Whether a reboot boots again, or ends the emulator.
     pub(crate) reboots: bool,
+    /// The table of prefixes for the hook of `contrib` that the emulator calls for the tap; without one it calls none.
+    pub(crate) prefixes: Option<&'a Path>,
+    /// Further arguments of the emulator.
+    pub(crate) further: Vec<String>,
 }
 
 /// A running machine; powered off when dropped.
@@ -98,16 +102,28 @@ impl Plan<'_> {
         command.arg("-kernel").arg(self.kernel.join("vmlinuz")).arg("-initrd").arg(root);
         command.args(["-append", &format!("console=ttyS0 quiet panic=-1 role={}", self.role)]);
         if let Some(mac) = self.card {
-            let tap = format!("tap,id=card,ifname={},script=no,downscript=no", self.name);
+            let tap = format!("tap,id=card,ifname={},script={},downscript=no", self.name, self.script());
             command.args(["-netdev", &tap]);
             command.args(["-device", &format!("virtio-net-pci,netdev=card,mac={mac},romfile=")]);
         }
         if !self.reboots {
             command.arg("-no-reboot");
         }
+        if let Some(prefixes) = self.prefixes {
+            command.env("AUTORA_PREFIXES", prefixes).env("AUTORA_LINK", hooks().join("autora-link"));
+        }
+        command.args(&self.further);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command
     }
+
+    fn script(&self) -> String {
+        self.prefixes.map_or_else(|| "no".to_owned(), |_| hooks().join("qemu-ifup").display().to_string())
+    }
+}
+
+fn hooks() -> PathBuf {
+    workspace().join("contrib/hooks")
 }
 
 fn initramfs(tools: &Tools, plan: &Plan<'_>) -> Result<Vec<u8>> {

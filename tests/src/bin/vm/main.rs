@@ -5,12 +5,16 @@
 //! process (`init.sh`) and this program write marks to the serial console, for which the part outside waits.
 #![expect(clippy::print_stdout, reason = "a program for a terminal")]
 
+mod checks;
 mod console;
 mod guests;
 mod hosts;
 mod initramfs;
 mod inside;
 mod machine;
+mod migrant;
+mod migration;
+mod qmp;
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -32,6 +36,14 @@ enum Task {
         /// One boot and the withdrawal alone
         #[arg(long)]
         boot_only: bool,
+    },
+    /// A guest migrates from one host to another
+    Migration {
+        #[command(flatten)]
+        tools: Tools,
+        /// Folder with vmlinuz and modules
+        #[arg(long)]
+        kernel: PathBuf,
     },
     /// Runs the daemon on each kernel
     Hosts {
@@ -55,6 +67,9 @@ enum Task {
     /// In a machine: send solicitations as fast as it can
     #[command(hide = true)]
     Flood,
+    /// In a machine: send echo requests, and report which are lost and which RAs arrive
+    #[command(hide = true)]
+    Migrant,
 }
 
 fn main() -> ExitCode {
@@ -62,9 +77,13 @@ fn main() -> ExitCode {
         Task::Guest { tools, kernel, boot_only } => {
             supervise::supervised("autora-vm", || (), || guests::run(&tools, &kernel, boot_only))
         }
+        Task::Migration { tools, kernel } => {
+            supervise::supervised("autora-vm", || (), || migration::run(&tools, &kernel))
+        }
         Task::Hosts { tools, kernels } => supervise::supervised("autora-vm", || (), || hosts::run(&tools, &kernels)),
         Task::Probe { mark, capabilities } => inside::probe(&mark, &capabilities),
         Task::Scene => inside::scene(),
         Task::Flood => inside::flood(),
+        Task::Migrant => migrant::run(),
     }
 }
