@@ -94,8 +94,8 @@ impl Sender {
         Ok(Self { path, lanes, mapped, batch: Batch::default(), buffer: Vec::with_capacity(256) })
     }
 
-    /// Returns whether there is room for `count` RAs. If there is none for one, so many RAs wait in the queues of so many
-    /// interfaces that nothing can be sent on any interface.
+    /// Returns whether there is room for `count` RAs. If there is none for one, so many RAs wait in the queues of so
+    /// many interfaces that nothing can be sent on any interface.
     pub fn has_room(&mut self, count: usize) -> bool {
         self.lanes.has_room(count)
     }

@@ -55,6 +55,27 @@ impl Bench {
         sent.map_err(|error| error.kind())
     }
 
+    /// Sends on two links at once. The queues of those in `keeping` keep the packet; a link in `failing` takes none.
+    fn send_both(&mut self, both: [usize; 2], keeping: &[usize], failing: &[usize]) -> [Result<(), io::ErrorKind>; 2] {
+        let links = &self.links;
+        let done = self.lanes.send_all(both.map(index).into_iter(), |from| {
+            let send = |link: usize| {
+                if failing.contains(&link) {
+                    return Err(io::ErrorKind::NetworkDown.into());
+                }
+                let (folder, socket) = &links[link];
+                from.send_to(&[0; PACKET], &SockAddr::unix(folder.path().join("link")).unwrap())?;
+                if !keeping.contains(&link) {
+                    drain(socket);
+                }
+                Ok(())
+            };
+            both.map(send).into_iter().collect()
+        });
+        let done: Vec<_> = done.into_iter().map(|done| done.map_err(|error| error.kind())).collect();
+        done.try_into().expect("an outcome for each")
+    }
+
     fn drain(&self, link: usize) {
         drain(&self.links[link].1);
     }
@@ -131,6 +152,36 @@ fn without_room_in_a_first_lane_nothing_is_sent() {
     bench.drain(1);
     assert!(bench.lanes.has_room(1));
     assert_eq!(bench.send(3, true), Ok(()));
+}
+
+#[test]
+fn of_packets_that_are_sent_together_one_that_waits_makes_all_suspects() {
+    for (what, keeping, failing, suspects) in [
+        ("both leave", &[][..], &[][..], [false, false]),
+        ("one waits", &[1], &[], [true, true]),
+        ("one waits, the other fails", &[1], &[0], [false, true]),
+        ("one fails", &[], &[0], [false, false]),
+    ] {
+        let mut bench = Bench::new(1, 2);
+        let outcome = |link: usize| if failing.contains(&link) { Err(io::ErrorKind::NetworkDown) } else { Ok(()) };
+        assert_eq!(bench.send_both([0, 1], keeping, failing), [0, 1].map(outcome), "{what}");
+        assert_eq!([0, 1].map(|link| bench.lanes.suspects(index(link))), suspects, "{what}");
+        // The next packet of a suspect goes through a lane of its own, and clears it if it leaves.
+        assert_eq!(bench.send(0, true), Ok(()), "{what}");
+        assert!(!bench.lanes.suspects(index(0)), "{what}");
+    }
+}
+
+#[test]
+fn without_room_for_all_nothing_is_sent_together() {
+    let mut bench = Bench::new(1, 4);
+    assert!(bench.lanes.has_room(4) && !bench.lanes.has_room(5), "the control");
+    assert_eq!(bench.send_both([0, 1], &[0, 1], &[]), [Ok(()), Ok(())]);
+    assert!(!bench.lanes.has_room(2));
+    assert_eq!(bench.send_both([2, 3], &[], &[]), [Err(io::ErrorKind::WouldBlock); 2]);
+    bench.drain(0);
+    bench.drain(1);
+    assert_eq!(bench.send_both([2, 3], &[], &[]), [Ok(()), Ok(())]);
 }
 
 #[test]
