@@ -58,6 +58,7 @@ fn problems(page: &Page<'_>, required: &[(&str, u8, u8)], tests: &Tests) -> Vec<
     let mut problems: Vec<_> = missing.map(|(name, ..)| format!("{name} is missing")).collect();
     problems.extend(repeated("section", page.sections.iter().map(|section| section.name)));
     problems.extend(unsound_deviations(page));
+    problems.extend(unsound_silent(page));
     for section in &page.sections {
         problems.extend(unsound_section(section, required, page, tests).map(|why| format!("{}: {why}", section.name)));
     }
@@ -78,6 +79,24 @@ fn unsound_deviations(page: &Page<'_>) -> Vec<String> {
         .chain(mute.map(|(name, _)| format!("the deviation {name} has no reason")))
         .chain(repeated("deviation", page.deviations.iter().map(|(name, _)| *name)))
         .collect()
+}
+
+/// Returns what is wrong with the table of standards that are silent: each is linked to its own text and has a reason.
+fn unsound_silent(page: &Page<'_>) -> Vec<String> {
+    let standards = || page.silent.iter().map(|(standard, _)| *standard);
+    let unlinked = standards().filter(|standard| !is_linked_rfc(standard));
+    let mute = page.silent.iter().filter(|(_, reason)| reason.is_empty());
+    unlinked
+        .map(|standard| format!("{standard} is not linked to the text of its RFC"))
+        .chain(mute.map(|(standard, _)| format!("{standard} is silent without a reason")))
+        .chain(repeated("standard", standards()))
+        .collect()
+}
+
+/// Returns whether the text begins with a link like `[RFC 1](https://www.rfc-editor.org/rfc/rfc1)`.
+fn is_linked_rfc(text: &str) -> bool {
+    let parts = text.strip_prefix("[RFC ").and_then(|text| text.split_once("](https://www.rfc-editor.org/rfc/rfc"));
+    parts.is_some_and(|(number, rest)| rest.strip_prefix(number).is_some_and(|rest| rest.starts_with(')')))
 }
 
 fn unsound_section<'a>(
@@ -221,6 +240,21 @@ mod tests {
         assert_eq!(found(&deviation("because"), ""), ["no rule has the deviation d"]);
         assert_eq!(found(&deviation(""), &rows), ["the deviation d has no reason"]);
         assert_eq!(found(&deviation("because").repeat(2), &rows), ["the deviation d comes twice"]);
+    }
+
+    #[test]
+    fn a_silent_standard_has_its_link_and_a_reason() {
+        let link = |number, linked| format!("[RFC {number}](https://www.rfc-editor.org/rfc/rfc{linked})");
+        let (good, wrong) = (link(8781, 8781), link(8781, 878));
+        for (rows, expected) in [
+            (format!("| {good} (PREF64) | because |\n"), vec![]),
+            (format!("| {wrong} | because |\n"), vec![format!("{wrong} is not linked to the text of its RFC")]),
+            (format!("| {good} |  |\n"), vec![format!("{good} is silent without a reason")]),
+            (format!("| {good} | because |\n").repeat(2), vec![format!("the standard {good} comes twice")]),
+        ] {
+            let table = format!("## Standards that are silent here\n| standard | why |\n|---|---|\n{rows}");
+            assert_eq!(found(&table, ""), expected);
+        }
     }
 
     #[test]

@@ -1,5 +1,8 @@
 //! The tables of CONFORMANCE.md as values.
 
+/// The title above the table of standards of which advertisements show nothing.
+const SILENT: &str = "## Standards that are silent here";
+
 /// The page.
 #[derive(Debug, Default)]
 pub(super) struct Page<'a> {
@@ -7,6 +10,9 @@ pub(super) struct Page<'a> {
     pub(super) summary: Option<&'a str>,
     /// Name and reason.
     pub(super) deviations: Vec<(&'a str, &'a str)>,
+    /// Standards of which advertisements show nothing: the link, and the reason.
+    pub(super) silent: Vec<(&'a str, &'a str)>,
+    is_about_silent: bool,
     pub(super) sections: Vec<Section<'a>>,
 }
 
@@ -53,6 +59,9 @@ impl<'a> Page<'a> {
     pub(super) fn read(text: &'a str) -> Self {
         let mut page = Self::default();
         for line in text.lines() {
+            if line.starts_with("## ") {
+                page.is_about_silent = line == SILENT;
+            }
             if let Some(name) = line.strip_prefix("## ").and_then(|title| title.split_once(": ")) {
                 page.sections.push(Section { name: name.0, rules: Vec::new() });
             } else if line.starts_with("In short: ") {
@@ -67,7 +76,8 @@ impl<'a> Page<'a> {
 
     fn row(&mut self, cells: &[&'a str]) {
         match (cells, self.sections.last_mut()) {
-            (["rule" | "deviation", ..], _) => {}
+            (["rule" | "deviation" | "standard", ..], _) => {}
+            (&[standard, reason], _) if self.is_about_silent => self.silent.push((standard, reason)),
             (&[name, reason], None) => {
                 self.deviations.push((name.rsplit_once('>').map_or(name, |(_, name)| name), reason));
             }
