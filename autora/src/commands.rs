@@ -8,6 +8,7 @@ mod natural;
 mod neighbours;
 mod outcome;
 pub mod probe;
+pub mod report;
 mod screen;
 pub mod serve;
 pub mod status;
@@ -22,7 +23,10 @@ use std::{
 use anstream::ColorChoice;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, builder::Resettable};
 
-use self::{explain::ExplainArgs, monitor::MonitorArgs, probe::ProbeArgs, status::StatusArgs, wait::WaitArgs};
+use self::{
+    explain::ExplainArgs, monitor::MonitorArgs, probe::ProbeArgs, report::ReportArgs, status::StatusArgs,
+    wait::WaitArgs,
+};
 use crate::{
     config::{DaemonArgs, without_empty_variables},
     error::EXIT_FAILURE,
@@ -78,6 +82,8 @@ pub enum Command {
     Wait(WaitArgs),
     /// Print events of the running daemon as they happen
     Monitor(MonitorArgs),
+    /// Print what the report of a bug needs
+    Report(ReportArgs),
 }
 
 /// Runs the command to its end, and returns its exit code.
@@ -90,6 +96,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Some(Command::Probe(args)) => probe::run(&args),
         Some(Command::Wait(args)) => wait::run(&args),
         Some(Command::Monitor(args)) => monitor::run(&args),
+        Some(Command::Report(args)) => report::run(&args, version(), environment()),
     };
     result.unwrap_or_else(|failure| failure.report())
 }
@@ -145,6 +152,11 @@ fn variables() -> Vec<String> {
     let cli = Cli::command();
     let arguments = [&cli].into_iter().chain(cli.get_subcommands()).flat_map(clap::Command::get_arguments);
     arguments.filter_map(|argument| Some(argument.get_env()?.to_string_lossy().into_owned())).collect()
+}
+
+/// Returns the arguments of a daemon that has the environment of this process.
+fn environment() -> Result<DaemonArgs, clap::Error> {
+    Ok(parse_from(["autora"], |name| std::env::var_os(name))?.daemon)
 }
 
 /// Returns the version, and whether this build contains the eBPF program.

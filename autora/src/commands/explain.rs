@@ -10,20 +10,21 @@ mod table;
 
 use std::{collections::HashMap, process::ExitCode};
 
+pub(super) use self::running::RunningDaemon;
 use self::{
     findings::{Findings, Missing},
     routes::AskedRoutes,
-    running::RunningDaemon,
 };
 use super::{
     client::{ControlSocketArg, interface_name},
+    natural::natural,
     outcome::{CommandResult, EXIT_NOT_SERVED, NETLINK_ADVICE, dump_advice},
     screen,
 };
 use crate::{
     addr::IfIndex,
     config,
-    diagnosis::{self, Evidence, Routes},
+    diagnosis::{self, Conclusion, Evidence, Explanation, Routes},
     engine::{
         eligibility::{self, InUse, Policy, Verdict},
         interface::{Host, Interface},
@@ -49,6 +50,10 @@ remedies: command or advice). Later releases only add fields to `version` 1.
 
 Exit codes: 0 each interface that was named, or else that --interface-regex matches, is or would be served; 3 one is \
 not, its last RA did not leave, or there is none; 2 wrong usage; 1 any other failure.";
+
+/// The most interfaces that a report explains without being asked for them by name: those that are not served have few
+/// reasons, and thousands of pages would hide them.
+const MOST_PAGES: usize = 20;
 
 static NO_ROUTES: Routes = Routes::NONE;
 
@@ -86,7 +91,7 @@ pub struct ExplainArgs {
 pub fn run(args: &ExplainArgs) -> CommandResult {
     let policy = policy(args)?;
     let snapshot = read_interfaces()?;
-    let findings = examine(args, policy.as_ref(), &snapshot);
+    let findings = examine(args, policy.as_ref(), &snapshot, RunningDaemon::ask(&args.socket).as_ref());
     let shown = match (args.json, args.interfaces.is_empty()) {
         (true, _) => json::render(&findings),
         (false, true) => table::render(&findings, screen::width()),
@@ -108,8 +113,36 @@ pub(super) fn conclusions(
 ) -> HashMap<IfIndex, String> {
     let (interface_regex, socket) = (None, socket.clone());
     let args = ExplainArgs { interfaces, interface_regex, send: SendPath::Packet, json: false, socket };
-    let findings = examine(&args, None, snapshot);
+    let findings = examine(&args, None, snapshot, RunningDaemon::ask(&args.socket).as_ref());
     findings.interfaces.iter().map(|found| (found.index, page::conclusion(found).1)).collect()
+}
+
+/// Returns the pages of the interfaces of `args`, or else of those that match and are not served or have a warning.
+/// `running` is the daemon that answers.
+///
+/// # Errors
+///
+/// Returns a [`Failure`] if the regular expression is invalid, and if netlink fails.
+pub(super) fn for_report(args: &ExplainArgs, running: Option<&RunningDaemon>) -> Result<String, Failure> {
+    let policy = policy(args)?;
+    let mut findings = examine(args, policy.as_ref(), &read_interfaces()?, running);
+    let more = if args.interfaces.is_empty() { keep_odd(&mut findings.interfaces) } else { 0 };
+    let pages = page::render(&findings, usize::MAX);
+    Ok(match (pages.is_empty(), more) {
+        (true, _) => "every interface that matches is served, without a warning".to_owned(),
+        (false, 0) => pages,
+        (false, more) => format!("{pages}\n{more} more like these: `autora explain` has all"),
+    })
+}
+
+/// Keeps the first pages, those that matter most, and returns how many there were beyond.
+fn keep_odd(all: &mut Vec<Explanation>) -> usize {
+    let gets_ras = |found: &Explanation| found.is_served() && !found.fails_to_send();
+    all.retain(|one| one.conclusion != Conclusion::NoMatch && !(gets_ras(one) && one.warnings.is_empty()));
+    all.sort_by(|a, b| gets_ras(a).cmp(&gets_ras(b)).then_with(|| natural(&a.name, &b.name)));
+    let more = all.len().saturating_sub(MOST_PAGES);
+    all.truncate(MOST_PAGES);
+    more
 }
 
 fn policy(args: &ExplainArgs) -> Result<Option<Policy>, Failure> {
@@ -127,7 +160,12 @@ pub(super) fn read_interfaces() -> Result<Snapshot, Failure> {
     queries.dump().map_err(|error| Failure::new(&error).advise(dump_advice(&error)))
 }
 
-fn examine<'a>(args: &ExplainArgs, policy: Option<&'a Policy>, snapshot: &Snapshot) -> Findings<'a> {
+fn examine<'a>(
+    args: &ExplainArgs,
+    policy: Option<&'a Policy>,
+    snapshot: &Snapshot,
+    running: Option<&RunningDaemon>,
+) -> Findings<'a> {
     let Snapshot { forwarding, interfaces, .. } = snapshot;
     let host = Host { forwarding: *forwarding, neighbour_limit: netlink::neighbour_limit() };
     let served = |interface: &&Interface| match policy {
@@ -135,8 +173,7 @@ fn examine<'a>(args: &ExplainArgs, policy: Option<&'a Policy>, snapshot: &Snapsh
         None => false,
     };
     let served_raw = (args.send == SendPath::Raw).then(|| interfaces.iter().filter(served).count());
-    let running = RunningDaemon::ask(&args.socket);
-    let known: HashMap<_, _> = match &running {
+    let known: HashMap<_, _> = match running {
         Some(running) => interfaces.iter().map(|interface| (interface.index, running.knows(interface))).collect(),
         None => HashMap::new(),
     };

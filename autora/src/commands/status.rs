@@ -122,6 +122,23 @@ async fn lines(args: &StatusArgs) -> Result<Vec<String>, Failure> {
     Ok(table::render(&status, &interfaces, guests.as_ref(), screen::width()))
 }
 
+/// The most interfaces that a report lists.
+const MOST_ROWS: usize = 200;
+
+/// Returns the totals, and the interfaces that are `named` or need the operator.
+pub(super) fn for_report(status: &Status, interfaces: &[Interface], named: &[String]) -> String {
+    let is_wanted = |one: &&Interface| named.contains(&one.name) || attention(one) < NO_ATTENTION;
+    let mut wanted: Vec<_> = interfaces.iter().filter(is_wanted).cloned().collect();
+    wanted.sort_by(|a, b| natural(&a.name, &b.name));
+    let more = wanted.len().saturating_sub(MOST_ROWS);
+    wanted.truncate(MOST_ROWS);
+    if wanted.is_empty() {
+        return table::head(status, usize::MAX).concat();
+    }
+    let lines = table::render(status, &wanted, None, usize::MAX).concat();
+    if more == 0 { lines } else { format!("{lines}{more} more like these: `autora status` has all\n") }
+}
+
 impl StatusArgs {
     fn path(&self) -> String {
         let names = self.interfaces.iter().map(|name| ("name", name.clone()));
@@ -142,6 +159,9 @@ impl Sort {
         }
     }
 }
+
+/// The rank of an interface that is served as it should be.
+const NO_ATTENTION: (bool, u8) = (true, 3);
 
 /// Returns a rank, which is lower the more the interface needs the operator.
 fn attention(interface: &Interface) -> (bool, u8) {

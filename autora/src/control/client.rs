@@ -91,7 +91,10 @@ impl ClientError {
 
 /// A connection to the daemon.
 #[derive(Debug)]
-pub struct Client(SendRequest<String>);
+pub struct Client {
+    sender: SendRequest<String>,
+    daemon: Option<u32>,
+}
 
 impl Client {
     /// Connects to the socket at `path`.
@@ -107,10 +110,19 @@ impl Client {
             let is_full = source.kind() == io::ErrorKind::WouldBlock;
             if is_full { ClientError::Silent } else { refused(source) }
         })?;
+        // 0 stands for a process that this PID namespace does not see (`cred_to_ucred()`, `net/core/sock.c`,
+        // Linux 6.12).
+        let daemon = stream.peer_cred().ok().and_then(|peer| u32::try_from(peer.pid()?).ok()).filter(|&pid| pid > 0);
         let (sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(ClientError::Broken)?;
         // An error of the connection shows as an error of the answer.
         tokio::spawn(connection);
-        Ok(Self(sender))
+        Ok(Self { sender, daemon })
+    }
+
+    /// Returns the process id of the daemon as this process sees it; `None` if it is in another PID namespace.
+    #[must_use]
+    pub const fn daemon(&self) -> Option<u32> {
+        self.daemon
     }
 
     /// Gets the whole answer at `path`.
@@ -139,8 +151,8 @@ impl Client {
         let request = Request::get(path).header(HOST, "autora").body(String::new());
         let request = request.expect("paths are made of encoded parts");
         let response = timeout(ANSWER_LIMIT, async {
-            self.0.ready().await?;
-            self.0.send_request(request).await
+            self.sender.ready().await?;
+            self.sender.send_request(request).await
         });
         let response = response.await.map_err(|_| ClientError::Silent)?.map_err(ClientError::Broken)?;
         Lines::new(response).await

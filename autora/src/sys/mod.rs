@@ -8,6 +8,7 @@ mod directory;
 pub mod filter;
 pub mod group;
 pub mod heap;
+pub mod host_facts;
 mod icmp6_filter;
 pub mod netlink;
 pub mod open_files;

@@ -1,4 +1,4 @@
-//! The commands that connect to a running daemon: status, wait, monitor.
+//! The commands that connect to a running daemon: status, wait, monitor, report.
 
 use std::{
     io::{BufRead, BufReader, Read},
@@ -218,4 +218,62 @@ fn explain_says_that_the_daemon_hangs() {
     daemon.signal(nix::sys::signal::Signal::SIGCONT);
     assert!(exit == Some(0) && shown.starts_with("vm1 would be served from"), "{shown}");
     assert_eq!(said, "warning: the daemon does not answer: this is explained without the daemon\n");
+}
+
+#[test]
+fn a_report_has_what_matters_and_no_secret() {
+    let (daemon, control, _lines, host) = scene(&["--metrics-per-interface", "--max-interfaces=77"]);
+    // A key of which nothing may be shown (RFC 7217).
+    host.sysctl("ipv6/conf/default/stable_secret", "2001:db8::5ec2:e7");
+    let report = |arguments: &[&str]| {
+        let (exit, said) = host.enter(|| code(&control.run(&[&["report"], arguments].concat())));
+        assert_eq!(exit, 0, "{said}");
+        said
+    };
+    let whole = report(&[]);
+    let pid = format!("process {}, up", daemon.pid());
+    for expected in [
+        "== versions ==\nautora 0.1.0",
+        "\nkernel Linux ",
+        "--max-interfaces=77",
+        &pid,
+        "1 not served (1 no-prefix)",
+        "\nvm2 is not served: no-prefix\n",
+        "ip address add ",
+        "\nnet.ipv6.conf.all.forwarding ",
+        "\nnet.ipv6.conf.default.accept_ra ",
+        "filter ebpf (program ",
+        "CapEff           0000000000000000\n",
+        "\nautora_ra_sent_total{cause=\"unsolicited\"} ",
+    ] {
+        assert!(whole.contains(expected), "{expected:?} in {whole}");
+    }
+    for unwanted in ["secret", "5ec2", "autora_interface_", "\u{1b}", "not available"] {
+        assert!(!whole.contains(unwanted), "{unwanted:?} in {whole}");
+    }
+    assert!(report(&["vm1"]).contains("\nvm1 is served from fe80::"), "the interface that is named");
+}
+
+#[test]
+fn a_report_hides_addresses_and_does_without_a_daemon() {
+    let (_daemon, control, _lines, host) = scene(&["--source-link-layer-address"]);
+    let report =
+        |arguments: &[&str]| host.enter(|| code(&control.run(&[&["report", "vm1", "vm2"], arguments].concat())));
+    let (_, plain) = report(&[]);
+    assert!(plain.contains("2001:db8:0:1::/64") && plain.contains("fe80::"), "the control: {plain}");
+    let (exit, hidden) = report(&["--hide-addresses"]);
+    assert_eq!(exit, 0, "{hidden}");
+    assert!(!hidden.contains("2001:db8"), "{hidden}");
+    let hosts = hidden.split("fe80::").skip(1);
+    assert!(hosts.clone().count() > 0 && hosts.clone().all(|host| host.starts_with("host")), "{hidden}");
+    // The table of the status and the page of the interface name the same /64.
+    assert!(hidden.matches("net1::/64").count() > 1, "{hidden}");
+
+    let (exit, without) = report(&["--socket=/nowhere/control.sock"]);
+    assert_eq!(exit, 0, "{without}");
+    for expected in
+        ["no daemon answers on /nowhere/control.sock", "interface-regex             ^$", "vm1 would be served"]
+    {
+        assert!(without.contains(expected), "{expected:?} in {without}");
+    }
 }

@@ -17,7 +17,7 @@
 //! - `control`: The control socket: its answers, who may connect, and when the socket exists
 //! - `control_clients`: Many clients of the control socket, clients of a daemon that hangs, and what commands say
 //!   then
-//! - `control_commands`: The commands that connect to a running daemon: status, wait, monitor
+//! - `control_commands`: The commands that connect to a running daemon: status, wait, monitor, report
 //! - `control_hostile`: Hostile clients of the control socket: none delays an RA, or makes the daemon's
 //!   memory grow
 //! - `crashes`: Daemons that are killed, and the next daemons

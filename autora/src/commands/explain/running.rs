@@ -25,7 +25,7 @@ use crate::{
 const ANSWER_LIMIT: Duration = Duration::from_secs(2);
 
 /// A daemon's answers.
-pub(super) struct RunningDaemon {
+pub(in crate::commands) struct RunningDaemon {
     pattern: Regex,
     addresses: AddressPolicy,
     interfaces: HashMap<u32, model::Interface>,
@@ -44,7 +44,12 @@ impl RunningDaemon {
                 return None;
             }
         };
-        let settings = status.settings;
+        Self::of(&status, interfaces)
+    }
+
+    /// Returns the daemon that gave these answers; `None` if its regular expression is none here.
+    pub(in crate::commands) fn of(status: &Status, interfaces: Vec<model::Interface>) -> Option<Self> {
+        let settings = &status.settings;
         let pattern = Regex::new(&settings.interface_regex).ok()?;
         let addresses = AddressPolicy {
             source: settings.source_address.and_then(LinkLocal::new),

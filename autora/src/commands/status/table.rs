@@ -69,7 +69,8 @@ fn guest_line(one: &Interface, guests: &Guests, indent: usize, width: usize) -> 
     (!found.is_empty()).then(|| format!("{:indent$}{}\n", "", line()))
 }
 
-fn head(status: &Status, width: usize) -> Vec<String> {
+/// Returns the totals as lines of at most `width` columns, with an empty one at the end.
+pub(super) fn head(status: &Status, width: usize) -> Vec<String> {
     let Status { version, pid, uptime_s, settings, filter, interfaces, .. } = status;
     let program = filter.program_id.map_or_else(String::new, |id| format!(" (program {id})"));
     let mut paragraphs = vec![

@@ -1,0 +1,219 @@
+//! `autora report`: what the report of a bug needs, in one text. It needs neither a daemon nor a privilege, and says
+//! what it could not read.
+
+mod daemon;
+mod placeholders;
+
+use std::{
+    fmt::{self, Display, Formatter},
+    io,
+    process::ExitCode,
+    time::{Duration, UNIX_EPOCH},
+};
+
+use anstream::adapter::strip_str;
+use serde_json::Value;
+
+use self::{daemon::DaemonAnswers, placeholders::hide_addresses};
+use super::{
+    client::{ControlSocketArg, interface_name},
+    explain::{self, ExplainArgs, RunningDaemon},
+    outcome::CommandResult,
+    screen, status,
+};
+use crate::{
+    config::{Config, DaemonArgs},
+    error::{self, Failure},
+    settings::SendPath,
+    sys::{
+        clock,
+        host_facts::{self, Facts},
+        netlink,
+    },
+};
+
+const AFTER_HELP: &str = "\
+Examples:
+  autora report > report.txt                the interfaces that are not served
+  autora report tap-vm-7 --hide-addresses   one, placeholders for addresses
+
+It has the versions of autora, kernel and distribution; the settings; the status; `explain` of the interfaces that are \
+named, or else of those that match and are not served or have a warning; the sysctls net.ipv6.conf.all, net.ipv6.conf.default and \
+gc_thresh; capabilities and command line of the daemon; its counters. Run as root it has most.
+
+It changes nothing and has no secret, but it has names of interfaces, and addresses: the link-local addresses and /64s \
+of interfaces, and the addresses of other routers. --hide-addresses replaces each, the same one by the same \
+placeholder; names of interfaces stay, also where they are made of an address.
+
+Exit codes: 0 the report was written, also without a daemon; 2 wrong usage; 1 any other failure.";
+
+/// The arguments of `autora report`.
+#[derive(Clone, Debug, clap::Args)]
+#[command(after_help = AFTER_HELP)]
+pub struct ReportArgs {
+    /// Interfaces to explain; without one, those that match and are not served or have a warning
+    #[arg(value_name = "IFACE", value_parser = interface_name())]
+    pub interfaces: Vec<String>,
+
+    /// Replace each address by a placeholder
+    #[arg(long)]
+    pub hide_addresses: bool,
+
+    /// The running daemon, if there is one.
+    #[command(flatten)]
+    pub socket: ControlSocketArg,
+}
+
+/// Writes the report. `version` is that of this program; `arguments` are those of a daemon that has this environment.
+///
+/// # Errors
+///
+/// Returns a [`Failure`] if standard output cannot be written.
+pub fn run(args: &ReportArgs, version: &str, arguments: Result<DaemonArgs, clap::Error>) -> CommandResult {
+    let [versions, parts @ ..] =
+        sections(args, version, &config(arguments)).map(|section| strip_str(&section.to_string()).to_string());
+    let parts = parts.join("\n");
+    // A kernel's release may look like an address of IPv4.
+    let parts = if args.hide_addresses { hide_addresses(&parts) } else { parts };
+    _ = screen::show(&format!("{versions}\n{parts}"))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A part of the report. Where it could not be read, the report says why.
+struct Section {
+    title: &'static str,
+    body: Result<String, Failure>,
+}
+
+impl Section {
+    fn new(title: &'static str, body: impl Into<String>) -> Self {
+        Self { title, body: Ok(body.into()) }
+    }
+}
+
+impl Display for Section {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        writeln!(f, "== {} ==", self.title)?;
+        match &self.body {
+            Ok(body) => writeln!(f, "{}", body.trim_end()),
+            Err(failure) => writeln!(f, "not available: {failure}"),
+        }
+    }
+}
+
+fn sections(args: &ReportArgs, version: &str, environment: &Environment) -> [Section; 7] {
+    let daemon = DaemonAnswers::ask(&args.socket);
+    [
+        Section::new("versions", versions(version)),
+        Section { title: "settings", body: settings(&daemon, environment) },
+        Section {
+            title: "status",
+            body: daemon.as_ref().map(|daemon| status(daemon, &args.interfaces)).map_err(Clone::clone),
+        },
+        Section { title: "explain", body: explained(args, daemon.as_ref().ok(), environment) },
+        Section::new("sysctls", facts(&sysctls())),
+        Section { title: "process", body: daemon.as_ref().map(process).map_err(Clone::clone) },
+        Section { title: "counters", body: daemon.map(|daemon| daemon.metrics) },
+    ]
+}
+
+fn versions(version: &str) -> String {
+    let time = humantime::format_rfc3339_seconds(UNIX_EPOCH + Duration::from_secs(clock::wall().as_secs()));
+    let distribution = host_facts::distribution().unwrap_or_else(|| "unknown".to_owned());
+    format!("autora {version}\nkernel {}\ndistribution {distribution}\ntime {time}", host_facts::kernel())
+}
+
+/// The settings that a daemon would have that began with this process's environment.
+type Environment = Result<Config, Failure>;
+
+fn config(arguments: Result<DaemonArgs, clap::Error>) -> Environment {
+    let arguments = arguments.map_err(|error| first_line(&error))?;
+    Config::try_from(&arguments).map_err(|error| Failure::new(&error))
+}
+
+/// Returns what clap rejects, without its usage.
+fn first_line(error: &clap::Error) -> Failure {
+    let text = error.to_string();
+    let line = text.lines().next().unwrap_or_default();
+    Failure::because(line.trim_start_matches("error: "))
+}
+
+/// Returns the settings of the daemon that answers; without one, why none does, and those of the environment.
+fn settings(daemon: &Result<DaemonAnswers, Failure>, environment: &Environment) -> Result<String, Failure> {
+    match daemon {
+        Ok(daemon) => Ok(facts(&settings_of(daemon))),
+        Err(failure) => {
+            let settings =
+                environment.as_ref().map_err(|wrong| wrong.clone().because_of("the environment's settings"))?;
+            Ok(format!("{failure}\nso these are the settings of this environment:\n{settings}"))
+        }
+    }
+}
+
+/// Returns what the daemon says of its settings, and the arguments and variables that it began with.
+fn settings_of(daemon: &DaemonAnswers) -> Facts {
+    let value = serde_json::to_value(&daemon.status.settings).unwrap_or_default();
+    let shown = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let told = value.as_object().into_iter().flatten().map(|(name, value)| (name.clone(), shown(value)));
+    let read = |read: fn(u32) -> io::Result<Vec<String>>| match daemon.pid.map(read) {
+        Some(Ok(words)) => words.join(" "),
+        Some(Err(error)) => format!("not available: {}", error::chain(&error)),
+        None => OTHER_NAMESPACE.to_owned(),
+    };
+    let variables = |pid| host_facts::variables(pid, "AUTORA_");
+    let began = [("command line", read(host_facts::arguments)), ("variables", read(variables))];
+    told.chain(began.map(|(name, value)| (name.to_owned(), value))).collect()
+}
+
+const OTHER_NAMESPACE: &str = "not available: the daemon is in another PID namespace";
+
+fn status(daemon: &DaemonAnswers, named: &[String]) -> String {
+    status::for_report(&daemon.status, &daemon.interfaces.interfaces, named)
+}
+
+/// Returns `explain` of the interfaces that are named, or of those that match and are not served or have a warning.
+fn explained(args: &ReportArgs, daemon: Option<&DaemonAnswers>, environment: &Environment) -> Result<String, Failure> {
+    let environment = environment.as_ref().ok();
+    let pattern = environment.map(|config| config.policy.pattern.to_string()).filter(|pattern| pattern != NO_INTERFACE);
+    let send = match daemon {
+        Some(daemon) => daemon.status.settings.send.known().copied(),
+        None => environment.map(|config| config.send),
+    };
+    let explained = ExplainArgs {
+        interfaces: args.interfaces.clone(),
+        interface_regex: pattern.filter(|_| daemon.is_none()),
+        send: send.unwrap_or(SendPath::Packet),
+        json: false,
+        socket: args.socket.clone(),
+    };
+    let running = daemon.and_then(|daemon| RunningDaemon::of(&daemon.status, daemon.interfaces.interfaces.clone()));
+    explain::for_report(&explained, running.as_ref())
+}
+
+/// The default of `--interface-regex`, which matches no name: then names are not tested.
+const NO_INTERFACE: &str = "^$";
+
+fn sysctls() -> Facts {
+    let mut found = host_facts::sysctls();
+    let limit = netlink::neighbour_limit().map_or_else(|| "unknown".to_owned(), |limit| limit.to_string());
+    found.push(("gc_thresh3 by netlink".to_owned(), limit));
+    found
+}
+
+fn process(daemon: &DaemonAnswers) -> String {
+    let filter = &daemon.status.filter;
+    let program = filter.program_id.map_or_else(String::new, |id| format!(" (program {id})"));
+    let process = match daemon.pid.map(host_facts::process) {
+        Some(Ok(found)) => facts(&found),
+        Some(Err(error)) => format!("not available: {}", error::chain(&error)),
+        None => OTHER_NAMESPACE.to_owned(),
+    };
+    format!("filter {}{program}\n{process}", filter.mode)
+}
+
+/// Returns names and values, one pair a line.
+fn facts(facts: &Facts) -> String {
+    let width = facts.iter().map(|(name, _)| name.len()).max().unwrap_or_default();
+    let lines = facts.iter().map(|(name, value)| format!("{name:<width$}  {value}"));
+    lines.collect::<Vec<_>>().join("\n")
+}
