@@ -13,16 +13,18 @@ use super::{
     model::{PacketReason, State, Status},
     query::NoAnswer,
     render,
-    status::status,
+    status::status_of,
 };
-use crate::sys::process_stats::ProcessUsage;
+use crate::{engine::delays::RaDelays, sys::process_stats::ProcessUsage};
 
 mod families;
 mod interfaces;
 
 /// Answers with the totals and, with `--metrics-per-interface`, the series of each interface.
 pub(super) async fn answer(context: &Arc<ControlContext>) -> Result<Answer, NoAnswer> {
-    let totals = encode(Totals { status: status(context).await?, process: context.info.process_stats.read() });
+    let overview = context.event_loop.overview().await?;
+    let (status, process) = (status_of(context, &overview).await?, context.info.process_stats.read());
+    let totals = encode(Totals { status, delays: overview.delays, process });
     if context.info.metrics_per_interface {
         return Ok(interfaces::answer(context, totals));
     }
@@ -32,6 +34,7 @@ pub(super) async fn answer(context: &Arc<ControlContext>) -> Result<Answer, NoAn
 #[derive(Debug)]
 struct Totals {
     status: Status,
+    delays: RaDelays,
     process: ProcessUsage,
 }
 
@@ -41,6 +44,7 @@ impl Collector for Totals {
         about_the_daemon(&mut families, &self.status)?;
         about_interfaces(&mut families, &self.status)?;
         about_packets(&mut families, &self.status)?;
+        about_delays(&mut families, &self.delays)?;
         about_the_process(&mut families, &self.process)
     }
 }
@@ -159,6 +163,19 @@ fn about_packets(families: &mut Families<'_>, status: &Status) -> fmt::Result {
         ("autora_other_router_ra", "Valid RAs of other routers on served interfaces", others.advertisements),
         ("autora_other_router_ra_invalid", "Invalid RAs on served interfaces, which guests ignore", others.invalid),
     ])
+}
+
+fn about_delays(families: &mut Families<'_>, delays: &RaDelays) -> fmt::Result {
+    families.histogram(
+        "autora_first_ra_delay_seconds",
+        "Time from when an interface became fit, or had something else to say, to its first RA",
+        &delays.first,
+    )?;
+    families.histogram(
+        "autora_rs_answer_lateness_seconds",
+        "Time from when the answer to a solicitation was due to when it left",
+        &delays.answers,
+    )
 }
 
 fn about_the_process(families: &mut Families<'_>, process: &ProcessUsage) -> fmt::Result {

@@ -16,6 +16,7 @@ use crate::{
     engine::{
         BootInstant,
         counts::RaCounts,
+        delays::RaDelays,
         fleet::{InterfaceRow, ServiceState},
     },
     sys::filter::{Counters, InterfaceStats},
@@ -55,6 +56,8 @@ pub enum Detail {
 pub struct Overview {
     /// RAs that left, and attempts that failed.
     pub ras: RaCounts,
+    /// How long first RAs and answers took.
+    pub delays: RaDelays,
     /// Resyncs: times that all interfaces were read again.
     pub resyncs: u64,
     /// Times that announcements of the kernel were lost.

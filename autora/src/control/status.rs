@@ -5,14 +5,19 @@ use autora_common::Reason as Packet;
 use super::{
     context::ControlContext,
     model::{Counts, Netlink, OtherRouters, ReasonName, Settings, States, Status, seconds},
-    query::{Detail, NoAnswer},
+    query::{Detail, NoAnswer, Overview},
     render,
 };
 use crate::{addr::LinkLocal, sys::clock};
 
-/// Returns the status. Interfaces are counted here, on the control thread, which keeps the event loop free.
+/// Returns the status.
 pub(super) async fn status(context: &ControlContext) -> Result<Status, NoAnswer> {
-    let overview = context.event_loop.overview().await?;
+    status_of(context, &context.event_loop.overview().await?).await
+}
+
+/// Returns the status with these totals. Interfaces are counted here, on the control thread, which keeps the event loop
+/// free.
+pub(super) async fn status_of(context: &ControlContext, overview: &Overview) -> Result<Status, NoAnswer> {
     let info = &context.info;
     let max_interval = info.parameters.max_interval;
     let heard_others = overview.packets.get(Packet::OtherRouterAdvertisement) > 0;

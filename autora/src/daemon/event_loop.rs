@@ -24,6 +24,7 @@ use crate::{
     engine::{
         BootInstant, Fleet,
         action::{Action, Report, Transmission},
+        advertiser::SentRa,
     },
     sys::{
         clock::{self, Timer},
@@ -218,6 +219,7 @@ impl EventLoop {
             fleet: &self.fleet,
             backend: &self.backend,
             ras: self.observer.ras,
+            delays: self.observer.delays,
             netlink: self.links.netlink.counts(),
             state_save_failures: self.state_saver.failures(),
             notifications_dropped: self.notifier.dropped(),
@@ -323,7 +325,8 @@ impl EventLoop {
         let index = transmission.index;
         let kind = match outcome {
             Ok(()) => {
-                let failed_before = self.fleet.on_sent(index, now, &mut self.rng);
+                let SentRa { failed_before, delay } = self.fleet.on_sent(index, now, &mut self.rng);
+                self.observer.delays.add(delay);
                 let next = self.fleet.schedule_of(index).and_then(|(_, next)| next);
                 let next_in = next.map(|next| next.saturating_since(now));
                 EventKind::Sent { transmission, next_in, failed_before }

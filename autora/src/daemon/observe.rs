@@ -22,6 +22,7 @@ use crate::{
         BootInstant, Fleet,
         action::StateChange,
         counts::{InterfaceCounts, RaCounts},
+        delays::RaDelays,
         interface::{Host, Interface},
     },
     logging,
@@ -33,6 +34,7 @@ pub(super) struct Observer {
     pub(super) output: Output,
     pub(super) control: ControlHandle,
     pub(super) ras: RaCounts,
+    pub(super) delays: RaDelays,
     /// Solicitations that passed the filter.
     pub(super) solicitations: u64,
     other_routers: OtherRouters,
@@ -125,6 +127,7 @@ impl Observer {
             output,
             control,
             ras: RaCounts::default(),
+            delays: RaDelays::default(),
             solicitations: 0,
             other_routers: OtherRouters::default(),
             socket_drops: SocketDrops::default(),

@@ -22,7 +22,7 @@ use self::{grace::Grace, held::Held, retry::Backoff, schedule::Schedule, state::
 pub use self::{
     held::SavedHash,
     outlook::{Departures, DueRa, Outlook},
-    schedule::SolicitedRa,
+    schedule::{RaDelay, SentRa, SolicitedRa},
 };
 use super::{
     BootInstant,
@@ -65,7 +65,7 @@ pub struct Advertiser {
     state: AdvertiserState,
     grace: Grace,
     /// Whether RAs leave: the link has carrier, the source may be used, and the interface is to be served.
-    ready: bool,
+    ready_at: Option<BootInstant>,
     /// Whether final RAs can leave.
     departures: Departures,
     /// What guests hold, and when the last RA left, which starts the 3 s floor.
@@ -81,7 +81,7 @@ impl Advertiser {
         Self {
             state: AdvertiserState::Ceased { lifetimes: None },
             grace: Grace::None,
-            ready: false,
+            ready_at: None,
             departures: Departures::default(),
             held: Held::restore(advertised),
             backoff: Backoff::default(),
@@ -120,7 +120,7 @@ impl Advertiser {
             Outlook::Serve(service) => self.follow_serve(service, parameters, now),
             Outlook::NotServed { carrier, lifetimes } => self.follow_not_served(carrier, lifetimes, now),
             Outlook::Lost => {
-                (self.ready, self.grace) = (false, Grace::Excused);
+                (self.ready_at, self.grace) = (None, Grace::Excused);
                 self.cease(None);
             }
         }
@@ -132,7 +132,7 @@ impl Advertiser {
     }
 
     fn follow_serve(&mut self, service: Service, parameters: &Parameters, now: BootInstant) {
-        self.ready = service.is_ready();
+        self.ready_at = service.is_ready().then(|| self.ready_at.unwrap_or(now));
         if self.gives_up_pair(&service, now) && self.grace.is_worth_waiting() {
             return self.wait_for_pair(service.carrier, now);
         }
@@ -147,7 +147,7 @@ impl Advertiser {
     }
 
     fn follow_not_served(&mut self, carrier: bool, lifetimes: Option<Lifetimes>, now: BootInstant) {
-        self.ready = false;
+        self.ready_at = None;
         if self.in_use(now).source.is_some() && self.grace.is_worth_waiting() {
             return self.wait_for_pair(carrier, now);
         }
@@ -193,7 +193,7 @@ impl Advertiser {
 
     /// Stops: a final RA leaves from the source in use, as soon as the floor allows and if it can leave.
     pub fn stop(&mut self, lifetimes: Option<Lifetimes>) {
-        self.ready = false;
+        self.ready_at = None;
         self.held.advertised.owed = None;
         if self.grace != Grace::Excused {
             self.grace = Grace::Over;
@@ -235,7 +235,7 @@ impl Advertiser {
         }
         let due = match self.state {
             _ if self.due_final().is_some() => Some(BootInstant::from_boot(Duration::ZERO)),
-            AdvertiserState::Advertising { schedule, .. } if self.ready => Some(schedule.next()),
+            AdvertiserState::Advertising { schedule, .. } if self.ready_at.is_some() => Some(schedule.next()),
             AdvertiserState::Advertising { .. } | AdvertiserState::Paused | AdvertiserState::Ceased { .. } => None,
         }?;
         Some(self.floor().map_or(due, |floor| due.max(floor)))
@@ -257,9 +257,10 @@ impl Advertiser {
             return None;
         }
         self.held.advertised.owed.take_if(|owed| !owed.is_held(now));
+        let ready = self.ready_at.is_some();
         self.in_flight = match (self.due_final(), self.state) {
             (Some(source), _) => Some(DueRa { source, cause: Cause::Final }),
-            (None, AdvertiserState::Advertising { service, schedule }) if self.ready && schedule.next() <= now => {
+            (None, AdvertiserState::Advertising { service, schedule }) if ready && schedule.next() <= now => {
                 Some(DueRa { source: service.source, cause: schedule.cause() })
             }
             (None, _) => None,
@@ -279,15 +280,16 @@ impl Advertiser {
         )
     }
 
-    /// Records that the RA in flight left at `now`. Returns the number of failed tries before it.
-    pub fn on_sent(&mut self, parameters: &Parameters, rest: Rest, now: BootInstant, rng: &mut impl Rng) -> u32 {
-        let Some(sent) = self.in_flight.take() else { return 0 };
+    /// Records that the RA in flight left at `now`. Returns what is known of it.
+    pub fn on_sent(&mut self, parameters: &Parameters, rest: Rest, now: BootInstant, rng: &mut impl Rng) -> SentRa {
+        let Some(sent) = self.in_flight.take() else { return SentRa::default() };
         self.held.advertised.last_sent = Some(now);
-        let failed_before = self.backoff.sent();
+        let mut left = SentRa { failed_before: self.backoff.sent(), delay: None };
         self.record_prefix(parameters, now);
         match (sent.cause, &mut self.state) {
             (Cause::Final, _) => self.drop_router(sent.source),
             (Cause::Unsolicited | Cause::Solicited, AdvertiserState::Advertising { schedule, .. }) => {
+                left.delay = schedule.delay(self.ready_at, now);
                 schedule.on_sent(parameters, rest, now, rng);
                 self.held.record_router(sent.source, parameters, now);
             }
@@ -296,7 +298,7 @@ impl Advertiser {
         if self.tells_pair() {
             self.grace = Grace::None;
         }
-        failed_before
+        left
     }
 
     /// Records that the RA in flight did not leave. The schedule and the burst stay, and the next try waits

@@ -27,7 +27,7 @@ use self::{
 use super::{
     BootInstant,
     action::Action,
-    advertiser::SolicitedRa,
+    advertiser::{SentRa, SolicitedRa},
     content::LinkOptions,
     counts::InterfaceCounts,
     eligibility::{self, MapFailure, Policy, Verdict},
@@ -240,18 +240,18 @@ impl Fleet {
         self.members.update(index);
     }
 
-    /// Records that the interface's RA in flight left at `now`. Returns the number of failed tries before it.
-    pub fn on_sent(&mut self, index: IfIndex, now: BootInstant, rng: &mut impl Rng) -> u32 {
-        let Some(member) = self.members.get_mut(index) else { return 0 };
+    /// Records that the interface's RA in flight left at `now`. Returns what is known of it.
+    pub fn on_sent(&mut self, index: IfIndex, now: BootInstant, rng: &mut impl Rng) -> SentRa {
+        let Some(member) = self.members.get_mut(index) else { return SentRa::default() };
         member.count_sent();
-        let failed_before = member.advertiser.on_sent(&self.parameters, self.rest, now, rng);
+        let sent = member.advertiser.on_sent(&self.parameters, self.rest, now, rng);
         member.update_departures();
         // While the fleet stops, no RA but a final one leaves.
         if !self.stopping {
             self.report(index);
         }
         self.members.settle(index, now);
-        failed_before
+        sent
     }
 
     /// Records that the interface's RA in flight did not leave. Returns the number of consecutive failures.

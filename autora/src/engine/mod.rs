@@ -7,6 +7,7 @@ pub mod action;
 pub mod advertiser;
 pub mod content;
 pub mod counts;
+pub mod delays;
 pub mod eligibility;
 pub mod fleet;
 pub mod handover;

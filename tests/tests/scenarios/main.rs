@@ -21,6 +21,7 @@
 //! - `control_hostile`: Hostile clients of the control socket: none delays an RA, or makes the daemon's
 //!   memory grow
 //! - `crashes`: Daemons that are killed, and the next daemons
+//! - `delays`: The histograms of `/metrics`, against delays that are known
 //! - `down_up`: Links that go down and come up: only what changed meanwhile is told
 //! - `dry_runs`: The dry run and its reader
 //! - `eligibility`: Which interfaces are served
@@ -90,6 +91,7 @@ mod control_clients;
 mod control_commands;
 mod control_hostile;
 mod crashes;
+mod delays;
 mod down_up;
 mod dry_runs;
 mod eligibility;

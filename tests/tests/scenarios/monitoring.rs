@@ -45,6 +45,9 @@ fn prometheus_understands_metrics_alerts_and_dashboard() {
 
     let prometheus = Prometheus::start(&host);
     prometheus.wait_for("autora_interfaces{state=\"serving\"} == 2");
+    // The bounds that the alerts name, as Prometheus stores them.
+    prometheus.wait_for("autora_first_ra_delay_seconds_bucket{le=\"5.0\"} == 2");
+    prometheus.wait_for("autora_rs_answer_lateness_seconds_bucket{le=\"0.1\"} == 0");
     prometheus.wait_for("autora_interface_rs_dropped_total > 0");
     // A rate needs two samples that differ.
     send_invalid();

@@ -10,6 +10,8 @@ use prometheus_client::{
     registry::Registry,
 };
 
+use crate::engine::delays::DelayCounts;
+
 pub(super) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 pub(super) const END: &str = "# EOF\n";
@@ -43,6 +45,12 @@ impl Families<'_> {
     pub(super) fn gauge(&mut self, name: &'static str, help: &str) -> Result<Family<'_>, fmt::Error> {
         let encoder = self.0.encode_descriptor(name, help, None, MetricType::Gauge)?;
         Ok(Family { encoder, is_counter: false })
+    }
+
+    pub(super) fn histogram(&mut self, name: &'static str, help: &str, delays: &DelayCounts) -> fmt::Result {
+        let mut encoder = self.0.encode_descriptor(name, help, None, MetricType::Histogram)?;
+        let by_bound: Vec<_> = delays.by_bound().collect();
+        encoder.encode_histogram::<NoLabelSet>(delays.sum().as_secs_f64(), delays.total(), &by_bound, None)
     }
 
     pub(super) fn info(

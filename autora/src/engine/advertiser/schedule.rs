@@ -30,6 +30,25 @@ pub struct SolicitedRa {
     pub due: BootInstant,
 }
 
+/// An RA that has left.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SentRa {
+    /// The number of failed tries before it.
+    pub failed_before: u32,
+    /// How long it took, if a guest may have waited for it.
+    pub delay: Option<RaDelay>,
+}
+
+/// How long after it could leave an RA left. Failed tries count, duplicate address detection on the source does not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RaDelay {
+    /// The first RA since the interface became fit or had something else to say, after that instant: the 3 s floor
+    /// counts.
+    First(Duration),
+    /// The answer to a solicitation, after it was due.
+    Answer(Duration),
+}
+
 impl Schedule {
     /// Returns the schedule of an initial burst from `now` on.
     pub(super) const fn begin(now: BootInstant) -> Self {
@@ -44,6 +63,17 @@ impl Schedule {
     /// Returns the cause of the next RA.
     pub(super) const fn cause(self) -> Cause {
         if self.solicited { Cause::Solicited } else { Cause::Unsolicited }
+    }
+
+    /// Returns how long the due RA took that left at `now` and could leave since `ready_at`. None is due but the first
+    /// RA until that has left: an answer would be due later.
+    pub(super) fn delay(self, ready_at: Option<BootInstant>, now: BootInstant) -> Option<RaDelay> {
+        let delay = now.saturating_since(self.next.max(ready_at.unwrap_or(self.next)));
+        match (self.solicited, self.initial_left) {
+            (true, _) => Some(RaDelay::Answer(delay)),
+            (false, MAX_INITIAL_RTR_ADVERTISEMENTS) => Some(RaDelay::First(delay)),
+            (false, _) => None,
+        }
     }
 
     /// Schedules an RA after a solicitation at `now`, unless one is due sooner. `floor` is the earliest instant of the

@@ -85,6 +85,8 @@ struct Bench {
     /// A source that the kernel detects duplicates of.
     tentative: Option<LinkLocal>,
     sent: Vec<Sent>,
+    /// How long first RAs and answers took.
+    delays: Vec<RaDelay>,
     /// When sends failed.
     failed: Vec<BootInstant>,
     link_works: bool,
@@ -101,6 +103,7 @@ impl Bench {
             duplicate: None,
             tentative: None,
             sent: Vec::new(),
+            delays: Vec::new(),
             failed: Vec::new(),
             link_works: true,
         }
@@ -209,7 +212,8 @@ impl Bench {
         };
         let advert = self.advertiser.message(transmission.cause, &self.parameters, self.now);
         if self.link_works {
-            self.advertiser.on_sent(&self.parameters, Rest::default(), self.now, &mut self.rng);
+            let sent = self.advertiser.on_sent(&self.parameters, Rest::default(), self.now, &mut self.rng);
+            self.delays.extend(sent.delay);
             self.sent.push(Sent { at: self.now, transmission, advert });
         } else {
             self.advertiser.on_send_failed(self.now);
@@ -555,4 +559,50 @@ proptest! {
             prop_assert!(last <= bench.parameters.max_interval);
         }
     }
+}
+
+#[test]
+fn first_ras_and_answers_are_timed() {
+    let mut bench = Bench::new(1);
+    bench.serve(service(1, 1));
+    assert_eq!(bench.delays, [RaDelay::First(Duration::ZERO)], "it leaves at once");
+    // Further RAs of the burst are nothing that a guest waits for.
+    bench.run_for(secs(120));
+    assert_eq!(bench.delays.len(), 1);
+
+    // An answer that the loop comes to 7 ms late.
+    let mut bench = Bench::rested(1);
+    bench.delays.clear();
+    let due = bench.solicit().expect("no RA is due sooner").due;
+    bench.now = due + millis(7);
+    bench.run_for(Duration::ZERO);
+    assert_eq!(bench.delays, [RaDelay::Answer(millis(7))]);
+
+    // One that fails at first: the tries count.
+    let mut bench = Bench::rested(1);
+    bench.delays.clear();
+    let due = bench.solicit().expect("no RA is due sooner").due;
+    bench.link_works = false;
+    bench.run_for(due.saturating_since(bench.now));
+    bench.link_works = true;
+    bench.step();
+    assert_eq!(bench.delays, [RaDelay::Answer(bench.now.saturating_since(due))]);
+    assert!(bench.now >= due + MIN_RETRY_DELAY, "the control");
+
+    // The floor counts, detection does not: another /64 2 s after an RA, and its address usable 9 s later.
+    let mut bench = Bench::rested(1);
+    bench.delays.clear();
+    bench.solicit();
+    bench.step();
+    bench.delays.clear();
+    bench.run_for(secs(1));
+    bench.change_to(service(1, 2));
+    bench.run_for(secs(5));
+    assert_eq!(bench.delays, [RaDelay::First(secs(1))], "1 s of the floor is left after the grace");
+    let mut bench = Bench::new(1);
+    bench.serve(Service { dad: true, ..service(1, 1) });
+    bench.run_for(secs(9));
+    assert_eq!(bench.delays, []);
+    bench.serve(service(1, 1));
+    assert_eq!(bench.delays, [RaDelay::First(Duration::ZERO)]);
 }
