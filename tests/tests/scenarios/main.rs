@@ -59,6 +59,7 @@
 //! - `overrun`: More changes than the netlink socket has room for: announcements are lost, and a resync
 //!   follows
 //! - `packets`: The bytes of an RA, and how tcpdump and rdisc6 decode them
+//! - `preferences`: `--router-preference`: its bits, and which of two routers a guest's kernel takes
 //! - `prefixes`: Prefixes that change, are removed and come back while the interface is served
 //! - `privileges`: The capabilities that the daemon needs, and its behaviour without them
 //! - `probe`: `autora probe` and `status --guests`: what real guests answer from each state that they can be in, and
@@ -121,6 +122,7 @@ mod observed;
 mod options;
 mod overrun;
 mod packets;
+mod preferences;
 mod prefixes;
 mod privileges;
 mod probe;
