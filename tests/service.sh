@@ -23,6 +23,7 @@ main() {
     a_guest
     installed "$2"
     unconfigured
+    settings_read
     enabled
     answered
     restarted
@@ -57,6 +58,36 @@ unconfigured() {
     journal | grep -q 'so none is served' || fail "nothing about it in the journal: $(journal)"
     inside systemctl stop autora
     inside sh -c "echo 'AUTORA_INTERFACE_REGEX=^tap-vm-[0-9]+\$' >>/etc/default/autora"
+}
+
+settings_read() {
+    say "settings: --check --settings reads a file as systemd reads it"
+    # A line for each file, with ~ for the end of a line in it.
+    while IFS= read -r settings; do
+        printf '%s\n' "$settings" | tr '~' '\n' | inside sh -c 'cat >/run/settings'
+        inside systemd-run --quiet --wait --pipe --property=EnvironmentFile=/run/settings \
+            /usr/bin/autora --check >"$work/by-systemd" 2>/dev/null </dev/null
+        inside autora --check --settings /run/settings >"$work/by-autora" 2>/dev/null </dev/null
+        grep -q "^interface-regex" "$work/by-systemd" || fail "no settings for $settings: $(cat "$work/by-systemd")"
+        cmp -s "$work/by-systemd" "$work/by-autora" ||
+            fail "$settings: $(diff "$work/by-systemd" "$work/by-autora")"
+    done <<'END'
+AUTORA_INTERFACE_REGEX=^tap\d+$
+AUTORA_INTERFACE_REGEX='^tap\d+$'
+AUTORA_INTERFACE_REGEX="^tap\d+$"
+AUTORA_INTERFACE_REGEX=^tap\\d+$
+AUTORA_INTERFACE_REGEX=^tap[0-9]+$ # guests
+AUTORA_INTERFACE_REGEX='x' # y
+AUTORA_INTERFACE_REGEX='x'"y"z
+AUTORA_INTERFACE_REGEX="a\"b\$c\`d\\e\f"
+AUTORA_INTERFACE_REGEX=one\~two
+AUTORA_INTERFACE_REGEX="one\~two"
+AUTORA_INTERFACE_REGEX=x'y'
+  AUTORA_INTERFACE_REGEX=x
+AUTORA_INTERFACE_REGEX =x
+# AUTORA_MTU=on~; AUTORA_MTU=on~AUTORA_INTERFACE_REGEX=a~nothing~export B=4~AUTORA_INTERFACE_REGEX=b
+AUTORA_INTERFACE_REGEX='unfinished
+END
 }
 
 enabled() {
