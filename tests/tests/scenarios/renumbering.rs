@@ -3,7 +3,7 @@
 
 use std::{net::Ipv6Addr, thread, time::Duration};
 
-use autora_tests::{Advert, Daemon, Guest, Launch, Namespace, RouteMonitor};
+use autora_tests::{Advert, Daemon, Guest, Launch, Namespace, RouteMonitor, eventually};
 use nix::sys::signal::Signal;
 
 use crate::{
@@ -145,6 +145,11 @@ fn a_second_prefix_beside_the_one_in_use_is_ignored_if_the_operator_says_so(argu
     daemon.signal(Signal::SIGSTOP);
     both(&lines[1]);
     lines[1].add_prefix();
+    // The kernel announces an address from a queue of its own.
+    eventually(SOON, "both addresses", || {
+        let usable = host.ip("-6 address show dev vm2 scope global -tentative");
+        (usable.matches("inet6").count() == 2).then_some(())
+    });
     daemon.signal(Signal::SIGCONT);
     assert_eq!(lines[1].expect_served(SOON).prefixes(), first[1].prefixes());
 
