@@ -1,6 +1,6 @@
 #!/bin/sh
-# Tests the package under a systemd of its own: install, enable, restart, kill, hang, upgrade, stop, remove and purge, and
-# after each step whether the guest has its route.
+# Tests the package under a systemd of its own: install, enable, an instance of the template, restart, kill, hang, upgrade,
+# stop, remove and purge, and after each step whether the guest has its route.
 # Usage, as root: service.sh ROOT PACKAGE NEWER
 #   ROOT     a root file system of Debian with systemd, iproute2 and tcpdump, from mmdebstrap; it is not changed
 #   PACKAGE  the package to test
@@ -26,6 +26,7 @@ main() {
     settings_read
     enabled
     answered
+    instance
     restarted
     refused_settings
     killed
@@ -120,6 +121,25 @@ answered() {
     inside systemd-analyze security --threshold=17 autora.service >"$work/exposure" 2>&1 || fail "$(tail -n 1 "$work/exposure")"
 }
 
+instance() {
+    say "an instance beside it: settings, state and socket of its own, and no warning in the journal"
+    inside sh -e <<END || fail "no second interface can be made"
+ip link add cust-1 type veth peer name cust-1-guest
+ip address add 2001:db8:6:2::1/64 dev cust-1 nodad
+ip link set cust-1 up
+ip link set cust-1-guest up
+echo "AUTORA_INTERFACE_REGEX='^cust-[0-9]+\$'" >/etc/default/autora-customers
+END
+    inside systemctl enable --quiet --now autora@customers || fail "it does not start: $(journal_of autora@customers)"
+    is "autora" inside stat --format=%U /run/autora-customers/control.sock
+    inside autora wait --instance customers --timeout 10s cust-1 || fail "no RA: $(journal_of autora@customers)"
+    inside autora status --instance customers >"$work/status" || fail "autora status: $(cat "$work/status")"
+    grep -q 'cust-1 *serving' "$work/status" || fail "autora status: $(cat "$work/status")"
+    grep -q 'tap-vm-1' "$work/status" && fail "it serves the other one's interface: $(cat "$work/status")"
+    warnings=$(inside journalctl --unit=autora@customers --priority=warning --no-pager --output=cat)
+    [ -z "$warnings" ] || fail "warnings: $warnings"
+}
+
 restarted() {
     say "restart and try-restart: another process each time, no withdrawal"
     another_process_without_withdrawal inside systemctl restart autora
@@ -153,9 +173,12 @@ hung() {
 upgraded() {
     say "upgrade: the new program, no withdrawal"
     inside sh -c 'cat >/root/newer.deb' <"$1"
+    other=$(pid_of autora@customers)
     another_process_without_withdrawal inside dpkg --install /root/newer.deb
     is "enabled" inside systemctl is-enabled autora
     inside grep -q '^AUTORA_INTERFACE_REGEX=.*tap' /etc/default/autora || fail "the settings are gone"
+    is "active" inside systemctl is-active autora@customers
+    [ "$(pid_of autora@customers)" -ne "$other" ] || fail "the instance still runs the old program"
 }
 
 stopped() {
@@ -167,14 +190,17 @@ stopped() {
 }
 
 removed() {
-    say "remove: a withdrawal"
+    say "remove: a withdrawal, and the instance stops"
+    inside systemctl disable --quiet autora@customers
     withdrawn inside dpkg --remove autora
+    is "inactive" inside systemctl is-active autora@customers
     inside test -f /etc/default/autora || fail "the settings went with it"
     inside test ! -e /usr/bin/autora || fail "the program is still there"
 }
 
 purged() {
-    say "purge: nothing is left"
+    say "purge: nothing is left but the settings that the operator made"
+    inside rm /etc/default/autora-customers || fail "the settings of the instance are gone"
     inside dpkg --purge autora >"$work/dpkg" 2>&1 || fail "dpkg: $(cat "$work/dpkg")"
     inside getent passwd autora && fail "the user is still there"
     inside getent group autora && fail "the group is still there"
@@ -236,9 +262,11 @@ END
     wait_until 10 "tcpdump to listen" grep -q 'listening on' "$work/tcpdump"
 }
 
-journal() { inside journalctl --unit=autora --no-pager --output=cat; }
+journal() { journal_of autora; }
+journal_of() { inside journalctl --unit="$1" --no-pager --output=cat; }
 journal_has() { journal | grep -q "$1"; }
-pid() { inside systemctl show --property=MainPID --value autora; }
+pid() { pid_of autora; }
+pid_of() { inside systemctl show --property=MainPID --value "$1"; }
 has_another_process() { now=$(pid) && [ "$now" -ne 0 ] && [ "$now" -ne "$1" ] && [ "$(inside systemctl is-active autora)" = active ]; }
 advertisements() { grep -c 'router advertisement' "$work/wire"; }
 final_ras() { grep -c 'router lifetime 0s' "$work/wire"; }

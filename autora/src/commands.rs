@@ -3,6 +3,7 @@
 
 mod client;
 pub mod explain;
+mod instance;
 pub mod monitor;
 mod natural;
 mod neighbours;
@@ -141,10 +142,24 @@ where
     if arguments.get(1).is_some_and(|first| command.find_subcommand(first).is_some()) {
         command = command.mut_args(|argument| argument.env(Resettable::Reset));
     }
+    // As everywhere, what stands on the command line beats the environment.
+    if arguments.iter().any(names_instance) {
+        command = command.mut_subcommands(|subcommand| {
+            subcommand.mut_args(|argument| match argument.get_id().as_str() {
+                "socket" => argument.env(Resettable::Reset),
+                _ => argument,
+            })
+        });
+    }
     let matches = command.try_get_matches_from_mut(arguments)?;
     let mut cli = Cli::from_arg_matches(&matches)?;
     cli.daemon.complete(variable);
     Ok(cli)
+}
+
+fn names_instance(argument: &OsString) -> bool {
+    let argument = argument.as_encoded_bytes();
+    argument == b"--instance" || argument.starts_with(b"--instance=")
 }
 
 /// Returns the variables of all options, the subcommands' too.

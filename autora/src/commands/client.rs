@@ -1,6 +1,7 @@
 //! The connection to a running daemon, and what the commands that use it share.
 
 use std::{
+    borrow::Cow,
     io,
     path::{Path, PathBuf},
 };
@@ -8,7 +9,7 @@ use std::{
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use serde::Serialize;
 
-use super::screen;
+use super::{instance::InstanceName, screen};
 use crate::{
     addr::meant_name,
     config::NO_SOCKET,
@@ -20,22 +21,34 @@ use crate::{
     sys::netlink,
 };
 
-/// The option that names the control socket.
+/// The options that name the control socket.
 #[derive(Clone, Debug, clap::Args)]
 pub struct ControlSocketArg {
     /// The daemon's control socket
     #[arg(long, env = "AUTORA_CONTROL_SOCKET", value_name = "PATH", default_value = "/run/autora/control.sock")]
     pub socket: PathBuf,
+
+    /// The daemon of the service autora@NAME, in place of --socket
+    #[arg(long, value_name = "NAME", conflicts_with = "socket")]
+    pub instance: Option<InstanceName>,
 }
 
 impl ControlSocketArg {
     /// Connects to the daemon. `none` is no path here either: the environment may set the variable for the
     /// daemon, too.
     pub(super) async fn connect(&self) -> Result<Client, ClientError> {
-        if self.socket == Path::new(NO_SOCKET) {
+        let socket = self.path();
+        if *socket == *Path::new(NO_SOCKET) {
             return Err(ClientError::Off);
         }
-        Client::connect(&self.socket).await
+        Client::connect(&socket).await
+    }
+
+    fn path(&self) -> Cow<'_, Path> {
+        match &self.instance {
+            Some(name) => Cow::Owned(name.control_socket()),
+            None => Cow::Borrowed(&self.socket),
+        }
     }
 }
 
@@ -82,7 +95,7 @@ impl From<ClientError> for Failure {
         failure.advise(if source.kind() == io::ErrorKind::PermissionDenied {
             "become a member of the socket's group (the daemon's --control-group), or run this as root"
         } else {
-            "start the daemon (systemctl start autora), or give its socket's path with --socket"
+            "start the daemon (systemctl start autora), or name another one with --socket or --instance"
         })
     }
 }

@@ -34,6 +34,20 @@ fn a_subcommand_and_the_daemons_options_exclude_each_other() {
 }
 
 #[test]
+fn an_instance_and_a_socket_exclude_each_other() {
+    for command in ["explain", "status", "monitor", "wait"] {
+        let arguments = |more: &[&'static str]| {
+            let interface = (command == "wait").then_some("tap1");
+            [command].into_iter().chain(interface).chain(more.iter().copied()).collect::<Vec<_>>()
+        };
+        assert!(parsed(&arguments(&["--instance", "customers"]), &[]).is_ok(), "{command}: the control");
+        let both = usage_error(&arguments(&["--instance", "customers", "--socket=/run/x"]));
+        assert_eq!(both.kind(), ErrorKind::ArgumentConflict);
+        assert_eq!(usage_error(&arguments(&["--instance=a/b"])).kind(), ErrorKind::ValueValidation);
+    }
+}
+
+#[test]
 fn an_error_suggests_the_name_that_was_mistyped() {
     for (arguments, kind, guess) in [
         (["explian"], ErrorKind::InvalidSubcommand, "'explain'"),

@@ -25,11 +25,33 @@ fn the_units_exposure_is_at_most_1_7() {
     assert!(!output.status.success(), "{}", says(&output));
 }
 
+/// An instance must be no less confined than the service, and restart as it does.
+#[test]
+fn the_template_differs_from_the_unit_in_the_names_of_its_files_alone() {
+    let unit = |name| settings(&fs::read_to_string(workspace().join(name)).expect("a unit"));
+    let expected: Vec<_> = unit("contrib/autora.service")
+        .into_iter()
+        .map(|line| match line.as_str() {
+            "Description=IPv6 Router Advertisements for guests" => line + " (%i)",
+            "EnvironmentFile=-/etc/default/autora" | "RuntimeDirectory=autora" => line + "-%i",
+            _ => line,
+        })
+        .collect();
+    let template = unit("contrib/autora@.service");
+    assert_eq!(template, expected);
+    assert_eq!(template.iter().filter(|line| line.contains("%i")).count(), 3, "{template:?}");
+}
+
+/// Returns the lines of a unit that are no comments.
+fn settings(unit: &str) -> Vec<String> {
+    unit.lines().filter(|line| !line.starts_with('#')).map(str::to_owned).collect()
+}
+
 /// Some settings of systemd look secure and break the daemon or its filter.
 #[test]
 fn the_unit_has_the_settings_it_needs_and_none_that_break_the_daemon() {
     let unit = fs::read_to_string(workspace().join("contrib/autora.service")).expect("the unit");
-    let settings: Vec<_> = unit.lines().filter(|line| !line.starts_with('#')).collect();
+    let settings = settings(&unit);
     let has = |start: &str| settings.iter().any(|line| line.starts_with(start));
     // It drops solicitations before the socket; it voids the capabilities; it hides the socket; a reload
     // would end it.

@@ -43,6 +43,11 @@ fn status_shows_interfaces_and_reasons() {
     assert_eq!(exit, 1);
     assert!(said.contains("no daemon answers on /nowhere/control.sock") && said.contains("start"), "{said}");
     assert!(said.contains("No such file or directory;"), "the error in words, without its number: {said}");
+    // The flag beats the variable of the environment.
+    let mut instance = control.command(&["status", "--instance", "no-such-1"]);
+    let (exit, said) = code(&instance.env("AUTORA_CONTROL_SOCKET", control.path()).output().expect("it can be run"));
+    assert_eq!(exit, 1);
+    assert!(said.contains("no daemon answers on /run/autora-no-such-1/control.sock"), "{said}");
     // The daemon's own variable, in an environment that daemon and command share.
     let mut off = control.command(&["status"]);
     let (exit, said) = code(&off.env("AUTORA_CONTROL_SOCKET", "none").output().expect("the daemon can be run"));

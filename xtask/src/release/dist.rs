@@ -16,6 +16,7 @@ use crate::{process, ui, workspace::Workspace};
 const CONTENT: [(&str, &str); 14] = [
     ("target/release/autora", "autora"),
     ("contrib/autora.service", "autora.service"),
+    ("contrib/autora@.service", "autora@.service"),
     ("contrib/autora.sysusers", "autora.sysusers"),
     ("contrib/autora.default", "autora.default"),
     ("contrib/hooks", "hooks"),
