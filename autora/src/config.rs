@@ -53,6 +53,8 @@ pub struct Config {
     pub heartbeat_interval: Option<Duration>,
     /// The directory of the saved state.
     pub runtime_directory: PathBuf,
+    /// The directory in which daemons claim interfaces; `None` to serve as if there were no other.
+    pub claim_directory: Option<PathBuf>,
     /// The control socket and the metrics.
     pub control: ControlConfig,
     /// The least severe level to log.
@@ -103,6 +105,7 @@ impl TryFrom<&DaemonArgs> for Config {
             heartbeat_interval: (!heartbeat.is_zero()).then_some(heartbeat),
             control: ControlConfig::new(args, &runtime_directory)?,
             runtime_directory,
+            claim_directory: claim_directory(&args.claim_directory)?,
             log_level: args.log_level,
             log_format: args.log_format,
             dry_run: args.dry_run,
@@ -127,6 +130,14 @@ fn runtime_directory(args: &DaemonArgs) -> Result<PathBuf, ConfigError> {
         Ok(directory.to_owned())
     } else {
         Err(ConfigError::RuntimeDirectory(directory.to_owned()))
+    }
+}
+
+fn claim_directory(directory: &Path) -> Result<Option<PathBuf>, ConfigError> {
+    match directory {
+        none if none == Path::new(NO_SOCKET) => Ok(None),
+        directory if directory.is_absolute() => Ok(Some(directory.to_owned())),
+        directory => Err(ConfigError::ClaimDirectory(directory.to_owned())),
     }
 }
 
@@ -233,6 +244,10 @@ impl fmt::Display for Config {
             ("forwarding-resync-interval", Seconds(self.resync_interval).to_string()),
             ("heartbeat-interval", Seconds(self.heartbeat_interval.unwrap_or_default()).to_string()),
             ("runtime-directory", self.runtime_directory.display().to_string()),
+            (
+                "claim-directory",
+                self.claim_directory.as_ref().map_or_else(|| NO_SOCKET.to_owned(), |path| path.display().to_string()),
+            ),
             ("log-level", name(&self.log_level)),
             ("log-format", name(&self.log_format)),
             ("dry-run", self.dry_run.to_string()),

@@ -14,6 +14,7 @@
 //! ```
 
 mod backend;
+mod claimant;
 mod congestion;
 mod control_handle;
 mod dry_run;

@@ -172,7 +172,11 @@ fn checks(subject: &Subject<'_>, evidence: Evidence<'_>) -> Vec<Check> {
         let problem = daemon.map_failure.map(|failure| Problem::NotServed(failure.into()));
         check("room", found.to_owned(), problem)
     });
-    let tests: Vec<_> = of_name.into_iter().chain(of_interface).chain(of_room).collect();
+    let of_claim = evidence
+        .daemon
+        .and_then(|daemon| daemon.served_by_another.clone())
+        .map(|reason| check("one daemon", "another one".to_owned(), Some(Problem::NotServed(reason))));
+    let tests: Vec<_> = of_name.into_iter().chain(of_interface).chain(of_room).chain(of_claim).collect();
     let of_daemon = evidence.daemon.filter(|daemon| daemon.matches).map(|daemon| {
         let service = eligibility::judge(subject).ok().filter(|_| tests.iter().all(|test| test.failure.is_none()));
         check("daemon", daemon.says(), daemon.contradiction(service.as_ref()))

@@ -69,7 +69,8 @@ impl RuntimeDirectory {
 }
 
 impl Launch {
-    /// Starts with these arguments, as root, with PATH and a runtime directory of its own as the environment.
+    /// Starts with these arguments, as root, with PATH and a runtime directory of its own as the environment, and
+    /// without claims.
     #[must_use]
     pub fn new(arguments: &[&str]) -> Self {
         Self {
@@ -182,6 +183,7 @@ impl Launch {
             .env_clear()
             .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
             .env("RUNTIME_DIRECTORY", self.runtime_directory.path())
+            .env("AUTORA_CLAIM_DIRECTORY", "none")
             .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

@@ -114,6 +114,11 @@ pub struct DaemonArgs {
     #[arg(long, env = "AUTORA_RUNTIME_DIRECTORY", value_name = "DIRECTORY", help_heading = "How to run")]
     pub runtime_directory: Option<PathBuf>,
 
+    /// Directory in which the daemons of this host say who serves which interface, or "none"
+    #[arg(long, env = "AUTORA_CLAIM_DIRECTORY", value_name = "DIRECTORY", default_value = "/run/autora.lock")]
+    #[arg(help_heading = "How to run")]
+    pub claim_directory: PathBuf,
+
     /// Socket for status, wait, monitor and metrics, or "none" [default: control.sock in the runtime
     /// directory]
     #[arg(long, env = "AUTORA_CONTROL_SOCKET", value_name = "PATH", help_heading = "Control and metrics")]

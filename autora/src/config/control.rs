@@ -10,7 +10,7 @@ use super::{args::DaemonArgs, error::ConfigError};
 /// The socket's default name in the runtime directory.
 const SOCKET: &str = "control.sock";
 
-/// The value of `--control-socket` that stands for no socket.
+/// The value of `--control-socket` that stands for no socket, and of `--claim-directory` for none.
 pub const NO_SOCKET: &str = "none";
 
 /// The control socket and the metrics.

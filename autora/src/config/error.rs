@@ -21,6 +21,9 @@ pub enum ConfigError {
     /// The directory's path is relative.
     #[error("--runtime-directory {0:?}: must be an absolute path")]
     RuntimeDirectory(PathBuf),
+    /// The directory's path is relative.
+    #[error("--claim-directory {0:?}: must be an absolute path, or none")]
+    ClaimDirectory(PathBuf),
     /// The socket's path is relative.
     #[error("--control-socket {0:?}: must be an absolute path, or none")]
     ControlSocket(PathBuf),

@@ -1,4 +1,4 @@
-use std::{collections::HashMap, ffi::OsString};
+use std::{collections::HashMap, ffi::OsString, path::PathBuf};
 
 use clap::{Args as _, FromArgMatches as _};
 
@@ -159,6 +159,19 @@ fn the_runtime_directory_is_the_service_managers_unless_an_option_names_another(
     }
     let error = directory(&["--runtime-directory=run"], &[]).unwrap_err();
     assert_eq!(error, "--runtime-directory \"run\": must be an absolute path");
+}
+
+#[test]
+fn interfaces_are_claimed_in_a_directory_or_not_at_all() {
+    for (flags, expected) in [
+        ([].as_slice(), Ok(Some("/run/autora.lock"))),
+        (&["--claim-directory=/srv/claims"], Ok(Some("/srv/claims"))),
+        (&["--claim-directory=none"], Ok(None)),
+        (&["--claim-directory=run"], Err("--claim-directory \"run\": must be an absolute path, or none".to_owned())),
+    ] {
+        let directory = config_from(flags, &[]).map(|config| config.claim_directory);
+        assert_eq!(directory, expected.map(|path| path.map(PathBuf::from)), "{flags:?}");
+    }
 }
 
 #[test]

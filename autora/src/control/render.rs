@@ -7,8 +7,8 @@ use autora_common::Reason as Packet;
 use super::{
     event::{Event, EventKind},
     model::{
-        Adverts, Counts, EventDetail, EventLine, Interface, LastAdvert, OtherRouter, PacketReason, Reason, ReasonName,
-        RetiredPrefix, SendFailures, Solicitations, State, seconds,
+        Adverts, Counts, EventDetail, EventLine, Interface, LastAdvert, OtherDaemon, OtherRouter, PacketReason, Reason,
+        ReasonName, RetiredPrefix, SendFailures, Solicitations, State, seconds,
     },
     query::Row,
 };
@@ -109,8 +109,14 @@ fn reasons(reasons: &[eligibility::Reason]) -> Vec<Reason> {
         name: ReasonName::from(reason).into(),
         text: reason.to_string(),
         errno: reason.map_failure().and_then(MapFailure::errno),
+        other_daemon: other_daemon(reason),
     });
     rendered.collect()
+}
+
+fn other_daemon(reason: &eligibility::Reason) -> Option<OtherDaemon> {
+    let eligibility::Reason::ServedByAnother(Some(other)) = reason else { return None };
+    Some(OtherDaemon { runtime_directory: other.directory.clone(), pid: other.pid })
 }
 
 /// Returns the line of an event that happened at `at`, the time since 1970.

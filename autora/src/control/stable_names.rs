@@ -20,6 +20,7 @@ const REASONS: &[&str] = &[
     "no-link-local",
     "no-multicast",
     "no-prefix",
+    "served-by-another",
     "several-prefixes",
 ];
 

@@ -6,6 +6,7 @@ use rand::rngs::StdRng;
 
 use super::{
     backend::Backend,
+    claimant::Claimant,
     congestion::Congestion,
     control_handle::Sources,
     links::Links,
@@ -50,6 +51,7 @@ pub(super) struct EventLoop {
     pub(super) fleet: Fleet,
     pub(super) links: Links,
     pub(super) backend: Backend,
+    pub(super) claimant: Claimant,
     pub(super) congestion: Congestion,
     pub(super) timer: Timer,
     pub(super) signals: Signals,
@@ -134,6 +136,7 @@ impl EventLoop {
         [
             self.fleet.next_deadline().map(|due| self.congestion.delay(due)),
             self.next_heartbeat,
+            self.claimant.deadline(),
             self.state_saver.deadline(),
             self.notifier.deadline(),
             self.shutdown.deadline(),
@@ -152,6 +155,11 @@ impl EventLoop {
         if self.links.is_due(now) {
             self.on_links();
         }
+        if self.claimant.deadline().is_some_and(|at| at <= now) {
+            self.fleet.try_again(now);
+            self.carry_out();
+            self.claimant.tried(now);
+        }
         if self.next_heartbeat.is_some_and(|at| at <= now) {
             self.heartbeat(now);
             self.next_heartbeat = self.heartbeat_interval.map(|interval| now + interval);
@@ -166,6 +174,7 @@ impl EventLoop {
             match change {
                 Change::Gone(index) => {
                     self.fleet.forget(index);
+                    self.claimant.forget(index);
                     self.backend.forget(index);
                 }
                 Change::Seen(interface) => self.fleet.reconcile(interface, now),
@@ -182,6 +191,7 @@ impl EventLoop {
             self.carry_out();
             self.flush();
         }
+        self.claimant.end_turn();
     }
 
     /// Begins a resync. The loop goes on beside it.
@@ -247,6 +257,7 @@ impl EventLoop {
             self.carry_out();
         }
         self.flush();
+        self.claimant.end_turn();
     }
 
     /// Returns whether RAs that are due may leave now.
@@ -264,6 +275,8 @@ impl EventLoop {
     fn carry_out(&mut self) {
         while let Some(action) = self.fleet.poll_action() {
             match action {
+                Action::Claim(index) => self.claim(index),
+                Action::Release(index) => self.claimant.release(index, clock::now()),
                 Action::Serve(index) => self.serve(index),
                 Action::Unserve(index) => self.update_map(index, Filter::unserve),
                 Action::ClearPending(index) => self.update_map(index, Filter::clear_pending),
@@ -271,6 +284,13 @@ impl EventLoop {
                 Action::Report(report) => self.report(&report),
                 Action::Fault(fault) => log::fault(fault),
             }
+        }
+    }
+
+    fn claim(&mut self, index: IfIndex) {
+        let now = clock::now();
+        if let Err(other) = self.claimant.claim(index, now) {
+            self.fleet.on_claim_refused(index, other, now);
         }
     }
 

@@ -8,6 +8,7 @@ use tracing::warn;
 
 use super::{
     backend::Backend,
+    claimant::Claimant,
     congestion::Congestion,
     control_handle::{self, ControlHandle},
     event_loop::EventLoop,
@@ -61,6 +62,8 @@ fn open(config: &Config) -> Result<EventLoop, StartError> {
     // A dry run shows every interface; a daemon keeps only those whose name matches.
     let mut netlink = Netlink::open((!config.dry_run).then(|| config.policy.pattern.clone()))?;
     let listeners = (!config.dry_run).then(|| listen(&config.control));
+    // While root still has the capability to give the file to the directory's owner.
+    let claimant = Claimant::open(config);
     let backend = Backend::open(config)?;
     let now = clock::now();
     let (timer, notifier) = (Timer::new()?, ServiceNotifier::open(now));
@@ -80,6 +83,7 @@ fn open(config: &Config) -> Result<EventLoop, StartError> {
         shutdown: Shutdown::new(config.on_exit == OnExit::Withdraw && !config.dry_run),
         signals,
         backend,
+        claimant,
         congestion: Congestion::default(),
         timer,
         notifier,

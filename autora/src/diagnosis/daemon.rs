@@ -4,7 +4,7 @@ use std::{net::Ipv6Addr, time::Duration};
 
 use super::problem::Problem;
 use crate::engine::{
-    eligibility::{AddressPolicy, InUse, MapFailure, Service},
+    eligibility::{AddressPolicy, InUse, MapFailure, Reason, Service},
     fleet::ServiceState,
 };
 
@@ -19,6 +19,8 @@ pub struct FromDaemon {
     pub reasons: Vec<String>,
     /// Why its filter's map has no entry for the interface, if an entry was refused.
     pub map_failure: Option<MapFailure>,
+    /// The reason that names another daemon, if one serves it.
+    pub served_by_another: Option<Reason>,
     /// The source and the prefix in use.
     pub in_use: InUse,
     /// Which addresses it may use.

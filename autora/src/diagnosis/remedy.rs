@@ -6,7 +6,7 @@ use super::{evidence::Evidence, problem::Problem, shell::Shell};
 use crate::{
     addr::{LinkLocal, Prefix64},
     engine::{
-        eligibility::{self, Reason, Uncounted, WhyUncounted},
+        eligibility::{self, OtherDaemon, Reason, Uncounted, WhyUncounted},
         interface::{Address, Interface, MIN_MTU},
     },
 };
@@ -89,6 +89,14 @@ pub fn refuse_ras(interface: &str) -> Shell {
     Shell::sysctl(interface, "accept_ra", "0")
 }
 
+fn another_daemon(other: Option<&OtherDaemon>) -> String {
+    let directory = other.map_or("its runtime directory", |other| &other.directory);
+    format!(
+        "that daemon says more (--socket {directory}/control.sock); let one --interface-regex alone match the name: this \
+         daemon takes over once the other has let go of it, and not come back for 5 s"
+    )
+}
+
 fn against_reason(reason: &Reason, interface: &Interface, evidence: Evidence<'_>) -> Vec<Remedy> {
     let name = interface.name.as_str();
     let run = |command: &str| run(interface, command);
@@ -120,6 +128,7 @@ fn against_reason(reason: &Reason, interface: &Interface, evidence: Evidence<'_>
         Reason::FilterError { .. } => {
             vec![advice("the daemon tries again at each resync; if the error stays, check what denies it bpf(2)")]
         }
+        Reason::ServedByAnother(other) => vec![advice(another_daemon(other.as_ref()))],
     }
 }
 

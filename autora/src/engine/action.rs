@@ -12,6 +12,11 @@ use crate::{
 /// An effect outside the engine. The caller carries out actions in the order in which it gets them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
+    /// Claim the interface, so that no other daemon serves it. The caller passes a refusal to
+    /// `Fleet::on_claim_refused`.
+    Claim(IfIndex),
+    /// Let other daemons serve the interface.
+    Release(IfIndex),
     /// Add the interface to the SERVED map, with its pending mark clear. The caller passes a failure to
     /// `Fleet::on_serve_failed`.
     Serve(IfIndex),
@@ -106,5 +111,19 @@ impl Action {
     /// Returns whether this action sends an RA on the interface.
     pub(super) fn sends_on(&self, on: IfIndex) -> bool {
         matches!(self, Self::Send(transmission) if transmission.index == on)
+    }
+
+    /// Returns whether this action was decided together with the claim of the interface.
+    pub(super) fn follows_claim_of(&self, on: IfIndex) -> bool {
+        match self {
+            Self::Serve(index) => *index == on,
+            Self::Report(report) => report.index == on,
+            Self::Claim(_)
+            | Self::Release(_)
+            | Self::Unserve(_)
+            | Self::ClearPending(_)
+            | Self::Send(_)
+            | Self::Fault(_) => false,
+        }
     }
 }

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::{
     prefix::{counts_for_prefix, lifetimes_of},
-    reason::{MapFailure, Reason, Uncounted, WhyUncounted},
+    reason::{MapFailure, OtherDaemon, Reason, Uncounted, WhyUncounted},
     source::{Departure, departure},
 };
 use super::interface::{Host, Interface, Lifetimes, Master};

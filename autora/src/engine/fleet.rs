@@ -8,21 +8,19 @@ mod inherited;
 mod member;
 mod members;
 mod names;
+mod queue;
 mod row;
 
-use std::{
-    collections::{BTreeSet, VecDeque},
-    mem,
-    rc::Rc,
-};
+use std::{collections::BTreeSet, mem, rc::Rc};
 
 use rand::Rng;
 
 pub use self::row::{InterfaceRow, ServiceState};
 use self::{
     inherited::Inherited,
-    member::{Member, awaits_map},
+    member::{Member, is_tried_again},
     members::Members,
+    queue::Queue,
 };
 use super::{
     BootInstant,
@@ -30,16 +28,13 @@ use super::{
     advertiser::{SentRa, SolicitedRa},
     content::LinkOptions,
     counts::InterfaceCounts,
-    eligibility::{self, MapFailure, Policy, Verdict},
+    eligibility::{self, MapFailure, OtherDaemon, Policy, Reason, Verdict},
     handover::{Ending, SavedInterface, SavedState, SavedUpdate},
     interface::Interface,
     parameters::Parameters,
     rest::Rest,
 };
 use crate::addr::IfIndex;
-
-/// The capacity of the action queue that is kept from one turn to the next.
-const USUAL_ACTIONS: usize = 128;
 
 /// Every interface that matches, and the queue of actions.
 #[derive(Debug)]
@@ -50,7 +45,7 @@ pub struct Fleet {
     rest: Rest,
     members: Members,
     inherited: Inherited,
-    actions: VecDeque<Action>,
+    actions: Queue,
     stopping: bool,
 }
 
@@ -65,7 +60,7 @@ impl Fleet {
             rest: Rest::default(),
             members: Members::default(),
             inherited: Inherited::default(),
-            actions: VecDeque::new(),
+            actions: Queue::default(),
             stopping: false,
         }
     }
@@ -97,13 +92,18 @@ impl Fleet {
     }
 
     /// Ends a full resync whose changes have been reconciled: drops the state of a previous process's
-    /// interfaces that were not seen, and tries again those that a full map kept from being served.
+    /// interfaces that were not seen, and tries again those that could not be served.
     pub fn all_seen(&mut self, now: BootInstant) {
         self.inherited.expire(now);
         // While the fleet stops it adds no interface, so their saved state goes on to the next process.
         if !self.stopping {
             self.inherited.forget_all();
         }
+        self.try_again(now);
+    }
+
+    /// Tries again to serve the interfaces that a full map or another daemon kept from being served.
+    pub fn try_again(&mut self, now: BootInstant) {
         let waiting = self.members.iter().filter(|member| !member.stays_as_it_is());
         for interface in waiting.map(|member| member.seen.clone()).collect::<Vec<_>>() {
             self.reconcile(interface, now);
@@ -140,14 +140,17 @@ impl Fleet {
         }
         let options = self.link_options;
         let options_changed = known.is_some_and(|member| !options.of(&member.seen).eq(options.of(&interface)));
+        let inherits = left.is_some();
         let advertised = left.unwrap_or_else(|| self.inherited.unknown(&interface, now));
         let (member, before) = self.members.set_state(interface, verdict, || advertised);
+        self.actions.extend(member.follow_claim(inherits));
         self.actions.extend(member.follow_verdict(&self.parameters, now));
         if options_changed {
             member.advertiser.on_options_changed(now);
         }
-        // A retry of the map is reported only once it has succeeded, another pair only once it is advertised.
-        if !awaits_map(&before) && !member.waits_with_another_pair() {
+        // A retry of the map or the claim is reported once it has succeeded, another pair once it is advertised.
+        let is_retry = is_tried_again(&before) && member.serves();
+        if !is_retry && !member.waits_with_another_pair() {
             self.report(index);
         }
         self.members.settle(index, now);
@@ -158,10 +161,11 @@ impl Fleet {
         self.inherited.forget(index);
         let Some(member) = self.members.remove(index) else { return };
         self.inherited.deleted(&member.seen, member.advertiser.advertised().last_sent);
-        self.actions.retain(|action| !action.sends_on(index));
+        self.actions.drop_ras(index);
         if member.in_map {
-            self.actions.push_back(Action::Unserve(index));
+            self.actions.push(Action::Unserve(index));
         }
+        self.actions.extend(member.released());
         self.actions.extend(member.gone().map(Action::Report));
     }
 
@@ -187,7 +191,7 @@ impl Fleet {
         let Some(due) = self.members.take_due(now) else { return false };
         match due {
             Ok(index) => self.on_due(index, now),
-            Err(fault) => self.actions.push_back(Action::Fault(fault)),
+            Err(fault) => self.actions.push(Action::Fault(fault)),
         }
         true
     }
@@ -200,7 +204,7 @@ impl Fleet {
         if let Some(due) = member.advertiser.poll(now) {
             self.actions.extend(member.map_action(due.cause));
             let transmission = member.transmission(due, &self.parameters, self.link_options, now);
-            self.actions.push_back(Action::Send(transmission));
+            self.actions.push(Action::Send(transmission));
         }
         self.members.update(index);
     }
@@ -209,7 +213,7 @@ impl Fleet {
     /// for the next resync.
     fn decide_after_grace(&mut self, index: IfIndex, now: BootInstant) {
         let Some(member) = self.members.get_mut(index) else { return };
-        if !awaits_map(member.verdict()) {
+        if !is_tried_again(member.verdict()) {
             let seen = member.seen.clone();
             return self.decide(seen, now);
         }
@@ -219,25 +223,35 @@ impl Fleet {
 
     /// Returns the next action, if any.
     pub fn poll_action(&mut self) -> Option<Action> {
-        let action = self.actions.pop_front();
-        if action.is_none() {
-            // A stop queues an action for each interface.
-            self.actions.shrink_to(USUAL_ACTIONS);
-        }
-        action
+        self.actions.next()
     }
 
     /// Handles a failed [`Action::Serve`]: the interface is not served. The next reconciliation tries again.
     pub fn on_serve_failed(&mut self, index: IfIndex, failure: MapFailure, now: BootInstant) {
         let Some(seen) = self.members.get(index).map(|member| member.seen.clone()) else { return };
-        // The first RA directly follows `Serve` in the queue.
-        self.actions.pop_front_if(|action| action.sends_on(index));
+        self.actions.drop_first_ra(index);
         let not_served = Verdict::NotServed(vec![failure.into()]);
         let (member, _) = self.members.set_state(seen, not_served, Default::default);
         member.lose_entry();
+        self.actions.extend(member.follow_claim(false));
         member.follow_verdict(&self.parameters, now);
         self.report(index);
         self.members.update(index);
+    }
+
+    /// Handles a refused [`Action::Claim`]: another daemon serves the interface, or may. The next reconciliation tries
+    /// again.
+    pub fn on_claim_refused(&mut self, index: IfIndex, other: Option<OtherDaemon>, now: BootInstant) {
+        let Some(member) = self.members.get_mut(index) else { return };
+        member.yield_to_another();
+        let (seen, serves) = (member.seen.clone(), member.serves());
+        if serves {
+            self.actions.drop_claimed(index);
+            let not_served = Verdict::NotServed(vec![Reason::ServedByAnother(other)]);
+            self.members.set_state(seen, not_served, Default::default);
+        }
+        self.report(index);
+        self.members.settle(index, now);
     }
 
     /// Records that the interface's RA in flight left at `now`. Returns what is known of it.
@@ -271,7 +285,7 @@ impl Fleet {
         self.members.for_each(|member| {
             member.stop();
             if mem::take(&mut member.in_map) {
-                actions.push_back(Action::Unserve(member.seen.index));
+                actions.push(Action::Unserve(member.seen.index));
             }
         });
     }
@@ -365,17 +379,13 @@ impl Fleet {
     /// Returns an interface to show, by index.
     #[must_use]
     pub fn row(&self, index: IfIndex) -> Option<InterfaceRow> {
-        self.show(self.members.get(index)?)
+        InterfaceRow::of(self.members.get(index)?, self.stopping)
     }
 
     /// Returns an interface to show, by name, without visiting interfaces of other names.
     #[must_use]
     pub fn row_named(&self, name: &str) -> Option<InterfaceRow> {
-        self.members.named(name).find_map(|member| self.show(member))
-    }
-
-    fn show(&self, member: &Member) -> Option<InterfaceRow> {
-        member.is_worth_showing().then(|| InterfaceRow::new(member, self.stopping))
+        self.members.named(name).find_map(|member| InterfaceRow::of(member, self.stopping))
     }
 
     /// Queues a report if the interface's verdict differs from the last one reported.

@@ -366,7 +366,7 @@ impl Simulation {
                     self.oracle.sending(&send, made, self.now)?;
                     self.outbox.push(send);
                 }
-                Action::Report(_) => {}
+                Action::Claim(_) | Action::Release(_) | Action::Report(_) => {}
                 Action::Fault(fault) => panic!("{fault}"),
             }
         }

@@ -111,6 +111,7 @@ fn reasons() -> Vec<Reason> {
         Reason::SeveralPrefixes(Vec::new()),
         Reason::FilterFull,
         Reason::FilterError { errno: 1 },
+        Reason::ServedByAnother(None),
     ];
     for reason in &all {
         match reason {
@@ -124,7 +125,8 @@ fn reasons() -> Vec<Reason> {
             | Reason::NoPrefix { .. }
             | Reason::SeveralPrefixes(_)
             | Reason::FilterFull
-            | Reason::FilterError { .. } => {}
+            | Reason::FilterError { .. }
+            | Reason::ServedByAnother(_) => {}
         }
     }
     all

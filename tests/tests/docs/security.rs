@@ -33,7 +33,8 @@ fn the_template_differs_from_the_unit_in_the_names_of_its_files_alone() {
         .into_iter()
         .map(|line| match line.as_str() {
             "Description=IPv6 Router Advertisements for guests" => line + " (%i)",
-            "EnvironmentFile=-/etc/default/autora" | "RuntimeDirectory=autora" => line + "-%i",
+            "EnvironmentFile=-/etc/default/autora" => line + "-%i",
+            "RuntimeDirectory=autora autora.lock" => "RuntimeDirectory=autora-%i autora.lock".to_owned(),
             _ => line,
         })
         .collect();

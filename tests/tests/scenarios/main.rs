@@ -9,6 +9,8 @@
 //! - `ceasing`: Ceasing: every way in which an interface stops being fit, the final RA that leaves, and the
 //!   return to serving
 //! - `changes`: Interfaces that are created, changed and deleted while the daemon runs
+//! - `claims`: Two daemons that would serve the same interface: one does, and the other takes over when that one is
+//!   gone
 //! - `clock`: The wall clock, whose jumps change nothing
 //! - `confinement`: Confinement: what an attacker who has taken over the daemon can still do, and what the
 //!   daemon does on a kernel that cannot confine it
@@ -83,6 +85,7 @@ mod bridges;
 mod capacity;
 mod ceasing;
 mod changes;
+mod claims;
 mod clock;
 #[cfg(target_arch = "x86_64")]
 mod confinement;

@@ -14,7 +14,7 @@ use crate::{
     },
     diagnosis::FromDaemon,
     engine::{
-        eligibility::{AddressPolicy, InUse, MapFailure},
+        eligibility::{AddressPolicy, InUse, MapFailure, OtherDaemon, Reason},
         fleet::ServiceState,
         interface::Interface,
     },
@@ -73,6 +73,7 @@ impl RunningDaemon {
             state: known.state.known().copied().map(state),
             reasons: known.reasons.iter().map(|reason| reason.name.to_string()).collect(),
             map_failure: known.reasons.iter().find_map(map_failure),
+            served_by_another: known.reasons.iter().find_map(served_by_another),
             in_use: InUse {
                 source: known.source.and_then(LinkLocal::new),
                 prefix: known.prefix.as_deref().and_then(prefix64),
@@ -103,6 +104,12 @@ fn map_failure(reason: &model::Reason) -> Option<MapFailure> {
         None => (reason.name == ReasonName::FilterFull.into()).then_some(MapFailure::Full),
         Some(errno) => Some(MapFailure::Error { errno }),
     }
+}
+
+fn served_by_another(reason: &model::Reason) -> Option<Reason> {
+    let other = reason.other_daemon.clone();
+    let other = other.map(|other| OtherDaemon { directory: other.runtime_directory, pid: other.pid });
+    (reason.name == ReasonName::ServedByAnother.into()).then_some(Reason::ServedByAnother(other))
 }
 
 /// Returns the daemon's answers, or `None` if none runs.

@@ -73,6 +73,22 @@ pub struct Reason {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(test, schemars(with = "i32"))]
     pub errno: Option<i32>,
+    /// The daemon that serves it, if that is the reason and it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, schemars(with = "OtherDaemon"))]
+    pub other_daemon: Option<OtherDaemon>,
+}
+
+/// Another daemon of this network namespace.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct OtherDaemon {
+    /// Its runtime directory.
+    pub runtime_directory: String,
+    /// Its process; absent if it has ended or let go of the interface a moment ago.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, schemars(with = "u32"))]
+    pub pid: Option<u32>,
 }
 
 /// A retired prefix: guests hold it, and the host has it no more.

@@ -40,6 +40,7 @@ pub enum ReasonName {
     SeveralPrefixes,
     FilterFull,
     FilterError,
+    ServedByAnother,
 }
 
 /// Name of what became of a packet.
@@ -106,6 +107,7 @@ impl From<&eligibility::Reason> for ReasonName {
             eligibility::Reason::SeveralPrefixes(_) => Self::SeveralPrefixes,
             eligibility::Reason::FilterFull => Self::FilterFull,
             eligibility::Reason::FilterError { .. } => Self::FilterError,
+            eligibility::Reason::ServedByAnother(_) => Self::ServedByAnother,
         }
     }
 }
@@ -156,6 +158,7 @@ mod tests {
             Reason::SeveralPrefixes(Vec::new()),
             Reason::FilterFull,
             Reason::FilterError { errno: 1 },
+            Reason::ServedByAnother(None),
         ] {
             assert_eq!(ReasonName::from(&reason).to_string(), reason.name());
         }

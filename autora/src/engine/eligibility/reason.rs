@@ -52,6 +52,27 @@ pub enum Reason {
         /// The error number of the system call.
         errno: i32,
     },
+    /// Another daemon on this host serves it.
+    ServedByAnother(Option<OtherDaemon>),
+}
+
+/// A daemon of this network namespace that has claimed an interface.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OtherDaemon {
+    /// Its runtime directory.
+    pub directory: String,
+    /// Its process; `None` if it has ended or let go of the interface a moment ago, and may be back.
+    pub pid: Option<u32>,
+}
+
+impl fmt::Display for OtherDaemon {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { directory, pid } = self;
+        match pid {
+            Some(pid) => write!(f, "another autora serves it: process {pid} with {directory}"),
+            None => write!(f, "another autora served it a moment ago: the one with {directory}"),
+        }
+    }
 }
 
 /// Why the SERVED map took no entry for an interface.
@@ -146,6 +167,7 @@ impl Reason {
             Self::SeveralPrefixes(_) => "several-prefixes",
             Self::FilterFull => "filter-full",
             Self::FilterError { .. } => "filter-error",
+            Self::ServedByAnother(_) => "served-by-another",
         }
     }
 
@@ -163,8 +185,15 @@ impl Reason {
             | Self::ForwardingOff
             | Self::NoLinkLocal { .. }
             | Self::NoPrefix { .. }
-            | Self::SeveralPrefixes(_) => None,
+            | Self::SeveralPrefixes(_)
+            | Self::ServedByAnother(_) => None,
         }
+    }
+
+    /// Returns whether the reason may go without a change of the interface.
+    #[must_use]
+    pub const fn is_outside(&self) -> bool {
+        matches!(self, Self::ServedByAnother(_)) || self.map_failure().is_some()
     }
 }
 
@@ -212,6 +241,8 @@ impl fmt::Display for Reason {
             }
             Self::FilterFull => f.write_str("the filter's map of served interfaces is full (--max-interfaces)"),
             Self::FilterError { errno } => MapFailure::Error { errno: *errno }.fmt(f),
+            Self::ServedByAnother(Some(other)) => other.fmt(f),
+            Self::ServedByAnother(None) => f.write_str("another autora may serve it"),
         }
     }
 }

@@ -8,7 +8,7 @@ use crate::engine::{
     advertiser::{Advertiser, Departures, DueRa, Outlook, SavedHash},
     content::LinkOptions,
     counts::RaCounts,
-    eligibility::{self, Departure, Service, Verdict},
+    eligibility::{self, Departure, Reason, Service, Verdict},
     handover::{Advertised, AdvertisedRouter},
     interface::{Interface, Lifetimes},
     parameters::Parameters,
@@ -20,14 +20,16 @@ use crate::engine::{
 /// ```text
 ///            reconcile, name matches
 ///   (none) ---------------------------------------------+-----------------------------.
-///     ^                                                 | fit                         | not fit
+///     ^                                                 | fit: Claim                  | not fit
 ///     |                                                 v                             v
 ///     | forget                 +-----------------------------+             +---------------------+
 ///     | (any state):           | Serve                       | reconcile   | NotServed(reasons)  |
-///     | Unserve, no RA         |  first RA: Serve, Send      | ----------> |  Unserve at once,   |
-///     |                        |  later RAs: ClearPending,   | <---------- |  after the grace a  |
-///     |                        |  Send                       | on_serve_   |  final RA, if guests|
-///     |                        |  no carrier, DAD: paused    | failed: ->  |  hold it as a router|
+///     | Unserve, Release,      |  first RA: Serve, Send      | ----------> |  Unserve, Release at|
+///     | no RA                  |  later RAs: ClearPending,   | <---------- |  once, after the    |
+///     |                        |  Send                       | on_serve_   |  grace a final RA,  |
+///     |                        |  no carrier, DAD: paused    | failed: ->  |  if guests hold it  |
+///     |                        |                             | on_claim_   |  as a router; none  |
+///     |                        |                             | refused: -> |  if claim refused   |
 ///     |                        +-----------------------------+             +---------------------+
 ///     |                                                 | reconcile, the name no longer matches
 ///     |   is_spent: no final RA owed, no lifetime runs  v
@@ -45,6 +47,8 @@ pub(super) struct Member {
     /// The last report, while it differs from the current name and verdict.
     reported: Option<Box<Reported>>,
     pub(super) advertiser: Advertiser,
+    /// Whether it is claimed, so that no other daemon serves it.
+    is_claimed: bool,
     /// Whether the SERVED map has an entry.
     pub(super) in_map: bool,
     /// Whether a solicitation has passed since the pending mark was last cleared.
@@ -77,6 +81,7 @@ impl Member {
             verdict: Verdict::Ignore,
             reported: None,
             advertiser,
+            is_claimed: false,
             in_map: false,
             solicited: false,
             stopping: false,
@@ -101,12 +106,42 @@ impl Member {
         mem::replace(&mut self.verdict, verdict)
     }
 
+    /// Returns whether it is to be served.
+    pub(super) const fn serves(&self) -> bool {
+        matches!(self.verdict, Verdict::Serve(_))
+    }
+
+    /// Makes the claim follow the verdict: what is to be served is claimed before anything else is done with it. So
+    /// is, for a moment, what is not served and was inherited: another daemon may serve it since the previous
+    /// process ended, and then nothing is withdrawn.
+    pub(super) fn follow_claim(&mut self, inherited: bool) -> Vec<Action> {
+        let (index, serves) = (self.seen.index, self.serves());
+        match (mem::replace(&mut self.is_claimed, serves), serves) {
+            (false, true) => vec![Action::Claim(index)],
+            (true, false) => vec![Action::Release(index)],
+            (false, false) if inherited => vec![Action::Claim(index), Action::Release(index)],
+            (true, true) | (false, false) => Vec::new(),
+        }
+    }
+
+    /// Handles a refused claim. Nothing is withdrawn: guests hold what the other daemon advertises from the same
+    /// source.
+    pub(super) fn yield_to_another(&mut self) {
+        (self.is_claimed, self.in_map) = (false, false);
+        self.advertiser = Advertiser::restore(Advertised::default());
+    }
+
+    /// Returns the release of a deleted interface, if it was claimed.
+    pub(super) fn released(&self) -> Option<Action> {
+        self.is_claimed.then_some(Action::Release(self.seen.index))
+    }
+
     /// Makes the advertiser follow the verdict at `now`. Returns the action on the SERVED map: an interface that is not
     /// to be served loses its entry before any final RA leaves, and one that goes on within the grace gets it back.
     pub(super) fn follow_verdict(&mut self, parameters: &Parameters, now: BootInstant) -> Option<Action> {
         let goes_on = self.advertiser.follow(self.outlook(), parameters, now);
         self.update_departures();
-        let (index, serves) = (self.seen.index, matches!(self.verdict, Verdict::Serve(_)));
+        let (index, serves) = (self.seen.index, self.serves());
         match (self.in_map, serves) {
             (true, false) => {
                 self.in_map = false;
@@ -251,20 +286,20 @@ impl Member {
         self.reported.get_or_insert_with(|| Reported { name: seen.name.clone(), verdict: verdict.clone() }.into());
     }
 
-    /// Returns whether an unchanged interface needs no action. A failed entry in the SERVED map does not
-    /// depend on the interface, so it is tried again; an interface that no longer matches is kept only until
-    /// it is spent.
+    /// Returns whether an unchanged interface needs no action. A failed entry in the SERVED map and a refused claim
+    /// do not depend on the interface, so they are tried again; an interface that no longer matches is kept only
+    /// until it is spent.
     pub(super) fn stays_as_it_is(&self) -> bool {
         match &self.verdict {
             Verdict::Serve(_) => true,
-            Verdict::NotServed(_) => !awaits_map(&self.verdict),
+            Verdict::NotServed(_) => !is_tried_again(&self.verdict),
             Verdict::Ignore => false,
         }
     }
 
     /// Returns whether the interface could be served with another pair than the one in use, which is waited for.
     pub(super) const fn waits_with_another_pair(&self) -> bool {
-        matches!(self.verdict, Verdict::Serve(_)) && self.advertiser.is_in_grace()
+        self.serves() && self.advertiser.is_in_grace()
     }
 
     /// Returns whether the member can be removed at `now`: its name no longer matches, and guests hold
@@ -279,9 +314,9 @@ impl Member {
     }
 }
 
-/// Returns whether a failure of the SERVED map is among the reasons.
-pub(super) fn awaits_map(verdict: &Verdict) -> bool {
-    matches!(verdict, Verdict::NotServed(reasons) if reasons.iter().any(|reason| reason.map_failure().is_some()))
+/// Returns whether a failure of the SERVED map, or the claim of another daemon, is among the reasons.
+pub(super) fn is_tried_again(verdict: &Verdict) -> bool {
+    matches!(verdict, Verdict::NotServed(reasons) if reasons.iter().any(Reason::is_outside))
 }
 
 /// Returns the change to report when the verdict changes from `before` to `after`, if any.

@@ -55,8 +55,13 @@ pub enum ServiceState {
 }
 
 impl InterfaceRow {
+    /// Takes a snapshot of a member, if it is worth showing.
+    pub(super) fn of(member: &Member, stopping: bool) -> Option<Self> {
+        member.is_worth_showing().then(|| Self::new(member, stopping))
+    }
+
     /// Takes a snapshot of a member; `stopping` is whether the fleet stops.
-    pub(super) fn new(member: &Member, stopping: bool) -> Self {
+    fn new(member: &Member, stopping: bool) -> Self {
         let (service, reasons) = match member.verdict() {
             Verdict::Serve(service) => (Some(*service), Vec::new()),
             Verdict::NotServed(reasons) => (None, reasons.clone()),

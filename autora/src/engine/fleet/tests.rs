@@ -61,6 +61,9 @@ pub(super) struct Bench {
     pub(super) now: BootInstant,
     pub(super) rng: StdRng,
     map: HashSet<IfIndex>,
+    pub(super) claims: HashSet<IfIndex>,
+    /// The interfaces that another daemon has claimed.
+    pub(super) others: HashSet<IfIndex>,
     capacity: usize,
     /// The failure of a full map.
     map_failure: MapFailure,
@@ -86,6 +89,8 @@ impl Bench {
             now: BootInstant::from_boot(secs(1_000)),
             rng: StdRng::seed_from_u64(1),
             map: HashSet::new(),
+            claims: HashSet::new(),
+            others: HashSet::new(),
             capacity: usize::MAX,
             map_failure: MapFailure::Full,
             events: Vec::new(),
@@ -122,11 +127,24 @@ impl Bench {
     fn act(&mut self) {
         while let Some(action) = self.fleet.poll_action() {
             let event = match action {
+                Action::Claim(index) if self.others.contains(&index) => {
+                    self.fleet.on_claim_refused(index, None, self.now);
+                    format!("another {index}")
+                }
+                Action::Claim(index) => {
+                    assert!(self.claims.insert(index), "claimed twice");
+                    continue;
+                }
+                Action::Release(index) => {
+                    assert!(self.claims.remove(&index) || self.others.contains(&index), "released twice");
+                    continue;
+                }
                 Action::Serve(index) if self.map.len() >= self.capacity => {
                     self.fleet.on_serve_failed(index, self.map_failure, self.now);
                     format!("full {index}")
                 }
                 Action::Serve(index) => {
+                    assert!(self.claims.contains(&index), "served without a claim");
                     assert!(self.map.insert(index), "served twice");
                     format!("+{index}")
                 }
@@ -365,6 +383,33 @@ fn a_full_map_does_not_cancel_an_owed_final_ra() {
     assert_eq!(bench.take_events(), ["full 1", "tap1 filter-full", "final 1"], "guests held it as a router");
     bench.run_for(secs(100));
     assert!(bench.events.is_empty(), "{:?}", bench.events);
+}
+
+/// Guests hold what the other daemon advertises, from the same source: nothing is withdrawn.
+#[test]
+fn an_interface_of_another_daemon_is_left_to_it() {
+    let mut bench = Bench::new();
+    bench.others.insert(index(1));
+    bench.see(tap(1));
+    assert_eq!(
+        bench.take_events(),
+        ["another 1", "tap1 served-by-another"],
+        "nothing else, and no report of a service"
+    );
+    bench.run_for(secs(600));
+    bench.see_all([tap(1)]);
+    assert_eq!(bench.take_events(), ["another 1"], "it is tried again, without a report");
+    // Its own faults count as ever.
+    bench.see(changed(1, forwarding_off));
+    bench.see(tap(1));
+    assert_eq!(bench.take_events(), ["tap1 forwarding-off", "another 1", "tap1 served-by-another"]);
+    bench.others.clear();
+    bench.fleet.try_again(bench.now);
+    bench.run_for(Duration::ZERO);
+    assert_eq!(bench.take_events(), ["+1", "RA 1", "tap1 serving"]);
+    bench.fleet.forget(index(1));
+    bench.run_for(Duration::ZERO);
+    assert!(bench.claims.is_empty(), "released with the interface");
 }
 
 #[test]

@@ -34,6 +34,7 @@ const ENVIRONMENT: &[(Pages, &str, &str)] = &[
 
 const FILES: &[(Pages, &str, &str)] = &[
     (Pages::Daemon, "/etc/default/autora", "Environment variables of the service, one a line. The unit reads it."),
+    (Pages::Daemon, "/run/autora.lock", "Which daemon serves which interface, a file for each network namespace."),
     (Pages::Daemon, "/run/autora/state.json", "The saved state, which the next process reads."),
     (Pages::All, "/run/autora/control.sock", "The control socket, through which the commands query the daemon."),
     (Pages::All, "/run/autora-NAME/control.sock", "That of the service autora@NAME (--instance)."),

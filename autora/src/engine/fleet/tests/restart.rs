@@ -76,6 +76,31 @@ fn after_a_clean_end_the_floor_continues_exactly() {
     assert_eq!(second.take_events(), NEW, "the floor has passed");
 }
 
+/// Another daemon took over while no process ran, and advertises from the same source.
+#[test]
+fn nothing_is_withdrawn_that_another_daemon_serves_by_now() {
+    for (seen, pattern, expected) in [
+        (changed(1, forwarding_off), "^tap", ["tap1 forwarding-off", "another 1", "final 1"]),
+        (tap(1), "^vm", ["", "another 1", "final 1"]),
+        (tap(1), "^tap", ["tap1 served-by-another", "another 1", "RA 1"]),
+    ] {
+        for taken in [true, false] {
+            let mut second = tap1_restarted(secs(1), End::Silent, secs(60));
+            second.fleet.policy.pattern = Regex::new(pattern).unwrap();
+            second.others.extend(taken.then_some(index(1)));
+            second.see(seen.clone());
+            second.run_for(secs(10));
+            let events = second.take_events();
+            let [reported, refused, sent] = expected.map(|event| events.iter().any(|found| found == event));
+            assert_eq!((refused, sent), (taken, !taken), "{events:?}");
+            assert!(reported || expected[0].is_empty() || !taken, "{events:?}");
+            second.run_for(secs(600));
+            let later = second.take_events();
+            assert!(!taken || later.is_empty(), "{later:?}");
+        }
+    }
+}
+
 #[test]
 fn after_a_crash_every_first_ra_waits_three_seconds() {
     // tap2 is not in the saved state: it may have appeared just before the crash.

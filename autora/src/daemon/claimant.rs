@@ -1,0 +1,177 @@
+//! Claims interfaces before they are served, where several daemons run in one network namespace.
+//!
+//! Nothing tells when another daemon ends. It is looked at when an interface is to be served, thus at each resync for
+//! those that wait, and once more when it has been gone for long enough.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io, mem,
+    path::Path,
+    time::Duration,
+};
+
+use tracing::warn;
+
+use crate::{
+    addr::IfIndex,
+    config::Config,
+    engine::{BootInstant, eligibility::OtherDaemon},
+    error,
+    sys::claims::{Claim, Claims, ClaimsOpenError, Record},
+};
+
+/// How long another daemon has to be gone before its interfaces are taken over: it restarts within less, also after a
+/// crash (`RestartSec=` in the unit), and its final RAs have left by then.
+const ABSENCE: Duration = Duration::from_secs(5);
+
+/// Time to the next attempt after another daemon had the table for too long.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// How much longer to wait, so that interfaces which were left together are taken over in one turn.
+const GATHER: Duration = Duration::from_millis(100);
+
+/// Interfaces that another daemon left, with the record that it left and when that was first seen.
+type Left = BTreeMap<IfIndex, (Record, BootInstant)>;
+
+/// The claims of this daemon.
+#[derive(Debug, Default)]
+pub(super) struct Claimant {
+    /// `None` without a table: then every claim succeeds.
+    claims: Option<Claims>,
+    left: Left,
+    /// Interfaces whose release has yet to be written.
+    unreleased: BTreeSet<IfIndex>,
+    /// When to try again after the table was busy.
+    retry: Option<BootInstant>,
+    is_failing: bool,
+}
+
+impl Claimant {
+    /// Opens the table, if the configuration has one. Without it the daemon serves as if it were alone.
+    pub(super) fn open(config: &Config) -> Self {
+        let directory = config.claim_directory.as_deref().filter(|_| !config.dry_run);
+        let claims = directory.and_then(|directory| {
+            let opened = Claims::open(directory, &config.runtime_directory);
+            opened.inspect_err(|error| warn_of(directory, error)).ok()
+        });
+        Self { claims, ..Self::default() }
+    }
+
+    /// Claims an interface.
+    ///
+    /// # Errors
+    ///
+    /// The daemon that has it, if it is known.
+    pub(super) fn claim(&mut self, index: IfIndex, now: BootInstant) -> Result<(), Option<OtherDaemon>> {
+        self.unreleased.remove(&index);
+        if self.is_waiting(now) {
+            return Err(None);
+        }
+        match self.try_claim(index, now) {
+            Ok(None) => Ok(()),
+            Ok(Some(other)) => Err(Some(other)),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                self.retry.get_or_insert(now + RETRY);
+                Err(None)
+            }
+            Err(error) => {
+                self.failed(&error);
+                Ok(())
+            }
+        }
+    }
+
+    /// Returns the daemon that has the interface, or `None` once this one has.
+    fn try_claim(&mut self, index: IfIndex, now: BootInstant) -> io::Result<Option<OtherDaemon>> {
+        let Some(claims) = &mut self.claims else { return Ok(None) };
+        let other = match claims.find(index)? {
+            Claim::None => None,
+            Claim::Held(other) => {
+                self.left.remove(&index);
+                Some(other)
+            }
+            Claim::Left(record, other) => (!has_been_absent(&mut self.left, index, record, now)).then_some(other),
+        };
+        if other.is_none() {
+            self.left.remove(&index);
+            claims.take(index)?;
+        }
+        Ok(other)
+    }
+
+    /// Returns whether another daemon has the table for too long: it is waited for once, not for each interface.
+    fn is_waiting(&self, now: BootInstant) -> bool {
+        self.retry.is_some_and(|at| at > now)
+    }
+
+    /// Releases an interface, now or as soon as the table is free.
+    pub(super) fn release(&mut self, index: IfIndex, now: BootInstant) {
+        if self.is_waiting(now) {
+            self.unreleased.insert(index);
+            return;
+        }
+        match self.claims.as_mut().map(|claims| claims.release(index)) {
+            None | Some(Ok(())) => {}
+            Some(Err(error)) if error.kind() == io::ErrorKind::WouldBlock => {
+                self.unreleased.insert(index);
+                self.retry.get_or_insert(now + RETRY);
+            }
+            Some(Err(error)) => self.failed(&error),
+        }
+    }
+
+    /// Forgets an interface that is gone.
+    pub(super) fn forget(&mut self, index: IfIndex) {
+        self.left.remove(&index);
+    }
+
+    /// Returns when to try again to claim what could not be claimed. What was left together is tried together.
+    pub(super) fn deadline(&self) -> Option<BootInstant> {
+        let absences = self.left.values().map(|(_, since)| *since + ABSENCE + GATHER);
+        absences.chain(self.retry).min()
+    }
+
+    /// Ends an attempt of `now`, and the turn: what was due by then and was not tried is no longer wanted.
+    pub(super) fn tried(&mut self, now: BootInstant) {
+        self.left.retain(|_, (_, since)| *since + ABSENCE > now);
+        self.retry = None;
+        for index in mem::take(&mut self.unreleased) {
+            self.release(index, now);
+        }
+        self.end_turn();
+    }
+
+    /// Ends a turn, or a part of it: lets other daemons have the table.
+    pub(super) fn end_turn(&mut self) {
+        if let Some(Err(error)) = self.claims.as_mut().map(Claims::close) {
+            self.failed(&error);
+        }
+    }
+
+    /// Warns once. What cannot be read or written does not keep guests from being served.
+    fn failed(&mut self, error: &io::Error) {
+        if !mem::replace(&mut self.is_failing, true) {
+            warn!(%error, "claims of interfaces cannot be read or written: another autora may serve the same ones");
+        }
+    }
+}
+
+/// Returns whether a daemon has been absent for long enough from the interface on which it left `record`.
+fn has_been_absent(left: &mut Left, index: IfIndex, record: Record, now: BootInstant) -> bool {
+    let (known, since) = left.entry(index).or_insert((record, now));
+    if *known != record {
+        (*known, *since) = (record, now);
+    }
+    now.saturating_since(*since) >= ABSENCE
+}
+
+fn warn_of(directory: &Path, error: &ClaimsOpenError) {
+    warn!(
+        directory = %directory.display(),
+        reason = error::chain(error),
+        "interfaces cannot be claimed: another autora that serves the same ones is not noticed; see --claim-directory"
+    );
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,178 @@
+//! Which daemon serves which interface, where several run in one network namespace: a table in a file that all of them
+//! share, with a lock for each daemon.
+//!
+//! A record says which daemon, and which process of it, has claimed an interface; the lock says whether that process
+//! lives. So the kernel releases all claims of a process at once with its end. A lock for each interface would not do:
+//! open file description locks (`fcntl(2)`, Linux 3.15) of thousands of single bytes take time that grows with their
+//! square (`posix_lock_inode()`, fs/locks.c, Linux 6.12). Records are read and written under the table's lock, which is
+//! held for one turn of the event loop at most.
+//!
+//! The file and all of its locks are opened before the daemon confines itself.
+
+mod file;
+mod layout;
+mod lock;
+
+use std::{
+    collections::{BTreeMap, btree_map::Entry},
+    fs::File,
+    io,
+    path::Path,
+    process,
+};
+
+use self::layout::{Chunk, Daemon, SLOTS};
+pub use self::{file::ClaimsOpenError, layout::Record};
+use crate::{addr::IfIndex, engine::eligibility::OtherDaemon};
+
+/// This daemon's part in the table.
+#[derive(Debug)]
+pub struct Claims {
+    file: File,
+    /// Its place among the daemons, which it has locked.
+    slot: u8,
+    daemon: Daemon,
+    /// What was read since the table was locked; `None` while it is not.
+    table: Option<OpenTable>,
+}
+
+/// The part of the table that was read since it was locked.
+#[derive(Debug, Default)]
+struct OpenTable {
+    chunks: BTreeMap<u32, Chunk>,
+    daemons: BTreeMap<u8, (Daemon, bool)>,
+}
+
+/// Who has claimed an interface.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Claim {
+    /// No other daemon has.
+    None,
+    /// A daemon that runs.
+    Held(OtherDaemon),
+    /// A daemon that has ended, or has released the interface: with the same record it has not been back.
+    Left(Record, OtherDaemon),
+}
+
+impl Claims {
+    /// Opens this network namespace's table in `directory`, which it makes if it is missing. `identity` is what a
+    /// process and the next one of the same daemon have in common: the runtime directory.
+    ///
+    /// # Errors
+    ///
+    /// A [`ClaimsOpenError`]; the daemon can run as if it were alone.
+    pub fn open(directory: &Path, identity: &Path) -> Result<Self, ClaimsOpenError> {
+        let file = file::open(directory)?;
+        lock::table(&file)?;
+        file::check_version(&file)?;
+        let (slot, daemon) = take_slot(&file, identity)?;
+        lock::release_table(&file)?;
+        Ok(Self { file, slot, daemon, table: None })
+    }
+
+    /// Returns who has claimed the interface.
+    ///
+    /// # Errors
+    ///
+    /// The kernel's error, of kind `WouldBlock` if another daemon has had the table for too long.
+    pub fn find(&mut self, index: IfIndex) -> io::Result<Claim> {
+        let Some(record) = self.chunk(index)?.get(index) else { return Ok(Claim::None) };
+        let own = self.slot;
+        let (daemon, lives) = self.daemon(record.slot)?;
+        if record.slot == own || !daemon.knows(record) {
+            return Ok(Claim::None);
+        }
+        let other = |pid| OtherDaemon { directory: daemon.identity(), pid };
+        Ok(if *lives && daemon.generation == record.generation && !record.released {
+            Claim::Held(other(Some(daemon.pid)))
+        } else {
+            Claim::Left(record, other(None))
+        })
+    }
+
+    /// Claims the interface, also one that another daemon has. It counts for others from [`Claims::close`] on.
+    ///
+    /// # Errors
+    ///
+    /// That of [`Claims::find`].
+    pub fn take(&mut self, index: IfIndex) -> io::Result<()> {
+        let record = Record { generation: self.daemon.generation, slot: self.slot, released: false };
+        self.chunk(index)?.set(index, record);
+        Ok(())
+    }
+
+    /// Releases the interface, unless another daemon has claimed it.
+    ///
+    /// # Errors
+    ///
+    /// That of [`Claims::find`].
+    pub fn release(&mut self, index: IfIndex) -> io::Result<()> {
+        let own = self.slot;
+        let chunk = self.chunk(index)?;
+        if let Some(record) = chunk.get(index).filter(|record| record.slot == own) {
+            chunk.set(index, Record { released: true, ..record });
+        }
+        Ok(())
+    }
+
+    /// Writes what was changed, and lets other daemons have the table.
+    ///
+    /// # Errors
+    ///
+    /// The kernel's error.
+    pub fn close(&mut self) -> io::Result<()> {
+        let Some(table) = self.table.take() else { return Ok(()) };
+        let written = table.chunks.iter().try_for_each(|(&number, chunk)| chunk.write(&self.file, number));
+        lock::release_table(&self.file).and(written)
+    }
+
+    /// Returns the file, and what was read of it since the table was locked, which it is from here on.
+    fn table(&mut self) -> io::Result<(&File, &mut OpenTable)> {
+        if self.table.is_none() {
+            lock::table(&self.file)?;
+        }
+        Ok((&self.file, self.table.get_or_insert_default()))
+    }
+
+    /// Returns the part of the table that has the interface's record.
+    fn chunk(&mut self, index: IfIndex) -> io::Result<&mut Chunk> {
+        let (file, table) = self.table()?;
+        Ok(match table.chunks.entry(Chunk::number(index)) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(place) => {
+                let chunk = Chunk::read(file, *place.key())?;
+                place.insert(chunk)
+            }
+        })
+    }
+
+    /// Returns the daemon in a slot, and whether its process lives.
+    fn daemon(&mut self, slot: u8) -> io::Result<&(Daemon, bool)> {
+        let (file, table) = self.table()?;
+        Ok(match table.daemons.entry(slot) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(place) => place.insert((Daemon::read(file, slot)?, lock::is_held(file, slot)?)),
+        })
+    }
+}
+
+/// Takes a slot for a process of the daemon with this identity: the one that its previous process had, else one that no
+/// daemon has had, else that of a daemon which has ended.
+fn take_slot(file: &File, identity: &Path) -> Result<(u8, Daemon), ClaimsOpenError> {
+    let mut slots = Vec::new();
+    for slot in 0..SLOTS {
+        slots.push((slot, Daemon::read(file, slot)?));
+    }
+    slots.sort_by_key(|(_, daemon)| (!daemon.is(identity), daemon.generation != 0));
+    for (slot, before) in slots {
+        if lock::slot(file, slot)? {
+            let daemon = before.next(identity, process::id());
+            daemon.write(file, slot)?;
+            return Ok((slot, daemon));
+        }
+    }
+    Err(ClaimsOpenError::Full)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,196 @@
+//! Two daemons that would serve the same interface: one does, and the other takes over when that one is
+//! gone.
+
+use std::{
+    fs,
+    os::unix::fs::symlink,
+    path::PathBuf,
+    thread,
+    time::{Duration, Instant},
+};
+
+use autora_tests::{Daemon, Launch, Namespace, RuntimeDirectory};
+use nix::sys::signal::Signal;
+use serde_json::json;
+use tempfile::TempDir;
+
+use crate::bench::{FLOOR, Line, SLACK, SOON, rarely};
+
+/// How long a daemon has to be gone before another one takes over.
+const ABSENCE: Duration = Duration::from_secs(5);
+
+/// The other daemon notices at its next resync.
+const RESYNC: Duration = Duration::from_secs(1);
+
+/// A host with one line, for daemons that share a directory of claims.
+struct Host {
+    namespace: Namespace,
+    line: Line,
+    claims: TempDir,
+    first: RuntimeDirectory,
+    second: RuntimeDirectory,
+}
+
+impl Host {
+    fn new() -> Self {
+        let namespace = Namespace::host();
+        let line = Line::new(&namespace, &Namespace::quiet(), 1);
+        let claims = tempfile::tempdir().expect("a directory can be made");
+        Self { namespace, line, claims, first: RuntimeDirectory::new(), second: RuntimeDirectory::new() }
+    }
+
+    fn launch(&self, directory: &RuntimeDirectory, more: &[&str]) -> Launch {
+        let claims = format!("--claim-directory={}", self.claims.path().display());
+        let arguments = [&["--forwarding-resync-interval=1s", &claims], more].concat();
+        Launch::new(&rarely(&arguments)).runtime_directory(directory)
+    }
+
+    fn start(&self, directory: &RuntimeDirectory) -> Daemon {
+        self.launch(directory, &[]).start(&self.namespace)
+    }
+
+    /// Starts the first daemon, which serves, and then the second, which does not.
+    fn start_both(&mut self) -> (Daemon, Daemon) {
+        let first = self.start(&self.first);
+        self.line.expect_served(SOON);
+        let second = self.start(&self.second);
+        assert_eq!(second.wait_not_served("vm1", SOON), ["served-by-another"]);
+        (first, second)
+    }
+
+    /// Returns the file of claims, once a daemon has made it.
+    fn file(&self) -> PathBuf {
+        let mut files = fs::read_dir(self.claims.path()).expect("it is there");
+        files.next().expect("a daemon has made it").expect("it can be read").path()
+    }
+}
+
+/// Waits until `daemon` serves, and checks that this is 5 s after it could notice that the other one went, at `since`.
+fn expect_takeover(daemon: &Daemon, since: Instant) {
+    daemon.wait_serving("vm1", ABSENCE + RESYNC + SOON);
+    let after = since.elapsed();
+    assert!((ABSENCE..ABSENCE + 2 * RESYNC + SLACK).contains(&after), "{after:?}");
+}
+
+#[test]
+fn the_second_daemon_says_which_one_serves() {
+    let mut host = Host::new();
+    let (first, second) = host.start_both();
+    let answer = second.control().json("/v1/interfaces/vm1");
+    let directory = host.first.path().to_str().expect("a plain path");
+    let text = format!("another autora serves it: process {} with {directory}", first.pid());
+    let other = json!({ "runtime_directory": directory, "pid": first.pid() });
+    assert_eq!(answer["reasons"], json!([{ "name": "served-by-another", "text": text, "other_daemon": other }]));
+    let metrics = second.control().get("/metrics").body;
+    assert!(metrics.contains("autora_interfaces_not_served{reason=\"served-by-another\"} 1\n"), "{metrics}");
+    let socket = second.control().path().display().to_string();
+    let explained = Launch::new(&["explain", "vm1", "--socket", &socket]).output(&host.namespace);
+    assert_eq!(explained.code, 3, "{}", explained.stdout);
+    for expected in [&text, "FAIL  one daemon", &format!("--socket {directory}/control.sock")] {
+        assert!(explained.stdout.replace("\n    ", " ").contains(expected), "{expected}: {}", explained.stdout);
+    }
+    // The first one goes on as if it were alone, and three resyncs make no further line.
+    thread::sleep(3 * RESYNC);
+    assert_eq!((first.served("vm1"), first.warnings()), (1, Vec::new()));
+    assert_eq!((second.served("vm1"), second.lines_with(&["served-by-another"]).len()), (0, 1), "{:?}", second.log());
+    host.line.expect_answer();
+}
+
+#[test]
+fn after_a_kill_the_second_one_takes_over() {
+    let mut host = Host::new();
+    let (mut first, second) = host.start_both();
+    thread::sleep(FLOOR);
+    first.signal(Signal::SIGKILL);
+    let killed = Instant::now();
+    assert_eq!(first.wait_exit(SOON), -9);
+    host.line.capture.clear();
+    expect_takeover(&second, killed);
+    host.line.expect_answer();
+    // It comes back too late, and does not withdraw what the other one serves, not even at its end.
+    host.line.capture.clear();
+    let mut first = host.start(&host.first);
+    assert_eq!(first.wait_not_served("vm1", SOON), ["served-by-another"]);
+    first.signal(Signal::SIGTERM);
+    assert_eq!(first.wait_exit(SOON), 0);
+    let adverts = host.line.capture.adverts_within(FLOOR + SLACK);
+    assert!(adverts.iter().all(|advert| !advert.is_final()), "{adverts:?}");
+}
+
+#[test]
+fn a_restart_changes_nothing() {
+    for signal in [Signal::SIGKILL, Signal::SIGHUP] {
+        let mut host = Host::new();
+        let (mut first, second) = host.start_both();
+        first.signal(signal);
+        _ = first.wait_exit(SOON);
+        // The other one notices that it is gone.
+        thread::sleep(2 * RESYNC);
+        let first = host.start(&host.first);
+        first.wait_serving("vm1", SOON);
+        thread::sleep(ABSENCE + 2 * RESYNC);
+        assert_eq!((first.served("vm1"), second.served("vm1")), (1, 0), "{signal}: {:?}", second.log());
+        let adverts = host.line.capture.adverts_within(Duration::ZERO);
+        assert!(adverts.iter().all(|advert| !advert.is_final()), "{signal}: {adverts:?}");
+        host.line.expect_answer();
+    }
+}
+
+#[test]
+fn after_a_stop_the_second_one_takes_over() {
+    let mut host = Host::new();
+    let (mut first, second) = host.start_both();
+    thread::sleep(FLOOR);
+    host.line.capture.clear();
+    first.signal(Signal::SIGTERM);
+    let stopped = Instant::now();
+    assert_eq!(first.wait_exit(SOON), 0);
+    assert!(host.line.capture.expect_advert(SLACK).is_final());
+    expect_takeover(&second, stopped);
+    assert!(!host.line.capture.expect_advert(SOON).is_final());
+}
+
+/// Its own settings keep the first one from serving, which runs on.
+#[test]
+fn what_the_first_one_can_serve_no_longer_the_second_one_takes_over() {
+    let host = Host::new();
+    host.line.link.host.add_address("fe80::1/64");
+    let first = host.launch(&host.first, &["--source-address=fe80::1"]).start(&host.namespace);
+    first.wait_serving("vm1", SOON);
+    let second = host.start(&host.second);
+    assert_eq!(second.wait_not_served("vm1", SOON), ["served-by-another"]);
+    host.line.link.host.remove_address("fe80::1/64");
+    let removed = Instant::now();
+    assert_eq!(first.wait_not_served("vm1", SOON), ["no-link-local"]);
+    expect_takeover(&second, removed);
+    // It is fit again, and too late.
+    host.line.link.host.add_address("fe80::1/64");
+    first.wait_for_log(&["not serving", "interface=vm1", "reasons=served-by-another"], SOON);
+}
+
+#[test]
+fn a_file_that_cannot_be_trusted_is_not_used() {
+    let mut host = Host::new();
+    let mut daemon = host.start(&host.first);
+    host.line.expect_served(SOON);
+    daemon.signal(Signal::SIGTERM);
+    assert_eq!(daemon.wait_exit(SOON), 0);
+    assert_eq!(daemon.warnings(), [""; 0], "the control");
+    let file = host.file();
+    let elsewhere = tempfile::NamedTempFile::new().expect("there is room");
+    fs::remove_file(&file).expect("root may");
+    symlink(elsewhere.path(), &file).expect("root may");
+    let daemon = host.start(&host.second);
+    daemon.wait_for_log(&["WARN", "interfaces cannot be claimed", "symbolic link"], SOON);
+    daemon.wait_serving("vm1", SOON);
+    assert_eq!(elsewhere.as_file().metadata().expect("it is there").len(), 0, "nothing was written through the link");
+}
+
+/// A user who may not open the file serves as if there were no other.
+#[test]
+fn a_daemon_without_access_to_the_claims_serves() {
+    let host = Host::new();
+    let daemon = host.launch(&host.first, &[]).unprivileged(&["net_raw", "bpf", "perfmon"]).start(&host.namespace);
+    daemon.wait_for_log(&["WARN", "interfaces cannot be claimed", "Permission denied"], SOON);
+    daemon.wait_serving("vm1", SOON);
+}
