@@ -27,6 +27,7 @@ main() {
     enabled
     answered
     instance
+    overlapping
     restarted
     refused_settings
     killed
@@ -138,6 +139,19 @@ END
     grep -q 'tap-vm-1' "$work/status" && fail "it serves the other one's interface: $(cat "$work/status")"
     warnings=$(inside journalctl --unit=autora@customers --priority=warning --no-pager --output=cat)
     [ -z "$warnings" ] || fail "warnings: $warnings"
+}
+
+# Stopped again, as it would take over if a later step lasted long enough.
+overlapping() {
+    say "an instance for the same interface: it says which process serves that one"
+    inside sh -c "echo \"AUTORA_INTERFACE_REGEX='^tap-'\" >/etc/default/autora-same"
+    inside systemctl start autora@same || fail "it does not start: $(journal_of autora@same)"
+    inside autora status --instance same --json >"$work/status" || fail "autora status: $(cat "$work/status")"
+    grep -q '"served-by-another"' "$work/status" || fail "not refused: $(cat "$work/status")"
+    grep -q "process $(pid) with /run/autora\"" "$work/status" || fail "another one is named: $(cat "$work/status")"
+    inside systemctl stop autora@same
+    inside rm /etc/default/autora-same
+    guest_has_route || fail "the guest has lost its route"
 }
 
 restarted() {

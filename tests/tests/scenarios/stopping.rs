@@ -128,7 +128,7 @@ fn a_closed_log_does_not_end_the_daemon() {
     let mut command = Command::new(autora_tests::binary());
     let directory = autora_tests::RuntimeDirectory::new();
     command.args(rarely(&["--heartbeat-interval=1s"])).stderr(writer);
-    command.env("AUTORA_RUNTIME_DIRECTORY", directory.path());
+    command.env("AUTORA_RUNTIME_DIRECTORY", directory.path()).env("AUTORA_CLAIM_DIRECTORY", "none");
     let mut daemon = host.enter(|| command.spawn()).expect("the daemon can be started");
     // The command has a copy of the writing end, too.
     drop(command);

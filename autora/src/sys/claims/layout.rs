@@ -16,7 +16,7 @@ use std::{
     path::Path,
 };
 
-use crate::addr::IfIndex;
+use crate::addr::{IfIndex, shown_name};
 
 /// What the file begins with.
 pub(super) const MAGIC: &[u8; 16] = b"autora claims 1\n";
@@ -100,8 +100,9 @@ impl Daemon {
         self.first <= record.generation && record.generation <= self.generation
     }
 
+    /// Returns the identity as text that no terminal obeys.
     pub(super) fn identity(&self) -> String {
-        String::from_utf8_lossy(&self.identity).into_owned()
+        shown_name(&self.identity).into_owned()
     }
 }
 
