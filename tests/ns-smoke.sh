@@ -90,7 +90,8 @@ start() {
     watch
     : >"$work/log"
     # 'ip netns exec' execs the command, so this is the process id of autora.
-    ip netns exec "$host" "$bin" --interface-regex "$1" --runtime-directory "$work/run" --claim-directory "$work/claims" 2>"$work/log" &
+    ip netns exec "$host" "$bin" --interface-regex "$1" --runtime-directory "$work/run" \
+        --claim-directory "$work/claims" 2>"$work/log" &
     daemon=$!
     wait_until 10 "'$2' in the log of autora" log_has "$2"
 }
