@@ -13,7 +13,7 @@ use super::{package, sbom, version::Version};
 use crate::{process, ui, workspace::Workspace};
 
 /// The content of the tarball: path in the checkout, name in the tarball. Folders are copied whole.
-const CONTENT: [(&str, &str); 14] = [
+const CONTENT: [(&str, &str); 15] = [
     ("target/release/autora", "autora"),
     ("contrib/autora.service", "autora.service"),
     ("contrib/autora@.service", "autora@.service"),

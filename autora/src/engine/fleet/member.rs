@@ -40,6 +40,7 @@ use crate::engine::{
 ///   Each change of the verdict is reported once.
 /// ```
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "they are independent facts of the interface")]
 pub(super) struct Member {
     pub(super) seen: Rc<Interface>,
     /// Only [`Member::set_state`] changes it, so that the counts by verdict stay right.
