@@ -13,8 +13,9 @@ pub struct SettingsFile {
     pub ignored: Vec<usize>,
 }
 
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 enum Place {
+    #[default]
     BeforeName,
     Comment,
     Name,
@@ -38,29 +39,53 @@ struct Assignment {
 /// Reads the text of a file.
 #[must_use]
 pub fn parse(text: &str) -> SettingsFile {
-    let mut file = SettingsFile::default();
-    let (mut place, mut assignment, mut line, mut begun) = (Place::BeforeName, Assignment::default(), 1, 1);
-    for c in text.chars().chain(['\n']) {
-        if matches!(place, Place::BeforeName) {
-            begun = line;
+    let mut reader = Reader { line: 1, begun: 1, ..Reader::default() };
+    text.chars().for_each(|c| reader.read(c));
+    reader.end()
+}
+
+/// A file as far as it has been read.
+#[derive(Default)]
+struct Reader {
+    file: SettingsFile,
+    place: Place,
+    assignment: Assignment,
+    line: usize,
+    /// The line on which the assignment began.
+    begun: usize,
+}
+
+impl Reader {
+    fn read(&mut self, c: char) {
+        if matches!(self.place, Place::BeforeName) {
+            self.begun = self.line;
         }
-        let next = assignment.read(place, c);
-        match (place, next) {
-            (Place::BeforeValue | Place::Value, Place::BeforeName) => file.set(mem::take(&mut assignment), begun),
+        let next = self.assignment.read(self.place, c);
+        match (self.place, next) {
+            (Place::BeforeValue | Place::Value, Place::BeforeName) => self.set(),
             (Place::Name, Place::BeforeName) => {
-                assignment = Assignment::default();
-                file.ignored.push(begun);
+                self.assignment = Assignment::default();
+                self.file.ignored.push(self.begun);
             }
             _ => {}
         }
-        place = next;
-        line += usize::from(c == '\n');
+        self.place = next;
+        self.line += usize::from(c == '\n');
     }
-    // A quote or a line that goes on beyond the end of the file ends there.
-    if matches!(place, Place::SingleQuoted | Place::DoubleQuoted | Place::DoubleQuotedEscape | Place::Escape) {
-        file.set(assignment, begun);
+
+    /// Ends the file, and with it the last line, which may have no end of its own.
+    fn end(mut self) -> SettingsFile {
+        match self.place {
+            // A quote or a line that goes on beyond the end of the file ends there.
+            Place::SingleQuoted | Place::DoubleQuoted | Place::DoubleQuotedEscape | Place::Escape => self.set(),
+            Place::BeforeName | Place::Comment | Place::Name | Place::BeforeValue | Place::Value => self.read('\n'),
+        }
+        self.file
     }
-    file
+
+    fn set(&mut self) {
+        self.file.set(mem::take(&mut self.assignment), self.begun);
+    }
 }
 
 impl SettingsFile {
@@ -150,7 +175,9 @@ mod tests {
             ("A=\"one\\\ntwo\nthree\"", "onetwo\nthree"),
             ("A='one\ntwo'", "one\ntwo"),
             ("A=x'y'", "x'y'"),
-            ("A='unfinished", "unfinished\n"),
+            ("A='unfinished", "unfinished"),
+            ("A='unfinished\n", "unfinished\n"),
+            ("A=unfinished\\", "unfinished"),
             ("  A=x", "x"),
         ] {
             let file = parse(line);
