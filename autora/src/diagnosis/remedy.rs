@@ -123,7 +123,7 @@ fn against_reason(reason: &Reason, interface: &Interface, evidence: Evidence<'_>
         Reason::NoLinkLocal { required: Some(source), .. } => required_source(interface, *source),
         Reason::NoLinkLocal { unopened, required: None } => link_local(interface, *unopened),
         Reason::NoPrefix { others } => prefix(interface, others, &evidence.routes.routed),
-        Reason::SeveralPrefixes(prefixes) => all_but_one(interface, prefixes),
+        Reason::SeveralPrefixes(prefixes) => all_but_one(interface, prefixes, in_use(evidence)),
         Reason::FilterFull => vec![advice("start the daemon with a larger --max-interfaces")],
         Reason::FilterError { .. } => {
             vec![advice("the daemon tries again at each resync; if the error stays, check what denies it bpf(2)")]
@@ -203,14 +203,22 @@ fn prefix(interface: &Interface, others: &[Uncounted], routed: &[Prefix64]) -> V
     vec![advice("give it an address of a /64 that is routed to this host, like"), address(example)]
 }
 
-/// Returns the commands that remove the addresses of every one of `prefixes` but the first. A parked one is in no one's
-/// way.
-fn all_but_one(interface: &Interface, prefixes: &[Prefix64]) -> Vec<Remedy> {
-    let [kept, others @ ..] = prefixes else { return Vec::new() };
+/// Returns the /64 that guests have, as far as a daemon knows.
+fn in_use(evidence: Evidence<'_>) -> Option<Prefix64> {
+    evidence.daemon.and_then(|daemon| daemon.in_use.prefix)
+}
+
+/// Returns the commands that remove the addresses of every one of `prefixes` but the one in use, or else the first. A
+/// parked one is in no one's way.
+fn all_but_one(interface: &Interface, prefixes: &[Prefix64], in_use: Option<Prefix64>) -> Vec<Remedy> {
+    let Some(kept) = in_use.filter(|prefix| prefixes.contains(prefix)).or_else(|| prefixes.first().copied()) else {
+        return Vec::new();
+    };
+    let others: Vec<_> = prefixes.iter().filter(|prefix| **prefix != kept).collect();
     let surplus = interface
         .addresses
         .iter()
-        .filter(|a| eligibility::counts_for_prefix(a) && others.contains(&Prefix64::containing(a.address)))
+        .filter(|a| eligibility::counts_for_prefix(a) && others.contains(&&Prefix64::containing(a.address)))
         .map(|a| run(interface, &format!("ip address delete {}/{} dev IFACE", a.address, a.prefix_len)));
     let first = advice(format!("keep one prefix and remove the others; to keep {kept}:"));
     std::iter::once(first).chain(surplus).collect()

@@ -408,3 +408,24 @@ fn a_link_without_ipv6_shows_an_mtu_that_is_too_small() {
         assert_eq!(found.checks.iter().find(|check| check.name == "ipv6").unwrap().found, expected);
     }
 }
+
+/// What guests have is kept: a new /64 with a lower number is the one to remove.
+#[test]
+fn of_several_prefixes_the_one_in_use_is_to_be_kept() {
+    let in_use = InUse { source: None, prefix: Some(Prefix64::containing("2001:db8:1::".parse().unwrap())) };
+    let state = Some(ServiceState::NotServed);
+    let daemon = FromDaemon { matches: true, state, in_use, ..FromDaemon::default() };
+    for (daemon, kept, removed) in [(Some(&daemon), 1, 0), (None, 0, 1)] {
+        let change = |i: &mut Interface| i.addresses.push(address("2001:db8:0:9::1", 64));
+        let found = explained(change, Evidence { daemon, ..PLAIN });
+        let failure = found.failures().find(|failure| failure.problem.name() == "several-prefixes").unwrap();
+        let expected = [
+            format!(
+                "keep one prefix and remove the others; to keep 2001:db8:{kept}{}::/64:",
+                if kept == 0 { ":9" } else { "" }
+            ),
+            format!("$ ip address delete 2001:db8:{removed}{}::1/64 dev vm1", if removed == 0 { ":9" } else { "" }),
+        ];
+        assert_eq!(lines(&failure.remedies), expected);
+    }
+}
