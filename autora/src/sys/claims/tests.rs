@@ -5,7 +5,6 @@ use std::{
 };
 
 use super::*;
-use crate::sys::clock;
 
 fn index(number: u32) -> IfIndex {
     IfIndex::new(number).unwrap()
@@ -173,17 +172,15 @@ fn a_file_that_another_user_may_have_made_is_refused() {
     drop(open(folder.path(), "/run/a"));
 }
 
-/// Ten thousand interfaces of which every second is served, as at a start: a lock for each would take 0.65 s.
+/// Ten thousand claims with a gap beside each, as at a start on a host of which every second interface matches.
 #[test]
-#[ignore = "measures"]
-fn claims_of_every_second_of_ten_thousand_interfaces() {
-    let folder = tempfile::tempdir_in("/dev/shm").unwrap();
+fn ten_thousand_interfaces_have_one_daemon_each() {
+    let folder = tempfile::tempdir().unwrap();
     let (mut a, mut b) = (open(folder.path(), "/run/a"), open(folder.path(), "/run/b"));
-    for claims in [&mut a, &mut b] {
-        let began = clock::now();
+    for (claims, expected) in [(&mut a, 10_000), (&mut b, 0)] {
         let free: Vec<_> =
             (1..=20_000).step_by(2).filter(|&number| claims.find(index(number)).unwrap() == Claim::None).collect();
         take(claims, free.iter().copied());
-        println!("{} claimed in {:?}", free.len(), clock::now().saturating_since(began));
+        assert_eq!(free.len(), expected);
     }
 }
