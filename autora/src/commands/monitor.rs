@@ -7,6 +7,7 @@ use std::{
 
 use anstyle::Style;
 use serde_json::{Map, Value};
+use tokio::select;
 
 use super::{
     client::{self, ControlSocketArg, block_on, counts, interface_name, path_with},
@@ -19,6 +20,7 @@ use crate::{
         model::{EventDetail, EventLine},
     },
     error::Failure,
+    sys::output_reader::OutputReader,
 };
 
 const AFTER_HELP: &str = "\
@@ -58,19 +60,21 @@ pub fn run(args: &MonitorArgs) -> CommandResult {
     block_on(async {
         let names = args.interfaces.iter().map(|name| ("name", name.clone()));
         let mut events = args.socket.connect().await?.open(&path_with("/v1/events", names)).await?;
-        while let Some(line) = events.line().await? {
-            let shown = if args.json { Some(String::from_utf8_lossy(&line).into_owned()) } else { render(&line)? };
-            // An event that is not shown comes now and then, too, so that this ends without a reader though
-            // nothing happens.
-            let reader = match shown {
-                Some(shown) => screen::show(&format!("{shown}\n"))?,
-                None => screen::check_reader(),
+        let reader = OutputReader::watch();
+        loop {
+            // Nothing may happen for long, and a reader that goes is not told by a write then.
+            let line = select! {
+                line = events.line() => line?,
+                () = reader.gone() => return Ok(ExitCode::SUCCESS),
             };
-            if reader.is_break() {
+            let Some(line) = line else { return Err(Failure::because("the daemon has ended")) };
+            let shown = if args.json { Some(String::from_utf8_lossy(&line).into_owned()) } else { render(&line)? };
+            if let Some(shown) = shown
+                && screen::show(&format!("{shown}\n"))?.is_break()
+            {
                 return Ok(ExitCode::SUCCESS);
             }
         }
-        Err(Failure::because("the daemon has ended"))
     })
 }
 

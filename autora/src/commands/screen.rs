@@ -4,11 +4,9 @@ use std::{
     fmt::Display,
     io::{self, ErrorKind, IsTerminal, Write},
     ops::ControlFlow,
-    os::fd::{AsFd, BorrowedFd},
 };
 
 use anstyle::{AnsiColor, Style};
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use crate::error::Failure;
 
@@ -44,20 +42,6 @@ struct Unwritable(#[source] io::Error);
 /// Returns the failure of a write to standard output.
 pub(super) fn unwritable(error: io::Error) -> Failure {
     Failure::new(&Unwritable(error))
-}
-
-/// Returns [`ControlFlow::Break`] if the reader of standard output has closed its end, without writing
-/// anything.
-pub(super) fn check_reader() -> ControlFlow<()> {
-    check_reader_of(io::stdout().as_fd())
-}
-
-/// A pipe without a reader polls as an error, see `poll(2)`. If polling fails, the next write shows it.
-fn check_reader_of(fd: BorrowedFd<'_>) -> ControlFlow<()> {
-    let mut fds = [PollFd::new(fd, PollFlags::empty())];
-    let polled = poll(&mut fds, PollTimeout::ZERO);
-    let events = polled.ok().and_then(|_ready| fds[0].revents()).unwrap_or(PollFlags::empty());
-    if events.contains(PollFlags::POLLERR) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
 }
 
 /// Returns whether `stream` is a terminal on which a line can be written over the previous one.
@@ -107,14 +91,6 @@ pub(super) fn wrap(text: &str, width: usize, indent: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_closed_reader_is_noticed_without_writing() {
-        let (reader, writer) = io::pipe().unwrap();
-        assert!(check_reader_of(writer.as_fd()).is_continue(), "the control");
-        drop(reader);
-        assert!(check_reader_of(writer.as_fd()).is_break());
-    }
 
     #[test]
     fn lines_are_broken_at_blanks() {

@@ -7,6 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use autora::control::limits::ALIVE_INTERVAL;
 use autora_tests::{Control, Daemon, Namespace};
 use serde_json::Value;
 
@@ -160,9 +161,7 @@ fn monitor_shows_events() {
     }
     assert_eq!(names, ["serving", "ra-sent"]);
 
-    // When its reader is closed, the command ends with the next event, without an error.
     drop(filtered_lines);
-    other.solicit();
     assert!(filtered.wait().expect("it ends").success());
     drop(all.kill());
     drop(all.wait());
@@ -183,6 +182,20 @@ fn a_watched_status_ends_with_its_reader() {
     drop(lines);
     assert!(watch.wait().expect("it ends").success());
     assert!(began.elapsed() < SOON);
+}
+
+/// Nothing happens on the interface, and not even a sign of life is due.
+#[test]
+fn a_quiet_monitor_ends_with_its_reader() {
+    let (_daemon, control, _lines, _host) = scene(&[]);
+    let mut monitor = control.bounded_command(&["monitor", "vm9"]).stdout(Stdio::piped()).spawn().expect("run");
+    let mut lines = BufReader::new(monitor.stdout.take().expect("piped"));
+    lines.read_line(&mut String::new()).expect("it listens");
+    assert!(monitor.try_wait().expect("a child").is_none(), "the control: while there is a reader, it runs");
+    let closed = Instant::now();
+    drop(lines);
+    assert!(monitor.wait().expect("it ends").success());
+    assert!(closed.elapsed() < ALIVE_INTERVAL / 2, "{:?}", closed.elapsed());
 }
 
 #[test]
