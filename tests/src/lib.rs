@@ -24,6 +24,7 @@
 //! | `tap` | tap devices, whose other end is an open file |
 //! | `link` | interfaces, veth pairs and link-layer addresses |
 //! | `namespace` | network namespaces: settings, `ip`, threads inside; deletes those that killed runs left |
+//! | `stalls` | moments in which the machine itself held everything up, for the report of a failed test |
 //! | `schema` | validates JSON against a JSON Schema |
 //! | `terminal` | sections, tables, checks and a verdict for the programs of `src/bin` |
 //! | `program` | finds, copies and runs the programs under test |
@@ -52,6 +53,7 @@ mod ring;
 mod route_monitor;
 pub mod schema;
 mod solicit;
+mod stalls;
 pub mod supervise;
 mod tap;
 pub mod terminal;

@@ -22,7 +22,7 @@ use nix::{
 
 use crate::{
     host_profile::{self, HostProfile},
-    program,
+    program, stalls,
 };
 
 const PREFIX: &str = "autora-";
@@ -67,6 +67,7 @@ impl Namespace {
 
         require_root();
         SWEEP.call_once(delete_leftovers);
+        stalls::watch();
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let name = format!("{PREFIX}{}-{number}-{label}", std::process::id());
         program::run(Command::new("ip").args(["netns", "add", &name]));

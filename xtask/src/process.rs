@@ -3,6 +3,7 @@
 use std::{
     env,
     fs::{self, File},
+    io::{BufRead, BufReader},
     path::{Path, PathBuf},
     process::{Command, ExitStatus, Stdio},
     thread,
@@ -20,6 +21,22 @@ pub(crate) fn run(command: &mut Command) -> Result<()> {
         bail!("{} failed ({status})", line(command));
     }
     Ok(())
+}
+
+/// Runs a command with the terminal as its output, as [`run`] does, and returns its standard output, too.
+pub(crate) fn run_shown(command: &mut Command) -> Result<(ExitStatus, String)> {
+    let spawned = command.stdout(Stdio::piped()).spawn();
+    let mut child = spawned.with_context(|| format!("cannot start {}", name(command)))?;
+    let mut lines = BufReader::new(child.stdout.take().expect("it is piped"));
+    let (mut shown, mut line) = (String::new(), Vec::new());
+    // By the line, as each says that a test is over.
+    while lines.read_until(b'\n', &mut line)? > 0 {
+        let text = String::from_utf8_lossy(&line);
+        print!("{text}");
+        shown += &text;
+        line.clear();
+    }
+    Ok((child.wait()?, shown))
 }
 
 /// Returns the standard output of a command; `None` if it cannot be started or fails.

@@ -55,12 +55,18 @@ pub(crate) fn demonstration(workspace: &Workspace, toolchain: &Toolchain) -> Res
     Ok(workspace.debug_daemon().with_file_name("demo"))
 }
 
-/// Runs tests of `tests/` against `daemon`; `adjust` adds targets and options.
-pub(crate) fn scenarios(workspace: &Workspace, daemon: &Path, adjust: impl FnOnce(&mut Command)) -> Result<()> {
+/// Runs tests of `tests/` against `daemon`; `adjust` adds targets and options. Returns whether all passed, and what
+/// they printed.
+pub(crate) fn scenarios(
+    workspace: &Workspace,
+    daemon: &Path,
+    adjust: impl FnOnce(&mut Command),
+) -> Result<(bool, String)> {
     let _room = Room::make(NEIGHBOURS);
     let mut cargo = cargo_test(workspace);
     adjust(&mut cargo);
-    process::run(cargo.env("AUTORA_BIN", daemon)).context("a test against the kernel failed")
+    let (status, shown) = process::run_shown(cargo.env("AUTORA_BIN", daemon))?;
+    Ok((status.success(), shown))
 }
 
 /// Compiles a daemon that carries no eBPF program, for the scenarios about that, and copies it to a folder of

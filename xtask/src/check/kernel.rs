@@ -5,13 +5,17 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use anyhow::Result;
+use anyhow::{Context, Result, ensure};
 
 use crate::{
     build::dev::{PRIVILEGED, scenarios},
     process, ui,
     workspace::Workspace,
 };
+
+mod again;
+
+const FAILED: &str = "a test against the kernel failed";
 
 /// Ignored scenarios, which need the machine for themselves and run one by one at the end. The first fills a
 /// table that all namespaces share, the second sets the clock.
@@ -60,23 +64,42 @@ fn side_by_side(workspace: &Workspace, daemon: &Path, targets: &[&str], profile:
     if let Some(profile) = profile {
         ui::heading(&format!("scenarios on hosts with {HOST}={profile}"));
     }
-    scenarios(workspace, daemon, |cargo| {
-        cargo.envs(profile.map(|profile| (HOST, profile)));
-        cargo.arg("--no-fail-fast").args(targets).args(["--", "--test-threads=8"]);
+    let run = |options: &[&str]| {
+        scenarios(workspace, daemon, |cargo| {
+            cargo.envs(profile.map(|profile| (HOST, profile)));
+            cargo.arg("--no-fail-fast").args(targets).arg("--").args(options);
+        })
+    };
+    let (passed, shown) = run(&["--test-threads=8"])?;
+    if passed {
+        return Ok(());
+    }
+    let failed = again::candidates(&shown).context(FAILED)?;
+    failed.iter().try_for_each(|name| {
+        note(&format!("{name} FAILED while the machine stalled: once more, by itself"));
+        ensure_passed(run(&["--exact", name])?)
     })
 }
 
 fn alone(workspace: &Workspace, daemon: &Path) -> Result<()> {
     ALONE.iter().try_for_each(|&name| {
         if name == WALL_CLOCK && !may_set_clock() {
-            let why = format!("{name} DID NOT RUN: it sets the machine's clock; set {MAY_SET_CLOCK}=1 to allow that");
-            ui::note(&ui::paint(ui::Paint::Notice, &why));
+            note(&format!("{name} DID NOT RUN: it sets the machine's clock; set {MAY_SET_CLOCK}=1 to allow that"));
             return Ok(());
         }
-        scenarios(workspace, daemon, |cargo| {
+        ensure_passed(scenarios(workspace, daemon, |cargo| {
             cargo.args(["--test", "scenarios", "--", "--ignored", name]);
-        })
+        })?)
     })
+}
+
+fn ensure_passed((passed, _shown): (bool, String)) -> Result<()> {
+    ensure!(passed, FAILED);
+    Ok(())
+}
+
+fn note(text: &str) {
+    ui::note(&ui::paint(ui::Paint::Notice, text));
 }
 
 fn may_set_clock() -> bool {

@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use clap::builder::PossibleValuesParser;
 
 use self::job::{JOBS, Job, Kind};
@@ -108,10 +108,11 @@ fn simulation(workspace: &Workspace, time: Duration) -> Result<()> {
 }
 
 fn leaks(workspace: &Workspace) -> Result<()> {
-    build::dev::scenarios(workspace, &workspace.daemon(), |cargo| {
+    let (passed, _shown) = build::dev::scenarios(workspace, &workspace.daemon(), |cargo| {
         cargo.args(["--test", "scenarios", "--", "leaks::", "--nocapture"]).env(LEAK_CYCLES.0, LEAK_CYCLES.1);
-    })
-    .context("the daemon leaks; see above")
+    })?;
+    ensure!(passed, "the daemon leaks; see above");
+    Ok(())
 }
 
 /// Parses a time like `60s`, `5m` or `8h`, which is at least 1 s.
