@@ -120,7 +120,7 @@ fn relinked(text: &str, target: impl Fn(&str) -> Option<String>) -> String {
     for part in parts {
         let (old, rest) = part.split_once(')').unwrap_or((part, ""));
         if let Some(new) = target(old) {
-            page += &format!("]({new})");
+            page.extend(["](", &new, ")"]);
         } else if let Some(bracket) = page.rfind('[') {
             page.remove(bracket);
         }
@@ -143,9 +143,10 @@ fn followed(page: &Path, target: &str) -> Option<PathBuf> {
 /// Returns a path without `..`.
 fn plain(path: &Path) -> PathBuf {
     path.components().fold(PathBuf::new(), |mut plain, part| {
-        match part {
-            Component::ParentDir => _ = plain.pop(),
-            part => plain.push(part),
+        if part == Component::ParentDir {
+            plain.pop();
+        } else {
+            plain.push(part);
         }
         plain
     })
