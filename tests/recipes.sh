@@ -105,7 +105,7 @@ install_autora() {
     tar --create --directory="$contrib" --transform='s,^,contrib/,' hooks | inside tar --extract --directory=/root ||
         fail "the hooks cannot be copied"
     inside diff --recursive /root/contrib/hooks /usr/share/doc/autora/examples/hooks || fail "the package has other hooks"
-    run_block "$handbook/quick-start.md" "2. Let the host forward" 1
+    run_block "$handbook/quick-start.md" "2. Let the host forward" 2
     # shellcheck disable=SC2016
     regex=$(sed -n 's/.*`AUTORA_INTERFACE_REGEX=\([^`]*\)`.*/\1/p' "$handbook/recipes/$page.md")
     inside sh -c "echo \"AUTORA_INTERFACE_REGEX='\$1'\" >>/etc/default/autora" sh "$regex"

@@ -44,13 +44,14 @@ const EXAMPLES: &str = "\
 Examples:
   autora --interface-regex '^vm[0-9]+$' --dry-run   show what would be served
   autora --check --settings /etc/default/autora     check the service's settings
+  autora --dry-run --settings /etc/default/autora   show what it would serve
   autora --interface-regex '^vm[0-9]+$'             serve these interfaces
   autora explain vm7                                why does vm7 get no RA?
   autora status                                     what does the daemon do?
   autora probe --all                                do guests have a route?
 
-Privileges: CAP_NET_RAW, and CAP_BPF for the eBPF filter; the daemon drops both when its sockets and its filter are \
-open. --filter classic needs no CAP_BPF, --dry-run and --check need no privilege.
+Privileges: CAP_NET_RAW, and for the eBPF filter CAP_BPF and, on some kernels, CAP_PERFMON; the daemon drops them when \
+its sockets and its filter are open. --filter classic needs CAP_NET_RAW alone, --dry-run and --check need no privilege.
 
 Signals: SIGTERM and SIGINT send a final RA on each served interface (see --on-exit) and stop the daemon; a second one \
 stops it at once. SIGHUP stops it without final RAs, for a restart.

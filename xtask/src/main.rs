@@ -10,7 +10,8 @@
 //! check      what a change must pass: `test` and its steps, `conformance`
 //! lab        longer runs of the daemon: `demo`, `bench`, `fuzz`, `vm-test`, `kernels`, `service-test`,
 //!            `recipes-test`
-//! release    publishing: `package`, `dist`, `man`, `completions`, `notices`, `release-version`, `deny`
+//! release    publishing: `package`, `dist`, `man`, `completions`, `documents`, `notices`, `release-version`,
+//!            `deny`
 //! build      compiling: `build-ebpf`, `build` (release profile), and the tests (dev profile)
 //! setup      compilers, programs and packages that the machine needs: `setup`
 //! ground     workspace (folders), process (other programs), ui (the terminal), outcome (results),
@@ -42,7 +43,7 @@ use crate::{
     build::{daemon, filter},
     check::conformance,
     lab::{bench, demo, fuzz, recipes, service, vm},
-    release::{deny, dist, manual, notices, package, version},
+    release::{deny, dist, documents, manual, notices, package, version},
     workspace::Workspace,
 };
 
@@ -66,6 +67,8 @@ enum Task {
     Man,
     /// Write completions for bash, zsh and fish to target/completions
     Completions,
+    /// Write the documents of the package to target/documents
+    Documents,
     /// Write the licences of the crates that are linked into the daemon to target/notices
     Notices,
     /// Build the Debian package to target/package, and check it with lintian
@@ -101,6 +104,7 @@ fn main() -> ExitCode {
         Task::Conformance => conformance::run(&workspace).map(|()| ExitCode::SUCCESS),
         Task::Man => manual::man(&workspace).map(|()| ExitCode::SUCCESS),
         Task::Completions => manual::completions(&workspace).map(|()| ExitCode::SUCCESS),
+        Task::Documents => documents::run(&workspace).map(|()| ExitCode::SUCCESS),
         Task::Notices => notices::run(&workspace).map(|()| ExitCode::SUCCESS),
         Task::Package => package::build(&workspace).map(|_| ExitCode::SUCCESS),
         Task::ServiceTest => service::run(&workspace).map(|()| ExitCode::SUCCESS),

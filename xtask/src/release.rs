@@ -4,6 +4,7 @@
 mod crates;
 pub(crate) mod deny;
 pub(crate) mod dist;
+pub(crate) mod documents;
 pub(crate) mod manual;
 pub(crate) mod notices;
 pub(crate) mod package;

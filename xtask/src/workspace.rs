@@ -80,6 +80,11 @@ impl Workspace {
         self.root.join("target/completions")
     }
 
+    /// Where the package's documents are written.
+    pub(crate) fn documents(&self) -> PathBuf {
+        self.root.join("target/documents")
+    }
+
     /// The licences of what is linked into the daemon.
     pub(crate) fn notices(&self) -> PathBuf {
         self.root.join("target/notices/THIRD-PARTY-NOTICES")

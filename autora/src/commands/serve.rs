@@ -38,7 +38,7 @@ use crate::{
 /// Returns a [`Failure`] if a setting is invalid, and if the daemon cannot start.
 pub fn run(args: &DaemonArgs, variables: &[String]) -> CommandResult {
     if let Some(file) = &args.settings {
-        return Err(check_file(file));
+        return Err(run_again(file));
     }
     let mut config = Config::try_from(args).map_err(|error| Failure::new(&error).with_code(EXIT_USAGE))?;
     config.warnings.extend(unknown_variables(variables, env::vars_os().map(|(name, _)| name)));
@@ -68,9 +68,8 @@ fn check(config: &Config) -> CommandResult {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Checks the settings again in this process's place, with the variables of `file` for its own. Returns why it could
-/// not.
-fn check_file(file: &Path) -> Failure {
+/// Runs autora again in this process's place, with the variables of `file` for its own. Returns why it could not.
+fn run_again(file: &Path) -> Failure {
     let text = match fs::read_to_string(file) {
         Ok(text) => text,
         Err(error) => return Failure::new(&error).because_of(&format!("--settings {}", file.display())),

@@ -156,8 +156,8 @@ pub struct DaemonArgs {
     #[arg(long, help_heading = "How to run")]
     pub check: bool,
 
-    /// With --check: take the variables from this file, as the service does, and none from the environment
-    #[arg(long, value_name = "FILE", requires = "check", help_heading = "How to run")]
+    /// Take the variables from this file, as the service does, and none from the environment
+    #[arg(long, value_name = "FILE", help_heading = "How to run")]
     pub settings: Option<PathBuf>,
 }
 

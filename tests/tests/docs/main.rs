@@ -5,6 +5,7 @@ mod alerts;
 mod book;
 mod command;
 mod completions;
+mod forwarding;
 mod guard;
 mod links;
 mod names;

@@ -37,7 +37,6 @@ fn an_invalid_setting_is_refused_with_option_value_and_bound() {
         ("--on-exit=panic", &["--on-exit", "panic", "withdraw", "keep"]),
         ("--log-level=loud", &["--log-level", "loud", "trace"]),
         ("--no-such-option", &["--no-such-option"]),
-        ("--settings=/etc/default/autora", &["--check"]),
     ] {
         refused(
             &Launch::new(&["--interface-regex=^vm1$", argument][usize::from(argument.contains("regex"))..]),
@@ -80,6 +79,25 @@ fn settings_come_from_flags_then_from_the_environment_then_from_the_defaults() {
     let [option] = advert.prefixes()[..] else { panic!("one prefix: {advert:?}") };
     let seconds = [advert.advert.router_lifetime, option.preferred, option.valid].map(|lifetime| lifetime.as_secs());
     assert_eq!(seconds, [301, 303, 86_400]);
+}
+
+/// As an operator runs the service's settings in a terminal: the file takes the place of the environment, a flag wins.
+#[test]
+fn a_daemon_serves_by_a_file_of_settings() {
+    let (host, guest) = (Namespace::host(), Namespace::quiet());
+    let mut line = Line::new(&host, &guest, 1);
+    let directory = tempfile::tempdir().expect("there is room");
+    let file = directory.path().join("settings");
+    let own = "AUTORA_CLAIM_DIRECTORY=none\nAUTORA_INTERFACE_REGEX='^vm\\d+$'\n";
+    let lifetimes = "AUTORA_ROUTER_LIFETIME=301s\nAUTORA_PIO_PREFERRED_LIFETIME=303s\n";
+    std::fs::write(&file, [own, lifetimes].concat()).expect("there is room");
+    let _daemon = Launch::new(&[&format!("--settings={}", file.display()), "--router-lifetime=302s"])
+        .env("AUTORA_PIO_VALID_LIFETIME", "304s")
+        .start(&host);
+    let advert = line.expect_served(SOON);
+    let [option] = advert.prefixes()[..] else { panic!("one prefix: {advert:?}") };
+    let seconds = [advert.advert.router_lifetime, option.preferred, option.valid].map(|lifetime| lifetime.as_secs());
+    assert_eq!(seconds, [302, 303, 86_400]);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! `cargo xtask package`: builds the Debian package, and checks it with lintian.
+//! `cargo xtask package`: builds the Debian package, and checks it with lintian, and the links of its documents.
 
 use std::{
     env,
@@ -10,7 +10,7 @@ use std::{
 
 use anyhow::{Context, Result, bail, ensure};
 
-use super::version::Version;
+use super::{documents, version::Version};
 use crate::{process, setup::apt, ui, workspace::Workspace};
 
 /// Programs and their packages. These depend on the package of dpkg-buildpackage.
@@ -40,6 +40,7 @@ pub(crate) fn build(workspace: &Workspace) -> Result<PathBuf> {
     ensure!(package.is_file(), "dpkg-buildpackage did not make {}", package.display());
     process::run_logged("lintian", &mut lintian(&file("changes")), &workspace.log("lintian"))
         .context("lintian found faults")?;
+    documents::check(workspace, &package)?;
     ui::note(&format!("{}: {} bytes", workspace.display(&package), fs::metadata(&package)?.len()));
     Ok(package)
 }

@@ -28,12 +28,18 @@ const ENVIRONMENT: &[(Pages, &str, &str)] = &[
         "JOURNAL_STREAM",
         "Tells whether standard error is the journal. The journal gets lines with priorities.",
     ),
-    (Pages::Daemon, "AUTORA_BOOT_ID", "The boot id, for where /proc does not show it. The unit in contrib sets it."),
+    (
+        Pages::Daemon,
+        "AUTORA_BOOT_ID",
+        "The boot id, for where /proc does not show it. The unit autora.service sets it.",
+    ),
     (Pages::Commands, "NO_COLOR", "If set, the output has no colours."),
 ];
 
 const FILES: &[(Pages, &str, &str)] = &[
     (Pages::Daemon, "/etc/default/autora", "Environment variables of the service, one a line. The unit reads it."),
+    (Pages::Daemon, "/etc/default/autora-NAME", "Those of the service autora@NAME."),
+    (Pages::Daemon, "/usr/share/doc/autora/handbook", "The handbook, if autora was installed from its package."),
     (Pages::Daemon, "/run/autora.lock", "Which daemon serves which interface, a file for each network namespace."),
     (Pages::Daemon, "/run/autora/state.json", "The saved state, which the next process reads."),
     (Pages::All, "/run/autora/control.sock", "The control socket, through which the commands query the daemon."),
