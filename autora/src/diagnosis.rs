@@ -16,7 +16,7 @@ use std::time::Duration;
 
 pub use self::{
     concern::Concern,
-    daemon::FromDaemon,
+    daemon::{FromDaemon, RaKind},
     evidence::Evidence,
     problem::Problem,
     remedy::{Remedy, refuse_ras},
@@ -27,6 +27,7 @@ use crate::{
     addr::IfIndex,
     engine::{
         eligibility::{self, MapFailure, Service, Subject, Test},
+        fleet::ServiceState,
         interface::Interface,
     },
 };
@@ -49,8 +50,10 @@ pub struct Explanation {
     /// Whether a running daemon knows the interface and does what the tests say, so that this is what it does, and not
     /// what one would do.
     pub is_live: bool,
-    /// How long ago that daemon last sent an RA there.
-    pub last_sent_ago: Option<Duration>,
+    /// Which RA that daemon sent there last, and how long ago.
+    pub last_ra: Option<(RaKind, Duration)>,
+    /// Which RA is due there next, and in how long.
+    pub next_ra: Option<(RaKind, Duration)>,
 }
 
 /// Whether an interface is served, or would be if a daemon ran.
@@ -93,7 +96,8 @@ pub fn explain(interface: &Interface, evidence: Evidence<'_>) -> Explanation {
         checks,
         warnings: warnings(service.as_ref(), interface, evidence),
         carrier: interface.flags.carrier,
-        last_sent_ago: evidence.daemon.and_then(|daemon| daemon.last_sent_ago),
+        last_ra: evidence.daemon.and_then(|daemon| daemon.last_ra),
+        next_ra: evidence.daemon.and_then(FromDaemon::next_ra),
     }
 }
 
@@ -149,8 +153,8 @@ fn conclusion(service: Option<Service>, checks: &[Check]) -> Conclusion {
     }
 }
 
-/// Returns all tests in order: of the name, of the interface, of the room in the daemon's filter map, and of what the
-/// daemon does.
+/// Returns all tests in order: of the name, of the interface, of the daemon's filter map and of its claim, and of what
+/// the daemon does.
 fn checks(subject: &Subject<'_>, evidence: Evidence<'_>) -> Vec<Check> {
     let interface = subject.interface;
     let check = |name, found, problem: Option<Problem>| Check {
@@ -163,23 +167,17 @@ fn checks(subject: &Subject<'_>, evidence: Evidence<'_>) -> Vec<Check> {
         let found = found::found(test, subject, evidence.master);
         check(name(test), found, test.failure(subject).map(Problem::NotServed))
     });
-    let of_room = evidence.daemon.map(|daemon| {
-        let found = match daemon.map_failure {
-            None => "enough",
-            Some(MapFailure::Full) => "none left",
-            Some(MapFailure::Error { .. }) => "refused by the kernel",
-        };
-        let problem = daemon.map_failure.map(|failure| Problem::NotServed(failure.into()));
-        check("room", found.to_owned(), problem)
-    });
+    let of_map = evidence.daemon.and_then(test_of_map).map(|(found, problem)| check("filter map", found, problem));
     let of_claim = evidence
         .daemon
         .and_then(|daemon| daemon.served_by_another.clone())
-        .map(|reason| check("one daemon", "another one".to_owned(), Some(Problem::NotServed(reason))));
-    let tests: Vec<_> = of_name.into_iter().chain(of_interface).chain(of_room).chain(of_claim).collect();
+        .map(|reason| check("one daemon", "another autora has it".to_owned(), Some(Problem::NotServed(reason))));
+    let tests: Vec<_> = of_name.into_iter().chain(of_interface).chain(of_map).chain(of_claim).collect();
     let of_daemon = evidence.daemon.filter(|daemon| daemon.matches).map(|daemon| {
         let service = eligibility::judge(subject).ok().filter(|_| tests.iter().all(|test| test.failure.is_none()));
-        check("daemon", daemon.says(), daemon.contradiction(service.as_ref()))
+        let contradiction = daemon.contradiction(service.as_ref());
+        let agrees = if contradiction.is_none() { "agrees: " } else { "" };
+        check("daemon", format!("{agrees}{}", daemon.says()), contradiction)
     });
     tests.into_iter().chain(of_daemon).collect()
 }
@@ -193,6 +191,18 @@ fn test_of_name(interface: &Interface, evidence: Evidence<'_>) -> Option<(String
     };
     let found = format!("{} {whose}", if matches { "matches" } else { "does not match" });
     Some((found, (!matches).then_some(Problem::NoMatch { whose })))
+}
+
+/// Returns the test of the room in the daemon's filter map, if the daemon knows: it asks for an entry only where every
+/// test before is passed.
+fn test_of_map(daemon: &FromDaemon) -> Option<(String, Option<Problem>)> {
+    let found = match (daemon.map_failure, daemon.state) {
+        (None, Some(ServiceState::Serving | ServiceState::Paused)) => "has room (--max-interfaces)",
+        (None, Some(ServiceState::NotServed | ServiceState::Ceasing) | None) => return None,
+        (Some(MapFailure::Full), _) => "full (--max-interfaces)",
+        (Some(MapFailure::Error { .. }), _) => "the kernel refuses the entry",
+    };
+    Some((found.to_owned(), daemon.map_failure.map(|failure| Problem::NotServed(failure.into()))))
 }
 
 const fn name(test: Test) -> &'static str {
@@ -212,10 +222,12 @@ fn warnings(service: Option<&Service>, interface: &Interface, evidence: Evidence
     let Evidence { host, served_raw, routes, daemon, .. } = evidence;
     let force = interface.ipv6.is_some_and(|ipv6| ipv6.force_forwarding);
     let limit = host.neighbour_limit;
+    let matches = evidence.matches(interface);
+    let service = service.filter(|_| matches != Some(false));
     // An interface that is not to be served may be the uplink, which has to take RAs.
-    let is_wanted = evidence.matches(interface).unwrap_or(service.is_some());
+    let is_wanted = matches.unwrap_or(service.is_some());
     [
-        (!host.forwarding && !force).then_some(Problem::HostDoesNotForward),
+        (!host.forwarding && !force && matches != Some(false)).then_some(Problem::HostDoesNotForward),
         service
             .filter(|service| !service.connected_route && !routes.lead_to_prefix)
             .map(|service| Problem::NoConnectedRoute(service.prefix)),

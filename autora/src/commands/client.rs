@@ -14,6 +14,7 @@ use crate::{
     addr::meant_name,
     config::NO_SOCKET,
     control::{
+        Glob,
         client::{Client, ClientError, encode},
         model::{Counts, Reason},
     },
@@ -59,6 +60,16 @@ pub(super) fn interface_name() -> impl TypedValueParser<Value = String> {
         let meant = meant_name(&argument);
         netlink::name_of(&meant).unwrap_or(meant)
     })
+}
+
+/// Returns whether an argument that names interfaces is a pattern.
+pub(super) fn is_pattern(argument: &str) -> bool {
+    argument.contains(['*', '?'])
+}
+
+/// Returns whether an argument, a name or a pattern, names the interface.
+pub(super) fn names(argument: &str, interface: &str) -> bool {
+    Glob::from(argument.to_owned()).matches(interface)
 }
 
 /// Runs `work` on a runtime of its own.

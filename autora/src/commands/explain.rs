@@ -16,7 +16,7 @@ use self::{
     routes::AskedRoutes,
 };
 use super::{
-    client::{ControlSocketArg, interface_name},
+    client::{ControlSocketArg, interface_name, names},
     natural::natural,
     outcome::{CommandResult, EXIT_NOT_SERVED, NETLINK_ADVICE, dump_advice},
     screen,
@@ -26,7 +26,7 @@ use crate::{
     config,
     diagnosis::{self, Conclusion, Evidence, Explanation, Routes},
     engine::{
-        eligibility::{self, InUse, Policy, Verdict},
+        eligibility::Policy,
         interface::{Host, Interface},
     },
     error::{self, EXIT_USAGE, Failure},
@@ -37,19 +37,21 @@ use crate::{
 const AFTER_HELP: &str = "\
 Examples:
   autora explain tap-vm-7                         each test, and what to do
+  autora explain 'tap-vm-*'                       the same of several
   autora explain --interface-regex '^vm[0-9]+$'   one line per interface
   autora explain --json tap-vm-7 | jq '.interfaces[].reasons[].name'
 
-A running daemon's regular expression takes precedence over --interface-regex; without either, names are not tested. \
-An interface without a carrier counts as served: the daemon pauses, and sends when the carrier returns. \
+A running daemon's regular expression takes precedence over --interface-regex, as its --send does; without a daemon and \
+without --interface-regex, names are not tested: then the table says what would be if the names matched. An interface without a carrier counts as served: the daemon pauses, and sends when the carrier returns. \
 \"is served\" is said only where a daemon answers, knows the interface and serves it so.
 
 --json prints {version, host, interface_regex, interfaces, missing}. Each of `interfaces` has name, ifindex, state (served, \
 paused, not-served, ignored), carrier, source, prefix, tests (name, found, passed), reasons and warnings (name, sentence, \
 remedies: command or advice). Later releases only add fields to `version` 1.
 
-Exit codes: 0 each interface that was named, or else that --interface-regex matches, is or would be served; 3 one is \
-not, its last RA did not leave, or there is none; 2 wrong usage; 1 any other failure.";
+Exit codes: 0 each interface that was named, or else that the regular expression matches, is or would be served; 3 one \
+is not, its last RA did not leave, or there is none; 2 wrong usage; 1 any other failure. A table without a daemon and \
+without --interface-regex is only a list: 0.";
 
 /// The most interfaces that a report explains without being asked for them by name: those that are not served have few
 /// reasons, and thousands of pages would hide them.
@@ -61,7 +63,7 @@ static NO_ROUTES: Routes = Routes::NONE;
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct ExplainArgs {
-    /// Interfaces to explain; without one, all are listed in a table
+    /// Interfaces to explain, or patterns like 'vm*'; without one, all are listed in a table
     #[arg(value_name = "IFACE", value_parser = interface_name())]
     pub interfaces: Vec<String>,
 
@@ -89,9 +91,9 @@ pub struct ExplainArgs {
 /// Returns a [`Failure`] if the regular expression is invalid, if netlink fails, and if standard output
 /// cannot be written.
 pub fn run(args: &ExplainArgs) -> CommandResult {
-    let policy = policy(args)?;
-    let snapshot = read_interfaces()?;
-    let findings = examine(args, policy.as_ref(), &snapshot, RunningDaemon::ask(&args.socket).as_ref());
+    let running = RunningDaemon::ask(&args.socket);
+    let policy = policy(args, running.as_ref())?;
+    let findings = examine(args, policy.as_ref(), &read_interfaces()?, running.as_ref());
     let shown = match (args.json, args.interfaces.is_empty()) {
         (true, _) => json::render(&findings),
         (false, true) => table::render(&findings, screen::width()),
@@ -124,7 +126,7 @@ pub(super) fn conclusions(
 ///
 /// Returns a [`Failure`] if the regular expression is invalid, and if netlink fails.
 pub(super) fn for_report(args: &ExplainArgs, running: Option<&RunningDaemon>) -> Result<String, Failure> {
-    let policy = policy(args)?;
+    let policy = policy(args, running)?;
     let mut findings = examine(args, policy.as_ref(), &read_interfaces()?, running);
     let more = if args.interfaces.is_empty() { keep_odd(&mut findings.interfaces) } else { 0 };
     let pages = page::render(&findings, usize::MAX);
@@ -145,8 +147,16 @@ fn keep_odd(all: &mut Vec<Explanation>) -> usize {
     more
 }
 
-fn policy(args: &ExplainArgs) -> Result<Option<Policy>, Failure> {
+/// Returns the policy by which names are tested; `None` where there is none, or where the daemon that answers has its
+/// own.
+fn policy(args: &ExplainArgs, running: Option<&RunningDaemon>) -> Result<Option<Policy>, Failure> {
     let Some(regex) = args.interface_regex.as_deref() else { return Ok(None) };
+    if let Some(running) = running {
+        if running.pattern() != regex {
+            error::note(&format!("--interface-regex {regex} is ignored: the daemon has {}", running.pattern()));
+        }
+        return Ok(None);
+    }
     let (policy, warnings) = config::policy(regex).map_err(|error| Failure::new(&error).with_code(EXIT_USAGE))?;
     for warning in &warnings {
         error::warn(warning);
@@ -160,19 +170,14 @@ pub(super) fn read_interfaces() -> Result<Snapshot, Failure> {
     queries.dump().map_err(|error| Failure::new(&error).advise(dump_advice(&error)))
 }
 
-fn examine<'a>(
+fn examine(
     args: &ExplainArgs,
-    policy: Option<&'a Policy>,
+    policy: Option<&Policy>,
     snapshot: &Snapshot,
     running: Option<&RunningDaemon>,
-) -> Findings<'a> {
+) -> Findings {
     let Snapshot { forwarding, interfaces, .. } = snapshot;
     let host = Host { forwarding: *forwarding, neighbour_limit: netlink::neighbour_limit() };
-    let served = |interface: &&Interface| match policy {
-        Some(policy) => matches!(eligibility::decide(policy, interface, InUse::default()), Verdict::Serve(_)),
-        None => false,
-    };
-    let served_raw = (args.send == SendPath::Raw).then(|| interfaces.iter().filter(served).count());
     let known: HashMap<_, _> = match running {
         Some(running) => interfaces.iter().map(|interface| (interface.index, running.knows(interface))).collect(),
         None => HashMap::new(),
@@ -181,24 +186,49 @@ fn examine<'a>(
         let master = interface.master.as_ref().map(|master| master.index);
         let master = interfaces.iter().find(|other| Some(other.index) == master);
         let (master, daemon) = (master.map(|master| master.name.as_str()), known.get(&interface.index));
-        Evidence { policy, host: &host, master, served_raw, routes: &NO_ROUTES, daemon }
+        Evidence { policy, host: &host, master, served_raw: None, routes: &NO_ROUTES, daemon }
     };
-    let mut asked = AskedRoutes::new(args.interfaces.is_empty(), interfaces, evidence);
-    let mut explain = |interface: &Interface| {
+    let is_served = |interface: &&Interface| {
+        let evidence = evidence(interface);
+        evidence.matches(interface) == Some(true) && evidence.judge(interface).is_ok()
+    };
+    let send = running.and_then(RunningDaemon::send).unwrap_or(args.send);
+    let served_raw = (send == SendPath::Raw).then(|| interfaces.iter().filter(is_served).count());
+    let (selected, missing) = select(&args.interfaces, interfaces);
+    let has_several = selected.len() > args.interfaces.len();
+    let mut asked = AskedRoutes::new(has_several, host.forwarding, interfaces, evidence);
+    let explain = |interface: &Interface| {
         let evidence = evidence(interface);
         let routes = asked.of(interface, evidence.judge(interface).as_ref());
-        diagnosis::explain(interface, Evidence { routes: &routes, ..evidence })
+        diagnosis::explain(interface, Evidence { served_raw, routes: &routes, ..evidence })
     };
-    let daemon_answers = running.is_some();
-    let mut findings = Findings { policy, host, interfaces: Vec::new(), missing: Vec::new(), daemon_answers };
-    if args.interfaces.is_empty() {
-        findings.interfaces = interfaces.iter().map(&mut explain).collect();
+    let of_policy = || policy.map(|policy| policy.pattern.as_str());
+    Findings {
+        regex: running.map(RunningDaemon::pattern).or_else(of_policy).map(str::to_owned),
+        interfaces: selected.into_iter().map(explain).collect(),
+        missing,
+        daemon_answers: running.is_some(),
+        host,
     }
-    for name in &args.interfaces {
-        match interfaces.iter().find(|interface| interface.name == *name) {
-            Some(interface) => findings.interfaces.push(explain(interface)),
-            None => findings.missing.push(Missing::new(name, interfaces)),
-        }
-    }
-    findings
 }
+
+/// Returns the interfaces that `named` names, each once, or all; and the names and patterns that name none.
+fn select<'i>(named: &[String], existing: &'i [Interface]) -> (Vec<&'i Interface>, Vec<Missing>) {
+    if named.is_empty() {
+        return (existing.iter().collect(), Vec::new());
+    }
+    let (mut selected, mut missing) = (Vec::<&Interface>::new(), Vec::new());
+    for argument in named {
+        let mut found: Vec<_> = existing.iter().filter(|interface| names(argument, &interface.name)).collect();
+        found.sort_by(|a, b| natural(&a.name, &b.name));
+        if found.is_empty() {
+            missing.push(Missing::new(argument, existing));
+        }
+        found.retain(|interface| selected.iter().all(|other| other.index != interface.index));
+        selected.extend(found);
+    }
+    (selected, missing)
+}
+
+#[cfg(test)]
+mod tests;

@@ -12,7 +12,7 @@ use rand::{SeedableRng, rngs::StdRng};
 
 use self::{report::Report, target::Target};
 use super::{
-    client::{ControlSocketArg, block_on, interface_name, path_with},
+    client::{ControlSocketArg, block_on, interface_name, names, path_with},
     explain,
     natural::natural,
     neighbours,
@@ -74,7 +74,7 @@ any other failure.";
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct ProbeArgs {
-    /// Interfaces to probe; no daemon is needed
+    /// Interfaces to probe, or patterns like 'vm*'; no daemon is needed
     #[arg(value_name = "IFACE", value_parser = interface_name())]
     #[arg(required_unless_present = "all", conflicts_with = "all")]
     pub interfaces: Vec<String>,
@@ -140,8 +140,9 @@ struct Selected {
 
 impl Selected {
     fn of(args: &ProbeArgs) -> Result<Self, Failure> {
-        let (wanted, paused) = if args.all { served(&args.socket)? } else { (named(args), 0) };
+        let served = args.all.then(|| served(&args.socket)).transpose()?;
         let snapshot = explain::read_interfaces()?;
+        let (wanted, paused) = served.unwrap_or_else(|| (named(&args.interfaces, &snapshot), 0));
         let is_wanted = |interface: &&Interface| {
             let index = wanted.get(&interface.name);
             index.is_some_and(|index| index.is_none_or(|index| index == interface.index.get()))
@@ -160,8 +161,14 @@ impl Selected {
 /// Interfaces by name, with the index that the daemon told. One of the same name in another namespace has another.
 type Wanted = BTreeMap<String, Option<u32>>;
 
-fn named(args: &ProbeArgs) -> Wanted {
-    args.interfaces.iter().map(|name| (name.clone(), None)).collect()
+/// Returns the interfaces that the arguments name; an argument that names none is itself missing.
+fn named(arguments: &[String], snapshot: &Snapshot) -> Wanted {
+    let of = |argument: &String| {
+        let existing = snapshot.interfaces.iter().map(|interface| &interface.name);
+        let found: Vec<_> = existing.filter(|name| names(argument, name)).cloned().collect();
+        if found.is_empty() { vec![argument.clone()] } else { found }
+    };
+    arguments.iter().flat_map(of).map(|name| (name, None)).collect()
 }
 
 /// Returns the interfaces that the daemon serves, and how many more are paused.

@@ -51,7 +51,8 @@ Exit codes: 0 the report was written, also without a daemon; 2 wrong usage; 1 an
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct ReportArgs {
-    /// Interfaces to explain; without one, those that match and are not served or have a warning
+    /// Interfaces to explain, or patterns like 'vm*'; without one, those that match and are not served or have a
+    /// warning
     #[arg(value_name = "IFACE", value_parser = interface_name())]
     pub interfaces: Vec<String>,
 

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use self::guests::Guests;
 use super::{
-    client::{ControlSocketArg, block_on, interface_name, path_with},
+    client::{ControlSocketArg, block_on, interface_name, names, path_with},
     natural::natural,
     outcome::CommandResult,
     screen,
@@ -127,7 +127,8 @@ const MOST_ROWS: usize = 200;
 
 /// Returns the totals, and the interfaces that are `named` or need the operator.
 pub(super) fn for_report(status: &Status, interfaces: &[Interface], named: &[String]) -> String {
-    let is_wanted = |one: &&Interface| named.contains(&one.name) || attention(one) < NO_ATTENTION;
+    let is_named = |one: &Interface| named.iter().any(|argument| names(argument, &one.name));
+    let is_wanted = |one: &&Interface| is_named(one) || attention(one) < NO_ATTENTION;
     let mut wanted: Vec<_> = interfaces.iter().filter(is_wanted).cloned().collect();
     wanted.sort_by(|a, b| natural(&a.name, &b.name));
     let more = wanted.len().saturating_sub(MOST_ROWS);
@@ -141,9 +142,9 @@ pub(super) fn for_report(status: &Status, interfaces: &[Interface], named: &[Str
 
 impl StatusArgs {
     fn path(&self) -> String {
-        let names = self.interfaces.iter().map(|name| ("name", name.clone()));
+        let named = self.interfaces.iter().map(|name| ("name", name.clone()));
         let states = self.state.iter().map(|state| ("state", state.name().to_owned()));
-        path_with("/v1/interfaces", names.chain(states))
+        path_with("/v1/interfaces", named.chain(states))
     }
 }
 

@@ -10,7 +10,7 @@ use std::{
 use tokio::time::{Instant, interval, sleep, timeout};
 
 use super::{
-    client::{self, ControlSocketArg, block_on, interface_name},
+    client::{self, ControlSocketArg, block_on, interface_name, is_pattern},
     outcome::CommandResult,
     screen,
 };
@@ -57,7 +57,7 @@ time, or its name does not match; 2 wrong usage; 1 any other failure, such as no
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct WaitArgs {
-    /// The interface
+    /// The interface: one name, no pattern
     #[arg(value_name = "IFACE", value_parser = interface_name())]
     pub interface: String,
 
@@ -163,7 +163,7 @@ impl Waiting<'_> {
             Ok(Some(found)) => because(why_not_advertised(&found))
                 .advise(format!("{} shows what to do", Shell::explain(&args.interface)))
                 .with_code(EXIT_TOO_LATE),
-            Ok(None) => because("there is no such interface".to_owned()).with_code(EXIT_UNKNOWN),
+            Ok(None) => unknown(args, because("there is no such interface".to_owned())),
             Err(error) => failure(args, obstacle.unwrap_or(error)),
         }
     }
@@ -272,7 +272,13 @@ fn failure(args: &WaitArgs, error: ClientError) -> Failure {
         && refusal.matches == Some(false)
     {
         let why = format!("{} is not served: {}", args.interface, refusal.message);
-        return Failure::because(why).with_code(EXIT_UNKNOWN);
+        return unknown(args, Failure::because(why));
     }
     error.into()
+}
+
+/// Returns `failure` with the exit code of an unknown interface.
+fn unknown(args: &WaitArgs, failure: Failure) -> Failure {
+    let failure = failure.with_code(EXIT_UNKNOWN);
+    if is_pattern(&args.interface) { failure.advise("wait takes one name, and no pattern") } else { failure }
 }

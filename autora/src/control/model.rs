@@ -11,7 +11,9 @@ pub use self::{
     error::Error,
     event::{EventDetail, EventLine},
     format::{VERSION, seconds},
-    interface::{Interface, Interfaces, LastAdvert, OtherDaemon, OtherRouter, Reason, RetiredPrefix, SendFailures},
+    interface::{
+        HeldPrefix, Interface, Interfaces, LastAdvert, OtherDaemon, OtherRouter, Reason, RetiredPrefix, SendFailures,
+    },
     named::Named,
     names::{ErrorName, PacketReason, ReasonName, State},
     status::{Filter, Netlink, OtherRouters, Settings, States, Status},

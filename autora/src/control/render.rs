@@ -7,8 +7,8 @@ use autora_common::Reason as Packet;
 use super::{
     event::{Event, EventKind},
     model::{
-        Adverts, Counts, EventDetail, EventLine, Interface, LastAdvert, OtherDaemon, OtherRouter, PacketReason, Reason,
-        ReasonName, RetiredPrefix, SendFailures, Solicitations, State, seconds,
+        Adverts, Counts, EventDetail, EventLine, HeldPrefix, Interface, LastAdvert, OtherDaemon, OtherRouter,
+        PacketReason, Reason, ReasonName, RetiredPrefix, SendFailures, Solicitations, State, seconds,
     },
     query::Row,
 };
@@ -40,6 +40,10 @@ pub(super) fn interface(row: &Row, max_interval: Duration, now: BootInstant) -> 
         prefix: one.service.map(|service| service.prefix.to_string()),
         source: source.map(LinkLocal::get),
         advertised: one.router.is_some() && one.router == source,
+        advertised_prefix: one
+            .advertised
+            .filter(|held| held.is_valid(now))
+            .map(|held| HeldPrefix { prefix: held.prefix.to_string(), for_s: in_s(held.valid_until) }),
         retired_prefixes: one
             .retired
             .iter()

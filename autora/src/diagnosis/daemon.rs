@@ -3,9 +3,12 @@
 use std::{net::Ipv6Addr, time::Duration};
 
 use super::problem::Problem;
-use crate::engine::{
-    eligibility::{AddressPolicy, InUse, MapFailure, Reason, Service},
-    fleet::ServiceState,
+use crate::{
+    addr::Prefix64,
+    engine::{
+        eligibility::{AddressPolicy, InUse, MapFailure, Reason, Service},
+        fleet::ServiceState,
+    },
 };
 
 /// What only a running daemon knows of an interface.
@@ -21,22 +24,56 @@ pub struct FromDaemon {
     pub map_failure: Option<MapFailure>,
     /// The reason that names another daemon, if one serves it.
     pub served_by_another: Option<Reason>,
-    /// The source and the prefix in use.
+    /// The source and the prefix with which it serves.
     pub in_use: InUse,
+    /// The prefix that it advertised last, until its Valid Lifetime has run out at guests; also where it serves no
+    /// more.
+    pub advertised: Option<Prefix64>,
+    /// The prefixes that guests hold from before that one, the oldest first.
+    pub retired: Vec<Prefix64>,
     /// Which addresses it may use.
     pub addresses: AddressPolicy,
-    /// How long ago it last sent an RA there.
-    pub last_sent_ago: Option<Duration>,
+    /// How long ago it last sent an RA there, and which.
+    pub last_ra: Option<(RaKind, Duration)>,
+    /// How long until the next RA is due there.
+    pub next_ra_in: Option<Duration>,
     /// Why the last RA did not leave; `None` if it did.
     pub send_error: Option<String>,
     /// The source of the last RA from another router, and how long ago it arrived.
     pub other_router: Option<(Ipv6Addr, Duration)>,
 }
 
+/// What guests make of an RA.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RaKind {
+    /// They have a router.
+    Usual,
+    /// They drop the source as a router.
+    Final,
+    /// They drop the source that was in use before the present one.
+    FinalOfOldSource,
+}
+
 impl FromDaemon {
+    /// Returns the prefix that guests hold, the one advertised last if they hold several.
+    pub(super) fn held_prefix(&self) -> Option<Prefix64> {
+        self.in_use.prefix.or(self.advertised).or(self.retired.last().copied())
+    }
+
+    /// Returns the source and the prefix that the interface keeps as long as it can.
+    pub(super) fn kept(&self) -> InUse {
+        InUse { prefix: self.in_use.prefix.or(self.advertised), ..self.in_use }
+    }
+
+    /// Returns which RA leaves next, and in how long. Where it does not serve, only a final RA is due.
+    pub(super) fn next_ra(&self) -> Option<(RaKind, Duration)> {
+        let serves = matches!(self.state, Some(ServiceState::Serving | ServiceState::Paused));
+        Some((if serves { RaKind::Usual } else { RaKind::Final }, self.next_ra_in?))
+    }
+
     pub(super) fn not_sent(&self) -> Option<Problem> {
         let error = self.send_error.clone()?;
-        Some(Problem::RaNotSent { error, last_sent_ago: self.last_sent_ago })
+        Some(Problem::RaNotSent { error, last_sent_ago: self.last_ra.map(|(_, ago)| ago) })
     }
 
     /// Returns what the daemon does with the interface, in words.
@@ -48,7 +85,7 @@ impl FromDaemon {
             None => "does not know it".to_owned(),
             Some(ServiceState::Serving) => format!("serves it{pair}"),
             Some(ServiceState::Paused) => format!("serves it{pair}, paused"),
-            Some(ServiceState::NotServed) => format!("does not serve it: {}", self.reasons.join(", ")),
+            Some(ServiceState::NotServed) => format!("does not serve it ({})", self.reasons.join(", ")),
             Some(ServiceState::Ceasing) => "is about to withdraw it".to_owned(),
         }
     }

@@ -43,7 +43,7 @@ impl Evidence<'_> {
 
     /// Prepares `interface` for the tests.
     pub(super) fn subject<'i>(&self, interface: &'i Interface) -> Subject<'i> {
-        let (addresses, in_use) = self.daemon.map(|daemon| (daemon.addresses, daemon.in_use)).unwrap_or_default();
+        let (addresses, in_use) = self.daemon.map(|daemon| (daemon.addresses, daemon.kept())).unwrap_or_default();
         Subject::new(addresses, interface, in_use)
     }
 }

@@ -2,12 +2,12 @@
 
 use std::net::Ipv6Addr;
 
-use super::{evidence::Evidence, problem::Problem, shell::Shell};
+use super::{daemon::FromDaemon, evidence::Evidence, problem::Problem, shell::Shell};
 use crate::{
     addr::{LinkLocal, Prefix64},
     engine::{
         eligibility::{self, OtherDaemon, Reason, Uncounted, WhyUncounted},
-        interface::{Address, Interface, MIN_MTU},
+        interface::{Interface, MIN_MTU},
     },
 };
 
@@ -40,10 +40,7 @@ pub(super) fn against(problem: &Problem, interface: &Interface, evidence: Eviden
             "it may not have seen a change of a moment ago: run this again; else it runs in another network namespace: \
              give the socket of this one's daemon with --socket, or run this command in that one (ip netns exec)",
         )],
-        Problem::HostDoesNotForward => vec![
-            Remedy::Run(Shell::sysctl("all", "forwarding", "1")),
-            advice("all interfaces of this host then forward; those with accept_ra 1, the default, then ignore RAs"),
-        ],
+        Problem::HostDoesNotForward => host_forwarding(&evidence.routes.uplinks_by_ra),
         Problem::NoConnectedRoute(prefix) => interface
             .addresses
             .iter()
@@ -54,7 +51,8 @@ pub(super) fn against(problem: &Problem, interface: &Interface, evidence: Eviden
         Problem::TooFewNeighbours { needed, .. } => vec![
             run(interface, &format!("sysctl -w net.ipv6.neigh.default.gc_thresh3={}", needed * 4)),
             advice(
-                "the limit is for the whole machine; or start the daemon with --send packet, which needs no entries",
+                "the limit is for the whole machine, and lasts until the next boot unless a file in /etc/sysctl.d has it; \
+                 or start the daemon with --send packet, which needs no entries",
             ),
         ],
         Problem::AnotherPrefix(prefix) => interface
@@ -89,12 +87,52 @@ pub fn refuse_ras(interface: &str) -> Shell {
     Shell::sysctl(interface, "accept_ra", "0")
 }
 
-fn another_daemon(other: Option<&OtherDaemon>) -> String {
-    let directory = other.map_or("its runtime directory", |other| &other.directory);
-    format!(
-        "that daemon says more (--socket {directory}/control.sock); let one --interface-regex alone match the name: this \
-         daemon takes over once the other has let go of it, and not come back for 5 s"
-    )
+/// What to know comes before the command that would cut off who follows it.
+fn host_forwarding(uplinks: &[String]) -> Vec<Remedy> {
+    let in_general = || {
+        advice(
+            "where an uplink of this host is configured by RAs, set its accept_ra to 2 first, or the host loses its \
+             default route; then:",
+        )
+    };
+    vec![
+        keeping(uplinks).unwrap_or_else(in_general),
+        Remedy::Run(Shell::sysctl("all", "forwarding", "1")),
+        advice(
+            "all interfaces of this host then forward, until the next boot: a file in /etc/sysctl.d keeps such settings",
+        ),
+    ]
+}
+
+/// Returns what keeps the default routes that the host has from RAs. Whichever interface begins to forward, the kernel
+/// removes all of them but those of interfaces with `accept_ra` 2 (`rt6_purge_dflt_routers()`, `net/ipv6/route.c`,
+/// Linux 6.12).
+fn keeping(uplinks: &[String]) -> Option<Remedy> {
+    let first = uplinks.first()?;
+    let accept = Shell::sysctl(first, "accept_ra", "2");
+    Some(advice(format!(
+        "this host has a default route from RAs ({}), which the kernel removes when an interface begins to forward, \
+         unless the uplink's accept_ra is 2 before ({accept}); then:",
+        uplinks.join(", ")
+    )))
+}
+
+fn another_daemon(other: Option<&OtherDaemon>, interface: &str) -> Vec<Remedy> {
+    match other {
+        Some(OtherDaemon { directory, pid: Some(_) }) => vec![
+            advice("the guest gets its RAs from that one; to ask it (if it has no --control-socket of its own):"),
+            Remedy::Run(Shell::status(directory, interface)),
+            advice(
+                "to have this daemon serve it, let no other --interface-regex match the name, and restart the other one: \
+                 this one takes over up to 35 s after the other has let go (it looks every 30 s, the default of \
+                 --forwarding-resync-interval, and then waits 5 s)",
+            ),
+        ],
+        Some(OtherDaemon { pid: None, .. }) => {
+            vec![advice("this daemon takes over in about 5 s, unless that one comes back before: run this again")]
+        }
+        None => vec![advice("the table of claims is busy, and this daemon tries again in a second: run this again")],
+    }
 }
 
 fn against_reason(reason: &Reason, interface: &Interface, evidence: Evidence<'_>) -> Vec<Remedy> {
@@ -119,23 +157,27 @@ fn against_reason(reason: &Reason, interface: &Interface, evidence: Evidence<'_>
             let instead = evidence.master.unwrap_or("the device that it is a port of");
             vec![advice(format!("serve {instead} instead, or detach it:")), run("ip link set dev IFACE nomaster")]
         }
-        Reason::ForwardingOff => vec![Remedy::Run(Shell::sysctl(name, "forwarding", "1"))],
+        Reason::ForwardingOff => {
+            let command = Remedy::Run(Shell::sysctl(name, "forwarding", "1"));
+            keeping(&evidence.routes.uplinks_by_ra).into_iter().chain([command]).collect()
+        }
         Reason::NoLinkLocal { required: Some(source), .. } => required_source(interface, *source),
         Reason::NoLinkLocal { unopened, required: None } => link_local(interface, *unopened),
-        Reason::NoPrefix { others } => prefix(interface, others, &evidence.routes.routed),
-        Reason::SeveralPrefixes(prefixes) => all_but_one(interface, prefixes, in_use(evidence)),
+        Reason::NoPrefix { others } => prefix(interface, others, evidence),
+        Reason::SeveralPrefixes(prefixes) => all_but_one(interface, prefixes, held(evidence)),
         Reason::FilterFull => vec![advice("start the daemon with a larger --max-interfaces")],
         Reason::FilterError { .. } => {
             vec![advice("the daemon tries again at each resync; if the error stays, check what denies it bpf(2)")]
         }
-        Reason::ServedByAnother(other) => vec![advice(another_daemon(other.as_ref()))],
+        Reason::ServedByAnother(other) => another_daemon(other.as_ref(), name),
     }
 }
 
 fn link_local(interface: &Interface, unopened: bool) -> Vec<Remedy> {
     let is_off = interface.ipv6.is_none_or(|ipv6| ipv6.disabled) || !interface.flags.up;
     let own: Vec<_> = interface.addresses.iter().filter(|a| LinkLocal::new(a.address).is_some()).collect();
-    let of_our_own = |dad: &str| run(interface, &format!("ip address add {}/64 dev IFACE{dad}", free_link_local(&own)));
+    let free = free_address(interface, LINK_LOCAL);
+    let of_our_own = |dad: &str| run(interface, &format!("ip address add {free}/64 dev IFACE{dad}"));
     match own.as_slice() {
         // Detection would fail for any address if a guest claims every address that is probed.
         [_, ..] if own.iter().all(|a| a.flags.dadfailed) => {
@@ -169,49 +211,63 @@ fn required_source(interface: &Interface, source: LinkLocal) -> Vec<Remedy> {
 
 /// Returns what to do about duplicate address detection that is not over.
 fn detection(interface: &Interface) -> Remedy {
-    advice(if interface.flags.carrier {
-        "duplicate address detection runs: wait a second or two"
-    } else {
-        "duplicate address detection continues when the link has a carrier"
+    let flags = interface.flags;
+    advice(match () {
+        () if !flags.up => "duplicate address detection begins when the interface is up",
+        () if !flags.carrier => "duplicate address detection continues when the link has a carrier",
+        () => "duplicate address detection runs: wait a second or two",
     })
 }
 
-/// Returns `fe80::1`, or the next address that the interface does not have.
-fn free_link_local(own: &[&Address]) -> Ipv6Addr {
-    let candidates = (1..).map(|number| Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, number));
-    candidates.into_iter().find(|new| own.iter().all(|a| a.address != *new)).expect("no interface has all of them")
+/// The network of link-local addresses.
+const LINK_LOCAL: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0);
+
+/// Returns the address `::1` of `network`, or the next one that the interface does not have.
+fn free_address(interface: &Interface, network: Ipv6Addr) -> Ipv6Addr {
+    let mut candidates = (1..).map(|number| Ipv6Addr::from_bits(network.to_bits() | number));
+    let is_free = |new: &Ipv6Addr| interface.addresses.iter().all(|one| one.address != *new);
+    candidates.find(is_free).expect("no interface has all of them")
 }
 
-fn prefix(interface: &Interface, others: &[Uncounted], routed: &[Prefix64]) -> Vec<Remedy> {
+fn prefix(interface: &Interface, others: &[Uncounted], evidence: Evidence<'_>) -> Vec<Remedy> {
     if others.iter().any(|other| other.why == WhyUncounted::Tentative) {
-        return vec![advice("duplicate address detection runs: wait until it is over")];
+        return vec![detection(interface)];
     }
-    let address = |address: Ipv6Addr| run(interface, &format!("ip address add {address}/64 dev IFACE"));
-    if let [prefix] = routed {
-        return vec![
+    let add = |prefix: Prefix64| {
+        run(interface, &format!("ip address add {}/64 dev IFACE", free_address(interface, prefix.network())))
+    };
+    match (held(evidence), evidence.routes.routed.as_slice()) {
+        (Some(held), _) => {
+            vec![advice(format!("its guests have {held} from earlier RAs; to go on with it:")), add(held)]
+        }
+        (None, [routed]) => vec![
             advice(format!(
-                "{prefix} is routed to it; a route alone does not say that guests are to form addresses there, an \
+                "{routed} is routed to it; a route alone does not say that guests are to form addresses there, an \
                  address of the interface does:"
             )),
-            address(Ipv6Addr::from_bits(prefix.network().to_bits() | 1)),
-        ];
+            add(*routed),
+        ],
+        (None, _) => vec![a_prefix_of_the_operators(interface)],
     }
-    // The example differs between interfaces, so that it is not used twice.
-    let index = interface.index.get();
-    let [high, low] = [index >> 16, index & 0xffff].map(|half| u16::try_from(half).expect("16 bits"));
-    let example = Ipv6Addr::new(0x2001, 0xdb8, high, low, 0, 0, 0, 1);
-    vec![advice("give it an address of a /64 that is routed to this host, like"), address(example)]
 }
 
-/// Returns the /64 that guests have, as far as a daemon knows.
-fn in_use(evidence: Evidence<'_>) -> Option<Prefix64> {
-    evidence.daemon.and_then(|daemon| daemon.in_use.prefix)
+/// Returns what to do where no /64 is known: no command, so that an example is never taken for an answer.
+fn a_prefix_of_the_operators(interface: &Interface) -> Remedy {
+    let interface = Shell::on(&interface.name, "dev IFACE");
+    advice(format!(
+        "give it an address of a /64 that is routed to this host: ip address add <your-prefix>::1/64 {interface}"
+    ))
 }
 
-/// Returns the commands that remove the addresses of every one of `prefixes` but the one in use, or else the first. A
-/// parked one is in no one's way.
-fn all_but_one(interface: &Interface, prefixes: &[Prefix64], in_use: Option<Prefix64>) -> Vec<Remedy> {
-    let Some(kept) = in_use.filter(|prefix| prefixes.contains(prefix)).or_else(|| prefixes.first().copied()) else {
+/// Returns the /64 that guests hold, as far as a daemon knows.
+fn held(evidence: Evidence<'_>) -> Option<Prefix64> {
+    evidence.daemon.and_then(FromDaemon::held_prefix)
+}
+
+/// Returns the commands that remove the addresses of every one of `prefixes` but the one that guests hold, or else the
+/// first. A parked one is in no one's way.
+fn all_but_one(interface: &Interface, prefixes: &[Prefix64], held: Option<Prefix64>) -> Vec<Remedy> {
+    let Some(kept) = held.filter(|prefix| prefixes.contains(prefix)).or_else(|| prefixes.first().copied()) else {
         return Vec::new();
     };
     let others: Vec<_> = prefixes.iter().filter(|prefix| **prefix != kept).collect();

@@ -11,12 +11,20 @@ pub struct Routes {
     pub lead_to_prefix: bool,
     /// The /64s that are routed through it; asked for where it has no usable one as an address.
     pub routed: Vec<Prefix64>,
+    /// The interfaces through which the host has a default route that the kernel removes when an interface begins to
+    /// forward; asked for where one is to.
+    pub uplinks_by_ra: Vec<String>,
     /// Another interface that is served with the same /64, if there is one.
     pub same_prefix_on: Option<String>,
 }
 
 impl Routes {
     /// None that concern it.
-    pub const NONE: Self =
-        Self { default_by_ra: false, lead_to_prefix: false, routed: Vec::new(), same_prefix_on: None };
+    pub const NONE: Self = Self {
+        default_by_ra: false,
+        lead_to_prefix: false,
+        routed: Vec::new(),
+        uplinks_by_ra: Vec::new(),
+        same_prefix_on: None,
+    };
 }

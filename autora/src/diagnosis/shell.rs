@@ -20,10 +20,20 @@ impl Shell {
     /// Returns the command that explains an interface.
     #[must_use]
     pub fn explain(interface: &str) -> Self {
-        // A name that begins with a dash is no option.
+        Self::about(interface, ["autora".into(), "explain".into()])
+    }
+
+    /// Returns the command that asks the daemon in a runtime directory, which is shown as `directory`, what it does on
+    /// an interface.
+    pub(super) fn status(directory: &str, interface: &str) -> Self {
+        let socket = [&name_bytes(directory), b"/control.sock".as_slice()].concat();
+        Self::about(interface, ["autora".into(), "status".into(), "--socket".into(), socket])
+    }
+
+    /// Appends the interface. A name that begins with a dash is no option.
+    fn about<const N: usize>(interface: &str, words: [Vec<u8>; N]) -> Self {
         let end_of_options = interface.starts_with('-').then(|| b"--".to_vec());
-        let words = ["autora".into(), "explain".into()].into_iter().chain(end_of_options);
-        Self(words.chain([name_bytes(interface)]).collect())
+        Self(words.into_iter().chain(end_of_options).chain([name_bytes(interface)]).collect())
     }
 
     /// Returns `sysctl -w` of an IPv6 setting of an interface.
@@ -90,6 +100,17 @@ mod tests {
         }
         let sysctl = Shell::sysctl(r"vm\xff", "forwarding", "1").to_string();
         assert_eq!(sysctl, r"sysctl -w $'net.ipv6.conf.vm\xff.forwarding=1'");
+    }
+
+    #[test]
+    fn the_question_to_another_daemon_is_quoted() {
+        for (directory, interface, expected) in [
+            ("/run/autora-b", "vm1", "autora status --socket /run/autora-b/control.sock vm1"),
+            ("/run/a b", "-x", "autora status --socket '/run/a b/control.sock' -- -x"),
+            (r"/run/\xff", "$(x)", r"autora status --socket $'/run/\xff/control.sock' '$(x)'"),
+        ] {
+            assert_eq!(Shell::status(directory, interface).to_string(), expected);
+        }
     }
 
     #[test]

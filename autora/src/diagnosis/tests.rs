@@ -6,7 +6,7 @@ use super::*;
 use crate::{
     addr::{IfIndex, LinkLocal, Prefix64},
     engine::{
-        eligibility::{AddressPolicy, InUse, Policy, Verdict, decide},
+        eligibility::{AddressPolicy, InUse, OtherDaemon, Policy, Reason, Verdict, decide},
         fleet::ServiceState,
         interface::{self, AddressFlags, Host, Master, address},
     },
@@ -135,10 +135,10 @@ fn the_remedy_against_no_link_local_depends_on_its_cause() {
 
 #[test]
 fn the_remedy_against_no_prefix_depends_on_the_addresses() {
-    let like = "give it an address of a /64 that is routed to this host, like";
-    let add = "$ ip address add 2001:db8:0:7::1/64 dev vm1";
-    check("no-prefix", &[like, add], |i| _ = i.addresses.remove(0));
-    check("no-prefix", &[like, add], |i| i.addresses[0].prefix_len = 48);
+    // No command: an example that can be pasted would be taken for an answer.
+    let own = "give it an address of a /64 that is routed to this host: ip address add <your-prefix>::1/64 dev vm1";
+    check("no-prefix", &[own], |i| _ = i.addresses.remove(0));
+    check("no-prefix", &[own], |i| i.addresses[0].prefix_len = 48);
     let routed = Routes { routed: vec![Prefix64::containing("2001:db8:2::".parse().unwrap())], ..NO_ROUTES };
     let found = explained(|i| _ = i.addresses.remove(0), Evidence { routes: &routed, ..PLAIN });
     assert_eq!(
@@ -149,9 +149,68 @@ fn the_remedy_against_no_prefix_depends_on_the_addresses() {
             "$ ip address add 2001:db8:2::1/64 dev vm1",
         ]
     );
-    check("no-prefix", &["duplicate address detection runs: wait until it is over"], |i| {
+    check("no-prefix", &["duplicate address detection runs: wait a second or two"], |i| {
         i.addresses[0].flags.tentative = true;
     });
+}
+
+fn prefix(text: &str) -> Prefix64 {
+    Prefix64::containing(text.parse().unwrap())
+}
+
+/// The one that guests were told last, with an address that is free.
+#[test]
+fn the_prefix_that_guests_hold_is_the_one_to_add() {
+    let [a, b, c] = ["2001:db8:a::", "2001:db8:b::", "2001:db8:c::"].map(prefix);
+    let routed = Routes { routed: vec![prefix("2001:db8:d::")], ..NO_ROUTES };
+    let no_address = |i: &mut Interface| _ = i.addresses.remove(0);
+    let taken = |i: &mut Interface| i.addresses[0] = address("2001:db8:b::1", 48);
+    for (advertised, retired, change, expected) in [
+        (Some(b), vec![a], &no_address as &dyn Fn(&mut Interface), "2001:db8:b::1"),
+        (None, vec![a, c], &no_address, "2001:db8:c::1"),
+        (Some(b), vec![], &taken, "2001:db8:b::2"),
+        (None, vec![], &no_address, "2001:db8:d::1"),
+    ] {
+        let state = Some(ServiceState::NotServed);
+        let daemon = FromDaemon { matches: true, state, advertised, retired, ..FromDaemon::default() };
+        let found = explained(change, Evidence { daemon: Some(&daemon), routes: &routed, ..PLAIN });
+        let remedies = lines(&found.failures().find(|one| one.problem.name() == "no-prefix").unwrap().remedies);
+        assert_eq!(remedies[1], format!("$ ip address add {expected}/64 dev vm1"));
+        assert_eq!(remedies[0].starts_with("its guests have "), expected != "2001:db8:d::1", "{remedies:?}");
+    }
+}
+
+/// Detection on a link that is down has not begun.
+#[test]
+fn detection_waits_for_the_link() {
+    for (up, carrier, expected) in [
+        (false, false, "duplicate address detection begins when the interface is up"),
+        (true, false, "duplicate address detection continues when the link has a carrier"),
+        (true, true, "duplicate address detection runs: wait a second or two"),
+    ] {
+        let found = explained(
+            |i| {
+                (i.flags.up, i.flags.carrier) = (up, carrier);
+                i.addresses.iter_mut().for_each(|address| address.flags.tentative = true);
+            },
+            PLAIN,
+        );
+        let of =
+            |name| found.failures().find(|one| one.problem.name() == name).map(|one| lines(&one.remedies)).unwrap();
+        assert_eq!([of("no-link-local"), of("no-prefix")], [[expected], [expected]]);
+    }
+}
+
+/// The /64 in use stays while detection runs on its address.
+#[test]
+fn a_tentative_address_that_counts_is_not_listed_as_one_that_does_not() {
+    let known = FromDaemon { advertised: Some(prefix("2001:db8:1::")), ..calm() };
+    let shown = |daemon| {
+        let found = explained(|i| i.addresses[0].flags.tentative = true, Evidence { daemon, ..PLAIN });
+        found.checks.iter().find(|check| check.name == "one /64").unwrap().found.clone()
+    };
+    assert_eq!(shown(Some(&known)), "2001:db8:1::/64");
+    assert_eq!(shown(None), "none; does not count: 2001:db8:1::1/64 (tentative)", "the control");
 }
 
 #[test]
@@ -249,8 +308,10 @@ fn warnings_have_remedies_and_do_not_prevent_serving() {
     let hole: (&str, &[&str]) = (
         "host-forwarding-off",
         &[
+            "where an uplink of this host is configured by RAs, set its accept_ra to 2 first, or the host loses its \
+             default route; then:",
             "$ sysctl -w net.ipv6.conf.all.forwarding=1",
-            "all interfaces of this host then forward; those with accept_ra 1, the default, then ignore RAs",
+            "all interfaces of this host then forward, until the next boot: a file in /etc/sysctl.d keeps such settings",
         ],
     );
     check(&[hole], &explained(|_| (), Evidence { host: &off, ..PLAIN }));
@@ -268,11 +329,60 @@ fn warnings_have_remedies_and_do_not_prevent_serving() {
         "neighbour-table-small",
         &[
             "$ sysctl -w net.ipv6.neigh.default.gc_thresh3=4100",
-            "the limit is for the whole machine; or start the daemon with --send packet, which needs no entries",
+            "the limit is for the whole machine, and lasts until the next boot unless a file in /etc/sysctl.d has it; or \
+             start the daemon with --send packet, which needs no entries",
         ],
     );
     check(&[], &explained(|_| (), Evidence { served_raw: Some(1024), ..PLAIN }));
     check(&[small], &explained(|_| (), Evidence { served_raw: Some(1025), ..PLAIN }));
+}
+
+/// Who follows the command alone would cut the host off.
+#[test]
+fn an_uplink_that_would_lose_its_route_is_named_before_the_command() {
+    let uplinks = Routes { uplinks_by_ra: vec!["eth0.7".to_owned(), "eth1".to_owned()], ..NO_ROUTES };
+    let off = Host { forwarding: false, ..HOST };
+    let found =
+        explained(|i| i.ipv6.as_mut().unwrap().forwarding = false, Evidence { host: &off, routes: &uplinks, ..PLAIN });
+    let first = "this host has a default route from RAs (eth0.7, eth1), which the kernel removes when an interface begins \
+                 to forward, unless the uplink's accept_ra is 2 before (sysctl -w \
+                 net/ipv6/conf/eth0.7/accept_ra=2); then:";
+    let failure = found.failures().next().unwrap();
+    assert_eq!(lines(&failure.remedies), [first, "$ sysctl -w net.ipv6.conf.vm1.forwarding=1"]);
+    assert_eq!(lines(&found.warnings[0].remedies)[..2], [first, "$ sysctl -w net.ipv6.conf.all.forwarding=1"]);
+}
+
+#[test]
+fn the_daemon_that_serves_it_is_to_be_asked() {
+    let other = |pid| OtherDaemon { directory: "/run/autora-b".to_owned(), pid };
+    let remedies = |other| {
+        let served_by_another = Some(Reason::ServedByAnother(other));
+        let state = Some(ServiceState::NotServed);
+        let daemon = FromDaemon { matches: true, state, served_by_another, ..FromDaemon::default() };
+        let found = explained(|_| (), Evidence { daemon: Some(&daemon), ..PLAIN });
+        lines(&found.failures().next().unwrap().remedies)
+    };
+    let [about, ask, take_over] = &remedies(Some(other(Some(7))))[..] else { panic!("three lines") };
+    assert_eq!(ask, "$ autora status --socket /run/autora-b/control.sock vm1");
+    assert!(about.contains("the guest gets its RAs from that one") && take_over.contains("up to 35 s"), "{take_over}");
+    // One that is gone answers nothing.
+    for other in [Some(other(None)), None] {
+        let [advice] = &remedies(other)[..] else { panic!("one line") };
+        assert!(advice.ends_with("run this again"), "{advice}");
+    }
+}
+
+/// What is not to be served has no routes to guests, and needs none.
+#[test]
+fn a_name_that_does_not_match_has_no_warnings() {
+    let off = Host { forwarding: false, ..HOST };
+    let routes = Routes { default_by_ra: true, ..NO_ROUTES };
+    let policy = |pattern| Policy { pattern: Regex::new(pattern).unwrap(), addresses: AddressPolicy::default() };
+    for (pattern, expected) in [("^eth", 0), ("^vm", 2)] {
+        let policy = policy(pattern);
+        let found = explained(|_| (), Evidence { policy: Some(&policy), host: &off, routes: &routes, ..PLAIN });
+        assert_eq!(found.warnings.len(), expected, "{:?}", found.warnings);
+    }
 }
 
 /// The uplink has to take RAs: advice that stops it would cut the host off.
@@ -316,6 +426,41 @@ fn calm() -> FromDaemon {
     let service = *explained(|_| (), PLAIN).service().unwrap();
     let in_use = InUse { source: Some(service.source), prefix: Some(service.prefix) };
     FromDaemon { matches: true, state: Some(ServiceState::Serving), in_use, ..FromDaemon::default() }
+}
+
+/// A passed check reads as passed.
+#[test]
+fn the_checks_of_the_daemon_are_in_plain_words() {
+    let refused = FromDaemon { reasons: vec!["down".to_owned()], state: Some(ServiceState::NotServed), ..calm() };
+    let full = FromDaemon { map_failure: Some(MapFailure::Full), ..refused.clone() };
+    let down = |i: &mut Interface| i.flags.up = false;
+    let none = |_: &mut Interface| ();
+    let room = Some("has room (--max-interfaces)");
+    for (change, daemon, map, said) in [
+        (&none as &dyn Fn(&mut Interface), calm(), room, "agrees: serves it from fe80::1 with 2001:db8:1::/64"),
+        (&down, refused.clone(), None, "agrees: does not serve it (down)"),
+        (&none, full, Some("full (--max-interfaces)"), "agrees: does not serve it (down)"),
+        (&none, refused, None, "does not serve it (down)"),
+        (&none, FromDaemon { state: None, ..calm() }, None, "does not know it"),
+    ] {
+        let found = explained(change, Evidence { daemon: Some(&daemon), ..PLAIN });
+        let of = |name| found.checks.iter().find(|check| check.name == name);
+        assert_eq!(of("filter map").map(|check| check.found.as_str()), map);
+        let daemon = of("daemon").unwrap();
+        assert_eq!((daemon.found.as_str(), daemon.failure.is_none()), (said, said.starts_with("agrees")));
+    }
+}
+
+/// Where it does not serve, what is due is a final RA.
+#[test]
+fn the_daemon_tells_what_left_last_and_what_leaves_next() {
+    let (ago, after) = (Duration::from_secs(1), Duration::from_secs(12));
+    for (state, expected) in [(ServiceState::Serving, RaKind::Usual), (ServiceState::NotServed, RaKind::Final)] {
+        let last_ra = Some((RaKind::Final, ago));
+        let daemon = FromDaemon { state: Some(state), last_ra, next_ra_in: Some(after), ..calm() };
+        let found = explained(|_| (), Evidence { daemon: Some(&daemon), ..PLAIN });
+        assert_eq!((found.last_ra, found.next_ra), (last_ra, Some((expected, after))));
+    }
 }
 
 /// "Is served" rests on the daemon's word, not on that a daemon answers.
@@ -386,7 +531,8 @@ fn a_running_daemon_adds_what_only_it_knows() {
         (Some(Duration::from_secs(9)), "the last RA did not leave: queue full; the one before it was sent 9 s ago"),
         (None, "no RA has left yet: queue full"),
     ] {
-        let stuck = FromDaemon { send_error: Some("queue full".to_owned()), last_sent_ago, ..calm.clone() };
+        let last_ra = last_sent_ago.map(|ago| (RaKind::Usual, ago));
+        let stuck = FromDaemon { send_error: Some("queue full".to_owned()), last_ra, ..calm.clone() };
         let found = explained(|_| (), Evidence { daemon: Some(&stuck), ..PLAIN });
         assert!(found.is_served() && found.fails_to_send());
         let [warning] = &found.warnings[..] else { panic!("{found:?}") };
@@ -412,9 +558,9 @@ fn a_link_without_ipv6_shows_an_mtu_that_is_too_small() {
 /// What guests have is kept: a new /64 with a lower number is the one to remove.
 #[test]
 fn of_several_prefixes_the_one_in_use_is_to_be_kept() {
-    let in_use = InUse { source: None, prefix: Some(Prefix64::containing("2001:db8:1::".parse().unwrap())) };
+    let advertised = Some(prefix("2001:db8:1::"));
     let state = Some(ServiceState::NotServed);
-    let daemon = FromDaemon { matches: true, state, in_use, ..FromDaemon::default() };
+    let daemon = FromDaemon { matches: true, state, advertised, ..FromDaemon::default() };
     for (daemon, kept, removed) in [(Some(&daemon), 1, 0), (None, 0, 1)] {
         let change = |i: &mut Interface| i.addresses.push(address("2001:db8:0:9::1", 64));
         let found = explained(change, Evidence { daemon, ..PLAIN });

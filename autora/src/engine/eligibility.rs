@@ -166,6 +166,8 @@ pub struct Subject<'a> {
     pub prefixes: Vec<Prefix64>,
     /// The one of them that its RAs would have.
     pub prefix: Option<Prefix64>,
+    /// The /64 that guests hold, which a tentative address keeps.
+    prefix_in_use: Option<Prefix64>,
 }
 
 impl<'a> Subject<'a> {
@@ -184,13 +186,14 @@ impl<'a> Subject<'a> {
                 several => kept.filter(|kept| several.contains(kept)),
             },
             prefixes,
+            prefix_in_use: in_use.prefix,
         }
     }
 
     /// Returns the addresses of global scope that make no usable /64, with the reason of each.
     #[must_use]
     pub fn uncounted(&self) -> Vec<Uncounted> {
-        prefix::uncounted(self.interface, &self.prefixes)
+        prefix::uncounted(self.interface, &self.prefixes, self.prefix_in_use)
     }
 }
 

@@ -155,6 +155,7 @@ fn row(index: IfIndex) -> Row {
         reasons: if not_served { vec![Reason::Down, Reason::ForwardingOff] } else { Vec::new() },
         service: (!not_served).then_some(service),
         router: (!not_served).then_some(source),
+        advertised: None,
         retired: Vec::new(),
         last: None,
         next: None,

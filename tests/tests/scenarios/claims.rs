@@ -86,7 +86,8 @@ fn the_second_daemon_says_which_one_serves() {
     let socket = second.control().path().display().to_string();
     let explained = Launch::new(&["explain", "vm1", "--socket", &socket]).output(&host.namespace);
     assert_eq!(explained.code, 3, "{}", explained.stdout);
-    for expected in [&text, "FAIL  one daemon", &format!("--socket {directory}/control.sock")] {
+    let ask = format!("autora status --socket {directory}/control.sock vm1\n");
+    for expected in [&text, "FAIL  one daemon    another autora has it", &ask, "takes over up to 35 s after"] {
         assert!(explained.stdout.replace("\n    ", " ").contains(expected), "{expected}: {}", explained.stdout);
     }
     // The first one goes on as if it were alone, and three resyncs make no further line.

@@ -103,6 +103,7 @@ fn wait_reports_why_it_failed() {
         (&["vm2", "--timeout=1s"][..], 3, "no usable /64 (no-prefix)"),
         (&["vm9", "--timeout=1s"], 4, "there is no such interface"),
         (&["eth0", "--timeout=60s"], 4, "does not match --interface-regex ^vm[0-9]+$"),
+        (&["vm*", "--timeout=60s"], 4, "wait takes one name, and no pattern"),
         (&["vm1", "--socket=/nowhere/control.sock"], 1, "no daemon answers"),
         (&["vm1", "--timeout=soon"], 2, "--timeout"),
         (&[], 2, "IFACE"),
@@ -269,6 +270,7 @@ fn a_report_has_what_matters_and_no_secret() {
     for unwanted in ["secret", "5ec2", "autora_interface_", "\u{1b}", "not available"] {
         assert!(!whole.contains(unwanted), "{unwanted:?} in {whole}");
     }
+    assert!(report(&["vm?"]).contains("\nvm1 is served from fe80::"), "a pattern");
     assert!(report(&["vm1"]).contains("\nvm1 is served from fe80::"), "the interface that is named");
 }
 

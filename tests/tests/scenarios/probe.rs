@@ -122,6 +122,20 @@ fn a_guest_with_address_and_route_works() {
 }
 
 #[test]
+fn a_pattern_names_several_interfaces() {
+    let (host, _daemon, _guests) = scene(2);
+    let names = |arguments: &[&str]| {
+        let output = Launch::new(&[&["probe", "--json"], arguments].concat()).output(&host);
+        let found: Value = serde_json::from_str(&output.stdout).unwrap_or_default();
+        let interfaces = found["interfaces"].as_array().cloned().unwrap_or_default();
+        (output.code, interfaces.iter().map(|one| one["name"].clone()).collect::<Vec<_>>(), output.stderr)
+    };
+    assert_eq!(names(&["vm?", "vm1"]), (0, vec!["vm1".into(), "vm2".into()], String::new()));
+    let (code, _, said) = names(&["tap*"]);
+    assert!(code == 1 && said.contains("no such interface in this network namespace: tap*"), "{code} {said}");
+}
+
+#[test]
 fn a_guest_without_default_route_is_told() {
     let (code, vm1) = verdict_after(Configured::lose_route);
     assert_eq!((code, &vm1["verdict"]), (3, &"no-route".into()), "{vm1:#}");

@@ -1,9 +1,10 @@
 //! What `explain` found, before it is shown.
 
 use crate::{
-    diagnosis::{Conclusion, Explanation},
+    commands::screen::list,
+    diagnosis::{Concern, Conclusion, Explanation, Problem},
     engine::{
-        eligibility::{Policy, Service},
+        eligibility::{Reason, Service},
         interface::{Host, Interface},
     },
 };
@@ -12,32 +13,48 @@ use crate::{
 const MIN_SIMILARITY: f64 = 0.7;
 
 /// The explanations, and what they rest on.
-pub(super) struct Findings<'a> {
-    pub(super) policy: Option<&'a Policy>,
+pub(super) struct Findings {
+    /// The regular expression by which names were tested, if there is one.
+    pub(super) regex: Option<String>,
     pub(super) host: Host,
     pub(super) interfaces: Vec<Explanation>,
     pub(super) missing: Vec<Missing>,
     pub(super) daemon_answers: bool,
 }
 
-/// An interface that was named and does not exist.
+/// An interface that was named and does not exist, or a pattern that matches none.
 pub(super) struct Missing {
     pub(super) name: String,
     /// Existing names that resemble it, the most similar first.
     pub(super) similar: Vec<String>,
 }
 
-impl Findings<'_> {
+impl Findings {
     /// Returns whether every interface that was named, or else every one that matches, is served and has its RAs, and
     /// there is one. Without names and without a regular expression it is only a list, which is always true.
     pub(super) fn all_served(&self, named: bool) -> bool {
-        if !named && self.policy.is_none() {
+        if !named && self.regex.is_none() {
             return true;
         }
         let matching = |found: &&Explanation| named || found.conclusion != Conclusion::NoMatch;
         let mut wanted = self.interfaces.iter().filter(matching).peekable();
         self.missing.is_empty() && wanted.peek().is_some() && wanted.all(|one| one.is_served() && !one.fails_to_send())
     }
+}
+
+/// Returns why an interface is not served, each cause that the operator can remove: the loopback device fails other
+/// tests by its nature.
+pub(super) fn causes(found: &Explanation) -> Vec<&Concern> {
+    let is_loopback = |one: &&Concern| matches!(one.problem, Problem::NotServed(Reason::Loopback));
+    match found.failures().find(is_loopback) {
+        Some(loopback) => vec![loopback],
+        None => found.failures().collect(),
+    }
+}
+
+/// Returns the names of these causes.
+pub(super) fn named(causes: &[&Concern]) -> String {
+    list(causes.iter().map(|cause| cause.problem.name()))
 }
 
 /// Returns the source and the prefix of `service` in words.

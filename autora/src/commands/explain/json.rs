@@ -7,14 +7,14 @@ use crate::diagnosis::{Check, Concern, Conclusion, Explanation, Remedy};
 
 const VERSION: u32 = 1;
 
-pub(super) fn render(findings: &Findings<'_>) -> String {
+pub(super) fn render(findings: &Findings) -> String {
     let document = json!({
         "version": VERSION,
         "host": {
             "forwarding": findings.host.forwarding,
             "gc_thresh3": findings.host.neighbour_limit,
         },
-        "interface_regex": findings.policy.map(|policy| policy.pattern.as_str()),
+        "interface_regex": findings.regex,
         "interfaces": findings.interfaces.iter().map(interface).collect::<Value>(),
         "missing": findings.missing.iter().map(missing).collect::<Value>(),
     });

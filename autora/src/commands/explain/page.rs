@@ -1,31 +1,29 @@
 //! A section for each interface: its tests, then what to do.
 
-use std::fmt::Write;
+use std::{fmt::Write, time::Duration};
 
 use anstyle::Style;
 
-use super::findings::{Findings, Missing, describe, paused};
+use super::findings::{Findings, Missing, causes, describe, named, paused};
 use crate::{
-    commands::screen::{BAD, FAINT, GOOD, ODD, TITLE, list, styled, wrap},
-    diagnosis::{Concern, Conclusion, Explanation, Problem, Remedy},
-    engine::eligibility::Reason,
+    commands::{
+        client::is_pattern,
+        screen::{BAD, FAINT, GOOD, ODD, TITLE, list, styled, wrap},
+    },
+    diagnosis::{Concern, Conclusion, Explanation, RaKind, Remedy},
 };
 
 /// The column in which the values of the tests begin.
 const VALUES_AT: usize = 22;
 
-pub(super) fn render(findings: &Findings<'_>, width: usize) -> String {
+pub(super) fn render(findings: &Findings, width: usize) -> String {
     let interfaces = findings.interfaces.iter().map(|found| interface(found, width));
     let missing = findings.missing.iter().map(|missing| absent(missing, width));
     interfaces.chain(missing).collect::<Vec<_>>().join("\n")
 }
 
 fn interface(found: &Explanation, width: usize) -> String {
-    let is_loopback = |concern: &Concern| matches!(concern.problem, Problem::NotServed(Reason::Loopback));
-    // The loopback device fails other tests by its nature, and nothing is to be done about them.
-    let only_loopback = found.failures().any(is_loopback);
-    let failures = found.failures().filter(|one| !only_loopback || is_loopback(one));
-    let failures = failures.map(|failure| paragraph(BAD, failure, width));
+    let failures = causes(found).into_iter().map(|failure| paragraph(BAD, failure, width));
     let warnings = found.warnings.iter().map(|warning| paragraph(ODD, warning, width));
     let parts = [title(found, width), tests(found, width)].into_iter();
     parts.chain(failures).chain(warnings).collect::<Vec<_>>().join("\n")
@@ -49,9 +47,7 @@ pub(super) fn conclusion(found: &Explanation) -> (Style, String) {
             let said = found.failures().map(|one| one.problem.to_string());
             (BAD, format!("{is} served {}, but {}", describe(service), list(said)))
         }
-        Conclusion::NotServed | Conclusion::NoMatch => {
-            (BAD, format!("{is_not} served: {}", list(found.failures().map(|one| one.problem.name()))))
-        }
+        Conclusion::NotServed | Conclusion::NoMatch => (BAD, format!("{is_not} served: {}", named(&causes(found)))),
     }
 }
 
@@ -77,12 +73,34 @@ fn tests(found: &Explanation, width: usize) -> String {
         line("wait", ODD, "carrier", "no: the daemon pauses, and sends when there is one");
     }
     if found.service().is_some_and(|service| service.dad) {
-        line("wait", ODD, "detection", "duplicate address detection runs on the source: RAs wait for its end");
+        let detection =
+            if found.carrier { "runs on the source" } else { "on the source goes on when there is a carrier" };
+        line("wait", ODD, "detection", &format!("duplicate address detection {detection}: RAs wait for its end"));
     }
-    if let Some(ago) = found.last_sent_ago {
-        line("    ", FAINT, "last RA", &format!("{} s ago", ago.as_secs()));
+    for (name, when) in [found.last_ra.map(last_ra), found.next_ra.map(next_ra)].into_iter().flatten() {
+        line("    ", FAINT, name, &when);
     }
     page
+}
+
+fn last_ra((kind, ago): (RaKind, Duration)) -> (&'static str, String) {
+    let ago = format!("{} s ago", ago.as_secs());
+    match kind {
+        RaKind::Usual => ("last RA", ago),
+        RaKind::Final => ("final RA", format!("{ago}: guests have dropped the default route")),
+        RaKind::FinalOfOldSource => ("final RA", format!("{ago}, of the source before this one")),
+    }
+}
+
+/// A pair in use that has gone is waited for, which is the grace; so is the end of the 3 s floor.
+fn next_ra((kind, after): (RaKind, Duration)) -> (&'static str, String) {
+    let after = format!("in {} s", after.as_secs() + u64::from(after.subsec_nanos() > 0));
+    match kind {
+        RaKind::Usual => ("next RA", after),
+        RaKind::Final | RaKind::FinalOfOldSource => {
+            ("final RA", format!("{after}, unless it is served again before; guests then drop the default route"))
+        }
+    }
 }
 
 /// Returns the problem, and below it the remedies: commands on lines of their own, to be copied.
@@ -101,6 +119,9 @@ fn paragraph(style: Style, Concern { problem, remedies }: &Concern, width: usize
 
 fn absent(missing: &Missing, width: usize) -> String {
     let similar = match missing.similar.as_slice() {
+        _ if is_pattern(&missing.name) => {
+            return headed(&missing.name, BAD, "matches no interface; `autora explain` lists those that exist", width);
+        }
         [] => "; `autora explain` lists those that do".to_owned(),
         names => format!("; similar: {}", list(names)),
     };

@@ -14,19 +14,28 @@ use crate::{
 };
 
 /// What was asked, and what is known without asking.
-pub(super) struct AskedRoutes {
+pub(super) struct AskedRoutes<'i> {
     /// Whether all interfaces are explained: then the kernel is asked once, for the routes through any.
     all: bool,
+    interfaces: &'i [Interface],
+    /// Whether the host forwards.
+    forwards: bool,
     default_by_ra: Option<BTreeSet<IfIndex>>,
     routed: Option<BTreeSet<(IfIndex, Prefix64)>>,
+    uplinks_by_ra: Option<Vec<String>>,
     queries: Option<RouteQueries>,
     /// The name of another interface that is served with the same /64.
     same_prefix_on: HashMap<IfIndex, String>,
 }
 
-impl AskedRoutes {
+impl<'i> AskedRoutes<'i> {
     /// Compares the /64s of `interfaces`, and asks nothing yet.
-    pub(super) fn new<'e>(all: bool, interfaces: &[Interface], evidence: impl Fn(&Interface) -> Evidence<'e>) -> Self {
+    pub(super) fn new<'e>(
+        all: bool,
+        forwards: bool,
+        interfaces: &'i [Interface],
+        evidence: impl Fn(&Interface) -> Evidence<'e>,
+    ) -> Self {
         let served = interfaces.iter().filter_map(|interface| {
             let evidence = evidence(interface);
             let service = evidence.judge(interface).ok()?;
@@ -38,7 +47,16 @@ impl AskedRoutes {
             let others = shared.interfaces.iter().cycle().skip(1);
             shared.interfaces.iter().zip(others).map(|(one, other)| (one.index, other.name.clone()))
         });
-        Self { all, default_by_ra: None, routed: None, queries: None, same_prefix_on: same_prefix_on.collect() }
+        Self {
+            all,
+            interfaces,
+            forwards,
+            default_by_ra: None,
+            routed: None,
+            uplinks_by_ra: None,
+            queries: None,
+            same_prefix_on: same_prefix_on.collect(),
+        }
     }
 
     /// Returns the routes that concern an interface which is served by `judged`, or would be, or is not.
@@ -46,12 +64,27 @@ impl AskedRoutes {
         let index = interface.index;
         let through = (!self.all).then_some(index);
         let has_no_prefix = |reasons: &Vec<Reason>| reasons.iter().any(|one| matches!(one, Reason::NoPrefix { .. }));
+        let does_not_forward = |reasons: &Vec<Reason>| reasons.contains(&Reason::ForwardingOff);
+        let is_to_forward = !self.forwards || judged.is_err_and(does_not_forward);
         Routes {
             default_by_ra: judged.is_ok() && self.default_by_ra(through).contains(&index),
             lead_to_prefix: judged.is_ok_and(|service| !service.connected_route && self.leads(index, service.prefix)),
             routed: if judged.is_err_and(has_no_prefix) { self.routed(index, through) } else { Vec::new() },
+            uplinks_by_ra: if is_to_forward { self.uplinks_by_ra() } else { Vec::new() },
             same_prefix_on: self.same_prefix_on.get(&index).cloned(),
         }
+    }
+
+    /// Returns the interfaces whose default route by RA goes when an interface begins to forward.
+    fn uplinks_by_ra(&mut self) -> Vec<String> {
+        let interfaces = self.interfaces;
+        let ask = || {
+            let through = netlink::default_routes_by_ra(None);
+            let keeps = |one: &Interface| one.ipv6.is_some_and(|ipv6| ipv6.accepts_ra);
+            let goes = interfaces.iter().filter(|one| through.contains(&one.index) && !keeps(one));
+            goes.map(|one| one.name.clone()).collect()
+        };
+        self.uplinks_by_ra.get_or_insert_with(ask).clone()
     }
 
     fn default_by_ra(&mut self, through: Option<IfIndex>) -> &BTreeSet<IfIndex> {

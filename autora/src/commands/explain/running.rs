@@ -10,15 +10,17 @@ use crate::{
     commands::client::{ControlSocketArg, block_on},
     control::{
         client::ClientError,
-        model::{self, Interfaces, ReasonName, State, Status},
+        model::{self, Interfaces, LastAdvert, ReasonName, State, Status},
     },
-    diagnosis::FromDaemon,
+    diagnosis::{FromDaemon, RaKind},
     engine::{
+        action::Cause,
         eligibility::{AddressPolicy, InUse, MapFailure, OtherDaemon, Reason},
         fleet::ServiceState,
         interface::Interface,
     },
     error,
+    settings::SendPath,
 };
 
 /// How long to wait for the daemon's answer.
@@ -28,6 +30,7 @@ const ANSWER_LIMIT: Duration = Duration::from_secs(2);
 pub(in crate::commands) struct RunningDaemon {
     pattern: Regex,
     addresses: AddressPolicy,
+    send: Option<SendPath>,
     interfaces: HashMap<u32, model::Interface>,
 }
 
@@ -56,7 +59,17 @@ impl RunningDaemon {
             several_prefixes: settings.several_prefixes.known().copied().unwrap_or_default(),
         };
         let interfaces = interfaces.into_iter().map(|one| (one.ifindex, one)).collect();
-        Some(Self { pattern, addresses, interfaces })
+        Some(Self { pattern, addresses, send: settings.send.known().copied(), interfaces })
+    }
+
+    /// Returns its regular expression.
+    pub(super) fn pattern(&self) -> &str {
+        self.pattern.as_str()
+    }
+
+    /// Returns which socket it sends through, if this version knows that.
+    pub(super) const fn send(&self) -> Option<SendPath> {
+        self.send
     }
 
     /// Returns what the daemon knows of `interface`. The same index with another name is another
@@ -67,7 +80,6 @@ impl RunningDaemon {
         let Some(known) = known else {
             return FromDaemon { matches, addresses: self.addresses, ..FromDaemon::default() };
         };
-        let ago = |seconds| Duration::try_from_secs_f64(seconds).unwrap_or_default();
         FromDaemon {
             matches,
             state: known.state.known().copied().map(state),
@@ -78,11 +90,27 @@ impl RunningDaemon {
                 source: known.source.and_then(LinkLocal::new),
                 prefix: known.prefix.as_deref().and_then(prefix64),
             },
+            advertised: known.advertised_prefix.as_ref().and_then(|held| prefix64(&held.prefix)),
+            retired: known.retired_prefixes.iter().filter_map(|retired| prefix64(&retired.prefix)).collect(),
             addresses: self.addresses,
-            last_sent_ago: known.last_ra.as_ref().map(|last| ago(last.ago_s)),
+            last_ra: known.last_ra.as_ref().map(|last| (kind(known, last), duration(last.ago_s))),
+            next_ra_in: known.next_ra_in_s.map(duration),
             send_error: known.send_failures.error.clone(),
-            other_router: known.other_router.as_ref().map(|other| (other.source, ago(other.ago_s))),
+            other_router: known.other_router.as_ref().map(|other| (other.source, duration(other.ago_s))),
         }
+    }
+}
+
+fn duration(seconds: f64) -> Duration {
+    Duration::try_from_secs_f64(seconds).unwrap_or_default()
+}
+
+/// Returns what guests made of the last RA. Where they hold the present source, a final RA had another.
+fn kind(interface: &model::Interface, last: &LastAdvert) -> RaKind {
+    match (last.cause == Some(Cause::Final.into()), interface.advertised) {
+        (false, _) => RaKind::Usual,
+        (true, false) => RaKind::Final,
+        (true, true) => RaKind::FinalOfOldSource,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use anstyle::Style;
 
-use super::findings::{Findings, describe, paused};
+use super::findings::{Findings, causes, describe, named, paused};
 use crate::{
     commands::{
         natural::natural,
@@ -14,7 +14,7 @@ use crate::{
 /// Width of the second column, with the blanks behind it.
 const SERVED_WIDTH: usize = 8;
 
-pub(super) fn render(findings: &Findings<'_>, width: usize) -> String {
+pub(super) fn render(findings: &Findings, width: usize) -> String {
     let mut found: Vec<_> = findings.interfaces.iter().collect();
     found.sort_by(|a, b| rank(a).cmp(&rank(b)).then_with(|| natural(&a.name, &b.name)));
     let names = found.iter().map(|one| one.name.chars().count());
@@ -37,10 +37,8 @@ fn row(found: &Explanation) -> (Style, &'static str, String) {
     match &found.conclusion {
         Conclusion::Served(service) => (odd_if_warned(GOOD), "yes", format!("{}{warned}", describe(service))),
         Conclusion::Paused(service) => (ODD, "paused", format!("{}{warned}", paused(service))),
-        Conclusion::NotServed | Conclusion::Doubtful(_) => {
-            (BAD, "no", list(found.failures().map(|failure| failure.problem.name())))
-        }
-        Conclusion::NoMatch => (FAINT, "no", "does not match".to_owned()),
+        Conclusion::NotServed | Conclusion::Doubtful(_) => (BAD, "no", format!("{}{warned}", named(&causes(found)))),
+        Conclusion::NoMatch => (FAINT, "no", format!("{}{warned}", named(&causes(found)))),
     }
 }
 
@@ -53,16 +51,16 @@ const fn rank(found: &Explanation) -> u8 {
     }
 }
 
-fn summary(findings: &Findings<'_>) -> String {
+fn summary(findings: &Findings) -> String {
     let count = |wanted: u8| findings.interfaces.iter().filter(|one| rank(one) == wanted).count();
     let [served, paused, not_served, ignored] = [0, 1, 2, 3].map(count);
     let counts = format!("{served} served, {paused} paused, {not_served} not served");
     let more = "`autora explain IFACE` shows each test, and what to do.";
-    match findings.policy {
+    match &findings.regex {
         _ if findings.daemon_answers => {
             format!("{counts}, {ignored} that the daemon's --interface-regex does not match. {more}")
         }
-        Some(policy) => format!("{counts}, {ignored} that {} does not match. {more}", policy.pattern),
+        Some(regex) => format!("{counts}, {ignored} that {regex} does not match. {more}"),
         None => format!(
             "{counts}, if their names match: no daemon answers, so give its --interface-regex to have names tested. {more}"
         ),

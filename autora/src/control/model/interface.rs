@@ -42,6 +42,10 @@ pub struct Interface {
     pub source: Option<Ipv6Addr>,
     /// Whether guests hold `source` as a router: an RA has left from it, and no final RA since.
     pub advertised: bool,
+    /// The prefix that was advertised last, until its Valid Lifetime has run out at guests; also of an interface that
+    /// is not served.
+    #[serde(default)]
+    pub advertised_prefix: Option<HeldPrefix>,
     /// The retired prefixes: guests hold them, and the host has them no more.
     pub retired_prefixes: Vec<RetiredPrefix>,
     /// The last RA that left, also if the previous process sent it; null if none is known.
@@ -89,6 +93,17 @@ pub struct OtherDaemon {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(test, schemars(with = "u32"))]
     pub pid: Option<u32>,
+}
+
+/// A prefix that guests hold.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct HeldPrefix {
+    /// The prefix.
+    #[cfg_attr(test, schemars(extend("pattern" = super::format::PREFIX)))]
+    pub prefix: String,
+    /// Time until its Valid Lifetime has run out at guests.
+    pub for_s: f64,
 }
 
 /// A retired prefix: guests hold it, and the host has it no more.

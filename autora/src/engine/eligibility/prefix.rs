@@ -62,13 +62,13 @@ const fn is_global_unicast(address: Ipv6Addr) -> bool {
 }
 
 /// Returns the addresses of global scope that make none of `prefixes`, with the reason of each.
-pub(super) fn uncounted(interface: &Interface, prefixes: &[Prefix64]) -> Vec<Uncounted> {
+pub(super) fn uncounted(interface: &Interface, prefixes: &[Prefix64], in_use: Option<Prefix64>) -> Vec<Uncounted> {
     let globals = interface.addresses.iter().filter(|address| address.scope == AddressScope::Global);
     globals
         .filter_map(|address| {
             let Address { address: ip, prefix_len, .. } = *address;
             let parked = || (!prefixes.contains(&Prefix64::containing(ip))).then_some(WhyUncounted::Deprecated);
-            let why = why_uncounted(address).or_else(parked)?;
+            let why = why_uncounted(address).filter(|_| !counts(address, in_use)).or_else(parked)?;
             Some(Uncounted { address: ip, prefix_len, why })
         })
         .collect()

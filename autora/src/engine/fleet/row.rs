@@ -27,6 +27,8 @@ pub struct InterfaceRow {
     pub service: Option<Service>,
     /// The source in use, which guests hold as a router.
     pub router: Option<LinkLocal>,
+    /// The prefix that was advertised last, which guests hold until its Valid Lifetime has run out.
+    pub advertised: Option<AdvertisedPrefix>,
     /// Retired prefixes.
     pub retired: Vec<AdvertisedPrefix>,
     /// When the last RA left.
@@ -75,6 +77,7 @@ impl InterfaceRow {
             reasons,
             service,
             router: advertised.router.map(|router| router.source),
+            advertised: advertised.prefix,
             retired: advertised.retired.clone(),
             last: advertised.last_sent,
             next: member.deadline,

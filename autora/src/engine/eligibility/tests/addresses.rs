@@ -227,6 +227,10 @@ fn addresses_that_make_no_prefix_are_listed_with_the_reason() {
     check("1 2d", None, &["2001:db8:2::1/64 (deprecated)"]);
     check("1.1d 1.2", None, &[]);
     check("1 1.2t", None, &["2001:db8:1::2/64 (tentative)"]);
+    check("1t", Some(2), &["2001:db8:1::1/64 (tentative)"]);
+    // It keeps the one in use.
+    check("1t", Some(1), &[]);
+    check("1t 2d", Some(1), &["2001:db8:2::1/64 (deprecated)"]);
     check(
         "1 2x 3l 4m 5p",
         None,
