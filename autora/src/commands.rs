@@ -3,6 +3,7 @@
 
 mod client;
 pub mod explain;
+mod hint;
 mod instance;
 pub mod monitor;
 mod natural;
@@ -53,7 +54,8 @@ Privileges: CAP_NET_RAW, and CAP_BPF for the eBPF filter; the daemon drops both 
 open. --filter classic needs no CAP_BPF, --dry-run and --check need no privilege.
 
 Signals: SIGTERM and SIGINT send a final RA on each served interface (see --on-exit) and stop the daemon; a second one \
-stops it at once. SIGHUP stops it without final RAs, for a restart.
+stops it at once. SIGHUP stops it without final RAs, for a restart. A SIGINT or SIGHUP that is ignored at the start stays \
+ignored: that of `autora &` in a script, and of nohup.
 
 Exit codes: 0 stopped by a signal, or --check accepted the settings; 2 wrong usage or settings; 1 any other failure.";
 
@@ -106,7 +108,12 @@ pub fn run(cli: Cli) -> ExitCode {
 /// usage.
 #[must_use]
 pub fn parse() -> Cli {
-    parse_from(std::env::args_os(), |name| std::env::var_os(name)).unwrap_or_else(|error| show_and_exit(&error))
+    parse_from(std::env::args_os(), |name| std::env::var_os(name)).unwrap_or_else(|error| {
+        if error.use_stderr() {
+            serve::warn_of(&serve::comments(&variables()));
+        }
+        show_and_exit(&error)
+    })
 }
 
 /// Shows what clap says, as its own `exit` does; an output that cannot be written is an error. Standard error is not

@@ -9,7 +9,7 @@ use std::{
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use serde::Serialize;
 
-use super::{instance::InstanceName, screen};
+use super::{hint, instance::InstanceName, screen};
 use crate::{
     addr::meant_name,
     config::NO_SOCKET,
@@ -17,6 +17,7 @@ use crate::{
         client::{Client, ClientError, encode},
         model::{Counts, Reason},
     },
+    diagnosis::Shell,
     error::Failure,
     sys::netlink,
 };
@@ -25,7 +26,7 @@ use crate::{
 #[derive(Clone, Debug, clap::Args)]
 pub struct ControlSocketArg {
     /// The daemon's control socket
-    #[arg(long, env = "AUTORA_CONTROL_SOCKET", value_name = "PATH", default_value = "/run/autora/control.sock")]
+    #[arg(long, env = "AUTORA_CONTROL_SOCKET", value_name = "PATH", default_value = hint::DEFAULT_SOCKET)]
     pub socket: PathBuf,
 
     /// The daemon of the service autora@NAME, in place of --socket
@@ -42,6 +43,26 @@ impl ControlSocketArg {
             return Err(ClientError::Off);
         }
         Client::connect(&socket).await
+    }
+
+    /// Returns `autora NAME` with `arguments`, for the same daemon, as a shell reads it.
+    pub(super) fn command(&self, name: &str, arguments: &str) -> String {
+        format!("autora {name}{} {arguments}", self.option()).trim_end().to_owned()
+    }
+
+    /// Returns the command that explains an interface, for the same daemon.
+    pub(super) fn explain(&self, interface: &str) -> String {
+        let plain = Shell::explain(interface).to_string();
+        plain.replacen("autora explain", &self.command("explain", ""), 1)
+    }
+
+    /// Returns the option that names the daemon, after a blank; nothing for the one that is asked without an option.
+    fn option(&self) -> String {
+        match &self.instance {
+            Some(name) => format!(" --instance {}", hint::quoted(&name.to_string())),
+            None if self.socket == Path::new(hint::DEFAULT_SOCKET) => String::new(),
+            None => format!(" --socket {}", hint::quoted(&self.socket.to_string_lossy())),
+        }
     }
 
     fn path(&self) -> Cow<'_, Path> {
@@ -89,13 +110,42 @@ impl From<ClientError> for Failure {
     fn from(error: ClientError) -> Self {
         let failure = Self::new(&error);
         if let ClientError::Off = error {
-            return failure.advise("unset AUTORA_CONTROL_SOCKET, or give the socket's path with --socket");
+            return failure.advise("unset AUTORA_CONTROL_SOCKET, or name a daemon with --socket or --instance");
         }
-        let ClientError::Connect { source, .. } = &error else { return failure };
+        let ClientError::Connect { source, path } = &error else { return failure };
         failure.advise(if source.kind() == io::ErrorKind::PermissionDenied {
-            "become a member of the socket's group (the daemon's --control-group), or run this as root"
+            "become a member of the socket's group (the daemon's --control-group), or run this as root".to_owned()
         } else {
-            "start the daemon (systemctl start autora), or name another one with --socket or --instance"
+            format!("{}, or name another one with --socket or --instance", hint::start(path))
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hint_names_the_same_daemon() {
+        let socket = |path: &str, instance: Option<&str>| ControlSocketArg {
+            socket: path.into(),
+            instance: instance.map(|name| name.parse().unwrap()),
+        };
+        for (path, instance, expected) in [
+            (hint::DEFAULT_SOCKET, None, "autora status --state paused"),
+            (hint::DEFAULT_SOCKET, Some("blue"), "autora status --instance blue --state paused"),
+            (hint::DEFAULT_SOCKET, Some(r"a\x2d1"), r"autora status --instance 'a\x2d1' --state paused"),
+            ("/srv/a b.sock", None, "autora status --socket '/srv/a b.sock' --state paused"),
+            ("/srv/it's", None, r"autora status --socket '/srv/it'\''s' --state paused"),
+        ] {
+            assert_eq!(socket(path, instance).command("status", "--state paused"), expected);
+        }
+        for (instance, interface, expected) in [
+            (None, "vm1", "autora explain vm1"),
+            (Some("blue"), "vm1", "autora explain --instance blue vm1"),
+            (Some("blue"), "-a b", "autora explain --instance blue -- '-a b'"),
+        ] {
+            assert_eq!(socket(hint::DEFAULT_SOCKET, instance).explain(interface), expected);
+        }
     }
 }
