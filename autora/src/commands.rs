@@ -3,6 +3,7 @@
 
 mod client;
 pub mod explain;
+mod hint;
 mod instance;
 pub mod monitor;
 mod natural;
@@ -54,7 +55,8 @@ Privileges: CAP_NET_RAW, and for the eBPF filter CAP_BPF and, on some kernels, C
 its sockets and its filter are open. --filter classic needs CAP_NET_RAW alone, --dry-run and --check need no privilege.
 
 Signals: SIGTERM and SIGINT send a final RA on each served interface (see --on-exit) and stop the daemon; a second one \
-stops it at once. SIGHUP stops it without final RAs, for a restart.
+stops it at once. SIGHUP stops it without final RAs, for a restart. A SIGINT or SIGHUP that is ignored at the start stays \
+ignored: that of `autora &` in a script, and of nohup.
 
 Exit codes: 0 stopped by a signal, or --check accepted the settings; 2 wrong usage or settings; 1 any other failure.";
 
@@ -107,7 +109,12 @@ pub fn run(cli: Cli) -> ExitCode {
 /// usage.
 #[must_use]
 pub fn parse() -> Cli {
-    parse_from(std::env::args_os(), |name| std::env::var_os(name)).unwrap_or_else(|error| show_and_exit(&error))
+    parse_from(std::env::args_os(), |name| std::env::var_os(name)).unwrap_or_else(|error| {
+        if error.use_stderr() {
+            serve::warn_of(&serve::comments(&variables()));
+        }
+        show_and_exit(&error)
+    })
 }
 
 /// Shows what clap says, as its own `exit` does; an output that cannot be written is an error. Standard error is not

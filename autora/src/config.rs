@@ -24,7 +24,10 @@ pub use self::{
     seconds::Seconds,
     warning::Warning,
 };
-pub(crate) use self::{args::without_empty_variables, warning::unknown_variables};
+pub(crate) use self::{
+    args::without_empty_variables,
+    warning::{SETTINGS_READ, commented_variables, unknown_variables},
+};
 use crate::{
     addr::{LinkLocal, Prefix64},
     engine::{
@@ -83,7 +86,7 @@ impl TryFrom<&DaemonArgs> for Config {
     type Error = ConfigError;
 
     fn try_from(args: &DaemonArgs) -> Result<Self, Self::Error> {
-        let (mut policy, warnings) = policy(&args.interface_regex)?;
+        let (mut policy, mut warnings) = policy(&args.interface_regex)?;
         policy.addresses = AddressPolicy {
             source: args.source_address.map(source_address).transpose()?,
             several_prefixes: args.several_prefixes,
@@ -96,6 +99,10 @@ impl TryFrom<&DaemonArgs> for Config {
         )?;
         let Seconds(heartbeat) = args.heartbeat_interval;
         let runtime_directory = runtime_directory(args)?;
+        let claim_directory = claim_directory(&args.claim_directory)?;
+        if !args.dry_run {
+            warnings.extend(warning::about_claims(claim_directory.as_deref()));
+        }
         Ok(Self {
             policy,
             max_interfaces: args.max_interfaces,
@@ -105,7 +112,7 @@ impl TryFrom<&DaemonArgs> for Config {
             heartbeat_interval: (!heartbeat.is_zero()).then_some(heartbeat),
             control: ControlConfig::new(args, &runtime_directory)?,
             runtime_directory,
-            claim_directory: claim_directory(&args.claim_directory)?,
+            claim_directory,
             log_level: args.log_level,
             log_format: args.log_format,
             dry_run: args.dry_run,
@@ -221,9 +228,9 @@ fn check_named(
     }
 }
 
-/// One setting per line: the option's name, then its value.
-impl fmt::Display for Config {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Config {
+    /// Returns the name of each option, without its dashes, and its value in words.
+    pub fn settings(&self) -> impl Iterator<Item = (&'static str, String)> {
         let parameters = &self.parameters;
         let settings = [
             ("interface-regex", self.policy.pattern.to_string()),
@@ -255,10 +262,14 @@ impl fmt::Display for Config {
             ("send", name(&self.send)),
             ("on-exit", name(&self.on_exit)),
         ];
-        for (option, value) in settings.into_iter().chain(self.control.settings()) {
-            writeln!(f, "{option:<27} {value}")?;
-        }
-        Ok(())
+        settings.into_iter().chain(self.control.settings())
+    }
+}
+
+/// One setting per line: the option's name, then its value.
+impl fmt::Display for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.settings().try_for_each(|(option, value)| writeln!(f, "{option:<27} {value}"))
     }
 }
 

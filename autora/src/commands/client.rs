@@ -3,13 +3,14 @@
 use std::{
     borrow::Cow,
     io,
+    os::unix::ffi::OsStrExt,
     path::{Path, PathBuf},
 };
 
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use serde::Serialize;
 
-use super::{instance::InstanceName, screen};
+use super::{hint, instance::InstanceName, screen};
 use crate::{
     addr::meant_name,
     config::NO_SOCKET,
@@ -18,6 +19,7 @@ use crate::{
         client::{Client, ClientError, encode},
         model::{Counts, Reason},
     },
+    diagnosis::Shell,
     error::Failure,
     sys::netlink,
 };
@@ -26,7 +28,7 @@ use crate::{
 #[derive(Clone, Debug, clap::Args)]
 pub struct ControlSocketArg {
     /// The daemon's control socket
-    #[arg(long, env = "AUTORA_CONTROL_SOCKET", value_name = "PATH", default_value = "/run/autora/control.sock")]
+    #[arg(long, env = "AUTORA_CONTROL_SOCKET", value_name = "PATH", default_value = hint::DEFAULT_SOCKET)]
     pub socket: PathBuf,
 
     /// The daemon of the service autora@NAME, in place of --socket
@@ -43,6 +45,21 @@ impl ControlSocketArg {
             return Err(ClientError::Off);
         }
         Client::connect(&socket).await
+    }
+
+    /// Returns `autora NAME` with `arguments`, for the same daemon.
+    pub(super) fn command(&self, name: &str, arguments: &[&str]) -> Shell {
+        let arguments = arguments.iter().map(|&argument| argument.into());
+        Shell::of(["autora".into(), name.into()].into_iter().chain(self.option()).chain(arguments))
+    }
+
+    /// Returns the words that name the daemon, none for the one that is asked without an option.
+    fn option(&self) -> Vec<Vec<u8>> {
+        match &self.instance {
+            Some(name) => vec!["--instance".into(), name.to_string().into()],
+            None if self.socket == Path::new(hint::DEFAULT_SOCKET) => Vec::new(),
+            None => vec!["--socket".into(), self.socket.as_os_str().as_bytes().into()],
+        }
     }
 
     fn path(&self) -> Cow<'_, Path> {
@@ -100,13 +117,44 @@ impl From<ClientError> for Failure {
     fn from(error: ClientError) -> Self {
         let failure = Self::new(&error);
         if let ClientError::Off = error {
-            return failure.advise("unset AUTORA_CONTROL_SOCKET, or give the socket's path with --socket");
+            return failure.advise("unset AUTORA_CONTROL_SOCKET, or name a daemon with --socket or --instance");
         }
-        let ClientError::Connect { source, .. } = &error else { return failure };
+        let ClientError::Connect { source, path } = &error else { return failure };
         failure.advise(if source.kind() == io::ErrorKind::PermissionDenied {
-            "become a member of the socket's group (the daemon's --control-group), or run this as root"
+            "become a member of the socket's group (the daemon's --control-group), or run this as root".to_owned()
         } else {
-            "start the daemon (systemctl start autora), or name another one with --socket or --instance"
+            format!("{}, or name another one with --socket or --instance", hint::start(path))
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hint_names_the_same_daemon() {
+        let socket = |path: &str, instance: Option<&str>| ControlSocketArg {
+            socket: path.into(),
+            instance: instance.map(|name| name.parse().unwrap()),
+        };
+        for (path, instance, expected) in [
+            (hint::DEFAULT_SOCKET, None, "autora status --state paused"),
+            (hint::DEFAULT_SOCKET, Some("blue"), "autora status --instance blue --state paused"),
+            (hint::DEFAULT_SOCKET, Some(r"a\x2d1"), r"autora status --instance 'a\x2d1' --state paused"),
+            ("/srv/a b.sock", None, "autora status --socket '/srv/a b.sock' --state paused"),
+            ("/srv/it's", None, r"autora status --socket '/srv/it'\''s' --state paused"),
+        ] {
+            let command = socket(path, instance).command("status", &["--state", "paused"]);
+            assert_eq!(command.to_string(), expected);
+        }
+        for (instance, interface, expected) in [
+            (None, "vm1", "autora explain vm1"),
+            (Some("blue"), "vm1", "autora explain --instance blue vm1"),
+            (Some("blue"), "-a b", "autora explain --instance blue -- '-a b'"),
+        ] {
+            let command = socket(hint::DEFAULT_SOCKET, instance).command("explain", &[]).about(interface);
+            assert_eq!(command.to_string(), expected);
+        }
     }
 }

@@ -1,6 +1,10 @@
 //! The name of an instance of the service `autora@.service`.
 
-use std::{path::PathBuf, str::FromStr};
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+    str::FromStr,
+};
 
 /// The most bytes of a name: the path of its control socket has to fit into the 107 of `sockaddr_un` (`unix(7)`).
 const MAX_LEN: usize = 107 - "/run/autora-/control.sock".len();
@@ -28,6 +32,18 @@ impl InstanceName {
     /// Returns the path of the daemon's control socket.
     pub(super) fn control_socket(&self) -> PathBuf {
         PathBuf::from(format!("/run/autora-{}/control.sock", self.0))
+    }
+
+    /// Returns the instance whose daemon has its control socket at `path`, if one has.
+    pub(super) fn of_socket(path: &Path) -> Option<Self> {
+        let name = path.to_str()?.strip_prefix("/run/autora-")?.strip_suffix("/control.sock")?;
+        name.parse().ok()
+    }
+}
+
+impl fmt::Display for InstanceName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
     }
 }
 
@@ -70,6 +86,16 @@ mod tests {
         ] {
             let socket = name.parse().map(|name: InstanceName| name.control_socket());
             assert_eq!(socket, expected.map(PathBuf::from), "{name}");
+        }
+        for (path, expected) in [
+            ("/run/autora-blue/control.sock", Some("blue")),
+            ("/run/autora/control.sock", None),
+            ("/run/autora-/control.sock", None),
+            ("/run/autora-a/b/control.sock", None),
+            ("/srv/autora-blue/control.sock", None),
+        ] {
+            let name = InstanceName::of_socket(Path::new(path)).map(|name| name.to_string());
+            assert_eq!(name.as_deref(), expected, "{path}");
         }
         let socket = longest.parse::<InstanceName>().map(|name| name.control_socket().as_os_str().len());
         assert_eq!(socket, Ok(107));

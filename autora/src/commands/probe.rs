@@ -3,16 +3,20 @@
 mod json;
 mod report;
 mod round;
+mod selection;
 mod table;
 mod target;
 
-use std::{collections::BTreeMap, process::ExitCode, str::FromStr, time::Duration};
+use std::{process::ExitCode, str::FromStr, time::Duration};
 
 use rand::{SeedableRng, rngs::StdRng};
 
-use self::{report::Report, target::Target};
+use self::{
+    report::Report,
+    selection::{Selection, Skipped},
+};
 use super::{
-    client::{ControlSocketArg, block_on, interface_name, names, path_with},
+    client::{ControlSocketArg, interface_name},
     explain,
     natural::natural,
     neighbours,
@@ -21,9 +25,7 @@ use super::{
 };
 use crate::{
     config::Seconds,
-    control::model::{Interfaces, State},
     diagnosis::guest::GuestVerdict,
-    engine::interface::Interface,
     error::Failure,
     sys::{
         netlink::{self, Snapshot},
@@ -32,7 +34,7 @@ use crate::{
     },
 };
 
-/// The exit code if a guest lacks its address or its default route.
+/// The exit code if a guest lacks its address or its default route, or is behind an interface that is not served.
 const EXIT_FAILS: u8 = 3;
 /// The exit code if no guest does, and nothing can be said of one at least.
 const EXIT_SILENT: u8 = 4;
@@ -62,13 +64,16 @@ the output says so: a route of the guest's own to that /64 would then hide that 
 Privileges: CAP_NET_RAW. Without it, a group in net.ipv4.ping_group_range: then guests on one bridge cannot be told \
 apart, and each interface takes an entry of the neighbour table, so that few can be probed at once.
 
---json prints {version, interfaces, paused}. Each of `interfaces` has name, ifindex, verdict (the worst of its \
+--all names the interfaces that match and are not served: they are not probed, and their guests have no router.
+
+--json prints {version, interfaces, paused, not_served}. Each of `interfaces` has name, ifindex, verdict (the worst of its \
 guests), prefixes, source, source_on_link, guests (verdict, link_address, link_local, addresses), cut_off, why, \
-neighbours (address, link_address, state) and explain. Later releases only add fields to `version` 1.
+neighbours (address, link_address, state) and explain; each of `not_served` name, ifindex and reasons. Later releases \
+only add fields to `version` 1.
 
 Exit codes: 0 every guest that answers works, and on each interface one does; 3 a guest has no route, no address or a \
-wrong prefix; 4 none of these, and nothing can be said of an interface at least, or none is served; 2 wrong usage; 1 \
-any other failure.";
+wrong prefix, or with --all an interface matches and is not served; 4 none of these, and nothing can be said of an \
+interface at least, or none is served; 2 wrong usage; 1 any other failure.";
 
 /// The arguments of `autora probe`.
 #[derive(Clone, Debug, clap::Args)]
@@ -79,11 +84,12 @@ pub struct ProbeArgs {
     #[arg(required_unless_present = "all", conflicts_with = "all")]
     pub interfaces: Vec<String>,
 
-    /// Probe every interface that the daemon serves; paused ones are counted only
+    /// Probe every interface that the daemon serves; count those that are paused, and name those that match and are not
+    /// served
     #[arg(long)]
     pub all: bool,
 
-    /// How long to wait for answers, 60s at most
+    /// How long to wait for answers, 1s to 60s
     #[arg(long, value_name = "DURATION", default_value = "2s", value_parser = timeout)]
     pub timeout: Seconds,
 
@@ -110,8 +116,8 @@ fn timeout(text: &str) -> Result<Seconds, String> {
 /// Returns a [`Failure`] if an interface that was named does not exist, if the process may send no echo request, if
 /// netlink fails, and with `--all` if no daemon answers.
 pub fn run(args: &ProbeArgs) -> CommandResult {
-    let selected = Selected::of(args)?;
-    let targets = &selected.targets;
+    let Selection { snapshot, targets, skipped } =
+        &if args.all { Selection::served(&args.socket)? } else { Selection::named(&args.interfaces, &args.socket)? };
     let mut random = StdRng::from_seed(random::seed());
     let neighbours = netlink::neighbour_limit().unwrap_or(TABLE_SIZE);
     let mut socket = open_socket(&mut random, targets.len(), neighbours)?;
@@ -119,73 +125,15 @@ pub fn run(args: &ProbeArgs) -> CommandResult {
     let outcomes = outcomes.map_err(|error| Failure::new(&error).because_of("cannot receive echo replies"))?;
     let mut reports: Vec<_> =
         targets.iter().zip(&outcomes).map(|(target, outcome)| Report::new(target, outcome)).collect();
-    complete(&mut reports, &args.socket, &selected.snapshot)?;
+    complete(&mut reports, &args.socket, snapshot)?;
     reports.sort_by(|a, b| a.verdict.cmp(&b.verdict).then_with(|| natural(&a.target.name, &b.target.name)));
     let shown = if args.json {
-        json::render(&reports, selected.paused)
+        json::render(&reports, skipped)
     } else {
-        table::render(&reports, selected.paused, neighbours, screen::width())
+        table::render(&reports, skipped, neighbours, screen::width())
     };
     _ = screen::show(&shown)?;
-    Ok(exit_code(&reports))
-}
-
-/// The interfaces to probe.
-struct Selected {
-    snapshot: Snapshot,
-    targets: Vec<Target>,
-    /// How many interfaces were left out because they are paused.
-    paused: usize,
-}
-
-impl Selected {
-    fn of(args: &ProbeArgs) -> Result<Self, Failure> {
-        let served = args.all.then(|| served(&args.socket)).transpose()?;
-        let snapshot = explain::read_interfaces()?;
-        let (wanted, paused) = served.unwrap_or_else(|| (named(&args.interfaces, &snapshot), 0));
-        let is_wanted = |interface: &&Interface| {
-            let index = wanted.get(&interface.name);
-            index.is_some_and(|index| index.is_none_or(|index| index == interface.index.get()))
-        };
-        let found = snapshot.interfaces.iter().filter(is_wanted);
-        let targets: Vec<_> = found.map(|interface| Target::new(interface, &snapshot.interfaces)).collect();
-        // Of what is served, an interface may have been deleted a moment ago.
-        let may_miss_some = args.all && !targets.is_empty();
-        if targets.len() < wanted.len() && !may_miss_some {
-            return Err(missing(&wanted, &targets));
-        }
-        Ok(Self { snapshot, targets, paused })
-    }
-}
-
-/// Interfaces by name, with the index that the daemon told. One of the same name in another namespace has another.
-type Wanted = BTreeMap<String, Option<u32>>;
-
-/// Returns the interfaces that the arguments name; an argument that names none is itself missing.
-fn named(arguments: &[String], snapshot: &Snapshot) -> Wanted {
-    let of = |argument: &String| {
-        let existing = snapshot.interfaces.iter().map(|interface| &interface.name);
-        let found: Vec<_> = existing.filter(|name| names(argument, name)).cloned().collect();
-        if found.is_empty() { vec![argument.clone()] } else { found }
-    };
-    arguments.iter().flat_map(of).map(|name| (name, None)).collect()
-}
-
-/// Returns the interfaces that the daemon serves, and how many more are paused.
-fn served(socket: &ControlSocketArg) -> Result<(Wanted, usize), Failure> {
-    let states = [State::Serving, State::Paused].map(|state| ("state", state.name().to_owned()));
-    let path = path_with("/v1/interfaces", states);
-    let Interfaces { interfaces, .. } = block_on(async { Ok(socket.connect().await?.get(&path).await?) })?;
-    let (serving, paused): (Vec<_>, Vec<_>) =
-        interfaces.into_iter().partition(|interface| interface.state == State::Serving.into());
-    let serving = serving.into_iter().map(|interface| (interface.name, Some(interface.ifindex)));
-    Ok((serving.collect(), paused.len()))
-}
-
-fn missing(wanted: &Wanted, targets: &[Target]) -> Failure {
-    let missing = wanted.keys().filter(|name| targets.iter().all(|target| target.name != **name));
-    Failure::because(format!("no such interface in this network namespace: {}", screen::list(missing)))
-        .advise("`autora explain` lists those that exist")
+    Ok(exit_code(&reports, skipped))
 }
 
 /// Opens the socket for so many interfaces. One that takes neighbour entries could fill the table with those of many,
@@ -222,9 +170,10 @@ fn complete(reports: &mut [Report<'_>], socket: &ControlSocketArg, snapshot: &Sn
     Ok(())
 }
 
-/// A guest that fails decides before one that is silent.
-fn exit_code(reports: &[Report<'_>]) -> ExitCode {
+/// A guest that fails, or that has no router, decides before one that is silent.
+fn exit_code(reports: &[Report<'_>], skipped: &Skipped) -> ExitCode {
     match reports.iter().map(|report| report.verdict).min() {
+        _ if !skipped.not_served.is_empty() => ExitCode::from(EXIT_FAILS),
         Some(GuestVerdict::NoRoute | GuestVerdict::NoAddress | GuestVerdict::WrongPrefix) => ExitCode::from(EXIT_FAILS),
         Some(GuestVerdict::Unknown) | None => ExitCode::from(EXIT_SILENT),
         Some(GuestVerdict::Works) => ExitCode::SUCCESS,

@@ -12,7 +12,6 @@ use std::{
 };
 
 use anstream::adapter::strip_str;
-use serde_json::Value;
 
 use self::{daemon::DaemonAnswers, placeholders::hide_addresses};
 use super::{
@@ -23,7 +22,7 @@ use super::{
 };
 use crate::{
     config::{Config, DaemonArgs},
-    error::{self, Failure},
+    error::Failure,
     settings::SendPath,
     sys::{
         clock,
@@ -37,7 +36,7 @@ Examples:
   autora report > report.txt                the interfaces that are not served
   autora report tap-vm-7 --hide-addresses   one, placeholders for addresses
 
-It has the versions of autora, kernel and distribution; the settings; the status; `explain` of the interfaces that are \
+It has the versions of autora, kernel and distribution; all settings; the status; `explain` of the interfaces that are \
 named, or else of those that match and are not served or have a warning; the sysctls net.ipv6.conf.all, net.ipv6.conf.default and \
 gc_thresh; capabilities and command line of the daemon; its counters. Run as root it has most.
 
@@ -107,10 +106,7 @@ fn sections(args: &ReportArgs, version: &str, environment: &Environment) -> [Sec
     [
         Section::new("versions", versions(version)),
         Section { title: "settings", body: settings(&daemon, environment) },
-        Section {
-            title: "status",
-            body: daemon.as_ref().map(|daemon| status(daemon, &args.interfaces)).map_err(Clone::clone),
-        },
+        Section { title: "status", body: daemon.as_ref().map(|daemon| status(daemon, args)).map_err(Clone::clone) },
         Section { title: "explain", body: explained(args, daemon.as_ref().ok(), environment) },
         Section::new("sysctls", facts(&sysctls())),
         Section { title: "process", body: daemon.as_ref().map(process).map_err(Clone::clone) },
@@ -151,25 +147,34 @@ fn settings(daemon: &Result<DaemonAnswers, Failure>, environment: &Environment) 
     }
 }
 
-/// Returns what the daemon says of its settings, and the arguments and variables that it began with.
+/// Returns every setting of the daemon, and the arguments and variables that it began with.
 fn settings_of(daemon: &DaemonAnswers) -> Facts {
-    let value = serde_json::to_value(&daemon.status.settings).unwrap_or_default();
-    let shown = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    let told = value.as_object().into_iter().flatten().map(|(name, value)| (name.clone(), shown(value)));
-    let read = |read: fn(u32) -> io::Result<Vec<String>>| match daemon.pid.map(read) {
-        Some(Ok(words)) => words.join(" "),
-        Some(Err(error)) => format!("not available: {}", error::chain(&error)),
-        None => OTHER_NAMESPACE.to_owned(),
-    };
+    let told = daemon.status.options.clone();
+    let read = |read: fn(u32) -> io::Result<Vec<String>>| words(daemon.pid.map(read));
     let variables = |pid| host_facts::variables(pid, "AUTORA_");
     let began = [("command line", read(host_facts::arguments)), ("variables", read(variables))];
-    told.chain(began.map(|(name, value)| (name.to_owned(), value))).collect()
+    told.into_iter().chain(began.map(|(name, value)| (name.to_owned(), value))).collect()
+}
+
+/// Returns what was found of a process that this one sees.
+fn words(found: Option<io::Result<Vec<String>>>) -> String {
+    match found {
+        Some(Ok(words)) if words.is_empty() => "none".to_owned(),
+        Some(Ok(words)) => words.join(" "),
+        Some(Err(error)) => not_available(&error),
+        None => OTHER_NAMESPACE.to_owned(),
+    }
+}
+
+fn not_available(error: &io::Error) -> String {
+    Failure::new(error).because_of("not available").to_string()
 }
 
 const OTHER_NAMESPACE: &str = "not available: the daemon is in another PID namespace";
 
-fn status(daemon: &DaemonAnswers, named: &[String]) -> String {
-    status::for_report(&daemon.status, &daemon.interfaces.interfaces, named)
+fn status(daemon: &DaemonAnswers, args: &ReportArgs) -> String {
+    let all = args.socket.command("status", &[]).to_string();
+    status::for_report(&daemon.status, &daemon.interfaces.interfaces, &args.interfaces, &all)
 }
 
 /// Returns `explain` of the interfaces that are named, or of those that match and are not served or have a warning.
@@ -206,7 +211,7 @@ fn process(daemon: &DaemonAnswers) -> String {
     let program = filter.program_id.map_or_else(String::new, |id| format!(" (program {id})"));
     let process = match daemon.pid.map(host_facts::process) {
         Some(Ok(found)) => facts(&found),
-        Some(Err(error)) => format!("not available: {}", error::chain(&error)),
+        Some(Err(error)) => not_available(&error),
         None => OTHER_NAMESPACE.to_owned(),
     };
     format!("filter {}{program}\n{process}", filter.mode)
@@ -217,4 +222,21 @@ fn facts(facts: &Facts) -> String {
     let width = facts.iter().map(|(name, _)| name.len()).max().unwrap_or_default();
     let lines = facts.iter().map(|(name, value)| format!("{name:<width$}  {value}"));
     lines.collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_process_has_none_of_is_said() {
+        for (found, expected) in [
+            (Some(Ok(vec!["A=1".to_owned(), "B=2".to_owned()])), "A=1 B=2"),
+            (Some(Ok(Vec::new())), "none"),
+            (Some(Err(io::Error::from_raw_os_error(nix::libc::EACCES))), "not available: Permission denied"),
+            (None, OTHER_NAMESPACE),
+        ] {
+            assert_eq!(words(found), expected);
+        }
+    }
 }

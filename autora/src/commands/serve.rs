@@ -19,7 +19,7 @@ use super::{
 use crate::{
     addr::shown_name,
     config::{
-        Config, DaemonArgs,
+        Config, DaemonArgs, SETTINGS_READ, Warning, commented_variables,
         settings_file::{self, SettingsFile},
         unknown_variables,
     },
@@ -40,7 +40,12 @@ pub fn run(args: &DaemonArgs, variables: &[String]) -> CommandResult {
     if let Some(file) = &args.settings {
         return Err(run_again(file));
     }
-    let mut config = Config::try_from(args).map_err(|error| Failure::new(&error).with_code(EXIT_USAGE))?;
+    let commented = comments(variables);
+    let mut config = Config::try_from(args).map_err(|error| {
+        warn_of(&commented);
+        Failure::new(&error).with_code(EXIT_USAGE)
+    })?;
+    config.warnings.extend(commented);
     config.warnings.extend(unknown_variables(variables, env::vars_os().map(|(name, _)| name)));
     if args.check {
         return check(&config);
@@ -53,11 +58,22 @@ pub fn run(args: &DaemonArgs, variables: &[String]) -> CommandResult {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Prints the settings, and on standard error what may not be meant.
-fn check(config: &Config) -> CommandResult {
-    for warning in &config.warnings {
+/// Returns a warning for each of `variables` whose value has what looks like a comment, unless the lines of the file
+/// that it is from have been looked at.
+pub(super) fn comments(variables: &[String]) -> Vec<Warning> {
+    if env::var_os(SETTINGS_READ).is_some() { Vec::new() } else { commented_variables(variables, env::vars_os()) }
+}
+
+/// Writes the warnings to standard error.
+pub(super) fn warn_of(warnings: &[Warning]) {
+    for warning in warnings {
         error::warn(warning);
     }
+}
+
+/// Prints the settings, and on standard error what may not be meant.
+fn check(config: &Config) -> CommandResult {
+    warn_of(&config.warnings);
     if let Ok(names) = if_nameindex() {
         let names: Vec<_> = names.iter().map(|found| shown_name(found.name().to_bytes()).into_owned()).collect();
         let pattern = &config.policy.pattern;
@@ -74,15 +90,22 @@ fn run_again(file: &Path) -> Failure {
         Ok(text) => text,
         Err(error) => return Failure::new(&error).because_of(&format!("--settings {}", file.display())),
     };
-    let SettingsFile { variables, ignored } = settings_file::parse(&text);
+    let SettingsFile { variables, ignored, commented } = settings_file::parse(&text);
     for line in ignored {
         error::warn(&format!("line {line} of {} is ignored: it is not NAME=VALUE", file.display()));
+    }
+    for (line, name) in commented {
+        error::warn(&format!(
+            "line {line} of {}: the value of {name} goes on to the end of the line, with what looks like a comment: a \
+             comment needs a line of its own",
+            file.display()
+        ));
     }
     let mut again = Command::new("/proc/self/exe");
     again.args(without_settings(env::args_os().skip(1)));
     let own = env::vars_os().map(|(name, _)| name).filter(|name| name.as_encoded_bytes().starts_with(b"AUTORA_"));
     own.for_each(|name| _ = again.env_remove(name));
-    let error = again.arg0("autora").envs(variables).exec();
+    let error = again.arg0("autora").envs(variables).env(SETTINGS_READ, "1").exec();
     Failure::new(&error).because_of("cannot run autora again")
 }
 

@@ -18,9 +18,15 @@ use super::{
 };
 use crate::{
     config::Seconds,
-    control::model::{Interface, Interfaces, State, Status},
+    control::{
+        client::{Client, ClientError},
+        model::{Interface, Interfaces, State, Status},
+    },
     error::Failure,
 };
+
+/// The exit code if the daemon has no interface of a name, or none that a pattern matches.
+const EXIT_UNKNOWN: u8 = 4;
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -30,7 +36,8 @@ Examples:
   autora status --sort last-ra --watch   longest without an RA first, refreshed
   autora status --json | jq -r '.interfaces[] | select(.overdue) | .name'
 
-Exit codes: 0 the daemon answered; 2 wrong usage; 1 any other failure, such as no daemon.";
+Exit codes: 0 the daemon answered; 4 no interface that matches --interface-regex has a name that was given, or none \
+matches a pattern (with --watch these are waited for); 2 wrong usage; 1 any other failure, such as no daemon.";
 
 /// The arguments of `autora status`.
 #[derive(Clone, Debug, clap::Args)]
@@ -48,7 +55,7 @@ pub struct StatusArgs {
     #[arg(long, value_name = "COLUMN", default_value = "name")]
     pub sort: Sort,
 
-    /// Refresh in place until Ctrl-C, every 2s unless INTERVAL is given
+    /// Refresh in place until Ctrl-C, every 2s unless INTERVAL is given, which is 1s at least
     #[arg(long, value_name = "INTERVAL", num_args = 0..=1, require_equals = true, default_missing_value = "2s")]
     pub watch: Option<Seconds>,
 
@@ -86,18 +93,41 @@ pub enum Sort {
 ///
 /// # Errors
 ///
-/// Returns a [`Failure`] if no daemon answers.
+/// Returns a [`Failure`] if no daemon answers, and if it has none of the interfaces of a name or pattern.
 pub fn run(args: &StatusArgs) -> CommandResult {
     block_on(async {
-        match args.watch {
-            _ if args.json => _ = screen::show(&json(args).await?)?,
-            Some(Seconds(interval)) => {
-                watch::run(interval.max(Duration::from_secs(1)), async || lines(args).await).await?;
-            }
-            None => _ = screen::show(&lines(args).await?.concat())?,
+        if let Some(Seconds(interval)) = args.watch {
+            watch::run(interval.max(Duration::from_secs(1)), async || lines(args).await).await?;
+        } else {
+            let shown = if args.json { json(args).await? } else { lines(args).await?.concat() };
+            _ = screen::show(&shown)?;
+            expect_known(args).await?;
         }
         Ok(ExitCode::SUCCESS)
     })
+}
+
+/// Checks that the daemon has an interface for each name and pattern, in whatever state.
+async fn expect_known(args: &StatusArgs) -> Result<(), Failure> {
+    if args.interfaces.is_empty() {
+        return Ok(());
+    }
+    let mut client = args.socket.connect().await?;
+    let unknown = unknown(args, &mut client).await?;
+    if unknown.is_empty() {
+        return Ok(());
+    }
+    let Status { settings, .. } = client.get("/v1/status").await?;
+    let what = format!("no interface matching {} is called {}", settings.interface_regex, screen::list(unknown));
+    let hint = format!("`{}` lists those that exist", args.socket.command("explain", &[]));
+    Err(Failure::because(what).advise(hint).with_code(EXIT_UNKNOWN))
+}
+
+/// Returns the names and patterns for which the daemon has no interface.
+async fn unknown<'a>(args: &'a StatusArgs, client: &mut Client) -> Result<Vec<&'a String>, ClientError> {
+    let Interfaces { interfaces, .. } = client.get(&path_with("/v1/interfaces", args.names())).await?;
+    let has_none = |argument: &&String| !interfaces.iter().any(|interface| names(argument, &interface.name));
+    Ok(args.interfaces.iter().filter(has_none).collect())
 }
 
 /// Returns the daemon's JSON, with fields that this version does not know.
@@ -126,7 +156,8 @@ async fn lines(args: &StatusArgs) -> Result<Vec<String>, Failure> {
 const MOST_ROWS: usize = 200;
 
 /// Returns the totals, and the interfaces that are `named` or need the operator.
-pub(super) fn for_report(status: &Status, interfaces: &[Interface], named: &[String]) -> String {
+/// `all` is the command that shows all interfaces.
+pub(super) fn for_report(status: &Status, interfaces: &[Interface], named: &[String], all: &str) -> String {
     let is_named = |one: &Interface| named.iter().any(|argument| names(argument, &one.name));
     let is_wanted = |one: &&Interface| is_named(one) || attention(one) < NO_ATTENTION;
     let mut wanted: Vec<_> = interfaces.iter().filter(is_wanted).cloned().collect();
@@ -137,14 +168,17 @@ pub(super) fn for_report(status: &Status, interfaces: &[Interface], named: &[Str
         return table::head(status, usize::MAX).concat();
     }
     let lines = table::render(status, &wanted, None, usize::MAX).concat();
-    if more == 0 { lines } else { format!("{lines}{more} more like these: `autora status` has all\n") }
+    if more == 0 { lines } else { format!("{lines}{more} more like these: `{all}` has all\n") }
 }
 
 impl StatusArgs {
     fn path(&self) -> String {
-        let named = self.interfaces.iter().map(|name| ("name", name.clone()));
         let states = self.state.iter().map(|state| ("state", state.name().to_owned()));
-        path_with("/v1/interfaces", named.chain(states))
+        path_with("/v1/interfaces", self.names().chain(states))
+    }
+
+    fn names(&self) -> impl Iterator<Item = (&'static str, String)> {
+        self.interfaces.iter().map(|name| ("name", name.clone()))
     }
 }
 

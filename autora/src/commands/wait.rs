@@ -21,7 +21,6 @@ use crate::{
         client::{ClientError, encode},
         model::{EventDetail, EventLine, Interface, Reason, State},
     },
-    diagnosis::Shell,
     engine::action::Cause,
     error::Failure,
 };
@@ -161,7 +160,7 @@ impl Waiting<'_> {
             |why: String| Failure::because(format!("no RA on {} within {}: {why}", args.interface, args.timeout));
         match timeout(REASON_TIMEOUT, state(args)).await.unwrap_or(Err(ClientError::Silent)) {
             Ok(Some(found)) => because(why_not_advertised(&found))
-                .advise(format!("{} shows what to do", Shell::explain(&args.interface)))
+                .advise(format!("{} shows what to do", args.socket.command("explain", &[]).about(&args.interface)))
                 .with_code(EXIT_TOO_LATE),
             Ok(None) => unknown(args, because("there is no such interface".to_owned())),
             Err(error) => failure(args, obstacle.unwrap_or(error)),

@@ -16,6 +16,9 @@ use crate::{
     wire::RouterPreference,
 };
 
+/// The directory of claims that daemons share unless they are told another one.
+pub(super) const CLAIM_DIRECTORY: &str = "/run/autora.lock";
+
 /// The daemon's arguments.
 #[derive(Clone, Debug, clap::Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own on the command line")]
@@ -114,8 +117,8 @@ pub struct DaemonArgs {
     #[arg(long, env = "AUTORA_RUNTIME_DIRECTORY", value_name = "DIRECTORY", help_heading = "How to run")]
     pub runtime_directory: Option<PathBuf>,
 
-    /// Directory in which the daemons of this host say who serves which interface, or "none"
-    #[arg(long, env = "AUTORA_CLAIM_DIRECTORY", value_name = "DIRECTORY", default_value = "/run/autora.lock")]
+    /// Directory in which the daemons of this host say who serves which interface, the same for all of them, or "none"
+    #[arg(long, env = "AUTORA_CLAIM_DIRECTORY", value_name = "DIRECTORY", default_value = CLAIM_DIRECTORY)]
     #[arg(help_heading = "How to run")]
     pub claim_directory: PathBuf,
 

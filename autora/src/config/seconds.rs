@@ -15,9 +15,21 @@ impl FromStr for Seconds {
         if text == "infinity" {
             return Ok(Self(INFINITE_LIFETIME));
         }
-        let duration =
-            humantime::parse_duration(text).map_err(|error| format!("{error}; write a duration like 20s, 5m or 1d"))?;
+        let duration = humantime::parse_duration(text)
+            .map_err(|error| format!("{}; write a duration like 20s, 5m or 1d", what_is_wrong(&error)))?;
         if duration.subsec_nanos() == 0 { Ok(Self(duration)) } else { Err("not a whole number of seconds".to_owned()) }
+    }
+}
+
+/// Returns what is wrong. The error's own text suggests units below a second.
+fn what_is_wrong(error: &humantime::DurationError) -> &'static str {
+    match error {
+        humantime::DurationError::UnknownUnit { unit, .. } if unit.is_empty() => "a unit is missing",
+        humantime::DurationError::UnknownUnit { .. } => "its unit is unknown",
+        humantime::DurationError::NumberOverflow => "it is too long",
+        humantime::DurationError::InvalidCharacter(_)
+        | humantime::DurationError::NumberExpected(_)
+        | humantime::DurationError::Empty => "it is no duration",
     }
 }
 

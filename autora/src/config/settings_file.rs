@@ -11,6 +11,8 @@ pub struct SettingsFile {
     pub variables: Vec<(String, String)>,
     /// Numbers of the lines that set nothing and are no comment.
     pub ignored: Vec<usize>,
+    /// Line and name of each variable that has what looks like a comment behind its value, which is part of the value.
+    pub commented: Vec<(usize, String)>,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -34,6 +36,8 @@ struct Assignment {
     value: String,
     /// The length of the value without blanks at its end, which count only in quotes or behind a backslash.
     kept: usize,
+    /// Whether the value has what looks like a comment.
+    commented: bool,
 }
 
 /// Reads the text of a file.
@@ -53,6 +57,8 @@ struct Reader {
     line: usize,
     /// The line on which the assignment began.
     begun: usize,
+    /// Whether the last character was a blank.
+    after_blank: bool,
 }
 
 impl Reader {
@@ -60,6 +66,8 @@ impl Reader {
         if matches!(self.place, Place::BeforeName) {
             self.begun = self.line;
         }
+        let in_value = matches!(self.place, Place::BeforeValue | Place::Value);
+        self.assignment.commented |= in_value && self.after_blank && c == '#';
         let next = self.assignment.read(self.place, c);
         match (self.place, next) {
             (Place::BeforeValue | Place::Value, Place::BeforeName) => self.set(),
@@ -71,6 +79,7 @@ impl Reader {
         }
         self.place = next;
         self.line += usize::from(c == '\n');
+        self.after_blank = c.is_ascii_whitespace();
     }
 
     /// Ends the file, and with it the last line, which may have no end of its own.
@@ -89,11 +98,12 @@ impl Reader {
 }
 
 impl SettingsFile {
-    fn set(&mut self, Assignment { name, mut value, kept }: Assignment, line: usize) {
+    fn set(&mut self, Assignment { name, mut value, kept, commented }: Assignment, line: usize) {
         value.truncate(kept);
         let name = name.trim_end();
         let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
         if name.chars().all(is_name) && name.starts_with(|c: char| !c.is_ascii_digit()) {
+            self.commented.extend(commented.then(|| (line, name.to_owned())));
             self.variables.push((name.to_owned(), value));
         } else {
             self.ignored.push(line);
@@ -190,6 +200,29 @@ mod tests {
     fn comments_are_skipped_and_lines_that_set_nothing_are_numbered() {
         let file = parse("# A=1\n; A=2\n\nA=3\nnothing\nexport B=4\n2C=5\nA=6\n=7\n");
         let set = |value: &str| ("A".to_owned(), value.to_owned());
-        assert_eq!(file, SettingsFile { variables: vec![set("3"), set("6")], ignored: vec![5, 6, 7, 9] });
+        let commented = Vec::new();
+        assert_eq!(file, SettingsFile { variables: vec![set("3"), set("6")], ignored: vec![5, 6, 7, 9], commented });
+    }
+
+    #[test]
+    fn what_looks_like_a_comment_behind_a_value_is_found() {
+        for (text, expected) in [
+            ("# x\nA=5 # y", Some(2)),
+            ("A='5' # y", Some(1)),
+            ("A=\"5\"\t#y", Some(1)),
+            ("A= # y", Some(1)),
+            ("A=one\\\n two # y", Some(1)),
+            ("A='5 # y'", None),
+            ("A=a#b", None),
+            ("A=#b", None),
+            ("A=5\n# y", None),
+            ("A # y=5", None),
+        ] {
+            let line = parse(text).commented.first().map(|(line, name)| {
+                assert_eq!(name, "A");
+                *line
+            });
+            assert_eq!(line, expected, "{text}");
+        }
     }
 }

@@ -89,7 +89,10 @@ fn a_value_out_of_bounds_is_refused_with_option_value_and_bound() {
 #[test]
 fn a_malformed_value_is_refused_with_its_option() {
     for (argument, expected) in [
-        ("--max-ra-interval=60", "write a duration like 20s, 5m or 1d"),
+        ("--max-ra-interval=60", ": a unit is missing; write a duration like 20s, 5m or 1d"),
+        ("--max-ra-interval=60q", ": its unit is unknown; write a duration like 20s, 5m or 1d"),
+        ("--max-ra-interval=soon", ": it is no duration; write a duration like 20s, 5m or 1d"),
+        ("--max-ra-interval=99999999999999999999s", ": it is too long; write a duration like 20s, 5m or 1d"),
         ("--max-ra-interval=1500ms", "not a whole number of seconds"),
         ("--max-ra-interval=", "--max-ra-interval"),
         ("--interface-regex=", "--interface-regex \"\": is empty"),
@@ -171,6 +174,21 @@ fn interfaces_are_claimed_in_a_directory_or_not_at_all() {
     ] {
         let directory = config_from(flags, &[]).map(|config| config.claim_directory);
         assert_eq!(directory, expected.map(|path| path.map(PathBuf::from)), "{flags:?}");
+    }
+}
+
+#[test]
+fn a_directory_of_claims_that_is_not_the_default_gives_a_warning() {
+    for (flags, warns) in [
+        (&[REGEX][..], false),
+        (&[REGEX, "--claim-directory=none"], false),
+        (&[REGEX, "--claim-directory=/srv/claims"], true),
+        // It claims nothing.
+        (&[REGEX, "--claim-directory=/srv/claims", "--dry-run"], false),
+    ] {
+        let expected = Warning::OtherClaimDirectory { directory: PathBuf::from("/srv/claims") };
+        let expected = Vec::from_iter(warns.then_some(expected));
+        assert_eq!(config_from(flags, &[]).unwrap().warnings, expected, "{flags:?}");
     }
 }
 

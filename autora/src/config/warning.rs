@@ -1,8 +1,14 @@
 //! Settings that are valid but probably not meant.
 
-use std::{ffi::OsString, fmt};
+use std::{
+    ffi::OsString,
+    fmt,
+    path::{Path, PathBuf},
+};
 
 use regex_syntax::hir::Look;
+
+use super::args::CLAIM_DIRECTORY;
 
 /// A setting that is valid but probably not meant.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,10 +27,17 @@ pub enum Warning {
         /// The letter.
         letter: char,
     },
-    /// The regular expression has what looks like a comment.
+    /// Other daemons may claim interfaces elsewhere.
+    OtherClaimDirectory {
+        /// The directory of claims.
+        directory: PathBuf,
+    },
+    /// The value of a variable has what looks like a comment.
     Comment {
-        /// The regular expression.
-        regex: String,
+        /// The variable.
+        name: String,
+        /// Its value.
+        value: String,
     },
     /// A variable begins like those of the options, and is none.
     UnknownVariable {
@@ -52,10 +65,16 @@ impl fmt::Display for Warning {
                 "--interface-regex is read as {regex}, which repeats the letter {letter}: a file of settings loses backslashes \
                  outside quotes; if \\{letter} is meant, write the value in single quotes"
             ),
-            Self::Comment { regex } => write!(
+            Self::OtherClaimDirectory { directory } => write!(
                 f,
-                "--interface-regex is read as {regex}, with what looks like a comment: in a file of settings a comment needs a \
-                 line of its own"
+                "--claim-directory is {} and not {CLAIM_DIRECTORY}: a daemon that uses another directory is not noticed, and \
+                 serves the same interfaces, too; give all daemons of this host the same one",
+                directory.display()
+            ),
+            Self::Comment { name, value } => write!(
+                f,
+                "the variable {name} is read as {value:?}, with what looks like a comment: in a file of settings a comment \
+                 needs a line of its own"
             ),
             Self::UnknownVariable { name, nearest: None } => {
                 write!(f, "the variable {name} is unknown and has no effect")
@@ -78,8 +97,13 @@ pub(super) fn about_regex(regex: &str, syntax: &regex_syntax::hir::Hir) -> Vec<W
     let owned = || regex.to_owned();
     let not_anchored = (!anchored).then(|| Warning::NotAnchored { regex: owned() });
     let repeated = repeated_letter(regex).map(|letter| Warning::RepeatedLetter { regex: owned(), letter });
-    let comment = regex.contains(" #").then(|| Warning::Comment { regex: owned() });
-    not_anchored.into_iter().chain(repeated).chain(comment).collect()
+    not_anchored.into_iter().chain(repeated).collect()
+}
+
+/// Returns what is odd about the directory of claims. To have none is a choice that needs no warning.
+pub(super) fn about_claims(directory: Option<&Path>) -> Option<Warning> {
+    let other = directory.filter(|directory| *directory != Path::new(CLAIM_DIRECTORY))?;
+    Some(Warning::OtherClaimDirectory { directory: other.to_owned() })
 }
 
 /// Returns the first of `d`, `w` and `s` that is repeated and has no backslash before it.
@@ -94,8 +118,12 @@ fn repeated_letter(regex: &str) -> Option<char> {
 /// The beginning of the names of autora's variables.
 const PREFIX: &str = "AUTORA_";
 
-/// Variables that are no option: of the unit, and of the build and the tests.
-const OTHERS: [&str; 4] = ["AUTORA_BOOT_ID", "AUTORA_BIN", "AUTORA_BIN_WITHOUT_EBPF", "AUTORA_EBPF_OBJECT"];
+/// The variable that says that the others are those of a file whose lines were looked at.
+pub(crate) const SETTINGS_READ: &str = "AUTORA_SETTINGS_READ";
+
+/// Variables that are no option: of a check, of the unit, and of the build and the tests.
+const OTHERS: [&str; 5] =
+    [SETTINGS_READ, "AUTORA_BOOT_ID", "AUTORA_BIN", "AUTORA_BIN_WITHOUT_EBPF", "AUTORA_EBPF_OBJECT"];
 
 /// How alike two names have to be (by [`strsim::jaro`]) for one to be suggested in place of the other.
 const ALIKE: f64 = 0.8;
@@ -108,6 +136,20 @@ pub(crate) fn unknown_variables(known: &[String], set: impl IntoIterator<Item = 
     unknown.sort();
     let warning = |name: String| Warning::UnknownVariable { nearest: nearest(&name, known), name };
     unknown.into_iter().map(warning).collect()
+}
+
+/// Returns a warning for each variable of `set` that is in `known` and has what looks like a comment behind its value:
+/// a file of settings takes it for a part of the value. What the file quotes stands right before it.
+pub(crate) fn commented_variables(
+    known: &[String],
+    set: impl IntoIterator<Item = (OsString, OsString)>,
+) -> Vec<Warning> {
+    let text = |text: OsString| text.to_string_lossy().into_owned();
+    let set = set.into_iter().map(|(name, value)| (text(name), text(value)));
+    let is_commented = |value: &str| value.contains(" #") || value.contains("# ");
+    let mut commented: Vec<_> = set.filter(|(name, value)| known.contains(name) && is_commented(value)).collect();
+    commented.sort();
+    commented.into_iter().map(|(name, value)| Warning::Comment { name, value }).collect()
 }
 
 fn nearest(name: &str, known: &[String]) -> Option<String> {
@@ -147,5 +189,22 @@ mod tests {
         let expected =
             [unknown("AUTORA_INTERFACES_REGEX", Some("AUTORA_INTERFACE_REGEX")), unknown("AUTORA_QQQ", None)];
         assert_eq!(unknown_variables(&known, set), expected);
+    }
+
+    #[test]
+    fn what_looks_like_a_comment_behind_a_value_is_reported() {
+        let known = ["AUTORA_MTU", "AUTORA_LOG"].map(str::to_owned);
+        let comment = |name: &str, value: &str| Warning::Comment { name: name.to_owned(), value: value.to_owned() };
+        for (name, value, expected) in [
+            ("AUTORA_MTU", "true # for guests", true),
+            // As of `AUTORA_LOG='info' # less`.
+            ("AUTORA_LOG", "info# less", true),
+            ("AUTORA_LOG", "info", false),
+            ("AUTORA_LOG", "a#b", false),
+            ("PATH", "/bin # x", false),
+        ] {
+            let found = commented_variables(&known, [(name.into(), value.into())]);
+            assert_eq!(found, Vec::from_iter(expected.then(|| comment(name, value))), "{name}={value}");
+        }
     }
 }

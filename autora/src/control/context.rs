@@ -1,7 +1,10 @@
 //! What every request handler is given: facts about the daemon, a client of its event loop, and limits of
 //! connections.
 
-use std::sync::{Arc, atomic::AtomicBool};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, atomic::AtomicBool},
+};
 
 use regex::Regex;
 use tokio::sync::{Semaphore, watch};
@@ -28,6 +31,8 @@ pub struct DaemonInfo {
     pub send: SendPath,
     /// The filter of the receiving socket.
     pub filter: Filter,
+    /// The value of every option, in words.
+    pub options: BTreeMap<String, String>,
     /// Whether metrics include series for each interface.
     pub metrics_per_interface: bool,
     /// Source of the `process_*` metrics.

@@ -49,6 +49,7 @@ pub(super) async fn status_of(context: &ControlContext, overview: &Overview) -> 
             router_lifetime_s: seconds(info.parameters.router_lifetime),
             send: info.send.into(),
         },
+        options: info.options.clone(),
         filter: info.filter.clone(),
         interfaces,
         not_served,

@@ -1,6 +1,6 @@
 //! A connection to the control API over memory, in front of a daemon without interfaces.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use regex::Regex;
 use tokio::{
@@ -79,6 +79,7 @@ fn info() -> DaemonInfo {
         },
         send: SendPath::Packet,
         filter: Filter { mode: FilterKind::Ebpf.into(), program_id: None },
+        options: BTreeMap::new(),
         metrics_per_interface: true,
         process_stats: ProcessStats::open(),
     }

@@ -111,6 +111,7 @@ pub(super) fn info(config: &Config, filter: &Filter) -> DaemonInfo {
         parameters: config.parameters,
         send: config.send,
         filter: model::Filter { mode: filter.kind().into(), program_id: filter.program_id() },
+        options: config.settings().map(|(option, value)| (option.to_owned(), value)).collect(),
         metrics_per_interface: config.control.metrics_per_interface,
         process_stats: ProcessStats::open(),
     }

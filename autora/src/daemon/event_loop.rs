@@ -109,7 +109,7 @@ impl EventLoop {
             WakeUp::Deadline => {}
             WakeUp::Query(query) => self.on_query(query),
             WakeUp::Signal(request) => self.on_signal(request),
-            WakeUp::OutputClosed => self.on_signal(Request::Stop),
+            WakeUp::OutputClosed => self.on_output_closed(),
         }
         self.on_time();
         self.act();
@@ -247,6 +247,12 @@ impl EventLoop {
         if kind == StopKind::Withdraw {
             self.fleet.stop();
         }
+    }
+
+    fn on_output_closed(&mut self) {
+        self.shutdown.end();
+        self.notifier.stopping();
+        log::output_closed();
     }
 
     /// Carries out the fleet's actions, those that fall due now included.

@@ -5,14 +5,14 @@ use std::{fmt, io, time::Duration};
 use tracing::{debug, error, info, trace, warn};
 
 use crate::{
-    addr::IfIndex,
+    addr::{IfIndex, LinkLocal},
     config::Config,
     control::event::{Event, EventKind, InterfaceRef, StopKind},
     engine::{
         action::{Fault, StateChange},
         advertiser::SolicitedRa,
         counts::InterfaceCounts,
-        eligibility::{self, MapFailure, Service},
+        eligibility::{MapFailure, Reason, Service, Verdict},
     },
     sys::filter::{self, Counters},
 };
@@ -67,6 +67,50 @@ pub(super) fn event(event: &Event<'_>, admitted: bool) {
     }
 }
 
+/// Logs `event` of a dry run, whose output shows all others.
+pub(super) fn dry_run_event(event: &Event<'_>) {
+    if let EventKind::Stopping(_) = event.kind {
+        info!("asked to stop the dry run");
+    }
+}
+
+/// Logs that the output of a dry run takes no more.
+pub(super) fn output_closed() {
+    info!("standard output takes no more: the dry run ends");
+}
+
+/// Logs the end of a dry run.
+pub(super) fn dry_run_ended() {
+    info!("the dry run has ended");
+}
+
+/// Logs the end, with the number of final RAs that have left since the daemon began to stop.
+pub(super) fn stopped(final_ras: u64) {
+    info!(final_ras, "stopped");
+}
+
+/// Logs that guests lose this router: a final RA has left from `source`, and the interface has this verdict. That it is
+/// not served needs the operator; that its name no longer matches is what the operator wanted.
+pub(super) fn withdrawn(InterfaceRef { index, name }: InterfaceRef<'_>, source: LinkLocal, verdict: &Verdict) {
+    let ifindex = index.get();
+    match verdict {
+        Verdict::NotServed(reasons) => warn!(
+            interface = %name,
+            ifindex,
+            %source,
+            reasons = %names(reasons),
+            "guests lose their default route: a final RA has left, as the interface is not served"
+        ),
+        Verdict::Ignore => info!(
+            interface = %name,
+            ifindex,
+            %source,
+            "guests lose their default route: a final RA has left, as the name no longer matches"
+        ),
+        Verdict::Serve(_) => {}
+    }
+}
+
 fn changed(name: &str, ifindex: u32, change: &StateChange) {
     match change {
         StateChange::Serving(service) => {
@@ -84,13 +128,17 @@ fn changed(name: &str, ifindex: u32, change: &StateChange) {
         }
         StateChange::Carrier(service) => serving(name, ifindex, service),
         StateChange::NotServing(reasons) => {
-            let names = join(",", reasons.iter().map(eligibility::Reason::name));
+            let names = names(reasons);
             let because = join("; ", reasons);
             info!(interface = %name, ifindex, reasons = %names, because, "not serving");
         }
         StateChange::NoLongerMatching => info!(interface = %name, ifindex, "no longer matches"),
         StateChange::Gone => info!(interface = %name, ifindex, "gone"),
     }
+}
+
+fn names(reasons: &[Reason]) -> String {
+    join(",", reasons.iter().map(Reason::name))
 }
 
 fn serving(name: &str, ifindex: u32, service: &Service) {
@@ -132,6 +180,9 @@ pub(super) fn fault(fault: Fault) {
 
 /// Logs that the daemon runs, with its main settings.
 pub(super) fn started(config: &Config, filter: &str, interfaces: InterfaceCounts) {
+    if config.dry_run {
+        return dry_run_started(config, interfaces);
+    }
     if filter::embedded().is_none() {
         info!(
             "this build carries no eBPF program and can use the classic filter alone; `cargo xtask build` includes it"
@@ -147,6 +198,18 @@ pub(super) fn started(config: &Config, filter: &str, interfaces: InterfaceCounts
         paused,
         not_served,
         "started"
+    );
+}
+
+fn dry_run_started(config: &Config, interfaces: InterfaceCounts) {
+    let InterfaceCounts { served, paused, not_served } = interfaces;
+    info!(
+        version = %env!("CARGO_PKG_VERSION"),
+        regex = %config.policy.pattern,
+        would_be_served = served,
+        would_be_paused = paused,
+        not_served,
+        "dry run started: nothing is sent"
     );
 }
 

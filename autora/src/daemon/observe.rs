@@ -20,9 +20,10 @@ use crate::{
     control::event::{Event, EventKind},
     engine::{
         BootInstant, Fleet,
-        action::StateChange,
+        action::{Cause, StateChange},
         counts::{InterfaceCounts, RaCounts},
         delays::RaDelays,
+        eligibility::Verdict,
         interface::{Host, Interface},
     },
     logging,
@@ -37,6 +38,8 @@ pub(super) struct Observer {
     pub(super) delays: RaDelays,
     /// Solicitations that passed the filter.
     pub(super) solicitations: u64,
+    /// How many final RAs had left when the daemon began to stop.
+    finals_before_stop: Option<u64>,
     other_routers: OtherRouters,
     socket_drops: SocketDrops,
     host_warnings: HostWarnings,
@@ -64,14 +67,28 @@ impl Output {
     }
 
     fn show(&mut self, event: &Event<'_>, fleet: &Fleet, now: BootInstant) {
-        let admitted = match self {
-            Self::Log(limiter) => is_admitted(limiter, event, fleet, now),
+        match self {
+            Self::Log(limiter) => {
+                let admitted = is_admitted(limiter, event, fleet, now);
+                log::event(event, admitted);
+            }
             Self::DryRun(dry_run) => {
                 dry_run.show(event);
-                false
+                log::dry_run_event(event);
             }
-        };
-        log::event(event, admitted);
+        }
+    }
+
+    /// Logs that guests have lost this router, if the RA was a final one of an interface that is no longer served.
+    fn show_withdrawal(&mut self, event: &Event<'_>, fleet: &Fleet, now: BootInstant) {
+        if let (Self::Log(limiter), Some(interface), EventKind::Sent { transmission, .. }) =
+            (self, event.interface, event.kind)
+            && transmission.cause == Cause::Final
+            && let Some((_, verdict @ (Verdict::NotServed(_) | Verdict::Ignore))) = fleet.verdict_of(interface.index)
+            && limiter.admits(interface.index, fleet, now)
+        {
+            log::withdrawn(interface, transmission.source, verdict);
+        }
     }
 
     /// Returns whether one more line about the interface may be logged. Costs a token: ask only when there is
@@ -129,6 +146,7 @@ impl Observer {
             ras: RaCounts::default(),
             delays: RaDelays::default(),
             solicitations: 0,
+            finals_before_stop: None,
             other_routers: OtherRouters::default(),
             socket_drops: SocketDrops::default(),
             host_warnings: HostWarnings::default(),
@@ -152,6 +170,12 @@ impl Observer {
             self.ras.failed();
         }
         self.output.show(event, fleet, now);
+        if let EventKind::Stopping(_) = event.kind {
+            self.finals_before_stop.get_or_insert(self.ras.finals);
+        } else if self.finals_before_stop.is_none() {
+            // A stop says at its end how many final RAs have left.
+            self.output.show_withdrawal(event, fleet, now);
+        }
         self.control.publish(event);
     }
 
@@ -229,10 +253,15 @@ impl Observer {
     /// The error of a dry run's standard output.
     pub(super) fn close(&mut self) -> io::Result<()> {
         self.control.close();
-        info!(final_ras = self.ras.finals, "stopped");
         match &mut self.output {
-            Output::Log(_) => Ok(()),
-            Output::DryRun(dry_run) => dry_run.take_error().map_or(Ok(()), Err),
+            Output::Log(_) => {
+                log::stopped(self.ras.finals - self.finals_before_stop.unwrap_or(self.ras.finals));
+                Ok(())
+            }
+            Output::DryRun(dry_run) => {
+                log::dry_run_ended();
+                dry_run.take_error().map_or(Ok(()), Err)
+            }
         }
     }
 }

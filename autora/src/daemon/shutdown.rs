@@ -55,6 +55,11 @@ impl Shutdown {
         }
     }
 
+    /// Ends without a signal.
+    pub(super) const fn end(&mut self) {
+        self.phase = Phase::Done;
+    }
+
     /// Returns when a withdrawal is given up.
     pub(super) const fn deadline(&self) -> Option<BootInstant> {
         match self.phase {

@@ -75,11 +75,13 @@ fn open(config: &Config) -> Result<EventLoop, StartError> {
         (Some(_), None) | (None, _) => ControlHandle::closed(),
     };
     let output = first_dump(&mut netlink, &fleet, config)?;
+    // A dry run has no totals: no RA leaves.
+    let heartbeat_interval = config.heartbeat_interval.filter(|_| !config.dry_run);
     Ok(EventLoop {
         links: Links::new(netlink, config, now),
         observer: Observer::new(output, control),
-        heartbeat_interval: config.heartbeat_interval,
-        next_heartbeat: config.heartbeat_interval.map(|interval| now + interval),
+        heartbeat_interval,
+        next_heartbeat: heartbeat_interval.map(|interval| now + interval),
         shutdown: Shutdown::new(config.on_exit == OnExit::Withdraw && !config.dry_run),
         signals,
         backend,

@@ -141,8 +141,7 @@ impl StateSaver {
 fn restore(file: &StateFile, fleet: &mut Fleet, now: BootInstant) {
     match file.read() {
         Found::Saved(saved) => {
-            let clean = saved.ending == Ending::Clean;
-            info!(interfaces = saved.interfaces.len(), clean, "taking over from the previous process");
+            log_takeover(&saved);
             fleet.restore(saved, now);
         }
         Found::Nothing => {}
@@ -152,5 +151,15 @@ fn restore(file: &StateFile, fleet: &mut Fleet, now: BootInstant) {
             reason = error::chain(&error),
             "the saved state cannot be used: starting without it; RAs may come within 3 s of the previous process's last"
         ),
+    }
+}
+
+/// A state without interfaces may still delay the first RAs.
+fn log_takeover(saved: &SavedState) {
+    let clean = saved.ending == Ending::Clean;
+    match saved.interfaces.len() {
+        0 if clean => debug!("the previous process left nothing to take over"),
+        0 => info!(clean, "the previous process did not end cleanly: the first RAs wait for 3 s"),
+        interfaces => info!(interfaces, clean, "taking over from the previous process"),
     }
 }

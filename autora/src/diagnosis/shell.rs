@@ -17,23 +17,24 @@ impl Shell {
         Self(command.split(' ').map(word).collect())
     }
 
-    /// Returns the command that explains an interface.
-    #[must_use]
-    pub fn explain(interface: &str) -> Self {
-        Self::about(interface, ["autora".into(), "explain".into()])
+    /// Returns a command of these words.
+    pub fn of<W: Into<Vec<u8>>>(words: impl IntoIterator<Item = W>) -> Self {
+        Self(words.into_iter().map(Into::into).collect())
     }
 
     /// Returns the command that asks the daemon in a runtime directory, which is shown as `directory`, what it does on
     /// an interface.
     pub(super) fn status(directory: &str, interface: &str) -> Self {
         let socket = [&name_bytes(directory), b"/control.sock".as_slice()].concat();
-        Self::about(interface, ["autora".into(), "status".into(), "--socket".into(), socket])
+        Self::of([b"autora", b"status".as_slice(), b"--socket", &socket]).about(interface)
     }
 
-    /// Appends the interface. A name that begins with a dash is no option.
-    fn about<const N: usize>(interface: &str, words: [Vec<u8>; N]) -> Self {
+    /// Appends an interface. A name that begins with a dash is no option.
+    #[must_use]
+    pub fn about(mut self, interface: &str) -> Self {
         let end_of_options = interface.starts_with('-').then(|| b"--".to_vec());
-        Self(words.into_iter().chain(end_of_options).chain([name_bytes(interface)]).collect())
+        self.0.extend(end_of_options.into_iter().chain([name_bytes(interface)]));
+        self
     }
 
     /// Returns `sysctl -w` of an IPv6 setting of an interface.

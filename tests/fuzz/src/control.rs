@@ -1,7 +1,7 @@
 //! Clients of the control socket: the daemon's own connection handler on a connection in memory, with
 //! interfaces that never change. To any bytes of a client the answers are valid HTTP of bounded length.
 
-use std::{net::Ipv6Addr, str, time::Duration};
+use std::{collections::BTreeMap, net::Ipv6Addr, str, time::Duration};
 
 use autora::{
     addr::{IfIndex, LinkLocal, Prefix64},
@@ -181,6 +181,7 @@ fn info() -> DaemonInfo {
         },
         send: SendPath::Packet,
         filter: Filter { mode: FilterKind::Ebpf.into(), program_id: Some(7) },
+        options: BTreeMap::from([("interface-regex".to_owned(), "^vm[0-9]+$".to_owned())]),
         metrics_per_interface: true,
         process_stats: ProcessStats::open(),
     }

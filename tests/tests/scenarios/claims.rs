@@ -72,6 +72,28 @@ fn expect_takeover(daemon: &Daemon, since: Instant) {
     assert!((ABSENCE..ABSENCE + 2 * RESYNC + SLACK).contains(&after), "{after:?}");
 }
 
+/// Returns the warnings, without the one that every daemon of these tests begins with.
+fn warnings(daemon: &Daemon) -> Vec<String> {
+    let mut warnings = daemon.warnings();
+    warnings.retain(|line| !line.contains("and not /run/autora.lock: a daemon that uses another directory"));
+    assert_eq!(warnings.len() + 1, daemon.warnings().len(), "{:?}", daemon.log());
+    warnings
+}
+
+#[test]
+fn a_directory_that_others_may_not_use_causes_a_warning() {
+    let host = Namespace::host();
+    for (flag, warns) in [
+        ("--claim-directory=/srv/claims", true),
+        ("--claim-directory=/run/autora.lock", false),
+        ("--claim-directory=none", false),
+    ] {
+        let found = Launch::new(&["--check", "--interface-regex=^vm1$", flag]).output(&host);
+        let warned = found.stderr.contains("warning: --claim-directory is /srv/claims and not /run/autora.lock");
+        assert_eq!((found.code, warned), (0, warns), "{found:?}");
+    }
+}
+
 #[test]
 fn the_second_daemon_says_which_one_serves() {
     let mut host = Host::new();
@@ -92,7 +114,7 @@ fn the_second_daemon_says_which_one_serves() {
     }
     // The first one goes on as if it were alone, and three resyncs make no further line.
     thread::sleep(3 * RESYNC);
-    assert_eq!((first.served("vm1"), first.warnings()), (1, Vec::new()));
+    assert_eq!((first.served("vm1"), warnings(&first)), (1, Vec::new()));
     assert_eq!((second.served("vm1"), second.lines_with(&["served-by-another"]).len()), (0, 1), "{:?}", second.log());
     host.line.expect_answer();
 }
@@ -176,7 +198,7 @@ fn a_file_that_cannot_be_trusted_is_not_used() {
     host.line.expect_served(SOON);
     daemon.signal(Signal::SIGTERM);
     assert_eq!(daemon.wait_exit(SOON), 0);
-    assert_eq!(daemon.warnings(), [""; 0], "the control");
+    assert_eq!(warnings(&daemon), [""; 0], "the control");
     let file = host.file();
     let elsewhere = tempfile::NamedTempFile::new().expect("there is room");
     fs::remove_file(&file).expect("root may");

@@ -49,11 +49,47 @@ fn status_shows_interfaces_and_reasons() {
     let (exit, said) = code(&instance.env("AUTORA_CONTROL_SOCKET", control.path()).output().expect("it can be run"));
     assert_eq!(exit, 1);
     assert!(said.contains("no daemon answers on /run/autora-no-such-1/control.sock"), "{said}");
+    assert!(said.contains("; start the daemon (systemctl start autora@no-such-1), or "), "{said}");
     // The daemon's own variable, in an environment that daemon and command share.
     let mut off = control.command(&["status"]);
     let (exit, said) = code(&off.env("AUTORA_CONTROL_SOCKET", "none").output().expect("the daemon can be run"));
     assert_eq!(exit, 1);
     assert!(said.contains("the control socket is switched off"), "{said}");
+}
+
+#[test]
+fn status_counts_reasons_and_says_that_an_interface_can_have_several() {
+    let (daemon, control, [_, line], _host) = scene(&[]);
+    let (_, all) = code(&control.run(&["status"]));
+    assert!(all.contains("1 not served (1 no-prefix)\n"), "the control: {all}");
+    line.link.host.sysctl("forwarding", 0);
+    daemon.wait_for_log(&["not serving", "interface=vm2", "forwarding-off"], SOON);
+    let (_, all) = code(&control.run(&["status"]));
+    let expected = "1 not served (1 forwarding-off, 1 no-prefix; an interface can have several)\n";
+    assert!(all.contains(expected), "{all}");
+}
+
+#[test]
+fn status_says_which_names_and_patterns_the_daemon_has_no_interface_for() {
+    let (_daemon, control, _lines, _host) = scene(&[]);
+    let socket = control.path().display();
+    let hint = format!("; `autora explain --socket {socket}` lists those that exist\n");
+    for (arguments, expected, words) in [
+        (&["vm1", "vm*"][..], 0, ""),
+        (&["vm1", "--state=not-served"], 0, ""),
+        (&["vm1", "vm9"], 4, "error: no interface matching ^vm[0-9]+$ is called vm9"),
+        (&["x*", "vm2", "lo"], 4, "error: no interface matching ^vm[0-9]+$ is called x*, lo"),
+        (&["vm9", "--json"], 4, "error: no interface matching ^vm[0-9]+$ is called vm9"),
+    ] {
+        let output = control.run(&[&["status"], arguments].concat());
+        let (exit, said) = code(&output);
+        assert_eq!(exit, expected, "{arguments:?}: {said}");
+        let error = String::from_utf8(output.stderr).expect("text");
+        let expected = if words.is_empty() { String::new() } else { format!("{words}{hint}") };
+        assert_eq!(error, expected, "{arguments:?}");
+    }
+    let (_, said) = code(&control.run(&["status", "vm1", "vm9"]));
+    assert!(said.contains("\nvm1 "), "what there is, is shown: {said}");
 }
 
 /// Runs `autora wait` to its end. Returns exit code, output and duration.
@@ -113,6 +149,9 @@ fn wait_reports_why_it_failed() {
         assert!(said.contains(words), "{arguments:?}: {said}");
         assert!(took < TIMEOUT * 4, "{arguments:?} took {took:?}");
     }
+    let (_, said, _) = wait(&control, &["vm2", "--timeout=1s"]);
+    let hint = format!("; autora explain --socket {} vm2 shows what to do\n", control.path().display());
+    assert!(said.ends_with(&hint), "{said}");
 }
 
 #[test]
@@ -255,6 +294,11 @@ fn a_report_has_what_matters_and_no_secret() {
         "== versions ==\nautora 0.1.0",
         "\nkernel Linux ",
         "--max-interfaces=77",
+        "\nmax-interfaces              77\n",
+        "\nmtu                         false\n",
+        "\nsource-address              any\n",
+        "\nclaim-directory             none\n",
+        "\nvariables                   AUTORA_CLAIM_DIRECTORY=none\n",
         &pid,
         "1 not served (1 no-prefix)",
         "\nvm2 is not served: no-prefix\n",
@@ -267,7 +311,7 @@ fn a_report_has_what_matters_and_no_secret() {
     ] {
         assert!(whole.contains(expected), "{expected:?} in {whole}");
     }
-    for unwanted in ["secret", "5ec2", "autora_interface_", "\u{1b}", "not available"] {
+    for unwanted in ["secret", "5ec2", "autora_interface_", "\u{1b}", "not available", "null"] {
         assert!(!whole.contains(unwanted), "{unwanted:?} in {whole}");
     }
     assert!(report(&["vm?"]).contains("\nvm1 is served from fe80::"), "a pattern");

@@ -131,6 +131,25 @@ fn check_reports_whether_the_settings_are_valid() {
     assert_eq!(bad.wait_exit(SOON), 2);
 }
 
+/// systemd hands on the comment as a part of the value.
+#[test]
+fn a_comment_behind_a_value_is_the_cause_that_is_named() {
+    let host = Namespace::host();
+    let start = |variable: &str, value: &str| Launch::new(&[]).env(variable, value).output(&host);
+    for (variable, value) in [
+        ("AUTORA_MAX_RA_INTERVAL", "600s # slow"),
+        ("AUTORA_MTU", "true # yes"),
+        ("AUTORA_RUNTIME_DIRECTORY", "run/x # relative"),
+    ] {
+        let refused = start(variable, value);
+        let expected =
+            format!("warning: the variable {variable} is read as \"{value}\", with what looks like a comment");
+        assert!(refused.code == 2 && refused.stderr.starts_with(&expected), "{refused:?}");
+    }
+    let plain = start("AUTORA_MAX_RA_INTERVAL", "3s");
+    assert!(plain.code == 2 && !plain.stderr.contains("comment"), "the control: {plain:?}");
+}
+
 /// The file is read as systemd reads it, the environment is not, and what may not be meant is said.
 #[test]
 fn check_reads_a_file_of_settings_as_the_service_does() {
@@ -157,6 +176,12 @@ fn check_reads_a_file_of_settings_as_the_service_does() {
         ("AUTORA_INTERFACE_REGEX=^tap\\d+$", 0, "^tapd+$ matches 0 of the "),
         ("AUTORA_INTERFACE_REGEX=^tap1$ # guests", 0, "with what looks like a comment"),
         (
+            "\nAUTORA_INTERFACE_REGEX='^tap1$' # guests",
+            0,
+            "the value of AUTORA_INTERFACE_REGEX goes on to the end of the line, with what looks like a comment",
+        ),
+        ("\n# x\nAUTORA_MAX_RA_INTERVAL=600s # slow", 2, "warning: line 3 of "),
+        (
             "AUTORA_INTERFACES_REGEX=^tap1$",
             0,
             "AUTORA_INTERFACES_REGEX is unknown and has no effect: is AUTORA_INTERFACE_REGEX meant?",
@@ -168,6 +193,8 @@ fn check_reads_a_file_of_settings_as_the_service_does() {
         assert_eq!(found.code, code, "{text}: {found:?}");
         assert!(found.stderr.contains(expected), "{text}: {found:?}");
     }
+    let twice = check("AUTORA_MAX_RA_INTERVAL=600s # slow", &[]);
+    assert_eq!(twice.stderr.matches("what looks like a comment").count(), 1, "{twice:?}");
     let absent = Launch::new(&["--check", "--settings=/no/such/file"]).output(&host);
     assert_eq!(absent.code, 1, "{absent:?}");
     assert!(absent.stderr.contains("/no/such/file: No such file"), "{absent:?}");

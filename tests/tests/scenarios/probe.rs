@@ -194,6 +194,36 @@ fn all_served_interfaces_are_shown_with_the_failures_first() {
 }
 
 #[test]
+fn interfaces_that_match_and_are_not_served_are_named() {
+    let (host, daemon, guests) = scene(1);
+    let socket = daemon.control().path().display().to_string();
+    let all = |more: &[&str]| probe(&host, &[&["--all", "--socket", &socket], more].concat());
+    let output = all(&[]);
+    assert_eq!(output.code, 0, "the control: {output:?}");
+    let other = |name: &str| Veth::new((&host, name), (guests[0].guest.namespace(), &format!("{name}-guest")));
+    let _not_served = ["vm2", "vm10"].map(other);
+    for name in ["vm2", "vm10"] {
+        daemon.wait_for_log(&["not serving", &format!("interface={name}"), "reasons=no-prefix"], SOON);
+    }
+    let output = all(&[]);
+    assert_eq!(output.code, 3, "{output:?}");
+    let expected = format!(
+        "\n1 works\n2 matching interfaces are not served: vm2, vm10; `autora status --socket {socket} --state not-served` \
+         says why\n"
+    );
+    assert!(output.stdout.ends_with(&expected), "{output:?}");
+    let document: Value = serde_json::from_str(&all(&["--json"]).stdout).expect("JSON");
+    let [vm2, vm10] = &document["not_served"].as_array().expect("a list")[..] else { panic!("two: {document:#}") };
+    assert_eq!((&vm2["name"], &vm10["name"]), (&"vm2".into(), &"vm10".into()));
+    assert_eq!(vm2["reasons"], Value::from(vec!["no-prefix"]));
+    // What is renamed away is the daemon's no more.
+    host.ip("link set vm10 name other");
+    eventually(SOON, "vm10 to be forgotten", || {
+        all(&[]).stdout.contains("\n1 matching interface is not served: vm2; ").then_some(())
+    });
+}
+
+#[test]
 fn each_guest_of_a_bridge_is_named() {
     let host = Namespace::host();
     host.ip(&format!("address add {UPLINK} dev lo"));

@@ -122,6 +122,20 @@ fn after_a_kill_the_first_ras_wait_three_seconds() {
     }
 }
 
+#[test]
+fn a_state_without_interfaces_is_not_taken_over() {
+    let host = Host::new();
+    let first = host.start();
+    first.wait_for_log(&["started"], SOON);
+    stop(first, Signal::SIGHUP);
+    let next = host.start();
+    next.wait_for_log(&["started"], SOON);
+    assert!(next.lines_with(&["previous process"]).is_empty(), "{:?}", next.log());
+    // The control: what a crash means for the first RAs is said all the same.
+    stop(next, Signal::SIGKILL);
+    host.start().wait_for_log(&["the previous process did not end cleanly", "clean=false"], SOON);
+}
+
 /// A change that makes the state file unusable, and the log line about it.
 struct Spoilt {
     what: &'static str,

@@ -143,15 +143,43 @@ fn a_closed_log_does_not_end_the_daemon() {
 }
 
 #[test]
-fn an_ignored_sighup_stays_ignored() {
+fn a_signal_that_is_ignored_at_the_start_stays_ignored() {
     let host = Namespace::host();
-    // As nohup does.
-    let mut daemon = Launch::new(&["--interface-regex=^vm1$"]).after("trap '' HUP").start(&host);
-    daemon.wait_for_log(&["started"], SOON);
-    daemon.signal(Signal::SIGHUP);
-    thread::sleep(AT_ONCE);
-    assert!(daemon.is_running());
-    // The control: SIGTERM ends it, and `sighup_sends_no_final_ra` shows one that does not ignore SIGHUP.
+    // As nohup does, and a shell without job control for what it starts in the background.
+    for (ignored, trap) in [(Signal::SIGHUP, "trap '' HUP"), (Signal::SIGINT, "trap '' INT")] {
+        let mut daemon = Launch::new(&["--interface-regex=^vm1$"]).after(trap).start(&host);
+        daemon.wait_for_log(&["started"], SOON);
+        daemon.signal(ignored);
+        thread::sleep(AT_ONCE);
+        assert!(daemon.is_running(), "{ignored}");
+        // The control: SIGTERM ends it, and other scenarios show one that ignores neither of the two.
+        daemon.signal(Signal::SIGTERM);
+        assert_eq!(daemon.wait_exit(AT_ONCE), 0);
+    }
+}
+
+/// An interface that guests lose before the stop is not one of those that they lose by it.
+#[test]
+fn the_log_says_which_guests_lose_their_router() {
+    let (host, guest) = (Namespace::host(), Namespace::quiet());
+    let mut lines = Line::several(&host, &guest, 3);
+    let mut daemon = Daemon::start(&host, &rarely(&[]));
+    for line in &mut lines {
+        line.expect_served(SOON);
+    }
+    thread::sleep(FLOOR);
+    lines[0].remove_prefix();
+    let lost = |name: &str, more: &[&str]| {
+        let interface = format!("interface={name}");
+        daemon.wait_for_log(&[&["guests lose their default route", interface.as_str()], more].concat(), SOON);
+    };
+    lost("vm1", &["WARN", "reasons=no-prefix"]);
+    // The operator wants what its own renaming does.
+    host.ip("link set vm2 name other2");
+    lost("other2", &["INFO", "the name no longer matches"]);
     daemon.signal(Signal::SIGTERM);
-    assert_eq!(daemon.wait_exit(AT_ONCE), 0);
+    assert_eq!(daemon.wait_exit(SOON), 0);
+    let stopped = daemon.lines_with(&["stopped"]);
+    assert!(stopped.len() == 1 && stopped[0].ends_with("final_ras=1"), "{stopped:?}");
+    assert_eq!(daemon.lines_with(&["guests lose their default route"]).len(), 2, "{:?}", daemon.log());
 }

@@ -2,18 +2,27 @@
 
 use serde_json::{Value, json};
 
-use super::report::Report;
-use crate::{addr::shown_link_address, commands::neighbours, diagnosis::guest::Guest};
+use super::{report::Report, selection::Skipped};
+use crate::{addr::shown_link_address, commands::neighbours, control::model, diagnosis::guest::Guest};
 
 const VERSION: u32 = 1;
 
-pub(super) fn render(reports: &[Report<'_>], paused: usize) -> String {
+pub(super) fn render(reports: &[Report<'_>], skipped: &Skipped) -> String {
     let document = json!({
         "version": VERSION,
         "interfaces": reports.iter().map(interface).collect::<Value>(),
-        "paused": paused,
+        "paused": skipped.paused,
+        "not_served": skipped.not_served.iter().map(not_served).collect::<Value>(),
     });
     format!("{document:#}\n")
+}
+
+fn not_served(interface: &model::Interface) -> Value {
+    json!({
+        "name": interface.name,
+        "ifindex": interface.ifindex,
+        "reasons": interface.reasons.iter().map(|reason| reason.name.to_string()).collect::<Value>(),
+    })
 }
 
 fn interface(report: &Report<'_>) -> Value {

@@ -2,7 +2,7 @@
 
 use anstyle::Style;
 
-use super::report::Report;
+use super::{report::Report, selection::Skipped};
 use crate::{
     addr::shown_link_address,
     commands::{
@@ -14,6 +14,9 @@ use crate::{
 
 /// How many neighbours of an interface are shown.
 const NEIGHBOURS: usize = 4;
+
+/// How many interfaces are named that are not served.
+const NOT_SERVED: usize = 20;
 
 /// The title of each column, and of the one behind them that is wrapped.
 const TITLES: [&str; 5] = ["INTERFACE", "VERDICT", "MAC", "LINK-LOCAL", "ADDRESS"];
@@ -32,19 +35,23 @@ enum Rest {
     Text(String),
 }
 
-/// Returns the reports as text, in their order. `paused` interfaces were left out; `neighbours` is how many entries the
-/// neighbour table has room for.
-pub(super) fn render(reports: &[Report<'_>], paused: usize, neighbours: u32, width: usize) -> String {
+/// Returns the reports as text, in their order. `neighbours` is how many entries the neighbour table has room for.
+pub(super) fn render(reports: &[Report<'_>], skipped: &Skipped, neighbours: u32, width: usize) -> String {
     if reports.is_empty() {
-        return format!("no interface is served, and {paused} are paused\n");
+        let none = format!("no interface is served, and {} are paused", skipped.paused);
+        return paragraphs([none].into_iter().chain(not_served(skipped)), width);
     }
     let mut lines: Vec<_> = reports.iter().flat_map(lines).collect();
     lines.sort_by_key(|line| line.verdict);
     let widths = widths(&lines);
     let shown = lines.iter().map(|line| row(line, widths, width));
-    let notes = [counts(&lines)].into_iter().chain(notes(reports, paused, neighbours));
-    let notes = notes.map(|note| format!("{}\n", wrap(&note, width, 0)));
-    [title(widths)].into_iter().chain(shown).chain(["\n".to_owned()]).chain(notes).collect()
+    let notes = [counts(&lines)].into_iter().chain(notes(reports, skipped, neighbours));
+    let notes = ["\n".to_owned(), paragraphs(notes, width)];
+    [title(widths)].into_iter().chain(shown).chain(notes).collect()
+}
+
+fn paragraphs(texts: impl Iterator<Item = String>, width: usize) -> String {
+    texts.flat_map(|text| [wrap(&text, width, 0), "\n".to_owned()]).collect()
 }
 
 fn lines(report: &Report<'_>) -> Vec<Line> {
@@ -126,7 +133,7 @@ fn counts(lines: &[Line]) -> String {
 }
 
 /// Returns what limits the verdicts.
-fn notes(reports: &[Report<'_>], paused: usize, neighbours: u32) -> impl Iterator<Item = String> {
+fn notes(reports: &[Report<'_>], skipped: &Skipped, neighbours: u32) -> impl Iterator<Item = String> {
     let names = |wanted: fn(&Report<'_>) -> bool| {
         let names: Vec<_> = reports.iter().filter(|report| wanted(report)).map(|report| &report.target.name).collect();
         (!names.is_empty()).then(|| list(names))
@@ -140,7 +147,8 @@ fn notes(reports: &[Report<'_>], paused: usize, neighbours: u32) -> impl Iterato
     });
     let cut_off = names(|report| report.is_cut_off)
         .map(|names| format!("note: more than {MAX_REPLIES} replies, the others were not read ({names})"));
-    let paused = (paused > 0).then(|| format!("note: {paused} paused, which were not probed"));
+    let Skipped { paused, .. } = skipped;
+    let paused = (*paused > 0).then(|| format!("note: {paused} paused, which were not probed"));
     let may_lack_room = reports.iter().any(|report| report.why.is_some()) && is_small(neighbours, reports.len());
     let small = may_lack_room.then(|| {
         format!(
@@ -148,7 +156,19 @@ fn notes(reports: &[Report<'_>], paused: usize, neighbours: u32) -> impl Iterato
              (gc_thresh3): a guest may be unknown for want of room"
         )
     });
-    [on_link, cut_off, small, paused].into_iter().flatten()
+    [on_link, cut_off, small, paused, not_served(skipped)].into_iter().flatten()
+}
+
+/// Returns which interfaces match and are not served, if there are any.
+fn not_served(Skipped { not_served, says_why, .. }: &Skipped) -> Option<String> {
+    let names = list(not_served.iter().take(NOT_SERVED).map(|one| &one.name));
+    let more = not_served.len().saturating_sub(NOT_SERVED);
+    let names = if more == 0 { names } else { format!("{names} and {more} more") };
+    match not_served.len() {
+        0 => None,
+        1 => Some(format!("1 matching interface is not served: {names}; `{says_why}` says why")),
+        count => Some(format!("{count} matching interfaces are not served: {names}; `{says_why}` says why")),
+    }
 }
 
 /// Returns whether guests behind so many interfaces may fill the neighbour table, which other neighbours take part of.

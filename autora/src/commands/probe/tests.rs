@@ -9,6 +9,7 @@ use super::{
 };
 use crate::{
     addr::{IfIndex, LinkLocal, Prefix64},
+    control::model,
     diagnosis::guest::{EchoSource, GuestReply},
     sys::netlink::{Neighbour, NeighbourState},
 };
@@ -81,11 +82,42 @@ note: this host has no global address outside of the guest's /64 (vm1): a route 
 note: each guest that answers takes an entry of this host's neighbour table, which has room for 8 (gc_thresh3): a \
                              guest may be unknown for want of room
 note: 7 paused, which were not probed
+2 matching interfaces are not served: vm6, vm7; `autora status` says why
 ";
-    let shown = anstream::adapter::strip_str(&table::render(&reports, 7, 8, usize::MAX)).to_string();
+    let skipped = Skipped { paused: 7, ..skipped(&["vm6", "vm7"]) };
+    let shown = anstream::adapter::strip_str(&table::render(&reports, &skipped, 8, usize::MAX)).to_string();
     assert_eq!(shown, expected);
-    assert!(!table::render(&reports, 7, 10, usize::MAX).contains("gc_thresh3"), "there is room");
-    assert_eq!(table::render(&[], 2, 8, 80), "no interface is served, and 2 are paused\n");
+    assert!(!table::render(&reports, &skipped, 10, usize::MAX).contains("gc_thresh3"), "there is room");
+}
+
+/// Interfaces that match and are not served.
+fn skipped(names: &[&str]) -> Skipped {
+    let interface = |name: &&str| -> model::Interface {
+        let interface = serde_json::json!({
+            "name": name, "ifindex": 7, "state": "not-served", "prefix": null, "source": null, "advertised": false,
+            "reasons": [{ "name": "no-prefix", "text": "it has no usable /64" }], "retired_prefixes": [],
+            "last_ra": null, "next_ra_in_s": null, "overdue": false, "rs": null, "other_router": null,
+            "ra_sent": { "unsolicited": 0, "solicited": 0, "final": 0 },
+            "send_failures": { "total": 0, "in_a_row": 0, "error": null },
+        });
+        serde_json::from_value(interface).unwrap()
+    };
+    Skipped { paused: 0, not_served: names.iter().map(interface).collect(), says_why: "autora status".to_owned() }
+}
+
+#[test]
+fn interfaces_that_match_and_are_not_served_are_named() {
+    let none = |skipped: &Skipped| table::render(&[], skipped, 8, usize::MAX);
+    assert_eq!(none(&Skipped { paused: 2, ..Skipped::default() }), "no interface is served, and 2 are paused\n");
+    let vm1 = skipped(&["vm1"]);
+    let expected = "no interface is served, and 0 are paused\n\
+                    1 matching interface is not served: vm1; `autora status` says why\n";
+    assert_eq!(none(&vm1), expected);
+    assert!(none(&skipped(&["x"; 22])).contains("22 matching interfaces are not served: x, "));
+    assert!(none(&skipped(&["x"; 22])).contains("x and 2 more; "));
+    let document: serde_json::Value = serde_json::from_str(&json::render(&[], &vm1)).unwrap();
+    let expected = serde_json::json!([{ "name": "vm1", "ifindex": 7, "reasons": ["no-prefix"] }]);
+    assert_eq!(document["not_served"], expected);
 }
 
 #[test]
@@ -104,7 +136,9 @@ fn a_guest_that_fails_decides_the_exit_code_before_a_silent_one() {
         (&[], EXIT_SILENT),
     ] {
         let reports: Vec<_> = outcomes.iter().map(|outcome| Report::new(&target, outcome)).collect();
-        assert_eq!(exit_code(&reports), ExitCode::from(expected), "{outcomes:?}");
+        let code = |skipped: &Skipped| exit_code(&reports, skipped);
+        assert_eq!(code(&Skipped { paused: 1, ..Skipped::default() }), ExitCode::from(expected), "{outcomes:?}");
+        assert_eq!(code(&skipped(&["vm1"])), ExitCode::from(EXIT_FAILS), "not all are served, {outcomes:?}");
     }
 }
 

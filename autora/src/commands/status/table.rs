@@ -106,8 +106,15 @@ pub(super) fn head(status: &Status, width: usize) -> Vec<String> {
     lines.split_inclusive('\n').map(str::to_owned).collect()
 }
 
+/// Returns how many interfaces have each reason, which are more than those that are not served if one has several.
 fn reasons(status: &Status) -> String {
-    if status.not_served.is_empty() { String::new() } else { format!(" ({})", counts(&status.not_served)) }
+    let Status { not_served, interfaces, .. } = status;
+    let several = not_served.values().sum::<u64>() > interfaces.not_served;
+    match () {
+        () if not_served.is_empty() => String::new(),
+        () if several => format!(" ({}; an interface can have several)", counts(not_served)),
+        () => format!(" ({})", counts(not_served)),
+    }
 }
 
 /// Returns the conditions that need the operator.
@@ -252,5 +259,22 @@ mod tests {
         ] {
             assert_eq!(short(seconds), expected);
         }
+    }
+
+    /// The part of a page that `autora status` printed.
+    fn sample(page: &str) -> String {
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(page);
+        let text = std::fs::read_to_string(path).unwrap();
+        let from = &text[text.find("autora 0.1.0, process").expect(page)..];
+        from[..from.find("```").expect(page)].to_owned()
+    }
+
+    #[test]
+    fn the_samples_of_the_documents_have_all_columns() {
+        let readme = sample("README.md");
+        let titles = COLUMNS.map(|column| column.title).join(" ");
+        let words = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(readme.lines().any(|line| words(line) == titles), "{titles} in\n{readme}");
+        assert_eq!(readme, sample("contrib/docs/src/reference/commands.md"));
     }
 }

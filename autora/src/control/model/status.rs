@@ -1,6 +1,6 @@
 //! `/v1/status`: the daemon as a whole.
 
-use std::net::Ipv6Addr;
+use std::{collections::BTreeMap, net::Ipv6Addr};
 
 use serde::{Deserialize, Serialize};
 
@@ -23,8 +23,11 @@ pub struct Status {
     pub time: f64,
     /// Time since the daemon started.
     pub uptime_s: f64,
-    /// The settings in effect.
+    /// The settings in effect that answers depend on.
     pub settings: Settings,
+    /// Every setting in effect, by the name of its option: its value in words, as `--check` prints it.
+    #[serde(default)]
+    pub options: BTreeMap<String, String>,
     /// The filter of the receiving socket.
     pub filter: Filter,
     /// Number of interfaces that match, by state.

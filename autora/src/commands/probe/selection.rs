@@ -1,0 +1,105 @@
+//! Which interfaces are probed, and which of those that match are not.
+
+use std::collections::BTreeMap;
+
+use super::target::Target;
+use crate::{
+    commands::{
+        client::{ControlSocketArg, block_on, names, path_with},
+        explain,
+        natural::natural,
+        screen,
+    },
+    control::model::{self, Interfaces, State},
+    engine::interface::Interface,
+    error::Failure,
+    sys::netlink::Snapshot,
+};
+
+/// The interfaces to probe.
+pub(super) struct Selection {
+    pub(super) snapshot: Snapshot,
+    pub(super) targets: Vec<Target>,
+    pub(super) skipped: Skipped,
+}
+
+/// The interfaces that match and are not probed, with `--all`.
+#[derive(Debug, Default)]
+pub(super) struct Skipped {
+    /// How many are paused.
+    pub(super) paused: usize,
+    /// Those that are not served.
+    pub(super) not_served: Vec<model::Interface>,
+    /// The command that says why they are not.
+    pub(super) says_why: String,
+}
+
+impl Selection {
+    /// Selects the interfaces of these names and patterns; `socket` is for hints.
+    ///
+    /// # Errors
+    ///
+    /// A [`Failure`] if one names none that exists, or if netlink fails.
+    pub(super) fn named(arguments: &[String], socket: &ControlSocketArg) -> Result<Self, Failure> {
+        let snapshot = explain::read_interfaces()?;
+        let wanted = named(arguments, &snapshot);
+        let found = Self::of(snapshot, &wanted, Skipped::default());
+        if found.targets.len() < wanted.len() { Err(found.missing(&wanted, socket)) } else { Ok(found) }
+    }
+
+    /// Selects every interface that the daemon at `socket` serves. One may have been deleted a moment ago.
+    ///
+    /// # Errors
+    ///
+    /// A [`Failure`] if no daemon answers, if none of its interfaces exists here, or if netlink fails.
+    pub(super) fn served(socket: &ControlSocketArg) -> Result<Self, Failure> {
+        let (wanted, skipped) = matching(socket)?;
+        let found = Self::of(explain::read_interfaces()?, &wanted, skipped);
+        let none_is_here = found.targets.is_empty() && !wanted.is_empty();
+        if none_is_here { Err(found.missing(&wanted, socket)) } else { Ok(found) }
+    }
+
+    fn of(snapshot: Snapshot, wanted: &Wanted, skipped: Skipped) -> Self {
+        let is_wanted = |interface: &&Interface| {
+            let index = wanted.get(&interface.name);
+            index.is_some_and(|index| index.is_none_or(|index| index == interface.index.get()))
+        };
+        let found = snapshot.interfaces.iter().filter(is_wanted);
+        let targets = found.map(|interface| Target::new(interface, &snapshot.interfaces)).collect();
+        Self { snapshot, targets, skipped }
+    }
+
+    fn missing(&self, wanted: &Wanted, socket: &ControlSocketArg) -> Failure {
+        let missing = wanted.keys().filter(|name| self.targets.iter().all(|target| target.name != **name));
+        Failure::because(format!("no such interface in this network namespace: {}", screen::list(missing)))
+            .advise(format!("`{}` lists those that exist", socket.command("explain", &[])))
+    }
+}
+
+/// Interfaces by name, with the index that the daemon told. One of the same name in another namespace has another.
+type Wanted = BTreeMap<String, Option<u32>>;
+
+/// Returns the interfaces that the arguments name; an argument that names none is itself missing.
+fn named(arguments: &[String], snapshot: &Snapshot) -> Wanted {
+    let of = |argument: &String| {
+        let existing = snapshot.interfaces.iter().map(|interface| &interface.name);
+        let found: Vec<_> = existing.filter(|name| names(argument, name)).cloned().collect();
+        if found.is_empty() { vec![argument.clone()] } else { found }
+    };
+    arguments.iter().flat_map(of).map(|name| (name, None)).collect()
+}
+
+/// Returns the interfaces that the daemon serves, and those that match and are not probed.
+fn matching(socket: &ControlSocketArg) -> Result<(Wanted, Skipped), Failure> {
+    let states = [State::Serving, State::Paused, State::NotServed].map(|state| ("state", state.name().to_owned()));
+    let path = path_with("/v1/interfaces", states);
+    let Interfaces { interfaces, .. } = block_on(async { Ok(socket.connect().await?.get(&path).await?) })?;
+    let is_in = |state: State| move |interface: &model::Interface| interface.state == state.into();
+    let paused = interfaces.iter().filter(|one| is_in(State::Paused)(one)).count();
+    let serving = interfaces.iter().filter(|one| is_in(State::Serving)(one));
+    let serving = serving.map(|interface| (interface.name.clone(), Some(interface.ifindex))).collect();
+    let mut not_served: Vec<_> = interfaces.into_iter().filter(is_in(State::NotServed)).collect();
+    not_served.sort_by(|a, b| natural(&a.name, &b.name));
+    let says_why = socket.command("status", &["--state", "not-served"]).to_string();
+    Ok((serving, Skipped { paused, not_served, says_why }))
+}
