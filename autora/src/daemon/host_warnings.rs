@@ -103,7 +103,7 @@ impl HostWarnings {
         if begins(&mut self.not_forwarding, leads_nowhere) {
             warn!(
                 "net.ipv6.conf.all.forwarding is 0: guests get a default route to this host, which drops their \
-                 packets; set it to 1"
+                 packets; autora explain says what to do"
             );
         }
         let served = served(fleet).count();
