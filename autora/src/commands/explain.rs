@@ -133,7 +133,7 @@ pub(super) fn for_report(args: &ExplainArgs, running: Option<&RunningDaemon>) ->
     Ok(match (pages.is_empty(), more) {
         (true, _) => "every interface that matches is served, without a warning".to_owned(),
         (false, 0) => pages,
-        (false, more) => format!("{pages}\n{more} more like these: `autora explain` has all"),
+        (false, more) => format!("{pages}\n{more} more like these: `{}` has all", findings.list),
     })
 }
 
@@ -208,6 +208,7 @@ fn examine(
         interfaces: selected.into_iter().map(explain).collect(),
         missing,
         daemon_answers: running.is_some(),
+        list: args.socket.command("explain", &[]),
         host,
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     commands::screen::list,
-    diagnosis::{Concern, Conclusion, Explanation, Problem},
+    diagnosis::{Concern, Conclusion, Explanation, Problem, Shell},
     engine::{
         eligibility::{Reason, Service},
         interface::{Host, Interface},
@@ -20,6 +20,8 @@ pub(super) struct Findings {
     pub(super) interfaces: Vec<Explanation>,
     pub(super) missing: Vec<Missing>,
     pub(super) daemon_answers: bool,
+    /// The command that lists all interfaces, beside the same daemon.
+    pub(super) list: Shell,
 }
 
 /// An interface that was named and does not exist, or a pattern that matches none.

@@ -10,7 +10,7 @@ use crate::{
         client::is_pattern,
         screen::{BAD, FAINT, GOOD, ODD, TITLE, list, styled, wrap},
     },
-    diagnosis::{Concern, Conclusion, Explanation, RaKind, Remedy},
+    diagnosis::{Concern, Conclusion, Explanation, RaKind, Remedy, Shell},
 };
 
 /// The column in which the values of the tests begin.
@@ -18,7 +18,7 @@ const VALUES_AT: usize = 22;
 
 pub(super) fn render(findings: &Findings, width: usize) -> String {
     let interfaces = findings.interfaces.iter().map(|found| interface(found, width));
-    let missing = findings.missing.iter().map(|missing| absent(missing, width));
+    let missing = findings.missing.iter().map(|missing| absent(missing, &findings.list, width));
     interfaces.chain(missing).collect::<Vec<_>>().join("\n")
 }
 
@@ -117,13 +117,12 @@ fn paragraph(style: Style, Concern { problem, remedies }: &Concern, width: usize
     [format!("  {coloured}\n")].into_iter().chain(remedies).collect()
 }
 
-fn absent(missing: &Missing, width: usize) -> String {
-    let similar = match missing.similar.as_slice() {
-        _ if is_pattern(&missing.name) => {
-            return headed(&missing.name, BAD, "matches no interface; `autora explain` lists those that exist", width);
-        }
-        [] => "; `autora explain` lists those that do".to_owned(),
-        names => format!("; similar: {}", list(names)),
+/// `all` is the command that lists all interfaces.
+fn absent(missing: &Missing, all: &Shell, width: usize) -> String {
+    let what = match missing.similar.as_slice() {
+        _ if is_pattern(&missing.name) => format!("matches no interface; `{all}` lists those that exist"),
+        [] => format!("does not exist; `{all}` lists those that do"),
+        names => format!("does not exist; similar: {}", list(names)),
     };
-    headed(&missing.name, BAD, &format!("does not exist{similar}"), width)
+    headed(&missing.name, BAD, &what, width)
 }

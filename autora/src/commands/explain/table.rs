@@ -55,7 +55,7 @@ fn summary(findings: &Findings) -> String {
     let count = |wanted: u8| findings.interfaces.iter().filter(|one| rank(one) == wanted).count();
     let [served, paused, not_served, ignored] = [0, 1, 2, 3].map(count);
     let counts = format!("{served} served, {paused} paused, {not_served} not served");
-    let more = "`autora explain IFACE` shows each test, and what to do.";
+    let more = format!("`{} IFACE` shows each test, and what to do.", findings.list);
     match &findings.regex {
         _ if findings.daemon_answers => {
             format!("{counts}, {ignored} that the daemon's --interface-regex does not match. {more}")

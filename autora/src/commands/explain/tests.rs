@@ -4,7 +4,7 @@ use anstream::adapter::strip_str;
 
 use super::*;
 use crate::{
-    diagnosis::{FromDaemon, RaKind},
+    diagnosis::{FromDaemon, RaKind, Shell},
     engine::{
         eligibility::InUse,
         fleet::ServiceState,
@@ -75,6 +75,7 @@ fn findings(all: &[(Interface, Option<FromDaemon>)]) -> Findings {
         interfaces: all.iter().map(|(one, daemon)| diagnosis::explain(one, evidence(daemon.as_ref()))).collect(),
         missing: Vec::new(),
         daemon_answers,
+        list: Shell::of(["autora", "explain"]),
     }
 }
 
@@ -140,6 +141,16 @@ fn a_warning_about_an_interface_that_is_not_served_is_in_the_table() {
     let interfaces = vec![diagnosis::explain(&not_served(), Evidence { host: &off, ..evidence(None) })];
     let table = strip_str(&table::render(&Findings { interfaces, ..findings(&[]) }, usize::MAX)).to_string();
     assert!(table.contains(" no      forwarding-off, no-prefix; warning: host-forwarding-off\n"), "{table}");
+}
+
+#[test]
+fn hints_are_about_the_same_daemon() {
+    let list = || Shell::of(["autora", "explain", "--instance", "blue"]);
+    let found = |name| Findings { list: list(), missing: vec![Missing::new(name, &[])], ..findings(&[]) };
+    assert!(table::render(&found("vm1"), usize::MAX).contains("`autora explain --instance blue IFACE` shows"));
+    for name in ["vm1", "vm*"] {
+        assert!(page::render(&found(name), usize::MAX).contains("`autora explain --instance blue` lists"), "{name}");
+    }
 }
 
 /// Detection does not run without a carrier.
