@@ -14,8 +14,8 @@
 //!            `deny`
 //! build      compiling: `build-ebpf`, `build` (release profile), and the tests (dev profile)
 //! setup      compilers, programs and packages that the machine needs: `setup`
-//! ground     workspace (folders), process (other programs), ui (the terminal), outcome (results),
-//!            neighbours (a kernel limit)
+//! ground     architecture (names), workspace (folders), process (other programs), ui (the terminal),
+//!            outcome (results), neighbours (a kernel limit)
 //! ```
 //!
 //! There are two ways of compiling, and each crate is compiled once in either: `build`, `package`, `dist`,
@@ -24,6 +24,7 @@
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command-line tool speaks on its terminal")]
 
+mod architecture;
 mod build;
 mod check;
 mod lab;
@@ -56,7 +57,7 @@ enum Task {
     /// Compile the eBPF filter to target/ebpf/autora.bpf.o
     BuildEbpf,
     /// Build the release daemon, with the eBPF filter embedded, to target/release/autora
-    Build,
+    Build(daemon::Args),
     /// Check a change: format, clippy, unit tests, conformance, tests against the real kernel (as root)
     Test(check::Args),
     /// Run the fuzz targets, the simulation and the leak test for a given time
@@ -98,7 +99,7 @@ fn main() -> ExitCode {
     let done = match Task::parse() {
         Task::Setup(args) => setup::run(&workspace, &args),
         Task::BuildEbpf => filter::run(&workspace).map(|()| ExitCode::SUCCESS),
-        Task::Build => daemon::run(&workspace).map(|_| ExitCode::SUCCESS),
+        Task::Build(args) => daemon::run(&workspace, &args).map(|()| ExitCode::SUCCESS),
         Task::Test(args) => Ok(check::run(&workspace, &args)),
         Task::Fuzz(args) => fuzz::run(&workspace, &args),
         Task::Conformance => conformance::run(&workspace).map(|()| ExitCode::SUCCESS),
