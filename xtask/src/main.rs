@@ -73,12 +73,12 @@ enum Task {
     /// Write the licences of the crates that are linked into the daemon to target/notices
     Notices,
     /// Build the Debian package to target/package, and check it with lintian
-    Package,
+    Package(package::Args),
     /// Install, run, restart, hang, upgrade and purge the package under systemd in namespaces (as root)
     ServiceTest,
     /// Run the handbook's recipes with libvirt, systemd-nspawn, QEMU, Incus and LXC in namespaces (as root)
     RecipesTest(recipes::Args),
-    /// Make a release in target/dist: package, tarball, bill of materials, checksums
+    /// Make a release in target/dist: packages and tarballs for amd64 and arm64, bill of materials, checksums
     Dist,
     /// Print the version of a tag; with --write, set it in the crates and the package
     ReleaseVersion(version::Args),
@@ -107,7 +107,7 @@ fn main() -> ExitCode {
         Task::Completions => manual::completions(&workspace).map(|()| ExitCode::SUCCESS),
         Task::Documents => documents::run(&workspace).map(|()| ExitCode::SUCCESS),
         Task::Notices => notices::run(&workspace).map(|()| ExitCode::SUCCESS),
-        Task::Package => package::build(&workspace).map(|_| ExitCode::SUCCESS),
+        Task::Package(args) => package::run(&workspace, &args).map(|()| ExitCode::SUCCESS),
         Task::ServiceTest => service::run(&workspace).map(|()| ExitCode::SUCCESS),
         Task::RecipesTest(args) => recipes::run(&workspace, &args).map(|()| ExitCode::SUCCESS),
         Task::Dist => dist::run(&workspace).map(|()| ExitCode::SUCCESS),
