@@ -1,5 +1,10 @@
 //! Code of an attacker inside the running daemon.
 
+#[cfg(target_arch = "x86_64")]
+mod amd64;
+#[cfg(target_arch = "aarch64")]
+mod arm64;
+
 use std::ffi::c_void;
 
 use nix::{
@@ -12,6 +17,10 @@ use nix::{
     unistd::Pid,
 };
 
+#[cfg(target_arch = "x86_64")]
+use self::amd64 as registers;
+#[cfg(target_arch = "aarch64")]
+use self::arm64 as registers;
 use crate::{
     daemon::Daemon,
     wait::{SHORTLY, eventually},
@@ -25,9 +34,6 @@ pub struct Intruder {
     before: user_regs_struct,
 }
 
-/// The instruction `syscall`, as the two lowest bytes of a word.
-const SYSCALL: c_long = 0x050f;
-
 /// Distance below the stack pointer: beyond the 128 bytes (red zone) that a function may use without moving
 /// it.
 const SPARE: u64 = 4_096;
@@ -40,8 +46,7 @@ impl Intruder {
             ptrace::attach(thread).expect("root may trace");
             wait(thread);
             let before = ptrace::getregs(thread).expect("it is stopped");
-            // The instruction pointer is behind the two bytes of the system call.
-            let is_waiting = peek(thread, before.rip - 2) & 0xffff == SYSCALL;
+            let is_waiting = registers::is_call(peek(thread, registers::instruction(&before)));
             if !is_waiting {
                 ptrace::detach(thread, None).expect("it is traced");
             }
@@ -55,27 +60,12 @@ impl Intruder {
     ///
     /// Returns the kernel's error.
     pub fn call(&self, number: c_long, arguments: &[u64]) -> Result<u64, Errno> {
-        let mut registers = self.before;
-        // Back to the instruction `syscall`. An `orig_rax` of -1 keeps the kernel from restarting the call
-        // before.
-        registers.rip -= 2;
-        registers.rax = number.cast_unsigned();
-        registers.orig_rax = u64::MAX;
-        let places = [
-            &mut registers.rdi,
-            &mut registers.rsi,
-            &mut registers.rdx,
-            &mut registers.r10,
-            &mut registers.r8,
-            &mut registers.r9,
-        ];
-        for (place, &argument) in places.into_iter().zip(arguments) {
-            *place = argument;
-        }
-        ptrace::setregs(self.thread, registers).expect("it is stopped");
+        let mut prepared = self.before;
+        registers::prepare(&mut prepared, number, arguments);
+        ptrace::setregs(self.thread, prepared).expect("it is stopped");
         ptrace::step(self.thread, None).expect("it is traced");
         wait(self.thread);
-        let result = ptrace::getregs(self.thread).expect("it is stopped").rax.cast_signed();
+        let result = registers::result(&ptrace::getregs(self.thread).expect("it is stopped"));
         match i32::try_from(result) {
             Ok(error @ -4_095..0) => Err(Errno::from_raw(-error)),
             Ok(_) | Err(_) => Ok(result.cast_unsigned()),
@@ -85,7 +75,7 @@ impl Intruder {
     /// Writes text, with a terminating zero, into the process; returns its address, which the next text
     /// reuses.
     pub fn text(&self, text: &str) -> u64 {
-        let address = self.before.rsp - SPARE;
+        let address = registers::stack(&self.before) - SPARE;
         let mut bytes = text.as_bytes().to_vec();
         bytes.resize(bytes.len() / 8 * 8 + 8, 0);
         for (at, word) in (address..).step_by(8).zip(bytes.chunks_exact(8)) {

@@ -40,7 +40,7 @@ mod control;
 mod daemon;
 mod guest;
 mod host_profile;
-#[cfg(target_arch = "x86_64")]
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 mod intruder;
 mod link;
 mod log;
@@ -65,7 +65,7 @@ pub use control::{Answer, Control};
 pub use daemon::{Daemon, Launch, Output, RuntimeDirectory};
 pub use guest::{DefaultRoute, Guest, Held};
 pub use host_profile::HostProfile;
-#[cfg(target_arch = "x86_64")]
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 pub use intruder::Intruder;
 pub use link::{Interface, Mac, Veth};
 pub use log::field;

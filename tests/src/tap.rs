@@ -73,7 +73,8 @@ fn attach(name: &str, mode: i32) -> File {
     // SAFETY: `ifreq` is plain data for which all zeroes is a value.
     let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
     for (to, from) in request.ifr_name.iter_mut().zip(name.bytes()) {
-        *to = from.cast_signed();
+        // A C character has a sign on some architectures.
+        *to = libc::c_char::from_ne_bytes([from]);
     }
     request.ifr_ifru.ifru_flags = i16::try_from(mode | libc::IFF_NO_PI).expect("the flags are a 16-bit field");
     // SAFETY: TUNSETIFF reads and writes one `ifreq`, which lives across the call.

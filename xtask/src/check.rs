@@ -31,8 +31,8 @@ use crate::{
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Run the steps for a release instead: package, smoke, exposure, boot (3 minutes, more in a new
-    /// checkout)
+    /// Run the steps for a release instead: package, smoke, exposure, boot, arm64 (3 minutes, more in a
+    /// new checkout)
     #[arg(long)]
     ship: bool,
     /// Run the usual steps and those for a release, as CI does (20 minutes)
@@ -138,6 +138,7 @@ impl Run<'_> {
             Step::Smoke => self.smoke(),
             Step::Exposure => exposure(workspace),
             Step::Boot => vm::boot(workspace),
+            Step::Arm64 => vm::other_architectures(workspace),
             Step::Guests => vm::guests(workspace),
             Step::Kernels => vm::all_kernels(workspace),
             Step::Service => service::run(workspace),

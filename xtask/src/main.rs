@@ -14,8 +14,8 @@
 //!            `deny`
 //! build      compiling: `build-ebpf`, `build` (release profile), and the tests (dev profile)
 //! setup      compilers, programs and packages that the machine needs: `setup`
-//! ground     workspace (folders), process (other programs), ui (the terminal), outcome (results),
-//!            neighbours (a kernel limit)
+//! ground     architecture (names), workspace (folders), process (other programs), ui (the terminal),
+//!            outcome (results), neighbours (a kernel limit)
 //! ```
 //!
 //! There are two ways of compiling, and each crate is compiled once in either: `build`, `package`, `dist`,
@@ -24,6 +24,7 @@
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command-line tool speaks on its terminal")]
 
+mod architecture;
 mod build;
 mod check;
 mod lab;
@@ -56,7 +57,7 @@ enum Task {
     /// Compile the eBPF filter to target/ebpf/autora.bpf.o
     BuildEbpf,
     /// Build the release daemon, with the eBPF filter embedded, to target/release/autora
-    Build,
+    Build(daemon::Args),
     /// Check a change: format, clippy, unit tests, conformance, tests against the real kernel (as root)
     Test(check::Args),
     /// Run the fuzz targets, the simulation and the leak test for a given time
@@ -72,12 +73,12 @@ enum Task {
     /// Write the licences of the crates that are linked into the daemon to target/notices
     Notices,
     /// Build the Debian package to target/package, and check it with lintian
-    Package,
+    Package(package::Args),
     /// Install, run, restart, hang, upgrade and purge the package under systemd in namespaces (as root)
     ServiceTest,
     /// Run the handbook's recipes with libvirt, systemd-nspawn, QEMU, Incus and LXC in namespaces (as root)
     RecipesTest(recipes::Args),
-    /// Make a release in target/dist: package, tarball, bill of materials, checksums
+    /// Make a release in target/dist: packages and tarballs for amd64 and arm64, bill of materials, checksums
     Dist,
     /// Print the version of a tag; with --write, set it in the crates and the package
     ReleaseVersion(version::Args),
@@ -98,7 +99,7 @@ fn main() -> ExitCode {
     let done = match Task::parse() {
         Task::Setup(args) => setup::run(&workspace, &args),
         Task::BuildEbpf => filter::run(&workspace).map(|()| ExitCode::SUCCESS),
-        Task::Build => daemon::run(&workspace).map(|_| ExitCode::SUCCESS),
+        Task::Build(args) => daemon::run(&workspace, &args).map(|()| ExitCode::SUCCESS),
         Task::Test(args) => Ok(check::run(&workspace, &args)),
         Task::Fuzz(args) => fuzz::run(&workspace, &args),
         Task::Conformance => conformance::run(&workspace).map(|()| ExitCode::SUCCESS),
@@ -106,7 +107,7 @@ fn main() -> ExitCode {
         Task::Completions => manual::completions(&workspace).map(|()| ExitCode::SUCCESS),
         Task::Documents => documents::run(&workspace).map(|()| ExitCode::SUCCESS),
         Task::Notices => notices::run(&workspace).map(|()| ExitCode::SUCCESS),
-        Task::Package => package::build(&workspace).map(|_| ExitCode::SUCCESS),
+        Task::Package(args) => package::run(&workspace, &args).map(|()| ExitCode::SUCCESS),
         Task::ServiceTest => service::run(&workspace).map(|()| ExitCode::SUCCESS),
         Task::RecipesTest(args) => recipes::run(&workspace, &args).map(|()| ExitCode::SUCCESS),
         Task::Dist => dist::run(&workspace).map(|()| ExitCode::SUCCESS),

@@ -7,6 +7,7 @@
 pub(crate) mod apt;
 pub(crate) mod cargo_tool;
 mod compiler;
+pub(crate) mod cross;
 mod linker;
 mod llvm;
 mod needs;
@@ -24,6 +25,7 @@ pub(crate) use self::needs::Scope;
 use self::cargo_tool::CARGO_FUZZ;
 use self::needs::{Inventory, Need, State};
 use self::remedy::Remedy;
+use crate::architecture::Architecture;
 use crate::workspace::Workspace;
 use crate::{process, ui};
 
@@ -35,6 +37,9 @@ pub(crate) struct Args {
     /// Also install what the tests and the fuzz targets need: a C++ compiler and cargo-fuzz
     #[arg(long)]
     fuzz: bool,
+    /// Also install what compiles the daemon for this target of rustc
+    #[arg(long, value_name = "TARGET", value_parser = Architecture::of_target)]
+    target: Option<Architecture>,
     /// Install nothing, only report; the exit code is 1 if something is missing
     #[arg(long)]
     check: bool,
@@ -47,27 +52,33 @@ pub(crate) fn run(workspace: &Workspace, args: &Args) -> Result<ExitCode> {
         Args { tests: true, .. } => Scope::Tests,
         Args { .. } => Scope::Build,
     };
+    let architecture = args.target.unwrap_or(Architecture::OWN);
     if !args.check {
-        let inventory = complete(workspace, scope)?;
+        let inventory = complete(workspace, scope, architecture)?;
         report(workspace, &inventory);
         return Ok(ExitCode::SUCCESS);
     }
-    let inventory = Inventory::take(workspace, scope, apt::Lists::unchanged());
+    let inventory = Inventory::take(workspace, scope, architecture, apt::Lists::unchanged());
     report(workspace, &inventory);
     Ok(if inventory.is_complete() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// Installs what `scope` needs. Prints nothing if all of it is there.
 pub(crate) fn ensure(workspace: &Workspace, scope: Scope) -> Result<Toolchain> {
-    complete(workspace, scope)?.toolchain.context("there is no compiler for the filter")
+    ensure_for(workspace, scope, Architecture::OWN)
 }
 
-fn complete(workspace: &Workspace, scope: Scope) -> Result<Inventory> {
+/// Does the same, and installs what compiles the daemon for `architecture`.
+pub(crate) fn ensure_for(workspace: &Workspace, scope: Scope, architecture: Architecture) -> Result<Toolchain> {
+    complete(workspace, scope, architecture)?.toolchain.context("there is no compiler for the filter")
+}
+
+fn complete(workspace: &Workspace, scope: Scope, architecture: Architecture) -> Result<Inventory> {
     // Root can fetch the lists, and does so before a package counts as absent from the distribution.
     let mut lists = if process::is_root() { apt::Lists::AsTheyAre } else { apt::Lists::unchanged() };
     let mut before: Vec<Remedy> = Vec::new();
     loop {
-        let inventory = Inventory::take(workspace, scope, lists);
+        let inventory = Inventory::take(workspace, scope, architecture, lists);
         let missing = inventory.remedies();
         if missing.is_empty() {
             return Ok(inventory);
@@ -92,6 +103,7 @@ fn apply(workspace: &Workspace, missing: &[Remedy]) -> Result<()> {
     let mut packages: Vec<&str> = Vec::new();
     let mut lists = false;
     let mut unpack_prometheus = false;
+    let mut sysroot = None;
     let mut by_hand: Vec<&str> = Vec::new();
     for remedy in missing {
         match remedy {
@@ -101,6 +113,7 @@ fn apply(workspace: &Workspace, missing: &[Remedy]) -> Result<()> {
             Remedy::Linker(llvm) => linker::install(workspace, llvm)?,
             Remedy::CargoFuzz => CARGO_FUZZ.install(workspace)?,
             Remedy::Prometheus => unpack_prometheus = true,
+            Remedy::Sysroot(architecture) => sysroot = Some(*architecture),
             Remedy::ByHand(what) => by_hand.push(what),
             Remedy::Later => {}
         }
@@ -115,6 +128,9 @@ fn apply(workspace: &Workspace, missing: &[Remedy]) -> Result<()> {
     }
     if unpack_prometheus {
         prometheus::unpack(workspace)?;
+    }
+    if let Some(architecture) = sysroot {
+        cross::unpack(workspace, architecture)?;
     }
     if !by_hand.is_empty() {
         bail!("{}", by_hand.join("\n"));

@@ -7,6 +7,8 @@ use std::{
     process::Command,
 };
 
+use crate::architecture::Architecture;
+
 /// The checkout this xtask belongs to.
 #[derive(Debug)]
 pub(crate) struct Workspace {
@@ -55,9 +57,24 @@ impl Workspace {
         self.root.join("target/ebpf/autora.bpf.o")
     }
 
-    /// The release daemon.
+    /// The release daemon of this machine's architecture.
     pub(crate) fn daemon(&self) -> PathBuf {
-        self.target.join("release/autora")
+        self.daemon_for(Architecture::OWN)
+    }
+
+    /// The release daemon of an architecture, where cargo puts it.
+    pub(crate) fn daemon_for(&self, architecture: Architecture) -> PathBuf {
+        daemon_in(&self.target, architecture)
+    }
+
+    /// The release daemon that is packaged: `debian/rules` builds in the checkout, wherever `CARGO_TARGET_DIR` points.
+    pub(crate) fn packaged_daemon(&self, architecture: Architecture) -> PathBuf {
+        daemon_in(&self.root.join("target"), architecture)
+    }
+
+    /// Libraries of another architecture, to compile and link with.
+    pub(crate) fn sysroot(&self, architecture: Architecture) -> PathBuf {
+        self.tools().join("sysroot").join(architecture.debian())
     }
 
     /// The folder of the daemon without the filter.
@@ -126,4 +143,9 @@ impl Workspace {
         command.current_dir(&self.root).args(args).env("CARGO_TARGET_DIR", &self.target);
         command
     }
+}
+
+fn daemon_in(target: &Path, architecture: Architecture) -> PathBuf {
+    let folder = if architecture.is_own() { target.to_owned() } else { target.join(architecture.target()) };
+    folder.join("release/autora")
 }

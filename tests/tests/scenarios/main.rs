@@ -87,7 +87,7 @@ mod ceasing;
 mod changes;
 mod claims;
 mod clock;
-#[cfg(target_arch = "x86_64")]
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 mod confinement;
 mod conformance;
 mod control;

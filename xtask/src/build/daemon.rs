@@ -12,43 +12,76 @@ use anyhow::{Context, Result, ensure};
 
 use super::filter;
 use crate::{
+    architecture::Architecture,
     process,
-    setup::{self, Scope, Toolchain},
+    setup::{self, Scope, Toolchain, cross::Sysroot},
     ui,
     workspace::Workspace,
 };
 
-/// Sets the machine up and builds the release daemon. Returns its path.
-pub(crate) fn run(workspace: &Workspace) -> Result<PathBuf> {
-    let toolchain = setup::ensure(workspace, Scope::Build)?;
-    with(workspace, &toolchain)
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Build for this target of rustc, to target/TARGET/release/autora
+    #[arg(long, value_name = "TARGET", value_parser = Architecture::of_target)]
+    target: Option<Architecture>,
 }
 
-/// How the daemon is linked: with the C library inside, of which it then has less in memory than of a shared
-/// one, and with packed relocations, which are read once and would otherwise stay in memory.
-const LINKED: [&str; 4] = ["-C", "target-feature=+crt-static", "-C", "link-arg=-Wl,-z,pack-relative-relocs"];
+/// Sets the machine up and builds the release daemon.
+pub(crate) fn run(workspace: &Workspace, args: &Args) -> Result<()> {
+    let architecture = args.target.unwrap_or(Architecture::OWN);
+    let toolchain = setup::ensure_for(workspace, Scope::Build, architecture)?;
+    for_architecture(workspace, &toolchain, architecture).map(drop)
+}
 
 /// Builds the filter and the release daemon with `toolchain`. Returns the daemon's path.
 pub(crate) fn with(workspace: &Workspace, toolchain: &Toolchain) -> Result<PathBuf> {
+    for_architecture(workspace, toolchain, Architecture::OWN)
+}
+
+/// Does the same for an architecture that `setup` has prepared. The filter is the same for all of them.
+pub(crate) fn for_architecture(
+    workspace: &Workspace,
+    toolchain: &Toolchain,
+    architecture: Architecture,
+) -> Result<PathBuf> {
     ui::heading("eBPF filter");
     filter::with(workspace, toolchain)?;
-    ui::heading("daemon, release profile");
-    let daemon = workspace.daemon();
+    ui::heading(&format!("daemon for {}, release profile", architecture.debian()));
+    let daemon = workspace.daemon_for(architecture);
     let map = daemon.with_extension("map");
-    let mut cargo = cargo(workspace, "rustc", "autora", "autora");
-    let map_wanted = format!("link-arg=-Wl,-Map={}", map.display());
-    process::run(cargo.arg("--").args(LINKED).args(["-C", &map_wanted])).context("the daemon does not compile")?;
+    let mut cargo = cargo(workspace, architecture, "autora", "autora");
+    cargo.args(["-C", &format!("link-arg=-Wl,-Map={}", map.display())]);
+    process::run(&mut cargo).context("the daemon does not compile")?;
     no_name_service(&map)?;
-    let version = process::query(Command::new(&daemon).arg("--version"))
-        .with_context(|| format!("{} --version failed", daemon.display()))?;
-    ensure!(
-        carries_filter(&version),
-        "{} carries no eBPF program although {} was built; its --version says:\n{version}",
-        daemon.display(),
-        workspace.object().display()
-    );
-    ui::note(&format!("{}: {}", workspace.display(&daemon), version.trim().replace('\n', ", ")));
+    has_filter(workspace, &daemon)?;
+    ui::note(&format!("{}: {}", workspace.display(&daemon), about(&daemon, architecture)?));
     Ok(daemon)
+}
+
+/// Checks that the daemon has the bytes of the filter that was built.
+fn has_filter(workspace: &Workspace, daemon: &Path) -> Result<()> {
+    let object = workspace.object();
+    ensure!(
+        contains(&fs::read(daemon)?, &fs::read(&object)?),
+        "{} does not carry the eBPF program {}",
+        daemon.display(),
+        object.display()
+    );
+    Ok(())
+}
+
+fn contains(program: &[u8], object: &[u8]) -> bool {
+    !object.is_empty() && program.windows(object.len()).any(|window| window == object)
+}
+
+/// Returns what a daemon says of itself; one for another architecture says nothing here.
+fn about(daemon: &Path, architecture: Architecture) -> Result<String> {
+    if !architecture.is_own() {
+        return Ok(format!("for {}, with the same eBPF filter", architecture.debian()));
+    }
+    let version = process::query(Command::new(daemon).arg("--version"));
+    let version = version.with_context(|| format!("{} --version failed", daemon.display()))?;
+    Ok(version.trim().replace('\n', ", "))
 }
 
 /// Parts of the C library that load its name service modules, of which a static program has none: it would load those
@@ -72,17 +105,44 @@ fn name_service_in(map: &str) -> Vec<&'static str> {
 /// Compiles a program of the tests in the daemon's profile, so that most crates are compiled once. Returns
 /// its path.
 pub(crate) fn test_program(workspace: &Workspace, name: &str) -> Result<PathBuf> {
-    process::run(&mut cargo(workspace, "build", "autora-tests", name))
+    let mut cargo = workspace.cargo(["build"]);
+    process::run(adjust(&mut cargo, "autora-tests", name))
         .with_context(|| format!("the program {name} does not compile"))?;
     Ok(workspace.daemon().with_file_name(name))
 }
 
-fn cargo(workspace: &Workspace, subcommand: &str, package: &str, program: &str) -> Command {
-    let mut cargo = workspace.cargo([subcommand, "--release", "--locked", "--package", package, "--bin", program]);
+/// Does the same for another architecture, and links it statically: it runs where there are no libraries.
+pub(crate) fn test_program_for(workspace: &Workspace, architecture: Architecture, name: &str) -> Result<PathBuf> {
+    process::run(&mut cargo(workspace, architecture, "autora-tests", name))
+        .with_context(|| format!("the program {name} does not compile for {}", architecture.debian()))?;
+    Ok(workspace.daemon_for(architecture).with_file_name(name))
+}
+
+/// Returns the cargo that compiles and links a program, to which the caller may add flags of rustc.
+fn cargo(workspace: &Workspace, architecture: Architecture, package: &str, program: &str) -> Command {
+    let mut cargo = workspace.cargo(["rustc"]);
+    adjust(&mut cargo, package, program);
+    if architecture.is_own() {
+        cargo.arg("--").args(STATIC).args(PACKED);
+    } else {
+        Sysroot::of(workspace, architecture).adjust(&mut cargo);
+        cargo.arg("--").args(STATIC);
+    }
+    cargo
+}
+
+/// How programs are linked: with the C library inside, of which they then have less in memory than of a shared one.
+const STATIC: [&str; 2] = ["-C", "target-feature=+crt-static"];
+
+/// With packed relocations, which are read once and would otherwise stay in memory. Debian 12's linker makes none for
+/// arm64.
+const PACKED: [&str; 2] = ["-C", "link-arg=-Wl,-z,pack-relative-relocs"];
+
+fn adjust<'a>(cargo: &'a mut Command, package: &str, program: &str) -> &'a mut Command {
+    cargo.args(["--release", "--locked", "--package", package, "--bin", program]);
     cargo.env("CARGO_ENCODED_RUSTFLAGS", flags(|name| env::var_os(name))).env_remove("RUSTFLAGS");
     // Embeds the object that was just built, even if the variable names another.
-    cargo.env_remove("AUTORA_EBPF_OBJECT");
-    cargo
+    cargo.env_remove("AUTORA_EBPF_OBJECT")
 }
 
 /// Returns the compiler's flags for all crates: those that are set, and one that keeps cargo's home out of
@@ -105,20 +165,15 @@ fn flags(variable: impl Fn(&str) -> Option<OsString>) -> OsString {
     theirs.into_iter().chain(ours).collect::<Vec<_>>().join(OsStr::new("\x1f"))
 }
 
-/// Returns whether the text of `autora --version` says that a filter is embedded.
-fn carries_filter(version: &str) -> bool {
-    version.contains("with the eBPF filter")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn the_version_says_whether_a_filter_is_embedded() {
-        assert!(carries_filter("autora 0.1.0 (with the eBPF filter)"));
-        assert!(!carries_filter("autora 0.1.0 (built without the eBPF filter: runs with the classic one)"));
-        assert!(!carries_filter("autora 0.1.0"));
+    fn a_filter_is_found_whole() {
+        assert!(contains(b"\x7fELF..object..", b"object"));
+        assert!(!contains(b"\x7fELF..objec", b"object"));
+        assert!(!contains(b"\x7fELF", b""), "a daemon without a filter has an empty one");
     }
 
     #[test]

@@ -28,9 +28,11 @@ pub(super) enum Step {
     Exposure,
     /// With --ship: boot a virtual machine that gets its address and route
     Boot,
+    /// With --ship: build the daemon for arm64, and run it on Debian's kernel in a virtual machine
+    Arm64,
     /// With --all: boot virtual machines that reboot, flood, and lose their route (1 minute)
     Guests,
-    /// With --all: run the daemon on Debian's kernels in virtual machines (2 minutes)
+    /// With --all: run the daemon on Debian's kernels in virtual machines (5 minutes)
     Kernels,
     /// With --all: run the package under systemd in namespaces (1 minute)
     Service,
@@ -85,6 +87,7 @@ impl Step {
             Self::Boot => {
                 About::of("boot: a virtual machine as a guest of the release daemon", Ship).compiles().as_root()
             }
+            Self::Arm64 => About::of("arm64: the release daemon on another architecture", Ship).compiles().as_root(),
             Self::Guests => {
                 About::of("guests: virtual machines as guests of the release daemon", Rare).compiles().as_root()
             }

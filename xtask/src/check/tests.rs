@@ -12,7 +12,7 @@ fn steps(only: &[Step], skip: &[Step]) -> Vec<Step> {
 fn steps_run_in_their_fixed_order_each_once() {
     let select = |ship, all| select(&Args { ship, ci: false, all, only: Vec::new(), skip: Vec::new() });
     assert_eq!(select(false, true), Step::value_variants());
-    assert_eq!(select(true, false), [Step::Package, Step::Smoke, Step::Exposure, Step::Boot]);
+    assert_eq!(select(true, false), [Step::Package, Step::Smoke, Step::Exposure, Step::Boot, Step::Arm64]);
     assert_eq!(select(false, false).last(), Some(&Step::Kernel));
     assert_eq!(steps(&[Step::Unit, Step::Format, Step::Unit], &[]), [Step::Format, Step::Unit]);
     assert_eq!(

@@ -18,13 +18,12 @@ use anyhow::{Context, Result, bail, ensure};
 use clap::ValueEnum;
 
 use crate::{
+    architecture::Architecture,
     build, process,
-    setup::{self, Scope, apt, packages::Archive},
+    setup::{self, Scope, apt, packages, packages::Archive},
     ui,
     workspace::Workspace,
 };
-
-const QEMU: &str = "qemu-system-x86_64";
 
 /// Stands for the release that this machine runs.
 const OWN: &str = "own";
@@ -49,6 +48,9 @@ pub(crate) struct KernelArgs {
     /// Run only the kernels of these releases of Debian
     #[arg(long, value_name = "RELEASE", value_delimiter = ',')]
     only: Vec<Release>,
+    /// Run only the kernels of these architectures
+    #[arg(long, value_name = "ARCHITECTURE", value_delimiter = ',')]
+    arch: Vec<Architecture>,
 }
 
 /// Releases of Debian, for their kernels.
@@ -66,8 +68,8 @@ enum Release {
 
 /// Runs `cargo xtask vm-test`.
 pub(crate) fn guest(workspace: &Workspace, args: &GuestArgs) -> Result<ExitCode> {
-    let machines = Machines::ready(workspace)?;
-    let kernel = kernel::prepare(workspace, OWN, || Archive::own(workspace))?;
+    let machines = Machines::ready(workspace, Architecture::OWN)?;
+    let kernel = kernel::prepare(workspace, (OWN, Architecture::OWN), || Archive::own(workspace))?;
     ui::heading("virtual machines as guests");
     let run = |what, more: &[&str]| process::run(machines.command(what).arg("--kernel").arg(&kernel).args(more));
     match args.only {
@@ -93,30 +95,53 @@ pub(crate) fn guests(workspace: &Workspace) -> Result<()> {
 
 /// Runs every kernel. One that cannot be fetched is a failure.
 pub(crate) fn all_kernels(workspace: &Workspace) -> Result<()> {
-    let outcome = kernels(workspace, &KernelArgs { only: Vec::new() })?;
+    let outcome = kernels(workspace, &KernelArgs { only: Vec::new(), arch: Vec::new() })?;
     ensure!(outcome == ExitCode::SUCCESS, "some kernels did not run; see above");
+    Ok(())
+}
+
+/// Builds the daemon for each other architecture, and runs it on the kernel of this machine's release.
+pub(crate) fn other_architectures(workspace: &Workspace) -> Result<()> {
+    for &architecture in Architecture::value_variants().iter().filter(|one| !one.is_own()) {
+        let machines = Machines::ready(workspace, architecture)?;
+        let kernel =
+            kernel::prepare(workspace, (OWN, architecture), || Archive::of_architecture(workspace, architecture))?;
+        machines.hosts(&[kernel])?;
+    }
     Ok(())
 }
 
 /// Runs `cargo xtask kernels`.
 pub(crate) fn kernels(workspace: &Workspace, args: &KernelArgs) -> Result<ExitCode> {
-    let machines = Machines::ready(workspace)?;
-    let wanted = |release: &&Release| args.only.is_empty() || args.only.contains(release);
-    let (mut folders, mut missing) = (Vec::new(), Vec::new());
-    for name in Release::value_variants().iter().filter(wanted).map(|release| release.name()) {
-        match kernel::prepare(workspace, &name, || Archive::of(workspace, &name)) {
-            Ok(folder) => folders.push(folder),
-            Err(error) => missing.push(format!("{name} DID NOT RUN: {error:#}")),
-        }
-    }
-    if !folders.is_empty() {
-        ui::heading("virtual machines as hosts");
-        process::run(machines.command("hosts").args(folders))?;
+    let mut missing = Vec::new();
+    for &architecture in chosen(&args.arch) {
+        missing.extend(kernels_of(workspace, architecture, chosen(&args.only))?);
     }
     for line in &missing {
         ui::note(&ui::paint(ui::Paint::Bad, line));
     }
     Ok(if missing.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Returns what was asked for: everything, if nothing was.
+fn chosen<T: ValueEnum>(wanted: &[T]) -> &[T] {
+    if wanted.is_empty() { T::value_variants() } else { wanted }
+}
+
+/// Runs kernels of an architecture. Returns a line for each that cannot be fetched.
+fn kernels_of(workspace: &Workspace, architecture: Architecture, releases: &[Release]) -> Result<Vec<String>> {
+    let machines = Machines::ready(workspace, architecture)?;
+    let (mut folders, mut missing) = (Vec::new(), Vec::new());
+    for name in releases.iter().map(|release| release.name()) {
+        match kernel::prepare(workspace, (&name, architecture), || Archive::of(workspace, &name, architecture)) {
+            Ok(folder) => folders.push(folder),
+            Err(error) => missing.push(format!("{name} for {} DID NOT RUN: {error:#}", architecture.debian())),
+        }
+    }
+    if !folders.is_empty() {
+        machines.hosts(&folders)?;
+    }
+    Ok(missing)
 }
 
 impl Release {
@@ -130,54 +155,93 @@ impl Release {
 struct Machines {
     program: PathBuf,
     daemon: PathBuf,
+    architecture: Architecture,
     qemu: PathBuf,
     busybox: PathBuf,
+    unpacked: Option<Unpacked>,
+}
+
+/// Programs of another architecture, which this machine does not have.
+struct Unpacked {
+    /// The program that runs inside.
+    inside: PathBuf,
+    /// A folder with Debian's programs and libraries.
+    userland: PathBuf,
 }
 
 impl Machines {
-    fn ready(workspace: &Workspace) -> Result<Self> {
+    fn ready(workspace: &Workspace, architecture: Architecture) -> Result<Self> {
         if !process::is_root() {
             bail!(
                 "virtual machines get network namespaces, which only root may make: run this as root (in a root shell, \
                  as `sudo -s` gives one, so that cargo is found)"
             );
         }
-        ensure!(cfg!(target_arch = "x86_64"), "the virtual machines need an x86-64 host");
-        let toolchain = setup::ensure(workspace, Scope::Namespaces)?;
-        let daemon = build::daemon::with(workspace, &toolchain)?;
+        let toolchain = setup::ensure_for(workspace, Scope::Namespaces, architecture)?;
+        let daemon = build::daemon::for_architecture(workspace, &toolchain, architecture)?;
         ui::heading("QEMU and busybox");
-        let qemu = qemu(workspace)?;
-        let busybox = busybox(workspace)?;
+        let qemu = qemu(workspace, architecture)?;
+        let unpacked = (!architecture.is_own()).then(|| Unpacked::ready(workspace, architecture)).transpose()?;
+        let busybox = match &unpacked {
+            Some(unpacked) => busybox_in(&unpacked.userland)?,
+            None => busybox(workspace)?,
+        };
         let program = build::daemon::test_program(workspace, "vm")?;
-        Ok(Self { program, daemon, qemu, busybox })
+        Ok(Self { program, daemon, architecture, qemu, busybox, unpacked })
+    }
+
+    fn hosts(&self, kernels: &[PathBuf]) -> Result<()> {
+        ui::heading(&format!("virtual machines as hosts, {}", self.architecture.debian()));
+        process::run(self.command("hosts").args(kernels))
     }
 
     fn command(&self, what: &str) -> Command {
         let mut command = Command::new(&self.program);
         let option = |name: &str, place: &Path| [OsString::from(name), place.as_os_str().to_owned()];
         command.arg(what).args(option("--qemu", &self.qemu)).args(option("--busybox", &self.busybox));
+        command.args(["--architecture", self.architecture.debian()]);
+        if let Some(unpacked) = &self.unpacked {
+            command.args(option("--inside", &unpacked.inside)).args(option("--userland", &unpacked.userland));
+        }
         command.env("AUTORA_BIN", &self.daemon);
         command
     }
 }
 
-fn qemu(workspace: &Workspace) -> Result<PathBuf> {
-    if let Some(found) = process::which(QEMU) {
+impl Unpacked {
+    fn ready(workspace: &Workspace, architecture: Architecture) -> Result<Self> {
+        let userland = workspace.vm().join("userland").join(architecture.debian());
+        let packages = ["busybox-static", "iproute2", "util-linux"];
+        packages::unpack_once_for(workspace, architecture, &packages, &userland)?;
+        let inside = build::daemon::test_program_for(workspace, architecture, "vm")?;
+        Ok(Self { inside, userland })
+    }
+}
+
+fn qemu(workspace: &Workspace, architecture: Architecture) -> Result<PathBuf> {
+    let package = match architecture {
+        Architecture::Amd64 => "qemu-system-x86",
+        Architecture::Arm64 => "qemu-system-arm",
+    };
+    let program = format!("qemu-system-{}", architecture.machine());
+    if let Some(found) = process::which(&program) {
         return Ok(found);
     }
-    apt::install(workspace, &["qemu-system-x86"])?;
-    process::which(QEMU).with_context(|| format!("the package qemu-system-x86 has no {QEMU}"))
+    apt::install(workspace, &[package])?;
+    process::which(&program).with_context(|| format!("the package {package} has no {program}"))
 }
 
 /// Returns the path of a static busybox. It is unpacked and not installed, since its package would replace
 /// the machine's busybox.
 fn busybox(workspace: &Workspace) -> Result<PathBuf> {
     let root = workspace.vm().join("busybox");
+    busybox_in(&root).or_else(|_| {
+        Archive::own(workspace)?.unpack(&["busybox-static".to_owned()], &root)?;
+        busybox_in(&root)
+    })
+}
+
+fn busybox_in(root: &Path) -> Result<PathBuf> {
     let places = ["bin/busybox", "usr/bin/busybox"].map(|place| root.join(place));
-    let find = || places.iter().find(|place| place.is_file()).cloned();
-    if let Some(found) = find() {
-        return Ok(found);
-    }
-    Archive::own(workspace)?.unpack(&["busybox-static".to_owned()], &root)?;
-    find().context("the package busybox-static has no busybox")
+    places.into_iter().find(|place| place.is_file()).context("the package busybox-static has no busybox")
 }

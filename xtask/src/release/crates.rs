@@ -7,8 +7,9 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail, ensure};
+use clap::ValueEnum;
 
-use crate::{process, workspace::Workspace};
+use crate::{architecture::Architecture, process, workspace::Workspace};
 
 /// A crate, by name and version.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -33,13 +34,13 @@ pub(crate) type Crates = BTreeMap<Id, Crate>;
 
 /// Options of `cargo tree`: build dependencies and procedural macros run at compile time only, and are not in
 /// the program.
-const LINKED: [&str; 6] =
-    ["--edges", "normal,no-proc-macro", "--target", "x86_64-unknown-linux-gnu", "--prefix", "depth"];
+const LINKED: [&str; 4] = ["--edges", "normal,no-proc-macro", "--prefix", "depth"];
 
-/// Returns the linked crates. Cargo downloads their sources, if needed.
+/// Returns the crates that are linked for any architecture. Cargo downloads their sources, if needed.
 pub(crate) fn linked(workspace: &Workspace) -> Result<Crates> {
     let mut tree = workspace.cargo(["tree", "--quiet", "--locked", "--package", "autora", "--package", "autora-ebpf"]);
     tree.args(LINKED).args(["--format", "|{p}|{l}|{r}|"]);
+    tree.args(Architecture::value_variants().iter().flat_map(|one| ["--target", one.target()]));
     let says = process::query(&mut tree).with_context(|| format!("{} failed", process::line(&tree)))?;
     parse(&says)
 }

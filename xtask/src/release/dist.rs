@@ -8,13 +8,13 @@ use std::{
 };
 
 use anyhow::{Context, Result, ensure};
+use clap::ValueEnum;
 
 use super::{package, sbom, version::Version};
-use crate::{process, ui, workspace::Workspace};
+use crate::{architecture::Architecture, process, ui, workspace::Workspace};
 
-/// The content of the tarball: path in the checkout, name in the tarball. Folders are copied whole.
-const CONTENT: [(&str, &str); 15] = [
-    ("target/release/autora", "autora"),
+/// What a tarball contains beside the daemon: path in the checkout, name in the tarball. Folders are copied whole.
+const CONTENT: [(&str, &str); 14] = [
     ("contrib/autora.service", "autora.service"),
     ("contrib/autora@.service", "autora@.service"),
     ("contrib/autora.sysusers", "autora.sysusers"),
@@ -37,25 +37,17 @@ const CHECKSUMS: &str = "SHA256SUMS";
 pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     let epoch = package::epoch(workspace)
         .context("a release needs a time: this is not a git checkout, and SOURCE_DATE_EPOCH is not set")?;
-    // This also builds the other files.
-    let package = package::build(workspace)?;
-    ui::heading("release");
-    ensure!(
-        !names(&fs::read(workspace.daemon())?, workspace.root()),
-        "the daemon contains the path of this checkout, so another checkout would not make the same bytes"
-    );
     let folder = workspace.dist();
     if folder.exists() {
         fs::remove_dir_all(&folder).with_context(|| format!("cannot empty {}", folder.display()))?;
     }
     fs::create_dir_all(&folder)?;
-    let name = format!("autora-{}-x86_64-linux", Version::current());
-    fs::copy(&package, folder.join(package.file_name().context("a package has a name")?))?;
-    tarball(workspace, &folder, &name, &epoch)?;
+    Architecture::value_variants().iter().try_for_each(|one| files(workspace, &folder, *one, &epoch))?;
     let sbom = format!("autora-{}.cdx.json", Version::current());
     fs::write(folder.join(sbom), sbom::make(workspace, &timestamp(&epoch)?)?)?;
     let sums = checksums(&folder)?;
     fs::write(folder.join(CHECKSUMS), &sums)?;
+    ui::heading("release");
     sums.lines().for_each(ui::note);
     ui::note(&format!("written to {}", workspace.display(&folder)));
     if is_changed(workspace) {
@@ -67,20 +59,35 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     Ok(())
 }
 
+/// Makes the files of an architecture: package and tarball.
+fn files(workspace: &Workspace, folder: &Path, architecture: Architecture, epoch: &str) -> Result<()> {
+    // This also builds what the tarball contains.
+    let package = package::build_for(workspace, architecture)?;
+    let daemon = workspace.packaged_daemon(architecture);
+    ensure!(
+        !names(&fs::read(&daemon)?, workspace.root()),
+        "the daemon contains the path of this checkout, so another checkout would not make the same bytes"
+    );
+    fs::copy(&package, folder.join(package.file_name().context("a package has a name")?))?;
+    let name = format!("autora-{}-{}-linux", Version::current(), architecture.machine());
+    tarball(workspace, (&daemon, folder), &name, epoch)
+}
+
 /// Returns whether a program contains a path.
 fn names(program: &[u8], path: &Path) -> bool {
     let path = path.as_os_str().as_encoded_bytes();
     program.windows(path.len()).any(|window| window == path)
 }
 
-/// Makes the tarball. Sorted names, one time, no owners and fixed modes make it reproducible.
-fn tarball(workspace: &Workspace, folder: &Path, name: &str, epoch: &str) -> Result<()> {
+/// Makes a tarball of a daemon in a folder. Sorted names, one time, no owners and fixed modes make it reproducible.
+fn tarball(workspace: &Workspace, (daemon, folder): (&Path, &Path), name: &str, epoch: &str) -> Result<()> {
     let staged = workspace.target().join("dist-content");
     if staged.exists() {
         fs::remove_dir_all(&staged)?;
     }
     let content = staged.join(name);
     fs::create_dir_all(&content)?;
+    fs::copy(daemon, content.join("autora"))?;
     for (from, to) in CONTENT {
         let from = workspace.root().join(from);
         process::run(Command::new("cp").arg("--recursive").arg(from).arg(content.join(to)))?;
@@ -100,7 +107,8 @@ fn checksums(folder: &Path) -> Result<String> {
     let mut names: Vec<PathBuf> =
         fs::read_dir(folder)?.map(|entry| Ok(entry?.file_name().into())).collect::<Result<_>>()?;
     names.sort();
-    ensure!(names.len() == 3, "there should be a package, a tarball and a bill of materials, not {names:?}");
+    let wanted = 2 * Architecture::value_variants().len() + 1;
+    ensure!(names.len() == wanted, "there should be packages, tarballs and a bill of materials, not {names:?}");
     process::query(Command::new("sha256sum").current_dir(folder).args(names)).context("sha256sum failed")
 }
 

@@ -11,7 +11,14 @@ use std::{
 use anyhow::{Context, Result, bail, ensure};
 
 use super::{documents, version::Version};
-use crate::{process, setup::apt, ui, workspace::Workspace};
+use crate::{architecture::Architecture, process, setup::apt, ui, workspace::Workspace};
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Build the package of this architecture
+    #[arg(long, value_name = "ARCHITECTURE")]
+    arch: Option<Architecture>,
+}
 
 /// Programs and their packages. These depend on the package of dpkg-buildpackage.
 const TOOLS: [(&str, &str); 2] = [("dh", "debhelper"), ("lintian", "lintian")];
@@ -21,9 +28,19 @@ const TOOLS: [(&str, &str); 2] = [("dh", "debhelper"), ("lintian", "lintian")];
 const BUILD_AT_MOST: &str = "30m";
 const LINTIAN_AT_MOST: &str = "5m";
 
-/// Builds the package in target/package. Returns its path.
+/// Runs `cargo xtask package`.
+pub(crate) fn run(workspace: &Workspace, args: &Args) -> Result<()> {
+    build_for(workspace, args.arch.unwrap_or(Architecture::OWN)).map(drop)
+}
+
+/// Builds the package of this machine's architecture in target/package. Returns its path.
 pub(crate) fn build(workspace: &Workspace) -> Result<PathBuf> {
-    ui::heading("Debian package");
+    build_for(workspace, Architecture::OWN)
+}
+
+/// Does the same for an architecture.
+pub(crate) fn build_for(workspace: &Workspace, architecture: Architecture) -> Result<PathBuf> {
+    ui::heading(&format!("Debian package for {}", architecture.debian()));
     tools(workspace)?;
     let folder = workspace.package();
     // Afterwards the folder has the files of this build alone.
@@ -31,9 +48,14 @@ pub(crate) fn build(workspace: &Workspace) -> Result<PathBuf> {
         fs::remove_dir_all(&folder).with_context(|| format!("cannot empty {}", folder.display()))?;
     }
     fs::create_dir_all(&folder)?;
-    let name = format!("autora_{}_{}", Version::current().debian(), architecture()?);
+    let name = format!("autora_{}_{}", Version::current().debian(), architecture.debian());
     let file = |extension: &str| folder.join(format!("{name}.{extension}"));
     let mut build = buildpackage(workspace, &folder, file);
+    if !architecture.is_own() {
+        // What it is built with is none of the build dependencies, which are of this machine's architecture: the build
+        // itself installs it (`cargo xtask setup --target`).
+        build.args(["--no-check-builddeps", "--host-arch", architecture.debian()]);
+    }
     process::run_logged("dpkg-buildpackage", &mut build, &workspace.log("package"))
         .context("dpkg-buildpackage could not build the package")?;
     let package = file("deb");
@@ -102,10 +124,4 @@ fn bounded(time: &str, program: &str) -> Command {
     let mut command = Command::new("timeout");
     command.args(["--kill-after=10s", time, program]);
     command
-}
-
-/// Returns dpkg's name for the architecture of this machine.
-fn architecture() -> Result<String> {
-    let says = process::query(Command::new("dpkg").arg("--print-architecture"));
-    Ok(says.context("`dpkg --print-architecture` failed")?.trim().to_owned())
 }

@@ -8,11 +8,12 @@ use std::{
 use super::apt::{self, Lists};
 use super::cargo_tool::{BPF_LINKER, CARGO_FUZZ, CargoTool};
 use super::compiler::{self, Compiler, Toolchain};
+use super::cross;
 use super::linker;
 use super::llvm::{self, Llvm};
 use super::prometheus;
 use super::remedy::Remedy;
-use crate::{process, workspace::Workspace};
+use crate::{architecture::Architecture, process, workspace::Workspace};
 
 /// How much is needed; each scope includes the one before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -78,11 +79,14 @@ const COMPONENTS: [Component; 2] = [
 ];
 
 impl Inventory {
-    /// Looks for all that `scope` needs.
-    pub(crate) fn take(workspace: &Workspace, scope: Scope, lists: Lists) -> Self {
+    /// Looks for all that `scope` needs, and what compiles the daemon for `architecture`.
+    pub(crate) fn take(workspace: &Workspace, scope: Scope, architecture: Architecture, lists: Lists) -> Self {
         let compiler = Compiler::find();
         let mut needs = vec![compiler_need(compiler.as_ref(), lists)];
         needs.extend(linker_needs(workspace, compiler.as_ref(), lists));
+        if !architecture.is_own() {
+            needs.extend(cross_needs(workspace, compiler.as_ref(), architecture, lists));
+        }
         needs.extend(PROGRAMS.iter().filter(|program| program.3 <= scope).map(|program| program_need(program, lists)));
         if scope >= Scope::Tests {
             needs.extend(COMPONENTS.iter().map(|component| component_need(workspace, component, lists)));
@@ -155,14 +159,33 @@ fn linker_needs(workspace: &Workspace, compiler: Option<&Compiler>, lists: Lists
     vec![llvm, missing(BPF_LINKER.name, remedy)]
 }
 
+/// Returns what compiling for another architecture needs, beside the compiler.
+fn cross_needs(
+    workspace: &Workspace,
+    compiler: Option<&Compiler>,
+    architecture: Architecture,
+    lists: Lists,
+) -> [Need; 2] {
+    let (gcc, package) = (cross::gcc(architecture), cross::gcc_package(architecture));
+    let libraries = compiler.map_or(Err(Remedy::Later), |compiler| cross::libraries(workspace, compiler, architecture));
+    let libraries = libraries.map_or_else(State::Missing, |(version, place)| State::Found { version, place });
+    [
+        Need { name: "gcc for the target", state: program_state(&gcc, &package, "-dumpfullversion", lists) },
+        Need { name: "libraries of the target", state: libraries },
+    ]
+}
+
 fn program_need(&Program(name, package, version_flag, _): &Program, lists: Lists) -> Need {
-    let state = match process::which(name) {
+    Need { name, state: program_state(name, package, version_flag, lists) }
+}
+
+fn program_state(name: &str, package: &str, version_flag: &str, lists: Lists) -> State {
+    match process::which(name) {
         Some(place) => State::Found { version: version(Command::new(&place).arg(version_flag)), place },
         None => State::Missing(Remedy::package(package, lists).unwrap_or_else(|| {
             Remedy::ByHand(format!("install the program {name} (Debian has it in the package {package})"))
         })),
-    };
-    Need { name, state }
+    }
 }
 
 /// Returns what to do if there is no LLVM of that version.

@@ -1,4 +1,4 @@
-//! Packages of this or another release of Debian, unpacked into the target folder instead of installed.
+//! Packages of this or another release or architecture of Debian, unpacked into the target folder instead of installed.
 //!
 //! The machine does not change: no user is made, no service is enabled or started, no file of /etc is
 //! written.
@@ -13,7 +13,7 @@ use std::{
 use anyhow::{Context, Result, bail, ensure};
 
 use super::apt;
-use crate::{process, workspace::Workspace};
+use crate::{architecture::Architecture, process, workspace::Workspace};
 
 /// The keys that sign Debian's releases.
 const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
@@ -22,25 +22,47 @@ const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 #[derive(Debug)]
 pub(crate) struct Archive<'a> {
     workspace: &'a Workspace,
-    name: &'a str,
-    /// Options that point apt to another release than the machine's.
+    /// For the names of logs.
+    name: String,
+    /// Options that point apt to another release or architecture than the machine's.
     options: Vec<OsString>,
 }
 
 /// Unpacks `packages` below `root`, with those that they depend on and the machine lacks. Does it once;
 /// returns the names of all unpacked packages.
 pub(crate) fn unpack_once(workspace: &Workspace, packages: &[&str], root: &Path) -> Result<String> {
+    once(root, || {
+        let archive = Archive::own(workspace)?;
+        let missing = archive.missing(packages).or_else(|_| {
+            apt::update(workspace)?;
+            archive.missing(packages)
+        })?;
+        Ok((archive, missing))
+    })
+}
+
+/// Does the same with packages of another architecture, of which the machine has none.
+pub(crate) fn unpack_once_for(
+    workspace: &Workspace,
+    architecture: Architecture,
+    packages: &[&str],
+    root: &Path,
+) -> Result<String> {
+    once(root, || {
+        let archive = Archive::of_architecture(workspace, architecture)?;
+        let all = archive.missing(packages)?;
+        Ok((archive, all))
+    })
+}
+
+fn once<'a>(root: &Path, find: impl FnOnce() -> Result<(Archive<'a>, Vec<String>)>) -> Result<String> {
     let record = root.join("packages");
     if let Ok(names) = fs::read_to_string(&record) {
         return Ok(names);
     }
-    let archive = Archive::own(workspace)?;
-    let missing = archive.missing(packages).or_else(|_| {
-        apt::update(workspace)?;
-        archive.missing(packages)
-    })?;
-    archive.unpack(&missing, root)?;
-    let names = missing.join(" ");
+    let (archive, packages) = find()?;
+    archive.unpack(&packages, root)?;
+    let names = packages.join(" ");
     fs::write(record, &names)?;
     Ok(names)
 }
@@ -52,29 +74,57 @@ impl<'a> Archive<'a> {
         if process::is_root() && apt::Lists::unchanged() == apt::Lists::AsTheyAre {
             apt::update(workspace)?;
         }
-        Ok(Self { workspace, name: "own", options: Vec::new() })
+        Ok(Self { workspace, name: "own".to_owned(), options: Vec::new() })
+    }
+
+    /// Returns the machine's own sources for another architecture, with package lists of its own: the machine's apt and
+    /// dpkg know nothing of it.
+    pub(crate) fn of_architecture(workspace: &'a Workspace, architecture: Architecture) -> Result<Self> {
+        ensure!(apt::is_here(), "there is no apt-get: Debian's packages can be fetched on Debian alone");
+        let folder = workspace.tools().join("apt").join(architecture.debian());
+        let archive = Self::apart(workspace, architecture.debian(), &folder, architecture, &[])?;
+        archive.fetch_lists(&[])
     }
 
     /// Returns another release of Debian, from the mirror that this machine uses, with package lists of its
     /// own.
-    pub(crate) fn of(workspace: &'a Workspace, suite: &'a str) -> Result<Self> {
-        let own = Self::own(workspace)?;
-        let mirror = own.mirror()?;
-        let folder = workspace.vm().join("apt").join(suite);
+    pub(crate) fn of(workspace: &'a Workspace, suite: &str, architecture: Architecture) -> Result<Self> {
+        let mirror = Self::own(workspace)?.mirror()?;
+        let name = format!("{suite}-{}", architecture.debian());
+        let folder = workspace.vm().join("apt").join(&name);
+        let sources = folder.join("sources.list");
+        fs::create_dir_all(&folder)?;
+        fs::write(&sources, format!("deb [signed-by={KEYRING}] {mirror} {suite} main\n"))?;
+        let only = [("Dir::Etc::SourceList", sources), ("Dir::Etc::SourceParts", PathBuf::from("-"))];
+        Self::apart(workspace, &name, &folder, architecture, &only)?.fetch_lists(&["--error-on=any"])
+    }
+
+    /// Returns an archive whose lists and packages are in `folder`.
+    fn apart(
+        workspace: &'a Workspace,
+        name: &str,
+        folder: &Path,
+        architecture: Architecture,
+        more: &[(&str, PathBuf)],
+    ) -> Result<Self> {
         for inner in ["lists/partial", "cache/archives/partial"] {
             fs::create_dir_all(folder.join(inner))?;
         }
-        let [sources, status] = ["sources.list", "status"].map(|name| folder.join(name));
-        fs::write(&sources, format!("deb [signed-by={KEYRING}] {mirror} {suite} main\n"))?;
+        let status = folder.join("status");
         fs::write(&status, "")?;
-        let archive = Self { workspace, name: suite, options: options(&folder, &sources, &status) };
-        let log = workspace.log(&format!("apt-{suite}"));
+        let options = options(&[&places(folder, status, architecture)[..], more].concat());
+        Ok(Self { workspace, name: name.to_owned(), options })
+    }
+
+    fn fetch_lists(self, more: &[&str]) -> Result<Self> {
+        let log = self.workspace.log(&format!("apt-{}", self.name));
+        let mut update = self.command("apt-get");
         process::run_logged(
-            &format!("package lists of {suite}"),
-            archive.command("apt-get").args(["-q", "update", "--error-on=any"]),
+            &format!("package lists of {}", self.name),
+            update.args(["-q", "update"]).args(more),
             &log,
         )?;
-        Ok(archive)
+        Ok(self)
     }
 
     /// Downloads these packages and unpacks them below `root`.
@@ -132,24 +182,27 @@ fn mirror(targets: &str) -> Option<&str> {
     targets.lines().find_map(|line| line.strip_prefix("Debian "))
 }
 
-/// Returns options that replace all of the machine's apt settings but those of the network.
-fn options(folder: &Path, sources: &Path, status: &Path) -> Vec<OsString> {
-    let places = [
-        ("Dir::Etc::SourceList", sources.to_owned()),
-        ("Dir::Etc::SourceParts", PathBuf::from("-")),
+/// Returns what replaces the machine's own state of apt.
+fn places(folder: &Path, status: PathBuf, architecture: Architecture) -> Vec<(&'static str, PathBuf)> {
+    vec![
+        ("APT::Architecture", PathBuf::from(architecture.debian())),
+        ("APT::Architectures", PathBuf::from(architecture.debian())),
         ("Dir::State", folder.to_owned()),
         ("Dir::State::Lists", folder.join("lists")),
-        ("Dir::State::Status", status.to_owned()),
+        ("Dir::State::Status", status),
         ("Dir::Cache", folder.join("cache")),
         ("Acquire::Languages", PathBuf::from("none")),
         ("Acquire::IndexTargets::deb::DEP-11::DefaultEnabled", PathBuf::from("false")),
-    ];
-    let option = |(name, place): (&str, PathBuf)| {
+    ]
+}
+
+fn options(settings: &[(&str, PathBuf)]) -> Vec<OsString> {
+    let option = |(name, value): &(&str, PathBuf)| {
         let mut setting = OsString::from(format!("{name}="));
-        setting.push(place);
+        setting.push(value);
         [OsString::from("-o"), setting]
     };
-    places.into_iter().flat_map(option).collect()
+    settings.iter().flat_map(option).collect()
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::apt::{self, Lists};
 use super::llvm::Llvm;
+use crate::architecture::Architecture;
 
 /// The action that provides what is missing.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +21,8 @@ pub(crate) enum Remedy {
     CargoFuzz,
     /// Unpack Prometheus.
     Prometheus,
+    /// Unpack the libraries of another architecture.
+    Sysroot(Architecture),
     /// The developer has to do what the sentence says.
     ByHand(String),
     /// Unknown until another need is met.
@@ -37,6 +40,7 @@ impl fmt::Display for Remedy {
             Self::Rustup(words) => write!(f, "rustup {}", words.join(" ")),
             Self::Linker(_) => write!(f, "cargo xtask setup"),
             Self::Prometheus => write!(f, "cargo xtask setup --tests"),
+            Self::Sysroot(architecture) => write!(f, "cargo xtask setup --target {}", architecture.target()),
             Self::CargoFuzz => write!(f, "cargo xtask setup --fuzz"),
             Self::ByHand(what) => f.write_str(what),
             Self::Later => write!(f, "cargo xtask setup, once the others are there"),

@@ -72,10 +72,11 @@ const ANY: &[c_long] = &[
     libc::SYS_gettid,
 ];
 
-/// Older forms of these calls, which some architectures have.
-#[cfg(target_arch = "x86_64")]
+/// Older forms of these calls, which glibc makes where there are some. Architectures that share the kernel's generic
+/// list have none (include/uapi/asm-generic/unistd.h).
+#[cfg(not(any(target_arch = "aarch64", target_arch = "riscv64")))]
 const OLD: &[c_long] = &[libc::SYS_epoll_wait, libc::SYS_poll, libc::SYS_rename, libc::SYS_unlink];
-#[cfg(not(target_arch = "x86_64"))]
+#[cfg(any(target_arch = "aarch64", target_arch = "riscv64"))]
 const OLD: &[c_long] = &[];
 
 /// The commands of `bpf(2)` that work on a map that is already open (`enum bpf_cmd` in

@@ -36,7 +36,8 @@ const LEGEND: &str = "   2 caps      the filter with CAP_NET_RAW and CAP_BPF alo
    3 caps      the same with CAP_PERFMON, as in the unit; all columns to the right of it have these three
    64 KiB      the filter with three and at most 64 KiB of locked memory
    invalid     an RS with hop limit 64: dropped, while the valid one after it was answered
-   caps left   the daemon's effective capabilities while it serves";
+   caps left   the daemon's effective capabilities while it serves
+   seccomp     every thread of the daemon that serves is confined to its system calls";
 
 /// The result of one kernel.
 struct Outcome {
@@ -105,7 +106,7 @@ impl Outcome {
     }
 
     fn passed(&self) -> bool {
-        ["answered", "dropped", "withdrawn"].iter().all(|key| self.mark(key) == "yes")
+        ["confined", "answered", "dropped", "withdrawn"].iter().all(|key| self.mark(key) == "yes")
     }
 
     fn verdict(&self) -> &str {
@@ -132,7 +133,7 @@ impl Outcome {
             self.mark("capabilities"),
             self.mark("withdrawn"),
             landlock,
-            self.mark("seccomp"),
+            self.mark("confined"),
             self.verdict(),
         ]
         .map(str::to_owned)

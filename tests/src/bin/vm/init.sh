@@ -44,7 +44,6 @@ flood() {
 host() {
     ip link set lo up
     mark lsm "$(cat /sys/kernel/security/lsm)"
-    [ -e /proc/sys/kernel/seccomp/actions_avail ] && mark seccomp yes
     (ulimit -l 65536 && vm probe two net_raw bpf)
     (ulimit -l 65536 && vm probe three net_raw bpf perfmon)
     (ulimit -l 64 && vm probe memlock net_raw bpf perfmon)
@@ -57,7 +56,7 @@ host() {
 /bin/busybox --install -s /bin
 export PATH=/usr/bin:/bin AUTORA_BIN=/usr/bin/autora
 mount -t devtmpfs dev /dev
-exec </dev/ttyS0 >/dev/ttyS0 2>&1
+exec </dev/console >/dev/console 2>&1
 stty -echo
 mount -t proc proc /proc
 mount -t sysfs sys /sys

@@ -81,13 +81,6 @@ impl Initramfs {
     }
 }
 
-/// Finds a program of this machine.
-pub(crate) fn find(program: &str) -> Result<PathBuf> {
-    let folders = ["/usr/sbin", "/usr/bin", "/sbin", "/bin"];
-    let found = folders.iter().map(|folder| Path::new(folder).join(program)).find(|file| file.is_file());
-    found.with_context(|| format!("{program} is not on this machine"))
-}
-
 /// Returns the files in ldd's output: `libc.so.6 => /lib/x86_64-linux-gnu/libc.so.6 (0x...)`, or without a
 /// name.
 fn libraries(output: &str) -> impl Iterator<Item = &Path> {

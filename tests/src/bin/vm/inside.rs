@@ -11,9 +11,11 @@ use std::{
 };
 
 use autora::wire::{ALL_ROUTERS, ND_HOP_LIMIT, ROUTER_SOLICITATION};
-use autora_tests::{Capture, Daemon, Launch, Namespace, Sender, Solicit, Veth, field};
+use autora_tests::{Capture, Daemon, Intruder, Launch, Namespace, Sender, Solicit, Veth, field};
 use caps::CapSet;
 use nix::{
+    errno::Errno,
+    libc,
     net::if_::if_nametoindex,
     sys::{
         signal::Signal,
@@ -64,6 +66,13 @@ pub(crate) fn scene() -> ExitCode {
     println!("@@ served yes");
     report_warnings("scene", &daemon);
     println!("@@ capabilities {}", capabilities(daemon.pid()));
+    assert!(is_confined(daemon.pid()), "every thread has a filter of system calls");
+    // What is not done for each packet is done all the same.
+    let status = daemon.control().json("/v1/status");
+    assert_eq!(status["interfaces"]["serving"], 1, "it answers its clients: {status}");
+    assert_eq!(status["state_save_failures"], 0, "it saves its state: {status}");
+    refuses_calls(&daemon);
+    println!("@@ confined yes");
 
     let good = Solicit::from(&link.guest);
     sender.send(&Solicit { hop_limit: 64, ..good.clone() }.frame());
@@ -110,6 +119,35 @@ fn report_warnings(mark: &str, daemon: &Daemon) {
         let (_, what) = line.split_once("WARN ").expect("the line has the word");
         println!("@@ warning {mark}: {what}");
     }
+}
+
+/// Tests that an attacker inside the daemon can make the system calls that it needs, and no others.
+fn refuses_calls(daemon: &Daemon) {
+    let intruder = Intruder::take_over(daemon);
+    let [inet, unix, stream] =
+        [libc::AF_INET, libc::AF_UNIX, libc::SOCK_STREAM].map(|value| value.unsigned_abs().into());
+    let executable = (libc::PROT_READ | libc::PROT_EXEC).unsigned_abs().into();
+    let anonymous = (libc::MAP_PRIVATE | libc::MAP_ANONYMOUS).unsigned_abs().into();
+    for (call, arguments) in [
+        (libc::SYS_execve, [0; 6]),
+        (libc::SYS_clone, [0; 6]),
+        (libc::SYS_ptrace, [0; 6]),
+        (libc::SYS_socket, [inet, stream, 0, 0, 0, 0]),
+        (libc::SYS_mmap, [0, 4_096, executable, anonymous, u64::MAX, 0]),
+    ] {
+        assert_eq!(intruder.call(call, &arguments), Err(Errno::EPERM), "system call {call}");
+    }
+    assert_eq!(intruder.call(libc::SYS_getpid, &[]), Ok(daemon.pid().into()), "the control");
+    assert!(intruder.call(libc::SYS_socket, &[unix, stream, 0]).is_ok(), "the control");
+}
+
+/// Returns whether seccomp filters the system calls of every thread of a process (proc(5), `Seccomp`).
+fn is_confined(pid: u32) -> bool {
+    let mut tasks = fs::read_dir(format!("/proc/{pid}/task")).expect("it runs");
+    tasks.all(|task| {
+        let status = fs::read_to_string(task.expect("it runs").path().join("status")).expect("the thread runs");
+        status.lines().any(|line| line == "Seccomp:\t2")
+    })
 }
 
 /// Returns the effective capabilities of all threads of a process, by name.

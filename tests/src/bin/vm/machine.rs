@@ -11,10 +11,7 @@ use anyhow::{Context, Result};
 use autora_tests::{Mac, Namespace, binary, workspace};
 use tempfile::NamedTempFile;
 
-use crate::{
-    console::Console,
-    initramfs::{Initramfs, find},
-};
+use crate::{architecture::Architecture, console::Console, initramfs::Initramfs, userland::Userland};
 
 /// The capabilities of the daemon's unit. CAP_PERFMON is for the verifiers of older kernels.
 pub(crate) const CAPABILITIES: [&str; 3] = ["net_raw", "bpf", "perfmon"];
@@ -31,6 +28,24 @@ pub(crate) struct Tools {
     /// A statically linked busybox
     #[arg(long)]
     busybox: PathBuf,
+    /// The architecture of the machines
+    #[arg(long)]
+    architecture: Architecture,
+    /// For another architecture than this host's: a folder with its programs and libraries
+    #[arg(long, requires = "inside")]
+    userland: Option<PathBuf>,
+    /// For another architecture than this host's: this program, compiled for it and linked statically
+    #[arg(long, requires = "userland")]
+    inside: Option<PathBuf>,
+}
+
+impl Tools {
+    fn userland(&self) -> Userland<'_> {
+        match (&self.userland, &self.inside) {
+            (Some(root), Some(ourselves)) => Userland::Unpacked { architecture: self.architecture, root, ourselves },
+            (Some(_) | None, None) | (None, Some(_)) => Userland::Own,
+        }
+    }
 }
 
 /// The description of a machine.
@@ -96,11 +111,10 @@ impl Drop for Machine {
 impl Plan<'_> {
     fn command(&self, tools: &Tools, root: &Path) -> Command {
         let mut command = Command::new(&tools.qemu);
-        // Emulated, which works on every host: /dev/kvm may exist and not work.
-        command.args(["-machine", "pc,accel=tcg", "-cpu", "max", "-m", &self.memory.to_string()]);
+        command.args(tools.architecture.machine()).args(["-m", &self.memory.to_string()]);
         command.args(["-nodefaults", "-no-user-config", "-display", "none", "-serial", "stdio"]);
         command.arg("-kernel").arg(self.kernel.join("vmlinuz")).arg("-initrd").arg(root);
-        command.args(["-append", &format!("console=ttyS0 quiet panic=-1 role={}", self.role)]);
+        command.args(["-append", &self.kernel_arguments(tools)]);
         if let Some(mac) = self.card {
             let tap = format!("tap,id=card,ifname={},script={},downscript=no", self.name, self.script());
             command.args(["-netdev", &tap]);
@@ -117,6 +131,10 @@ impl Plan<'_> {
         command
     }
 
+    fn kernel_arguments(&self, tools: &Tools) -> String {
+        format!("console={} quiet panic=-1 role={}", tools.architecture.console(), self.role)
+    }
+
     fn script(&self) -> String {
         self.prefixes.map_or_else(|| "no".to_owned(), |_| hooks().join("qemu-ifup").display().to_string())
     }
@@ -131,11 +149,7 @@ fn initramfs(tools: &Tools, plan: &Plan<'_>) -> Result<Vec<u8>> {
     root.file(Path::new("/init"), 0o755, INIT);
     root.copy(&tools.busybox, Path::new("/bin/busybox"))?;
     root.copy(&binary(), Path::new("/usr/bin/autora"))?;
-    let ourselves = std::env::current_exe().context("a process knows its program")?;
-    root.program(&ourselves, Path::new("/usr/bin/vm"))?;
-    for program in ["ip", "setpriv"] {
-        root.program(&find(program)?, &Path::new("/usr/bin").join(program))?;
-    }
+    tools.userland().add_to(&mut root)?;
     for module in fs::read_dir(plan.kernel.join("modules"))? {
         let module = module?;
         root.copy(&module.path(), &Path::new("/modules").join(module.file_name()))?;

@@ -5,6 +5,7 @@
 //! process (`init.sh`) and this program write marks to the serial console, for which the part outside waits.
 #![expect(clippy::print_stdout, reason = "a program for a terminal")]
 
+mod architecture;
 mod checks;
 mod console;
 mod guests;
@@ -15,6 +16,7 @@ mod machine;
 mod migrant;
 mod migration;
 mod qmp;
+mod userland;
 
 use std::{path::PathBuf, process::ExitCode};
 

@@ -9,10 +9,7 @@ use std::{
 use anyhow::{Context, Result, bail, ensure};
 
 use super::modules;
-use crate::{process, setup::packages::Archive, ui, workspace::Workspace};
-
-/// Debian's package that depends on the release's present kernel.
-const NEWEST: &str = "linux-image-amd64";
+use crate::{architecture::Architecture, process, setup::packages::Archive, ui, workspace::Workspace};
 
 /// How the packages begin that contain the kernel. The other dependencies are for installing it.
 const PARTS: [&str; 3] = ["linux-image-", "linux-binary-", "linux-modules-"];
@@ -25,21 +22,27 @@ const MODULES: [&str; 3] = ["virtio_pci", "virtio_net", "veth"];
 /// It is made once. To get a newer kernel, delete the folder.
 pub(crate) fn prepare<'a>(
     workspace: &Workspace,
-    name: &str,
+    (name, architecture): (&str, Architecture),
     archive: impl FnOnce() -> Result<Archive<'a>>,
 ) -> Result<PathBuf> {
-    let folder = workspace.vm().join("kernels").join(name);
+    let folder = workspace.vm().join("kernels").join(architecture.debian()).join(name);
     if !folder.join("vmlinuz").is_file() {
-        unpack(&archive()?, &folder).with_context(|| format!("cannot get the kernel of {name}"))?;
+        unpack(&archive()?, &newest(architecture), &folder)
+            .with_context(|| format!("cannot get the kernel of {name}"))?;
     }
     let version = fs::read_to_string(folder.join("version"))?;
     ui::note(&format!("{}: Linux {version}", workspace.display(&folder)));
     Ok(folder)
 }
 
-fn unpack(archive: &Archive<'_>, folder: &Path) -> Result<()> {
-    let packages = parts(&[NEWEST.to_owned()], |package| archive.show(package));
-    ensure!(packages.len() > 1, "the archive has no {NEWEST}");
+/// Returns Debian's package that depends on the release's present kernel.
+fn newest(architecture: Architecture) -> String {
+    format!("linux-image-{}", architecture.debian())
+}
+
+fn unpack(archive: &Archive<'_>, newest: &str, folder: &Path) -> Result<()> {
+    let packages = parts(&[newest.to_owned()], |package| archive.show(package));
+    ensure!(packages.len() > 1, "the archive has no {newest}");
     // Both folders hold plain files alone, and nothing is mounted on them.
     let scratch = folder.join("unpacked");
     for stale in [&scratch, folder] {
@@ -132,6 +135,8 @@ fn contents(file: &Path) -> Result<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
+    use std::slice;
+
     use super::*;
 
     #[test]
@@ -141,7 +146,8 @@ mod tests {
             "linux-image-6.1.0-9-amd64" => Some("Depends: kmod, initramfs-tools | dracut\n".to_owned()),
             _ => None,
         };
-        assert_eq!(parts(&[NEWEST.to_owned()], one), [NEWEST, "linux-image-6.1.0-9-amd64"]);
+        let newest = newest(Architecture::Amd64);
+        assert_eq!(parts(slice::from_ref(&newest), one), ["linux-image-amd64", "linux-image-6.1.0-9-amd64"]);
         let several = |package: &str| match package {
             "linux-image-amd64" => Some("Depends: linux-base-amd64 (= 7), linux-image-7-amd64 (= 7)\n".to_owned()),
             "linux-image-7-amd64" => Some(
@@ -150,8 +156,8 @@ mod tests {
             _ => None,
         };
         assert_eq!(
-            parts(&[NEWEST.to_owned()], several),
-            [NEWEST, "linux-image-7-amd64", "linux-binary-7", "linux-modules-7"]
+            parts(&[newest], several),
+            ["linux-image-amd64", "linux-image-7-amd64", "linux-binary-7", "linux-modules-7"]
         );
     }
 }

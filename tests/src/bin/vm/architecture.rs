@@ -1,0 +1,40 @@
+//! What differs between machines of different architectures.
+
+use clap::ValueEnum;
+
+/// An architecture, by Debian's name of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Architecture {
+    Amd64,
+    Arm64,
+}
+
+impl Architecture {
+    /// Returns QEMU's arguments for a machine and its processor.
+    ///
+    /// Emulated, which works on every host: /dev/kvm may exist and not work. QEMU spends most of its time on arm64 with
+    /// the architecture's own algorithm of pointer authentication, which nothing here depends on
+    /// (docs/system/arm/cpu-features.rst).
+    pub(crate) const fn machine(self) -> [&'static str; 4] {
+        match self {
+            Self::Amd64 => ["-machine", "pc,accel=tcg", "-cpu", "max"],
+            Self::Arm64 => ["-machine", "virt,accel=tcg", "-cpu", "max,pauth-impdef=on"],
+        }
+    }
+
+    /// Returns the kernel's name of the first serial line.
+    pub(crate) const fn console(self) -> &'static str {
+        match self {
+            Self::Amd64 => "ttyS0",
+            Self::Arm64 => "ttyAMA0",
+        }
+    }
+
+    /// Returns Debian's folder of libraries, below `lib` and `usr/lib`.
+    pub(crate) const fn libraries(self) -> &'static str {
+        match self {
+            Self::Amd64 => "x86_64-linux-gnu",
+            Self::Arm64 => "aarch64-linux-gnu",
+        }
+    }
+}

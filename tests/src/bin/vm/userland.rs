@@ -1,0 +1,98 @@
+//! The programs inside a machine, beside busybox and the daemon: this host's with their libraries, or those of another
+//! architecture from an unpacked root.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, Result};
+
+use crate::{architecture::Architecture, initramfs::Initramfs};
+
+/// What the harness runs.
+const PROGRAMS: [&str; 2] = ["ip", "setpriv"];
+
+/// Where programs go.
+const FOLDER: &str = "/usr/bin";
+
+/// Where the programs of a machine come from.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Userland<'a> {
+    /// This host.
+    Own,
+    /// Another architecture: a root, and this program compiled for it, which needs no library.
+    Unpacked { architecture: Architecture, root: &'a Path, ourselves: &'a Path },
+}
+
+impl Userland<'_> {
+    /// Adds this program and the others, with their libraries.
+    pub(crate) fn add_to(self, archive: &mut Initramfs) -> Result<()> {
+        match self {
+            Self::Own => own(archive),
+            Self::Unpacked { architecture, root, ourselves } => unpacked(archive, architecture, root, ourselves),
+        }
+    }
+}
+
+fn own(archive: &mut Initramfs) -> Result<()> {
+    let ourselves = std::env::current_exe().context("a process knows its program")?;
+    archive.program(&ourselves, &Path::new(FOLDER).join("vm"))?;
+    PROGRAMS.iter().try_for_each(|name| archive.program(&find(Path::new("/"), name)?, &Path::new(FOLDER).join(name)))
+}
+
+/// Adds all libraries of the root: nothing here can ask the loader of another architecture which of them are needed.
+fn unpacked(archive: &mut Initramfs, architecture: Architecture, root: &Path, ourselves: &Path) -> Result<()> {
+    archive.copy(ourselves, &Path::new(FOLDER).join("vm"))?;
+    PROGRAMS.iter().try_for_each(|name| archive.copy(&find(root, name)?, &Path::new(FOLDER).join(name)))?;
+    for library in libraries(root, architecture) {
+        let place = library.strip_prefix(root).expect("it was found there");
+        archive.copy(&library, &Path::new("/").join(place))?;
+    }
+    Ok(())
+}
+
+fn libraries(root: &Path, architecture: Architecture) -> Vec<PathBuf> {
+    let folders = ["lib", "usr/lib"].map(|folder| root.join(folder));
+    let folders = folders.iter().flat_map(|folder| [folder.clone(), folder.join(architecture.libraries())]);
+    let files = folders.filter_map(|folder| fs::read_dir(folder).ok()).flatten().flatten().map(|entry| entry.path());
+    files.filter(|file| is_in(root, file) && file.to_string_lossy().contains(".so")).collect()
+}
+
+/// Finds a program below a root.
+fn find(root: &Path, program: &str) -> Result<PathBuf> {
+    let folders = ["usr/sbin", "usr/bin", "sbin", "bin"];
+    let found = folders.iter().map(|folder| root.join(folder).join(program)).find(|file| is_in(root, file));
+    found.with_context(|| format!("{program} is not below {}", root.display()))
+}
+
+/// Returns whether a path leads to a file of the root. An absolute link in an unpacked root leads to one of this host.
+fn is_in(root: &Path, file: &Path) -> bool {
+    let real = |path: &Path| path.canonicalize().ok();
+    real(root).zip(real(file)).is_some_and(|(root, file)| file.starts_with(root) && file.is_file())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_root_has_its_own_programs_and_libraries() {
+        let root = tempfile::tempdir().expect("made");
+        let put = |path: &str| {
+            let file = root.path().join(path);
+            fs::create_dir_all(file.parent().expect("a folder")).and_then(|()| fs::write(file, b"")).expect("written");
+        };
+        ["bin/ip", "lib/ld-linux-aarch64.so.1", "usr/lib/aarch64-linux-gnu/libmnl.so.0", "usr/lib/os-release"]
+            .into_iter()
+            .for_each(put);
+        fs::create_dir_all(root.path().join("sbin")).expect("made");
+        std::os::unix::fs::symlink("/bin/sh", root.path().join("sbin/ip")).expect("made");
+        let found = libraries(root.path(), Architecture::Arm64);
+        let names: Vec<_> = found.iter().map(|file| file.file_name().expect("a name").to_string_lossy()).collect();
+        assert_eq!(names, ["ld-linux-aarch64.so.1", "libmnl.so.0"]);
+        assert_eq!(libraries(root.path(), Architecture::Amd64).len(), 1, "the folder is one of arm64");
+        assert_eq!(find(root.path(), "ip").expect("there"), root.path().join("bin/ip"), "the link leads out of it");
+        assert!(find(root.path(), "setpriv").is_err());
+    }
+}
