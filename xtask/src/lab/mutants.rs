@@ -112,11 +112,11 @@ fn try_all(
             continue;
         }
         ui::heading(&format!("{stage}: {} mutants", open.len()));
-        stage.check_baseline(workspace, tree)?;
+        let timeout = stage.check_baseline(workspace, tree)?;
         let started = Instant::now();
         for (done, batch) in open.chunks(BATCH).enumerate() {
             ui::note(&progress(done * BATCH, open.len(), started.elapsed()));
-            let outcomes = stage.try_out(workspace, tree, all, batch)?;
+            let outcomes = stage.try_out(workspace, tree, all, batch, timeout)?;
             results.add(outcomes)?;
         }
         ui::note(&progress(open.len(), open.len(), started.elapsed()));

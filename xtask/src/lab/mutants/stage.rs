@@ -1,6 +1,11 @@
 //! The tests that try mutants, in two stages.
 
-use std::{fmt, fs, path::Path, process::Command};
+use std::{
+    fmt, fs,
+    path::Path,
+    process::Command,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Context, Result, ensure};
 
@@ -10,6 +15,9 @@ use super::{
     tree::Tree,
 };
 use crate::{process, setup::cargo_tool::CARGO_MUTANTS, workspace::Workspace};
+
+/// The least time after which tests do not end any more.
+const SHORTEST_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Which tests run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,18 +45,18 @@ impl Stage {
         }
     }
 
-    /// After how many seconds a test counts as one that does not end: some ten times what it takes.
-    const fn timeout(self) -> &'static str {
-        match self {
-            Self::Unit => "60",
-            Self::Simulation => "180",
-        }
+    /// Runs the tests on the code as it is. Returns after what time those of a mutant do not end any more: many
+    /// mutants of a state machine have it do the same for ever.
+    pub(super) fn check_baseline(self, workspace: &Workspace, tree: &Tree) -> Result<Duration> {
+        self.test(workspace, tree, "compiling the code as it is", &["--no-run"])?;
+        let started = Instant::now();
+        self.test(workspace, tree, "testing it", &[])?;
+        Ok(SHORTEST_TIMEOUT.max(started.elapsed() * 10))
     }
 
-    /// Runs the tests on the code as it is.
-    pub(super) fn check_baseline(self, workspace: &Workspace, tree: &Tree) -> Result<()> {
+    fn test(self, workspace: &Workspace, tree: &Tree, label: &str, args: &[&str]) -> Result<()> {
         let mut cargo = tree.command(workspace.cargo(["test", "--workspace"]));
-        process::run_logged("the code as it is", cargo.args(self.target()), &workspace.log("mutants-baseline"))
+        process::run_logged(label, cargo.args(self.target()).args(args), &workspace.log("mutants-baseline"))
             .context("tests fail without any mutant (does a pure room need another crate? See tree.rs)")
     }
 
@@ -59,11 +67,12 @@ impl Stage {
         tree: &Tree,
         all: &[Mutant],
         batch: &[&Mutant],
+        timeout: Duration,
     ) -> Result<Vec<(String, Outcome)>> {
         let folder = workspace.mutants().join("mutants.out");
         leave_out(&folder, all.iter().filter(|mutant| !batch.contains(mutant)))?;
         let log = workspace.log("mutants");
-        let status = process::status_logged("trying", &mut self.cargo_mutants(workspace, tree), &log)?;
+        let status = process::status_logged("trying", &mut self.cargo_mutants(workspace, tree, timeout), &log)?;
         // Some survived (2), or did not end (3).
         ensure!(matches!(status.code(), Some(0 | 2 | 3)), "cargo-mutants failed ({status})\n{}", process::end_of(&log));
         let outcomes = self.outcomes(&folder)?;
@@ -71,10 +80,11 @@ impl Stage {
         Ok(outcomes)
     }
 
-    fn cargo_mutants(self, workspace: &Workspace, tree: &Tree) -> Command {
+    fn cargo_mutants(self, workspace: &Workspace, tree: &Tree, timeout: Duration) -> Command {
         let mut command = tree.command(Command::new(CARGO_MUTANTS.path(workspace)));
         command.args(["mutants", "--workspace", "--no-config", "--in-place", "--baseline", "skip", "--iterate"]);
-        command.args(["--timeout", self.timeout(), "--colors", "never", "--output"]).arg(workspace.mutants());
+        command.args(["--timeout", &timeout.as_secs().to_string(), "--colors", "never"]);
+        command.arg("--output").arg(workspace.mutants());
         // They apply to compiling as well, unlike what follows `--`.
         command.args(self.target().iter().map(|word| format!("--cargo-arg={word}")));
         command
@@ -96,8 +106,8 @@ impl Stage {
         Ok(outcomes)
     }
 
-    /// Returns what an outcome of this stage means. The simulation is of the crate `autora`, and has yet to try what the
-    /// unit tests there let pass.
+    /// Returns what an outcome of this stage means: the simulation, which tests the crate `autora`, has yet to try
+    /// what its unit tests let pass.
     fn concluded(self, name: &str, outcome: Outcome) -> Outcome {
         match (self, outcome) {
             (Self::Unit, Outcome::Survived) if name.starts_with("autora/") => Outcome::SurvivedUnit,

@@ -33,7 +33,7 @@ pub(super) fn read(text: &str) -> Result<Vec<Entry>> {
     for line in text.lines().filter(|line| !line.starts_with('#') && !line.trim().is_empty()) {
         if line.starts_with(' ') {
             let entry = entries.last_mut().with_context(|| format!("a reason without a mutant: {line}"))?;
-            entry.reason += line.trim_start();
+            entry.reason += line.trim();
             entry.reason.push(' ');
         } else {
             entries.push(Entry { id: line.to_owned(), reason: String::new() });
