@@ -31,19 +31,21 @@ const SURVIVORS: &str = "tests/mutants.txt";
 /// The mutants that one call of cargo-mutants tries. An interruption loses the results of one batch.
 const BATCH: usize = 20;
 
-/// Make small errors in the code, one at a time (cargo-mutants), and see whether a test notices each.
-///
-/// They are made in autora-common and in the pure rooms (wire, engine, diagnosis), in a copy: target/mutants/tree is a
-/// workspace of these rooms and their tests alone, so that a mutant takes seconds, most of which go into compiling.
-/// The unit tests try all mutants, properties included, and the simulation those that survive them.
-///
-/// Results are kept in target/mutants/results, and the next run goes on from there. It repeats what is in a file that
-/// has changed since, and what has survived without a reason.
-///
-/// A survivor needs a test, or an entry in tests/mutants.txt that says why it has none. An entry fails whose mutant is
-/// gone, or does not survive.
+/// What the rest of `--help` does not say.
+const HELP: &str = "\
+The errors are made in autora-common and in the pure rooms (wire, engine, diagnosis), in a copy:
+target/mutants/tree is a workspace of these rooms and their tests alone, so that a mutant takes
+seconds, most of which go into compiling. The unit tests try all mutants, properties included, and
+the simulation those that survive them.
+
+Results are kept in target/mutants/results, and the next run goes on from there. It repeats what is
+in a file that has changed since, and what has survived without a reason.
+
+A survivor needs a test, or an entry in tests/mutants.txt that says why it has none. An entry fails
+whose mutant is gone, or does not survive.";
+
 #[derive(Debug, clap::Args)]
-#[command(verbatim_doc_comment)]
+#[command(after_long_help = HELP)]
 pub(crate) struct Args {
     /// Only mutants of these rooms
     #[arg(value_name = "ROOM")]
