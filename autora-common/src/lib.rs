@@ -5,6 +5,9 @@
 //! where that shapes the code.
 #![no_std]
 
+#[cfg(test)]
+extern crate std;
+
 pub mod maps;
 mod reason;
 mod validate;

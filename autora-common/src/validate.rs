@@ -254,3 +254,6 @@ const ROUTER_SOLICITATION: u8 = 133;
 const ROUTER_ADVERTISEMENT: u8 = 134;
 const SOURCE_LINK_LAYER_ADDRESS: u8 = 1;
 const MAX_OPTIONS: u32 = 16;
+
+#[cfg(test)]
+mod tests;

@@ -8,8 +8,8 @@
 //!
 //! ```text
 //! check      what a change must pass: `test` and its steps, `conformance`
-//! lab        longer runs of the daemon: `demo`, `bench`, `fuzz`, `vm-test`, `kernels`, `service-test`,
-//!            `recipes-test`
+//! lab        longer runs of the daemon: `demo`, `bench`, `fuzz`, `mutants`, `vm-test`, `kernels`,
+//!            `service-test`, `recipes-test`
 //! release    publishing: `package`, `dist`, `man`, `completions`, `documents`, `notices`, `release-version`,
 //!            `deny`
 //! build      compiling: `build-ebpf`, `build` (release profile), and the tests (dev profile)
@@ -43,7 +43,7 @@ use clap::Parser;
 use crate::{
     build::{daemon, filter},
     check::conformance,
-    lab::{bench, demo, fuzz, recipes, service, vm},
+    lab::{bench, demo, fuzz, mutants, recipes, service, vm},
     release::{deny, dist, documents, manual, notices, package, version},
     workspace::Workspace,
 };
@@ -62,6 +62,8 @@ enum Task {
     Test(check::Args),
     /// Run the fuzz targets, the simulation and the leak test for a given time
     Fuzz(fuzz::Args),
+    /// Make small errors in the pure rooms, and see whether a test notices each (cargo-mutants)
+    Mutants(mutants::Args),
     /// Check CONFORMANCE.md: each rule of the RFCs has a test, or a reason
     Conformance,
     /// Write the manual pages to target/man
@@ -102,6 +104,7 @@ fn main() -> ExitCode {
         Task::Build(args) => daemon::run(&workspace, &args).map(|()| ExitCode::SUCCESS),
         Task::Test(args) => Ok(check::run(&workspace, &args)),
         Task::Fuzz(args) => fuzz::run(&workspace, &args),
+        Task::Mutants(args) => mutants::run(&workspace, &args),
         Task::Conformance => conformance::run(&workspace).map(|()| ExitCode::SUCCESS),
         Task::Man => manual::man(&workspace).map(|()| ExitCode::SUCCESS),
         Task::Completions => manual::completions(&workspace).map(|()| ExitCode::SUCCESS),

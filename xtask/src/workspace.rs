@@ -122,6 +122,11 @@ impl Workspace {
         self.tools().join("monitoring")
     }
 
+    /// What is known of mutants, and the copy in which they are made.
+    pub(crate) fn mutants(&self) -> PathBuf {
+        self.root.join("target/mutants")
+    }
+
     /// Kernels and programs for virtual machines.
     pub(crate) fn vm(&self) -> PathBuf {
         self.root.join("target/vm")

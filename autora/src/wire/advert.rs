@@ -166,6 +166,47 @@ mod tests {
     }
 
     #[test]
+    fn the_flags_of_a_prefix_are_told_apart() {
+        for (on_link, autonomous, flags) in
+            [(false, false, 0), (true, false, 0x80), (false, true, 0x40), (true, true, 0xc0)]
+        {
+            let option = NdOption::PrefixInformation(PrefixInformation { on_link, autonomous, ..prefix_information() });
+            let mut bytes = Vec::new();
+            option.encode(&mut bytes);
+            assert_eq!(bytes[3], flags);
+            assert_eq!(NdOption::decode_all(&bytes), Ok(vec![option]));
+        }
+    }
+
+    #[test]
+    fn an_option_that_its_variant_cannot_represent_keeps_its_bytes() {
+        let mut prefix = Vec::new();
+        NdOption::PrefixInformation(prefix_information()).encode(&mut prefix);
+        let mtu = vec![5, 1, 0, 0, 0, 0, 5, 0xdc];
+        for (known, at, value) in
+            [(&prefix, 2, 63), (&prefix, 3, 0x41), (&prefix, 12, 1), (&prefix, 31, 1), (&mtu, 2, 1), (&mtu, 3, 1)]
+        {
+            let mut bytes = known.clone();
+            bytes[at] = value;
+            let expected = NdOption::Other { kind: bytes[0], body: bytes[2..].to_vec() };
+            assert_eq!(NdOption::decode_all(&bytes), Ok(vec![expected]), "byte {at} of {known:?}");
+        }
+    }
+
+    #[test]
+    fn a_body_is_filled_up_to_whole_units() {
+        for (body, golden) in [
+            (vec![], vec![24, 1, 0, 0, 0, 0, 0, 0]),
+            (vec![9; 6], [&[24, 1][..], &[9; 6]].concat()),
+            (vec![9; 7], [&[24, 2][..], &[9; 7], &[0; 7]].concat()),
+        ] {
+            let mut bytes = Vec::new();
+            NdOption::Other { kind: 24, body }.encode(&mut bytes);
+            assert_eq!(bytes, golden);
+        }
+    }
+
+    #[test]
     fn an_ra_is_displayed_line_by_line() {
         let mut shown = advert(vec![NdOption::PrefixInformation(prefix_information()), NdOption::Mtu(1500)]);
         shown.flags = 0x40;

@@ -129,6 +129,14 @@ mod tests {
     }
 
     #[test]
+    fn the_checksum_is_the_one_of_a_kernel() {
+        let mut packet = FROM_A_KERNEL;
+        packet[42..44].fill(0);
+        let decoded = decode(&packet).unwrap();
+        assert_eq!(checksum(decoded.source, decoded.destination, decoded.message), 0x9478);
+    }
+
+    #[test]
     fn other_packets_are_refused() {
         assert!(decode(&FROM_A_KERNEL).is_ok(), "positive control");
         let with = |at: usize, value: u8| {

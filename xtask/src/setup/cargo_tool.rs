@@ -33,6 +33,9 @@ pub(crate) const CARGO_DENY: CargoTool =
 pub(crate) const CARGO_FUZZ: CargoTool =
     CargoTool { name: "cargo-fuzz", version: "0.13.2", version_args: &["fuzz", "--version"] };
 
+pub(crate) const CARGO_MUTANTS: CargoTool =
+    CargoTool { name: "cargo-mutants", version: "27.1.0", version_args: &["mutants", "--version"] };
+
 impl CargoTool {
     /// Returns where it is, or will be.
     pub(crate) fn path(&self, workspace: &Workspace) -> PathBuf {

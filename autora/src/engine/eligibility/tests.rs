@@ -160,6 +160,7 @@ fn reasons_are_displayed_as_sentences() {
     for (reason, expected) in [
         (Reason::Ipv6Disabled { mtu: 1200 }, "its MTU of 1200 is below 1280, so the kernel runs no IPv6 on it"),
         (Reason::Enslaved { kind: Some("bridge".to_owned()) }, "it is a port of a bridge"),
+        (Reason::NoPrefix { others: Vec::new() }, "it has no usable /64"),
         (
             Reason::NoPrefix {
                 others: vec![Uncounted {

@@ -281,6 +281,18 @@ fn a_link_that_went_down_keeps_what_guests_hold() {
 }
 
 #[test]
+fn an_interface_is_reported_under_the_name_that_was_reported_last() {
+    let mut bench = Bench::new();
+    bench.see(tap(1));
+    bench.run_for(secs(10));
+    bench.take_events();
+    bench.see(changed(1, |i| i.name = "tap7".to_owned()));
+    assert_eq!(bench.take_events(), [""; 0], "a name alone is no report");
+    bench.see(changed(1, |i| i.name = "other".to_owned()));
+    assert_eq!(bench.take_events(), ["-1", "tap1 no match"]);
+}
+
+#[test]
 fn an_interface_renamed_out_of_the_pattern_sends_a_final_ra_and_is_forgotten() {
     let mut bench = Bench::new();
     bench.see(tap(1));

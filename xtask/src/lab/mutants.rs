@@ -1,0 +1,158 @@
+//! `cargo xtask mutants`: does a test fail when the code is wrong?
+
+mod mutant;
+mod results;
+mod selection;
+mod stage;
+mod survivors;
+mod tree;
+
+use std::{
+    fs,
+    process::ExitCode,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result};
+
+use self::{
+    mutant::{Mutant, Room},
+    results::{Outcome, Results},
+    selection::Shard,
+    stage::Stage,
+    survivors::{Entry, Judgement},
+    tree::Tree,
+};
+use crate::{setup::cargo_tool::CARGO_MUTANTS, ui, workspace::Workspace};
+
+/// The mutants that survive with a reason.
+const SURVIVORS: &str = "tests/mutants.txt";
+
+/// The mutants that one call of cargo-mutants tries. An interruption loses the results of one batch.
+const BATCH: usize = 20;
+
+/// What the rest of `--help` does not say.
+const HELP: &str = "\
+The errors are made in autora-common and in the pure rooms (wire, engine, diagnosis), in a copy:
+target/mutants/tree is a workspace of these rooms and their tests alone, so that a mutant takes
+seconds, most of which go into compiling. The unit tests try all mutants, properties included, and
+the simulation those that survive them.
+
+Results are kept in target/mutants/results, and the next run goes on from there. It repeats what is
+in a file that has changed since, and what has survived without a reason.
+
+A survivor needs a test, or an entry in tests/mutants.txt that says why it has none. An entry fails
+whose mutant is gone, or does not survive.";
+
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = HELP)]
+pub(crate) struct Args {
+    /// Only mutants of these rooms
+    #[arg(value_name = "ROOM")]
+    rooms: Vec<Room>,
+    /// Only this part of the mutants: 0/3, 1/3 and 2/3 together are all of them
+    #[arg(long, value_name = "K/N")]
+    shard: Option<Shard>,
+    /// Forget the results of earlier runs
+    #[arg(long)]
+    fresh: bool,
+    /// Try none, and report what is known
+    #[arg(long)]
+    report: bool,
+}
+
+/// Tries the mutants that `args` select and that have no result yet, then judges all that they select.
+pub(crate) fn run(workspace: &Workspace, args: &Args) -> Result<ExitCode> {
+    if !CARGO_MUTANTS.is_here(workspace) {
+        CARGO_MUTANTS.install(workspace)?;
+    }
+    let tree = Tree::write(workspace)?;
+    let all = mutant::read(&tree.list(workspace)?);
+    let entries = entries(workspace)?;
+    let mut results = Results::load(workspace, &all, args.fresh)?;
+    let selected = select(args, &all);
+    if !args.report {
+        results.forget(|mutant| needs_another_try(mutant, &entries), &selected);
+        try_all(workspace, &tree, &all, &selected, &mut results)?;
+    }
+    let judgement = survivors::judge(&all, &selected, &results, &entries);
+    print(&judgement);
+    Ok(if judgement.is_sound() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn entries(workspace: &Workspace) -> Result<Vec<Entry>> {
+    let path = workspace.root().join(SURVIVORS);
+    let text = fs::read_to_string(&path).with_context(|| format!("cannot read {SURVIVORS}"))?;
+    survivors::read(&text).with_context(|| format!("{SURVIVORS} is not as its head says"))
+}
+
+fn select<'a>(args: &Args, all: &'a [Mutant]) -> Vec<&'a Mutant> {
+    let in_rooms =
+        |mutant: &&Mutant| Room::of(mutant).is_some_and(|room| args.rooms.is_empty() || args.rooms.contains(&room));
+    let wanted = all.iter().filter(in_rooms).collect();
+    match args.shard {
+        Some(shard) => shard.part_of(wanted),
+        None => wanted,
+    }
+}
+
+/// Returns whether a survivor is tried again: without an entry, a test may have come.
+fn needs_another_try(survivor: &Mutant, entries: &[Entry]) -> bool {
+    entries.iter().all(|entry| entry.id != survivor.id)
+}
+
+fn try_all(
+    workspace: &Workspace,
+    tree: &Tree,
+    all: &[Mutant],
+    selected: &[&Mutant],
+    results: &mut Results,
+) -> Result<()> {
+    for stage in [Stage::Unit, Stage::Simulation] {
+        let open: Vec<_> = selected.iter().copied().filter(|mutant| stage.is_for(mutant, results)).collect();
+        if open.is_empty() {
+            continue;
+        }
+        ui::heading(&format!("{stage}: {} mutants", open.len()));
+        let timeout = stage.check_baseline(workspace, tree)?;
+        let started = Instant::now();
+        for (done, batch) in open.chunks(BATCH).enumerate() {
+            ui::note(&progress(done * BATCH, open.len(), started.elapsed()));
+            let outcomes = stage.try_out(workspace, tree, all, batch, timeout)?;
+            results.add(outcomes)?;
+        }
+        ui::note(&progress(open.len(), open.len(), started.elapsed()));
+    }
+    Ok(())
+}
+
+/// Returns how many are done, and how long one takes.
+fn progress(done: usize, count: usize, elapsed: Duration) -> String {
+    let each = u32::try_from(done).ok().and_then(|done| elapsed.checked_div(done));
+    let each = each.map_or(String::new(), |each| format!(", {} each", ui::seconds(each)));
+    format!("{done} of {count}{each}")
+}
+
+fn print(judgement: &Judgement) {
+    ui::heading("summary");
+    let rows = judgement.rooms.iter().map(|(room, counts)| {
+        let count = |outcome: Outcome| counts.get(&Some(outcome)).copied().unwrap_or_default();
+        let not_tried: usize = [None, Some(Outcome::SurvivedUnit)].iter().filter_map(|state| counts.get(state)).sum();
+        [
+            room.name(),
+            format!("{} caught", count(Outcome::Caught)),
+            format!("{} survived", count(Outcome::Survived)),
+            format!("{} do not compile", count(Outcome::Unviable)),
+            format!("{not_tried} not tried"),
+        ]
+    });
+    for line in ui::columns(&rows.collect::<Vec<_>>()) {
+        ui::note(&line);
+    }
+    for fault in &judgement.faults {
+        ui::note(&ui::paint(ui::Paint::Bad, fault));
+    }
+    if judgement.is_sound() {
+        ui::note(&ui::paint(ui::Paint::Good, "every survivor has its reason"));
+    }
+}

@@ -1,0 +1,162 @@
+//! The copy of the sources in which mutants are made: a workspace of the pure rooms and their tests.
+//!
+//! The rooms know nothing of what stands above them, so they compile by themselves, with a few of the daemon's crates
+//! and none of its tests of sockets and files. That takes a fraction of the time; and an interrupted run leaves its
+//! mutant in the copy.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use anyhow::{Context, Result};
+
+use crate::{process, setup::cargo_tool::CARGO_MUTANTS, workspace::Workspace};
+
+/// What is copied.
+const SOURCES: &[&str] = &[
+    "Cargo.lock",
+    "autora-common/Cargo.toml",
+    "autora-common/src",
+    "autora/src/addr.rs",
+    "autora/src/addr",
+    "autora/src/diagnosis.rs",
+    "autora/src/diagnosis",
+    "autora/src/engine",
+    "autora/src/wire",
+    // The simulation restarts the fleet from the text of a state file.
+    "autora/src/sys/state_file/format.rs",
+    "autora/src/sys/state_file/format",
+    "autora/tests/simulation",
+];
+
+/// The crate with the rooms.
+const LIBRARY: &str = "\
+pub mod addr;
+pub mod diagnosis;
+pub mod engine;
+pub mod wire;
+
+pub mod sys {
+    pub mod state_file {
+        mod format;
+        pub use self::format::{DecodeError, State, decode, encode, encode_updates};
+    }
+}
+";
+
+/// Its manifest: the crates that the rooms and their tests need.
+const MANIFEST: &str = r#"[package]
+name = "autora"
+version.workspace = true
+edition.workspace = true
+rust-version.workspace = true
+
+[dependencies]
+autora-common.workspace = true
+rand.workspace = true
+regex.workspace = true
+serde.workspace = true
+serde_json.workspace = true
+thiserror.workspace = true
+
+[dev-dependencies]
+humantime.workspace = true
+proptest.workspace = true
+schemars.workspace = true
+"#;
+
+/// Most of the time goes into compiling; what is compiled once may be fast.
+const PROFILE: &str = r#"
+[profile.dev]
+debug = false
+
+[profile.dev.package."*"]
+opt-level = 3
+"#;
+
+/// A failing property must fail, and need not find its smallest case.
+const SHRINK: (&str, &str) = ("PROPTEST_MAX_SHRINK_ITERS", "0");
+
+/// The copy.
+#[derive(Debug)]
+pub(super) struct Tree {
+    root: PathBuf,
+}
+
+impl Tree {
+    /// Writes what has changed since the last time, and what a mutant has changed.
+    pub(super) fn write(workspace: &Workspace) -> Result<Self> {
+        let tree = Self { root: workspace.mutants().join("tree") };
+        for source in SOURCES {
+            copy(&workspace.root().join(source), &tree.root.join(source))
+                .with_context(|| format!("cannot copy {source} to {}", tree.root.display()))?;
+        }
+        let manifest = fs::read_to_string(workspace.root().join("Cargo.toml"))?;
+        update(&tree.root.join("Cargo.toml"), workspace_manifest(&manifest).as_bytes())?;
+        update(&tree.root.join("autora/Cargo.toml"), MANIFEST.as_bytes())?;
+        update(&tree.root.join("autora/src/lib.rs"), LIBRARY.as_bytes())?;
+        Ok(tree)
+    }
+
+    /// Returns what cargo-mutants lists: all mutants, in the order of the sources.
+    pub(super) fn list(&self, workspace: &Workspace) -> Result<String> {
+        let mut list = self.command(Command::new(CARGO_MUTANTS.path(workspace)));
+        list.args(["mutants", "--workspace", "--no-config", "--list"]);
+        process::query(&mut list).with_context(|| format!("{} failed", process::line(&list)))
+    }
+
+    /// Makes a command run in the copy.
+    pub(super) fn command(&self, mut command: Command) -> Command {
+        command.current_dir(&self.root).env("CARGO_TARGET_DIR", self.root.join("target")).env(SHRINK.0, SHRINK.1);
+        command
+    }
+}
+
+/// Returns the manifest of the copy: the workspace's versions and lints, with other members and another profile.
+fn workspace_manifest(manifest: &str) -> String {
+    let shared = manifest.split_once("[workspace.package]").map_or("", |(_, rest)| rest);
+    let shared = shared.split_once("\n[profile.").map_or(shared, |(shared, _)| shared);
+    format!(
+        "[workspace]\nresolver = \"3\"\nmembers = [\"autora\", \"autora-common\"]\n\n[workspace.package]{shared}\n{PROFILE}"
+    )
+}
+
+/// Copies a file, or a folder with all in it.
+fn copy(from: &Path, to: &Path) -> Result<()> {
+    if !from.is_dir() {
+        return update(to, &fs::read(from)?);
+    }
+    for entry in fs::read_dir(from)? {
+        let name = entry?.file_name();
+        copy(&from.join(&name), &to.join(&name))?;
+    }
+    Ok(())
+}
+
+/// Writes a file unless it is so already: cargo compiles what is newer than its last result.
+fn update(path: &Path, content: &[u8]) -> Result<()> {
+    if fs::read(path).is_ok_and(|before| before == content) {
+        return Ok(());
+    }
+    fs::create_dir_all(path.parent().expect("a file lies in a folder"))?;
+    fs::write(path, content).with_context(|| format!("cannot write {}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_copy_shares_versions_and_lints_and_has_its_own_profile() {
+        let manifest = fs::read_to_string(Workspace::locate().root().join("Cargo.toml")).expect("it is there");
+        let made = workspace_manifest(&manifest);
+        for part in ["[workspace.package]\nversion", "[workspace.dependencies]", "rand = ", "[workspace.lints.clippy]"]
+        {
+            assert_eq!(made.matches(part).count(), 1, "{part}");
+        }
+        assert!(!made.contains("xtask") && !made.contains("[profile.release]"), "{made}");
+        assert!(made.ends_with(PROFILE));
+    }
+}
