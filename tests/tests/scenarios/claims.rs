@@ -89,7 +89,7 @@ fn a_directory_that_others_may_not_use_causes_a_warning() {
         ("--claim-directory=none", false),
     ] {
         let found = Launch::new(&["--check", "--interface-regex=^vm1$", flag]).output(&host);
-        let warned = found.stderr.contains("warning: --claim-directory is /srv/claims and not /run/autora.lock");
+        let warned = found.stderr.contains("warning: --claim-directory is ");
         assert_eq!((found.code, warned), (0, warns), "{found:?}");
     }
 }

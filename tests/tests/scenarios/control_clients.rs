@@ -183,7 +183,8 @@ fn the_command_that_wait_shows_can_be_pasted() {
         let read = Command::new("bash").args(["-c", &script]).output().expect("bash is there");
         assert!(read.stderr.is_empty(), "{command}: {}", said(&read));
         let words: Vec<_> = read.stdout.split(|byte| *byte == 0).filter(|word| *word != b"--").collect();
-        assert_eq!(words, [&b"explain"[..], name, b""], "{command}");
+        let socket = control.path().as_os_str().as_bytes();
+        assert_eq!(words, [&b"explain"[..], b"--socket", socket, name, b""], "{command}");
     }
 }
 

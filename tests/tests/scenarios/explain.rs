@@ -308,9 +308,10 @@ fn what_guests_had_is_what_is_proposed() {
     for words in ["filter map    has room", "daemon        agrees: serves it from fe80::", "next RA       in "] {
         assert!(served.contains(words), "{words}: {served}");
     }
+    line.expect_answer();
     line.remove_prefix();
     assert_eq!(daemon.wait_not_served("vm1", SOON), ["no-prefix"]);
-    // The final RA waits for the 3 s between two RAs.
+    // The final RA waits until 3 s have passed since the answer.
     let page = explained(&[]);
     let due = "s, unless it is served again before; guests then drop the default route";
     assert!(page.contains(due) && page.contains("agrees: does not serve it (no-prefix)"), "{page}");

@@ -121,7 +121,7 @@ pub(crate) struct Seen {
     lost_without_daemon: Lost,
     /// How long the edit took.
     lasted: Duration,
-    /// How much longer this edit took than the one without a daemon, as on a busy machine.
+    /// How much longer than its pause the edit took: it waits for the kernel's RTNL lock, before or after what it does.
     pub(crate) longer: Duration,
 }
 
@@ -137,7 +137,7 @@ impl Seen {
     }
 
     /// Returns whether the guest lost no more pings than the one behind the host without a daemon, but for those of the
-    /// time by which the edit itself took longer.
+    /// time for which the edit itself may have waited.
     fn are_pings_kept(&self) -> bool {
         self.lost.lost <= self.lost_without_daemon.lost + Lost::within(self.longer) + UNDER_WAY
     }
@@ -265,10 +265,10 @@ fn observe_once(edits: &[Edit], arguments: &[&str], settle: Duration) -> Vec<See
     let answers = host.lines.iter_mut().map(captured);
 
     let seen = edits.iter().zip(times).zip(before).zip(adverts).zip(answers).zip(with).zip(without);
-    seen.map(|((((((edit, [own, other]), before), adverts), answers), (absences, lost)), (_, lost_without_daemon))| {
+    seen.map(|((((((edit, own), before), adverts), answers), (absences, lost)), (_, lost_without_daemon))| {
         let (Edit { what, pause, .. }, Times { began, ended, .. }) = (*edit, own);
         let lasted = own.duration();
-        let longer = lasted.saturating_sub(other.duration());
+        let longer = lasted.saturating_sub(pause);
         Seen {
             what,
             pause,
@@ -287,14 +287,14 @@ fn observe_once(edits: &[Edit], arguments: &[&str], settle: Duration) -> Vec<See
     .collect()
 }
 
-/// Makes each edit on the line of its place on both hosts; returns its times on each.
-fn edit_all(edits: &[Edit], lines: &[Observed], others: &[Observed]) -> Vec<[Times; 2]> {
+/// Makes each edit on the line of its place on both hosts; returns its times on the first.
+fn edit_all(edits: &[Edit], lines: &[Observed], others: &[Observed]) -> Vec<Times> {
     thread::scope(|scope| {
         let running: Vec<_> = (edits.iter().zip(lines).zip(others))
             .map(|((edit, own), other)| [own, other].map(|observed| scope.spawn(|| edit.run(&observed.line))))
             .collect();
         let times = running.into_iter().map(|both| both.map(|edit| edit.join().expect("it ends without a panic")));
-        times.collect()
+        times.map(|[own, _other]| own).collect()
     })
 }
 

@@ -74,7 +74,7 @@ fn side_by_side(workspace: &Workspace, daemon: &Path, targets: &[&str], profile:
     if passed {
         return Ok(());
     }
-    let failed = again::candidates(&shown).context(FAILED)?;
+    let failed = again::candidates(&shown, targets.len() / 2).context(FAILED)?;
     failed.iter().try_for_each(|name| {
         note(&format!("{name} FAILED while the machine stalled: once more, by itself"));
         ensure_passed(run(&["--exact", name])?)

@@ -12,12 +12,21 @@ const MOST: usize = 5;
 /// The words by which the harness reports a stall.
 const STALLED: &str = "THE MACHINE STALLED";
 
-/// Returns the tests to run again, given what all of them printed; `None` if one of them is to fail.
-pub(super) fn candidates(output: &str) -> Option<Vec<String>> {
+/// Returns the tests to run again, given what all of the `targets` test programs printed; `None` if the run is to fail:
+/// one of them has no excuse, or a program did not come to its end.
+pub(super) fn candidates(output: &str, targets: usize) -> Option<Vec<String>> {
     let reports = reports(output);
     let failed: Vec<_> = output.lines().filter_map(failed).map(str::to_owned).collect();
+    let counts: Vec<_> = output.lines().filter_map(failures).collect();
+    let is_whole = counts.len() == targets && counts.iter().sum::<usize>() == failed.len();
     let is_excused = |name: &String| reports.get(name.as_str()).is_some_and(|report| report.contains(STALLED));
-    (!failed.is_empty() && failed.len() <= MOST && failed.iter().all(is_excused)).then_some(failed)
+    (is_whole && (1..=MOST).contains(&failed.len()) && failed.iter().all(is_excused)).then_some(failed)
+}
+
+/// Returns how many tests failed, from the last line of a test program.
+fn failures(line: &str) -> Option<usize> {
+    let (counts, _) = line.strip_prefix("test result: ")?.split_once(" failed;")?;
+    counts.rsplit(' ').next()?.parse().ok()
 }
 
 /// Returns the name in the line of a test that failed.
@@ -48,19 +57,29 @@ mod tests {
     fn output(stalled: &str) -> String {
         format!(
             "test a::one ... ok\ntest b::two ... FAILED\n\nfailures:\n\n---- b::two stdout ----\nthread 'b::two' panicked \
-             at b.rs:1:1:\n{stalled}\n\n\nfailures:\n    b::two\n\ntest result: FAILED. 1 passed; 1 failed\n"
+             at b.rs:1:1:\n{stalled}\n\n\nfailures:\n    b::two\n\ntest result: FAILED. 1 passed; 1 failed; 0 ignored\n"
         )
     }
 
     #[test]
     fn a_stall_excuses_the_test_that_reports_it() {
         let stalled = output("--- THE MACHINE STALLED: no processor was free 3 times within a minute, for up to 1.2s");
-        assert_eq!(candidates(&stalled), Some(vec!["b::two".to_owned()]));
-        assert_eq!(candidates(&output("too late")), None);
-        assert_eq!(candidates("error: could not compile"), None);
-        // One target stalled, and a test of another failed without.
-        assert_eq!(candidates(&(stalled.clone() + &output("too late").replace("b::two", "c::three"))), None);
+        assert_eq!(candidates(&stalled, 1), Some(vec!["b::two".to_owned()]));
+        let passed = "test result: ok. 7 passed; 0 failed; 0 ignored\n";
+        assert_eq!(candidates(&(stalled.clone() + passed), 2), Some(vec!["b::two".to_owned()]));
+        assert_eq!(candidates(&output("too late"), 1), None);
+        assert_eq!(candidates("error: could not compile", 1), None);
+        // One program stalled, and a test of another failed without.
+        assert_eq!(candidates(&(stalled.clone() + &output("too late").replace("b::two", "c::three")), 2), None);
         let many: String = (0..=MOST).map(|number| stalled.replace("b::two", &format!("b::{number}"))).collect();
-        assert_eq!(candidates(&many), None);
+        assert_eq!(candidates(&many, MOST + 1), None);
+    }
+
+    #[test]
+    fn nothing_excuses_a_program_that_died() {
+        let stalled = output("--- THE MACHINE STALLED: no processor was free 3 times within a minute, for up to 1.2s");
+        assert_eq!(candidates(&stalled, 2), None, "the other program was killed");
+        let unseen = stalled.replace("1 failed;", "2 failed;");
+        assert_eq!(candidates(&unseen, 1), None, "a line was lost");
     }
 }
