@@ -146,12 +146,14 @@ where
 {
     let arguments: Vec<OsString> = arguments.into_iter().map(Into::into).collect();
     let mut command = without_empty_variables(Cli::command(), &variable);
-    // An invalid variable of the daemon must not fail a subcommand, which stands first.
-    if arguments.get(1).is_some_and(|first| command.find_subcommand(first).is_some()) {
+    let is_of_a_file = arguments.iter().any(|argument| names("--settings", argument));
+    // An invalid variable of the daemon must fail neither a subcommand, which stands first, nor what takes its
+    // variables from a file.
+    if is_of_a_file || arguments.get(1).is_some_and(|first| command.find_subcommand(first).is_some()) {
         command = command.mut_args(|argument| argument.env(Resettable::Reset));
     }
     // As everywhere, what stands on the command line beats the environment.
-    if arguments.iter().any(names_instance) {
+    if arguments.iter().any(|argument| names("--instance", argument)) {
         command = command.mut_subcommands(|subcommand| {
             subcommand.mut_args(|argument| match argument.get_id().as_str() {
                 "socket" => argument.env(Resettable::Reset),
@@ -161,13 +163,14 @@ where
     }
     let matches = command.try_get_matches_from_mut(arguments)?;
     let mut cli = Cli::from_arg_matches(&matches)?;
-    cli.daemon.complete(variable);
+    cli.daemon.complete(|name| variable(name).filter(|_| !is_of_a_file));
     Ok(cli)
 }
 
-fn names_instance(argument: &OsString) -> bool {
-    let argument = argument.as_encoded_bytes();
-    argument == b"--instance" || argument.starts_with(b"--instance=")
+/// Returns whether an argument is `option`, with or without its value.
+fn names(option: &str, argument: &OsString) -> bool {
+    let rest = argument.as_encoded_bytes().strip_prefix(option.as_bytes());
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(b"="))
 }
 
 /// Returns the variables of all options, the subcommands' too.

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 pub use self::{
     concern::Concern,
-    daemon::{FromDaemon, RaKind},
+    daemon::{DueRa, FromDaemon, RaKind},
     evidence::Evidence,
     problem::Problem,
     remedy::{Remedy, refuse_ras},
@@ -53,7 +53,7 @@ pub struct Explanation {
     /// Which RA that daemon sent there last, and how long ago.
     pub last_ra: Option<(RaKind, Duration)>,
     /// Which RA is due there next, and in how long.
-    pub next_ra: Option<(RaKind, Duration)>,
+    pub next_ra: Option<DueRa>,
 }
 
 /// Whether an interface is served, or would be if a daemon ran.

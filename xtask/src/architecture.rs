@@ -10,8 +10,11 @@ pub(crate) enum Architecture {
 }
 
 impl Architecture {
-    /// This machine's.
-    pub(crate) const OWN: Self = if cfg!(target_arch = "aarch64") { Self::Arm64 } else { Self::Amd64 };
+    /// This machine's. Elsewhere `cargo build` makes a daemon, and nothing of this is tried.
+    #[cfg(target_arch = "aarch64")]
+    pub(crate) const OWN: Self = Self::Arm64;
+    #[cfg(target_arch = "x86_64")]
+    pub(crate) const OWN: Self = Self::Amd64;
 
     pub(crate) fn is_own(self) -> bool {
         self == Self::OWN

@@ -53,11 +53,11 @@ impl ControlSocketArg {
         Shell::of(["autora".into(), name.into()].into_iter().chain(self.option()).chain(arguments))
     }
 
-    /// Returns the words that name the daemon, none for the one that is asked without an option.
+    /// Returns the words that name the daemon, none for the one that is asked without an option and a variable.
     fn option(&self) -> Vec<Vec<u8>> {
         match &self.instance {
             Some(name) => vec!["--instance".into(), name.to_string().into()],
-            None if self.socket == Path::new(hint::DEFAULT_SOCKET) => Vec::new(),
+            None if self.socket == Path::new(hint::DEFAULT_SOCKET) && !is_socket_set() => Vec::new(),
             None => vec!["--socket".into(), self.socket.as_os_str().as_bytes().into()],
         }
     }
@@ -68,6 +68,11 @@ impl ControlSocketArg {
             None => Cow::Borrowed(&self.socket),
         }
     }
+}
+
+/// Returns whether the environment names a socket.
+fn is_socket_set() -> bool {
+    std::env::var_os("AUTORA_CONTROL_SOCKET").is_some_and(|socket| !socket.is_empty())
 }
 
 /// Returns the parser of an argument that names an interface: any bytes, or what is shown for them, or an alternative
@@ -84,9 +89,10 @@ pub(super) fn is_pattern(argument: &str) -> bool {
     argument.contains(['*', '?'])
 }
 
-/// Returns whether an argument, a name or a pattern, names the interface.
-pub(super) fn names(argument: &str, interface: &str) -> bool {
-    Glob::from(argument.to_owned()).matches(interface)
+/// Returns whether an argument, a name or a pattern, names an interface.
+pub(super) fn names(argument: &str) -> impl Fn(&str) -> bool {
+    let glob = Glob::from(argument.to_owned());
+    move |interface| glob.matches(interface)
 }
 
 /// Runs `work` on a runtime of its own.

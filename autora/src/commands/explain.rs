@@ -42,7 +42,8 @@ Examples:
   autora explain --json tap-vm-7 | jq '.interfaces[].reasons[].name'
 
 A running daemon's regular expression takes precedence over --interface-regex, as its --send does; without a daemon and \
-without --interface-regex, names are not tested: then the table says what would be if the names matched. An interface without a carrier counts as served: the daemon pauses, and sends when the carrier returns. \
+without --interface-regex, names are not tested: then the table says what would be if the names matched. An interface \
+without a carrier counts as served: the daemon pauses, and sends when the carrier returns. \
 \"is served\" is said only where a daemon answers, knows the interface and serves it so.
 
 --json prints {version, host, interface_regex, interfaces, missing}. Each of `interfaces` has name, ifindex, state (served, \
@@ -88,8 +89,8 @@ pub struct ExplainArgs {
 ///
 /// # Errors
 ///
-/// Returns a [`Failure`] if the regular expression is invalid, if netlink fails, and if standard output
-/// cannot be written.
+/// Returns a [`Failure`] if no daemon answers and the regular expression is invalid, if netlink fails, and if standard
+/// output cannot be written.
 pub fn run(args: &ExplainArgs) -> CommandResult {
     let running = RunningDaemon::ask(&args.socket);
     let policy = policy(args, running.as_ref())?;
@@ -124,7 +125,7 @@ pub(super) fn conclusions(
 ///
 /// # Errors
 ///
-/// Returns a [`Failure`] if the regular expression is invalid, and if netlink fails.
+/// Returns a [`Failure`] if no daemon answers and the regular expression is invalid, and if netlink fails.
 pub(super) fn for_report(args: &ExplainArgs, running: Option<&RunningDaemon>) -> Result<String, Failure> {
     let policy = policy(args, running)?;
     let mut findings = examine(args, policy.as_ref(), &read_interfaces()?, running);
@@ -188,15 +189,10 @@ fn examine(
         let (master, daemon) = (master.map(|master| master.name.as_str()), known.get(&interface.index));
         Evidence { policy, host: &host, master, served_raw: None, routes: &NO_ROUTES, daemon }
     };
-    let is_served = |interface: &&Interface| {
-        let evidence = evidence(interface);
-        evidence.matches(interface) == Some(true) && evidence.judge(interface).is_ok()
-    };
-    let send = running.and_then(RunningDaemon::send).unwrap_or(args.send);
-    let served_raw = (send == SendPath::Raw).then(|| interfaces.iter().filter(is_served).count());
+    let is_raw = running.and_then(RunningDaemon::send).unwrap_or(args.send) == SendPath::Raw;
+    let served_raw = is_raw.then(|| interfaces.iter().filter(|one| is_served(one, evidence(one))).count());
     let (selected, missing) = select(&args.interfaces, interfaces);
-    let has_several = selected.len() > args.interfaces.len();
-    let mut asked = AskedRoutes::new(has_several, host.forwarding, interfaces, evidence);
+    let mut asked = AskedRoutes::new(selected.len() > 1, host.forwarding, interfaces, evidence);
     let explain = |interface: &Interface| {
         let evidence = evidence(interface);
         let routes = asked.of(interface, evidence.judge(interface).as_ref());
@@ -213,6 +209,11 @@ fn examine(
     }
 }
 
+/// Returns whether the interface is served, or would be.
+fn is_served(interface: &Interface, evidence: Evidence<'_>) -> bool {
+    evidence.matches(interface) == Some(true) && evidence.judge(interface).is_ok()
+}
+
 /// Returns the interfaces that `named` names, each once, or all; and the names and patterns that name none.
 fn select<'i>(named: &[String], existing: &'i [Interface]) -> (Vec<&'i Interface>, Vec<Missing>) {
     if named.is_empty() {
@@ -220,7 +221,8 @@ fn select<'i>(named: &[String], existing: &'i [Interface]) -> (Vec<&'i Interface
     }
     let (mut selected, mut missing) = (Vec::<&Interface>::new(), Vec::new());
     for argument in named {
-        let mut found: Vec<_> = existing.iter().filter(|interface| names(argument, &interface.name)).collect();
+        let is_named = names(argument);
+        let mut found: Vec<_> = existing.iter().filter(|interface| is_named(&interface.name)).collect();
         found.sort_by(|a, b| natural(&a.name, &b.name));
         if found.is_empty() {
             missing.push(Missing::new(argument, existing));

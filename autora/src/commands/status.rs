@@ -19,7 +19,7 @@ use super::{
 use crate::{
     config::Seconds,
     control::{
-        client::{Client, ClientError},
+        client::Client,
         model::{Interface, Interfaces, State, Status},
     },
     error::Failure,
@@ -97,23 +97,32 @@ pub enum Sort {
 pub fn run(args: &StatusArgs) -> CommandResult {
     block_on(async {
         if let Some(Seconds(interval)) = args.watch {
-            watch::run(interval.max(Duration::from_secs(1)), async || lines(args).await).await?;
+            let again = async || Ok(lines(args, &mut args.socket.connect().await?).await?.text);
+            watch::run(interval.max(Duration::from_secs(1)), again).await?;
         } else {
-            let shown = if args.json { json(args).await? } else { lines(args).await?.concat() };
-            _ = screen::show(&shown)?;
-            expect_known(args).await?;
+            let mut client = args.socket.connect().await?;
+            let Shown { text, names } =
+                if args.json { json(args, &mut client).await? } else { lines(args, &mut client).await? };
+            _ = screen::show(&text.concat())?;
+            expect_known(args, &names, &mut client).await?;
         }
         Ok(ExitCode::SUCCESS)
     })
 }
 
+/// What is shown, and the names of the interfaces in it.
+struct Shown {
+    text: Vec<String>,
+    names: Vec<String>,
+}
+
 /// Checks that the daemon has an interface for each name and pattern, in whatever state.
-async fn expect_known(args: &StatusArgs) -> Result<(), Failure> {
-    if args.interfaces.is_empty() {
-        return Ok(());
+async fn expect_known(args: &StatusArgs, shown: &[String], client: &mut Client) -> Result<(), Failure> {
+    let mut unknown = args.without(shown);
+    if !unknown.is_empty() && !args.state.is_empty() {
+        let Interfaces { interfaces, .. } = client.get(&path_with("/v1/interfaces", args.names())).await?;
+        unknown = args.without(&interfaces.into_iter().map(|one| one.name).collect::<Vec<_>>());
     }
-    let mut client = args.socket.connect().await?;
-    let unknown = unknown(args, &mut client).await?;
     if unknown.is_empty() {
         return Ok(());
     }
@@ -123,33 +132,28 @@ async fn expect_known(args: &StatusArgs) -> Result<(), Failure> {
     Err(Failure::because(what).advise(hint).with_code(EXIT_UNKNOWN))
 }
 
-/// Returns the names and patterns for which the daemon has no interface.
-async fn unknown<'a>(args: &'a StatusArgs, client: &mut Client) -> Result<Vec<&'a String>, ClientError> {
-    let Interfaces { interfaces, .. } = client.get(&path_with("/v1/interfaces", args.names())).await?;
-    let has_none = |argument: &&String| !interfaces.iter().any(|interface| names(argument, &interface.name));
-    Ok(args.interfaces.iter().filter(has_none).collect())
-}
-
 /// Returns the daemon's JSON, with fields that this version does not know.
-async fn json(args: &StatusArgs) -> Result<String, Failure> {
-    let mut client = args.socket.connect().await?;
+async fn json(args: &StatusArgs, client: &mut Client) -> Result<Shown, Failure> {
     let status: Value = client.get("/v1/status").await?;
-    let mut interfaces: Value = client.get(&args.path()).await?;
+    let mut answer: Value = client.get(&args.path()).await?;
+    let mut interfaces = answer["interfaces"].take();
     if args.guests {
-        Guests::read()?.add_to(&mut interfaces["interfaces"]);
+        Guests::read()?.add_to(&mut interfaces);
     }
-    let all = serde_json::json!({ "status": status, "interfaces": interfaces["interfaces"].take() });
-    Ok(format!("{all:#}\n"))
+    let names = interfaces.as_array().into_iter().flatten().filter_map(|one| one["name"].as_str()).map(str::to_owned);
+    let names = names.collect();
+    let all = serde_json::json!({ "status": status, "interfaces": interfaces });
+    Ok(Shown { text: vec![format!("{all:#}\n")], names })
 }
 
 /// Returns the lines of the status, each with its newline.
-async fn lines(args: &StatusArgs) -> Result<Vec<String>, Failure> {
-    let mut client = args.socket.connect().await?;
+async fn lines(args: &StatusArgs, client: &mut Client) -> Result<Shown, Failure> {
     let status: Status = client.get("/v1/status").await?;
     let Interfaces { mut interfaces, .. } = client.get(&args.path()).await?;
     interfaces.sort_by(|a, b| args.sort.compare(a, b).then_with(|| natural(&a.name, &b.name)));
     let guests = args.guests.then(Guests::read).transpose()?;
-    Ok(table::render(&status, &interfaces, guests.as_ref(), screen::width()))
+    let text = table::render(&status, &interfaces, guests.as_ref(), screen::width());
+    Ok(Shown { text, names: interfaces.into_iter().map(|one| one.name).collect() })
 }
 
 /// The most interfaces that a report lists.
@@ -158,7 +162,8 @@ const MOST_ROWS: usize = 200;
 /// Returns the totals, and the interfaces that are `named` or need the operator.
 /// `all` is the command that shows all interfaces.
 pub(super) fn for_report(status: &Status, interfaces: &[Interface], named: &[String], all: &str) -> String {
-    let is_named = |one: &Interface| named.iter().any(|argument| names(argument, &one.name));
+    let named: Vec<_> = named.iter().map(|argument| names(argument)).collect();
+    let is_named = |one: &Interface| named.iter().any(|names| names(&one.name));
     let is_wanted = |one: &&Interface| is_named(one) || attention(one) < NO_ATTENTION;
     let mut wanted: Vec<_> = interfaces.iter().filter(is_wanted).cloned().collect();
     wanted.sort_by(|a, b| natural(&a.name, &b.name));
@@ -179,6 +184,15 @@ impl StatusArgs {
 
     fn names(&self) -> impl Iterator<Item = (&'static str, String)> {
         self.interfaces.iter().map(|name| ("name", name.clone()))
+    }
+
+    /// Returns the names and patterns that name none of `interfaces`.
+    fn without(&self, interfaces: &[String]) -> Vec<&String> {
+        let has_none = |argument: &&String| {
+            let is_named = names(argument);
+            !interfaces.iter().any(|interface| is_named(interface))
+        };
+        self.interfaces.iter().filter(has_none).collect()
     }
 }
 

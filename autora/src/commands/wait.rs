@@ -276,7 +276,7 @@ fn failure(args: &WaitArgs, error: ClientError) -> Failure {
     error.into()
 }
 
-/// Returns `failure` with the exit code of an unknown interface.
+/// Returns `failure` with the exit code of an unknown interface, and advice for a pattern.
 fn unknown(args: &WaitArgs, failure: Failure) -> Failure {
     let failure = failure.with_code(EXIT_UNKNOWN);
     if is_pattern(&args.interface) { failure.advise("wait takes one name, and no pattern") } else { failure }

@@ -57,8 +57,8 @@ struct Reader {
     line: usize,
     /// The line on which the assignment began.
     begun: usize,
-    /// Whether the last character was a blank.
-    after_blank: bool,
+    /// The character before this one.
+    last: Option<char>,
 }
 
 impl Reader {
@@ -67,7 +67,9 @@ impl Reader {
             self.begun = self.line;
         }
         let in_value = matches!(self.place, Place::BeforeValue | Place::Value);
-        self.assignment.commented |= in_value && self.after_blank && c == '#';
+        // As for a variable that systemd hands on: a blank before the sign, or behind it.
+        let is_comment = matches!((self.last, c), (Some(' ' | '\t'), '#') | (Some('#'), ' ' | '\t'));
+        self.assignment.commented |= in_value && is_comment;
         let next = self.assignment.read(self.place, c);
         match (self.place, next) {
             (Place::BeforeValue | Place::Value, Place::BeforeName) => self.set(),
@@ -79,7 +81,7 @@ impl Reader {
         }
         self.place = next;
         self.line += usize::from(c == '\n');
-        self.after_blank = c.is_ascii_whitespace();
+        self.last = Some(c);
     }
 
     /// Ends the file, and with it the last line, which may have no end of its own.
@@ -213,6 +215,8 @@ mod tests {
             ("A= # y", Some(1)),
             ("A=one\\\n two # y", Some(1)),
             ("A='5 # y'", None),
+            ("A=# y", Some(1)),
+            ("A='5'# y", Some(1)),
             ("A=a#b", None),
             ("A=#b", None),
             ("A=5\n# y", None),

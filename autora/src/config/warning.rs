@@ -73,7 +73,7 @@ impl fmt::Display for Warning {
             ),
             Self::Comment { name, value } => write!(
                 f,
-                "the variable {name} is read as {value:?}, with what looks like a comment: in a file of settings a comment \
+                "the variable {name} is read as '{value}', with what looks like a comment: in a file of settings a comment \
                  needs a line of its own"
             ),
             Self::UnknownVariable { name, nearest: None } => {
@@ -121,7 +121,7 @@ const PREFIX: &str = "AUTORA_";
 /// The variable that says that the others are those of a file whose lines were looked at.
 pub(crate) const SETTINGS_READ: &str = "AUTORA_SETTINGS_READ";
 
-/// Variables that are no option: of a check, of the unit, and of the build and the tests.
+/// Variables that are no option: of a run with `--settings`, of the unit, and of the build and the tests.
 const OTHERS: [&str; 5] =
     [SETTINGS_READ, "AUTORA_BOOT_ID", "AUTORA_BIN", "AUTORA_BIN_WITHOUT_EBPF", "AUTORA_EBPF_OBJECT"];
 
@@ -139,7 +139,8 @@ pub(crate) fn unknown_variables(known: &[String], set: impl IntoIterator<Item = 
 }
 
 /// Returns a warning for each variable of `set` that is in `known` and has what looks like a comment behind its value:
-/// a file of settings takes it for a part of the value. What the file quotes stands right before it.
+/// a file of settings takes it for a part of the value. systemd joins a quoted value and what follows it without the
+/// blank between them: `'info' # x` becomes `info# x`.
 pub(crate) fn commented_variables(
     known: &[String],
     set: impl IntoIterator<Item = (OsString, OsString)>,

@@ -39,7 +39,7 @@ pub(super) fn interface(row: &Row, max_interval: Duration, now: BootInstant) -> 
         reasons: reasons(&one.reasons),
         prefix: one.service.map(|service| service.prefix.to_string()),
         source: source.map(LinkLocal::get),
-        advertised: one.router.is_some() && one.router == source,
+        advertised: one.router.is_some_and(|router| source.is_none_or(|source| source == router)),
         advertised_prefix: one
             .advertised
             .filter(|held| held.is_valid(now))

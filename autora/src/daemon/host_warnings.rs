@@ -103,7 +103,7 @@ impl HostWarnings {
         if begins(&mut self.not_forwarding, leads_nowhere) {
             warn!(
                 "net.ipv6.conf.all.forwarding is 0: guests get a default route to this host, which drops their \
-                 packets; autora explain says what to do"
+                 packets; what autora explain says of a served interface repairs it"
             );
         }
         let served = served(fleet).count();

@@ -12,7 +12,7 @@ use crate::{
         action::{Fault, StateChange},
         advertiser::SolicitedRa,
         counts::InterfaceCounts,
-        eligibility::{MapFailure, Reason, Service, Verdict},
+        eligibility::{MapFailure, Reason, Service},
     },
     sys::filter::{self, Counters},
 };
@@ -89,25 +89,24 @@ pub(super) fn stopped(final_ras: u64) {
     info!(final_ras, "stopped");
 }
 
-/// Logs that guests lose this router: a final RA has left from `source`, and the interface has this verdict. That it is
-/// not served needs the operator; that its name no longer matches is what the operator wanted.
-pub(super) fn withdrawn(InterfaceRef { index, name }: InterfaceRef<'_>, source: LinkLocal, verdict: &Verdict) {
+/// Logs that guests lose this router: a final RA has left from `source`. Reasons not to serve it need the operator;
+/// without them its name no longer matches, which is what the operator wanted.
+pub(super) fn withdrawn(InterfaceRef { index, name }: InterfaceRef<'_>, source: LinkLocal, reasons: Option<&[Reason]>) {
     let ifindex = index.get();
-    match verdict {
-        Verdict::NotServed(reasons) => warn!(
+    match reasons {
+        Some(reasons) => warn!(
             interface = %name,
             ifindex,
             %source,
             reasons = %names(reasons),
             "guests lose their default route: a final RA has left, as the interface is not served"
         ),
-        Verdict::Ignore => info!(
+        None => info!(
             interface = %name,
             ifindex,
             %source,
             "guests lose their default route: a final RA has left, as the name no longer matches"
         ),
-        Verdict::Serve(_) => {}
     }
 }
 

@@ -23,7 +23,7 @@ use crate::{
         action::{Cause, StateChange},
         counts::{InterfaceCounts, RaCounts},
         delays::RaDelays,
-        eligibility::Verdict,
+        eligibility::{Reason, Verdict},
         interface::{Host, Interface},
     },
     logging,
@@ -56,19 +56,27 @@ pub(super) struct Outside {
 /// Where the operator reads the events.
 pub(super) enum Output {
     /// The log, with a limit on the lines about each interface.
-    Log(LogLimiter),
+    Log {
+        limiter: LogLimiter,
+        /// Whether guests have a default route here: with a Router Lifetime of 0 they have none to lose.
+        is_default_router: bool,
+    },
     DryRun(DryRun),
 }
 
 impl Output {
     /// Returns the output that `config` asks for. A dry run begins with a table of `interfaces`.
     pub(super) fn new(config: &Config, interfaces: &[Interface]) -> Self {
-        if config.dry_run { Self::DryRun(DryRun::new(config, interfaces)) } else { Self::Log(LogLimiter::default()) }
+        if config.dry_run {
+            return Self::DryRun(DryRun::new(config, interfaces));
+        }
+        let is_default_router = !config.parameters.router_lifetime.is_zero();
+        Self::Log { limiter: LogLimiter::default(), is_default_router }
     }
 
     fn show(&mut self, event: &Event<'_>, fleet: &Fleet, now: BootInstant) {
         match self {
-            Self::Log(limiter) => {
+            Self::Log { limiter, .. } => {
                 let admitted = is_admitted(limiter, event, fleet, now);
                 log::event(event, admitted);
             }
@@ -79,15 +87,16 @@ impl Output {
         }
     }
 
-    /// Logs that guests have lost this router, if the RA was a final one of an interface that is no longer served.
+    /// Logs that guests have lost this router, if the RA was the last one of an interface that is no longer served: a
+    /// final RA that is still due is that of another source.
     fn show_withdrawal(&mut self, event: &Event<'_>, fleet: &Fleet, now: BootInstant) {
-        if let (Self::Log(limiter), Some(interface), EventKind::Sent { transmission, .. }) =
-            (self, event.interface, event.kind)
+        if let (Self::Log { limiter, is_default_router: true }, Some(interface)) = (self, event.interface)
+            && let EventKind::Sent { transmission, next_in: None, .. } = event.kind
             && transmission.cause == Cause::Final
-            && let Some((_, verdict @ (Verdict::NotServed(_) | Verdict::Ignore))) = fleet.verdict_of(interface.index)
+            && let Some(reasons) = reasons_of(fleet, interface.index)
             && limiter.admits(interface.index, fleet, now)
         {
-            log::withdrawn(interface, transmission.source, verdict);
+            log::withdrawn(interface, transmission.source, reasons);
         }
     }
 
@@ -95,7 +104,7 @@ impl Output {
     /// a line.
     fn admits(&mut self, index: IfIndex, fleet: &Fleet, now: BootInstant) -> bool {
         match self {
-            Self::Log(limiter) => limiter.admits(index, fleet, now),
+            Self::Log { limiter, .. } => limiter.admits(index, fleet, now),
             Self::DryRun(_) => true,
         }
     }
@@ -103,16 +112,25 @@ impl Output {
     /// Waits until a dry run's standard output takes no more; without end for the log, which is never waited for.
     pub(super) async fn closed(&self) {
         match self {
-            Self::Log(_) => future::pending().await,
+            Self::Log { .. } => future::pending().await,
             Self::DryRun(dry_run) => dry_run.closed().await,
         }
     }
 
     const fn lines_suppressed(&self) -> u64 {
         match self {
-            Self::Log(limiter) => limiter.total(),
+            Self::Log { limiter, .. } => limiter.total(),
             Self::DryRun(_) => 0,
         }
+    }
+}
+
+/// Returns why an interface is not served, or no reasons if its name no longer matches; `None` if it is served or gone.
+fn reasons_of(fleet: &Fleet, index: IfIndex) -> Option<Option<&[Reason]>> {
+    match fleet.verdict_of(index)? {
+        (_, Verdict::Serve(_)) => None,
+        (_, Verdict::Ignore) => Some(None),
+        (_, Verdict::NotServed(reasons)) => Some(Some(reasons)),
     }
 }
 
@@ -157,7 +175,7 @@ impl Observer {
     /// limits.
     pub(super) fn started(&mut self) {
         match &mut self.output {
-            Output::Log(limiter) => *limiter = LogLimiter::default(),
+            Output::Log { limiter, .. } => *limiter = LogLimiter::default(),
             Output::DryRun(dry_run) => dry_run.started(),
         }
     }
@@ -193,7 +211,7 @@ impl Observer {
     /// Reads the kernel's counters and logs what they show; logs how many lines were suppressed.
     pub(super) fn read_counters(&mut self, backend: &Backend, fleet: &Fleet, now: BootInstant) {
         self.report_other_routers(backend, fleet, now);
-        if let Output::Log(limiter) = &mut self.output {
+        if let Output::Log { limiter, .. } = &mut self.output {
             limiter.sweep(fleet, now);
         }
         if let Some(drops) = backend.socket_drops() {
@@ -254,7 +272,7 @@ impl Observer {
     pub(super) fn close(&mut self) -> io::Result<()> {
         self.control.close();
         match &mut self.output {
-            Output::Log(_) => {
+            Output::Log { .. } => {
                 log::stopped(self.ras.finals - self.finals_before_stop.unwrap_or(self.ras.finals));
                 Ok(())
             }

@@ -43,7 +43,7 @@ pub struct FromDaemon {
     pub other_router: Option<(Ipv6Addr, Duration)>,
 }
 
-/// What guests make of an RA.
+/// What guests make of an RA that has left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RaKind {
     /// They have a router.
@@ -54,21 +54,31 @@ pub enum RaKind {
     FinalOfOldSource,
 }
 
+/// The RA that is due next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DueRa {
+    /// How long until it may leave.
+    pub due_in: Duration,
+    /// Whether it is a final one, after which guests have no router here.
+    pub is_final: bool,
+}
+
 impl FromDaemon {
     /// Returns the prefix that guests hold, the one advertised last if they hold several.
     pub(super) fn held_prefix(&self) -> Option<Prefix64> {
         self.in_use.prefix.or(self.advertised).or(self.retired.last().copied())
     }
 
-    /// Returns the source and the prefix that the interface keeps as long as it can.
+    /// Returns the source and the prefix that the interface keeps as long as it can; no source where it does not serve,
+    /// as the daemon does not tell that one.
     pub(super) fn kept(&self) -> InUse {
         InUse { prefix: self.in_use.prefix.or(self.advertised), ..self.in_use }
     }
 
-    /// Returns which RA leaves next, and in how long. Where it does not serve, only a final RA is due.
-    pub(super) fn next_ra(&self) -> Option<(RaKind, Duration)> {
+    /// Returns the RA that is due next. Where it does not serve, only a final RA is due.
+    pub(super) fn next_ra(&self) -> Option<DueRa> {
         let serves = matches!(self.state, Some(ServiceState::Serving | ServiceState::Paused));
-        Some((if serves { RaKind::Usual } else { RaKind::Final }, self.next_ra_in?))
+        Some(DueRa { due_in: self.next_ra_in?, is_final: !serves })
     }
 
     pub(super) fn not_sent(&self) -> Option<Problem> {

@@ -87,34 +87,38 @@ pub fn refuse_ras(interface: &str) -> Shell {
     Shell::sysctl(interface, "accept_ra", "0")
 }
 
-/// What to know comes before the command that would cut off who follows it.
+/// What to know comes before the command, which could cost the host its own default route.
 fn host_forwarding(uplinks: &[String]) -> Vec<Remedy> {
     let in_general = || {
-        advice(
+        vec![advice(
             "where an uplink of this host is configured by RAs, set its accept_ra to 2 first, or the host loses its \
              default route; then:",
-        )
+        )]
     };
-    vec![
-        keeping(uplinks).unwrap_or_else(in_general),
+    let first = if uplinks.is_empty() { in_general() } else { keeping(uplinks) };
+    let rest = [
         Remedy::Run(Shell::sysctl("all", "forwarding", "1")),
         advice(
             "all interfaces of this host then forward, until the next boot: a file in /etc/sysctl.d keeps such settings",
         ),
-    ]
+    ];
+    first.into_iter().chain(rest).collect()
 }
 
 /// Returns what keeps the default routes that the host has from RAs. Whichever interface begins to forward, the kernel
-/// removes all of them but those of interfaces with `accept_ra` 2 (`rt6_purge_dflt_routers()`, `net/ipv6/route.c`,
-/// Linux 6.12).
-fn keeping(uplinks: &[String]) -> Option<Remedy> {
-    let first = uplinks.first()?;
-    let accept = Shell::sysctl(first, "accept_ra", "2");
-    Some(advice(format!(
-        "this host has a default route from RAs ({}), which the kernel removes when an interface begins to forward, \
-         unless the uplink's accept_ra is 2 before ({accept}); then:",
+/// removes all that it has made itself, but those of interfaces with `accept_ra` 2 (`rt6_purge_dflt_routers()`,
+/// `net/ipv6/route.c`, Linux 6.12). Netlink does not tell who has made one: networkd and NetworkManager make theirs.
+fn keeping(uplinks: &[String]) -> Vec<Remedy> {
+    if uplinks.is_empty() {
+        return Vec::new();
+    }
+    let about = advice(format!(
+        "this host has a default route from RAs ({}); when an interface begins to forward, the kernel removes one that it \
+         has made itself (and not networkd or NetworkManager), unless accept_ra is 2 before:",
         uplinks.join(", ")
-    )))
+    ));
+    let accept = uplinks.iter().map(|uplink| Remedy::Run(Shell::sysctl(uplink, "accept_ra", "2")));
+    [about].into_iter().chain(accept).chain([advice("then:")]).collect()
 }
 
 fn another_daemon(other: Option<&OtherDaemon>, interface: &str) -> Vec<Remedy> {

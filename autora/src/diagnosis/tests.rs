@@ -337,19 +337,21 @@ fn warnings_have_remedies_and_do_not_prevent_serving() {
     check(&[small], &explained(|_| (), Evidence { served_raw: Some(1025), ..PLAIN }));
 }
 
-/// Who follows the command alone would cut the host off.
+/// The command alone would cost the host its own default route.
 #[test]
 fn an_uplink_that_would_lose_its_route_is_named_before_the_command() {
     let uplinks = Routes { uplinks_by_ra: vec!["eth0.7".to_owned(), "eth1".to_owned()], ..NO_ROUTES };
     let off = Host { forwarding: false, ..HOST };
     let found =
         explained(|i| i.ipv6.as_mut().unwrap().forwarding = false, Evidence { host: &off, routes: &uplinks, ..PLAIN });
-    let first = "this host has a default route from RAs (eth0.7, eth1), which the kernel removes when an interface begins \
-                 to forward, unless the uplink's accept_ra is 2 before (sysctl -w \
-                 net/ipv6/conf/eth0.7/accept_ra=2); then:";
-    let failure = found.failures().next().unwrap();
-    assert_eq!(lines(&failure.remedies), [first, "$ sysctl -w net.ipv6.conf.vm1.forwarding=1"]);
-    assert_eq!(lines(&found.warnings[0].remedies)[..2], [first, "$ sysctl -w net.ipv6.conf.all.forwarding=1"]);
+    let failure = lines(&found.failures().next().unwrap().remedies);
+    assert!(failure[0].contains("a default route from RAs (eth0.7, eth1)"), "{failure:?}");
+    let accept =
+        ["$ sysctl -w net/ipv6/conf/eth0.7/accept_ra=2", "$ sysctl -w net.ipv6.conf.eth1.accept_ra=2", "then:"];
+    assert_eq!(failure[1..4], accept);
+    assert_eq!(failure[4..], ["$ sysctl -w net.ipv6.conf.vm1.forwarding=1"]);
+    let warning = lines(&found.warnings[0].remedies);
+    assert_eq!((&warning[..4], warning[4].as_str()), (&failure[..4], "$ sysctl -w net.ipv6.conf.all.forwarding=1"));
 }
 
 #[test]
@@ -455,11 +457,11 @@ fn the_checks_of_the_daemon_are_in_plain_words() {
 #[test]
 fn the_daemon_tells_what_left_last_and_what_leaves_next() {
     let (ago, after) = (Duration::from_secs(1), Duration::from_secs(12));
-    for (state, expected) in [(ServiceState::Serving, RaKind::Usual), (ServiceState::NotServed, RaKind::Final)] {
+    for (state, is_final) in [(ServiceState::Serving, false), (ServiceState::NotServed, true)] {
         let last_ra = Some((RaKind::Final, ago));
         let daemon = FromDaemon { state: Some(state), last_ra, next_ra_in: Some(after), ..calm() };
         let found = explained(|_| (), Evidence { daemon: Some(&daemon), ..PLAIN });
-        assert_eq!((found.last_ra, found.next_ra), (last_ra, Some((expected, after))));
+        assert_eq!((found.last_ra, found.next_ra), (last_ra, Some(DueRa { due_in: after, is_final })));
     }
 }
 

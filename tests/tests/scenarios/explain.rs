@@ -371,25 +371,37 @@ fn the_regular_expression_of_a_daemon_takes_precedence() {
 /// The kernel removes the host's default route from RAs with the first interface that forwards.
 #[test]
 fn an_uplink_that_would_lose_its_route_is_named() {
-    let (host, other) = (Namespace::host_with(HostProfile::Quiet), Namespace::quiet());
-    let uplink = Veth::new((&host, "up0"), (&other, "provider"));
-    let link = Veth::new((&host, "vm1"), (&other, "g1"));
+    let (host, provider) = (Namespace::host_with(HostProfile::Quiet), Namespace::host());
+    let uplink = Line::without_prefix(&host, &provider, "up0", 1);
+    uplink.link.guest.add_address("2001:db8:bad::1/64");
+    let link = Veth::new((&host, "vm1"), (&provider, "v1"));
     link.host.add_address(GLOBAL);
-    link.host.sysctl("forwarding", 0);
-    let advice = || {
+    [&link.host, &uplink.link.host].iter().for_each(|interface| interface.sysctl("forwarding", 0));
+    uplink.link.host.sysctl("accept_ra", 1);
+    let commands = || {
         let remedies = interface(&host, "vm1")["reasons"][0]["remedies"].clone();
-        assert_eq!(remedies.as_array().expect("a list").last().expect("one")["command"], FORWARD);
-        remedies[0]["advice"].as_str().map(str::to_owned)
+        let remedies = remedies.as_array().expect("a list").iter();
+        remedies.filter_map(|one| one["command"].as_str().map(str::to_owned)).collect::<Vec<_>>()
     };
-    assert_eq!(advice(), None, "the control: no such route");
-    host.ip("-6 route add default via fe80::99 dev up0 proto ra");
-    uplink.host.sysctl("accept_ra", 1);
-    let said = advice().expect("advice before the command");
-    assert!(said.contains("(up0)") && said.contains("sysctl -w net.ipv6.conf.up0.accept_ra=2"), "{said}");
-    uplink.host.sysctl("accept_ra", 2);
-    assert_eq!(advice(), None, "it keeps its route");
+    let run = |command: &str| drop(host.run(Command::new("sh").args(["-ec", command])));
+    let has_route = || host.ip("-6 route show default").contains("proto ra");
+    assert_eq!(commands(), [FORWARD], "the control: no such route");
+
+    let _router = Daemon::start(&provider, &["--interface-regex=^g1$", "--max-ra-interval=4s"]);
+    eventually(SOON, "a default route by RA", || has_route().then_some(()));
+    assert_eq!(commands(), [ACCEPT, FORWARD]);
+    // The second alone costs the host its route, until the next RA.
+    run(FORWARD);
+    assert!(!has_route());
+    link.host.sysctl("forwarding", 0);
+    eventually(SOON, "the default route again", || has_route().then_some(()));
+    commands().iter().for_each(|command| run(command));
+    assert!(has_route());
+    link.host.sysctl("forwarding", 0);
+    assert_eq!(commands(), [FORWARD], "it keeps its route");
 }
 
+const ACCEPT: &str = "sysctl -w net.ipv6.conf.up0.accept_ra=2";
 const FORWARD: &str = "sysctl -w net.ipv6.conf.vm1.forwarding=1";
 
 #[test]

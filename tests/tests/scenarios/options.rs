@@ -93,6 +93,7 @@ fn a_daemon_serves_by_a_file_of_settings() {
     std::fs::write(&file, [own, lifetimes].concat()).expect("there is room");
     let _daemon = Launch::new(&[&format!("--settings={}", file.display()), "--router-lifetime=302s"])
         .env("AUTORA_PIO_VALID_LIFETIME", "304s")
+        .env("AUTORA_MTU", "refused, if it were read")
         .start(&host);
     let advert = line.expect_served(SOON);
     let [option] = advert.prefixes()[..] else { panic!("one prefix: {advert:?}") };

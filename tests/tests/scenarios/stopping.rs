@@ -158,6 +158,20 @@ fn a_signal_that_is_ignored_at_the_start_stays_ignored() {
     }
 }
 
+/// The control is the next scenario.
+#[test]
+fn a_host_that_is_no_default_router_takes_none_away() {
+    let (host, guest) = (Namespace::host(), Namespace::quiet());
+    let mut line = Line::new(&host, &guest, 1);
+    let daemon = Daemon::start(&host, &rarely(&["--router-lifetime=0s"]));
+    line.capture.expect_advert(SOON);
+    line.remove_prefix();
+    assert_eq!(daemon.wait_not_served("vm1", SOON), ["no-prefix"]);
+    line.capture.expect_advert(SOON);
+    thread::sleep(AT_ONCE);
+    assert!(daemon.lines_with(&["guests lose"]).is_empty(), "{:?}", daemon.log());
+}
+
 /// An interface that guests lose before the stop is not one of those that they lose by it.
 #[test]
 fn the_log_says_which_guests_lose_their_router() {

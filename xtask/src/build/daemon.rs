@@ -21,7 +21,8 @@ use crate::{
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Build for this target of rustc, to target/TARGET/release/autora
+    /// Build for this target of rustc, to target/TARGET/release/autora; for the machine's own, to
+    /// target/release/autora
     #[arg(long, value_name = "TARGET", value_parser = Architecture::of_target)]
     target: Option<Architecture>,
 }
@@ -122,21 +123,24 @@ pub(crate) fn test_program_for(workspace: &Workspace, architecture: Architecture
 fn cargo(workspace: &Workspace, architecture: Architecture, package: &str, program: &str) -> Command {
     let mut cargo = workspace.cargo(["rustc"]);
     adjust(&mut cargo, package, program);
-    if architecture.is_own() {
-        cargo.arg("--").args(STATIC).args(PACKED);
-    } else {
+    if !architecture.is_own() {
         Sysroot::of(workspace, architecture).adjust(&mut cargo);
-        cargo.arg("--").args(STATIC);
     }
+    cargo.arg("--").args(STATIC).args(packed(architecture));
     cargo
 }
 
 /// How programs are linked: with the C library inside, of which they then have less in memory than of a shared one.
 const STATIC: [&str; 2] = ["-C", "target-feature=+crt-static"];
 
-/// With packed relocations, which are read once and would otherwise stay in memory. Debian 12's linker makes none for
-/// arm64.
-const PACKED: [&str; 2] = ["-C", "link-arg=-Wl,-z,pack-relative-relocs"];
+/// Returns what packs relocations, which are read once and would otherwise stay in memory. Debian 12's linker cannot do
+/// so for arm64.
+const fn packed(architecture: Architecture) -> &'static [&'static str] {
+    match architecture {
+        Architecture::Amd64 => &["-C", "link-arg=-Wl,-z,pack-relative-relocs"],
+        Architecture::Arm64 => &[],
+    }
+}
 
 fn adjust<'a>(cargo: &'a mut Command, package: &str, program: &str) -> &'a mut Command {
     cargo.args(["--release", "--locked", "--package", package, "--bin", program]);

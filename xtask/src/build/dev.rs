@@ -23,8 +23,9 @@ pub(crate) const UNPRIVILEGED: [&str; 6] = ["--lib", "--bins", "--test", "simula
 pub(crate) const PRIVILEGED: [&str; 10] =
     ["--test", "docs", "--test", "filter", "--test", "harness", "--test", "netlink", "--test", "scenarios"];
 
-/// Entries in the neighbour table that scenarios need when they run side by side.
-const NEIGHBOURS: u32 = 8_192;
+/// Entries in the neighbour table that scenarios need when they run side by side: those with many interfaces alone have
+/// filled a table of 8,192.
+const NEIGHBOURS: u32 = 65_536;
 
 /// Returns `cargo test` of the set, to which the caller adds targets and options.
 pub(crate) fn cargo_test(workspace: &Workspace) -> Command {

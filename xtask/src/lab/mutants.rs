@@ -36,10 +36,10 @@ const HELP: &str = "\
 The errors are made in autora-common and in the pure rooms (wire, engine, diagnosis), in a copy:
 target/mutants/tree is a workspace of these rooms and their tests alone, so that a mutant takes
 seconds, most of which go into compiling. The unit tests try all mutants, properties included, and
-the simulation those that survive them.
+the simulation those of the rooms that survive them.
 
 Results are kept in target/mutants/results, and the next run goes on from there. It repeats what is
-in a file that has changed since, and what has survived without a reason.
+in a file that has changed since, and what has survived without a reason; --fresh repeats all.
 
 A survivor needs a test, or an entry in tests/mutants.txt that says why it has none. An entry fails
 whose mutant is gone, or does not survive.";
@@ -154,5 +154,15 @@ fn print(judgement: &Judgement) {
     }
     if judgement.is_sound() {
         ui::note(&ui::paint(ui::Paint::Good, "every survivor has its reason"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_list_of_survivors_is_as_its_head_says() {
+        assert!(!entries(&Workspace::locate()).expect("it can be read").is_empty());
     }
 }

@@ -115,7 +115,8 @@ pub(crate) fn other_architectures(workspace: &Workspace) -> Result<()> {
 pub(crate) fn kernels(workspace: &Workspace, args: &KernelArgs) -> Result<ExitCode> {
     let mut missing = Vec::new();
     for &architecture in chosen(&args.arch) {
-        missing.extend(kernels_of(workspace, architecture, chosen(&args.only))?);
+        let found = kernels_of(workspace, architecture, chosen(&args.only));
+        missing.extend(found.unwrap_or_else(|error| vec![format!("{} FAILED: {error:#}", architecture.debian())]));
     }
     for line in &missing {
         ui::note(&ui::paint(ui::Paint::Bad, line));

@@ -82,8 +82,9 @@ impl Packages {
         format!("libstd-{}-dev={}", self.rustc.replacen("rustc", "rust", 1), self.version)
     }
 
-    fn describe(&self) -> String {
-        format!("{} {}", self.rustc, self.version)
+    /// Returns what the folder is made of: libraries of another version, or other scripts, make another one.
+    fn record(&self, architecture: Architecture) -> String {
+        format!("{} {}\n{}{}", self.rustc, self.version, compiler_script(&self.compiler), linker_script(architecture))
     }
 }
 
@@ -110,7 +111,7 @@ pub(super) fn libraries(
 ) -> Result<(String, PathBuf), Remedy> {
     let sysroot = Sysroot::of(workspace, architecture);
     match packages_of(compiler) {
-        Some(packages) if sysroot.is_for(&packages.describe()) => Ok((packages.version, sysroot.folder)),
+        Some(packages) if sysroot.is_for(&packages.record(architecture)) => Ok((packages.version, sysroot.folder)),
         Some(_) => Err(Remedy::Sysroot(architecture)),
         None => Err(Remedy::ByHand(format!(
             "compiling for {} needs Debian's compiler, of whose version Debian has libraries for other architectures",
@@ -136,12 +137,14 @@ pub(super) fn unpack(workspace: &Workspace, architecture: Architecture) -> Resul
         fs::remove_dir_all(&sysroot.folder)?;
     }
     let archive = Archive::of_architecture(workspace, architecture)?;
-    archive.unpack(&[packages.library(), "libc6-dev".to_owned()], &sysroot.folder)?;
+    archive.unpack(&[packages.library(), "libc6-dev".to_owned()], &sysroot.folder).with_context(|| {
+        format!("Debian has libraries for its newest compiler alone; to have that: apt-get install {}", packages.rustc)
+    })?;
     let shown = archive.show("libc6-dev").context("apt has unpacked the C library and does not know it")?;
     fs::write(sysroot.folder.join(BUILT_USING), source_in(&shown).context("a package without a version")?)?;
     put_compiler(&sysroot, &packages.compiler)?;
     put_linker(&sysroot)?;
-    Ok(fs::write(sysroot.folder.join(RECORD), packages.describe())?)
+    Ok(fs::write(sysroot.folder.join(RECORD), packages.record(architecture))?)
 }
 
 /// Puts a script that runs the compiler with the folder as its sysroot, and this machine's standard library, for build
@@ -150,7 +153,11 @@ fn put_compiler(sysroot: &Sysroot, compiler: &Path) -> Result<()> {
     let own = format!("lib/rustlib/{}", Architecture::OWN.target());
     symlink(Path::new("/usr").join(&own), sysroot.folder.join("usr").join(&own))
         .context("the standard library has another place")?;
-    put_script(&sysroot.rustc(), &format!("exec {} --sysroot \"${{0%/*}}/usr\" \"$@\"\n", compiler.display()))
+    put_script(&sysroot.rustc(), &compiler_script(compiler))
+}
+
+fn compiler_script(compiler: &Path) -> String {
+    format!("exec {} --sysroot \"${{0%/*}}/usr\" \"$@\"\n", compiler.display())
 }
 
 /// A loop over the arguments of a linker.
@@ -171,9 +178,12 @@ done
 
 /// Puts a script that links with the C library of the folder, before one that is installed.
 fn put_linker(sysroot: &Sysroot) -> Result<()> {
-    let gnu = sysroot.architecture.gnu();
-    let run = format!("exec {} -B\"${{0%/*}}/usr/lib/{gnu}/\" \"$@\"\n", gcc(sysroot.architecture));
-    put_script(&sysroot.linker(), &format!("{STATIC_PIE}{run}"))
+    put_script(&sysroot.linker(), &linker_script(sysroot.architecture))
+}
+
+fn linker_script(architecture: Architecture) -> String {
+    let (gcc, gnu) = (gcc(architecture), architecture.gnu());
+    format!("{STATIC_PIE}exec {gcc} -B\"${{0%/*}}/usr/lib/{gnu}/\" \"$@\"\n")
 }
 
 fn put_script(file: &Path, run: &str) -> Result<()> {

@@ -83,7 +83,7 @@ impl<'a> Archive<'a> {
         ensure!(apt::is_here(), "there is no apt-get: Debian's packages can be fetched on Debian alone");
         let folder = workspace.tools().join("apt").join(architecture.debian());
         let archive = Self::apart(workspace, architecture.debian(), &folder, architecture, &[])?;
-        archive.fetch_lists(&[])
+        archive.fetch_lists(&["--error-on=any"])
     }
 
     /// Returns another release of Debian, from the mirror that this machine uses, with package lists of its

@@ -44,8 +44,8 @@ impl Findings {
     }
 }
 
-/// Returns why an interface is not served, each cause that the operator can remove: the loopback device fails other
-/// tests by its nature.
+/// Returns why an interface is not served: every test that it failed, but of the loopback device, which fails others by
+/// its nature, that one alone.
 pub(super) fn causes(found: &Explanation) -> Vec<&Concern> {
     let is_loopback = |one: &&Concern| matches!(one.problem, Problem::NotServed(Reason::Loopback));
     match found.failures().find(is_loopback) {

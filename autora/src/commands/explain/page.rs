@@ -10,7 +10,7 @@ use crate::{
         client::is_pattern,
         screen::{BAD, FAINT, GOOD, ODD, TITLE, list, styled, wrap},
     },
-    diagnosis::{Concern, Conclusion, Explanation, RaKind, Remedy, Shell},
+    diagnosis::{Concern, Conclusion, DueRa, Explanation, RaKind, Remedy, Shell},
 };
 
 /// The column in which the values of the tests begin.
@@ -93,13 +93,12 @@ fn last_ra((kind, ago): (RaKind, Duration)) -> (&'static str, String) {
 }
 
 /// A pair in use that has gone is waited for, which is the grace; so is the end of the 3 s floor.
-fn next_ra((kind, after): (RaKind, Duration)) -> (&'static str, String) {
-    let after = format!("in {} s", after.as_secs() + u64::from(after.subsec_nanos() > 0));
-    match kind {
-        RaKind::Usual => ("next RA", after),
-        RaKind::Final | RaKind::FinalOfOldSource => {
-            ("final RA", format!("{after}, unless it is served again before; guests then drop the default route"))
-        }
+fn next_ra(DueRa { due_in, is_final }: DueRa) -> (&'static str, String) {
+    let after = format!("in {} s", due_in.as_secs() + u64::from(due_in.subsec_nanos() > 0));
+    if is_final {
+        ("final RA", format!("{after}, unless it is served again before; guests then drop the default route"))
+    } else {
+        ("next RA", after)
     }
 }
 

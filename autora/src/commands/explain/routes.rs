@@ -15,8 +15,8 @@ use crate::{
 
 /// What was asked, and what is known without asking.
 pub(super) struct AskedRoutes<'i> {
-    /// Whether all interfaces are explained: then the kernel is asked once, for the routes through any.
-    all: bool,
+    /// Whether several interfaces are explained: then the kernel is asked once, for the routes through any.
+    several: bool,
     interfaces: &'i [Interface],
     /// Whether the host forwards.
     forwards: bool,
@@ -31,7 +31,7 @@ pub(super) struct AskedRoutes<'i> {
 impl<'i> AskedRoutes<'i> {
     /// Compares the /64s of `interfaces`, and asks nothing yet.
     pub(super) fn new<'e>(
-        all: bool,
+        several: bool,
         forwards: bool,
         interfaces: &'i [Interface],
         evidence: impl Fn(&Interface) -> Evidence<'e>,
@@ -48,7 +48,7 @@ impl<'i> AskedRoutes<'i> {
             shared.interfaces.iter().zip(others).map(|(one, other)| (one.index, other.name.clone()))
         });
         Self {
-            all,
+            several,
             interfaces,
             forwards,
             default_by_ra: None,
@@ -62,7 +62,7 @@ impl<'i> AskedRoutes<'i> {
     /// Returns the routes that concern an interface which is served by `judged`, or would be, or is not.
     pub(super) fn of(&mut self, interface: &Interface, judged: Result<&Service, &Vec<Reason>>) -> Routes {
         let index = interface.index;
-        let through = (!self.all).then_some(index);
+        let through = (!self.several).then_some(index);
         let has_no_prefix = |reasons: &Vec<Reason>| reasons.iter().any(|one| matches!(one, Reason::NoPrefix { .. }));
         let does_not_forward = |reasons: &Vec<Reason>| reasons.contains(&Reason::ForwardingOff);
         let is_to_forward = !self.forwards || judged.is_err_and(does_not_forward);
@@ -88,12 +88,12 @@ impl<'i> AskedRoutes<'i> {
     }
 
     fn default_by_ra(&mut self, through: Option<IfIndex>) -> &BTreeSet<IfIndex> {
-        let asked = self.default_by_ra.take().filter(|_| self.all);
+        let asked = self.default_by_ra.take().filter(|_| self.several);
         self.default_by_ra.insert(asked.unwrap_or_else(|| netlink::default_routes_by_ra(through)))
     }
 
     fn routed(&mut self, index: IfIndex, through: Option<IfIndex>) -> Vec<Prefix64> {
-        let asked = self.routed.take().filter(|_| self.all);
+        let asked = self.routed.take().filter(|_| self.several);
         let routed = self.routed.insert(asked.unwrap_or_else(|| netlink::routed_prefixes(through)));
         routed.iter().filter(|(interface, _)| *interface == index).map(|&(_, prefix)| prefix).collect()
     }

@@ -82,8 +82,8 @@ type Wanted = BTreeMap<String, Option<u32>>;
 /// Returns the interfaces that the arguments name; an argument that names none is itself missing.
 fn named(arguments: &[String], snapshot: &Snapshot) -> Wanted {
     let of = |argument: &String| {
-        let existing = snapshot.interfaces.iter().map(|interface| &interface.name);
-        let found: Vec<_> = existing.filter(|name| names(argument, name)).cloned().collect();
+        let (is_named, existing) = (names(argument), snapshot.interfaces.iter().map(|interface| &interface.name));
+        let found: Vec<_> = existing.filter(|name| is_named(name)).cloned().collect();
         if found.is_empty() { vec![argument.clone()] } else { found }
     };
     arguments.iter().flat_map(of).map(|name| (name, None)).collect()

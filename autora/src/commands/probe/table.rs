@@ -161,14 +161,15 @@ fn notes(reports: &[Report<'_>], skipped: &Skipped, neighbours: u32) -> impl Ite
 
 /// Returns which interfaces match and are not served, if there are any.
 fn not_served(Skipped { not_served, says_why, .. }: &Skipped) -> Option<String> {
+    let what = match not_served.len() {
+        0 => return None,
+        1 => "1 matching interface is".to_owned(),
+        count => format!("{count} matching interfaces are"),
+    };
     let names = list(not_served.iter().take(NOT_SERVED).map(|one| &one.name));
     let more = not_served.len().saturating_sub(NOT_SERVED);
     let names = if more == 0 { names } else { format!("{names} and {more} more") };
-    match not_served.len() {
-        0 => None,
-        1 => Some(format!("1 matching interface is not served: {names}; `{says_why}` says why")),
-        count => Some(format!("{count} matching interfaces are not served: {names}; `{says_why}` says why")),
-    }
+    Some(format!("{what} not served: {names}; `{says_why}` says why"))
 }
 
 /// Returns whether guests behind so many interfaces may fill the neighbour table, which other neighbours take part of.

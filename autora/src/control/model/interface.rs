@@ -40,7 +40,8 @@ pub struct Interface {
     pub prefix: Option<String>,
     /// Source of RAs; null unless the interface is served.
     pub source: Option<Ipv6Addr>,
-    /// Whether guests hold `source` as a router: an RA has left from it, and no final RA since.
+    /// Whether guests hold a router here: an RA has left from `source`, or from the last one where the interface is not
+    /// served, and no final RA since.
     pub advertised: bool,
     /// The prefix that was advertised last, until its Valid Lifetime has run out at guests; also of an interface that
     /// is not served.

@@ -23,7 +23,7 @@ pub struct Status {
     pub time: f64,
     /// Time since the daemon started.
     pub uptime_s: f64,
-    /// The settings in effect that answers depend on.
+    /// The main settings in effect, as values; `options` has all of them as text.
     pub settings: Settings,
     /// Every setting in effect, by the name of its option: its value in words, as `--check` prints it.
     #[serde(default)]

@@ -82,7 +82,9 @@ impl Results {
         self.known.extend(outcomes);
         let state = |name: &str| self.states.get(file(name)).copied().unwrap_or_default();
         let lines = self.known.iter().map(|(name, outcome)| format!("{} {} {name}\n", state(name), word(*outcome)));
-        fs::write(&self.path, lines.collect::<String>())
+        let draft = self.path.with_extension("new");
+        fs::write(&draft, lines.collect::<String>())
+            .and_then(|()| fs::rename(&draft, &self.path))
             .with_context(|| format!("cannot write {}", self.path.display()))
     }
 }

@@ -123,7 +123,7 @@ fn workspace_manifest(manifest: &str) -> String {
     )
 }
 
-/// Copies a file, or a folder with all in it.
+/// Copies a file, or a folder with all in it and nothing else.
 fn copy(from: &Path, to: &Path) -> Result<()> {
     if !from.is_dir() {
         return update(to, &fs::read(from)?);
@@ -131,6 +131,10 @@ fn copy(from: &Path, to: &Path) -> Result<()> {
     for entry in fs::read_dir(from)? {
         let name = entry?.file_name();
         copy(&from.join(&name), &to.join(&name))?;
+    }
+    for entry in fs::read_dir(to)?.flatten().filter(|entry| !from.join(entry.file_name()).exists()) {
+        let gone = entry.path();
+        if gone.is_dir() { fs::remove_dir_all(&gone)? } else { fs::remove_file(&gone)? }
     }
     Ok(())
 }
@@ -147,6 +151,26 @@ fn update(path: &Path, content: &[u8]) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_copied_is_there() {
+        let root = Workspace::locate().root().to_owned();
+        let gone: Vec<_> = SOURCES.iter().filter(|source| !root.join(source).exists()).collect();
+        assert!(gone.is_empty(), "{gone:?}");
+    }
+
+    #[test]
+    fn the_copy_has_nothing_that_is_gone() {
+        let folder = std::env::temp_dir().join(format!("autora-mutants-{}", std::process::id()));
+        let (from, to) = (folder.join("from"), folder.join("to"));
+        update(&from.join("a/kept.rs"), b"1").unwrap();
+        update(&to.join("a/gone.rs"), b"2").unwrap();
+        update(&to.join("gone/x.rs"), b"3").unwrap();
+        copy(&from, &to).unwrap();
+        assert!(to.join("a/kept.rs").exists());
+        assert!(!to.join("a/gone.rs").exists() && !to.join("gone").exists());
+        fs::remove_dir_all(folder).unwrap();
+    }
 
     #[test]
     fn the_copy_shares_versions_and_lints_and_has_its_own_profile() {
