@@ -118,7 +118,7 @@ fn main() -> ExitCode {
         Task::Deny(args) => deny::run(&workspace, &args).map(|()| ExitCode::SUCCESS),
         Task::Demo => demo::run(&workspace).map(|never| match never {}),
         Task::VmTest(args) => vm::guest(&workspace, &args),
-        Task::Kernels(args) => vm::kernels(&workspace, &args),
+        Task::Kernels(args) => Ok(vm::kernels(&workspace, &args)),
         Task::Bench(args) => bench::run(&workspace, &args).map(|never| match never {}),
     };
     done.unwrap_or_else(|error| {

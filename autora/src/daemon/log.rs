@@ -91,22 +91,23 @@ pub(super) fn stopped(final_ras: u64) {
 
 /// Logs that guests lose this router: a final RA has left from `source`. Reasons not to serve it need the operator;
 /// without them its name no longer matches, which is what the operator wanted.
-pub(super) fn withdrawn(InterfaceRef { index, name }: InterfaceRef<'_>, source: LinkLocal, reasons: Option<&[Reason]>) {
+pub(super) fn withdrawn(InterfaceRef { index, name }: InterfaceRef<'_>, source: LinkLocal, reasons: &[Reason]) {
     let ifindex = index.get();
-    match reasons {
-        Some(reasons) => warn!(
+    if reasons.is_empty() {
+        info!(
+            interface = %name,
+            ifindex,
+            %source,
+            "guests lose their default route: a final RA has left, as the name no longer matches"
+        );
+    } else {
+        warn!(
             interface = %name,
             ifindex,
             %source,
             reasons = %names(reasons),
             "guests lose their default route: a final RA has left, as the interface is not served"
-        ),
-        None => info!(
-            interface = %name,
-            ifindex,
-            %source,
-            "guests lose their default route: a final RA has left, as the name no longer matches"
-        ),
+        );
     }
 }
 

@@ -125,12 +125,12 @@ impl Output {
     }
 }
 
-/// Returns why an interface is not served, or no reasons if its name no longer matches; `None` if it is served or gone.
-fn reasons_of(fleet: &Fleet, index: IfIndex) -> Option<Option<&[Reason]>> {
+/// Returns why an interface is not served, no reason if its name no longer matches; `None` if it is served or gone.
+fn reasons_of(fleet: &Fleet, index: IfIndex) -> Option<&[Reason]> {
     match fleet.verdict_of(index)? {
         (_, Verdict::Serve(_)) => None,
-        (_, Verdict::Ignore) => Some(None),
-        (_, Verdict::NotServed(reasons)) => Some(Some(reasons)),
+        (_, Verdict::Ignore) => Some(&[]),
+        (_, Verdict::NotServed(reasons)) => Some(reasons),
     }
 }
 

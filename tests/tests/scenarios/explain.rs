@@ -376,7 +376,9 @@ fn an_uplink_that_would_lose_its_route_is_named() {
     uplink.link.guest.add_address("2001:db8:bad::1/64");
     let link = Veth::new((&host, "vm1"), (&provider, "v1"));
     link.host.add_address(GLOBAL);
-    [&link.host, &uplink.link.host].iter().for_each(|interface| interface.sysctl("forwarding", 0));
+    for interface in [&link.host, &uplink.link.host] {
+        interface.sysctl("forwarding", 0);
+    }
     uplink.link.host.sysctl("accept_ra", 1);
     let commands = || {
         let remedies = interface(&host, "vm1")["reasons"][0]["remedies"].clone();
@@ -395,7 +397,9 @@ fn an_uplink_that_would_lose_its_route_is_named() {
     assert!(!has_route());
     link.host.sysctl("forwarding", 0);
     eventually(SOON, "the default route again", || has_route().then_some(()));
-    commands().iter().for_each(|command| run(command));
+    for command in commands() {
+        run(&command);
+    }
     assert!(has_route());
     link.host.sysctl("forwarding", 0);
     assert_eq!(commands(), [FORWARD], "it keeps its route");
