@@ -107,7 +107,7 @@ install_autora() {
     inside diff --recursive /root/contrib/hooks /usr/share/doc/autora/examples/hooks || fail "the package has other hooks"
     run_block "$handbook/quick-start.md" "2. Let the host forward" 2
     # shellcheck disable=SC2016
-    regex=$(sed -n 's/.*`AUTORA_INTERFACE_REGEX=\([^`]*\)`.*/\1/p' "$handbook/recipes/$page.md")
+    regex=$(sed -n "s/.*\`AUTORA_INTERFACE_REGEX='\([^\`']*\)'\`.*/\1/p" "$handbook/recipes/$page.md")
     inside sh -c "echo \"AUTORA_INTERFACE_REGEX='\$1'\" >>/etc/default/autora" sh "$regex"
     inside autora --check --settings /etc/default/autora >"$work/said" 2>&1 || fail "settings: $(cat "$work/said")"
     inside systemctl enable --quiet --now autora || fail "autora does not start"

@@ -20,7 +20,7 @@ use crate::{
         model::{Counts, Reason},
     },
     diagnosis::Shell,
-    error::Failure,
+    error::{self, Failure},
     sys::netlink,
 };
 
@@ -45,6 +45,13 @@ impl ControlSocketArg {
             return Err(ClientError::Off);
         }
         Client::connect(&socket).await
+    }
+
+    /// Warns that the daemon that was named does not run. Without a name, that is no surprise.
+    pub(super) fn warn_of_absence(&self) {
+        if self.instance.is_some() {
+            error::warn(&format!("no daemon has {}: this is explained without one", self.path().display()));
+        }
     }
 
     /// Returns `autora NAME` with `arguments`, for the same daemon.

@@ -280,6 +280,9 @@ fn all_but_one(interface: &Interface, prefixes: &[Prefix64], held: Option<Prefix
         .iter()
         .filter(|a| eligibility::counts_for_prefix(a) && others.contains(&&Prefix64::containing(a.address)))
         .map(|a| run(interface, &format!("ip address delete {}/{} dev IFACE", a.address, a.prefix_len)));
-    let first = advice(format!("keep one prefix and remove the others; to keep {kept}:"));
+    let whose = if held == Some(kept) { ", which guests have" } else { "" };
+    let first = advice(format!(
+        "keep one prefix and remove the others, or park them (ip address change, preferred_lft 0); to keep {kept}{whose}:"
+    ));
     std::iter::once(first).chain(surplus).collect()
 }

@@ -94,7 +94,7 @@ fn every_reason_has_a_remedy() {
     check(
         "several-prefixes",
         &[
-            "keep one prefix and remove the others; to keep 2001:db8:1::/64:",
+            "keep one prefix and remove the others, or park them (ip address change, preferred_lft 0); to keep 2001:db8:1::/64:",
             "$ ip address delete 2001:db8:2::1/64 dev vm1",
             "$ ip address delete 2001:db8:2::2/64 dev vm1",
         ],
@@ -258,7 +258,7 @@ fn an_interface_whose_source_is_probed_is_paused() {
 /// A /64 that is parked is in no one's way.
 #[test]
 fn a_parked_prefix_is_not_to_be_deleted() {
-    let forever = "keep one prefix and remove the others; to keep 2001:db8:1::/64:";
+    let forever = "keep one prefix and remove the others, or park them (ip address change, preferred_lft 0); to keep 2001:db8:1::/64:";
     check("several-prefixes", &[forever, "$ ip address delete 2001:db8:2::1/64 dev vm1"], |i| {
         i.addresses.extend([address("2001:db8:2::1", 64), address("2001:db8:3::1", 64)]);
         i.addresses[3].flags.deprecated = true;
@@ -563,16 +563,16 @@ fn of_several_prefixes_the_one_in_use_is_to_be_kept() {
     let advertised = Some(prefix("2001:db8:1::"));
     let state = Some(ServiceState::NotServed);
     let daemon = FromDaemon { matches: true, state, advertised, ..FromDaemon::default() };
-    for (daemon, kept, removed) in [(Some(&daemon), 1, 0), (None, 0, 1)] {
+    for (daemon, kept, whose, removed) in [(Some(&daemon), "1", ", which guests have", "0:9"), (None, "0:9", "", "1")] {
         let change = |i: &mut Interface| i.addresses.push(address("2001:db8:0:9::1", 64));
         let found = explained(change, Evidence { daemon, ..PLAIN });
         let failure = found.failures().find(|failure| failure.problem.name() == "several-prefixes").unwrap();
         let expected = [
             format!(
-                "keep one prefix and remove the others; to keep 2001:db8:{kept}{}::/64:",
-                if kept == 0 { ":9" } else { "" }
+                "keep one prefix and remove the others, or park them (ip address change, preferred_lft 0); to keep \
+                 2001:db8:{kept}::/64{whose}:"
             ),
-            format!("$ ip address delete 2001:db8:{removed}{}::1/64 dev vm1", if removed == 0 { ":9" } else { "" }),
+            format!("$ ip address delete 2001:db8:{removed}::1/64 dev vm1"),
         ];
         assert_eq!(lines(&failure.remedies), expected);
     }

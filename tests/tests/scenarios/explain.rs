@@ -293,6 +293,14 @@ fn only_a_daemon_that_knows_the_interface_serves_it() {
     }
 }
 
+#[test]
+fn a_daemon_that_is_named_and_does_not_run_is_missed() {
+    let host = Namespace::host_with(HostProfile::Quiet);
+    let warned = |arguments: &[&str]| explain(&host, arguments).stderr.contains("no daemon has /run/autora-nope/");
+    assert!(warned(&["--instance=nope", "lo"]));
+    assert!(!warned(&["lo"]), "the control: without a name, none is expected");
+}
+
 /// The address of a served interface is removed, for good.
 #[test]
 fn what_guests_had_is_what_is_proposed() {

@@ -69,8 +69,10 @@ fn tests(found: &Explanation, width: usize) -> String {
     }
     if found.carrier {
         line("pass", GOOD, "carrier", "yes");
-    } else {
+    } else if found.service().is_some() {
         line("wait", ODD, "carrier", "no: the daemon pauses, and sends when there is one");
+    } else {
+        line("    ", FAINT, "carrier", "no");
     }
     if found.service().is_some_and(|service| service.dad) {
         let detection =

@@ -41,7 +41,11 @@ impl RunningDaemon {
             Ok(timeout(ANSWER_LIMIT, answers(socket)).await.unwrap_or_else(|_elapsed| Err(ClientError::Silent))?)
         });
         let (status, Interfaces { interfaces, .. }) = match asked {
-            Ok(answers) => answers?,
+            Ok(Some(answers)) => answers,
+            Ok(None) => {
+                socket.warn_of_absence();
+                return None;
+            }
             Err(failure) => {
                 error::warn(&format!("{failure}: this is explained without the daemon"));
                 return None;
