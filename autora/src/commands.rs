@@ -55,8 +55,8 @@ Privileges: CAP_NET_RAW, and for the eBPF filter CAP_BPF and, on some kernels, C
 its sockets and its filter are open. --filter classic needs CAP_NET_RAW alone, --dry-run and --check need no privilege.
 
 Signals: SIGTERM and SIGINT send a final RA on each served interface (see --on-exit) and stop the daemon; a second one \
-stops it at once. SIGHUP stops it without final RAs, for a restart. A SIGINT or SIGHUP that is ignored at the start stays \
-ignored: that of `autora &` in a script, and of nohup.
+stops it at once. SIGHUP stops it without final RAs, for a restart. A SIGINT or SIGHUP that is ignored at the start \
+stays ignored: that of `autora &` in a script, and of nohup.
 
 Exit codes: 0 stopped by a signal, or --check accepted the settings; 2 wrong usage or settings; 1 any other failure.";
 

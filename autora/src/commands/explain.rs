@@ -41,9 +41,9 @@ Examples:
   autora explain --interface-regex '^vm[0-9]+$'   one line per interface
   autora explain --json tap-vm-7 | jq '.interfaces[].reasons[].name'
 
-A running daemon's regular expression takes precedence over --interface-regex, as its --send does; without a daemon and \
-without --interface-regex, names are not tested: then the table says what would be if the names matched. An interface \
-without a carrier counts as served: the daemon pauses, and sends when the carrier returns. \
+A running daemon's regular expression takes precedence over --interface-regex, as its --send does; without a daemon \
+and without --interface-regex, names are not tested: then the table says what would be if the names matched. An \
+interface without a carrier counts as served: the daemon pauses, and sends when the carrier returns. \
 \"is served\" is said only where a daemon answers, knows the interface and serves it so.
 
 --json prints {version, host, interface_regex, interfaces, missing}. Each of `interfaces` has name, ifindex, state (served, \

@@ -66,8 +66,8 @@ apart, and each interface takes an entry of the neighbour table, so that few can
 
 --all names the interfaces that match and are not served: they are not probed, and their guests have no router.
 
---json prints {version, interfaces, paused, not_served}. Each of `interfaces` has name, ifindex, verdict (the worst of its \
-guests), prefixes, source, source_on_link, guests (verdict, link_address, link_local, addresses), cut_off, why, \
+--json prints {version, interfaces, paused, not_served}. Each of `interfaces` has name, ifindex, verdict (the worst of \
+its guests), prefixes, source, source_on_link, guests (verdict, link_address, link_local, addresses), cut_off, why, \
 neighbours (address, link_address, state) and explain; each of `not_served` name, ifindex and reasons. Later releases \
 only add fields to `version` 1.
 

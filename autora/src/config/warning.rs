@@ -67,14 +67,14 @@ impl fmt::Display for Warning {
             ),
             Self::OtherClaimDirectory { directory } => write!(
                 f,
-                "--claim-directory is {} and not {CLAIM_DIRECTORY}: a daemon that uses another directory is not noticed, and \
-                 serves the same interfaces, too; give all daemons of this host the same one",
+                "--claim-directory is {} and not {CLAIM_DIRECTORY}: a daemon that uses another directory is not \
+                 noticed, and serves the same interfaces, too; give all daemons of this host the same one",
                 directory.display()
             ),
             Self::Comment { name, value } => write!(
                 f,
-                "the variable {name} is read as '{value}', with what looks like a comment: in a file of settings a comment \
-                 needs a line of its own"
+                "the variable {name} is read as '{value}', with what looks like a comment: in a file of settings a \
+                 comment needs a line of its own"
             ),
             Self::UnknownVariable { name, nearest: None } => {
                 write!(f, "the variable {name} is unknown and has no effect")

@@ -51,8 +51,8 @@ pub(super) fn against(problem: &Problem, interface: &Interface, evidence: Eviden
         Problem::TooFewNeighbours { needed, .. } => vec![
             run(interface, &format!("sysctl -w net.ipv6.neigh.default.gc_thresh3={}", needed * 4)),
             advice(
-                "the limit is for the whole machine, and lasts until the next boot unless a file in /etc/sysctl.d has it; \
-                 or start the daemon with --send packet, which needs no entries",
+                "the limit is for the whole machine, and lasts until the next boot unless a file in /etc/sysctl.d has \
+                 it; or start the daemon with --send packet, which needs no entries",
             ),
         ],
         Problem::AnotherPrefix(prefix) => interface
@@ -99,7 +99,8 @@ fn host_forwarding(uplinks: &[String]) -> Vec<Remedy> {
     let rest = [
         Remedy::Run(Shell::sysctl("all", "forwarding", "1")),
         advice(
-            "all interfaces of this host then forward, until the next boot: a file in /etc/sysctl.d keeps such settings",
+            "all interfaces of this host then forward, until the next boot: a file in /etc/sysctl.d keeps such \
+             settings",
         ),
     ];
     first.into_iter().chain(rest).collect()
@@ -113,8 +114,8 @@ fn keeping(uplinks: &[String]) -> Vec<Remedy> {
         return Vec::new();
     }
     let about = advice(format!(
-        "this host has a default route from RAs ({}); when an interface begins to forward, the kernel removes one that it \
-         has made itself (and not networkd or NetworkManager), unless accept_ra is 2 before:",
+        "this host has a default route from RAs ({}); when an interface begins to forward, the kernel removes one that \
+         it has made itself (and not networkd or NetworkManager), unless accept_ra is 2 before:",
         uplinks.join(", ")
     ));
     let accept = uplinks.iter().map(|uplink| Remedy::Run(Shell::sysctl(uplink, "accept_ra", "2")));
@@ -127,8 +128,8 @@ fn another_daemon(other: Option<&OtherDaemon>, interface: &str) -> Vec<Remedy> {
             advice("the guest gets its RAs from that one; to ask it (if it has no --control-socket of its own):"),
             Remedy::Run(Shell::status(directory, interface)),
             advice(
-                "to have this daemon serve it, let no other --interface-regex match the name, and restart the other one: \
-                 this one takes over up to 35 s after the other has let go (it looks every 30 s, the default of \
+                "to have this daemon serve it, let no other --interface-regex match the name, and restart the other \
+                 one: this one takes over up to 35 s after the other has let go (it looks every 30 s, the default of \
                  --forwarding-resync-interval, and then waits 5 s)",
             ),
         ],
@@ -282,7 +283,8 @@ fn all_but_one(interface: &Interface, prefixes: &[Prefix64], held: Option<Prefix
         .map(|a| run(interface, &format!("ip address delete {}/{} dev IFACE", a.address, a.prefix_len)));
     let whose = if held == Some(kept) { ", which guests have" } else { "" };
     let first = advice(format!(
-        "keep one prefix and remove the others, or park them (ip address change, preferred_lft 0); to keep {kept}{whose}:"
+        "keep one prefix and remove the others, or park them (ip address change, preferred_lft 0); to keep \
+         {kept}{whose}:"
     ));
     std::iter::once(first).chain(surplus).collect()
 }

@@ -94,7 +94,8 @@ fn every_reason_has_a_remedy() {
     check(
         "several-prefixes",
         &[
-            "keep one prefix and remove the others, or park them (ip address change, preferred_lft 0); to keep 2001:db8:1::/64:",
+            "keep one prefix and remove the others, or park them (ip address change, preferred_lft 0); to keep \
+             2001:db8:1::/64:",
             "$ ip address delete 2001:db8:2::1/64 dev vm1",
             "$ ip address delete 2001:db8:2::2/64 dev vm1",
         ],
@@ -258,7 +259,8 @@ fn an_interface_whose_source_is_probed_is_paused() {
 /// A /64 that is parked is in no one's way.
 #[test]
 fn a_parked_prefix_is_not_to_be_deleted() {
-    let forever = "keep one prefix and remove the others, or park them (ip address change, preferred_lft 0); to keep 2001:db8:1::/64:";
+    let forever = "keep one prefix and remove the others, or park them (ip address change, preferred_lft 0); to \
+                   keep 2001:db8:1::/64:";
     check("several-prefixes", &[forever, "$ ip address delete 2001:db8:2::1/64 dev vm1"], |i| {
         i.addresses.extend([address("2001:db8:2::1", 64), address("2001:db8:3::1", 64)]);
         i.addresses[3].flags.deprecated = true;
@@ -311,7 +313,8 @@ fn warnings_have_remedies_and_do_not_prevent_serving() {
             "where an uplink of this host is configured by RAs, set its accept_ra to 2 first, or the host loses its \
              default route; then:",
             "$ sysctl -w net.ipv6.conf.all.forwarding=1",
-            "all interfaces of this host then forward, until the next boot: a file in /etc/sysctl.d keeps such settings",
+            "all interfaces of this host then forward, until the next boot: a file in /etc/sysctl.d keeps such \
+             settings",
         ],
     );
     check(&[hole], &explained(|_| (), Evidence { host: &off, ..PLAIN }));
@@ -329,8 +332,8 @@ fn warnings_have_remedies_and_do_not_prevent_serving() {
         "neighbour-table-small",
         &[
             "$ sysctl -w net.ipv6.neigh.default.gc_thresh3=4100",
-            "the limit is for the whole machine, and lasts until the next boot unless a file in /etc/sysctl.d has it; or \
-             start the daemon with --send packet, which needs no entries",
+            "the limit is for the whole machine, and lasts until the next boot unless a file in /etc/sysctl.d has it; \
+             or start the daemon with --send packet, which needs no entries",
         ],
     );
     check(&[], &explained(|_| (), Evidence { served_raw: Some(1024), ..PLAIN }));

@@ -143,8 +143,7 @@ fn a_comment_behind_a_value_is_the_cause_that_is_named() {
         ("AUTORA_RUNTIME_DIRECTORY", "run/x # relative"),
     ] {
         let refused = start(variable, value);
-        let expected =
-            format!("warning: the variable {variable} is read as '{value}', with what looks like a comment");
+        let expected = format!("warning: the variable {variable} is read as '{value}', with what looks like a comment");
         assert!(refused.code == 2 && refused.stderr.starts_with(&expected), "{refused:?}");
     }
     let plain = start("AUTORA_MAX_RA_INTERVAL", "3s");

@@ -208,8 +208,8 @@ fn interfaces_that_match_and_are_not_served_are_named() {
     let output = all(&[]);
     assert_eq!(output.code, 3, "{output:?}");
     let expected = format!(
-        "\n1 works\n2 matching interfaces are not served: vm2, vm10; `autora status --socket {socket} --state not-served` \
-         says why\n"
+        "\n1 works\n2 matching interfaces are not served: vm2, vm10; `autora status --socket {socket} --state \
+         not-served` says why\n"
     );
     assert!(output.stdout.ends_with(&expected), "{output:?}");
     let document: Value = serde_json::from_str(&all(&["--json"]).stdout).expect("JSON");

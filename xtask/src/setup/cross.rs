@@ -78,7 +78,7 @@ impl Packages {
     }
 
     /// Returns the package of the standard library, in the compiler's version.
-    fn library(&self) -> String {
+    fn standard_library(&self) -> String {
         format!("libstd-{}-dev={}", self.rustc.replacen("rustc", "rust", 1), self.version)
     }
 
@@ -137,7 +137,7 @@ pub(super) fn unpack(workspace: &Workspace, architecture: Architecture) -> Resul
         fs::remove_dir_all(&sysroot.folder)?;
     }
     let archive = Archive::of_architecture(workspace, architecture)?;
-    archive.unpack(&[packages.library(), "libc6-dev".to_owned()], &sysroot.folder).with_context(|| {
+    archive.unpack(&[packages.standard_library(), "libc6-dev".to_owned()], &sysroot.folder).with_context(|| {
         format!("Debian has libraries for its newest compiler alone; to have that: apt-get install {}", packages.rustc)
     })?;
     let shown = archive.show("libc6-dev").context("apt has unpacked the C library and does not know it")?;
@@ -210,7 +210,8 @@ mod tests {
     #[test]
     fn the_standard_library_has_the_name_and_version_of_the_compiler() {
         let library = |rustc: &str| {
-            Packages { compiler: PathBuf::new(), rustc: rustc.to_owned(), version: "1.96-1".to_owned() }.library()
+            Packages { compiler: PathBuf::new(), rustc: rustc.to_owned(), version: "1.96-1".to_owned() }
+                .standard_library()
         };
         assert_eq!(library("rustc-web"), "libstd-rust-web-dev=1.96-1");
         assert_eq!(library("rustc"), "libstd-rust-dev=1.96-1");

@@ -56,8 +56,8 @@ mod tests {
 
     fn output(stalled: &str) -> String {
         format!(
-            "test a::one ... ok\ntest b::two ... FAILED\n\nfailures:\n\n---- b::two stdout ----\nthread 'b::two' panicked \
-             at b.rs:1:1:\n{stalled}\n\n\nfailures:\n    b::two\n\ntest result: FAILED. 1 passed; 1 failed; 0 ignored\n"
+            "test a::one ... ok\ntest b::two ... FAILED\n\nfailures:\n\n---- b::two stdout ----\nthread 'b::two' \
+             panicked at b.rs:1:1:\n{stalled}\n\n\nfailures:\n    b::two\n\ntest result: FAILED. 1 passed; 1 failed; 0 ignored\n"
         )
     }
 
