@@ -104,7 +104,12 @@ impl Site {
 
     /// Waits until every interface has its link-local address, and its /64 still or again.
     pub(crate) fn wait_fit(&self) {
-        eventually(Duration::from_secs(60), "addresses on every interface", || (self.fit() == self.size).then_some(()));
+        eventually(self.patience(), "addresses on every interface", || (self.fit() == self.size).then_some(()));
+    }
+
+    /// The kernel announces the carrier of some hundred links a second at least (`linkwatch_run_queue()`).
+    fn patience(&self) -> Duration {
+        Duration::from_secs(60 + u64::from(self.size) / 50)
     }
 
     /// Returns whether all links are still fit: another daemon may have changed them.
