@@ -10,7 +10,7 @@ mod table;
 
 use std::{collections::HashMap, process::ExitCode};
 
-pub(super) use self::running::RunningDaemon;
+pub(super) use self::running::{RunningDaemon, Served};
 use self::{findings::Findings, routes::AskedRoutes};
 use super::{
     absent::{Among, Missing, no_such_interface},
@@ -117,15 +117,17 @@ fn absent(args: &ExplainArgs, findings: &Findings) -> Option<Failure> {
     (!missing.is_empty()).then(|| no_such_interface(missing, Among::Namespace, &args.socket))
 }
 
-/// Returns, by index, what `explain` says first of each interface of `snapshot` that is named.
+/// Returns, by index, what `explain` says first of each interface of `snapshot` that is named. `running` is the daemon
+/// that answers.
 pub(super) fn conclusions(
     interfaces: Vec<String>,
     socket: &ControlSocketArg,
     snapshot: &Snapshot,
+    running: Option<&RunningDaemon>,
 ) -> HashMap<IfIndex, String> {
     let (interface_regex, socket) = (None, socket.clone());
     let args = ExplainArgs { interfaces, interface_regex, send: SendPath::Packet, json: false, socket };
-    let findings = examine(&args, None, snapshot, RunningDaemon::ask(&args.socket).as_ref());
+    let findings = examine(&args, None, snapshot, running);
     findings.interfaces.iter().map(|found| (found.index, page::conclusion(found).1)).collect()
 }
 
