@@ -44,15 +44,15 @@ and without --interface-regex, names are not tested: then the table says what wo
 interface without a carrier counts as served: the daemon pauses, and sends when the carrier returns. \
 \"is served\" is said only where a daemon answers, knows the interface and serves it so.
 
---json prints {version, host, interface_regex, interfaces, missing}. Each of `interfaces` has name, ifindex, state (that \
-of `autora status --json`: serving, paused, not-served, ceasing; without a daemon, what it would be; no-match if the name \
-does not match), carrier, source, prefix, tests (name, found, passed), reasons and warnings (name, sentence, \
+--json prints {version, host, interface_regex, interfaces, missing}. Each of `interfaces` has name, ifindex, state \
+(that of `autora status --json`: serving, paused, not-served, ceasing; without a daemon, what it would be; no-match if \
+the name does not match), carrier, source, prefix, tests (name, found, passed), reasons and warnings (name, sentence, \
 remedies: command or advice); each of `missing` name and similar. Later releases only add fields to `version` 1.
 
 Exit codes: 0 each interface that was named, or else that the regular expression matches, is or would be served; 3 one \
-is not, its last RA did not leave, or none matches; 4 no interface has a name that was given, or none matches a pattern: \
-the others are shown; 2 wrong usage; 1 any other failure. A table without a daemon and without --interface-regex is \
-only a list: 0.";
+is not, its last RA did not leave, or none matches; 4 no interface has a name that was given, or none matches a \
+pattern: the others are shown; 2 wrong usage; 1 any other failure. A table without a daemon and without \
+--interface-regex is only a list: 0.";
 
 /// The most interfaces that a report explains without being asked for them by name: those that are not served have few
 /// reasons, and thousands of pages would hide them.

@@ -78,14 +78,14 @@ no router.
 
 --json prints {version, interfaces, paused, not_served, missing}. Each of `interfaces` has name, ifindex, verdict (the \
 worst of its guests), asked, served (null if no daemon answers), reasons (why it is not), prefixes, source, \
-source_on_link, guests (verdict, link_address, link_local, addresses), cut_off, why, neighbours (address, link_address, \
-state) and explain; each of `not_served` name, ifindex and reasons; each of `missing` name and similar. Later releases \
-only add fields to `version` 1.
+source_on_link, guests (verdict, link_address, link_local, addresses), cut_off, why, neighbours (address, \
+link_address, state) and explain; each of `not_served` name, ifindex and reasons; each of `missing` name and similar. \
+Later releases only add fields to `version` 1.
 
 Exit codes: 0 every guest that answers works, and on each interface one does; 3 a guest has no route, no address or a \
 wrong prefix, or with --all an interface matches and is not served; 4 no interface has a name that was given, or none \
-matches a pattern: the others are probed; 5 none of these, and nothing can be said of an interface at least, or none is \
-served; 2 wrong usage; 1 any other failure.";
+matches a pattern: the others are probed; 5 none of these, and nothing can be said of an interface at least, or none \
+is served; 2 wrong usage; 1 any other failure.";
 
 /// The arguments of `autora probe`.
 #[derive(Clone, Debug, clap::Args)]
@@ -142,7 +142,8 @@ pub fn run(args: &ProbeArgs) -> CommandResult {
     }
 }
 
-/// Sends the requests, and returns what came of them. `neighbours` is how many entries the neighbour table has room for.
+/// Sends the requests, and returns what came of them. `neighbours` is how many entries the neighbour table has room
+/// for.
 fn ask(targets: &[Target], args: &ProbeArgs, neighbours: u32) -> Result<Vec<Outcome>, Failure> {
     if targets.is_empty() {
         return Ok(Vec::new());

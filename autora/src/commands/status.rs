@@ -38,8 +38,8 @@ Examples:
   autora status --json | jq -r '.interfaces[] | select(.overdue) | .name'
   autora status --json --watch=10s       JSON for a script, a line every 10 s
 
-The line of an interface that is not served has its reasons, and as far as they are known the last RA, and for how long \
-guests may still hold the default route that it gave them.
+The line of an interface that is not served has its reasons, and as far as they are known the last RA, and for how \
+long guests may still hold the default route that it gave them.
 
 Exit codes: 0 the daemon answered; 4 no interface that matches --interface-regex has a name that was given, or none \
 matches a pattern (with --watch these are waited for); 2 wrong usage; 1 any other failure, such as no daemon.";

@@ -44,9 +44,9 @@ const AFTER_HELP: &str = "\
 Examples:
   autora wait tap-vm-7 --timeout 10s && start-the-guest
 
-It ends at once if an RA has already left. The interface need not exist or be fit yet: of one that does not exist a note \
-on standard error says that it is waited for. A restart of the daemon is waited for, but a daemon must be running at the \
-beginning. With --timeout 0s nothing is waited for: the exit code says whether an RA has left.
+It ends at once if an RA has already left. The interface need not exist or be fit yet: of one that does not exist a \
+note on standard error says that it is waited for. A restart of the daemon is waited for, but a daemon must be running \
+at the beginning. With --timeout 0s nothing is waited for: the exit code says whether an RA has left.
 
 Exit codes: 0 an RA has left; 3 none has left in time, for the reason that is printed; 4 no interface had the name in \
 time, or it does not match --interface-regex; 2 wrong usage; 1 any other failure, such as no daemon.";

@@ -177,8 +177,8 @@ fn without_daemon(reports: &[Report<'_>]) -> Option<String> {
     let not_served = list(not_served);
     (!not_served.is_empty()).then(|| {
         format!(
-            "note: the daemon that answers does not serve {not_served}: what a guest has there is from an older RA, or from \
-             another router or daemon"
+            "note: the daemon that answers does not serve {not_served}: what a guest has there is from an older RA, or \
+             from another router or daemon"
         )
     })
 }

@@ -74,7 +74,8 @@ vm2        no-route      02:00:00:00:00:02  fe80::6
 vm3        wrong-prefix  02:00:00:00:00:03  fe80::7     2001:db8:9::7 is not in 2001:db8:0:3::/64
 vm4        unknown       no answer; neighbours: fe80::1 (02:00:00:00:00:04 stale), fe80::2 (stale), fe80::3 (stale), \
                              fe80::4 (stale) and 2 more; explain: would not be served: down
-vm5        unknown       one of two requests did not leave: sending failed: No buffer space available; no neighbour known
+vm5        unknown       one of two requests did not leave: sending failed: No buffer space available; no neighbour \
+                             known
 vm6        unknown       nothing was asked: it is down; no neighbour known
 vm1        works         02:00:00:00:00:01  fe80::5     2001:db8:0:1::5
 
