@@ -1,6 +1,7 @@
 //! The command line: the root command, and one file for each subcommand with its arguments and its `run`. The
 //! daemon is the command without a subcommand.
 
+mod absent;
 mod client;
 pub mod explain;
 mod hint;

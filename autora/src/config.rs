@@ -26,6 +26,7 @@ pub use self::{
 };
 pub(crate) use self::{
     args::without_empty_variables,
+    seconds::seconds_between,
     warning::{SETTINGS_READ, commented_variables, unknown_variables},
 };
 use crate::{

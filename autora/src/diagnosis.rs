@@ -50,6 +50,8 @@ pub struct Explanation {
     /// Whether a running daemon knows the interface and does what the tests say, so that this is what it does, and not
     /// what one would do.
     pub is_live: bool,
+    /// Whether that daemon serves it no more, and a final RA has yet to leave.
+    pub is_ceasing: bool,
     /// Which RA that daemon sent there last, and how long ago.
     pub last_ra: Option<(RaKind, Duration)>,
     /// Which RA is due there next, and in how long.
@@ -93,6 +95,7 @@ pub fn explain(interface: &Interface, evidence: Evidence<'_>) -> Explanation {
         index: interface.index,
         conclusion: conclusion(service, &checks),
         is_live: evidence.daemon.is_some() && !checks.iter().any(Check::is_contradicted),
+        is_ceasing: evidence.daemon.is_some_and(|daemon| daemon.state == Some(ServiceState::Ceasing)),
         checks,
         warnings: warnings(service.as_ref(), interface, evidence),
         carrier: interface.flags.carrier,

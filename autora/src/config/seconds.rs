@@ -21,6 +21,19 @@ impl FromStr for Seconds {
     }
 }
 
+/// Returns the parser of a duration of `least` to `most` seconds, for an option.
+pub(crate) fn seconds_between(
+    least: u64,
+    most: u64,
+) -> impl Fn(&str) -> Result<Seconds, String> + Clone + Send + Sync + 'static {
+    let bounds = [least, most].map(|seconds| Seconds(Duration::from_secs(seconds)));
+    move |text| {
+        let [least, most] = bounds;
+        let duration = Seconds::from_str(text)?;
+        if (least..=most).contains(&duration) { Ok(duration) } else { Err(format!("not between {least} and {most}")) }
+    }
+}
+
 /// Returns what is wrong. The error's own text suggests units below a second.
 fn what_is_wrong(error: &humantime::DurationError) -> &'static str {
     match error {

@@ -2,13 +2,13 @@
 
 use super::member::Member;
 use crate::{
-    addr::{IfIndex, LinkLocal},
+    addr::IfIndex,
     engine::{
         BootInstant,
         action::Cause,
         counts::RaCounts,
         eligibility::{Reason, Service, Verdict},
-        handover::AdvertisedPrefix,
+        handover::{AdvertisedPrefix, AdvertisedRouter},
     },
 };
 
@@ -25,8 +25,8 @@ pub struct InterfaceRow {
     pub reasons: Vec<Reason>,
     /// How it is served, if it is served.
     pub service: Option<Service>,
-    /// The source in use, which guests hold as a router.
-    pub router: Option<LinkLocal>,
+    /// The source in use, which guests hold as a router until its Router Lifetime has run out.
+    pub router: Option<AdvertisedRouter>,
     /// The prefix that was advertised last, which guests hold until its Valid Lifetime has run out.
     pub advertised: Option<AdvertisedPrefix>,
     /// Retired prefixes.
@@ -76,7 +76,7 @@ impl InterfaceRow {
             state: ServiceState::of(member.verdict(), stopping),
             reasons,
             service,
-            router: advertised.router.map(|router| router.source),
+            router: advertised.router,
             advertised: advertised.prefix,
             retired: advertised.retired.clone(),
             last: advertised.last_sent,
