@@ -183,6 +183,10 @@ pub(super) fn fault(fault: Fault) {
 
 /// Logs that the daemon runs, with its main settings.
 pub(super) fn started(config: &Config, filter: &str, interfaces: InterfaceCounts) {
+    let settings = config.given();
+    if !settings.is_empty() {
+        info!(%settings, "these settings were given");
+    }
     if config.dry_run {
         return dry_run_started(config, interfaces);
     }
