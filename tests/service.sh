@@ -71,6 +71,8 @@ settings_read() {
             /usr/bin/autora --check >"$work/by-systemd" 2>/dev/null </dev/null
         inside autora --check --settings /run/settings >"$work/by-autora" 2>/dev/null </dev/null
         grep -q "^interface-regex" "$work/by-systemd" || fail "no settings for $settings: $(cat "$work/by-systemd")"
+        # Behind each value stands where it is from: the variable, or the line.
+        sed -i 's/ (AUTORA_[A-Z_]*\(, line [0-9]* of [^)]*\)\?)$//' "$work/by-systemd" "$work/by-autora"
         cmp -s "$work/by-systemd" "$work/by-autora" ||
             fail "$settings: $(diff "$work/by-systemd" "$work/by-autora")"
     done <<'END'

@@ -28,6 +28,7 @@ use crate::{
     engine::{
         eligibility::{self, MapFailure, Service, Subject, Test},
         fleet::ServiceState,
+        handover::HeldByGuests,
         interface::Interface,
     },
 };
@@ -56,6 +57,8 @@ pub struct Explanation {
     pub last_ra: Option<(RaKind, Duration)>,
     /// Which RA is due there next, and in how long.
     pub next_ra: Option<DueRa>,
+    /// What guests hold of an interface that the daemon does not serve, where no final RA tells them.
+    pub guests_hold: Option<HeldByGuests>,
 }
 
 /// Whether an interface is served, or would be if a daemon ran.
@@ -101,6 +104,7 @@ pub fn explain(interface: &Interface, evidence: Evidence<'_>) -> Explanation {
         carrier: interface.flags.carrier,
         last_ra: evidence.daemon.and_then(|daemon| daemon.last_ra),
         next_ra: evidence.daemon.and_then(FromDaemon::next_ra),
+        guests_hold: evidence.daemon.and_then(|daemon| daemon.guests_hold),
     }
 }
 

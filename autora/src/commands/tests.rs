@@ -27,6 +27,22 @@ fn without_a_subcommand_the_arguments_are_the_daemons() {
     assert_eq!(cli.daemon.interface_regex, "^tap$");
 }
 
+/// Beside values that are refused everything else is understood, and an error of another kind is clap's own.
+#[test]
+fn a_refused_value_leaves_the_other_arguments_as_they_are() {
+    let cli = parsed(&["--filter", "--check", "--max-interfaces=0", "--router-lifetime", "-5s"], &[]).unwrap();
+    assert!(cli.daemon.check);
+    let refused = cli.daemon.refused.iter().map(ToString::to_string).collect::<Vec<_>>();
+    let expected = [
+        "--filter \"\": must be auto, ebpf or classic",
+        "--max-interfaces 0: must be 1 to 65536",
+        "--router-lifetime -5s: it is no duration; write a duration like 20s, 5m or 1d",
+    ];
+    assert!(expected.iter().all(|one| refused.iter().any(|found| found == one)), "{refused:?}");
+    assert_eq!(refused.len(), expected.len(), "{refused:?}");
+    assert_eq!(usage_error(&["--filter=none", "--no-such"]).kind(), ErrorKind::UnknownArgument);
+}
+
 #[test]
 fn a_subcommand_and_the_daemons_options_exclude_each_other() {
     assert!(parsed(&["explain"], &[]).is_ok(), "the control");

@@ -1,12 +1,40 @@
 //! Durations on the command line.
 
-use std::{fmt, str::FromStr, time::Duration};
+use std::{fmt, ops::RangeInclusive, str::FromStr, time::Duration};
 
+use super::refused::RefusedValue;
 use crate::wire::INFINITE_LIFETIME;
+
+/// For ever.
+pub(super) const INFINITY: Seconds = Seconds(INFINITE_LIFETIME);
 
 /// A duration of whole seconds, written `20s`, `5m`, `1d` or `infinity`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Seconds(pub Duration);
+
+impl Seconds {
+    /// Returns three quarters, in whole seconds.
+    pub(super) const fn three_quarters(self) -> Self {
+        Self(Duration::from_secs(self.0.as_secs() * 3 / 4))
+    }
+
+    /// Returns the duration of an option, if it is within its bounds.
+    pub(super) fn within(self, option: &str, bounds: RangeInclusive<Self>) -> Result<Duration, RefusedValue> {
+        let (low, high) = (*bounds.start(), *bounds.end());
+        self.within_named(option, bounds, || format!("{low} to {high}"))
+    }
+
+    /// Returns the same; `name` returns the bounds in words.
+    pub(super) fn within_named(
+        self,
+        option: &str,
+        bounds: RangeInclusive<Self>,
+        name: impl FnOnce() -> String,
+    ) -> Result<Duration, RefusedValue> {
+        let refused = || RefusedValue::new(option, self, format!("must be {}", name()));
+        bounds.contains(&self).then_some(self.0).ok_or_else(refused)
+    }
+}
 
 impl FromStr for Seconds {
     type Err = String;

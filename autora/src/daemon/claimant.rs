@@ -15,17 +15,14 @@ use tracing::warn;
 use crate::{
     addr::IfIndex,
     config::Config,
-    engine::{BootInstant, eligibility::OtherDaemon},
+    engine::{
+        BootInstant,
+        eligibility::OtherDaemon,
+        takeover::{ABSENCE, RETRY},
+    },
     error,
     sys::claims::{Claim, Claims, ClaimsOpenError, Record},
 };
-
-/// How long another daemon has to be gone before its interfaces are taken over: it restarts within less, also after a
-/// crash (`RestartSec=` in the unit), and its final RAs have left by then.
-const ABSENCE: Duration = Duration::from_secs(5);
-
-/// Time to the next attempt after another daemon had the table for too long.
-const RETRY: Duration = Duration::from_secs(1);
 
 /// How much longer to wait, so that interfaces which were left together are taken over in one turn.
 const GATHER: Duration = Duration::from_millis(100);
@@ -118,6 +115,12 @@ impl Claimant {
             }
             Some(Err(error)) => self.failed(&error),
         }
+    }
+
+    /// Returns the other daemon that has the interface now. It may have another process than when a claim was refused,
+    /// or none.
+    pub(super) fn holder(&self, index: IfIndex) -> Option<OtherDaemon> {
+        self.claims.as_ref()?.holder(index).ok().flatten()
     }
 
     /// Forgets an interface that is gone.

@@ -230,6 +230,7 @@ impl EventLoop {
         let sources = Sources {
             fleet: &self.fleet,
             backend: &self.backend,
+            claimant: &self.claimant,
             ras: self.observer.ras,
             delays: self.observer.delays,
             netlink: self.links.netlink.counts(),

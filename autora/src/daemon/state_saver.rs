@@ -143,7 +143,7 @@ impl StateSaver {
             Err(error) => warn!(
                 file = %file.path().display(),
                 %error,
-                "the state could not be saved: a restart now would continue from an older state; retrying every 30 s"
+                "the state could not be saved: a restart now would continue from an older state; retrying every {RETRY:?}"
             ),
         }
     }

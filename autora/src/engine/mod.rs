@@ -16,6 +16,7 @@ pub mod parameters;
 pub mod rest;
 pub mod rfc4861;
 pub mod shared_prefix;
+pub mod takeover;
 mod time;
 
 pub use fleet::Fleet;

@@ -77,6 +77,9 @@ fn tests(found: &Explanation, width: usize) -> String {
     for (name, when) in [found.last_ra.map(last_ra), found.next_ra.map(next_ra)].into_iter().flatten() {
         line("    ", FAINT, name, &when);
     }
+    if let Some(held) = found.guests_hold {
+        line("    ", FAINT, "guests hold", &format!("{held}, unless it is served again before"));
+    }
     page
 }
 

@@ -17,6 +17,7 @@ use crate::{
         action::Cause,
         eligibility::{AddressPolicy, InUse, MapFailure, OtherDaemon, Reason},
         fleet::ServiceState,
+        handover::HeldByGuests,
         interface::Interface,
     },
     error,
@@ -94,6 +95,7 @@ impl RunningDaemon {
                 prefix: known.prefix.as_deref().and_then(prefix64),
             },
             advertised: known.advertised_prefix.as_ref().and_then(|held| prefix64(&held.prefix)),
+            guests_hold: guests_hold(known),
             retired: known.retired_prefixes.iter().filter_map(|retired| prefix64(&retired.prefix)).collect(),
             addresses: self.addresses,
             last_ra: known.last_ra.as_ref().map(|last| (kind(known, last), duration(last.ago_s))),
@@ -134,6 +136,21 @@ pub(in crate::commands) enum Served {
     Yes,
     /// The daemon that answers does not serve it, for reasons of these names.
     No(Vec<String>),
+}
+
+/// Returns what guests hold of an interface that is not served. One that owes a final RA has it due, and after that
+/// they know.
+fn guests_hold(known: &model::Interface) -> Option<HeldByGuests> {
+    let were_told = known.last_ra.as_ref().is_some_and(|last| kind(known, last) == RaKind::Final);
+    let is_silent = known.state == State::NotServed.into() && known.next_ra_in_s.is_none() && !were_told;
+    let held = HeldByGuests {
+        route_for: known.advertised_router.as_ref().map(|router| duration(router.for_s)),
+        prefix_for: known
+            .advertised_prefix
+            .as_ref()
+            .and_then(|held| Some((prefix64(&held.prefix)?, duration(held.for_s)))),
+    };
+    (is_silent && !held.is_nothing()).then_some(held)
 }
 
 fn duration(seconds: f64) -> Duration {

@@ -5,11 +5,13 @@ use serde_json::Value;
 
 use super::*;
 use crate::{
+    addr::Prefix64,
     control::model::State,
     diagnosis::{FromDaemon, Problem, RaKind, Shell},
     engine::{
         eligibility::InUse,
         fleet::ServiceState,
+        handover::HeldByGuests,
         interface::{LinkFlags, address, fit},
     },
 };
@@ -201,6 +203,21 @@ fn the_page_tells_when_ras_leave() {
         let page = page(state, kind);
         assert!(expected.iter().all(|words| page.contains(words)), "{expected:?}: {page}");
     }
+}
+
+/// Of an interface that was down: no final RA has left, and none is due.
+#[test]
+fn the_page_tells_what_guests_hold() {
+    let prefix_for = Some(("2001:db8:0:11::".parse().map(Prefix64::containing).unwrap(), Duration::from_secs(86_360)));
+    let held = HeldByGuests { route_for: Some(Duration::from_millis(172_900)), prefix_for };
+    let page = |guests_hold| {
+        let daemon = FromDaemon { guests_hold, ..serves_not(&["forwarding-off", "no-prefix"]) };
+        strip_str(&page::render(&findings(&[(not_served(), Some(daemon))]), usize::MAX)).to_string()
+    };
+    let expected = "guests hold   the default route for up to 172 s, addresses in 2001:db8:0:11::/64 for up to 86360 s, \
+                    unless it is served again before\n";
+    assert!(page(Some(held)).contains(expected), "{}", page(Some(held)));
+    assert!(!page(None).contains("guests hold"), "the control");
 }
 
 #[test]

@@ -95,7 +95,8 @@ impl<'a> Round<'a> {
     fn send(&mut self, position: usize, target: &Target) {
         let Ok(Sources { link_local, global, .. }) = target.sources else { return };
         let requests = [global, link_local.get()].into_iter().zip(self.sequences);
-        let sent = requests.map(|(source, sequence)| self.socket.send(target.index, source, sequence));
+        let sent =
+            requests.map(|(source, sequence)| self.socket.send(target.index, target.group_mapping, source, sequence));
         let (sent, failed): (Vec<_>, Vec<_>) = sent.partition(Result::is_ok);
         let outcome = &mut self.outcomes[position];
         outcome.is_asked = !sent.is_empty();

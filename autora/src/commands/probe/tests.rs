@@ -7,6 +7,7 @@ use crate::{
     addr::{IfIndex, LinkLocal, Prefix64},
     control::model,
     diagnosis::guest::{EchoSource, GuestReply},
+    engine::interface::GroupMapping,
     sys::netlink::{Neighbour, NeighbourState},
 };
 
@@ -16,6 +17,7 @@ fn target(number: u16) -> Target {
     Target {
         name: format!("vm{number}"),
         index: IfIndex::new(number.into()).unwrap(),
+        group_mapping: GroupMapping::Ethernet,
         prefixes: vec![Prefix64::containing(prefix)],
         sources: Ok(Sources { link_local, global: "2001:db8:ffff::1".parse().unwrap(), is_on_link: false }),
         has_ports: false,
