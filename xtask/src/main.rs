@@ -77,7 +77,7 @@ enum Task {
     /// Build the Debian package to target/package, and check it with lintian
     Package(package::Args),
     /// Install, run, restart, hang, upgrade and purge the package under systemd in namespaces (as root)
-    ServiceTest,
+    ServiceTest(service::Args),
     /// Run the handbook's recipes with libvirt, systemd-nspawn, QEMU, Incus and LXC in namespaces (as root)
     RecipesTest(recipes::Args),
     /// Make a release in target/dist: packages and tarballs for amd64 and arm64, bill of materials, checksums
@@ -111,7 +111,7 @@ fn main() -> ExitCode {
         Task::Documents => documents::run(&workspace).map(|()| ExitCode::SUCCESS),
         Task::Notices => notices::run(&workspace).map(|()| ExitCode::SUCCESS),
         Task::Package(args) => package::run(&workspace, &args).map(|()| ExitCode::SUCCESS),
-        Task::ServiceTest => service::run(&workspace).map(|()| ExitCode::SUCCESS),
+        Task::ServiceTest(args) => service::run(&workspace, &args).map(|()| ExitCode::SUCCESS),
         Task::RecipesTest(args) => recipes::run(&workspace, &args).map(|()| ExitCode::SUCCESS),
         Task::Dist => dist::run(&workspace).map(|()| ExitCode::SUCCESS),
         Task::ReleaseVersion(args) => version::run(&workspace, &args).map(|()| ExitCode::SUCCESS),
