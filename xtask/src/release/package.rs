@@ -63,9 +63,7 @@ pub(crate) fn build_for(workspace: &Workspace, architecture: Architecture) -> Re
     let file = |extension: &str| folder.join(format!("{name}.{extension}"));
     let mut build = buildpackage(workspace, &folder, file);
     if !architecture.is_own() {
-        // What it is built with is none of the build dependencies, which are of this machine's architecture: the build
-        // itself installs it (`cargo xtask setup --target`).
-        build.args(["--no-check-builddeps", "--host-arch", architecture.debian()]);
+        build.args(["--host-arch", architecture.debian()]);
     }
     process::run_logged("dpkg-buildpackage", &mut build, &workspace.log("package"))
         .context("dpkg-buildpackage could not build the package")?;
@@ -112,12 +110,16 @@ fn buildpackage(workspace: &Workspace, folder: &Path, file: impl Fn(&str) -> Pat
     let mut command = bounded(BUILD_AT_MOST, "dpkg-buildpackage");
     command
         .current_dir(workspace.root())
-        .args(["-us", "-uc", "-b", "--post-clean"])
+        // The build dependencies have Debian's cargo, and this one may be rustup's. What compiles is installed by the
+        // build itself (`cargo xtask setup`).
+        .args(["-us", "-uc", "-b", "--post-clean", "--no-check-builddeps"])
         .arg(option("--buildinfo-file=", &file("buildinfo")))
         .arg(option("--changes-file=", &file("changes")))
         .arg(option("--buildinfo-option=-u", folder))
         .arg(option("--changes-option=-u", folder))
         .env("AUTORA_PACKAGE_FOLDER", folder)
+        // `cargo xtask test` has a step for them.
+        .env("DEB_BUILD_OPTIONS", options(env::var("DEB_BUILD_OPTIONS").ok()))
         .envs(epoch(workspace).map(|epoch| ("SOURCE_DATE_EPOCH", epoch)));
     command
 }
@@ -139,6 +141,11 @@ fn lintian(changes: &Path) -> Command {
 /// Returns the tags that a version of lintian, as in `2.116.3+deb12u1`, gets wrong.
 fn wrong_in(version: &str) -> Option<&'static str> {
     WRONG.iter().find(|(start, _)| version.starts_with(start)).map(|(_, tags)| *tags)
+}
+
+/// Returns the options of the build: those that are set, and no tests.
+fn options(set: Option<String>) -> String {
+    set.into_iter().chain(["nocheck".to_owned()]).collect::<Vec<_>>().join(" ")
 }
 
 fn bounded(time: &str, program: &str) -> Command {
