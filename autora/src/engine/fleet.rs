@@ -132,7 +132,7 @@ impl Fleet {
         let known = self.members.get(index);
         let in_use = match known {
             Some(member) => member.advertiser.in_use(now),
-            None => left.as_ref().map(|left| left.in_use(now)).unwrap_or_default(),
+            None => left.as_ref().map(|left| left.in_use(None, None, now)).unwrap_or_default(),
         };
         let verdict = eligibility::decide(&self.policy, &interface, in_use);
         if verdict == Verdict::Ignore && left.is_none() && known.is_none() {
