@@ -3,6 +3,7 @@
 //! Pure: no clock, random source, I/O or async in this folder. Instants and the random generator come in as
 //! arguments, effects go out as values ([`action`]).
 
+pub mod absence;
 pub mod action;
 pub mod advertiser;
 pub mod content;
