@@ -3,12 +3,7 @@
 //! Nothing tells when another daemon ends. It is looked at when an interface is to be served, thus at each resync for
 //! those that wait, and once more when it has been gone for long enough.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    io, mem,
-    path::Path,
-    time::Duration,
-};
+use std::{collections::BTreeSet, io, mem, path::Path};
 
 use tracing::warn;
 
@@ -18,24 +13,19 @@ use crate::{
     engine::{
         BootInstant,
         eligibility::OtherDaemon,
-        takeover::{ABSENCE, RETRY},
+        takeover::{Absences, RETRY},
     },
     error,
     sys::claims::{Claim, Claims, ClaimsOpenError, Record},
 };
-
-/// How much longer to wait, so that interfaces which were left together are taken over in one turn.
-const GATHER: Duration = Duration::from_millis(100);
-
-/// Interfaces that another daemon left, with the record that it left and when that was first seen.
-type Left = BTreeMap<IfIndex, (Record, BootInstant)>;
 
 /// The claims of this daemon.
 #[derive(Debug, Default)]
 pub(super) struct Claimant {
     /// `None` without a table: then every claim succeeds.
     claims: Option<Claims>,
-    left: Left,
+    /// What other daemons left.
+    absences: Absences<Record>,
     /// Interfaces whose release has yet to be written.
     unreleased: BTreeSet<IfIndex>,
     /// When to try again after the table was busy.
@@ -68,7 +58,7 @@ impl Claimant {
             Ok(None) => Ok(()),
             Ok(Some(other)) => Err(Some(other)),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                self.retry.get_or_insert(now + RETRY);
+                self.retry = Some(now + RETRY);
                 Err(None)
             }
             Err(error) => {
@@ -84,13 +74,13 @@ impl Claimant {
         let other = match claims.find(index)? {
             Claim::None => None,
             Claim::Held(other) => {
-                self.left.remove(&index);
+                self.absences.end(index);
                 Some(other)
             }
-            Claim::Left(record, other) => (!has_been_absent(&mut self.left, index, record, now)).then_some(other),
+            Claim::Left(record, other) => (!self.absences.is_long_enough(index, record, now)).then_some(other),
         };
         if other.is_none() {
-            self.left.remove(&index);
+            self.absences.end(index);
             claims.take(index)?;
         }
         Ok(other)
@@ -111,7 +101,7 @@ impl Claimant {
             None | Some(Ok(())) => {}
             Some(Err(error)) if error.kind() == io::ErrorKind::WouldBlock => {
                 self.unreleased.insert(index);
-                self.retry.get_or_insert(now + RETRY);
+                self.retry = Some(now + RETRY);
             }
             Some(Err(error)) => self.failed(&error),
         }
@@ -125,19 +115,19 @@ impl Claimant {
 
     /// Forgets an interface that is gone.
     pub(super) fn forget(&mut self, index: IfIndex) {
-        self.left.remove(&index);
+        self.absences.end(index);
     }
 
     /// Returns when to try again to claim what could not be claimed. What was left together is tried together.
     pub(super) fn deadline(&self) -> Option<BootInstant> {
-        let absences = self.left.values().map(|(_, since)| *since + ABSENCE + GATHER);
-        absences.chain(self.retry).min()
+        self.absences.deadline().into_iter().chain(self.retry).min()
     }
 
-    /// Ends an attempt of `now`, and the turn: what was due by then and was not tried is no longer wanted.
+    /// Ends an attempt of `now`, and the turn: what was due by then and was not tried is no longer wanted. If the table
+    /// was busy once more, another attempt follows.
     pub(super) fn tried(&mut self, now: BootInstant) {
-        self.left.retain(|_, (_, since)| *since + ABSENCE > now);
-        self.retry = None;
+        self.absences.expire(now);
+        self.retry.take_if(|at| *at <= now);
         for index in mem::take(&mut self.unreleased) {
             self.release(index, now);
         }
@@ -157,15 +147,6 @@ impl Claimant {
             warn!(%error, "claims of interfaces cannot be read or written: another autora may serve the same ones");
         }
     }
-}
-
-/// Returns whether a daemon has been absent for long enough from the interface on which it left `record`.
-fn has_been_absent(left: &mut Left, index: IfIndex, record: Record, now: BootInstant) -> bool {
-    let (known, since) = left.entry(index).or_insert((record, now));
-    if *known != record {
-        (*known, *since) = (record, now);
-    }
-    now.saturating_since(*since) >= ABSENCE
 }
 
 fn warn_of(directory: &Path, error: &ClaimsOpenError) {

@@ -121,14 +121,10 @@ impl Action {
     /// Returns whether this action was decided together with the claim of the interface.
     pub(super) fn follows_claim_of(&self, on: IfIndex) -> bool {
         match self {
-            Self::Serve(index) => *index == on,
+            Self::Serve(index) | Self::Release(index) => *index == on,
+            Self::Send(transmission) => transmission.index == on,
             Self::Report(report) => report.index == on,
-            Self::Claim(_)
-            | Self::Release(_)
-            | Self::Unserve(_)
-            | Self::ClearPending(_)
-            | Self::Send(_)
-            | Self::Fault(_) => false,
+            Self::Claim(_) | Self::Unserve(_) | Self::ClearPending(_) | Self::Fault(_) => false,
         }
     }
 }

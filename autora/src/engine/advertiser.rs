@@ -95,15 +95,11 @@ impl Advertiser {
         &self.held.advertised
     }
 
-    /// Returns what guests hold at `now`, which the interface keeps as long as it can.
+    /// Returns what guests hold at `now`, which the interface keeps as long as it can; while it advertises that, also
+    /// once guests hold it no more, since sends fail.
     #[must_use]
     pub fn in_use(&self, now: BootInstant) -> InUse {
-        match (self.state, &self.held.advertised) {
-            (AdvertiserState::Advertising { .. }, Advertised { router, prefix, .. }) => {
-                InUse { source: router.map(|router| router.source), prefix: prefix.map(|prefix| prefix.prefix) }
-            }
-            (AdvertiserState::Paused | AdvertiserState::Ceased { .. }, advertised) => advertised.in_use(now),
-        }
+        self.held.advertised.in_use(self.state.source(), self.state.advertised_prefix(), now)
     }
 
     /// Returns a hash that changes with the saved state, instants aside.

@@ -132,7 +132,7 @@ impl Fleet {
         let known = self.members.get(index);
         let in_use = match known {
             Some(member) => member.advertiser.in_use(now),
-            None => left.as_ref().map(|left| left.in_use(now)).unwrap_or_default(),
+            None => left.as_ref().map(|left| left.in_use(None, None, now)).unwrap_or_default(),
         };
         let verdict = eligibility::decide(&self.policy, &interface, in_use);
         if verdict == Verdict::Ignore && left.is_none() && known.is_none() {
@@ -140,10 +140,9 @@ impl Fleet {
         }
         let options = self.link_options;
         let options_changed = known.is_some_and(|member| !options.of(&member.seen).eq(options.of(&interface)));
-        let inherits = left.is_some();
         let advertised = left.unwrap_or_else(|| self.inherited.unknown(&interface, now));
         let (member, before) = self.members.set_state(interface, verdict, || advertised);
-        self.actions.extend(member.follow_claim(inherits));
+        self.actions.extend(member.follow_claim());
         self.actions.extend(member.follow_verdict(&self.parameters, now));
         if options_changed {
             member.advertiser.on_options_changed(now);
@@ -202,6 +201,7 @@ impl Fleet {
             return self.decide_after_grace(index, now);
         }
         if let Some(due) = member.advertiser.poll(now) {
+            self.actions.extend(member.final_claim(due.cause));
             self.actions.extend(member.map_action(due.cause));
             let transmission = member.transmission(due, &self.parameters, self.link_options, now);
             self.actions.push(Action::Send(transmission));
@@ -233,20 +233,21 @@ impl Fleet {
         let not_served = Verdict::NotServed(vec![failure.into()]);
         let (member, _) = self.members.set_state(seen, not_served, Default::default);
         member.lose_entry();
-        self.actions.extend(member.follow_claim(false));
+        self.actions.extend(member.follow_claim());
         member.follow_verdict(&self.parameters, now);
         self.report(index);
         self.members.update(index);
     }
 
     /// Handles a refused [`Action::Claim`]: another daemon serves the interface, or may. The next reconciliation tries
-    /// again.
+    /// again. While it is not known whether one does, what guests hold stays as it is, and a final RA may leave.
     pub fn on_claim_refused(&mut self, index: IfIndex, other: Option<OtherDaemon>, now: BootInstant) {
-        let Some(member) = self.members.get_mut(index) else { return };
-        member.yield_to_another();
+        let member = self.members.get_mut(index).filter(|member| other.is_some() || member.serves());
+        let Some(member) = member else { return };
         let (seen, serves) = (member.seen.clone(), member.serves());
+        member.yield_to(other.as_ref(), &self.parameters, now);
+        self.actions.drop_claimed(index);
         if serves {
-            self.actions.drop_claimed(index);
             let not_served = Verdict::NotServed(vec![Reason::ServedByAnother(other)]);
             self.members.set_state(seen, not_served, Default::default);
         }

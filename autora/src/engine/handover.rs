@@ -147,12 +147,12 @@ impl Advertised {
             || self.last_sent.is_some_and(|sent| sent + MIN_DELAY_BETWEEN_RAS > now)
     }
 
-    /// Returns what guests hold at `now`, which the interface keeps as long as it can.
-    pub(super) fn in_use(&self, now: BootInstant) -> InUse {
-        InUse {
-            source: self.router.filter(|router| router.is_held(now)).map(|router| router.source),
-            prefix: self.prefix.filter(|prefix| prefix.is_valid(now)).map(|prefix| prefix.prefix),
-        }
+    /// Returns what guests hold at `now`, which the interface keeps as long as it can. What it advertises, `source` and
+    /// `prefix`, counts once it was told, also when guests hold it no more.
+    pub(super) fn in_use(&self, source: Option<LinkLocal>, prefix: Option<Prefix64>, now: BootInstant) -> InUse {
+        let router = self.router.filter(|router| router.is_held(now) || Some(router.source) == source);
+        let last = self.prefix.filter(|last| last.is_valid(now) || Some(last.prefix) == prefix);
+        InUse { source: router.map(|router| router.source), prefix: last.map(|last| last.prefix) }
     }
 
     /// Makes `current` the prefix, and retires another one advertised before it, to be sent with lifetimes 0

@@ -27,8 +27,19 @@ pub(crate) enum Event {
     Capacity,
     /// The netlink socket overflows.
     Overrun,
+    /// Another daemon claims a link, or lets go of it.
+    OtherDaemon(usize),
+    /// Queues of links stop draining for some time.
+    Stuck,
     /// The daemon is stopped or killed.
     End,
+}
+
+impl Event {
+    /// Returns whether the world without another daemon and queues has no such event.
+    pub(crate) const fn is_of_company(self) -> bool {
+        matches!(self, Self::OtherDaemon(_) | Self::Stuck)
+    }
 }
 
 /// Events to come; events at one instant keep the order in which they were added.

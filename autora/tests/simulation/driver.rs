@@ -44,8 +44,12 @@ pub(crate) struct Simulation {
     /// The random generators of the world and of the fleet.
     pub(crate) world_rng: StdRng,
     pub(crate) fleet_rng: StdRng,
+    /// That of what happens besides: so the world of a seed is the same with and without.
+    pub(crate) company_rng: StdRng,
     pub(crate) now: BootInstant,
     pub(crate) next_resync: BootInstant,
+    /// When to look at sockets without room again.
+    pub(crate) next_look: BootInstant,
     /// Whether the first resync is still to come.
     pub(crate) first_resync: bool,
     pub(crate) pending: Pending,
@@ -69,7 +73,8 @@ pub(crate) struct Pending {
 impl Simulation {
     pub(crate) fn new(seed: u64) -> Self {
         let mut world_rng = StdRng::seed_from_u64(seed);
-        let scenario = Scenario::draw(&mut world_rng);
+        let mut company_rng = StdRng::seed_from_u64(!seed);
+        let scenario = Scenario::draw(&mut world_rng).in_company(seed, &mut company_rng);
         let fleet = scenario.settings.fleet();
         let mut disk = Disk::default();
         disk.begin(&fleet, START);
@@ -82,8 +87,10 @@ impl Simulation {
             trace: Trace::default(),
             fleet_rng: StdRng::seed_from_u64(world_rng.random()),
             world_rng,
+            company_rng,
             now: START,
             next_resync: START,
+            next_look: START,
             first_resync: true,
             pending: Pending::default(),
             outbox: Vec::new(),
@@ -124,6 +131,7 @@ impl Simulation {
             self.plan_next(event, START);
         }
         self.plan_end();
+        self.plan_company(START);
     }
 
     pub(crate) fn plan_next(&mut self, event: Event, now: BootInstant) {
@@ -137,9 +145,15 @@ impl Simulation {
             Event::Outage => (Duration::from_millis(10), Duration::from_secs(7_200)),
             Event::Capacity => (Duration::from_secs(1), Duration::from_secs(1_800)),
             Event::Overrun => (Duration::from_secs(1), Duration::from_secs(14_400)),
+            Event::OtherDaemon(_) => {
+                let longest = self.scenario.company.daemon_acts_every;
+                (Duration::from_millis(200), longest.unwrap_or(AFTER_STOP))
+            }
+            Event::Stuck => (Duration::from_secs(1), Duration::from_secs(3_600)),
             Event::End => (Duration::from_millis(5), self.scenario.process_lifetime.unwrap_or(AFTER_STOP)),
         };
-        self.agenda.add(now + any_scale(&mut self.world_rng, shortest, longest), event);
+        let rng = if event.is_of_company() { &mut self.company_rng } else { &mut self.world_rng };
+        self.agenda.add(now + any_scale(rng, shortest, longest), event);
     }
 
     /// Stops the fleet and runs for at most `time_limit`, until all final RAs have left.
@@ -178,7 +192,8 @@ impl Simulation {
     /// Sleeps until the next event, or until `end`, and runs one turn.
     fn step(&mut self, end: BootInstant) -> Result<(), Violation> {
         self.oracle.check_next(&self.fleet)?;
-        let daemon = [self.fleet.next_deadline(), self.disk.deadline(), Some(self.next_resync)];
+        let due = self.fleet.next_deadline().map(|due| due.max(self.next_look));
+        let daemon = [due, self.disk.deadline(), self.world.claims.deadline(), Some(self.next_resync)];
         let wake = [self.agenda.next()].into_iter().chain(daemon);
         let wake = wake.flatten().fold(end, BootInstant::min);
         self.now = self.now.max(wake) + self.lateness();
@@ -209,6 +224,9 @@ impl Simulation {
         match event {
             Event::Churn(slot) => {
                 let effect = self.world.churn(slot, at, &mut self.world_rng);
+                if let Effect::Deleted(index) = effect {
+                    self.on_deletion(index, at);
+                }
                 self.announce(effect, at);
                 self.plan_consequences(slot, at);
                 self.plan_next(event, at);
@@ -253,6 +271,8 @@ impl Simulation {
                 self.oracle.tally.count("announcements lost");
                 self.plan_next(event, at);
             }
+            Event::OtherDaemon(slot) => self.on_other_daemon(slot, at),
+            Event::Stuck => self.on_stuck(at),
             Event::End if !self.oracle.is_stopping() => self.terminate(),
             Event::End => {}
         }
@@ -310,11 +330,21 @@ impl Simulation {
         let complete = resync && self.resync();
         let made = self.now;
         self.act(made)?;
+        self.claim_again()?;
+        if self.may_send() {
+            self.send_due(made)?;
+        }
+        self.end_turn(complete.then_some(made))
+    }
+
+    /// Carries out what is due at `made`.
+    fn send_due(&mut self, made: BootInstant) -> Result<(), Violation> {
         self.oracle.timeout(made);
         let mut left = self.world.links() * TIMEOUTS;
         // No draw, so that seeds of the past stay what they were.
         let together = 1 + usize::try_from(made.since_boot().subsec_nanos() % 4).expect("small");
         while self.planned_crash != Some(PlannedCrash::Actions(0)) && self.fleet.on_timeout(made) {
+            self.oracle.decided(&self.fleet, made);
             self.carry_out(made)?;
             if self.outbox.len() >= together {
                 self.flush(made)?;
@@ -322,8 +352,7 @@ impl Simulation {
             left -= 1;
             assert!(left > 0, "the timeouts of one instant come to an end");
         }
-        self.flush(made)?;
-        self.end_turn(complete.then_some(made))
+        self.flush(made)
     }
 
     /// Checks the result of the turn and saves what is due, unless the daemon crashed in the turn.
@@ -366,7 +395,9 @@ impl Simulation {
                     self.oracle.sending(&send, made, self.now)?;
                     self.outbox.push(send);
                 }
-                Action::Claim(_) | Action::Release(_) | Action::Report(_) => {}
+                Action::Claim(index) => self.claim(index)?,
+                Action::Release(index) => self.release(index),
+                Action::Report(_) => {}
                 Action::Fault(fault) => panic!("{fault}"),
             }
         }
@@ -401,7 +432,7 @@ impl Simulation {
     }
 
     fn send(&mut self, send: &Transmission, made: BootInstant) -> Result<(), Violation> {
-        let left = self.world.can_send(send.index, self.now, &mut self.world_rng);
+        let left = self.world.can_send(send.index, self.now, &mut self.world_rng) && self.enqueue(send.index);
         let (last, others) = prefixes(&send.advert);
         let (cause, source) = (send.cause.name(), send.source);
         self.trace.note(send.index, self.now, Note::Send { left, cause, source, last, others });

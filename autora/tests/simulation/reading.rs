@@ -53,6 +53,7 @@ impl Simulation {
     fn note_deleted(&mut self, index: IfIndex) {
         self.trace.note(index, self.now, Note::Gone);
         self.oracle.gone(index);
+        self.world.claims.forget(index);
     }
 
     pub(crate) fn on_solicit(&mut self, index: IfIndex) -> Result<(), Violation> {

@@ -136,6 +136,8 @@ impl Simulation {
         let exact = clean && self.oracle.is_exact(self.now);
         self.oracle.ended(clean);
         (self.planned_crash, self.ending) = (None, None);
+        self.world.claims.end_process(self.now);
+        self.world.queues.begin_process();
         self.pass_gap();
         self.start_process(exact);
     }

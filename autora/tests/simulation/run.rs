@@ -76,19 +76,29 @@ impl fmt::Display for Totals {
 ///
 /// If a rule is broken or the fleet panics, with a report that includes how to repeat the run.
 pub(crate) fn run(seed: u64, verbose: bool) -> Outcome {
+    attempt(seed, verbose).unwrap_or_else(|report| panic!("{report}"))
+}
+
+/// Runs `seed`.
+///
+/// # Errors
+///
+/// The report of a broken rule, or of a fleet that panics, with how to repeat the run.
+pub(crate) fn attempt(seed: u64, verbose: bool) -> Result<Outcome, String> {
     let mut simulation = Simulation::new(seed);
     let result = catch_unwind(AssertUnwindSafe(|| simulation.run()));
     let Ok(result) = result else {
-        panic!("seed {seed} made the fleet panic at {}\n{}", At(simulation.now), replay(seed, &simulation));
+        let replay = replay(seed, &simulation);
+        return Err(format!("seed {seed} made the fleet panic at {}\n{replay}", At(simulation.now)));
     };
     if let Err(violation) = result {
-        panic!("{}", report(seed, &simulation, &violation, verbose));
+        return Err(report(seed, &simulation, &violation, verbose));
     }
-    Outcome {
+    Ok(Outcome {
         tally: simulation.oracle.tally.clone(),
         elapsed: simulation.now.saturating_since(START),
         trace: simulation.trace.hash(),
-    }
+    })
 }
 
 fn report(seed: u64, simulation: &Simulation, violation: &Violation, verbose: bool) -> String {

@@ -6,6 +6,9 @@ use rand::{RngExt, rngs::StdRng};
 
 use crate::{chance::one_of, settings::Settings};
 
+/// The first seed with another daemon and queues that do not drain: those below it stay as they were when some failed.
+pub(crate) const FIRST_IN_COMPANY: u64 = 10_000;
+
 /// The approximate number of RAs in one run, which bounds its time.
 const ADVERTISEMENTS: u32 = 12_000;
 
@@ -33,6 +36,16 @@ pub(crate) struct Scenario {
     pub(crate) suspends: bool,
     /// The longest run time of one process, if it is restarted at all.
     pub(crate) process_lifetime: Option<Duration>,
+    pub(crate) company: Company,
+}
+
+/// What happens besides on the same host, with random draws of its own.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Company {
+    /// The longest time between two acts of another daemon on one link, if there is one.
+    pub(crate) daemon_acts_every: Option<Duration>,
+    /// With how many RAs that wait in queues the sockets have no more room, if queues stop draining at all.
+    pub(crate) room: Option<usize>,
 }
 
 const fn secs(seconds: u64) -> Duration {
@@ -66,6 +79,20 @@ impl Scenario {
             outage: one_of(rng, &[secs(2), secs(60), secs(1_200)]),
             suspends: rng.random_bool(0.3),
             process_lifetime: one_of(rng, &[None, Some(duration), Some(duration / 4), Some(duration / 16)]),
+            company: Company::default(),
         }
+    }
+
+    /// Returns the scenario of this seed with what happens besides.
+    pub(crate) fn in_company(self, seed: u64, rng: &mut StdRng) -> Self {
+        if seed < FIRST_IN_COMPANY {
+            return self;
+        }
+        let links = self.links;
+        let company = Company {
+            daemon_acts_every: one_of(rng, &[None, Some(secs(60)), Some(secs(600)), Some(secs(3_600))]),
+            room: one_of(rng, &[None, Some(1), Some(1 + links / 8), Some(links)]),
+        };
+        Self { company, ..self }
     }
 }

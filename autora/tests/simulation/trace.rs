@@ -43,6 +43,10 @@ pub(crate) enum Note {
         room: bool,
     },
     Unserve,
+    /// A claim that was refused, and whether it is known which daemon has the interface.
+    ClaimRefused {
+        known: bool,
+    },
     MarkCleared,
     /// An RA: whether it left, its last prefix with its lifetimes, and its number of others.
     Send {

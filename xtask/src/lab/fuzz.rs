@@ -41,6 +41,9 @@ pub(crate) struct Args {
     /// How long each of them runs. The leak test ignores this and runs ten thousand cycles
     #[arg(long, default_value = "60s", value_name = "TIME", value_parser = time)]
     time: Duration,
+    /// How many new seeds the simulation runs, in place of a time; it lists all that fail. 4096 are those of a night
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
+    simulation_seeds: Option<u32>,
     /// List the names, and run nothing
     #[arg(long)]
     list: bool,
@@ -53,7 +56,7 @@ pub(crate) fn run(workspace: &Workspace, args: &Args) -> Result<ExitCode> {
     }
     let jobs = job::select(&args.names);
     prepare(workspace, &jobs)?;
-    let outcomes: Vec<_> = jobs.iter().map(|job| (job.name.to_owned(), attempt(workspace, job, args.time))).collect();
+    let outcomes: Vec<_> = jobs.iter().map(|job| (job.name.to_owned(), attempt(workspace, job, args))).collect();
     let outcomes: Vec<_> = outcomes.iter().map(|(name, outcome)| (name.clone(), outcome)).collect();
     outcome::summary("jobs", &outcomes);
     let all_passed = outcomes.iter().all(|(_, outcome)| outcome.passed());
@@ -80,15 +83,15 @@ fn prepare(workspace: &Workspace, jobs: &[&Job]) -> Result<()> {
     if targets.is_empty() { Ok(()) } else { target::build(workspace, &targets) }
 }
 
-fn attempt(workspace: &Workspace, job: &Job, time: Duration) -> Outcome {
+fn attempt(workspace: &Workspace, job: &Job, args: &Args) -> Outcome {
     if job.needs_root && !process::is_root() {
         return Outcome::NotRun("needs root, for the real kernel".to_owned());
     }
     ui::heading(&format!("{}: {}", job.name, job.what));
     let started = Instant::now();
     let done = match job.kind {
-        Kind::Target { table } => target::run(workspace, job.name, table, time),
-        Kind::Simulation => simulation(workspace, time),
+        Kind::Target { table } => target::run(workspace, job.name, table, args.time),
+        Kind::Simulation => simulation(workspace, args),
         Kind::Leaks => leaks(workspace),
     };
     match done {
@@ -100,11 +103,15 @@ fn attempt(workspace: &Workspace, job: &Job, time: Duration) -> Outcome {
     }
 }
 
-fn simulation(workspace: &Workspace, time: Duration) -> Result<()> {
+fn simulation(workspace: &Workspace, args: &Args) -> Result<()> {
     let test = ["test", "--release", "--locked", "--package", "autora", "--test", "simulation", "--"];
     let mut cargo = workspace.cargo(test);
-    cargo.arg("--nocapture").env("AUTORA_SIMULATION_TIME", format!("{}s", time.as_secs()));
-    process::run(&mut cargo).context("the simulation broke a rule; the seed above replays it")
+    cargo.args(["the_rules_hold", "--nocapture"]);
+    match args.simulation_seeds {
+        Some(count) => cargo.env("AUTORA_SIMULATION_SEEDS", count.to_string()),
+        None => cargo.env("AUTORA_SIMULATION_TIME", format!("{}s", args.time.as_secs())),
+    };
+    process::run(&mut cargo).context("the simulation broke a rule; each seed above replays it")
 }
 
 fn leaks(workspace: &Workspace) -> Result<()> {

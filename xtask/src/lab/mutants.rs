@@ -141,6 +141,7 @@ fn print(judgement: &Judgement) {
         [
             room.name(),
             format!("{} caught", count(Outcome::Caught)),
+            format!("{} by the simulation alone", count(Outcome::CaughtBySimulation)),
             format!("{} survived", count(Outcome::Survived)),
             format!("{} do not compile", count(Outcome::Unviable)),
             format!("{not_tried} not tried"),

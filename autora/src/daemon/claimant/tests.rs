@@ -1,7 +1,12 @@
+use std::time::Duration;
+
 use tempfile::TempDir;
 
 use super::*;
-use crate::sys::clock;
+use crate::{
+    engine::takeover::{ABSENCE, GATHER},
+    sys::clock,
+};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -122,6 +127,22 @@ fn while_the_table_is_busy_nothing_is_claimed_and_nothing_released() {
     assert_eq!(b.deadline(), None);
     assert!(!claims(&mut a, now), "released: it waits");
     assert_eq!(a.deadline(), Some(now + ABSENCE + GATHER), "and not for a daemon that has it");
+}
+
+/// A daemon that hangs in a turn holds the table for longer than one attempt.
+#[test]
+fn while_the_table_stays_busy_it_is_tried_every_second() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut a, mut b) = (claimant(&folder, "/run/a"), claimant(&folder, "/run/b"));
+    let mut now = start();
+    a.claim(IfIndex::new(1).unwrap(), now).unwrap();
+    assert!(!claims(&mut b, now));
+    for _ in 0..3 {
+        now = b.deadline().expect("another attempt follows");
+        assert!(!claims(&mut b, now));
+        b.tried(now);
+        assert_eq!(b.deadline(), Some(now + RETRY));
+    }
 }
 
 #[test]

@@ -8,7 +8,7 @@ use crate::engine::{
     advertiser::{Advertiser, Departures, DueRa, Outlook, SavedHash},
     content::LinkOptions,
     counts::RaCounts,
-    eligibility::{self, Departure, Reason, Service, Verdict},
+    eligibility::{self, Departure, OtherDaemon, Reason, Service, Verdict},
     handover::{Advertised, AdvertisedRouter},
     interface::{Interface, Lifetimes},
     parameters::Parameters,
@@ -112,24 +112,38 @@ impl Member {
         matches!(self.verdict, Verdict::Serve(_))
     }
 
-    /// Makes the claim follow the verdict: what is to be served is claimed before anything else is done with it. So
-    /// is, for a moment, what is not served and was inherited: another daemon may serve it since the previous
-    /// process ended, and then nothing is withdrawn.
-    pub(super) fn follow_claim(&mut self, inherited: bool) -> Vec<Action> {
+    /// Makes the claim follow the verdict: what is to be served is claimed before anything else is done with it.
+    pub(super) fn follow_claim(&mut self) -> Option<Action> {
         let (index, serves) = (self.seen.index, self.serves());
         match (mem::replace(&mut self.is_claimed, serves), serves) {
-            (false, true) => vec![Action::Claim(index)],
-            (true, false) => vec![Action::Release(index)],
-            (false, false) if inherited => vec![Action::Claim(index), Action::Release(index)],
-            (true, true) | (false, false) => Vec::new(),
+            (false, true) => Some(Action::Claim(index)),
+            (true, false) => Some(Action::Release(index)),
+            (true, true) | (false, false) => None,
         }
     }
 
-    /// Handles a refused claim. Nothing is withdrawn: guests hold what the other daemon advertises from the same
-    /// source.
-    pub(super) fn yield_to_another(&mut self) {
+    /// Returns the claim, for a moment, before a final RA of an interface that is not claimed. Another daemon may serve
+    /// it by now, from the same source, if the RA is late: after failures, without a carrier, or of a previous process.
+    pub(super) fn final_claim(&self, cause: Cause) -> Vec<Action> {
+        let index = self.seen.index;
+        match cause {
+            Cause::Final if !self.is_claimed => vec![Action::Claim(index), Action::Release(index)],
+            Cause::Final | Cause::Unsolicited | Cause::Solicited => Vec::new(),
+        }
+    }
+
+    /// Handles a refused claim. Where another daemon serves, nothing is withdrawn: guests hold what it advertises from
+    /// the same source. Where that is not known, the interface waits as without a carrier.
+    pub(super) fn yield_to(&mut self, other: Option<&OtherDaemon>, parameters: &Parameters, now: BootInstant) {
         (self.is_claimed, self.in_map) = (false, false);
-        self.advertiser = Advertiser::restore(Advertised::default());
+        match (other, &self.verdict) {
+            (None, Verdict::Serve(service)) => {
+                let waiting = Outlook::Serve(Service { carrier: false, ..*service });
+                self.advertiser.follow(waiting, parameters, now);
+            }
+            (None, Verdict::NotServed(_) | Verdict::Ignore) => {}
+            (Some(_), _) => self.advertiser = Advertiser::restore(Advertised::default()),
+        }
     }
 
     /// Returns the release of a deleted interface, if it was claimed.

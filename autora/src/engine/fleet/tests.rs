@@ -16,7 +16,7 @@ use crate::{
     addr::Prefix64,
     engine::{
         action::{Cause, Fault, Report, StateChange, Transmission},
-        eligibility::{AddressPolicy, Reason, SeveralPrefixes},
+        eligibility::{AddressPolicy, OtherDaemon, Reason, SeveralPrefixes},
         interface::{Lifetimes, Preferred, address, fit},
         rfc4861::MIN_DELAY_BETWEEN_RAS,
     },
@@ -64,6 +64,8 @@ pub(super) struct Bench {
     pub(super) claims: HashSet<IfIndex>,
     /// The interfaces that another daemon has claimed.
     pub(super) others: HashSet<IfIndex>,
+    /// Whether another daemon has the table of claims for too long.
+    pub(super) is_busy: bool,
     capacity: usize,
     /// The failure of a full map.
     map_failure: MapFailure,
@@ -91,6 +93,7 @@ impl Bench {
             map: HashSet::new(),
             claims: HashSet::new(),
             others: HashSet::new(),
+            is_busy: false,
             capacity: usize::MAX,
             map_failure: MapFailure::Full,
             events: Vec::new(),
@@ -127,16 +130,17 @@ impl Bench {
     fn act(&mut self) {
         while let Some(action) = self.fleet.poll_action() {
             let event = match action {
-                Action::Claim(index) if self.others.contains(&index) => {
-                    self.fleet.on_claim_refused(index, None, self.now);
-                    format!("another {index}")
+                Action::Claim(index) if self.is_busy || self.others.contains(&index) => {
+                    let other = (!self.is_busy).then(|| OtherDaemon { directory: "/run/b".to_owned(), pid: Some(1) });
+                    self.fleet.on_claim_refused(index, other, self.now);
+                    format!("{} {index}", if self.is_busy { "busy" } else { "another" })
                 }
                 Action::Claim(index) => {
                     assert!(self.claims.insert(index), "claimed twice");
                     continue;
                 }
                 Action::Release(index) => {
-                    assert!(self.claims.remove(&index) || self.others.contains(&index), "released twice");
+                    assert!(self.claims.remove(&index) || self.is_busy, "released twice");
                     continue;
                 }
                 Action::Serve(index) if self.map.len() >= self.capacity => {
@@ -422,6 +426,60 @@ fn an_interface_of_another_daemon_is_left_to_it() {
     bench.fleet.forget(index(1));
     bench.run_for(Duration::ZERO);
     assert!(bench.claims.is_empty(), "released with the interface");
+}
+
+/// Another daemon has the table of claims for too long, as when it hangs.
+#[test]
+fn an_interface_that_cannot_be_claimed_for_now_waits_with_what_guests_hold() {
+    for busy_for in [Duration::ZERO, secs(1), secs(2)] {
+        let mut bench = Bench::new();
+        bench.see(changed(1, |i| i.addresses[0].address = "2001:db8:99::1".parse().unwrap()));
+        bench.run_for(secs(10));
+        bench.see(tap(1));
+        bench.run_for(GRACE + Duration::from_millis(500));
+        bench.see(changed(1, forwarding_off));
+        bench.is_busy = true;
+        bench.take_events();
+        bench.see(tap(1));
+        assert_eq!(bench.take_events(), ["busy 1", "tap1 served-by-another"], "{busy_for:?}");
+        bench.run_for(busy_for);
+        assert!(bench.events.is_empty(), "{busy_for:?}: {:?}", bench.events);
+        bench.is_busy = false;
+        bench.fleet.try_again(bench.now);
+        bench.run_for(Duration::from_millis(2_500) - busy_for - Duration::from_nanos(1));
+        assert!(bench.events.is_empty(), "{busy_for:?}: {:?}, before the floor is over", bench.events);
+        bench.run_for(Duration::from_nanos(1));
+        assert_eq!(bench.take_events(), ["+1", "RA 1", "tap1 serving"], "{busy_for:?}");
+        let prefixes = bench.last_advert.as_ref().map_or(0, |advert| advert.options.len());
+        assert_eq!(prefixes, 2, "{busy_for:?}: the retired one is carried on");
+    }
+}
+
+/// Guests hold what the other daemon advertises, from the same source: another daemon takes over 5 s after a claim was
+/// let go, and a final RA may leave later than that.
+#[test]
+fn a_late_final_ra_does_not_leave_where_another_daemon_serves() {
+    for (taken, is_busy, expected) in
+        [(true, false, "another 1"), (false, false, "final 1"), (false, true, "busy 1, final 1")]
+    {
+        let mut bench = Bench::new();
+        bench.see(tap(1));
+        bench.run_for(secs(10));
+        bench.see(changed(1, |i| {
+            forwarding_off(i);
+            i.flags.carrier = false;
+        }));
+        bench.run_for(secs(10));
+        bench.others.extend(taken.then_some(index(1)));
+        bench.is_busy = is_busy;
+        bench.take_events();
+        bench.see(changed(1, forwarding_off));
+        bench.run_for(GRACE);
+        assert_eq!(bench.take_events().join(", "), expected);
+        bench.run_for(secs(100));
+        assert!(bench.events.is_empty(), "{:?}", bench.events);
+        assert!(bench.claims.is_empty(), "claimed for a moment only");
+    }
 }
 
 #[test]

@@ -98,11 +98,13 @@ fn a_state_matters_while_guests_hold_something_or_the_floor_lasts() {
 
 #[test]
 fn what_has_run_out_is_not_in_use() {
-    let in_use = |end| ending(end).in_use(NOW);
+    let in_use = |end| ending(end).in_use(None, None, NOW);
     let held = ending(1_001);
     let expected = InUse { source: held.router.map(|r| r.source), prefix: held.prefix.map(|p| p.prefix) };
     assert_eq!(in_use(1_001), expected);
     assert_eq!(in_use(1_000), InUse::default());
+    let advertised = ending(1_000).in_use(expected.source, expected.prefix, NOW);
+    assert_eq!(advertised, expected, "it is still advertised");
 }
 
 #[test]

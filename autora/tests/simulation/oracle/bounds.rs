@@ -42,6 +42,9 @@ pub(crate) const SAVED: Duration = Duration::from_millis(250);
 /// How long a pair that goes is waited for.
 pub(crate) const GRACE: Duration = Duration::from_secs(1);
 
+/// How long another daemon has to be gone before its interfaces are taken over.
+pub(crate) const ABSENCE: Duration = Duration::from_secs(5);
+
 /// Ends of lifetimes that differ by less are the same: the kernel tells whole seconds.
 pub(crate) const SAME_END: Duration = Duration::from_secs(2);
 

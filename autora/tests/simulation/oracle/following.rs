@@ -1,6 +1,6 @@
 //! How a link follows what the fleet saw of it: the grace, the burst, and the final RA.
 
-use autora::engine::BootInstant;
+use autora::engine::{BootInstant, eligibility::Verdict};
 
 use super::{
     content::link_options,
@@ -35,6 +35,9 @@ impl Link {
             tally.count("dadfailed source");
             self.phase = Phase::Steady;
         }
+        if self.pair().is_none() && self.phase.wait().is_some_and(|wait| wait.may_end(now)) {
+            self.handover.may_give_up_duplicate();
+        }
         self.follow_schedule(before, by, now, tally);
         if was_held && !self.is_held_back() {
             self.schedule.release(now);
@@ -64,9 +67,11 @@ impl Link {
             (Phase::Lost, _) if self.pair().is_none() => Phase::Lost,
             (_, Presence::Here) => Phase::Steady,
             (Phase::Steady, Presence::Gone) => Phase::Waiting(Wait::new(carrier, true, now)),
-            (Phase::Waiting(wait), Presence::Gone) if carrier && wait.end().is_some_and(|end| end <= now) => {
-                // One that may have been over before may begin anew with this change.
-                if wait.may_be_over() { Phase::Waiting(Wait::new(carrier, false, now)) } else { Phase::Over }
+            // One that may have been over before may begin anew with this change.
+            (Phase::Waiting(wait), Presence::Gone)
+                if carrier && wait.may_be_over() && wait.end().is_some_and(|end| end <= now) =>
+            {
+                Phase::Waiting(Wait::new(carrier, false, now))
             }
             (Phase::Waiting(wait), _) => Phase::Waiting(wait.with_carrier(carrier, presence == Presence::Gone, now)),
             // Whether lifetimes that have run out count is open at each change.
@@ -163,5 +168,21 @@ impl Link {
             self.follow(Phase::Over, by, now, tally);
         }
         ends
+    }
+
+    /// Follows the fleet's verdict at the end of the grace, where the rules leave room: what is true then decides, and
+    /// whether lifetimes that have run out meanwhile count is open.
+    pub(super) fn decide_again(
+        &mut self,
+        verdict: Option<&Verdict>,
+        by: &Settings,
+        now: BootInstant,
+        tally: &mut Tally,
+    ) {
+        if self.phase != Phase::Over || self.judgement.agrees(verdict, self.obstacle) {
+            return;
+        }
+        self.judgement = self.judge(verdict, by, now);
+        self.follow(Phase::Over, by, now, tally);
     }
 }

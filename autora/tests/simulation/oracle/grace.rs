@@ -1,5 +1,7 @@
 //! The grace: a pair that goes is waited for, and what is true at the end of the second decides.
 
+use std::time::Duration;
+
 use autora::engine::BootInstant;
 
 use super::bounds::GRACE;
@@ -34,6 +36,9 @@ struct Window {
     latest: BootInstant,
 }
 
+/// Before any RA of the turn in which a wait begins.
+const BEFORE: BootInstant = BootInstant::from_boot(Duration::ZERO);
+
 impl Wait {
     /// Returns the wait for a pair that goes now; `strict` is whether it has to be waited for.
     pub(super) fn new(carrier: bool, strict: bool, now: BootInstant) -> Self {
@@ -43,7 +48,8 @@ impl Wait {
 
     fn running(self, now: BootInstant) -> Self {
         let latest = now + GRACE;
-        Self { window: Some(Window { earliest: if self.may_be_over { now } else { latest }, latest }), ..self }
+        let earliest = if self.may_be_over { BEFORE } else { latest };
+        Self { window: Some(Window { earliest, latest }), ..self }
     }
 
     /// Returns the wait after the carrier was seen: without one it stops, and with one again a full second

@@ -120,9 +120,8 @@ impl Handover {
             return false;
         }
         if router.was_duplicate {
-            // Whether it is still in use is open: guests hold it.
-            (router.until, router.told_by_this_process) = (OVER, false);
             self.withdrawal = None;
+            self.may_give_up_duplicate();
             return true;
         }
         let router = *router;
@@ -131,6 +130,14 @@ impl Handover {
         due.interrupted |= self.failed_before > 0;
         _ = due.observe(seen, stopping, now);
         true
+    }
+
+    /// Records that the source in use may be given up if it was a duplicate. Whether it is still in use is open: guests
+    /// hold it.
+    pub(super) fn may_give_up_duplicate(&mut self) {
+        if let Some(router) = self.router.as_mut().filter(|router| router.was_duplicate) {
+            (router.until, router.told_by_this_process) = (OVER, false);
+        }
     }
 
     /// Returns whether `source` is in use and was a duplicate address meanwhile.

@@ -174,7 +174,9 @@ impl Oracle {
         self.inheritance.unseen.append(&mut self.links);
         self.inheritance.deleted.values_mut().for_each(|deleted| deleted.seen = false);
         self.map.clear();
+        self.claims.end_process();
         self.waiting.clear();
+        self.ended.clear();
         self.must_wake.clear();
         self.must_wake_of.clear();
         (self.prepared, self.stopping) = (None, false);

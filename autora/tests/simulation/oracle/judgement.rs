@@ -52,6 +52,25 @@ pub(super) struct Judgement {
     pub(super) reasons: Vec<&'static str>,
 }
 
+/// What keeps an interface that is fit from being served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Obstacle {
+    /// The map had no room at the last try.
+    MapFull,
+    /// Another daemon served it at the last try, or may have.
+    OtherDaemon,
+}
+
+impl Obstacle {
+    /// Returns whether it is the one reason.
+    fn is_reason(self, reasons: &[Reason]) -> bool {
+        match self {
+            Self::MapFull => matches!(reasons, [Reason::FilterFull]),
+            Self::OtherDaemon => matches!(reasons, [Reason::ServedByAnother(_)]),
+        }
+    }
+}
+
 impl Judgement {
     pub(super) fn of(link: &Interface, told: Told, choice: Choice) -> Self {
         let source = select_source(link, told.source, choice);
@@ -73,15 +92,17 @@ impl Judgement {
         Self { expected, reasons }
     }
 
-    /// Returns whether the fleet's verdict is this one; `full` is whether the map had no room.
-    pub(super) fn agrees(&self, verdict: Option<&Verdict>, full: bool) -> bool {
+    /// Returns whether the fleet's verdict is this one, with what keeps the interface from being served.
+    pub(super) fn agrees(&self, verdict: Option<&Verdict>, obstacle: Option<Obstacle>) -> bool {
         match (verdict, self.expected) {
             (None | Some(Verdict::Ignore), expected) => expected == Expected::Ignored,
             (Some(Verdict::Serve(service)), Expected::Served { source, prefix, carrier, dad }) => {
                 let served = (service.source, service.prefix, service.carrier, service.dad);
-                !full && served == (source, prefix, carrier, dad)
+                obstacle.is_none() && served == (source, prefix, carrier, dad)
             }
-            (Some(Verdict::NotServed(reasons)), Expected::Served { .. }) => full && *reasons == [Reason::FilterFull],
+            (Some(Verdict::NotServed(reasons)), Expected::Served { .. }) => {
+                obstacle.is_some_and(|obstacle| obstacle.is_reason(reasons))
+            }
             (Some(Verdict::NotServed(reasons)), Expected::NotServed) => {
                 reasons.iter().map(Reason::name).eq(self.reasons.iter().copied())
             }

@@ -12,7 +12,7 @@ use super::{
     content::link_options,
     grace::{Phase, Wait},
     handover::{Due, Handover},
-    judgement::{Expected, Judgement, Told, link_locals},
+    judgement::{Expected, Judgement, Obstacle, Told, link_locals},
     lifetimes::{Bounds, with_known_ends},
     observation::Observation,
     schedule::Schedule,
@@ -29,8 +29,9 @@ pub(super) struct Link {
     pub(super) known: bool,
     pub(super) observation: Observation,
     pub(super) judgement: Judgement,
-    /// Whether the map had no room at the last try.
-    pub(super) full: bool,
+    pub(super) obstacle: Option<Obstacle>,
+    /// When it was last claimed, with success or not.
+    pub(super) claim_tried: Option<BootInstant>,
     pub(super) stopping: bool,
     pub(super) phase: Phase,
     /// Whether it is open if the pair was waited for before the grace was over, so that it may be yet.
@@ -102,7 +103,8 @@ impl Link {
             known: false,
             observation: Observation::of(seen),
             judgement: Judgement { expected: Expected::Ignored, reasons: Vec::new() },
-            full: false,
+            obstacle: None,
+            claim_tried: None,
             stopping: false,
             phase: Phase::Steady,
             may_wait_again: false,
@@ -134,7 +136,8 @@ impl Link {
         self.handover.restored(previous.map(|by| by.parameters.router_lifetime), now);
         self.judgement = Judgement { expected: Expected::Ignored, reasons: Vec::new() };
         (self.phase, self.current, self.content) = (Phase::Steady, None, None);
-        (self.full, self.stopping, self.returned) = (false, false, Returned::No);
+        (self.obstacle, self.claim_tried) = (None, None);
+        (self.stopping, self.returned) = (false, Returned::No);
     }
 
     /// Sets the first state that the next process sees; [`Link::observe`] follows.
@@ -164,12 +167,12 @@ impl Link {
             self.schedule.reset_backoff();
         }
         self.known = true;
-        let was_full = std::mem::take(&mut self.full);
-        if was_full {
+        let was_kept = self.obstacle.take().is_some();
+        if was_kept {
             self.schedule.reset_backoff();
         }
         // What was told since counts from the next change on.
-        let stands = unchanged && self.judgement.agrees(verdict, false);
+        let stands = unchanged && self.judgement.agrees(verdict, None);
         if !self.stopping && !stands {
             self.judgement = self.judge(verdict, by, now);
         }
@@ -177,17 +180,17 @@ impl Link {
             self.count_kinds(by.choice.keep, now, tally);
         }
         self.handover.observe(&self.observation, self.stopping, now);
-        let stays = unchanged && !was_full && self.phase == Phase::Over;
+        let stays = unchanged && !was_kept && self.phase == Phase::Over;
         let phase = if stays { Phase::Over } else { self.next_phase(now) };
         self.follow(phase, by, now, tally);
     }
 
     /// Returns the required verdict: where the rules leave room, the one that the fleet chose.
-    fn judge(&self, verdict: Option<&Verdict>, by: &Settings, now: BootInstant) -> Judgement {
+    pub(super) fn judge(&self, verdict: Option<&Verdict>, by: &Settings, now: BootInstant) -> Judgement {
         let mut first = None;
         for told in self.told(now) {
             let judgement = Judgement::of(&self.seen, told, by.choice);
-            if judgement.agrees(verdict, self.full) {
+            if judgement.agrees(verdict, self.obstacle) {
                 return judgement;
             }
             first.get_or_insert(judgement);
@@ -218,7 +221,9 @@ impl Link {
     /// Returns the pair with which it is served, with carrier or not.
     pub(super) fn pair(&self) -> Option<(LinkLocal, Prefix64)> {
         match self.judgement.expected {
-            Expected::Served { source, prefix, .. } if !self.full && !self.stopping => Some((source, prefix)),
+            Expected::Served { source, prefix, .. } if self.obstacle.is_none() && !self.stopping => {
+                Some((source, prefix))
+            }
             Expected::Served { .. } | Expected::Ignored | Expected::NotServed => None,
         }
     }
@@ -261,12 +266,38 @@ impl Link {
 
     /// Records that the map had no room.
     pub(super) fn map_full(&mut self, by: &Settings, now: BootInstant, tally: &mut Tally) {
-        self.full = true;
-        let phase = if self.phase == Phase::Over { Phase::Over } else { self.next_phase(now) };
+        self.obstacle = Some(Obstacle::MapFull);
+        let stays = self.phase == Phase::Over && !self.may_wait_again;
+        let phase = if stays { Phase::Over } else { self.next_phase(now) };
         self.follow(phase, by, now, tally);
         if self.handover.withdrawal.is_some() || self.phase.wait().is_some() {
             tally.count("map full, final RA owed");
         }
+    }
+
+    /// Records that the interface cannot be claimed for now: if it is to be served, it waits as without a carrier; else
+    /// its final RA is owed all the same.
+    pub(super) fn wait_for_claim(&mut self, now: BootInstant) {
+        if self.pair().is_none() {
+            return;
+        }
+        self.obstacle = Some(Obstacle::OtherDaemon);
+        if let Phase::Waiting(wait) = self.phase {
+            self.phase = Phase::Waiting(wait.with_carrier(false, true, now));
+        }
+        (self.current, self.returned) = (None, Returned::No);
+        self.schedule.pause();
+    }
+
+    /// Records that another daemon serves the interface: what guests hold is left to it, and only the floor goes on.
+    pub(super) fn yield_to_another(&mut self, now: BootInstant) {
+        if self.pair().is_some() {
+            self.obstacle = Some(Obstacle::OtherDaemon);
+        }
+        (self.phase, self.may_wait_again, self.returned) = (Phase::Steady, false, Returned::No);
+        (self.current, self.content, self.uncertain) = (None, None, false);
+        (self.handover, self.prefixes) = (Handover::default(), AdvertisedPrefixes::default());
+        self.schedule.forget(now);
     }
 
     pub(super) fn stop(&mut self, now: BootInstant, tally: &mut Tally) {
@@ -285,6 +316,9 @@ impl Link {
     /// Returns the latest instant of the next RA, or of the end of the grace.
     pub(super) fn must_wake_by(&self, by: &Settings, now: BootInstant) -> Option<BootInstant> {
         let scheduled = || self.advertising().map(|_| self.schedule.latest(&by.parameters));
+        if self.obstacle == Some(Obstacle::OtherDaemon) && !self.stopping {
+            return None;
+        }
         if let Some(wait) = self.phase.wait().filter(|_| !self.stopping) {
             let end = wait.end().filter(|_| !wait.may_be_over() || self.may_send_soon(now))?;
             return Some(if wait.may_be_over() { self.schedule.postpone(end) } else { end });
@@ -322,7 +356,7 @@ impl Link {
         let Handover { withdrawal, owed, any, .. } = &self.handover;
         let final_ra = withdrawal.iter().chain(owed).any(Due::delivers) || *any;
         let advertises = self.advertising().is_some() && !self.runs_dad();
-        !advertises && !waits && !final_ra && !self.uncertain && !self.full
+        !advertises && !waits && !final_ra && !self.uncertain && self.obstacle != Some(Obstacle::MapFull)
     }
 
     /// Returns whether the fleet has no reason to keep it.

@@ -7,6 +7,7 @@
 mod advertised_prefixes;
 pub(crate) mod bounds;
 mod broken;
+mod claims;
 mod content;
 mod following;
 mod grace;
@@ -41,6 +42,8 @@ use crate::{run::Tally, settings::Settings, trace::Note};
 use bounds::ANSWER;
 use broken::rule;
 pub(crate) use broken::{Broken, Violation};
+pub(crate) use claims::ClaimOutcome;
+use claims::Claims;
 use content::check_fixed;
 pub(crate) use content::prefixes;
 use inheritance::Inheritance;
@@ -66,8 +69,10 @@ pub(crate) struct Oracle {
     maybe_prepared: Option<IfIndex>,
     /// Interfaces with events since the last check.
     touched: BTreeSet<IfIndex>,
-    /// Interfaces whose pair is waited for.
+    /// Interfaces whose pair is waited for, and those for which the second has ended in this turn.
     waiting: BTreeSet<IfIndex>,
+    ended: BTreeSet<IfIndex>,
+    claims: Claims,
     /// The latest instant of the next RA or of the end of the grace, for each interface.
     must_wake: BTreeSet<(BootInstant, IfIndex)>,
     must_wake_of: BTreeMap<IfIndex, BootInstant>,
@@ -75,6 +80,8 @@ pub(crate) struct Oracle {
     delays: Spread,
     delays_after_floor: Spread,
     stopping: bool,
+    /// Whether the sockets had no room for final RAs while the fleet stopped.
+    lacked_room: bool,
     inheritance: Inheritance,
     pub(crate) tally: Tally,
 }
@@ -90,12 +97,15 @@ impl Oracle {
             maybe_prepared: None,
             touched: BTreeSet::new(),
             waiting: BTreeSet::new(),
+            ended: BTreeSet::new(),
+            claims: Claims::default(),
             must_wake: BTreeSet::new(),
             must_wake_of: BTreeMap::new(),
             intervals: Spread::default(),
             delays: Spread::default(),
             delays_after_floor: Spread::default(),
             stopping: false,
+            lacked_room: false,
             inheritance: Inheritance::default(),
             tally: Tally::default(),
         }
@@ -134,8 +144,29 @@ impl Oracle {
             let Some(link) = self.links.get_mut(index) else { continue };
             if link.decide(&self.settings, now, &mut self.tally) {
                 self.touched.insert(*index);
+                self.ended.insert(*index);
             }
         }
+    }
+
+    /// Follows what the fleet decided about the pairs that were waited for until `now`.
+    pub(crate) fn decided(&mut self, fleet: &Fleet, now: BootInstant) {
+        for index in &self.ended {
+            let verdict = fleet.verdict_of(*index).map(|(_, verdict)| verdict);
+            if let Some(link) = self.links.get_mut(index) {
+                link.decide_again(verdict, &self.settings, now, &mut self.tally);
+            }
+        }
+    }
+
+    /// Records that the sockets have no room for what is due.
+    pub(crate) fn without_room(&mut self, now: BootInstant) {
+        self.tally.count("sockets without room");
+        self.lacked_room |= self.stopping;
+        self.tally.add("stop without room", usize::from(self.stopping));
+        let wait_of = |index| self.links.get(index).and_then(|link| link.phase.wait());
+        let late = self.waiting.iter().filter_map(wait_of).filter(|wait| wait.end().is_some_and(|end| end < now));
+        self.tally.add("grace ended late, without room", late.count());
     }
 
     /// Returns the state of an interface for the trace.
@@ -244,6 +275,7 @@ impl Oracle {
         self.expect_nothing_prepared()?;
         let Some(link) = self.links.get_mut(&index) else { return Err(unknown(index)) };
         let precedes = link.entry_precedes_ra();
+        let is_claimed = self.claims.has(index);
         rule(link.may_be_in_map(), "only an interface that is fit gets an entry", || format!("{:?}", link.judgement))
             .and_then(|()| {
                 let waits = link.phase.holds(now) && !link.uncertain;
@@ -254,6 +286,7 @@ impl Oracle {
                 Some(false) | None => Ok(()),
             })
             .and_then(|()| rule(!self.map.contains(&index), "one entry for each interface", String::new))
+            .and_then(|()| rule(is_claimed, "what is served is claimed first", String::new))
             .map_err(|broken| broken.on(index))?;
         self.touched.insert(index);
         if !room {
@@ -301,6 +334,7 @@ impl Oracle {
         let prepared = self.prepared.take().or(maybe);
         let early = self.inheritance.floor(send.index).is_some_and(|floor| at < floor);
         rule(!early, "no two RAs within 3 s, of one process or of two", String::new)
+            .and_then(|()| self.claims.check_alone(send.index))
             .and_then(|()| self.check_sending(send, prepared, made, at))
             .map_err(|broken| broken.on(send.index))
     }
@@ -385,7 +419,7 @@ impl Oracle {
 
     /// Records that the fleet stops.
     pub(crate) fn stop(&mut self, now: BootInstant) {
-        self.stopping = true;
+        (self.stopping, self.lacked_room) = (true, false);
         for (index, link) in &mut self.links {
             link.stop(now, &mut self.tally);
             self.touched.insert(*index);

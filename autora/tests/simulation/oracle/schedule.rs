@@ -70,6 +70,11 @@ impl Schedule {
         *self = Self { released: self.released.map(whole_micros), ..Self::new(last_sent, now) };
     }
 
+    /// Forgets all but the 3 s floor.
+    pub(super) fn forget(&mut self, now: BootInstant) {
+        *self = Self { released: self.released, ..Self::new(self.last_sent, now) };
+    }
+
     /// Starts the initial burst.
     pub(super) fn begin(&mut self, now: BootInstant) {
         (self.begun, self.least_sent, self.sent) = (now, 0, 0);

@@ -13,7 +13,7 @@ use autora::{
 use super::{
     Oracle, Violation,
     broken::{Broken, rule},
-    judgement::matches,
+    judgement::{Obstacle, matches},
     link::Link,
     unknown,
 };
@@ -27,12 +27,15 @@ impl Oracle {
             }
             self.check_one(index, fleet, now).map_err(|broken| broken.on(index))?;
             self.inheritance.compare(index, self.links.get(&index));
+            self.ended.remove(&index);
             if self.links.get(&index).is_some_and(|link| link.phase.wait().is_some()) {
                 self.waiting.insert(index);
             } else {
                 self.waiting.remove(&index);
             }
+            // What is late, as without room, may be scheduled anew.
             let must_wake_by = self.links.get(&index).and_then(|link| link.must_wake_by(&self.settings, now));
+            let must_wake_by = must_wake_by.map(|at| at.max(now));
             if let Some(must_wake_by) = must_wake_by {
                 self.must_wake_of.insert(index, must_wake_by);
                 self.must_wake.insert((must_wake_by, index));
@@ -48,7 +51,7 @@ impl Oracle {
         let in_map = self.map.contains(&index);
         let scheduled = fleet.schedule_of(index);
         let Some(link) = self.links.get(&index) else {
-            let clean = !in_map && scheduled.is_none();
+            let clean = !in_map && scheduled.is_none() && !self.claims.has(index);
             return rule(clean, "a deleted interface is forgotten", || {
                 format!("in the map: {in_map}, scheduled: {scheduled:?}")
             });
@@ -56,6 +59,8 @@ impl Oracle {
         let deadline = scheduled.and_then(|(_, deadline)| deadline);
         if !self.stopping {
             check_verdict(link, fleet.verdict_of(index))?;
+            let claims_right = self.claims.has(index) == link.pair().is_some();
+            rule(claims_right, "an interface is claimed while it is to be served, and only then", String::new)?;
         }
         rule(link.may_be_in_map() || !in_map, "an interface that is not served has no entry", String::new)?;
         rule(in_map || !link.must_be_in_map(), "an interface that advertises has an entry", String::new)?;
@@ -65,7 +70,7 @@ impl Oracle {
         match link.must_wake_by(&self.settings, now) {
             None => Ok(()),
             Some(must_wake_by) => rule(
-                deadline.is_some_and(|deadline| deadline <= must_wake_by),
+                deadline.is_some_and(|deadline| deadline <= must_wake_by.max(now)),
                 "every RA that has to leave is scheduled in time",
                 || format!("at {deadline:?}, due at {must_wake_by:?}; {:?}, {:?}", link.phase, link.handover),
             ),
@@ -91,7 +96,12 @@ impl Oracle {
         }
         for (index, link) in &self.links {
             let needless = !self.stopping && link.is_spent(now) && fleet.schedule_of(*index).is_some();
+            let is_left = link.obstacle == Some(Obstacle::OtherDaemon);
+            let untried = !self.stopping && is_left && link.claim_tried < Some(now);
             rule(!needless, "an interface that does not matter is not kept", String::new)
+                .and_then(|()| {
+                    rule(!untried, "what is left to another daemon is tried again at each resync", String::new)
+                })
                 .map_err(|broken| broken.on(*index))?;
             self.touched.insert(*index);
         }
@@ -128,7 +138,7 @@ impl Oracle {
     /// Checks the end of a stop: no interface is served, and no final RA that could leave is owed.
     pub(crate) fn check_stopped(&self, fleet: &Fleet, now: BootInstant) -> Result<(), Violation> {
         rule(self.map.is_empty(), "a stop leaves no entry", || format!("{:?}", self.map)).map_err(Broken::anywhere)?;
-        for (index, link) in &self.links {
+        for (index, link) in self.links.iter().filter(|_| !self.lacked_room) {
             let overdue = link.must_wake_by(&self.settings, now).is_some_and(|must_wake_by| must_wake_by <= now);
             let owed = link.handover.withdrawal.is_some_and(|due| due.must_since().is_some());
             rule(!overdue && (!owed || fleet.owes_final_ras()), "a stop sends a final RA everywhere", || {
@@ -154,7 +164,7 @@ impl Oracle {
 /// Checks the fleet's verdict about a link, and the state that it is about.
 fn check_verdict(link: &Link, verdict: Option<(&Interface, &Verdict)>) -> Result<(), Broken> {
     let same_state = verdict.is_none_or(|(seen, _)| without_ends(seen) == without_ends(&link.seen));
-    let right = same_state && link.judgement.agrees(verdict.map(|(_, verdict)| verdict), link.full);
+    let right = same_state && link.judgement.agrees(verdict.map(|(_, verdict)| verdict), link.obstacle);
     rule(right, "the verdict is right, with all its reasons", || {
         format!("{verdict:?}, expected {:?} of {:?}, {:?}", link.judgement, link.seen, link.handover)
     })

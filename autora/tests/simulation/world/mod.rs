@@ -3,8 +3,10 @@
 mod address;
 mod blink;
 mod change;
+mod claims;
 mod filter;
 mod outages;
+mod queues;
 
 use std::{collections::BTreeMap, mem};
 
@@ -12,7 +14,7 @@ use autora::{
     addr::IfIndex,
     engine::{
         BootInstant,
-        interface::{Address, GroupMapping, Interface, Ipv6Settings, LinkFlags},
+        interface::{Address, AddressScope, GroupMapping, Interface, Ipv6Settings, LinkFlags},
     },
 };
 use rand::{RngExt, rngs::StdRng};
@@ -21,8 +23,10 @@ use crate::scenario::Scenario;
 use address::{global, link_local};
 use blink::Undo;
 use change::{Change, Changed};
+pub(crate) use claims::{Act, Claims};
 pub(crate) use filter::{Filter, Passage};
 pub(crate) use outages::Outages;
+pub(crate) use queues::{Queued, Queues};
 
 /// Every tenth link has a name that does not match.
 const OTHER: usize = 10;
@@ -37,6 +41,8 @@ pub(crate) struct World {
     prefixes: u16,
     pub(crate) filter: Filter,
     pub(crate) outages: Outages,
+    pub(crate) queues: Queues,
+    pub(crate) claims: Claims,
 }
 
 /// The place of one link, which appears and disappears.
@@ -74,6 +80,8 @@ impl World {
             prefixes: scenario.prefixes,
             filter: Filter::new(scenario.links * 2),
             outages: Outages::default(),
+            queues: Queues::default(),
+            claims: Claims::default(),
         }
     }
 
@@ -107,6 +115,20 @@ impl World {
         up && self.outages.allows(slot.unwrap_or_default(), now, rng)
     }
 
+    /// Passes an RA to the queue of its link.
+    pub(crate) fn enqueue(&mut self, index: IfIndex, now: BootInstant) -> Queued {
+        self.by_index.get(&index).map_or(Queued::Leaves, |slot| self.queues.take(*slot, now))
+    }
+
+    /// Returns the link in a slot, and whether a daemon with other settings may find it fit.
+    pub(crate) fn link_for_another(&self, slot: usize) -> Option<(IfIndex, bool)> {
+        let link = self.slots[slot].link.as_ref()?;
+        let forwards = link.ipv6.is_some_and(|ipv6| !ipv6.disabled && ipv6.forwarding);
+        let has = |scope| link.addresses.iter().any(|address| address.scope == scope);
+        let fit = link.flags.up && forwards && has(AddressScope::Link) && has(AddressScope::Global);
+        Some((link.index, fit))
+    }
+
     /// Changes, deletes or creates the link in a slot.
     pub(crate) fn churn(&mut self, slot: usize, now: BootInstant, rng: &mut StdRng) -> Effect {
         let prefixes = self.prefixes;
@@ -117,6 +139,7 @@ impl World {
             *link = None;
             undo.clear();
             self.by_index.remove(index);
+            self.queues.forget(slot);
             return Effect::Deleted(*index);
         }
         let before = present.clone();

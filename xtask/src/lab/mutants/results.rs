@@ -15,8 +15,10 @@ use crate::workspace::Workspace;
 /// What became of a mutant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Outcome {
-    /// A test failed, or did not end.
+    /// A unit test failed, or did not end.
     Caught,
+    /// The unit tests passed, and the simulation failed, or did not end.
+    CaughtBySimulation,
     /// The compiler refuses it.
     Unviable,
     /// The unit tests passed; the simulation has yet to run.
@@ -26,8 +28,9 @@ pub(super) enum Outcome {
 }
 
 /// Each with its word in the file.
-const WORDS: [(Outcome, &str); 4] = [
+const WORDS: [(Outcome, &str); 5] = [
     (Outcome::Caught, "caught"),
+    (Outcome::CaughtBySimulation, "caught-by-simulation"),
     (Outcome::Unviable, "unviable"),
     (Outcome::SurvivedUnit, "survived-unit"),
     (Outcome::Survived, "survived"),

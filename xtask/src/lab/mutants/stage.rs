@@ -107,10 +107,11 @@ impl Stage {
     }
 
     /// Returns what an outcome of this stage means: the simulation, which tests the crate `autora`, has yet to try
-    /// what its unit tests let pass.
+    /// what its unit tests let pass, and what it catches it catches alone.
     fn concluded(self, name: &str, outcome: Outcome) -> Outcome {
         match (self, outcome) {
             (Self::Unit, Outcome::Survived) if name.starts_with("autora/") => Outcome::SurvivedUnit,
+            (Self::Simulation, Outcome::Caught) => Outcome::CaughtBySimulation,
             (Self::Unit | Self::Simulation, outcome) => outcome,
         }
     }

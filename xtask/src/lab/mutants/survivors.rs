@@ -67,7 +67,7 @@ fn fault(entry: &Entry, all: &[Mutant], results: &Results) -> Option<String> {
         return Some(format!("listed, but there is no such mutant: {id}"));
     };
     match results.of(mutant) {
-        Some(Outcome::Caught) => Some(format!("listed, but a test catches it: {id}")),
+        Some(Outcome::Caught | Outcome::CaughtBySimulation) => Some(format!("listed, but a test catches it: {id}")),
         Some(Outcome::Unviable) => Some(format!("listed, but it does not compile: {id}")),
         Some(Outcome::Survived | Outcome::SurvivedUnit) | None => None,
     }

@@ -406,3 +406,21 @@ fn a_stop_sends_no_final_ra_that_cannot_leave_or_is_not_owed() {
         assert_eq!(bench.advertiser.deadline(), None, "{what}: the stop waits for nothing");
     }
 }
+
+/// Sends fail for longer than the Router Lifetime, so that guests hold no source when another one comes.
+#[test]
+fn a_source_whose_lifetime_has_run_out_before_another_came_is_not_waited_for() {
+    for down_for in [secs(100), secs(200)] {
+        let mut bench = Bench::rested(38);
+        bench.link_works = false;
+        bench.follow(Outlook::Lost);
+        bench.run_for(down_for);
+        bench.serve(service(2, 1));
+        bench.run_for(secs(10));
+        let in_use = bench.advertiser.in_use(bench.now).source;
+        assert_eq!(in_use, (down_for < secs(180)).then(|| link_local(1)), "{down_for:?}");
+        bench.link_works = true;
+        bench.serve(Service { connected_route: false, ..service(2, 1) });
+        assert!(!bench.advertiser.is_in_grace(), "{down_for:?}");
+    }
+}
