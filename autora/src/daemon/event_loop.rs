@@ -205,7 +205,7 @@ impl EventLoop {
         if complete {
             self.fleet.all_seen(now);
         }
-        // Guests wait for RAs that are due, and nobody for what follows: the host's routes are many, too.
+        // RAs that are due leave before the host's routes are read, which may be many.
         self.act();
         self.observer.resynced(&self.fleet, &self.links.host(), complete, now);
         heap::trim();

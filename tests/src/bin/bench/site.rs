@@ -105,7 +105,7 @@ impl Site {
 
     /// Waits until every interface has its link-local address, and its /64 still or again.
     pub(crate) fn wait_fit(&self) {
-        eventually(self.patience(), "addresses on every interface", || self.is_fit_or_pause());
+        eventually(self.timeout(), "addresses on every interface", || self.is_fit_or_pause());
     }
 
     /// To list thousands of addresses is work, too, so it is not done again at once.
@@ -119,7 +119,7 @@ impl Site {
 
     /// The kernel announces the carrier of about a hundred links a second (`linkwatch_run_queue()`,
     /// net/core/link_watch.c, Linux 6.12).
-    fn patience(&self) -> Duration {
+    fn timeout(&self) -> Duration {
         Duration::from_secs(60 + u64::from(self.size) / 50)
     }
 
