@@ -2,7 +2,8 @@
 # Tests the package under a systemd of its own: install, enable, an instance of the template, restart, kill, hang, upgrade,
 # stop, remove and purge, and after each step whether the guest has its route.
 # Usage, as root: service.sh ROOT PACKAGE NEWER
-#   ROOT     a root file system of Debian with systemd, iproute2 and tcpdump, from mmdebstrap; it is not changed
+#   ROOT     a root file system of Debian with systemd, iproute2, tcpdump, needrestart, unattended-upgrades and perhaps
+#            lintian, from mmdebstrap; it is not changed
 #   PACKAGE  the package to test
 #   NEWER    the same package with a higher version, for the upgrade
 # systemd runs as the first process of namespaces of its own, on an overlay of ROOT in memory; nothing of it remains.
@@ -12,6 +13,8 @@ set -u
 . "$(dirname "$0")/common.sh"
 # shellcheck source=tests/systemd.sh
 . "$(dirname "$0")/systemd.sh"
+# shellcheck source=tests/upgrades.sh
+. "$(dirname "$0")/upgrades.sh"
 
 prefix=2001:db8:6:1
 address=$prefix:0:ff:fe00:601
@@ -22,6 +25,7 @@ main() {
     start_systemd "$1"
     a_guest
     installed "$2"
+    linted
     unconfigured
     settings_read
     enabled
@@ -33,6 +37,8 @@ main() {
     killed
     hung
     upgraded "$3"
+    replaced
+    upgraded_unattended
     stopped
     removed
     purged
@@ -44,11 +50,23 @@ installed() {
     inside sh -c 'find / -xdev -path /proc -prune -o -path /sys -prune -o -print | sort' >"$work/before"
     inside sh -c 'cat >/root/autora.deb' <"$1"
     inside dpkg --install /root/autora.deb >"$work/dpkg" 2>&1 || fail "dpkg: $(cat "$work/dpkg")"
+    # Where policy wants it, and where it is looked for.
+    inside test -f /usr/lib/systemd/system/autora.service || fail "no unit below /usr/lib"
+    inside test -f /lib/systemd/system/autora.service || fail "no unit below /lib"
+    inside dpkg --listfiles autora | grep '^/lib' && fail "files below /lib, which is a link"
     is "disabled" inside systemctl is-enabled autora
     is "inactive" inside systemctl is-active autora
     inside getent passwd autora >/dev/null || fail "there is no user autora"
     inside test -f /etc/default/autora || fail "there is no file of settings"
     inside autora --version | grep -q 'with the eBPF filter' || fail "no filter: $(inside autora --version)"
+}
+
+# Roots of older releases have none: `cargo xtask package` runs that of its host, without the tags that it gets wrong.
+linted() {
+    inside test -x /usr/bin/lintian || return 0
+    say "$(inside lintian --version): no tag"
+    inside lintian --allow-root --pedantic --display-info --tag-display-limit 0 --fail-on error,warning,info,pedantic \
+        /root/autora.deb >"$work/lintian" 2>&1 || fail "lintian: $(cat "$work/lintian")"
 }
 
 unconfigured() {
@@ -71,6 +89,8 @@ settings_read() {
             /usr/bin/autora --check >"$work/by-systemd" 2>/dev/null </dev/null
         inside autora --check --settings /run/settings >"$work/by-autora" 2>/dev/null </dev/null
         grep -q "^interface-regex" "$work/by-systemd" || fail "no settings for $settings: $(cat "$work/by-systemd")"
+        # Behind each value stands where it is from: the variable, or the line.
+        sed -i 's/ (AUTORA_[A-Z_]*\(, line [0-9]* of [^)]*\)\?)$//' "$work/by-systemd" "$work/by-autora"
         cmp -s "$work/by-systemd" "$work/by-autora" ||
             fail "$settings: $(diff "$work/by-systemd" "$work/by-autora")"
     done <<'END'
@@ -207,6 +227,7 @@ removed() {
     say "remove: a withdrawal, and the instance stops"
     inside systemctl disable --quiet autora@customers
     withdrawn inside dpkg --remove autora
+    grep warning "$work/command" && fail "dpkg warns"
     is "inactive" inside systemctl is-active autora@customers
     inside test -f /etc/default/autora || fail "the settings went with it"
     inside test ! -e /usr/bin/autora || fail "the program is still there"
@@ -216,6 +237,7 @@ purged() {
     say "purge: nothing is left but the settings that the operator made"
     inside rm /etc/default/autora-customers || fail "the settings of the instance are gone"
     inside dpkg --purge autora >"$work/dpkg" 2>&1 || fail "dpkg: $(cat "$work/dpkg")"
+    grep warning "$work/dpkg" && fail "dpkg warns"
     inside getent passwd autora && fail "the user is still there"
     inside getent group autora && fail "the group is still there"
     inside sh -c 'find / -xdev -path /proc -prune -o -path /sys -prune -o -print | sort' >"$work/after"

@@ -41,7 +41,7 @@ boot() {
     # Open to all, as udev makes it; this machine's may not be.
     mkdir dev/net && mknod -m 666 dev/net/tun c 10 200 || exit
     # Most of what they set is no namespace's own, but this machine's.
-    for unit in systemd-sysctl systemd-udev-trigger; do
+    for unit in systemd-sysctl systemd-udev-trigger systemd-modules-load; do
         ln -s /dev/null "etc/systemd/system/$unit.service" || exit
     done
     mkdir dev/pts dev/shm old && mount -t tmpfs tmpfs dev/shm &&

@@ -1,11 +1,13 @@
 //! The cost of encoding an RA, validating a packet and a step of the fleet. `cargo xtask bench micro` runs it.
 //!
 //! A step of the fleet must cost the same at 10 and at 4,000 members, apart from a deeper tree and colder caches.
+//! Claims are the one step here that uses a file: its cost is that of a start.
 
 mod scene;
 
-use std::hint::black_box;
+use std::{hint::black_box, io, path::Path};
 
+use autora::{addr::IfIndex, sys::claims::Claims};
 use autora_common::validate;
 use criterion::{BatchSize, BenchmarkId, Criterion, criterion_group, criterion_main};
 
@@ -63,5 +65,27 @@ fn steps(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(pure, encode, validation, steps);
+/// Every second interface of a host, so that no two records are neighbours.
+fn claims(c: &mut Criterion) {
+    let mut group = c.benchmark_group("claims");
+    for size in [1_000, 10_000] {
+        let directory = tempfile::tempdir().expect("there is a folder for temporary files");
+        let mut claims = Claims::open(directory.path(), Path::new("/run/autora")).expect("a new table");
+        let indices = (1..=2 * size).step_by(2).filter_map(IfIndex::new);
+        group.bench_function(BenchmarkId::new("each second interface", size), |b| {
+            b.iter(|| claim_all(&mut claims, indices.clone()).expect("no other daemon has the table"));
+        });
+    }
+    group.finish();
+}
+
+fn claim_all(claims: &mut Claims, indices: impl Iterator<Item = IfIndex>) -> io::Result<()> {
+    for index in indices {
+        black_box(claims.find(index)?);
+        claims.take(index)?;
+    }
+    claims.close()
+}
+
+criterion_group!(pure, encode, validation, steps, claims);
 criterion_main!(pure);

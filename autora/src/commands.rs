@@ -1,6 +1,7 @@
 //! The command line: the root command, and one file for each subcommand with its arguments and its `run`. The
 //! daemon is the command without a subcommand.
 
+mod absent;
 mod client;
 pub mod explain;
 mod hint;
@@ -30,7 +31,7 @@ use self::{
     wait::WaitArgs,
 };
 use crate::{
-    config::{DaemonArgs, without_empty_variables},
+    config::{self, DaemonArgs, Origins, SETTINGS_READ, SettingsLines, names, without_empty_variables},
     error::EXIT_FAILURE,
     logging,
     sys::filter,
@@ -146,14 +147,15 @@ where
 {
     let arguments: Vec<OsString> = arguments.into_iter().map(Into::into).collect();
     let mut command = without_empty_variables(Cli::command(), &variable);
-    let is_of_a_file = arguments.iter().any(|argument| names("--settings", argument));
+    let is_of_a_file = arguments.iter().any(|argument| names("settings", argument));
+    let has_subcommand = arguments.get(1).is_some_and(|first| command.find_subcommand(first).is_some());
     // An invalid variable of the daemon must fail neither a subcommand, which stands first, nor what takes its
     // variables from a file.
-    if is_of_a_file || arguments.get(1).is_some_and(|first| command.find_subcommand(first).is_some()) {
+    if is_of_a_file || has_subcommand {
         command = command.mut_args(|argument| argument.env(Resettable::Reset));
     }
     // As everywhere, what stands on the command line beats the environment.
-    if arguments.iter().any(|argument| names("--instance", argument)) {
+    if arguments.iter().any(|argument| names("instance", argument)) {
         command = command.mut_subcommands(|subcommand| {
             subcommand.mut_args(|argument| match argument.get_id().as_str() {
                 "socket" => argument.env(Resettable::Reset),
@@ -161,16 +163,15 @@ where
             })
         });
     }
-    let matches = command.try_get_matches_from_mut(arguments)?;
+    if has_subcommand {
+        return Cli::from_arg_matches(&command.try_get_matches_from(arguments)?);
+    }
+    let lines = variable(SETTINGS_READ).map(|read| SettingsLines::read(&read.to_string_lossy())).unwrap_or_default();
+    let (matches, refused) = config::matches(&command, &arguments, &lines)?;
     let mut cli = Cli::from_arg_matches(&matches)?;
+    (cli.daemon.origins, cli.daemon.refused) = (Origins::new(&command, &matches, &lines), refused);
     cli.daemon.complete(|name| variable(name).filter(|_| !is_of_a_file));
     Ok(cli)
-}
-
-/// Returns whether an argument is `option`, with or without its value.
-fn names(option: &str, argument: &OsString) -> bool {
-    let rest = argument.as_encoded_bytes().strip_prefix(option.as_bytes());
-    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(b"="))
 }
 
 /// Returns the variables of all options, the subcommands' too.

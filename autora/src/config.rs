@@ -3,7 +3,9 @@
 mod args;
 mod choices;
 mod control;
-mod error;
+mod origin;
+mod parameters;
+mod refused;
 mod seconds;
 pub mod settings_file;
 mod warning;
@@ -17,16 +19,21 @@ use std::{
 
 use regex::Regex;
 
+use self::seconds::INFINITY;
 pub use self::{
     args::DaemonArgs,
     control::{ControlConfig, NO_SOCKET},
-    error::ConfigError,
+    origin::{Origin, Origins},
+    refused::{RefusedValue, RefusedValues},
     seconds::Seconds,
     warning::Warning,
 };
 pub(crate) use self::{
     args::without_empty_variables,
-    warning::{SETTINGS_READ, commented_variables, unknown_variables},
+    origin::{SETTINGS_READ, SettingsLines},
+    refused::{matches, names, without},
+    seconds::seconds_between,
+    warning::{commented_variables, unknown_variables},
 };
 use crate::{
     addr::{LinkLocal, Prefix64},
@@ -36,7 +43,6 @@ use crate::{
         parameters::Parameters,
     },
     settings::{FilterMode, LogFormat, LogLevel, OnExit, SendPath},
-    wire::INFINITE_LIFETIME,
 };
 
 /// All settings of the daemon.
@@ -74,77 +80,85 @@ pub struct Config {
     pub on_exit: OnExit,
     /// Settings that are valid but probably not meant.
     pub warnings: Vec<Warning>,
+    /// Where the values come from.
+    pub origins: Origins,
 }
 
 const LINK_LOCAL_64: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0);
 
-/// Upper bound of the intervals and of the Router Lifetime, as raised by
-/// [RFC 8319 4](https://www.rfc-editor.org/rfc/rfc8319#section-4).
-const MAX_SECONDS: Seconds = Seconds(Duration::from_secs(65_535));
+const SECOND: Seconds = Seconds(Duration::from_secs(1));
 
 impl TryFrom<&DaemonArgs> for Config {
-    type Error = ConfigError;
+    type Error = RefusedValues;
 
     fn try_from(args: &DaemonArgs) -> Result<Self, Self::Error> {
-        let (mut policy, mut warnings) = policy(&args.interface_regex)?;
-        policy.addresses = AddressPolicy {
-            source: args.source_address.map(source_address).transpose()?,
-            several_prefixes: args.several_prefixes,
-        };
-        let resync_interval = check(
-            "--forwarding-resync-interval",
-            args.forwarding_resync_interval,
-            Seconds(Duration::from_secs(1)),
-            Seconds(INFINITE_LIFETIME),
-        )?;
-        let Seconds(heartbeat) = args.heartbeat_interval;
-        let runtime_directory = runtime_directory(args)?;
-        let claim_directory = claim_directory(&args.claim_directory)?;
-        if !args.dry_run {
-            warnings.extend(warning::about_claims(claim_directory.as_deref()));
-        }
-        Ok(Self {
-            policy,
-            max_interfaces: args.max_interfaces,
-            parameters: parameters(args)?,
-            link_options: LinkOptions { source_link_layer_address: args.source_link_layer_address, mtu: args.mtu },
-            resync_interval,
-            heartbeat_interval: (!heartbeat.is_zero()).then_some(heartbeat),
-            control: ControlConfig::new(args, &runtime_directory)?,
-            runtime_directory,
-            claim_directory,
-            log_level: args.log_level,
-            log_format: args.log_format,
-            dry_run: args.dry_run,
-            filter: args.filter,
-            send: args.send,
-            on_exit: args.on_exit,
-            warnings,
-        })
+        let mut refused = args.refused.clone();
+        let config = checked(args, &mut refused);
+        config.filter(|_| refused.is_empty()).ok_or(refused)
     }
+}
+
+/// Returns the settings, or `None` if one is refused. Makes every check before that.
+fn checked(args: &DaemonArgs, refused: &mut RefusedValues) -> Option<Config> {
+    let origins = &args.origins;
+    let policy = refused.note(policy(&args.interface_regex), origins);
+    let source = refused.note(args.source_address.map(source_address).transpose(), origins);
+    let parameters = parameters::checked(args, refused);
+    let resync_interval = args.forwarding_resync_interval.within("forwarding-resync-interval", SECOND..=INFINITY);
+    let resync_interval = refused.note(resync_interval, origins);
+    let Seconds(heartbeat) = args.heartbeat_interval;
+    let runtime_directory = runtime_directory(args);
+    let control = refused.note(ControlConfig::new(args, runtime_directory), origins);
+    let runtime_directory = refused.note(absolute("runtime-directory", runtime_directory), origins);
+    let claim_directory = refused.note(claim_directory(&args.claim_directory), origins)?;
+    let (mut policy, mut warnings) = policy?;
+    policy.addresses = AddressPolicy { source: source?, several_prefixes: args.several_prefixes };
+    if !args.dry_run {
+        warnings.extend(warning::about_claims(claim_directory.as_deref()));
+    }
+    Some(Config {
+        policy,
+        max_interfaces: args.max_interfaces,
+        parameters: parameters?,
+        link_options: LinkOptions { source_link_layer_address: args.source_link_layer_address, mtu: args.mtu },
+        resync_interval: resync_interval?,
+        heartbeat_interval: (!heartbeat.is_zero()).then_some(heartbeat),
+        control: control?,
+        runtime_directory: runtime_directory?,
+        claim_directory,
+        log_level: args.log_level,
+        log_format: args.log_format,
+        dry_run: args.dry_run,
+        filter: args.filter,
+        send: args.send,
+        on_exit: args.on_exit,
+        warnings,
+        origins: origins.clone(),
+    })
 }
 
 /// Returns the required source: an address of fe80::/64, in which all link-local addresses are [RFC 4291
 /// 2.5.6](https://www.rfc-editor.org/rfc/rfc4291#section-2.5.6).
-fn source_address(address: Ipv6Addr) -> Result<LinkLocal, ConfigError> {
+fn source_address(address: Ipv6Addr) -> Result<LinkLocal, RefusedValue> {
     let is_in_64 = Prefix64::containing(address) == Prefix64::containing(LINK_LOCAL_64);
-    LinkLocal::new(address).filter(|_| is_in_64).ok_or(ConfigError::SourceAddress(address))
+    let refused = || RefusedValue::new("source-address", address, "must be in fe80::/64");
+    LinkLocal::new(address).filter(|_| is_in_64).ok_or_else(refused)
 }
 
-fn runtime_directory(args: &DaemonArgs) -> Result<PathBuf, ConfigError> {
-    let directory = args.runtime_directory.as_deref().unwrap_or(Path::new("/run/autora"));
-    if directory.is_absolute() {
-        Ok(directory.to_owned())
-    } else {
-        Err(ConfigError::RuntimeDirectory(directory.to_owned()))
-    }
+fn runtime_directory(args: &DaemonArgs) -> &Path {
+    args.runtime_directory.as_deref().unwrap_or(Path::new("/run/autora"))
 }
 
-fn claim_directory(directory: &Path) -> Result<Option<PathBuf>, ConfigError> {
+fn absolute(option: &str, directory: &Path) -> Result<PathBuf, RefusedValue> {
+    let refused = || RefusedValue::of_path(option, directory, "must be an absolute path");
+    directory.is_absolute().then(|| directory.to_owned()).ok_or_else(refused)
+}
+
+fn claim_directory(directory: &Path) -> Result<Option<PathBuf>, RefusedValue> {
     match directory {
         none if none == Path::new(NO_SOCKET) => Ok(None),
         directory if directory.is_absolute() => Ok(Some(directory.to_owned())),
-        directory => Err(ConfigError::ClaimDirectory(directory.to_owned())),
+        directory => Err(RefusedValue::of_path("claim-directory", directory, "must be an absolute path, or none")),
     }
 }
 
@@ -152,9 +166,9 @@ fn claim_directory(directory: &Path) -> Result<Option<PathBuf>, ConfigError> {
 ///
 /// # Errors
 ///
-/// Returns [`ConfigError::Regex`] if it is no regular expression, or empty.
-pub fn policy(regex: &str) -> Result<(Policy, Vec<Warning>), ConfigError> {
-    let invalid = |reason: String| ConfigError::Regex { regex: regex.to_owned(), reason };
+/// Returns the [`RefusedValue`] if it is no regular expression, or empty.
+pub fn policy(regex: &str) -> Result<(Policy, Vec<Warning>), RefusedValue> {
+    let invalid = |reason: String| RefusedValue::new("interface-regex", format!("{regex:?}"), reason);
     if regex.is_empty() {
         return Err(invalid(
             "is empty; leave the option out to serve nothing, or write an expression like ^tap-vm-[0-9]+$".to_owned(),
@@ -174,58 +188,6 @@ fn in_one_line(error: &regex_syntax::Error) -> String {
         other => return other.to_string(),
     };
     format!("{kind}, at character {at}; write one like ^tap-vm-[0-9]+$")
-}
-
-/// Returns the intervals and lifetimes. A setting that is not given follows those that are. Bounds: [RFC 4861
-/// 6.2.1](https://www.rfc-editor.org/rfc/rfc4861#section-6.2.1), with the upper bounds of RFC 8319 4.
-fn parameters(args: &DaemonArgs) -> Result<Parameters, ConfigError> {
-    let seconds = |seconds| Seconds(Duration::from_secs(seconds));
-    let max = check("--max-ra-interval", args.max_ra_interval, seconds(4), MAX_SECONDS)?;
-    let three_quarters = Seconds(Duration::from_secs(max.as_secs() * 3 / 4));
-    let min = args.min_ra_interval.unwrap_or(seconds(20).min(three_quarters));
-    let min_interval = check_named("--min-ra-interval", min, seconds(3), three_quarters, |low, high| {
-        format!("{low} to {high}, which is 3/4 of --max-ra-interval {}", Seconds(max))
-    })?;
-    let lifetime = args.router_lifetime.unwrap_or(seconds(180).max(Seconds((max * 3).min(MAX_SECONDS.0))));
-    let router_lifetime = match lifetime {
-        Seconds(Duration::ZERO) => Duration::ZERO,
-        lifetime => check_named("--router-lifetime", lifetime, Seconds(max), MAX_SECONDS, |low, high| {
-            format!("0s, or {low} (--max-ra-interval) to {high}")
-        })?,
-    };
-    let preferred = args.pio_preferred_lifetime;
-    let valid = args.pio_valid_lifetime.unwrap_or(seconds(86_400).max(preferred.unwrap_or(seconds(0))));
-    let valid_lifetime = check("--pio-valid-lifetime", valid, seconds(0), Seconds(INFINITE_LIFETIME))?;
-    let preferred = preferred.unwrap_or(seconds(14_400).min(valid));
-    let preferred_lifetime = check_named("--pio-preferred-lifetime", preferred, seconds(0), valid, |low, high| {
-        format!("{low} to {high} (--pio-valid-lifetime)")
-    })?;
-    Ok(Parameters {
-        min_interval,
-        max_interval: max,
-        router_lifetime,
-        valid_lifetime,
-        preferred_lifetime,
-        preference: args.router_preference,
-    })
-}
-
-fn check(option: &'static str, value: Seconds, low: Seconds, high: Seconds) -> Result<Duration, ConfigError> {
-    check_named(option, value, low, high, |low, high| format!("{low} to {high}"))
-}
-
-fn check_named(
-    option: &'static str,
-    value: Seconds,
-    low: Seconds,
-    high: Seconds,
-    bound: impl FnOnce(Seconds, Seconds) -> String,
-) -> Result<Duration, ConfigError> {
-    if (low..=high).contains(&value) {
-        Ok(value.0)
-    } else {
-        Err(ConfigError::OutOfBounds { option, value, bound: bound(low, high) })
-    }
 }
 
 impl Config {
@@ -264,12 +226,25 @@ impl Config {
         ];
         settings.into_iter().chain(self.control.settings())
     }
+
+    /// Returns the settings that were given, and where, in one line; empty if all are the defaults.
+    #[must_use]
+    pub fn given(&self) -> String {
+        let given = self.settings().filter_map(|(option, value)| {
+            let origin = self.origins.of(option)?;
+            Some(format!("{option} {value} ({origin})"))
+        });
+        given.collect::<Vec<_>>().join(", ")
+    }
 }
 
-/// One setting per line: the option's name, then its value.
+/// One setting per line: the option's name, its value, and in parentheses where it was given.
 impl fmt::Display for Config {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.settings().try_for_each(|(option, value)| writeln!(f, "{option:<27} {value}"))
+        self.settings().try_for_each(|(option, value)| match self.origins.of(option) {
+            Some(origin) => writeln!(f, "{option:<27} {value} ({origin})"),
+            None => writeln!(f, "{option:<27} {value}"),
+        })
     }
 }
 

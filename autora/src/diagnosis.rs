@@ -28,6 +28,7 @@ use crate::{
     engine::{
         eligibility::{self, MapFailure, Service, Subject, Test},
         fleet::ServiceState,
+        handover::HeldByGuests,
         interface::Interface,
     },
 };
@@ -50,10 +51,14 @@ pub struct Explanation {
     /// Whether a running daemon knows the interface and does what the tests say, so that this is what it does, and not
     /// what one would do.
     pub is_live: bool,
+    /// Whether that daemon serves it no more, and a final RA has yet to leave.
+    pub is_ceasing: bool,
     /// Which RA that daemon sent there last, and how long ago.
     pub last_ra: Option<(RaKind, Duration)>,
     /// Which RA is due there next, and in how long.
     pub next_ra: Option<DueRa>,
+    /// What guests hold of an interface that the daemon does not serve, where no final RA tells them.
+    pub guests_hold: Option<HeldByGuests>,
 }
 
 /// Whether an interface is served, or would be if a daemon ran.
@@ -93,11 +98,13 @@ pub fn explain(interface: &Interface, evidence: Evidence<'_>) -> Explanation {
         index: interface.index,
         conclusion: conclusion(service, &checks),
         is_live: evidence.daemon.is_some() && !checks.iter().any(Check::is_contradicted),
+        is_ceasing: evidence.daemon.is_some_and(|daemon| daemon.state == Some(ServiceState::Ceasing)),
         checks,
         warnings: warnings(service.as_ref(), interface, evidence),
         carrier: interface.flags.carrier,
         last_ra: evidence.daemon.and_then(|daemon| daemon.last_ra),
         next_ra: evidence.daemon.and_then(FromDaemon::next_ra),
+        guests_hold: evidence.daemon.and_then(|daemon| daemon.guests_hold),
     }
 }
 

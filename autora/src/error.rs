@@ -92,14 +92,24 @@ pub fn note(what: &dyn Display) {
     write("note", what);
 }
 
+/// Writes an error for each of `all` to standard error. They are one text, so that a reader who does not read is waited
+/// for once.
+pub fn report_all(all: impl IntoIterator<Item: Display>) {
+    logging::write_last(&all.into_iter().map(|what| line("error", &what)).collect::<String>());
+}
+
 fn write(kind: &str, what: &dyn Display) {
+    logging::write_last(&line(kind, what));
+}
+
+fn line(kind: &str, what: &dyn Display) -> String {
     let priority = match kind {
         "error" => Level::ERROR,
         "note" => Level::INFO,
         _ => Level::WARN,
     };
     let prefix = logging::priority_prefix(priority);
-    logging::write_last(&format!("{prefix}{kind}: {what}\n"));
+    format!("{prefix}{kind}: {what}\n")
 }
 
 #[cfg(test)]

@@ -77,6 +77,6 @@ pub use refusal::Refusal;
 pub use ring::Ring;
 pub use route_monitor::RouteMonitor;
 pub use solicit::{Checksum, Fragments, Solicit};
-pub use tap::{Tap, open_tun};
+pub use tap::{Tap, open_tap, open_tun};
 pub use two_hosts::{Likeness, TwoHosts};
 pub use wait::{eventually, within};

@@ -68,6 +68,12 @@ pub fn open_tun(namespace: &Namespace, name: &str) -> File {
     namespace.enter(|| attach(name, libc::IFF_TUN))
 }
 
+/// Opens a tap device. It has carrier until the file is closed.
+#[must_use]
+pub fn open_tap(namespace: &Namespace, name: &str) -> File {
+    namespace.enter(|| attach(name, libc::IFF_TAP))
+}
+
 fn attach(name: &str, mode: i32) -> File {
     let file = OpenOptions::new().read(true).write(true).open("/dev/net/tun").expect("the kernel has tun");
     // SAFETY: `ifreq` is plain data for which all zeroes is a value.

@@ -39,7 +39,7 @@ pub(crate) struct Args {
     #[arg(long, conflicts_with = "ship")]
     ci: bool,
     /// Run every step, virtual machines, the package under systemd, the handbook's recipes, and the scenarios
-    /// on each kind of host included (45 minutes)
+    /// on each kind of host included (50 minutes)
     #[arg(long, conflicts_with_all = ["ship", "ci"])]
     all: bool,
     /// Run only these steps
@@ -141,7 +141,7 @@ impl Run<'_> {
             Step::Arm64 => vm::other_architectures(workspace),
             Step::Guests => vm::guests(workspace),
             Step::Kernels => vm::all_kernels(workspace),
-            Step::Service => service::run(workspace),
+            Step::Service => service::all(workspace),
             Step::Recipes => recipes::all(workspace),
             Step::Deny => deny::crates(workspace),
         }

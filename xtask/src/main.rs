@@ -10,8 +10,8 @@
 //! check      what a change must pass: `test` and its steps, `conformance`
 //! lab        longer runs of the daemon: `demo`, `bench`, `fuzz`, `mutants`, `vm-test`, `kernels`,
 //!            `service-test`, `recipes-test`
-//! release    publishing: `package`, `dist`, `man`, `completions`, `documents`, `notices`, `release-version`,
-//!            `deny`
+//! release    publishing: `package`, `dist`, `source`, `man`, `completions`, `documents`, `notices`,
+//!            `release-version`, `deny`
 //! build      compiling: `build-ebpf`, `build` (release profile), and the tests (dev profile)
 //! setup      compilers, programs and packages that the machine needs: `setup`
 //! ground     architecture (names), workspace (folders), process (other programs), ui (the terminal),
@@ -44,7 +44,7 @@ use crate::{
     build::{daemon, filter},
     check::conformance,
     lab::{bench, demo, fuzz, mutants, recipes, service, vm},
-    release::{deny, dist, documents, manual, notices, package, version},
+    release::{deny, dist, documents, manual, notices, package, source, version},
     workspace::Workspace,
 };
 
@@ -77,11 +77,13 @@ enum Task {
     /// Build the Debian package to target/package, and check it with lintian
     Package(package::Args),
     /// Install, run, restart, hang, upgrade and purge the package under systemd in namespaces (as root)
-    ServiceTest,
+    ServiceTest(service::Args),
     /// Run the handbook's recipes with libvirt, systemd-nspawn, QEMU, Incus and LXC in namespaces (as root)
     RecipesTest(recipes::Args),
-    /// Make a release in target/dist: packages and tarballs for amd64 and arm64, bill of materials, checksums
+    /// Make a release in target/dist: packages and tarballs for amd64 and arm64, sources, bill of materials, checksums
     Dist,
+    /// Make only the sources of a release in target/dist, which `dpkg-buildpackage` builds without a network
+    Source,
     /// Print the version of a tag; with --write, set it in the crates and the package
     ReleaseVersion(version::Args),
     /// Check licences, versions, sources and advisories of all crates
@@ -111,9 +113,10 @@ fn main() -> ExitCode {
         Task::Documents => documents::run(&workspace).map(|()| ExitCode::SUCCESS),
         Task::Notices => notices::run(&workspace).map(|()| ExitCode::SUCCESS),
         Task::Package(args) => package::run(&workspace, &args).map(|()| ExitCode::SUCCESS),
-        Task::ServiceTest => service::run(&workspace).map(|()| ExitCode::SUCCESS),
+        Task::ServiceTest(args) => service::run(&workspace, &args).map(|()| ExitCode::SUCCESS),
         Task::RecipesTest(args) => recipes::run(&workspace, &args).map(|()| ExitCode::SUCCESS),
         Task::Dist => dist::run(&workspace).map(|()| ExitCode::SUCCESS),
+        Task::Source => source::run(&workspace).map(|()| ExitCode::SUCCESS),
         Task::ReleaseVersion(args) => version::run(&workspace, &args).map(|()| ExitCode::SUCCESS),
         Task::Deny(args) => deny::run(&workspace, &args).map(|()| ExitCode::SUCCESS),
         Task::Demo => demo::run(&workspace).map(|never| match never {}),

@@ -9,4 +9,6 @@ pub(crate) mod manual;
 pub(crate) mod notices;
 pub(crate) mod package;
 mod sbom;
+pub(crate) mod source;
+mod tarball;
 pub(crate) mod version;

@@ -72,6 +72,11 @@ impl Workspace {
         daemon_in(&self.root.join("target"), architecture)
     }
 
+    /// The crates, in the sources of a release, which build without a network.
+    pub(crate) fn vendor(&self) -> Option<PathBuf> {
+        Some(self.root.join("vendor")).filter(|folder| folder.is_dir())
+    }
+
     /// Libraries of another architecture, to compile and link with.
     pub(crate) fn sysroot(&self, architecture: Architecture) -> PathBuf {
         self.tools().join("sysroot").join(architecture.debian())

@@ -8,7 +8,7 @@ use autora::{
         BootInstant, Fleet,
         action::Action,
         eligibility::{AddressPolicy, Policy},
-        interface::{Address, AddressFlags, AddressScope, Interface, Ipv6Settings, Lifetimes, LinkFlags},
+        interface::{Address, AddressFlags, AddressScope, GroupMapping, Interface, Ipv6Settings, Lifetimes, LinkFlags},
         parameters::Parameters,
     },
     wire::{RouterAdvert, RouterPreference},
@@ -117,6 +117,7 @@ pub(crate) fn interface(number: u32) -> Interface {
         ipv6: Some(Ipv6Settings { disabled: false, forwarding: true, force_forwarding: false, accepts_ra: false }),
         mtu: 1500,
         link_address: None,
+        group_mapping: GroupMapping::Ethernet,
         tun: true,
         addresses: vec![
             address(format!("2001:db8:{number:x}::1"), AddressScope::Global),

@@ -10,12 +10,10 @@ mod table;
 
 use std::{collections::HashMap, process::ExitCode};
 
-pub(super) use self::running::RunningDaemon;
-use self::{
-    findings::{Findings, Missing},
-    routes::AskedRoutes,
-};
+pub(super) use self::running::{RunningDaemon, Served};
+use self::{findings::Findings, routes::AskedRoutes};
 use super::{
+    absent::{Among, Missing, no_such_interface},
     client::{ControlSocketArg, interface_name, names},
     natural::natural,
     outcome::{CommandResult, EXIT_NOT_SERVED, NETLINK_ADVICE, dump_advice},
@@ -46,13 +44,15 @@ and without --interface-regex, names are not tested: then the table says what wo
 interface without a carrier counts as served: the daemon pauses, and sends when the carrier returns. \
 \"is served\" is said only where a daemon answers, knows the interface and serves it so.
 
---json prints {version, host, interface_regex, interfaces, missing}. Each of `interfaces` has name, ifindex, state (served, \
-paused, not-served, ignored), carrier, source, prefix, tests (name, found, passed), reasons and warnings (name, sentence, \
-remedies: command or advice). Later releases only add fields to `version` 1.
+--json prints {version, host, interface_regex, interfaces, missing}. Each of `interfaces` has name, ifindex, state \
+(that of `autora status --json`: serving, paused, not-served, ceasing; without a daemon, what it would be; no-match if \
+the name does not match), carrier, source, prefix, tests (name, found, passed), reasons and warnings (name, sentence, \
+remedies: command or advice); each of `missing` name and similar. Later releases only add fields to `version` 1.
 
 Exit codes: 0 each interface that was named, or else that the regular expression matches, is or would be served; 3 one \
-is not, its last RA did not leave, or there is none; 2 wrong usage; 1 any other failure. A table without a daemon and \
-without --interface-regex is only a list: 0.";
+is not, its last RA did not leave, or none matches; 4 no interface has a name that was given, or none matches a \
+pattern: the others are shown; 2 wrong usage; 1 any other failure. A table without a daemon and without \
+--interface-regex is only a list: 0.";
 
 /// The most interfaces that a report explains without being asked for them by name: those that are not served have few
 /// reasons, and thousands of pages would hide them.
@@ -89,8 +89,8 @@ pub struct ExplainArgs {
 ///
 /// # Errors
 ///
-/// Returns a [`Failure`] if no daemon answers and the regular expression is invalid, if netlink fails, and if standard
-/// output cannot be written.
+/// Returns a [`Failure`] if no daemon answers and the regular expression is invalid, if netlink fails, if standard
+/// output cannot be written, and if an interface that was named does not exist.
 pub fn run(args: &ExplainArgs) -> CommandResult {
     let running = RunningDaemon::ask(&args.socket);
     let policy = policy(args, running.as_ref())?;
@@ -101,6 +101,9 @@ pub fn run(args: &ExplainArgs) -> CommandResult {
         (false, false) => page::render(&findings, screen::width()),
     };
     _ = screen::show(&shown)?;
+    if let Some(absent) = absent(args, &findings) {
+        return Err(absent);
+    }
     Ok(if findings.all_served(!args.interfaces.is_empty()) {
         ExitCode::SUCCESS
     } else {
@@ -108,16 +111,31 @@ pub fn run(args: &ExplainArgs) -> CommandResult {
     })
 }
 
-/// Returns, by index, what `explain` says first of each interface of `snapshot` that is named.
+/// Returns the failure for names and patterns that name no interface, if there are any.
+fn absent(args: &ExplainArgs, findings: &Findings) -> Option<Failure> {
+    let missing = &findings.missing;
+    (!missing.is_empty()).then(|| no_such_interface(missing, Among::Namespace, &args.socket))
+}
+
+/// Returns, by index, what `explain` says first of each interface of `snapshot` that is named. `running` is the daemon
+/// that answers.
 pub(super) fn conclusions(
     interfaces: Vec<String>,
     socket: &ControlSocketArg,
     snapshot: &Snapshot,
+    running: Option<&RunningDaemon>,
 ) -> HashMap<IfIndex, String> {
     let (interface_regex, socket) = (None, socket.clone());
     let args = ExplainArgs { interfaces, interface_regex, send: SendPath::Packet, json: false, socket };
-    let findings = examine(&args, None, snapshot, RunningDaemon::ask(&args.socket).as_ref());
+    let findings = examine(&args, None, snapshot, running);
     findings.interfaces.iter().map(|found| (found.index, page::conclusion(found).1)).collect()
+}
+
+/// What a report has of `explain`.
+pub(super) struct Pages {
+    pub(super) text: String,
+    /// The failure for names and patterns that name no interface.
+    pub(super) absent: Option<Failure>,
 }
 
 /// Returns the pages of the interfaces of `args`, or else of those that match and are not served or have a warning.
@@ -126,16 +144,18 @@ pub(super) fn conclusions(
 /// # Errors
 ///
 /// Returns a [`Failure`] if no daemon answers and the regular expression is invalid, and if netlink fails.
-pub(super) fn for_report(args: &ExplainArgs, running: Option<&RunningDaemon>) -> Result<String, Failure> {
+pub(super) fn for_report(args: &ExplainArgs, running: Option<&RunningDaemon>) -> Result<Pages, Failure> {
     let policy = policy(args, running)?;
     let mut findings = examine(args, policy.as_ref(), &read_interfaces()?, running);
     let more = if args.interfaces.is_empty() { keep_odd(&mut findings.interfaces) } else { 0 };
-    let pages = page::render(&findings, usize::MAX);
-    Ok(match (pages.is_empty(), more) {
-        (true, _) => "every interface that matches is served, without a warning".to_owned(),
-        (false, 0) => pages,
-        (false, more) => format!("{pages}\n{more} more like these: `{}` has all", findings.list),
-    })
+    let (pages, absent) = (page::render(&findings, usize::MAX), absent(args, &findings));
+    let text = match (pages.is_empty(), &absent, more) {
+        (_, Some(absent), _) => format!("{pages}{}{absent}", if pages.is_empty() { "" } else { "\n" }),
+        (true, None, _) => "every interface that matches is served, without a warning".to_owned(),
+        (false, None, 0) => pages,
+        (false, None, more) => format!("{pages}\n{more} more like these: `{}` has all", findings.list),
+    };
+    Ok(Pages { text, absent })
 }
 
 /// Keeps the first pages, those that matter most, and returns how many there were beyond.

@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 use tokio::select;
 
 use super::{
+    absent::{Among, naming_none, note_waiting},
     client::{self, ControlSocketArg, block_on, counts, interface_name, path_with},
     outcome::CommandResult,
     screen,
@@ -17,9 +18,9 @@ use super::{
 use crate::{
     control::{
         client::ClientError,
-        model::{EventDetail, EventLine},
+        model::{EventDetail, EventLine, Interfaces, Status},
     },
-    error::Failure,
+    error::{self, Failure},
     sys::output_reader::OutputReader,
 };
 
@@ -30,6 +31,9 @@ Examples:
   autora monitor --json | jq -c 'select(.event == \"not-served\")'
 
 Dropped solicitations are added up: about one line per second for an interface.
+
+Interfaces need not exist yet: of a name that none has, or a pattern that matches none, a note on standard error says \
+that it is waited for.
 
 Exit codes: 0 the reader of standard output has closed it; 2 wrong usage; 1 any other failure, such as no daemon, or one \
 that ended.";
@@ -58,8 +62,11 @@ pub struct MonitorArgs {
 /// Returns a [`Failure`] if no daemon answers, and when the daemon ends.
 pub fn run(args: &MonitorArgs) -> CommandResult {
     block_on(async {
-        let names = args.interfaces.iter().map(|name| ("name", name.clone()));
-        let mut events = args.socket.connect().await?.open(&path_with("/v1/events", names)).await?;
+        let mut events = args.socket.connect().await?.open(&args.path("/v1/events")).await?;
+        // Once the events are listened to, so that none of an interface that comes meanwhile is missed.
+        if let Err(failure) = note_absent(args).await {
+            error::warn(&failure.because_of("cannot ask which of these interfaces exist"));
+        }
         let reader = OutputReader::watch();
         loop {
             // Nothing may happen for long, and a reader that goes is not told by a write then.
@@ -76,6 +83,29 @@ pub fn run(args: &MonitorArgs) -> CommandResult {
             }
         }
     })
+}
+
+/// Notes which names and patterns name no interface of the daemon yet.
+async fn note_absent(args: &MonitorArgs) -> Result<(), Failure> {
+    if args.interfaces.is_empty() {
+        return Ok(());
+    }
+    let mut client = args.socket.connect().await?;
+    let Interfaces { interfaces, .. } = client.get(&args.path("/v1/interfaces")).await?;
+    let existing: Vec<_> = interfaces.into_iter().map(|interface| interface.name).collect();
+    let absent = naming_none(&args.interfaces, &existing);
+    if !absent.is_empty() {
+        let Status { settings, .. } = client.get("/v1/status").await?;
+        note_waiting(&absent, Among::Matching(&settings.interface_regex));
+    }
+    Ok(())
+}
+
+impl MonitorArgs {
+    /// Returns `path` for the interfaces that were named, or for all.
+    fn path(&self, path: &str) -> String {
+        path_with(path, self.interfaces.iter().map(|name| ("name", name.clone())))
+    }
 }
 
 /// Returns the event as a line, or `None` if it is not shown.

@@ -7,24 +7,27 @@ mod selection;
 mod table;
 mod target;
 
-use std::{process::ExitCode, str::FromStr, time::Duration};
+use std::process::ExitCode;
 
 use rand::{SeedableRng, rngs::StdRng};
 
 use self::{
     report::Report,
+    round::Outcome,
     selection::{Selection, Skipped},
+    target::Target,
 };
 use super::{
+    absent::{Among, no_such_interface},
     client::{ControlSocketArg, interface_name},
-    explain,
+    explain::{self, RunningDaemon, Served},
     natural::natural,
     neighbours,
     outcome::CommandResult,
     screen,
 };
 use crate::{
-    config::Seconds,
+    config::{Seconds, seconds_between},
     diagnosis::guest::GuestVerdict,
     error::Failure,
     sys::{
@@ -37,7 +40,10 @@ use crate::{
 /// The exit code if a guest lacks its address or its default route, or is behind an interface that is not served.
 const EXIT_FAILS: u8 = 3;
 /// The exit code if no guest does, and nothing can be said of one at least.
-const EXIT_SILENT: u8 = 4;
+const EXIT_SILENT: u8 = 5;
+
+/// The bounds of `--timeout`, in seconds.
+const TIMEOUTS: [u64; 2] = [1, 60];
 
 /// Without a packet socket the probed interfaces may take one part in so many of the neighbour table, which belongs to
 /// all of the host.
@@ -54,7 +60,8 @@ Examples:
 
 Verdicts: works, the guest has an address in the /64 and a default route; no-route, it answers on its link alone; \
 no-address, it has a default route and answers from its link-local address; wrong-prefix, it answers from an address \
-that is not in the /64; unknown, it does not answer: it may be off, or have a firewall.
+that is not in the /64; unknown, it does not answer: it may be off, or have a firewall; or nothing was asked, as where \
+the link is down, which the line says.
 
 Each interface gets two echo requests to all nodes on the link: one from an address of this host that guests reach \
 through their default route alone, and one from a link-local address of the interface. The source of a reply is the \
@@ -64,16 +71,21 @@ the output says so: a route of the guest's own to that /64 would then hide that 
 Privileges: CAP_NET_RAW. Without it, a group in net.ipv4.ping_group_range: then guests on one bridge cannot be told \
 apart, and each interface takes an entry of the neighbour table, so that few can be probed at once.
 
---all names the interfaces that match and are not served: they are not probed, and their guests have no router.
+No daemon is needed. If one answers, `not served` behind an address tells of an interface that it does not serve: the \
+guest works by an older RA, or by another router or daemon, and a note says why it is not served. The exit code tells \
+what guests have. --all names the interfaces that match and are not served: they are not probed, and their guests have \
+no router.
 
---json prints {version, interfaces, paused, not_served}. Each of `interfaces` has name, ifindex, verdict (the worst of \
-its guests), prefixes, source, source_on_link, guests (verdict, link_address, link_local, addresses), cut_off, why, \
-neighbours (address, link_address, state) and explain; each of `not_served` name, ifindex and reasons. Later releases \
-only add fields to `version` 1.
+--json prints {version, interfaces, paused, not_served, missing}. Each of `interfaces` has name, ifindex, verdict (the \
+worst of its guests), asked, served (null if no daemon answers), reasons (why it is not), prefixes, source, \
+source_on_link, guests (verdict, link_address, link_local, addresses), cut_off, why, neighbours (address, \
+link_address, state) and explain; each of `not_served` name, ifindex and reasons; each of `missing` name and similar. \
+Later releases only add fields to `version` 1.
 
 Exit codes: 0 every guest that answers works, and on each interface one does; 3 a guest has no route, no address or a \
-wrong prefix, or with --all an interface matches and is not served; 4 none of these, and nothing can be said of an \
-interface at least, or none is served; 2 wrong usage; 1 any other failure.";
+wrong prefix, or with --all an interface matches and is not served; 4 no interface has a name that was given, or none \
+matches a pattern: the others are probed; 5 none of these, and nothing can be said of an interface at least, or none \
+is served; 2 wrong usage; 1 any other failure.";
 
 /// The arguments of `autora probe`.
 #[derive(Clone, Debug, clap::Args)]
@@ -90,7 +102,8 @@ pub struct ProbeArgs {
     pub all: bool,
 
     /// How long to wait for answers, 1s to 60s
-    #[arg(long, value_name = "DURATION", default_value = "2s", value_parser = timeout)]
+    #[arg(long, value_name = "DURATION", default_value = "2s")]
+    #[arg(value_parser = seconds_between(TIMEOUTS[0], TIMEOUTS[1]))]
     pub timeout: Seconds,
 
     /// Print JSON, for scripts
@@ -102,13 +115,6 @@ pub struct ProbeArgs {
     pub socket: ControlSocketArg,
 }
 
-fn timeout(text: &str) -> Result<Seconds, String> {
-    const BOUNDS: [Seconds; 2] = [Seconds(Duration::from_secs(1)), Seconds(Duration::from_secs(60))];
-    let timeout = Seconds::from_str(text)?;
-    let [least, most] = BOUNDS;
-    if (least..=most).contains(&timeout) { Ok(timeout) } else { Err(format!("not between {least} and {most}")) }
-}
-
 /// Probes the interfaces of `args`, and shows what was found.
 ///
 /// # Errors
@@ -116,24 +122,64 @@ fn timeout(text: &str) -> Result<Seconds, String> {
 /// Returns a [`Failure`] if an interface that was named does not exist, if the process may send no echo request, if
 /// netlink fails, and with `--all` if no daemon answers.
 pub fn run(args: &ProbeArgs) -> CommandResult {
-    let Selection { snapshot, targets, skipped } =
-        &if args.all { Selection::served(&args.socket)? } else { Selection::named(&args.interfaces, &args.socket)? };
-    let mut random = StdRng::from_seed(random::seed());
+    let selection = if args.all { Selection::served(&args.socket)? } else { Selection::named(&args.interfaces)? };
     let neighbours = netlink::neighbour_limit().unwrap_or(TABLE_SIZE);
-    let mut socket = open_socket(&mut random, targets.len(), neighbours)?;
-    let outcomes = round::run(&mut socket, targets, args.timeout.0, &mut random);
-    let outcomes = outcomes.map_err(|error| Failure::new(&error).because_of("cannot receive echo replies"))?;
-    let mut reports: Vec<_> =
-        targets.iter().zip(&outcomes).map(|(target, outcome)| Report::new(target, outcome)).collect();
-    complete(&mut reports, &args.socket, snapshot)?;
-    reports.sort_by(|a, b| a.verdict.cmp(&b.verdict).then_with(|| natural(&a.target.name, &b.target.name)));
+    let outcomes = ask(&selection.targets, args, neighbours)?;
+    let reports = reports(&selection, &outcomes, args)?;
+    let Selection { skipped, missing, .. } = &selection;
     let shown = if args.json {
-        json::render(&reports, skipped)
+        json::render(&reports, skipped, missing)
+    } else if reports.is_empty() && !missing.is_empty() {
+        String::new()
     } else {
         table::render(&reports, skipped, neighbours, screen::width())
     };
     _ = screen::show(&shown)?;
-    Ok(exit_code(&reports, skipped))
+    if missing.is_empty() {
+        Ok(exit_code(&reports, skipped))
+    } else {
+        Err(no_such_interface(missing, Among::Namespace, &args.socket))
+    }
+}
+
+/// Sends the requests, and returns what came of them. `neighbours` is how many entries the neighbour table has room
+/// for.
+fn ask(targets: &[Target], args: &ProbeArgs, neighbours: u32) -> Result<Vec<Outcome>, Failure> {
+    if targets.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut random = StdRng::from_seed(random::seed());
+    let mut socket = open_socket(&mut random, targets.len(), neighbours)?;
+    let outcomes = round::run(&mut socket, targets, args.timeout.0, &mut random);
+    outcomes.map_err(|error| Failure::new(&error).because_of("cannot receive echo replies"))
+}
+
+/// Returns the reports, the worst verdict first. A daemon is asked, if one answers, for what only it knows; not with
+/// `--all`, as it has just told which interfaces it serves, unless a guest is silent.
+fn reports<'a>(
+    Selection { snapshot, targets, .. }: &'a Selection,
+    outcomes: &[Outcome],
+    args: &ProbeArgs,
+) -> Result<Vec<Report<'a>>, Failure> {
+    let mut reports: Vec<_> =
+        targets.iter().zip(outcomes).map(|(target, outcome)| Report::new(target, outcome, Served::Yes)).collect();
+    let is_silent = reports.iter().any(|report| report.why.is_some());
+    let daemon = if is_silent || !args.all { RunningDaemon::ask(&args.socket) } else { None };
+    if !args.all {
+        for report in &mut reports {
+            report.served = served(report.target, snapshot, daemon.as_ref());
+        }
+    }
+    if is_silent {
+        complete(&mut reports, args, snapshot, daemon.as_ref())?;
+    }
+    reports.sort_by(|a, b| a.verdict.cmp(&b.verdict).then_with(|| natural(&a.target.name, &b.target.name)));
+    Ok(reports)
+}
+
+fn served(target: &Target, snapshot: &Snapshot, daemon: Option<&RunningDaemon>) -> Served {
+    let found = snapshot.interfaces.iter().find(|interface| interface.index == target.index);
+    daemon.zip(found).map_or(Served::Unknown, |(daemon, found)| daemon.serves(found))
 }
 
 /// Opens the socket for so many interfaces. One that takes neighbour entries could fill the table with those of many,
@@ -156,13 +202,15 @@ fn open_socket(random: &mut StdRng, interfaces: usize, neighbours: u32) -> Resul
 }
 
 /// Adds what the neighbour table and `explain` say of those interfaces whose guests do not answer.
-fn complete(reports: &mut [Report<'_>], socket: &ControlSocketArg, snapshot: &Snapshot) -> Result<(), Failure> {
+fn complete(
+    reports: &mut [Report<'_>],
+    args: &ProbeArgs,
+    snapshot: &Snapshot,
+    daemon: Option<&RunningDaemon>,
+) -> Result<(), Failure> {
     let silent: Vec<_> = reports.iter_mut().filter(|report| report.why.is_some()).collect();
-    if silent.is_empty() {
-        return Ok(());
-    }
     let names = silent.iter().map(|report| report.target.name.clone()).collect();
-    let mut explained = explain::conclusions(names, socket, snapshot);
+    let mut explained = explain::conclusions(names, &args.socket, snapshot, daemon);
     let neighbours = neighbours::read()?;
     for report in silent {
         report.complete(&neighbours, &mut explained);

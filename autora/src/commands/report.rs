@@ -5,6 +5,7 @@ mod daemon;
 mod placeholders;
 
 use std::{
+    cell::RefCell,
     fmt::{self, Display, Formatter},
     io,
     process::ExitCode,
@@ -13,10 +14,10 @@ use std::{
 
 use anstream::adapter::strip_str;
 
-use self::{daemon::DaemonAnswers, placeholders::hide_addresses};
+use self::{daemon::DaemonAnswers, placeholders::Placeholders};
 use super::{
     client::{ControlSocketArg, interface_name},
-    explain::{self, ExplainArgs, RunningDaemon},
+    explain::{self, ExplainArgs, Pages, RunningDaemon},
     outcome::CommandResult,
     screen, status,
 };
@@ -44,7 +45,8 @@ It changes nothing and has no secret, but it has names of interfaces, and addres
 of interfaces, and the addresses of other routers. --hide-addresses replaces each, the same one by the same \
 placeholder; names of interfaces stay, also where they are made of an address.
 
-Exit codes: 0 the report was written, also without a daemon; 2 wrong usage; 1 any other failure.";
+Exit codes: 0 the report was written, also without a daemon; 4 it was written, and no interface has a name that was \
+given, or none matches a pattern; 2 wrong usage; 1 any other failure.";
 
 /// The arguments of `autora report`.
 #[derive(Clone, Debug, clap::Args)]
@@ -68,15 +70,17 @@ pub struct ReportArgs {
 ///
 /// # Errors
 ///
-/// Returns a [`Failure`] if standard output cannot be written.
+/// Returns a [`Failure`] if standard output cannot be written, and if an interface that was named does not exist.
 pub fn run(args: &ReportArgs, version: &str, arguments: Result<DaemonArgs, clap::Error>) -> CommandResult {
-    let [versions, parts @ ..] =
-        sections(args, version, &config(arguments)).map(|section| strip_str(&section.to_string()).to_string());
-    let parts = parts.join("\n");
+    let placeholders = RefCell::new(Placeholders::default());
+    let shown = |text: &str| {
+        if args.hide_addresses { placeholders.borrow_mut().hide_addresses(text) } else { text.to_owned() }
+    };
+    let (sections, absent) = sections(args, version, &config(arguments), &shown);
+    let [versions, parts @ ..] = sections.map(|section| strip_str(&section.to_string()).to_string());
     // A kernel's release may look like an address of IPv4.
-    let parts = if args.hide_addresses { hide_addresses(&parts) } else { parts };
-    _ = screen::show(&format!("{versions}\n{parts}"))?;
-    Ok(ExitCode::SUCCESS)
+    _ = screen::show(&format!("{versions}\n{}", shown(&parts.join("\n"))))?;
+    absent.map_or(Ok(ExitCode::SUCCESS), Err)
 }
 
 /// A part of the report. Where it could not be read, the report says why.
@@ -101,17 +105,33 @@ impl Display for Section {
     }
 }
 
-fn sections(args: &ReportArgs, version: &str, environment: &Environment) -> [Section; 7] {
+/// What is shown for a text: the text, or the same with placeholders.
+type Shown<'a> = dyn Fn(&str) -> String + 'a;
+
+/// Returns all sections, and the failure for names and patterns that name no interface. What stands in columns has
+/// gone through `shown` before these were laid out.
+fn sections(
+    args: &ReportArgs,
+    version: &str,
+    environment: &Environment,
+    shown: &Shown<'_>,
+) -> ([Section; 7], Option<Failure>) {
     let daemon = DaemonAnswers::ask(&args.socket);
-    [
+    let status = daemon.as_ref().map(|daemon| status(daemon, args, shown)).map_err(Clone::clone);
+    let (explained, absent) = match explained(args, daemon.as_ref().ok(), environment) {
+        Ok(Pages { text, absent }) => (Ok(text), absent),
+        Err(failure) => (Err(failure), None),
+    };
+    let sections = [
         Section::new("versions", versions(version)),
         Section { title: "settings", body: settings(&daemon, environment) },
-        Section { title: "status", body: daemon.as_ref().map(|daemon| status(daemon, args)).map_err(Clone::clone) },
-        Section { title: "explain", body: explained(args, daemon.as_ref().ok(), environment) },
+        Section { title: "status", body: status },
+        Section { title: "explain", body: explained },
         Section::new("sysctls", facts(&sysctls())),
         Section { title: "process", body: daemon.as_ref().map(process).map_err(Clone::clone) },
         Section { title: "counters", body: daemon.map(|daemon| daemon.metrics) },
-    ]
+    ];
+    (sections, absent)
 }
 
 fn versions(version: &str) -> String {
@@ -172,13 +192,13 @@ fn not_available(error: &io::Error) -> String {
 
 const OTHER_NAMESPACE: &str = "not available: the daemon is in another PID namespace";
 
-fn status(daemon: &DaemonAnswers, args: &ReportArgs) -> String {
+fn status(daemon: &DaemonAnswers, args: &ReportArgs, shown: &Shown<'_>) -> String {
     let all = args.socket.command("status", &[]).to_string();
-    status::for_report(&daemon.status, &daemon.interfaces.interfaces, &args.interfaces, &all)
+    status::for_report(&daemon.status, &daemon.interfaces.interfaces, &args.interfaces, &all, shown)
 }
 
 /// Returns `explain` of the interfaces that are named, or of those that match and are not served or have a warning.
-fn explained(args: &ReportArgs, daemon: Option<&DaemonAnswers>, environment: &Environment) -> Result<String, Failure> {
+fn explained(args: &ReportArgs, daemon: Option<&DaemonAnswers>, environment: &Environment) -> Result<Pages, Failure> {
     let environment = environment.as_ref().ok();
     let pattern = environment.map(|config| config.policy.pattern.to_string()).filter(|pattern| pattern != NO_INTERFACE);
     let send = match daemon {

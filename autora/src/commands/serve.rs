@@ -3,7 +3,6 @@
 use std::{
     env,
     error::Error,
-    ffi::OsString,
     fs, io, iter,
     os::unix::process::CommandExt,
     path::Path,
@@ -19,9 +18,9 @@ use super::{
 use crate::{
     addr::shown_name,
     config::{
-        Config, DaemonArgs, SETTINGS_READ, Warning, commented_variables,
-        settings_file::{self, SettingsFile},
-        unknown_variables,
+        Config, DaemonArgs, Origin, Origins, RefusedValues, SETTINGS_READ, SettingsLines, Warning, commented_variables,
+        settings_file::{self, RepeatedVariable, SettingsFile},
+        unknown_variables, without,
     },
     daemon::{self, StartError},
     error::{self, EXIT_USAGE, Failure},
@@ -35,18 +34,18 @@ use crate::{
 ///
 /// # Errors
 ///
-/// Returns a [`Failure`] if a setting is invalid, and if the daemon cannot start.
+/// Returns a [`Failure`] if the file of settings cannot be read, and if the daemon cannot start. Refused values are
+/// reported here, each by itself.
 pub fn run(args: &DaemonArgs, variables: &[String]) -> CommandResult {
     if let Some(file) = &args.settings {
         return Err(run_again(file));
     }
-    let commented = comments(variables);
-    let mut config = Config::try_from(args).map_err(|error| {
-        warn_of(&commented);
-        Failure::new(&error).with_code(EXIT_USAGE)
-    })?;
-    config.warnings.extend(commented);
-    config.warnings.extend(unknown_variables(variables, env::vars_os().map(|(name, _)| name)));
+    let warnings = about_variables(variables);
+    let mut config = match Config::try_from(args) {
+        Ok(config) => config,
+        Err(refused) => return Ok(refuse(&refused, &warnings)),
+    };
+    config.warnings.extend(warnings);
     if args.check {
         return check(&config);
     }
@@ -54,8 +53,22 @@ pub fn run(args: &DaemonArgs, variables: &[String]) -> CommandResult {
     for warning in &config.warnings {
         tracing::warn!("{warning}");
     }
-    run_daemon(config).map_err(|error| no_start(&error))?;
+    let origins = config.origins.clone();
+    run_daemon(config).map_err(|error| no_start(&error, &origins))?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Returns what is odd about the variables of the environment, of which `variables` are those of all options.
+fn about_variables(variables: &[String]) -> Vec<Warning> {
+    let unknown = unknown_variables(variables, env::vars_os().map(|(name, _)| name));
+    comments(variables).into_iter().chain(unknown).collect()
+}
+
+/// Reports every refused value, after what may be the cause.
+fn refuse(refused: &RefusedValues, warnings: &[Warning]) -> ExitCode {
+    warn_of(warnings);
+    error::report_all(refused.iter());
+    ExitCode::from(EXIT_USAGE)
 }
 
 /// Returns a warning for each of `variables` whose value has what looks like a comment, unless the lines of the file
@@ -88,39 +101,47 @@ fn check(config: &Config) -> CommandResult {
 fn run_again(file: &Path) -> Failure {
     let text = match fs::read_to_string(file) {
         Ok(text) => text,
-        Err(error) => return Failure::new(&error).because_of(&format!("--settings {}", file.display())),
+        Err(error) => return unreadable(file, &error),
     };
-    let SettingsFile { variables, ignored, commented } = settings_file::parse(&text);
-    for line in ignored {
-        error::warn(&format!("line {line} of {} is ignored: it is not NAME=VALUE", file.display()));
-    }
-    for (line, name) in commented {
-        error::warn(&format!(
-            "line {line} of {}: the value of {name} goes on to the end of the line, with what looks like a comment: a \
-             comment needs a line of its own",
-            file.display()
-        ));
-    }
+    let settings = settings_file::parse(&text);
+    warn_of_lines(file, &settings);
     let mut again = Command::new("/proc/self/exe");
-    again.args(without_settings(env::args_os().skip(1)));
+    again.args(without("settings", env::args_os().skip(1)));
     let own = env::vars_os().map(|(name, _)| name).filter(|name| name.as_encoded_bytes().starts_with(b"AUTORA_"));
     own.for_each(|name| _ = again.env_remove(name));
-    let error = again.arg0("autora").envs(variables).env(SETTINGS_READ, "1").exec();
+    let lines = SettingsLines::new(file, &settings.variables);
+    let set = settings.variables.into_iter().map(|variable| (variable.name, variable.value));
+    let error = again.arg0("autora").envs(set).env(SETTINGS_READ, lines.written()).exec();
     Failure::new(&error).because_of("cannot run autora again")
 }
 
-/// Returns the arguments without `--settings` and its value.
-fn without_settings(arguments: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
-    let mut arguments = arguments.into_iter();
-    let mut kept = Vec::new();
-    while let Some(argument) = arguments.next() {
-        match argument.as_encoded_bytes() {
-            b"--settings" => _ = arguments.next(),
-            with_value if with_value.starts_with(b"--settings=") => {}
-            _ => kept.push(argument),
-        }
+/// Returns the failure of a file of settings that cannot be read: as a refused value, it is wrong usage.
+fn unreadable(file: &Path, error: &io::Error) -> Failure {
+    let advice = if error.kind() == io::ErrorKind::PermissionDenied {
+        "run this as a user who may read it, or name another file"
+    } else {
+        "name a file of settings in UTF-8, one NAME=VALUE a line, as /etc/default/autora is"
+    };
+    let failure = Failure::new(error).because_of(&format!("--settings {}", file.display()));
+    failure.advise(advice).with_code(EXIT_USAGE)
+}
+
+/// Writes warnings about lines of a file of settings that may not mean what they seem to mean.
+fn warn_of_lines(file: &Path, settings: &SettingsFile) {
+    let file = file.display();
+    for line in &settings.ignored {
+        error::warn(&format!("line {line} of {file} is ignored: it is not NAME=VALUE"));
     }
-    kept
+    for RepeatedVariable { name, ignored, counts } in settings.repeated() {
+        let ignored = screen::list(ignored.iter().map(|line| format!("line {line}")));
+        error::warn(&format!("{file} sets {name} more than once: line {counts} counts, not {ignored}"));
+    }
+    for (line, name) in &settings.commented {
+        error::warn(&format!(
+            "line {line} of {file}: the value of {name} goes on to the end of the line, with what looks like a \
+             comment: a comment needs a line of its own"
+        ));
+    }
 }
 
 fn no_log(error: &LogError) -> Failure {
@@ -131,8 +152,13 @@ fn no_log(error: &LogError) -> Failure {
     }
 }
 
-fn no_start(error: &StartError) -> Failure {
+fn no_start(error: &StartError, origins: &Origins) -> Failure {
     let failure = Failure::new(error);
+    if let (StartError::State(_), Some(origin @ (Origin::Variable(_) | Origin::Line { .. }))) =
+        (error, origins.of("runtime-directory"))
+    {
+        return failure.advise(format!("that of this one is set by {origin}"));
+    }
     let advice = if lacks_files(error) { Some(MORE_FILES) } else { advice(error) };
     match advice {
         Some(advice) => failure.advise(advice),
@@ -194,24 +220,4 @@ fn run_daemon(config: Config) -> Result<(), StartError> {
     open_files::check()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
     runtime.block_on(daemon::run(config))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_second_run_has_no_file() {
-        let without = |words: &str| {
-            let kept = without_settings(words.split(' ').map(OsString::from));
-            kept.join(std::ffi::OsStr::new(" ")).into_string().unwrap()
-        };
-        for (words, expected) in [
-            ("--check --settings /etc/x --mtu", "--check --mtu"),
-            ("--settings=/etc/x --check", "--check"),
-            ("--check --send raw", "--check --send raw"),
-        ] {
-            assert_eq!(without(words), expected);
-        }
-    }
 }

@@ -4,29 +4,30 @@ mod guests;
 mod table;
 mod watch;
 
-use std::{cmp::Ordering, process::ExitCode, time::Duration};
+use std::{cmp::Ordering, process::ExitCode};
 
 use clap::ValueEnum;
 use serde_json::Value;
 
-use self::guests::Guests;
+use self::{guests::Guests, table::Row};
 use super::{
+    absent::{Among, Missing, naming_none, no_such_interface},
     client::{ControlSocketArg, block_on, interface_name, names, path_with},
     natural::natural,
     outcome::CommandResult,
     screen,
 };
 use crate::{
-    config::Seconds,
+    config::{Seconds, seconds_between},
     control::{
         client::Client,
-        model::{Interface, Interfaces, State, Status},
+        model::{Interface, Interfaces, State, States, Status},
     },
     error::Failure,
 };
 
-/// The exit code if the daemon has no interface of a name, or none that a pattern matches.
-const EXIT_UNKNOWN: u8 = 4;
+/// The bounds of the interval of `--watch`, in seconds.
+const INTERVALS: [u64; 2] = [1, 86_400];
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -35,6 +36,10 @@ Examples:
   autora status --guests                 with guests' addresses, as far as known
   autora status --sort last-ra --watch   longest without an RA first, refreshed
   autora status --json | jq -r '.interfaces[] | select(.overdue) | .name'
+  autora status --json --watch=10s       JSON for a script, a line every 10 s
+
+The line of an interface that is not served has its reasons, and as far as they are known the last RA, and for how \
+long guests may still hold the default route that it gave them.
 
 Exit codes: 0 the daemon answered; 4 no interface that matches --interface-regex has a name that was given, or none \
 matches a pattern (with --watch these are waited for); 2 wrong usage; 1 any other failure, such as no daemon.";
@@ -55,16 +60,17 @@ pub struct StatusArgs {
     #[arg(long, value_name = "COLUMN", default_value = "name")]
     pub sort: Sort,
 
-    /// Refresh in place until Ctrl-C, every 2s unless INTERVAL is given, which is 1s at least
+    /// Refresh in place until Ctrl-C, every 2s unless INTERVAL is given, 1s to 86400s
     #[arg(long, value_name = "INTERVAL", num_args = 0..=1, require_equals = true, default_missing_value = "2s")]
+    #[arg(value_parser = seconds_between(INTERVALS[0], INTERVALS[1]))]
     pub watch: Option<Seconds>,
 
     /// Show guests' addresses in the /64 that the neighbour table of this host has
     #[arg(long)]
     pub guests: bool,
 
-    /// Print JSON, for scripts
-    #[arg(long, conflicts_with = "watch")]
+    /// Print JSON, for scripts; with --watch an object a line, one at each interval
+    #[arg(long)]
     pub json: bool,
 
     /// The daemon.
@@ -97,12 +103,15 @@ pub enum Sort {
 pub fn run(args: &StatusArgs) -> CommandResult {
     block_on(async {
         if let Some(Seconds(interval)) = args.watch {
-            let again = async || Ok(lines(args, &mut args.socket.connect().await?).await?.text);
-            watch::run(interval.max(Duration::from_secs(1)), again).await?;
+            watch::run(interval, args.json, async || watched(args).await).await?;
         } else {
             let mut client = args.socket.connect().await?;
-            let Shown { text, names } =
-                if args.json { json(args, &mut client).await? } else { lines(args, &mut client).await? };
+            let Shown { text, names } = if args.json {
+                let Document { value, names } = document(args, &mut client).await?;
+                Shown { text: vec![format!("{value:#}\n")], names }
+            } else {
+                lines(args, &mut client).await?
+            };
             _ = screen::show(&text.concat())?;
             expect_known(args, &names, &mut client).await?;
         }
@@ -116,24 +125,38 @@ struct Shown {
     names: Vec<String>,
 }
 
+/// The daemon's JSON, and the names of the interfaces in it.
+struct Document {
+    value: Value,
+    names: Vec<String>,
+}
+
+/// Returns what is shown at each interval: the lines of the status, or one with all of its JSON.
+async fn watched(args: &StatusArgs) -> Result<Vec<String>, Failure> {
+    let mut client = args.socket.connect().await?;
+    if args.json {
+        return Ok(vec![format!("{}\n", document(args, &mut client).await?.value)]);
+    }
+    Ok(lines(args, &mut client).await?.text)
+}
+
 /// Checks that the daemon has an interface for each name and pattern, in whatever state.
 async fn expect_known(args: &StatusArgs, shown: &[String], client: &mut Client) -> Result<(), Failure> {
-    let mut unknown = args.without(shown);
+    let mut unknown = naming_none(&args.interfaces, shown);
     if !unknown.is_empty() && !args.state.is_empty() {
-        let Interfaces { interfaces, .. } = client.get(&path_with("/v1/interfaces", args.names())).await?;
-        unknown = args.without(&interfaces.into_iter().map(|one| one.name).collect::<Vec<_>>());
+        let existing: Vec<_> = args.in_any_state(client).await?.into_iter().map(|one| one.name).collect();
+        unknown = naming_none(&args.interfaces, &existing);
     }
     if unknown.is_empty() {
         return Ok(());
     }
     let Status { settings, .. } = client.get("/v1/status").await?;
-    let what = format!("no interface matching {} is called {}", settings.interface_regex, screen::list(unknown));
-    let hint = format!("`{}` lists those that exist", args.socket.command("explain", &[]));
-    Err(Failure::because(what).advise(hint).with_code(EXIT_UNKNOWN))
+    let missing: Vec<_> = unknown.into_iter().map(|name| Missing::new(name, &[])).collect();
+    Err(no_such_interface(&missing, Among::Matching(&settings.interface_regex), &args.socket))
 }
 
 /// Returns the daemon's JSON, with fields that this version does not know.
-async fn json(args: &StatusArgs, client: &mut Client) -> Result<Shown, Failure> {
+async fn document(args: &StatusArgs, client: &mut Client) -> Result<Document, Failure> {
     let status: Value = client.get("/v1/status").await?;
     let mut answer: Value = client.get(&args.path()).await?;
     let mut interfaces = answer["interfaces"].take();
@@ -142,8 +165,7 @@ async fn json(args: &StatusArgs, client: &mut Client) -> Result<Shown, Failure> 
     }
     let names = interfaces.as_array().into_iter().flatten().filter_map(|one| one["name"].as_str()).map(str::to_owned);
     let names = names.collect();
-    let all = serde_json::json!({ "status": status, "interfaces": interfaces });
-    Ok(Shown { text: vec![format!("{all:#}\n")], names })
+    Ok(Document { value: serde_json::json!({ "status": status, "interfaces": interfaces }), names })
 }
 
 /// Returns the lines of the status, each with its newline.
@@ -152,7 +174,13 @@ async fn lines(args: &StatusArgs, client: &mut Client) -> Result<Shown, Failure>
     let Interfaces { mut interfaces, .. } = client.get(&args.path()).await?;
     interfaces.sort_by(|a, b| args.sort.compare(a, b).then_with(|| natural(&a.name, &b.name)));
     let guests = args.guests.then(Guests::read).transpose()?;
-    let text = table::render(&status, &interfaces, guests.as_ref(), screen::width());
+    let rows: Vec<_> = interfaces.iter().map(|one| Row::new(one, guests.as_ref())).collect();
+    let mut text = table::head(&status, screen::width());
+    text.extend(table::render(&rows, screen::width()));
+    if rows.is_empty() {
+        let nothing = args.nothing(&status, args.others(client).await?);
+        text.push(format!("{}\n", screen::wrap(&nothing, screen::width(), 2)));
+    }
     Ok(Shown { text, names: interfaces.into_iter().map(|one| one.name).collect() })
 }
 
@@ -160,8 +188,14 @@ async fn lines(args: &StatusArgs, client: &mut Client) -> Result<Shown, Failure>
 const MOST_ROWS: usize = 200;
 
 /// Returns the totals, and the interfaces that are `named` or need the operator.
-/// `all` is the command that shows all interfaces.
-pub(super) fn for_report(status: &Status, interfaces: &[Interface], named: &[String], all: &str) -> String {
+/// `all` is the command that shows all interfaces, `shown` returns what is shown for a text.
+pub(super) fn for_report(
+    status: &Status,
+    interfaces: &[Interface],
+    named: &[String],
+    all: &str,
+    shown: &dyn Fn(&str) -> String,
+) -> String {
     let named: Vec<_> = named.iter().map(|argument| names(argument)).collect();
     let is_named = |one: &Interface| named.iter().any(|names| names(&one.name));
     let is_wanted = |one: &&Interface| is_named(one) || attention(one) < NO_ATTENTION;
@@ -169,10 +203,8 @@ pub(super) fn for_report(status: &Status, interfaces: &[Interface], named: &[Str
     wanted.sort_by(|a, b| natural(&a.name, &b.name));
     let more = wanted.len().saturating_sub(MOST_ROWS);
     wanted.truncate(MOST_ROWS);
-    if wanted.is_empty() {
-        return table::head(status, usize::MAX).concat();
-    }
-    let lines = table::render(status, &wanted, None, usize::MAX).concat();
+    let rows: Vec<_> = wanted.iter().map(|one| Row::new(one, None).map(shown)).collect();
+    let lines = [table::head(status, usize::MAX), table::render(&rows, usize::MAX)].concat().concat();
     if more == 0 { lines } else { format!("{lines}{more} more like these: `{all}` has all\n") }
 }
 
@@ -186,13 +218,37 @@ impl StatusArgs {
         self.interfaces.iter().map(|name| ("name", name.clone()))
     }
 
-    /// Returns the names and patterns that name none of `interfaces`.
-    fn without(&self, interfaces: &[String]) -> Vec<&String> {
-        let has_none = |argument: &&String| {
-            let is_named = names(argument);
-            !interfaces.iter().any(|interface| is_named(interface))
-        };
-        self.interfaces.iter().filter(has_none).collect()
+    /// Returns the interfaces that were named, or all, in whatever state.
+    async fn in_any_state(&self, client: &mut Client) -> Result<Vec<Interface>, Failure> {
+        let Interfaces { interfaces, .. } = client.get(&path_with("/v1/interfaces", self.names())).await?;
+        Ok(interfaces)
+    }
+
+    /// Returns how many of the interfaces that were named, or of all, are in other states than those of `--state`.
+    async fn others(&self, client: &mut Client) -> Result<States, Failure> {
+        let mut others = States::default();
+        if !self.state.is_empty() {
+            let states = self.in_any_state(client).await?.into_iter().filter_map(|one| one.state.known().copied());
+            states.filter(|state| !self.state.contains(state)).for_each(|state| others.add(state));
+        }
+        Ok(others)
+    }
+
+    /// Returns what was asked for where there is none, and how many `others` there are in other states.
+    fn nothing(&self, status: &Status, others: States) -> String {
+        let regex = &status.settings.interface_regex;
+        let others = State::ALL.map(|state| (others.get(state), state.name()));
+        let others: Vec<_> = others.iter().filter(|(count, _)| *count > 0).collect();
+        match (self.interfaces.as_slice(), others.as_slice()) {
+            ([], []) => format!("no interface matches {regex}"),
+            (named, []) => format!("no such interface among those that match {regex}: {}", screen::list(named)),
+            (named, others) => {
+                let of = if named.is_empty() { String::new() } else { format!(" of {}", screen::list(named)) };
+                let wanted = screen::list(self.state.iter().map(|state| state.name()));
+                let others = screen::list(others.iter().map(|(count, state)| format!("{count} {state}")));
+                format!("no interface{of} in state {wanted}; in other states: {others}")
+            }
+        }
     }
 }
 

@@ -3,6 +3,7 @@ use std::collections::HashMap;
 use clap::error::ErrorKind;
 
 use super::*;
+use crate::error::EXIT_USAGE;
 
 fn parsed(arguments: &[&str], environment: &[(&str, &str)]) -> Result<Cli, clap::Error> {
     let environment: HashMap<_, _> = environment.iter().copied().collect();
@@ -24,6 +25,22 @@ fn without_a_subcommand_the_arguments_are_the_daemons() {
     let cli = parsed(&["--interface-regex=^tap$"], &[]).unwrap();
     assert!(cli.command.is_none());
     assert_eq!(cli.daemon.interface_regex, "^tap$");
+}
+
+/// Beside values that are refused everything else is understood, and an error of another kind is clap's own.
+#[test]
+fn a_refused_value_leaves_the_other_arguments_as_they_are() {
+    let cli = parsed(&["--filter", "--check", "--max-interfaces=0", "--router-lifetime", "-5s"], &[]).unwrap();
+    assert!(cli.daemon.check);
+    let refused = cli.daemon.refused.iter().map(ToString::to_string).collect::<Vec<_>>();
+    let expected = [
+        "--filter \"\": must be auto, ebpf or classic",
+        "--max-interfaces 0: must be 1 to 65536",
+        "--router-lifetime -5s: it is no duration; write a duration like 20s, 5m or 1d",
+    ];
+    assert!(expected.iter().all(|one| refused.iter().any(|found| found == one)), "{refused:?}");
+    assert_eq!(refused.len(), expected.len(), "{refused:?}");
+    assert_eq!(usage_error(&["--filter=none", "--no-such"]).kind(), ErrorKind::UnknownArgument);
 }
 
 #[test]
@@ -56,6 +73,30 @@ fn an_error_suggests_the_name_that_was_mistyped() {
         let error = usage_error(&arguments);
         assert_eq!(error.kind(), kind);
         assert!(error.to_string().contains(guess), "{error}");
+    }
+}
+
+#[test]
+fn durations_have_bounds_and_the_error_names_them() {
+    for (command, option, least, most) in
+        [(&["status"][..], "--watch", "1s", "86400s"), (&["probe", "vm1"], "--timeout", "1s", "60s")]
+    {
+        let with = |value: &str| {
+            let option = format!("{option}={value}");
+            parsed(&[command, &[option.as_str()]].concat(), &[])
+        };
+        assert!(with(least).is_ok() && with(most).is_ok(), "{option}: the control");
+        for value in ["0s", "86401s", "infinity"] {
+            let error = with(value).unwrap_err();
+            assert_eq!(error.exit_code(), i32::from(EXIT_USAGE));
+            let said = error.to_string();
+            for words in [format!("invalid value '{value}' for '{option}"), format!("not between {least} and {most}")] {
+                assert!(said.contains(&words), "{words}: {said}");
+            }
+        }
+    }
+    for value in ["0s", "30s", "infinity"] {
+        assert!(parsed(&["wait", "vm1", "--timeout", value], &[]).is_ok(), "{value}");
     }
 }
 

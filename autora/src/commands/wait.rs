@@ -10,6 +10,7 @@ use std::{
 use tokio::time::{Instant, interval, sleep, timeout};
 
 use super::{
+    absent::{Among, EXIT_NO_INTERFACE, Missing, no_such_interface, note_waiting},
     client::{self, ControlSocketArg, block_on, interface_name, is_pattern},
     outcome::CommandResult,
     screen,
@@ -27,9 +28,6 @@ use crate::{
 
 /// The exit code if no RA left on the interface in time.
 const EXIT_TOO_LATE: u8 = 3;
-/// The exit code if there was no such interface in time, or its name does not match.
-const EXIT_UNKNOWN: u8 = 4;
-
 /// Bytes of the longest name of an interface (`IFNAMSIZ` less the 0 at the end, `linux/if.h`).
 const MAX_NAME_LEN: usize = 15;
 
@@ -46,11 +44,12 @@ const AFTER_HELP: &str = "\
 Examples:
   autora wait tap-vm-7 --timeout 10s && start-the-guest
 
-It ends at once if an RA has already left. The interface need not exist or be fit yet. A restart of the daemon is waited \
-for, but a daemon must be running at the beginning.
+It ends at once if an RA has already left. The interface need not exist or be fit yet: of one that does not exist a \
+note on standard error says that it is waited for. A restart of the daemon is waited for, but a daemon must be running \
+at the beginning. With --timeout 0s nothing is waited for: the exit code says whether an RA has left.
 
-Exit codes: 0 an RA has left; 3 none has left in time, for the reason that is printed; 4 the interface did not exist in \
-time, or its name does not match; 2 wrong usage; 1 any other failure, such as no daemon.";
+Exit codes: 0 an RA has left; 3 none has left in time, for the reason that is printed; 4 no interface had the name in \
+time, or it does not match --interface-regex; 2 wrong usage; 1 any other failure, such as no daemon.";
 
 /// The arguments of `autora wait`.
 #[derive(Clone, Debug, clap::Args)]
@@ -60,7 +59,7 @@ pub struct WaitArgs {
     #[arg(value_name = "IFACE", value_parser = interface_name())]
     pub interface: String,
 
-    /// How long to wait, up to "infinity"
+    /// How long to wait, up to "infinity"; with 0s the daemon is asked once
     #[arg(long, value_name = "DURATION", default_value = "30s")]
     pub timeout: Seconds,
 
@@ -78,9 +77,12 @@ pub fn run(args: &WaitArgs) -> CommandResult {
     if name_bytes(&args.interface).len() > MAX_NAME_LEN {
         return Err(unknown_alternative(&args.interface));
     }
+    if args.timeout.0.is_zero() {
+        return block_on(async { answer_now(args).await });
+    }
     block_on(async {
         let line = StatusLine::of(args);
-        let mut waiting = Waiting { args, line: &line, is_first: true, obstacle: None };
+        let mut waiting = Waiting { args, line: &line, is_first: true, is_absence_noted: false, obstacle: None };
         let end = timeout(args.timeout.0, waiting.until_advertised()).await;
         line.hide();
         match end {
@@ -92,8 +94,32 @@ pub fn run(args: &WaitArgs) -> CommandResult {
 }
 
 fn unknown_alternative(name: &str) -> Failure {
-    let why = format!("no interface has the alternative name {name}, and a name has at most {MAX_NAME_LEN} bytes");
-    Failure::because(why).advise("wait for its name, or until the interface exists").with_code(EXIT_UNKNOWN)
+    let what = format!("no such interface{}: {name}", Among::Namespace);
+    let advice = format!(
+        "only an alternative name has more than {MAX_NAME_LEN} bytes: wait for its name, or until the interface exists"
+    );
+    Failure::because(what).advise(advice).with_code(EXIT_NO_INTERFACE)
+}
+
+/// Asks once. Unlike a wait, the answer has all the time that it needs.
+async fn answer_now(args: &WaitArgs) -> CommandResult {
+    match state(args).await {
+        Ok(Some(found)) if is_advertised(&found) => Ok(ExitCode::SUCCESS),
+        Ok(found) => Err(no_ra(args, found.as_ref(), &format!("no RA on {} yet", args.interface))),
+        Err(error) => Err(failure(args, error)),
+    }
+}
+
+/// Returns the failure that says why no RA has left on the interface, after `what`.
+fn no_ra(args: &WaitArgs, found: Option<&Interface>, what: &str) -> Failure {
+    let Some(found) = found else {
+        let missing = Missing::new(&args.interface, &[]);
+        let absent = no_such_interface(&[missing], Among::Daemon, &args.socket).because_of(what);
+        return advise_on_pattern(args, absent);
+    };
+    Failure::because(format!("{what}: {}", why_not_advertised(found)))
+        .advise(format!("{} shows what to do", args.socket.command("explain", &[]).about(&args.interface)))
+        .with_code(EXIT_TOO_LATE)
 }
 
 struct Waiting<'a> {
@@ -101,6 +127,8 @@ struct Waiting<'a> {
     line: &'a StatusLine<'a>,
     /// Whether no attempt has failed yet.
     is_first: bool,
+    /// Whether a note has said that the interface does not exist yet.
+    is_absence_noted: bool,
     /// What stood in the way of the last attempt, if it did not succeed.
     obstacle: Option<ClientError>,
 }
@@ -149,6 +177,10 @@ impl Waiting<'_> {
                 // The event that is waited for may be missing: the next attempt reads the state.
                 Progress::Missed => return Err(ClientError::Ended),
                 Progress::Waiting(because) => why = because,
+                Progress::Absent => {
+                    self.note_absence();
+                    why = String::from("does not exist yet");
+                }
                 Progress::None => {}
             }
         }
@@ -156,15 +188,18 @@ impl Waiting<'_> {
 
     async fn too_late(self) -> Failure {
         let Self { args, obstacle, .. } = self;
-        let because =
-            |why: String| Failure::because(format!("no RA on {} within {}: {why}", args.interface, args.timeout));
+        let what = format!("no RA on {} within {}", args.interface, args.timeout);
         match timeout(REASON_TIMEOUT, state(args)).await.unwrap_or(Err(ClientError::Silent)) {
-            Ok(Some(found)) => because(why_not_advertised(&found))
-                .advise(format!("{} shows what to do", args.socket.command("explain", &[]).about(&args.interface)))
-                .with_code(EXIT_TOO_LATE),
-            Ok(None) => unknown(args, because("there is no such interface".to_owned())),
+            Ok(found) => no_ra(args, found.as_ref(), &what),
             Err(error) => failure(args, obstacle.unwrap_or(error)),
         }
+    }
+
+    fn note_absence(&mut self) {
+        if !self.is_absence_noted {
+            note_waiting(&[&self.args.interface], Among::Daemon);
+        }
+        self.is_absence_noted = true;
     }
 }
 
@@ -176,6 +211,8 @@ enum Progress {
     Missed,
     /// None has left, for this reason.
     Waiting(String),
+    /// There is no such interface.
+    Absent,
     /// Nothing.
     None,
 }
@@ -185,9 +222,7 @@ impl Progress {
         match event {
             EventDetail::Current { current: Some(current) } if is_advertised(&current) => Self::Left,
             EventDetail::Current { current: Some(current) } => Self::Waiting(short_reason(&current.reasons)),
-            EventDetail::Current { current: None } | EventDetail::Gone => {
-                Self::Waiting("does not exist yet".to_owned())
-            }
+            EventDetail::Current { current: None } | EventDetail::Gone => Self::Absent,
             EventDetail::RaSent { cause, .. } if cause != Cause::Final.into() => Self::Left,
             EventDetail::NotServed { reasons } => Self::Waiting(short_reason(&reasons)),
             EventDetail::Serving { .. } => Self::Waiting(short_reason(&[])),
@@ -271,13 +306,12 @@ fn failure(args: &WaitArgs, error: ClientError) -> Failure {
         && refusal.matches == Some(false)
     {
         let why = format!("{} is not served: {}", args.interface, refusal.message);
-        return unknown(args, Failure::because(why));
+        return advise_on_pattern(args, Failure::because(why).with_code(EXIT_NO_INTERFACE));
     }
     error.into()
 }
 
-/// Returns `failure` with the exit code of an unknown interface, and advice for a pattern.
-fn unknown(args: &WaitArgs, failure: Failure) -> Failure {
-    let failure = failure.with_code(EXIT_UNKNOWN);
+/// Returns `failure`, with advice for a pattern.
+fn advise_on_pattern(args: &WaitArgs, failure: Failure) -> Failure {
     if is_pattern(&args.interface) { failure.advise("wait takes one name, and no pattern") } else { failure }
 }

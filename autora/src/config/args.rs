@@ -9,15 +9,18 @@ use std::{
 use autora_common::maps::CAPACITY;
 use clap::builder::{BoolishValueParser, Resettable};
 
-use super::seconds::Seconds;
+use super::{origin::Origins, refused::RefusedValues, seconds::Seconds};
 use crate::{
-    engine::eligibility::SeveralPrefixes,
+    engine::{eligibility::SeveralPrefixes, takeover::DEFAULT_RESYNC_INTERVAL},
     settings::{FilterMode, LogFormat, LogLevel, OnExit, SendPath},
     wire::RouterPreference,
 };
 
 /// The directory of claims that daemons share unless they are told another one.
 pub(super) const CLAIM_DIRECTORY: &str = "/run/autora.lock";
+
+/// The service manager's variable (`systemd.exec(5)`, `RuntimeDirectory=`).
+const RUNTIME_DIRECTORY: &str = "RUNTIME_DIRECTORY";
 
 /// The daemon's arguments.
 #[derive(Clone, Debug, clap::Args)]
@@ -30,13 +33,14 @@ pub struct DaemonArgs {
 
     /// Serve at most this many interfaces, 1 to 65536; further ones wait until there is room
     #[arg(long, env = "AUTORA_MAX_INTERFACES", value_name = "NUMBER", default_value_t = CAPACITY)]
-    #[arg(value_parser = clap::value_parser!(u32).range(1..=65_536), allow_hyphen_values = true)]
+    #[arg(value_parser = number_of_interfaces, allow_hyphen_values = true)]
     #[arg(help_heading = "What to serve")]
     pub max_interfaces: u32,
 
     /// Send RAs only from this link-local address, like fe80::1; an interface without it is not served
     /// [default: any link-local address of the interface]
-    #[arg(long, env = "AUTORA_SOURCE_ADDRESS", value_name = "ADDRESS", help_heading = "What to serve")]
+    #[arg(long, env = "AUTORA_SOURCE_ADDRESS", value_name = "ADDRESS", value_parser = address)]
+    #[arg(help_heading = "What to serve")]
     pub source_address: Option<Ipv6Addr>,
 
     /// What to do with an interface that has several /64s
@@ -104,7 +108,8 @@ pub struct DaemonArgs {
     pub send: SendPath,
 
     /// Read all interfaces again this often, in addition to the kernel's announcements; at least 1s
-    #[arg(long, env = "AUTORA_FORWARDING_RESYNC_INTERVAL", value_name = "DURATION", default_value = "30s")]
+    #[arg(long, env = "AUTORA_FORWARDING_RESYNC_INTERVAL", value_name = "DURATION")]
+    #[arg(default_value_t = Seconds(DEFAULT_RESYNC_INTERVAL))]
     #[arg(allow_hyphen_values = true, help_heading = "How to run")]
     pub forwarding_resync_interval: Seconds,
 
@@ -132,7 +137,8 @@ pub struct DaemonArgs {
     pub control_group: Option<String>,
 
     /// Also serve /metrics and /healthz on this TCP address, like [::1]:9841, without authentication
-    #[arg(long, env = "AUTORA_METRICS_LISTEN", value_name = "ADDRESS:PORT", help_heading = "Control and metrics")]
+    #[arg(long, env = "AUTORA_METRICS_LISTEN", value_name = "ADDRESS:PORT", value_parser = address_and_port)]
+    #[arg(help_heading = "Control and metrics")]
     pub metrics_listen: Option<SocketAddr>,
 
     /// Add metrics of each interface to /metrics
@@ -155,26 +161,51 @@ pub struct DaemonArgs {
     #[arg(help_heading = "How to run")]
     pub dry_run: bool,
 
-    /// Check the settings, print all of them, and exit with 0, or with 2 if one is invalid
+    /// Check the settings, print all of them with where each was given, and exit with 0, or with 2 if one is refused
     #[arg(long, help_heading = "How to run")]
     pub check: bool,
 
-    /// Take the variables from this file, as the service does, and none from the environment
+    /// Take the variables from this file, as the service does, and none from the environment; of two lines with one
+    /// variable, the later one counts
     #[arg(long, value_name = "FILE", help_heading = "How to run")]
     pub settings: Option<PathBuf>,
+
+    /// Where the values come from.
+    #[arg(skip)]
+    pub origins: Origins,
+
+    /// Values that are refused already; in their places are the defaults.
+    #[arg(skip)]
+    pub refused: RefusedValues,
+}
+
+fn number_of_interfaces(text: &str) -> Result<u32, String> {
+    let bounds = 1..=65_536;
+    let number = text.parse().ok().filter(|number| bounds.contains(number));
+    number.ok_or_else(|| format!("must be {} to {}", bounds.start(), bounds.end()))
+}
+
+fn address(text: &str) -> Result<Ipv6Addr, &'static str> {
+    text.parse().map_err(|_| "must be an address in fe80::/64, like fe80::1")
+}
+
+fn address_and_port(text: &str) -> Result<SocketAddr, &'static str> {
+    text.parse().map_err(|_| "must be ADDRESS:PORT, like [::1]:9841")
 }
 
 impl DaemonArgs {
     /// Sets what depends on variables of the environment that are not named after an option.
     pub(crate) fn complete(&mut self, variable: impl Fn(&str) -> Option<OsString>) {
-        if self.runtime_directory.is_none() {
-            self.runtime_directory = variable("RUNTIME_DIRECTORY").as_deref().and_then(first_path);
+        if self.runtime_directory.is_none()
+            && let Some(directory) = variable(RUNTIME_DIRECTORY).as_deref().and_then(first_path)
+        {
+            self.runtime_directory = Some(directory);
+            self.origins.add("runtime-directory", RUNTIME_DIRECTORY);
         }
     }
 }
 
-/// Returns the first of the service manager's directories, which colons separate (`systemd.exec(5)`,
-/// `RuntimeDirectory=`).
+/// Returns the first of the service manager's directories, which colons separate.
 fn first_path(directories: &OsStr) -> Option<PathBuf> {
     std::env::split_paths(directories).find(|path| !path.as_os_str().is_empty())
 }

@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{args::DaemonArgs, error::ConfigError};
+use super::{args::DaemonArgs, refused::RefusedValue};
 
 /// The socket's default name in the runtime directory.
 const SOCKET: &str = "control.sock";
@@ -27,12 +27,14 @@ pub struct ControlConfig {
 }
 
 impl ControlConfig {
-    pub(super) fn new(args: &DaemonArgs, runtime_directory: &Path) -> Result<Self, ConfigError> {
+    pub(super) fn new(args: &DaemonArgs, runtime_directory: &Path) -> Result<Self, RefusedValue> {
         let socket = match args.control_socket.as_deref() {
             None => Some(runtime_directory.join(SOCKET)),
             Some(path) if path == Path::new(NO_SOCKET) => None,
             Some(path) if path.is_absolute() => Some(path.to_owned()),
-            Some(path) => return Err(ConfigError::ControlSocket(path.to_owned())),
+            Some(path) => {
+                return Err(RefusedValue::of_path("control-socket", path, "must be an absolute path, or none"));
+            }
         };
         Ok(Self {
             socket,

@@ -2,17 +2,39 @@
 //! ([`src/basic/env-file.c`](https://github.com/systemd/systemd/blob/v257/src/basic/env-file.c)): so that a check sees
 //! what the service will see.
 
-use std::mem;
+use std::{collections::BTreeMap, mem};
 
 /// What a file sets, in its order; of two lines with one name the later one counts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SettingsFile {
-    /// Names and values.
-    pub variables: Vec<(String, String)>,
+    /// Each variable, as often as it is set.
+    pub variables: Vec<SetVariable>,
     /// Numbers of the lines that set nothing and are no comment.
     pub ignored: Vec<usize>,
     /// Line and name of each variable that has what looks like a comment behind its value, which is part of the value.
     pub commented: Vec<(usize, String)>,
+}
+
+/// A variable that a line sets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SetVariable {
+    /// Its name.
+    pub name: String,
+    /// Its value.
+    pub value: String,
+    /// The number of the line.
+    pub line: usize,
+}
+
+/// A variable that several lines set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RepeatedVariable<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// The numbers of the lines that have no effect.
+    pub ignored: Vec<usize>,
+    /// The number of the line that counts, the last one.
+    pub counts: usize,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -106,10 +128,26 @@ impl SettingsFile {
         let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
         if name.chars().all(is_name) && name.starts_with(|c: char| !c.is_ascii_digit()) {
             self.commented.extend(commented.then(|| (line, name.to_owned())));
-            self.variables.push((name.to_owned(), value));
+            self.variables.push(SetVariable { name: name.to_owned(), value, line });
         } else {
             self.ignored.push(line);
         }
+    }
+}
+
+impl SettingsFile {
+    /// Returns the variables that several lines set, by their names.
+    #[must_use]
+    pub fn repeated(&self) -> Vec<RepeatedVariable<'_>> {
+        let mut lines = BTreeMap::<&str, Vec<usize>>::new();
+        for SetVariable { name, line, .. } in &self.variables {
+            lines.entry(name).or_default().push(*line);
+        }
+        let repeated = lines.into_iter().filter_map(|(name, mut ignored)| {
+            let counts = ignored.pop()?;
+            (!ignored.is_empty()).then_some(RepeatedVariable { name, ignored, counts })
+        });
+        repeated.collect()
     }
 }
 
@@ -193,7 +231,8 @@ mod tests {
             ("  A=x", "x"),
         ] {
             let file = parse(line);
-            assert_eq!(file.variables, [("A".to_owned(), expected.to_owned())], "{line}");
+            let [SetVariable { name, value, .. }] = &file.variables[..] else { panic!("{line}: {file:?}") };
+            assert_eq!((name.as_str(), value.as_str()), ("A", expected), "{line}");
             assert_eq!(file.ignored, [0; 0], "{line}");
         }
     }
@@ -201,9 +240,27 @@ mod tests {
     #[test]
     fn comments_are_skipped_and_lines_that_set_nothing_are_numbered() {
         let file = parse("# A=1\n; A=2\n\nA=3\nnothing\nexport B=4\n2C=5\nA=6\n=7\n");
-        let set = |value: &str| ("A".to_owned(), value.to_owned());
-        let commented = Vec::new();
-        assert_eq!(file, SettingsFile { variables: vec![set("3"), set("6")], ignored: vec![5, 6, 7, 9], commented });
+        let set = |value: &str, line| SetVariable { name: "A".to_owned(), value: value.to_owned(), line };
+        let variables = vec![set("3", 4), set("6", 8)];
+        assert_eq!(file, SettingsFile { variables, ignored: vec![5, 6, 7, 9], commented: Vec::new() });
+    }
+
+    #[test]
+    fn of_lines_that_set_the_same_variable_the_last_one_counts() {
+        let found = |text: &str| {
+            let file = parse(text);
+            let repeated = file.repeated();
+            repeated.iter().map(|one| (one.name.to_owned(), one.ignored.clone(), one.counts)).collect::<Vec<_>>()
+        };
+        let one = |name: &str, ignored: &[usize], counts| (name.to_owned(), ignored.to_vec(), counts);
+        for (text, expected) in [
+            ("A=1\nB=2\n", vec![]),
+            ("A=1\n#A=2\n", vec![]),
+            ("A=1\n\nA=1\n", vec![one("A", &[1], 3)]),
+            ("B=1\nA='x\ny'\nA=\nB=2\nB=3", vec![one("A", &[2], 4), one("B", &[1, 5], 6)]),
+        ] {
+            assert_eq!(found(text), expected, "{text}");
+        }
     }
 
     #[test]

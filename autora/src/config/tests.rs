@@ -52,9 +52,9 @@ fn max_interfaces_is_1_to_65536() {
         ([].as_slice(), Ok(16_384)),
         (&["--max-interfaces=1"], Ok(1)),
         (&["--max-interfaces=65536"], Ok(65_536)),
-        (&["--max-interfaces=0"], Err("--max-interfaces <NUMBER>': 0 is not in 1..=65536")),
-        (&["--max-interfaces=65537"], Err("--max-interfaces <NUMBER>': 65537 is not in 1..=65536")),
-        (&["--max-interfaces=many"], Err("'many' for '--max-interfaces <NUMBER>'")),
+        (&["--max-interfaces=0"], Err("'0' for '--max-interfaces <NUMBER>': must be 1 to 65536")),
+        (&["--max-interfaces=65537"], Err("'65537' for '--max-interfaces <NUMBER>': must be 1 to 65536")),
+        (&["--max-interfaces=many"], Err("'many' for '--max-interfaces <NUMBER>': must be 1 to 65536")),
     ] {
         match (config_from(arguments, &[]), expected) {
             (Ok(config), Ok(expected)) => assert_eq!(config.max_interfaces, expected),
@@ -77,12 +77,45 @@ fn a_value_out_of_bounds_is_refused_with_option_value_and_bound() {
         (&["--router-lifetime=1d"], "--router-lifetime 86400s: must be 0s, or 60s (--max-ra-interval) to 65535s"),
         (&["--pio-valid-lifetime=50000d"], "--pio-valid-lifetime 4320000000s: must be 0s to infinity"),
         (
+            &["--pio-preferred-lifetime=50000d"],
+            "--pio-preferred-lifetime 4320000000s: must be 0s to infinity (--pio-valid-lifetime)",
+        ),
+        (
             &["--pio-valid-lifetime=1h", "--pio-preferred-lifetime=2h"],
             "--pio-preferred-lifetime 7200s: must be 0s to 3600s (--pio-valid-lifetime)",
         ),
         (&["--forwarding-resync-interval=0s"], "--forwarding-resync-interval 0s: must be 1s to infinity"),
     ] {
         assert_eq!(config_from(arguments, &[]).unwrap_err(), expected);
+    }
+}
+
+/// One that is refused bounds no other: what bound would be right is not known.
+#[test]
+fn every_value_out_of_bounds_is_refused_at_once() {
+    for (arguments, expected) in [
+        (
+            ["--max-ra-interval=3s", "--min-ra-interval=50s", "--router-lifetime=10s"].as_slice(),
+            &["--max-ra-interval 3s: must be 4s to 65535s"][..],
+        ),
+        (
+            &["--max-ra-interval=3s", "--min-ra-interval=2s", "--router-lifetime=3s", "--interface-regex=("],
+            &[
+                "--interface-regex \"(\": unclosed group, at character 1; write one like ^tap-vm-[0-9]+$",
+                "--max-ra-interval 3s: must be 4s to 65535s",
+                "--min-ra-interval 2s: must be 3s to 3/4 of --max-ra-interval",
+                "--router-lifetime 3s: must be 0s, or --max-ra-interval to 65535s",
+            ],
+        ),
+        (
+            &["--pio-valid-lifetime=50000d", "--pio-preferred-lifetime=2d", "--runtime-directory=run"],
+            &[
+                "--pio-valid-lifetime 4320000000s: must be 0s to infinity",
+                "--runtime-directory \"run\": must be an absolute path",
+            ],
+        ),
+    ] {
+        assert_eq!(config_from(arguments, &[]).unwrap_err(), expected.join("; "));
     }
 }
 
@@ -131,7 +164,13 @@ fn a_regex_that_is_not_anchored_or_matches_nothing_gives_a_warning() {
         let warnings = config_from(&["--interface-regex", regex], &[]).unwrap().warnings;
         assert_eq!(warnings.is_empty(), anchored, "{regex}: {warnings:?}");
     }
-    assert_eq!(config_from(&[], &[]).unwrap().warnings, [Warning::MatchesNothing]);
+    let nothing = |regex: &str| Warning::MatchesNothing { regex: regex.to_owned() };
+    assert_eq!(config_from(&[], &[]).unwrap().warnings, [nothing("^$")]);
+    for (regex, matches_nothing) in [("^$", true), ("^(|)$", true), ("[^\\s\\S]", true), ("^x?$", false), ("^", false)]
+    {
+        let warnings = config_from(&["--interface-regex", regex], &[]).unwrap().warnings;
+        assert_eq!(warnings.contains(&nothing(regex)), matches_nothing, "{regex}: {warnings:?}");
+    }
 }
 
 #[test]

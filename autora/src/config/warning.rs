@@ -8,7 +8,7 @@ use std::{
 
 use regex_syntax::hir::Look;
 
-use super::args::CLAIM_DIRECTORY;
+use super::{args::CLAIM_DIRECTORY, origin::SETTINGS_READ};
 
 /// A setting that is valid but probably not meant.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,8 +18,11 @@ pub enum Warning {
         /// The regular expression.
         regex: String,
     },
-    /// The regular expression is the default, which no interface matches.
-    MatchesNothing,
+    /// No interface can match the regular expression, as its default.
+    MatchesNothing {
+        /// The regular expression.
+        regex: String,
+    },
     /// The regular expression repeats a letter that is a class behind a backslash.
     RepeatedLetter {
         /// The regular expression.
@@ -56,9 +59,10 @@ impl fmt::Display for Warning {
                 "--interface-regex {regex} is not anchored at both ends, so it also matches longer names: write ^...$ to match \
                  whole names"
             ),
-            Self::MatchesNothing => f.write_str(
-                "--interface-regex is ^$, which matches no interface, so none is served: set it to match your guests' \
-                 interfaces, like ^tap-vm-[0-9]+$",
+            Self::MatchesNothing { regex } => write!(
+                f,
+                "--interface-regex is {regex}, which matches no interface, so none is served: set it, or the variable \
+                 AUTORA_INTERFACE_REGEX, to match your guests' interfaces, like ^tap-vm-[0-9]+$"
             ),
             Self::RepeatedLetter { regex, letter } => write!(
                 f,
@@ -88,13 +92,14 @@ impl fmt::Display for Warning {
 
 /// Returns what is odd about a regular expression, whose syntax is `syntax`.
 pub(super) fn about_regex(regex: &str, syntax: &regex_syntax::hir::Hir) -> Vec<Warning> {
-    if regex == "^$" {
-        return vec![Warning::MatchesNothing];
-    }
     let properties = syntax.properties();
     let anchored =
         properties.look_set_prefix().contains(Look::Start) && properties.look_set_suffix().contains(Look::End);
     let owned = || regex.to_owned();
+    // It matches no text at all, or the empty one alone, which is no name.
+    if properties.minimum_len().is_none() || (anchored && properties.maximum_len() == Some(0)) {
+        return vec![Warning::MatchesNothing { regex: owned() }];
+    }
     let not_anchored = (!anchored).then(|| Warning::NotAnchored { regex: owned() });
     let repeated = repeated_letter(regex).map(|letter| Warning::RepeatedLetter { regex: owned(), letter });
     not_anchored.into_iter().chain(repeated).collect()
@@ -117,9 +122,6 @@ fn repeated_letter(regex: &str) -> Option<char> {
 
 /// The beginning of the names of autora's variables.
 const PREFIX: &str = "AUTORA_";
-
-/// The variable that says that the others are those of a file whose lines were looked at.
-pub(crate) const SETTINGS_READ: &str = "AUTORA_SETTINGS_READ";
 
 /// Variables that are no option: of a run with `--settings`, of the unit, and of the build and the tests.
 const OTHERS: [&str; 5] =

@@ -12,7 +12,8 @@ pub use self::{
     event::{EventDetail, EventLine},
     format::{VERSION, seconds},
     interface::{
-        HeldPrefix, Interface, Interfaces, LastAdvert, OtherDaemon, OtherRouter, Reason, RetiredPrefix, SendFailures,
+        HeldPrefix, HeldRouter, Interface, Interfaces, LastAdvert, OtherDaemon, OtherRouter, Reason, RetiredPrefix,
+        SendFailures,
     },
     named::Named,
     names::{ErrorName, PacketReason, ReasonName, State},

@@ -7,8 +7,8 @@ use autora_common::Reason as Packet;
 use super::{
     event::{Event, EventKind},
     model::{
-        Adverts, Counts, EventDetail, EventLine, HeldPrefix, Interface, LastAdvert, OtherDaemon, OtherRouter,
-        PacketReason, Reason, ReasonName, RetiredPrefix, SendFailures, Solicitations, State, seconds,
+        Adverts, Counts, EventDetail, EventLine, HeldPrefix, HeldRouter, Interface, LastAdvert, OtherDaemon,
+        OtherRouter, PacketReason, Reason, ReasonName, RetiredPrefix, SendFailures, Solicitations, State, seconds,
     },
     query::Row,
 };
@@ -39,7 +39,11 @@ pub(super) fn interface(row: &Row, max_interval: Duration, now: BootInstant) -> 
         reasons: reasons(&one.reasons),
         prefix: one.service.map(|service| service.prefix.to_string()),
         source: source.map(LinkLocal::get),
-        advertised: one.router.is_some_and(|router| source.is_none_or(|source| source == router)),
+        advertised: one.router.is_some_and(|router| source.is_none_or(|source| source == router.source)),
+        advertised_router: one
+            .router
+            .filter(|held| held.is_held(now))
+            .map(|held| HeldRouter { source: held.source.get(), for_s: in_s(held.until) }),
         advertised_prefix: one
             .advertised
             .filter(|held| held.is_valid(now))

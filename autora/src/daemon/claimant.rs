@@ -3,20 +3,21 @@
 //! Nothing tells when another daemon ends. It is looked at when an interface is to be served, thus at each resync for
 //! those that wait, and once more when it has been gone for long enough.
 
-use std::{collections::BTreeSet, io, mem, path::Path, time::Duration};
+use std::{collections::BTreeSet, io, mem, path::Path};
 
 use tracing::warn;
 
 use crate::{
     addr::IfIndex,
     config::Config,
-    engine::{BootInstant, absence::Absences, eligibility::OtherDaemon},
+    engine::{
+        BootInstant,
+        eligibility::OtherDaemon,
+        takeover::{Absences, RETRY},
+    },
     error,
     sys::claims::{Claim, Claims, ClaimsOpenError, Record},
 };
-
-/// Time to the next attempt after another daemon had the table for too long.
-const RETRY: Duration = Duration::from_secs(1);
 
 /// The claims of this daemon.
 #[derive(Debug, Default)]
@@ -104,6 +105,12 @@ impl Claimant {
             }
             Some(Err(error)) => self.failed(&error),
         }
+    }
+
+    /// Returns the other daemon that has the interface now. It may have another process than when a claim was refused,
+    /// or none.
+    pub(super) fn holder(&self, index: IfIndex) -> Option<OtherDaemon> {
+        self.claims.as_ref()?.holder(index).ok().flatten()
     }
 
     /// Forgets an interface that is gone.

@@ -1,9 +1,9 @@
 //! The loop's end of the control socket: answers queries and publishes events. An answer takes a fraction of
 //! a millisecond of a turn, however many interfaces there are.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, mem};
 
-use super::{backend::Backend, host_warnings::WarnedInterfaces};
+use super::{backend::Backend, claimant::Claimant, host_warnings::WarnedInterfaces};
 use crate::{
     addr::IfIndex,
     config::Config,
@@ -13,7 +13,13 @@ use crate::{
         model,
         query::{Detail, Overview, Query, Row},
     },
-    engine::{Fleet, counts::RaCounts, delays::RaDelays, fleet::InterfaceRow},
+    engine::{
+        Fleet,
+        counts::RaCounts,
+        delays::RaDelays,
+        eligibility::{OtherDaemon, Reason},
+        fleet::InterfaceRow,
+    },
     logging,
     sys::{clock, control_socket::Listeners, filter::Filter, netlink, process_stats::ProcessStats},
 };
@@ -22,6 +28,7 @@ use crate::{
 pub(super) struct Sources<'a> {
     pub(super) fleet: &'a Fleet,
     pub(super) backend: &'a Backend,
+    pub(super) claimant: &'a Claimant,
     pub(super) ras: RaCounts,
     pub(super) delays: RaDelays,
     pub(super) netlink: netlink::Counts,
@@ -63,19 +70,20 @@ impl ControlHandle {
             Query::Indices(reply) => drop(reply.send(fleet.indices().collect())),
             Query::Rows { indices, detail, reply } => {
                 let rows = indices.into_iter().filter_map(|index| fleet.row(index));
-                drop(reply.send(rows.map(|row| self.row(row, detail, sources.backend)).collect()));
+                drop(reply.send(rows.map(|row| self.row(row, detail, sources)).collect()));
             }
             Query::Named(name, reply) => {
                 let row = fleet.row_named(&name);
-                drop(reply.send(row.map(|row| self.row(row, Detail::Full, sources.backend))));
+                drop(reply.send(row.map(|row| self.row(row, Detail::Full, sources))));
             }
         }
     }
 
-    fn row(&self, interface: InterfaceRow, detail: Detail, backend: &Backend) -> Row {
+    fn row(&self, mut interface: InterfaceRow, detail: Detail, sources: &Sources<'_>) -> Row {
         let index = interface.index;
+        name_holder(&mut interface, sources.claimant);
         let packets = match detail {
-            Detail::Full => backend.filter().and_then(|filter| filter.interface_stats(index).ok().flatten()),
+            Detail::Full => sources.backend.filter().and_then(|filter| filter.interface_stats(index).ok().flatten()),
             Detail::Brief => None,
         };
         Row { interface, send_error: self.send_errors.get(&index).cloned(), packets }
@@ -99,6 +107,16 @@ impl ControlHandle {
     /// Ends the control thread.
     pub(super) fn close(&mut self) {
         self.control.close();
+    }
+}
+
+/// Names the process that serves an interface now: since a claim was refused it may have ended, and the next one begun.
+fn name_holder(row: &mut InterfaceRow, claimant: &Claimant) {
+    for reason in &mut row.reasons {
+        if let Reason::ServedByAnother(Some(other)) = reason {
+            let gone = OtherDaemon { pid: None, directory: mem::take(&mut other.directory) };
+            *other = claimant.holder(row.index).unwrap_or(gone);
+        }
     }
 }
 

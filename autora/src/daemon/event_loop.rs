@@ -205,6 +205,8 @@ impl EventLoop {
         if complete {
             self.fleet.all_seen(now);
         }
+        // Guests wait for RAs that are due, and nobody for what follows: the host's routes are many, too.
+        self.act();
         self.observer.resynced(&self.fleet, &self.links.host(), complete, now);
         heap::trim();
     }
@@ -228,6 +230,7 @@ impl EventLoop {
         let sources = Sources {
             fleet: &self.fleet,
             backend: &self.backend,
+            claimant: &self.claimant,
             ras: self.observer.ras,
             delays: self.observer.delays,
             netlink: self.links.netlink.counts(),

@@ -2,7 +2,8 @@
 
 use std::{fmt, io, time::Duration};
 
-use tracing::{debug, error, info, trace, warn};
+use autora_common::maps::PENDING_HOLD;
+use tracing::{debug, error, field::display, info, trace, warn};
 
 use crate::{
     addr::{IfIndex, LinkLocal},
@@ -13,13 +14,14 @@ use crate::{
         advertiser::SolicitedRa,
         counts::InterfaceCounts,
         eligibility::{MapFailure, Reason, Service},
+        handover::HeldByGuests,
     },
     sys::filter::{self, Counters},
 };
 
 /// Logs `event`. Lines that a guest can repeat without end are logged above TRACE only if they are
-/// `admitted`.
-pub(super) fn event(event: &Event<'_>, admitted: bool) {
+/// `admitted`. `held` is what guests hold of an interface that is not served and tells them nothing.
+pub(super) fn event(event: &Event<'_>, admitted: bool, held: Option<HeldByGuests>) {
     let (name, ifindex) = match event.interface {
         Some(InterfaceRef { index, name }) => (name, index.get()),
         None => ("", 0),
@@ -27,7 +29,7 @@ pub(super) fn event(event: &Event<'_>, admitted: bool) {
     match event.kind {
         EventKind::Changed(change) => {
             if admitted {
-                changed(name, ifindex, change);
+                changed(name, ifindex, change, held);
             }
         }
         EventKind::Sent { transmission, next_in, failed_before } => {
@@ -111,7 +113,7 @@ pub(super) fn withdrawn(InterfaceRef { index, name }: InterfaceRef<'_>, source: 
     }
 }
 
-fn changed(name: &str, ifindex: u32, change: &StateChange) {
+fn changed(name: &str, ifindex: u32, change: &StateChange, held: Option<HeldByGuests>) {
     match change {
         StateChange::Serving(service) => {
             serving(name, ifindex, service);
@@ -130,7 +132,8 @@ fn changed(name: &str, ifindex: u32, change: &StateChange) {
         StateChange::NotServing(reasons) => {
             let names = names(reasons);
             let because = join("; ", reasons);
-            info!(interface = %name, ifindex, reasons = %names, because, "not serving");
+            let guests_hold = held.map(display);
+            info!(interface = %name, ifindex, reasons = %names, because, guests_hold, "not serving");
         }
         StateChange::NoLongerMatching => info!(interface = %name, ifindex, "no longer matches"),
         StateChange::Gone => info!(interface = %name, ifindex, "gone"),
@@ -164,12 +167,12 @@ pub(super) fn serve_failed(index: IfIndex, failure: MapFailure) {
 }
 
 /// Logs that an entry of the filter's map could not be removed, or its pending mark not cleared; the mark
-/// expires by itself ([`PENDING_HOLD`](autora_common::maps::PENDING_HOLD)).
+/// expires by itself ([`PENDING_HOLD`]).
 pub(super) fn map_write_failed(index: IfIndex, error: &io::Error) {
     warn!(
         ifindex = index.get(),
         %error,
-        "the kernel refused a write to the filter's map: solicitations may stay unanswered for up to 3.55 s"
+        "the kernel refused a write to the filter's map: solicitations may stay unanswered for up to {PENDING_HOLD:?}"
     );
 }
 
@@ -180,6 +183,10 @@ pub(super) fn fault(fault: Fault) {
 
 /// Logs that the daemon runs, with its main settings.
 pub(super) fn started(config: &Config, filter: &str, interfaces: InterfaceCounts) {
+    let settings = config.given();
+    if !settings.is_empty() {
+        info!(%settings, "these settings were given");
+    }
     if config.dry_run {
         return dry_run_started(config, interfaces);
     }

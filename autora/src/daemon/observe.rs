@@ -24,6 +24,7 @@ use crate::{
         counts::{InterfaceCounts, RaCounts},
         delays::RaDelays,
         eligibility::{Reason, Verdict},
+        handover::HeldByGuests,
         interface::{Host, Interface},
     },
     logging,
@@ -78,7 +79,7 @@ impl Output {
         match self {
             Self::Log { limiter, .. } => {
                 let admitted = is_admitted(limiter, event, fleet, now);
-                log::event(event, admitted);
+                log::event(event, admitted, left_with_guests(event, fleet, now));
             }
             Self::DryRun(dry_run) => {
                 dry_run.show(event);
@@ -132,6 +133,12 @@ fn reasons_of(fleet: &Fleet, index: IfIndex) -> Option<&[Reason]> {
         (_, Verdict::Ignore) => Some(&[]),
         (_, Verdict::NotServed(reasons)) => Some(reasons),
     }
+}
+
+/// Returns what guests hold of the interface that `event` says is not served, if no RA tells them so.
+fn left_with_guests(event: &Event<'_>, fleet: &Fleet, now: BootInstant) -> Option<HeldByGuests> {
+    let EventKind::Changed(StateChange::NotServing(_)) = event.kind else { return None };
+    fleet.row(event.interface?.index)?.left_with_guests(now)
 }
 
 /// Returns whether `event` may have a line that counts towards its interface's limit. Asks the limiter only

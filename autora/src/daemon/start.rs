@@ -27,7 +27,7 @@ use crate::{
     settings::OnExit,
     sys::{
         clock::{self, Timer},
-        control_socket::Listeners,
+        control_socket::{Listeners, UnixSocket},
         filter::Filter,
         heap,
         netlink::Netlink,
@@ -61,7 +61,7 @@ fn open(config: &Config) -> Result<EventLoop, StartError> {
     // Before the capabilities are given up: CAP_NET_ADMIN, if present, allows a larger receive buffer.
     // A dry run shows every interface; a daemon keeps only those whose name matches.
     let mut netlink = Netlink::open((!config.dry_run).then(|| config.policy.pattern.clone()))?;
-    let listeners = (!config.dry_run).then(|| listen(&config.control));
+    let listeners = (!config.dry_run).then(|| listen(config));
     // While root still has the capability to give the file to the directory's owner.
     let claimant = Claimant::open(config);
     let backend = Backend::open(config)?;
@@ -103,9 +103,11 @@ fn fleet(config: &Config, rng: &mut StdRng) -> Fleet {
     Fleet::new(config.policy.clone(), config.parameters).with_link_options(config.link_options).with_rest(rest)
 }
 
-fn listen(config: &ControlConfig) -> Listeners {
-    let ControlConfig { socket, group, metrics_listen, .. } = config;
-    Listeners::open(socket.as_deref(), group.as_deref(), *metrics_listen)
+fn listen(config: &Config) -> Listeners {
+    let ControlConfig { socket, group, metrics_listen, .. } = &config.control;
+    let set_by = config.origins.of("control-socket").map(ToString::to_string);
+    let socket = socket.clone().map(|path| UnixSocket { path, set_by });
+    Listeners::open(socket, group.as_deref(), *metrics_listen)
 }
 
 /// Confines the process and starts the control thread. Files are confined before the thread starts, since a

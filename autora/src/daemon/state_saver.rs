@@ -12,7 +12,10 @@ use crate::{
         handover::{Ending, SavedState},
     },
     error,
-    sys::state_file::{Found, StateFile, StateFileOpenError},
+    sys::{
+        heap,
+        state_file::{Found, StateFile, StateFileOpenError},
+    },
 };
 
 /// How long changes are gathered before they are written: thousands of changes then take few writes, and an
@@ -23,6 +26,9 @@ const GATHER: Duration = Duration::from_millis(250);
 
 /// Time to the next attempt after one that failed. That one writes a whole new file.
 const RETRY: Duration = Duration::from_secs(30);
+
+/// So many changes take some hundred kilobytes while they are written.
+const MANY: usize = 1_000;
 
 /// Saves the fleet's state, if there is a directory for it.
 #[derive(Debug)]
@@ -112,6 +118,11 @@ impl StateSaver {
         let changed = mem::take(&mut self.changed);
         let updates: Vec<_> = changed.into_iter().map(|index| fleet.saved_update(index, now)).collect();
         self.save(|file| file.update(&updates, || fleet.saved_state(now)), now);
+        let many = updates.len() >= MANY;
+        drop(updates);
+        if many {
+            heap::trim();
+        }
     }
 
     fn save_all(&mut self, saved: SavedState, now: BootInstant) {
@@ -132,7 +143,7 @@ impl StateSaver {
             Err(error) => warn!(
                 file = %file.path().display(),
                 %error,
-                "the state could not be saved: a restart now would continue from an older state; retrying every 30 s"
+                "the state could not be saved: a restart now would continue from an older state; retrying every {RETRY:?}"
             ),
         }
     }

@@ -8,6 +8,7 @@ use crate::{
     engine::{
         eligibility::{AddressPolicy, InUse, MapFailure, Reason, Service},
         fleet::ServiceState,
+        handover::HeldByGuests,
     },
 };
 
@@ -29,6 +30,8 @@ pub struct FromDaemon {
     /// The prefix that it advertised last, until its Valid Lifetime has run out at guests; also where it serves no
     /// more.
     pub advertised: Option<Prefix64>,
+    /// What guests hold where it does not serve, and no final RA is about to leave.
+    pub guests_hold: Option<HeldByGuests>,
     /// The prefixes that guests hold from before that one, the oldest first.
     pub retired: Vec<Prefix64>,
     /// Which addresses it may use.

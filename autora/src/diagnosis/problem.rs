@@ -57,11 +57,14 @@ pub enum Problem {
 }
 
 impl Problem {
+    /// The stable name of [`Problem::NoMatch`].
+    pub const NO_MATCH: &str = "no-match";
+
     /// Returns the stable name.
     #[must_use]
     pub const fn name(&self) -> &'static str {
         match self {
-            Self::NoMatch { .. } => "no-match",
+            Self::NoMatch { .. } => Self::NO_MATCH,
             Self::NotServed(reason) => reason.name(),
             Self::UnknownToDaemon => "unknown-to-daemon",
             Self::DaemonDisagrees { .. } => "daemon-disagrees",

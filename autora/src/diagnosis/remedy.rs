@@ -8,6 +8,7 @@ use crate::{
     engine::{
         eligibility::{self, OtherDaemon, Reason, Uncounted, WhyUncounted},
         interface::{Interface, MIN_MTU},
+        takeover::{ABSENCE, DEFAULT_RESYNC_INTERVAL, RETRY},
     },
 };
 
@@ -127,16 +128,25 @@ fn another_daemon(other: Option<&OtherDaemon>, interface: &str) -> Vec<Remedy> {
         Some(OtherDaemon { directory, pid: Some(_) }) => vec![
             advice("the guest gets its RAs from that one; to ask it (if it has no --control-socket of its own):"),
             Remedy::Run(Shell::status(directory, interface)),
-            advice(
+            advice(format!(
                 "to have this daemon serve it, let no other --interface-regex match the name, and restart the other \
-                 one: this one takes over up to 35 s after the other has let go (it looks every 30 s, the default of \
-                 --forwarding-resync-interval, and then waits 5 s)",
-            ),
+                 one: this one takes over up to {} s after the other has let go (it looks every {} s, the default of \
+                 --forwarding-resync-interval, and then waits {} s)",
+                (DEFAULT_RESYNC_INTERVAL + ABSENCE).as_secs(),
+                DEFAULT_RESYNC_INTERVAL.as_secs(),
+                ABSENCE.as_secs()
+            )),
         ],
         Some(OtherDaemon { pid: None, .. }) => {
-            vec![advice("this daemon takes over in about 5 s, unless that one comes back before: run this again")]
+            vec![advice(format!(
+                "this daemon takes over in about {} s, unless that one comes back before: run this again",
+                ABSENCE.as_secs()
+            ))]
         }
-        None => vec![advice("the table of claims is busy, and this daemon tries again in a second: run this again")],
+        None => vec![advice(format!(
+            "the table of claims is busy, and this daemon tries again {} s later: run this again",
+            RETRY.as_secs()
+        ))],
     }
 }
 

@@ -499,6 +499,7 @@ fn a_daemon_that_says_something_else_is_believed() {
         let found = explained(change, Evidence { daemon: Some(&daemon), ..PLAIN });
         let failures: Vec<_> = found.failures().map(|failure| failure.problem.name()).collect();
         assert_eq!((found.is_live, found.is_served(), failures), (is_live, expected.is_empty(), expected), "{what}");
+        assert_eq!(found.is_ceasing, what == "about to stop", "{what}");
     }
 }
 

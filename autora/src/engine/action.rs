@@ -3,7 +3,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::eligibility::{Reason, Service};
+use super::{
+    eligibility::{Reason, Service},
+    interface::GroupMapping,
+};
 use crate::{
     addr::{IfIndex, LinkLocal},
     wire::RouterAdvert,
@@ -39,6 +42,8 @@ pub struct Transmission {
     pub index: IfIndex,
     /// The source address; the destination is always all nodes.
     pub source: LinkLocal,
+    /// How the kernel maps the destination to an address of the link.
+    pub group_mapping: GroupMapping,
     /// The cause.
     pub cause: Cause,
     /// The message.

@@ -2,7 +2,7 @@
 //!
 //! Plain data: the fleet produces and restores it, `sys::state_file` stores it.
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 use super::{BootInstant, eligibility::InUse, rfc4861::MIN_DELAY_BETWEEN_RAS};
 use crate::addr::{IfIndex, LinkLocal, Prefix64};
@@ -86,6 +86,32 @@ pub struct AdvertisedPrefix {
     pub prefix: Prefix64,
     /// The end of its Valid Lifetime, as advertised.
     pub valid_until: BootInstant,
+}
+
+/// What guests hold from earlier RAs, and for how long at most if no RA tells them otherwise.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct HeldByGuests {
+    /// How long they hold a default route.
+    pub route_for: Option<Duration>,
+    /// In which prefix they hold addresses, and for how long.
+    pub prefix_for: Option<(Prefix64, Duration)>,
+}
+
+impl HeldByGuests {
+    /// Returns whether they hold nothing.
+    #[must_use]
+    pub const fn is_nothing(&self) -> bool {
+        self.route_for.is_none() && self.prefix_for.is_none()
+    }
+}
+
+impl fmt::Display for HeldByGuests {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let route = self.route_for.map(|left| format!("the default route for up to {} s", left.as_secs()));
+        let prefix =
+            self.prefix_for.map(|(prefix, left)| format!("addresses in {prefix} for up to {} s", left.as_secs()));
+        f.write_str(&[route, prefix].into_iter().flatten().collect::<Vec<_>>().join(", "))
+    }
 }
 
 impl SavedState {

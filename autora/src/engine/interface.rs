@@ -32,6 +32,8 @@ pub struct Interface {
     pub mtu: u32,
     /// The link-layer address, if it has six bytes.
     pub link_address: Option<[u8; 6]>,
+    /// How the kernel maps a group to an address of the link.
+    pub group_mapping: GroupMapping,
     /// Whether it is a tun or tap device, whose carrier depends on a program that holds it open.
     pub tun: bool,
     /// The IPv6 addresses, sorted, without those of host scope.
@@ -71,6 +73,16 @@ pub struct LinkFlags {
     pub loopback: bool,
     /// Has carrier (`IFF_LOWER_UP`).
     pub carrier: bool,
+}
+
+/// How the kernel maps ff02::1 to an address of the link (`ndisc_mc_map()`, `net/ipv6/ndisc.c`, Linux 6.12).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GroupMapping {
+    /// As on Ethernet [RFC 2464 7](https://www.rfc-editor.org/rfc/rfc2464#section-7); or the link has no addresses.
+    Ethernet,
+    /// Otherwise: to the remote end of a GRE tunnel over IPv4, to an address of 20 bytes of IPoIB, to the broadcast
+    /// address.
+    Other,
 }
 
 /// The device that an interface is a port of.
@@ -231,6 +243,7 @@ pub(crate) fn fit() -> Interface {
         ipv6: Some(Ipv6Settings { disabled: false, forwarding: true, force_forwarding: false, accepts_ra: false }),
         mtu: 1500,
         link_address: Some([2, 0, 0, 0, 0, 1]),
+        group_mapping: GroupMapping::Ethernet,
         tun: true,
         addresses: vec![address("2001:db8:1::1", 64), address("fe80::1", 64)],
     }

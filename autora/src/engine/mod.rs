@@ -3,7 +3,6 @@
 //! Pure: no clock, random source, I/O or async in this folder. Instants and the random generator come in as
 //! arguments, effects go out as values ([`action`]).
 
-pub mod absence;
 pub mod action;
 pub mod advertiser;
 pub mod content;
@@ -17,6 +16,7 @@ pub mod parameters;
 pub mod rest;
 pub mod rfc4861;
 pub mod shared_prefix;
+pub mod takeover;
 mod time;
 
 pub use fleet::Fleet;

@@ -54,6 +54,21 @@ pub enum Claim {
     Left(Record, OtherDaemon),
 }
 
+impl Claim {
+    /// Returns what a record says to the daemon that has the slot `own`. `daemon` has that of the record, and its
+    /// process may live.
+    fn of(record: Record, daemon: &Daemon, lives: bool, own: u8) -> Self {
+        let other = |pid| OtherDaemon { directory: daemon.identity(), pid };
+        if record.slot == own || !daemon.knows(record) {
+            Self::None
+        } else if lives && daemon.generation == record.generation && !record.released {
+            Self::Held(other(Some(daemon.pid)))
+        } else {
+            Self::Left(record, other(None))
+        }
+    }
+}
+
 impl Claims {
     /// Opens this network namespace's table in `directory`, which it makes if it is missing. `identity` is what a
     /// process and the next one of the same daemon have in common: the runtime directory.
@@ -79,14 +94,23 @@ impl Claims {
         let Some(record) = self.chunk(index)?.get(index) else { return Ok(Claim::None) };
         let own = self.slot;
         let (daemon, lives) = self.daemon(record.slot)?;
-        if record.slot == own || !daemon.knows(record) {
-            return Ok(Claim::None);
-        }
-        let other = |pid| OtherDaemon { directory: daemon.identity(), pid };
-        Ok(if *lives && daemon.generation == record.generation && !record.released {
-            Claim::Held(other(Some(daemon.pid)))
-        } else {
-            Claim::Left(record, other(None))
+        Ok(Claim::of(record, daemon, *lives, own))
+    }
+
+    /// Returns the other daemon that has the interface now, for display: without the table's lock, so that a client's
+    /// question keeps no daemon from its records. What another daemon writes at this moment may be read in part.
+    ///
+    /// # Errors
+    ///
+    /// The kernel's error.
+    pub fn holder(&self, index: IfIndex) -> io::Result<Option<OtherDaemon>> {
+        let chunk = Chunk::read(&self.file, Chunk::number(index))?;
+        let Some(record) = chunk.get(index) else { return Ok(None) };
+        let daemon = Daemon::read(&self.file, record.slot)?;
+        let lives = lock::is_held(&self.file, record.slot)?;
+        Ok(match Claim::of(record, &daemon, lives, self.slot) {
+            Claim::None => None,
+            Claim::Held(other) | Claim::Left(_, other) => Some(other),
         })
     }
 

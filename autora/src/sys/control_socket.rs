@@ -31,11 +31,20 @@ pub struct Listeners {
     pub(crate) remote: Option<TcpListener>,
 }
 
+/// Where the Unix socket is to be.
+#[derive(Clone, Debug)]
+pub struct UnixSocket {
+    /// The path.
+    pub path: PathBuf,
+    /// Which option or variable says so; `None` for the default.
+    pub set_by: Option<String>,
+}
+
 /// Why the Unix socket cannot be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum BindError {
     /// Another process accepts connections at the path.
-    #[error("another daemon listens there")]
+    #[error("another daemon listens there; each needs a --control-socket of its own")]
     InUse,
     /// `/etc/group` has no such group.
     #[error("no group {0} in /etc/group; give a group of another directory by its number (getent group)")]
@@ -55,18 +64,9 @@ impl Listeners {
     /// Call it before capabilities are dropped: root needs `CAP_CHOWN` to give the socket to a group, and
     /// `CAP_NET_BIND_SERVICE` for a port below 1024 (`capabilities(7)`).
     #[must_use]
-    pub fn open(socket: Option<&Path>, group: Option<&str>, metrics: Option<SocketAddr>) -> Self {
-        let local = socket.and_then(|path| {
-            bind(path, group)
-                .inspect_err(|error| {
-                    warn!(
-                        socket = %path.display(),
-                        reason = error::chain(error),
-                        "no control socket: status, wait, monitor and metrics cannot reach the daemon"
-                    );
-                })
-                .ok()
-        });
+    pub fn open(socket: Option<UnixSocket>, group: Option<&str>, metrics: Option<SocketAddr>) -> Self {
+        let local = socket
+            .and_then(|socket| bind(socket.clone(), group).inspect_err(|error| warn_of_none(&socket, error)).ok());
         let remote = metrics.and_then(|address| {
             listen(address)
                 .inspect_err(|error| warn!(%address, %error, "no metrics on this address; see --metrics-listen"))
@@ -81,14 +81,19 @@ impl Listeners {
         if let Some((_, file)) = &mut self.local
             && let Err(error) = file.publish()
         {
-            warn!(
-                socket = %file.path.display(),
-                reason = error::chain(&error),
-                "no control socket: status, wait, monitor and metrics on it will not work"
-            );
+            warn_of_none(&file.wanted, &error);
             self.local = None;
         }
     }
+}
+
+fn warn_of_none(UnixSocket { path, set_by }: &UnixSocket, error: &BindError) {
+    warn!(
+        socket = %path.display(),
+        set_by,
+        reason = error::chain(error),
+        "no control socket: status, wait, monitor and metrics cannot reach the daemon"
+    );
 }
 
 fn listen(address: SocketAddr) -> io::Result<TcpListener> {
@@ -99,12 +104,12 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
 
 /// Binds under a temporary name. The later rename replaces the socket of a crashed daemon atomically, and
 /// clients see the socket only with its permissions set.
-fn bind(path: &Path, group: Option<&str>) -> Result<(UnixListener, SocketFile), BindError> {
-    let directory = path.parent().unwrap_or(Path::new("/"));
+fn bind(wanted: UnixSocket, group: Option<&str>) -> Result<(UnixListener, SocketFile), BindError> {
+    let directory = wanted.path.parent().unwrap_or(Path::new("/"));
     make_directory(directory)?;
     stays_writable(directory)?;
-    let file =
-        SocketFile { path: path.to_owned(), present: directory.join(format!(".control.{}", std::process::id())) };
+    let present = directory.join(format!(".control.{}", std::process::id()));
+    let file = SocketFile { wanted, present };
     remove_stale(&file.present)?;
     let listener = UnixListener::bind(&file.present)?;
     fs::set_permissions(&file.present, Permissions::from_mode(MODE))?;
@@ -145,23 +150,24 @@ fn is_answered(path: &Path) -> io::Result<bool> {
 /// The file of the socket, removed on drop.
 #[derive(Debug)]
 pub(crate) struct SocketFile {
-    path: PathBuf,
-    /// Where the file is now: at `path`, or still under its temporary name.
+    wanted: UnixSocket,
+    /// Where the file is now: where it is to be, or still under its temporary name.
     present: PathBuf,
 }
 
 impl SocketFile {
-    /// Renames the file to `path`. Replaces a socket there, unless a process listens on it.
+    /// Renames the file to its path. Replaces a socket there, unless a process listens on it.
     fn publish(&mut self) -> Result<(), BindError> {
-        if is_answered(&self.path)? {
+        let path = &self.wanted.path;
+        if is_answered(path)? {
             return Err(BindError::InUse);
         }
         // A file that is not a socket is not replaced: the operator may have mistyped the path.
-        if fs::symlink_metadata(&self.path).is_ok_and(|found| !found.file_type().is_socket()) {
+        if fs::symlink_metadata(path).is_ok_and(|found| !found.file_type().is_socket()) {
             return Err(io::Error::from(io::ErrorKind::AlreadyExists).into());
         }
-        fs::rename(&self.present, &self.path)?;
-        self.present.clone_from(&self.path);
+        fs::rename(&self.present, path)?;
+        self.present.clone_from(path);
         Ok(())
     }
 }
@@ -180,7 +186,11 @@ mod tests {
     use super::*;
 
     fn open(socket: &Path) -> Listeners {
-        Listeners::open(Some(socket), None, None)
+        Listeners::open(Some(wanted(socket)), None, None)
+    }
+
+    fn wanted(path: &Path) -> UnixSocket {
+        UnixSocket { path: path.to_owned(), set_by: None }
     }
 
     #[test]
@@ -216,7 +226,7 @@ mod tests {
         fs::write(&file, "").unwrap();
         let socket = file.with_file_name("s");
         assert!(open(&file.join("control.sock")).local.is_none());
-        assert!(Listeners::open(Some(&socket), Some("no such group"), None).local.is_none());
+        assert!(Listeners::open(Some(wanted(&socket)), Some("no such group"), None).local.is_none());
         for unusable in [directory.path().join("x".repeat(200)), file.clone()] {
             let mut listeners = open(&unusable);
             listeners.publish();

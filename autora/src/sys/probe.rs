@@ -16,7 +16,7 @@ use rand::{Rng, RngExt};
 
 pub use self::receiving::EchoReply;
 use self::{packet::PacketProbe, pings::PingProbe, raw::RawProbe};
-use crate::addr::IfIndex;
+use crate::{addr::IfIndex, engine::interface::GroupMapping};
 
 /// Errors of a read that concern one interface or one request: it went down, or an ICMPv6 error came in return. Replies
 /// may follow.
@@ -82,9 +82,15 @@ impl ProbeSocket {
     /// # Errors
     ///
     /// The kernel's error, as of [`Sender::send`](super::sender::Sender::send).
-    pub fn send(&mut self, index: IfIndex, source: Ipv6Addr, sequence: u16) -> io::Result<()> {
+    pub fn send(
+        &mut self,
+        index: IfIndex,
+        group_mapping: GroupMapping,
+        source: Ipv6Addr,
+        sequence: u16,
+    ) -> io::Result<()> {
         match &mut self.0 {
-            Form::Packet(probe) => probe.send(index, source, sequence),
+            Form::Packet(probe) => probe.send(index, group_mapping, source, sequence),
             Form::Raw(probe) => probe.send(index, source, sequence),
             Form::Pings(probe) => probe.send(index, source, sequence),
         }

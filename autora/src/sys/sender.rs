@@ -6,10 +6,7 @@ mod lanes;
 
 use std::io;
 
-use nix::{
-    libc,
-    sys::socket::{setsockopt, sockopt},
-};
+use nix::sys::socket::{setsockopt, sockopt};
 use socket2::{Domain, Protocol, Socket, Type};
 use tracing::debug;
 
@@ -29,6 +26,7 @@ use crate::{
     engine::{
         BootInstant,
         action::{Cause, Transmission},
+        interface::GroupMapping,
     },
     settings::SendPath,
     wire::ND_HOP_LIMIT,
@@ -50,8 +48,8 @@ const SEND_BUFFER: usize = 1 << 20;
 pub struct Sender {
     path: SendPath,
     lanes: Lanes,
-    /// Raw sockets for links whose link-layer addresses are longer than `sockaddr_ll` has room for: there the kernel
-    /// maps the group to an address. `None` if all RAs go through raw sockets.
+    /// Raw sockets for links on which the group does not map as on Ethernet: there the kernel maps it, also to an
+    /// address that is longer than `sockaddr_ll` has room for. `None` if all RAs go through raw sockets.
     mapped: Option<Lanes>,
     batch: Batch,
     /// The message to send through a raw socket; its memory is reused.
@@ -119,16 +117,13 @@ impl Sender {
         if self.path == SendPath::Raw {
             return self.send_each(transmissions, now, Self::send_raw);
         }
+        let (mapped, others): (Vec<_>, Vec<_>) =
+            transmissions.into_iter().partition(|transmission| transmission.group_mapping == GroupMapping::Other);
         let (suspects, others): (Vec<_>, Vec<_>) =
-            transmissions.into_iter().partition(|transmission| self.lanes.suspects(transmission.index));
+            others.into_iter().partition(|transmission| self.lanes.suspects(transmission.index));
         let mut done = self.send_packets(others);
         done.extend(self.send_each(suspects, now, Self::send_packet));
-        // `packet_snd()` (net/packet/af_packet.c, Linux 6.12): the link's address is longer than the one given.
-        for (transmission, outcome) in &mut done {
-            if outcome.as_ref().is_err_and(|error| error.raw_os_error() == Some(libc::EINVAL)) {
-                *outcome = self.send_raw(transmission, now);
-            }
-        }
+        done.extend(self.send_each(mapped, now, Self::send_raw));
         done
     }
 

@@ -18,6 +18,7 @@ use autora::{
         counts::RaCounts,
         eligibility::{AddressPolicy, Reason, Service as Served},
         fleet::{InterfaceRow, ServiceState},
+        handover::AdvertisedRouter,
         interface::Lifetimes,
         parameters::Parameters,
     },
@@ -40,6 +41,9 @@ const INTERFACES: u32 = 70;
 
 /// The longest answer to a request: all interfaces, or all metrics.
 const MOST_PER_REQUEST: usize = 128 << 10;
+
+/// When the Router Lifetime of each interface ends: later than any answer.
+const LATER: Duration = Duration::from_secs(1 << 30);
 
 /// The shortest request: a method, a path, an end.
 const SHORTEST_REQUEST: usize = 10;
@@ -154,7 +158,7 @@ fn row(index: IfIndex) -> Row {
         state: if not_served { ServiceState::NotServed } else { ServiceState::Serving },
         reasons: if not_served { vec![Reason::Down, Reason::ForwardingOff] } else { Vec::new() },
         service: (!not_served).then_some(service),
-        router: (!not_served).then_some(source),
+        router: (!not_served).then_some(AdvertisedRouter { source, until: BootInstant::from_boot(LATER) }),
         advertised: None,
         retired: Vec::new(),
         last: None,

@@ -16,7 +16,7 @@ pub mod solicitation;
 pub mod state_file;
 
 // The tables and tools of the filter's own tests.
-#[path = "../../tests/filter/plain.rs"]
+#[path = "../../../autora-common/tests/exhaustive/plain.rs"]
 mod plain;
 #[path = "../../tests/filter/rows.rs"]
 #[expect(dead_code, reason = "a part of the filter's tests, which need more of it")]

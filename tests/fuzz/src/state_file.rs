@@ -9,7 +9,7 @@ use autora::{
         action::Action,
         eligibility::{AddressPolicy, Policy},
         handover::{Advertised, AdvertisedPrefix, AdvertisedRouter, Ending, SavedInterface, SavedState, SavedUpdate},
-        interface::{Address, AddressFlags, AddressScope, Interface, Ipv6Settings, Lifetimes, LinkFlags},
+        interface::{Address, AddressFlags, AddressScope, GroupMapping, Interface, Ipv6Settings, Lifetimes, LinkFlags},
         parameters::Parameters,
     },
     sys::state_file::{State, decode, encode, encode_updates},
@@ -150,6 +150,7 @@ fn present(known: &SavedInterface) -> Interface {
         ipv6: Some(Ipv6Settings { disabled: false, forwarding: true, force_forwarding: false, accepts_ra: false }),
         mtu: 1500,
         link_address: None,
+        group_mapping: GroupMapping::Ethernet,
         tun: true,
         addresses: vec![address(prefix, AddressScope::Global), address(source, AddressScope::Link)],
     }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use autora::{
     commands::{self, Cli},
-    config::{Config, settings_file},
+    config::{Config, Origins, settings_file},
 };
 use autora_tests::workspace;
 use clap::{Arg, CommandFactory};
@@ -50,7 +50,8 @@ fn no_line_of_the_file_sets_anything() {
 fn defaults() -> BTreeMap<String, String> {
     let file = file();
     let settings: Vec<_> = file.lines().filter(|line| line.starts_with("#AUTORA_")).map(|line| &line[1..]).collect();
-    settings_file::parse(&settings.join("\n")).variables.into_iter().collect()
+    let set = settings_file::parse(&settings.join("\n")).variables;
+    set.into_iter().map(|variable| (variable.name, variable.value)).collect()
 }
 
 fn file() -> String {
@@ -61,9 +62,10 @@ fn variable(argument: &Arg) -> Option<String> {
     Some(argument.get_env()?.to_str().expect("variables are text").to_owned())
 }
 
-/// Returns the daemon's configuration from these flags.
+/// Returns the daemon's configuration from these flags, but not that it is from them.
 fn understood(flags: &[String]) -> String {
     let arguments = std::iter::once("autora").chain(flags.iter().map(String::as_str));
     let cli = commands::parse_from(arguments, |_| None).unwrap_or_else(|error| panic!("{flags:?}: {error}"));
-    format!("{:?}", Config::try_from(&cli.daemon).unwrap_or_else(|error| panic!("{flags:?}: {error}")))
+    let config = Config::try_from(&cli.daemon).unwrap_or_else(|error| panic!("{flags:?}: {error}"));
+    format!("{:?}", Config { origins: Origins::default(), ..config })
 }

@@ -4,7 +4,11 @@
 #![expect(clippy::print_stdout, reason = "a test reports its seed and its counts")]
 
 mod capacity;
+mod exhaustive;
 mod link;
+#[path = "../../../autora-common/tests/exhaustive/paths.rs"]
+mod paths;
+#[path = "../../../autora-common/tests/exhaustive/plain.rs"]
 mod plain;
 mod privilege;
 mod random;

@@ -2,7 +2,7 @@
 
 use autora::sys::filter::{Counters, embedded};
 use autora_common::{
-    Message, Reason,
+    Reason,
     maps::{self, INTERFACES, PROGRAM, PendingMark, SERVED, TOTALS},
     validate,
 };
@@ -12,6 +12,8 @@ use aya::{
     maps::{HashMap, MapData, PerCpuArray},
     programs::SocketFilter,
 };
+
+use crate::{plain::reason_of, rows::PACKET};
 
 /// The interface of packets of `BPF_PROG_TEST_RUN`: the loopback of the namespace.
 pub(crate) const LOOPBACK: u32 = 1;
@@ -106,11 +108,7 @@ impl Program {
 
 /// Returns the validator's verdict on the frame, as the filter's reason.
 pub(crate) fn validator_reason(frame: &[u8]) -> Reason {
-    match validate(&frame[super::rows::PACKET..]) {
-        Ok(Message::Solicitation) => Reason::Passed,
-        Ok(Message::Advertisement(_)) => Reason::OtherRouterAdvertisement,
-        Err(reason) => reason,
-    }
+    reason_of(validate(&frame[PACKET..]))
 }
 
 /// Returns the only reason whose counter changed, by one.

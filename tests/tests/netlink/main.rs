@@ -9,7 +9,7 @@ use autora::{
     addr::IfIndex,
     engine::{
         BootInstant,
-        interface::{Address, AddressScope, Interface, LinkFlags, Master, Preferred},
+        interface::{Address, AddressScope, GroupMapping, Interface, LinkFlags, Master, Preferred},
     },
     sys::{
         clock,
@@ -80,6 +80,7 @@ fn a_new_link_is_announced_and_read() {
             ipv6: Some(settings),
             mtu: 1400,
             link_address: Some([2, 0, 0, 0, 0, 0x77]),
+            group_mapping: GroupMapping::Ethernet,
             tun: false,
             addresses: Vec::new(),
         };

@@ -40,9 +40,12 @@ impl Host {
     }
 
     fn launch(&self, directory: &RuntimeDirectory, more: &[&str]) -> Launch {
+        self.launch_with(directory, &[&["--forwarding-resync-interval=1s"], more].concat())
+    }
+
+    fn launch_with(&self, directory: &RuntimeDirectory, more: &[&str]) -> Launch {
         let claims = format!("--claim-directory={}", self.claims.path().display());
-        let arguments = [&["--forwarding-resync-interval=1s", &claims], more].concat();
-        Launch::new(&rarely(&arguments)).runtime_directory(directory)
+        Launch::new(&rarely(&[&[claims.as_str()], more].concat())).runtime_directory(directory)
     }
 
     fn start(&self, directory: &RuntimeDirectory) -> Daemon {
@@ -117,6 +120,34 @@ fn the_second_daemon_says_which_one_serves() {
     assert_eq!((first.served("vm1"), warnings(&first)), (1, Vec::new()));
     assert_eq!((second.served("vm1"), second.lines_with(&["served-by-another"]).len()), (0, 1), "{:?}", second.log());
     host.line.expect_answer();
+}
+
+/// Between two resyncs of the one that waits, which would notice the other's restart.
+#[test]
+fn the_process_that_serves_is_named_as_it_is_now() {
+    let mut host = Host::new();
+    let mut first = host.start(&host.first);
+    host.line.expect_served(SOON);
+    let second = host.launch_with(&host.second, &["--forwarding-resync-interval=1h"]).start(&host.namespace);
+    assert_eq!(second.wait_not_served("vm1", SOON), ["served-by-another"]);
+    let named = || {
+        let reason = second.control().json("/v1/interfaces/vm1")["reasons"][0].clone();
+        (reason["other_daemon"].clone(), reason["text"].as_str().expect("a sentence").to_owned())
+    };
+    let directory = host.first.path().to_str().expect("a plain path");
+    let running = |pid: u32| {
+        let text = format!("another autora serves it: process {pid} with {directory}");
+        (json!({ "runtime_directory": directory, "pid": pid }), text)
+    };
+    assert_eq!(named(), running(first.pid()));
+    first.signal(Signal::SIGHUP);
+    assert_eq!(first.wait_exit(SOON), 0);
+    let gone = format!("another autora served it a moment ago: the one with {directory}");
+    assert_eq!(named(), (json!({ "runtime_directory": directory }), gone));
+    let next = host.start(&host.first);
+    next.wait_serving("vm1", SOON);
+    assert_eq!(named(), running(next.pid()));
+    assert_eq!(second.lines_with(&["served-by-another"]).len(), 1, "{:?}", second.log());
 }
 
 #[test]

@@ -8,7 +8,8 @@ use std::{
 };
 
 use autora::control::limits::ALIVE_INTERVAL;
-use autora_tests::{Control, Daemon, Namespace};
+use autora_tests::{Control, Daemon, Namespace, eventually};
+use nix::sys::signal::Signal;
 use serde_json::Value;
 
 use crate::{
@@ -77,9 +78,10 @@ fn status_says_which_names_and_patterns_the_daemon_has_no_interface_for() {
     for (arguments, expected, words) in [
         (&["vm1", "vm*"][..], 0, ""),
         (&["vm1", "--state=not-served"], 0, ""),
-        (&["vm1", "vm9"], 4, "error: no interface matching ^vm[0-9]+$ is called vm9"),
-        (&["x*", "vm2", "lo"], 4, "error: no interface matching ^vm[0-9]+$ is called x*, lo"),
-        (&["vm9", "--json"], 4, "error: no interface matching ^vm[0-9]+$ is called vm9"),
+        (&["vm1", "vm9"], 4, "error: no such interface among those that match ^vm[0-9]+$: vm9"),
+        (&["x*", "vm2", "lo"], 4, "error: no such interface among those that match ^vm[0-9]+$: x*, lo"),
+        (&["vm9", "--json"], 4, "error: no such interface among those that match ^vm[0-9]+$: vm9"),
+        (&["vm9", "--state=paused"], 4, "error: no such interface among those that match ^vm[0-9]+$: vm9"),
     ] {
         let output = control.run(&[&["status"], arguments].concat());
         let (exit, said) = code(&output);
@@ -90,6 +92,66 @@ fn status_says_which_names_and_patterns_the_daemon_has_no_interface_for() {
     }
     let (_, said) = code(&control.run(&["status", "vm1", "vm9"]));
     assert!(said.contains("\nvm1 "), "what there is, is shown: {said}");
+}
+
+#[test]
+fn status_says_what_was_asked_where_there_is_none() {
+    let (_daemon, control, _lines, _host) = scene(&[]);
+    for (arguments, expected) in [
+        (&["--state=paused"][..], "no interface in state paused; in other states: 1 serving, 1 not-served\n"),
+        (
+            &["--state=paused", "--state=ceasing", "vm1"],
+            "no interface of vm1 in state paused, ceasing; in other states: 1 serving\n",
+        ),
+        (&["--state=paused", "vm9"], "no such interface among those that match ^vm[0-9]+$: vm9\n"),
+        (&["vm9", "tap*"], "no such interface among those that match ^vm[0-9]+$: vm9, tap*\n"),
+    ] {
+        let output = control.run(&[&["status"], arguments].concat());
+        let shown = String::from_utf8(output.stdout).expect("text");
+        assert!(shown.ends_with(&format!("\n\n{expected}")), "{arguments:?}: {shown}");
+    }
+    let (_, shown) = code(&control.run(&["status", "--state=serving"]));
+    assert!(shown.contains("\nvm1 ") && !shown.contains("no interface"), "the control: {shown}");
+}
+
+/// Guests keep their default route until the final RA, which waits until 3 s have passed since the last one.
+#[test]
+fn status_says_what_guests_hold_of_an_interface_that_is_not_served() {
+    let (daemon, control, [mut line, _], _host) = scene(&["--router-lifetime=1500s"]);
+    line.expect_answer();
+    line.remove_prefix();
+    assert_eq!(daemon.wait_not_served("vm1", SOON), ["no-prefix"]);
+    let vm1 = || control.json("/v1/interfaces/vm1");
+    let row = || {
+        let (_, shown) = code(&control.run(&["status", "vm1"]));
+        shown.lines().find(|line| line.starts_with("vm1 ")).unwrap_or_else(|| panic!("{shown}")).to_owned()
+    };
+    let (held, shown) = (vm1()["advertised_router"].clone(), row());
+    assert_eq!(held["source"], line.link.host.link_local().to_string());
+    assert!(held["for_s"].as_f64().is_some_and(|seconds| seconds > 1_480.0 && seconds <= 1_500.0), "{held}");
+    assert!(shown.contains("not-served  no-prefix; last RA "), "{shown}");
+    assert!(shown.ends_with("s ago; guests keep the route for up to 24m"), "{shown}");
+
+    assert!(line.capture.expect_advert(SOON).is_final());
+    eventually(SOON, "the final RA to be known", || vm1()["advertised_router"].is_null().then_some(()));
+    let shown = row();
+    assert!(shown.contains("not-served  no-prefix; final RA ") && shown.ends_with("s ago"), "{shown}");
+}
+
+#[test]
+fn a_watched_status_is_json_for_scripts() {
+    let (_daemon, control, _lines, _host) = scene(&[]);
+    let mut watch = control.bounded_command(&["status", "--watch=1s", "--json", "vm1"]);
+    let mut watch = watch.stdout(Stdio::piped()).spawn().expect("the daemon can be run");
+    let mut lines = BufReader::new(watch.stdout.take().expect("piped")).lines();
+    for _ in 0..2 {
+        let line = lines.next().expect("one line follows the other").expect("it writes");
+        let document: Value = serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}"));
+        assert_eq!((&document["interfaces"][0]["name"], &document["interfaces"][1]), (&"vm1".into(), &Value::Null));
+        assert_eq!(document["status"]["interfaces"]["serving"], 1);
+    }
+    drop(lines);
+    assert!(watch.wait().expect("it ends").success());
 }
 
 /// Runs `autora wait` to its end. Returns exit code, output and duration.
@@ -137,7 +199,8 @@ fn wait_reports_why_it_failed() {
     let (_daemon, control, _lines, _host) = scene(&[]);
     for (arguments, expected, words) in [
         (&["vm2", "--timeout=1s"][..], 3, "no usable /64 (no-prefix)"),
-        (&["vm9", "--timeout=1s"], 4, "there is no such interface"),
+        (&["vm9", "--timeout=1s"], 4, "error: no RA on vm9 within 1s: no such interface: vm9; `autora explain"),
+        (&["vm9", "--timeout=1s"], 4, "note: no such interface yet: vm9; this waits for it\n"),
         (&["eth0", "--timeout=60s"], 4, "does not match --interface-regex ^vm[0-9]+$"),
         (&["vm*", "--timeout=60s"], 4, "wait takes one name, and no pattern"),
         (&["vm1", "--socket=/nowhere/control.sock"], 1, "no daemon answers"),
@@ -152,6 +215,67 @@ fn wait_reports_why_it_failed() {
     let (_, said, _) = wait(&control, &["vm2", "--timeout=1s"]);
     let hint = format!("; autora explain --socket {} vm2 shows what to do\n", control.path().display());
     assert!(said.ends_with(&hint), "{said}");
+}
+
+#[test]
+fn a_wait_of_no_time_asks_once() {
+    let (daemon, control, _lines, _host) = scene(&[]);
+    for (arguments, expected, words) in [
+        (&["vm1"][..], 0, ""),
+        (&["vm2"], 3, "error: no RA on vm2 yet: it has no usable /64 (no-prefix); autora explain "),
+        (&["vm9"], 4, "error: no RA on vm9 yet: no such interface: vm9; `autora explain "),
+        (&["eth0"], 4, "error: eth0 is not served: the name does not match --interface-regex ^vm[0-9]+$"),
+        (&["vm1", "--socket=/nowhere/control.sock"], 1, "error: no daemon answers"),
+    ] {
+        // As often as chance would need to give another answer.
+        for _ in 0..10 {
+            let (exit, said, _) = wait(&control, &[&["--timeout=0s"], arguments].concat());
+            assert_eq!(exit, expected, "{arguments:?}: {said}");
+            assert!(said.starts_with(words) && said.is_empty() == words.is_empty(), "{arguments:?}: {said}");
+        }
+    }
+    // It has all the time that the answer needs.
+    daemon.signal(Signal::SIGSTOP);
+    let asked = thread::scope(|scope| {
+        let asked = scope.spawn(|| wait(&control, &["vm1", "--timeout=0s"]));
+        thread::sleep(TIMEOUT);
+        assert!(!asked.is_finished(), "the daemon has not answered yet");
+        daemon.signal(Signal::SIGCONT);
+        asked.join().expect("it waits")
+    });
+    assert_eq!((asked.0, asked.1.as_str()), (0, ""));
+}
+
+/// Nothing is on standard output but what happens.
+#[test]
+fn monitor_says_what_it_waits_for() {
+    let (_daemon, control, _lines, host) = scene(&[]);
+    for (arguments, expected) in [
+        (&["vm1", "vm*"][..], ""),
+        (&[], ""),
+        (
+            &["vm3", "eth*"],
+            "note: no such interface yet among those that match ^vm[0-9]+$: vm3, eth*; this waits for it\n",
+        ),
+    ] {
+        let mut monitor = control.bounded_command(&[&["monitor", "--json"], arguments].concat());
+        let monitor = monitor.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+        let mut monitor = monitor.expect("the daemon can be run");
+        let mut lines = BufReader::new(monitor.stdout.take().expect("piped"));
+        let mut line = String::new();
+        lines.read_line(&mut line).expect("it writes");
+        assert_eq!(serde_json::from_str::<Value>(&line).expect("JSON")["event"], "hello");
+        if !expected.is_empty() {
+            let (guest, name) = (Namespace::quiet(), "vm3");
+            let _late = Line::named(&host, &guest, name, 3);
+            line.clear();
+            lines.read_line(&mut line).expect("it writes");
+            assert_eq!(serde_json::from_str::<Value>(&line).expect("JSON")["interface"], name, "it came: {line}");
+        }
+        drop(lines);
+        let ended = monitor.wait_with_output().expect("it ends");
+        assert_eq!(String::from_utf8_lossy(&ended.stderr), expected, "{arguments:?}");
+    }
 }
 
 #[test]
@@ -245,7 +369,7 @@ fn monitor_ends_with_the_daemon() {
         control.bounded_command(&["monitor"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("run");
     let mut lines = BufReader::new(monitor.stdout.take().expect("piped"));
     lines.read_line(&mut String::new()).expect("it listens");
-    daemon.signal(nix::sys::signal::Signal::SIGTERM);
+    daemon.signal(Signal::SIGTERM);
     assert_eq!(daemon.wait_exit(SOON), 0);
     assert!(line.capture.expect_advert(SOON).is_final());
     let mut rest = String::new();
@@ -271,9 +395,9 @@ fn explain_says_that_the_daemon_hangs() {
     };
     let (exit, shown, said) = explain();
     assert!(exit == Some(0) && shown.starts_with("vm1 is served from") && said.is_empty(), "{shown}{said}");
-    daemon.signal(nix::sys::signal::Signal::SIGSTOP);
+    daemon.signal(Signal::SIGSTOP);
     let (exit, shown, said) = explain();
-    daemon.signal(nix::sys::signal::Signal::SIGCONT);
+    daemon.signal(Signal::SIGCONT);
     assert!(exit == Some(0) && shown.starts_with("vm1 would be served from"), "{shown}");
     assert_eq!(said, "warning: the daemon does not answer: this is explained without the daemon\n");
 }
@@ -283,8 +407,9 @@ fn a_report_has_what_matters_and_no_secret() {
     let (daemon, control, _lines, host) = scene(&["--metrics-per-interface", "--max-interfaces=77"]);
     // A key of which nothing may be shown (RFC 7217).
     host.sysctl("ipv6/conf/default/stable_secret", "2001:db8::5ec2:e7");
+    let run = |arguments: &[&str]| host.enter(|| code(&control.run(&[&["report"], arguments].concat())));
     let report = |arguments: &[&str]| {
-        let (exit, said) = host.enter(|| code(&control.run(&[&["report"], arguments].concat())));
+        let (exit, said) = run(arguments);
         assert_eq!(exit, 0, "{said}");
         said
     };
@@ -316,6 +441,11 @@ fn a_report_has_what_matters_and_no_secret() {
     }
     assert!(report(&["vm?"]).contains("\nvm1 is served from fe80::"), "a pattern");
     assert!(report(&["vm1"]).contains("\nvm1 is served from fe80::"), "the interface that is named");
+    let (exit, said) = run(&["vm1", "vm9"]);
+    let absent = "no such interface in this network namespace: vm9; similar: vm1, vm2\n";
+    assert!(exit == 4 && said.ends_with(&format!("\nerror: {absent}")), "{said}");
+    assert!(said.contains("\nvm1 is served from fe80::") && said.matches(absent).count() == 2, "it is whole: {said}");
+    assert!(said.contains("\n== counters ==\n"), "{said}");
 }
 
 #[test]
@@ -332,6 +462,17 @@ fn a_report_hides_addresses_and_does_without_a_daemon() {
     assert!(hosts.clone().count() > 0 && hosts.clone().all(|host| host.starts_with("host")), "{hidden}");
     // The table of the status and the page of the interface name the same /64.
     assert!(hidden.matches("net1::/64").count() > 1, "{hidden}");
+    // A placeholder is not as long as its address, and the columns are where their titles are.
+    let table = |text: &str| {
+        let title = text.lines().position(|line| line.starts_with("interface  state")).expect("a table");
+        let [title, vm1] = [title, title + 1].map(|line| text.lines().nth(line).expect("a line").to_owned());
+        let source = &vm1[title.find("source").expect("a column")..];
+        assert!(source.starts_with("fe80::"), "{title}\n{vm1}");
+        assert_eq!(title.len(), vm1.len(), "the last column is aligned to the right:\n{title}\n{vm1}");
+    };
+    for text in [&plain, &hidden] {
+        table(text);
+    }
 
     let (exit, without) = report(&["--socket=/nowhere/control.sock"]);
     assert_eq!(exit, 0, "{without}");

@@ -3,9 +3,11 @@
 
 use std::{net::Ipv6Addr, thread, time::Duration};
 
-use autora_tests::{Advert, Daemon, Guest, Interface, Namespace, RouteMonitor, Veth};
+use autora_tests::{Advert, Daemon, Guest, Interface, Launch, Namespace, RouteMonitor, Veth};
 
-use crate::bench::{FLOOR, GRACE, Line, MAX_DELAY, SLACK, SOON, live, on_both_paths, prefix, rarely, retired};
+use crate::bench::{
+    FLOOR, GRACE, Line, MAX_DELAY, SLACK, SOON, expect_silence, live, on_both_paths, prefix, rarely, retired,
+};
 
 on_both_paths!(what_changed_while_a_link_was_down_is_told_when_it_is_served_again);
 
@@ -159,4 +161,34 @@ fn what_changed_while_a_link_was_down_is_told_when_it_is_served_again(arguments:
         assert_eq!(monitor.absences(), [""; 0], "{}", back.what);
         monitor.expect_deletion_seen();
     }
+}
+
+/// The /64 does not come back, and no final RA is owed for what the kernel removed: until when guests hold it is told.
+#[test]
+fn what_guests_hold_of_a_link_that_is_up_again_without_its_prefix_is_told() {
+    let (host, guest) = (Namespace::host(), Namespace::quiet());
+    let mut line = Line::new(&host, &guest, 1);
+    let daemon = Daemon::start(&host, &rarely(&[]));
+    line.expect_served(SOON);
+    let served = daemon.control().json("/v1/interfaces/vm1")["advertised_router"]["for_s"].as_f64().expect("a number");
+    line.link.host.set("down");
+    let hold = "guests_hold=the default route for up to";
+    daemon.wait_for_log(&["not serving", "down", hold], SOON);
+    line.link.host.set("up");
+    line.link.host.wait_link_local();
+    let told = daemon.wait_for_log(&["not serving", "reasons=no-prefix", hold], SOON);
+    assert!(told.contains("addresses in 2001:db8:0:1::/64 for up to "), "{told}");
+    expect_silence([&mut line], GRACE + FLOOR + SLACK);
+
+    let shown = daemon.control().json("/v1/interfaces/vm1");
+    let left = shown["advertised_router"]["for_s"].as_f64().expect("a number");
+    assert!(left > 0.0 && left < served, "{left} of {served}: {shown:#}");
+    assert_eq!(shown["advertised_prefix"]["prefix"], "2001:db8:0:1::/64", "{shown:#}");
+    let socket = daemon.control().path().display().to_string();
+    let explained = || Launch::new(&["explain", "--socket", &socket, "vm1"]).output(&host).stdout;
+    assert!(explained().contains("guests hold   the default route for up to "), "{}", explained());
+    // The control: of one that is served nothing runs out.
+    line.add_prefix();
+    line.expect_served(SOON);
+    assert!(!explained().contains("guests hold"), "{}", explained());
 }

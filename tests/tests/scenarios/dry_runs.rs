@@ -39,7 +39,7 @@ fn a_dry_run_ends_with_its_reader() {
     {
         assert!(log.contains(words), "{words}: {log}");
     }
-    for words in [" served=", "asked to", "final_ras", "heartbeat"] {
+    for words in [" served=", "asked to", "final_ras", " INFO heartbeat"] {
         assert!(!log.contains(words), "{words}: {log}");
     }
 

@@ -19,7 +19,7 @@ fn interface(host: &Namespace, name: &str) -> Value {
     let document: Value = serde_json::from_str(&output.stdout).expect("it prints JSON");
     assert_eq!(document["version"], 1);
     let found = document["interfaces"][0].clone();
-    assert_eq!(output.code == 0, found["state"] == "served" || found["state"] == "paused", "{found:#}");
+    assert_eq!(output.code == 0, found["state"] == "serving" || found["state"] == "paused", "{found:#}");
     assert!(output.code == 0 || output.code == 3, "{output:?}");
     found
 }
@@ -147,7 +147,7 @@ fn the_suggested_commands_repair_the_interface() {
         let link = Veth::new((&host, name), (&guest, "g1"));
         link.host.add_address(GLOBAL);
         let control = interface(&host, name);
-        assert_eq!(control["state"], "served", "{control:#}");
+        assert_eq!(control["state"], "serving", "{control:#}");
         assert!(commands(&control).is_empty(), "{control:#}");
 
         (flaw.spoil)(&link);
@@ -167,7 +167,7 @@ fn the_suggested_commands_repair_the_interface() {
         // The kernel creates link-local addresses asynchronously.
         eventually(SOON, &format!("the end of {} after {commands:#?}", flaw.what), || {
             let found = interface(&host, name);
-            let is_repaired = found["state"] == "served" && names(&found["warnings"]).is_empty();
+            let is_repaired = found["state"] == "serving" && names(&found["warnings"]).is_empty();
             is_repaired.then_some(())
         });
     }
@@ -221,9 +221,10 @@ fn the_exit_code_says_whether_all_are_served() {
         (&["vm1", "vm2"], 3, &["vm1 would be served", "vm2 would not be"]),
         (&["vm*"], 3, &["vm1 would be served", "vm2 would not be"]),
         (&["vm1", "vm1*"], 0, &["vm1 would be served"]),
-        (&["tap*", "vm1"], 3, &["tap* matches no interface", "vm1 would be served"]),
-        (&["vm1", "vm3"], 3, &["vm1 would be served", "vm3 does not exist"]),
-        (&["vm3"], 3, &["vm3 does not exist", "similar: vm1, vm2"]),
+        (&["tap*", "vm1"], 4, &["error: no such interface in this network namespace: tap*; ", "vm1 would be served"]),
+        (&["vm1", "vm3"], 4, &["vm1 would be served", "error: no such interface in this network namespace: vm3; "]),
+        (&["vm2", "vm3"], 4, &["vm2 would not be served", "in this network namespace: vm3; similar: vm1, vm2\n"]),
+        (&["--json", "vm3"], 4, &["\"name\": \"vm3\"", "error: no such interface in this network namespace: vm3; "]),
         (&[], 0, &["INTERFACE", "vm1        yes", "vm2        no      forwarding-off", "lo"]),
         (
             &["--interface-regex=^vm1$"],

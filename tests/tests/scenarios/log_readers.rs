@@ -13,10 +13,11 @@ use std::{
     time::Duration,
 };
 
-use autora_tests::{Daemon, Launch, Namespace, RuntimeDirectory, eventually};
+use autora_tests::{Daemon, Launch, Namespace, Refusal, RuntimeDirectory, eventually};
 use nix::{
+    errno::Errno,
     fcntl::{FcntlArg, FdFlag, OFlag, fcntl},
-    libc::O_NONBLOCK,
+    libc::{self, O_NONBLOCK, c_long},
     pty::{OpenptyResult, openpty},
     sys::{
         signal::Signal,
@@ -257,4 +258,38 @@ fn an_error_that_ends_the_start_waits_for_no_reader() {
         assert_eq!(pipe.launch(&[refused]).start(&host).wait_exit(AT_ONCE), 2);
         pipe.wait_for(line);
     }
+}
+
+/// What the event loop waits with (mio calls glibc's `epoll_wait()`). Architectures that share the kernel's generic
+/// list have the newer call alone.
+#[cfg(target_arch = "x86_64")]
+const WAITING: c_long = libc::SYS_epoll_wait;
+#[cfg(not(target_arch = "x86_64"))]
+const WAITING: c_long = libc::SYS_epoll_pwait;
+
+/// The runtime takes a kernel that refuses to wait for a bug, and panics: no kernel does.
+#[test]
+fn a_panic_is_one_line_that_waits_for_no_reader_and_ends_the_daemon() {
+    let host = Namespace::host();
+    let refusal = Refusal { call: WAITING, argument: None, errno: Errno::EPERM };
+    let pipe = Pipe::new();
+    for format in ["text", "json"] {
+        // One thread, and one panic.
+        let arguments = rarely(&["--control-socket=none", "--log-format", format]);
+        let panic = || pipe.launch(&arguments).refuse(refusal).start(&host).wait_exit(SOON);
+        assert_eq!(panic(), -(Signal::SIGABRT as i32));
+        let log = pipe.read();
+        let reports: Vec<_> = log.lines().filter(|line| line.contains("a bug in autora")).collect();
+        let [report] = reports[..] else { panic!("{format}: {log}") };
+        assert!(report.starts_with("error: a bug in autora, please report it: panicked at "), "{report}");
+        assert!(report.contains(": unexpected error when polling the I/O driver"), "{report}");
+        assert_eq!(log.lines().last(), Some(report), "nothing after it");
+        pipe.fill();
+        assert_eq!(panic(), -(Signal::SIGABRT as i32));
+        pipe.read();
+    }
+    // The control: a kernel that waits.
+    let mut daemon = pipe.launch(&rarely(&["--control-socket=none"])).start(&host);
+    pipe.wait_for("started");
+    assert!(daemon.is_running());
 }

@@ -48,8 +48,8 @@
 //! - `links`: Links that lose and regain carrier and forwarding, and the initial burst after a change
 //! - `log_readers`: A log whose reader stops: nothing waits for it, and what found no room is counted
 //! - `logs`: The formats of the log: text, JSON, and the journal
-//! - `long_addresses`: Links whose link-layer addresses are longer than a packet socket's address has room for: RAs
-//!   leave all the same, and guests can be probed
+//! - `long_addresses`: Links on which all nodes have another address than on Ethernet, also one that is longer than a
+//!   packet socket's address has room for: RAs leave all the same, and guests can be probed
 //! - `mid_send`: Interfaces that go down or are deleted while RAs are due
 //! - `migration`: A guest that moves from one host to another: what it loses, by what the hosts have in common
 //! - `monitoring`: A real Prometheus that scrapes the real daemon

@@ -83,8 +83,9 @@ fn names_that_are_no_text_are_shown_and_named() {
         }
     }
     let absent = run(&host, &daemon, &[OsStr::new("explain"), OsStr::from_bytes(b"vm\xfd\x1b")]);
-    let absent = String::from_utf8_lossy(&absent.stdout).into_owned();
-    assert!(absent.contains(r"vm\xfd\x1b does not exist"), "{absent}");
+    let absent = String::from_utf8_lossy(&absent.stderr).into_owned();
+    assert!(absent.contains(r"no such interface in this network namespace: vm\xfd\x1b; "), "{absent}");
+    assert_printable(&absent);
     let pattern = run(&host, &daemon, &[OsStr::new("status"), OsStr::from_bytes(b"vm\xff*")]);
     assert!(String::from_utf8_lossy(&pattern.stdout).contains(r"vm\xff"), "{pattern:?}");
     assert_printable(&daemon.log().join("\n"));
@@ -108,7 +109,7 @@ fn commands_with_names_that_are_no_text_repair_the_interface() {
         let command = found["reasons"][0]["remedies"][0]["command"].as_str().expect("a command").to_owned();
         assert_printable(&command);
         host.run(Command::new("bash").args([OsString::from("-ec"), command.clone().into()]));
-        assert_eq!(explain()["state"], "served", "{command}");
+        assert_eq!(explain()["state"], "serving", "{command}");
     }
 }
 
@@ -142,10 +143,11 @@ fn commands_take_alternative_names() {
     let explain = || run(&["explain", LONG]);
     let wait = || run(&["wait", LONG, "--timeout=5s"]);
     let status = || run(&["status", LONG]);
-    assert_eq!(explain().0, Some(3), "the control: no interface has the name yet");
+    assert_eq!(explain().0, Some(4), "the control: no interface has the name yet");
     let (exit, said) = wait();
     assert_eq!(exit, Some(4), "at once, as no interface can ever have such a name");
-    assert!(said.contains("no interface has the alternative name ve-a-container"), "{said}");
+    let expected = format!("error: no such interface in this network namespace: {LONG}; only an alternative name");
+    assert!(said.starts_with(&expected), "{said}");
     assert!(!status().1.contains("2001:db8:0:1::/64"));
 
     host.ip(&format!("link property add dev vm1 altname {LONG}"));

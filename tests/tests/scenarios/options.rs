@@ -47,7 +47,7 @@ fn an_invalid_setting_is_refused_with_option_value_and_bound() {
     for (option, value, expected) in [
         ("--router-lifetime", "-5s", "duration"),
         ("--max-ra-interval", "-1", "duration"),
-        ("--max-interfaces", "-1", "1..=65536"),
+        ("--max-interfaces", "-1", "1 to 65536"),
         ("--heartbeat-interval", "--mtu", "duration"),
     ] {
         refused(&Launch::new(&["--interface-regex=^vm1$", option, value]), &[option, value, expected]);
@@ -168,8 +168,15 @@ fn check_reads_a_file_of_settings_as_the_service_does() {
     let notes: Vec<_> = good.stderr.lines().collect();
     assert!(matches!(notes[..], [note] if note.starts_with("note: ^tap\\d+$ matches 1 of the ")), "{notes:?}");
     let shown: Vec<_> = good.stdout.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
-    for line in ["interface-regex ^tap\\d+$", "router-lifetime 300s", "mtu false", "on-exit keep"] {
-        assert!(shown.iter().any(|shown| shown == line), "{line}: {shown:#?}");
+    let set =
+        |line: &str, variable: &str, number: u8| format!("{line} ({variable}, line {number} of {})", file.display());
+    for line in [
+        set("interface-regex ^tap\\d+$", "AUTORA_INTERFACE_REGEX", 1),
+        set("router-lifetime 300s", "AUTORA_ROUTER_LIFETIME", 2),
+        "mtu false".to_owned(),
+        "on-exit keep (command line)".to_owned(),
+    ] {
+        assert!(shown.contains(&line), "{line}: {shown:#?}");
     }
     for (text, code, expected) in [
         ("AUTORA_INTERFACE_REGEX=^tap\\d+$", 0, "is read as ^tapd+$, which repeats the letter d"),
@@ -188,6 +195,11 @@ fn check_reads_a_file_of_settings_as_the_service_does() {
         ),
         ("tap1\n", 0, "line 1 of"),
         ("AUTORA_MAX_RA_INTERVAL=3s", 2, "must be 4s to 65535s"),
+        (
+            "AUTORA_MTU=1\n\nAUTORA_MTU=on\nAUTORA_MTU=\n",
+            0,
+            "sets AUTORA_MTU more than once: line 4 counts, not line 1, line 3",
+        ),
     ] {
         let found = check(text, &[]);
         assert_eq!(found.code, code, "{text}: {found:?}");
@@ -195,7 +207,114 @@ fn check_reads_a_file_of_settings_as_the_service_does() {
     }
     let twice = check("AUTORA_MAX_RA_INTERVAL=600s # slow", &[]);
     assert_eq!(twice.stderr.matches("what looks like a comment").count(), 1, "{twice:?}");
-    let absent = Launch::new(&["--check", "--settings=/no/such/file"]).output(&host);
-    assert_eq!(absent.code, 1, "{absent:?}");
-    assert!(absent.stderr.contains("/no/such/file: No such file"), "{absent:?}");
+    let repeated = |text: &str| check(text, &[]).stderr.contains("more than once");
+    assert_eq!([repeated("AUTORA_MTU=1\n#AUTORA_MTU=0"), repeated("AUTORA_MTU=1\nAUTORA_MTU=1")], [false, true]);
+    for (path, expected) in [
+        ("/no/such/file", "No such file or directory; name a file of settings"),
+        ("/proc", "Is a directory; name a file of settings"),
+        ("/proc/self/exe", "stream did not contain valid UTF-8; name a file of settings in UTF-8"),
+    ] {
+        for flags in [&["--check"][..], &[]] {
+            let found = Launch::new(&[flags, &["--settings", path]].concat()).output(&host);
+            let expected = format!("error: --settings {path}: {expected}");
+            assert!(found.code == 2 && found.stderr.starts_with(&expected), "{found:?}");
+        }
+    }
+}
+
+/// Each with where it is from, and those that depend on another without a bound that is not known.
+#[test]
+fn all_refused_values_are_reported_at_once() {
+    let host = Namespace::host();
+    let directory = tempfile::tempdir().expect("there is room");
+    let file = directory.path().join("settings");
+    let settings = "AUTORA_MTU=perhaps\n\nAUTORA_MAX_RA_INTERVAL=60\nAUTORA_MIN_RA_INTERVAL=2s\nAUTORA_SEND=udp\n";
+    std::fs::write(&file, settings).expect("there is room");
+    let from = |line: u8, variable: &str| format!("({variable}, line {line} of {})", file.display());
+    let of_file = [
+        format!("--mtu perhaps {}: must be true or false", from(1, "AUTORA_MTU")),
+        format!("--max-ra-interval 60 {}: a unit is missing; write a duration", from(3, "AUTORA_MAX_RA_INTERVAL")),
+        format!("--min-ra-interval 2s {}: must be 3s to 3/4 of --max-ra-interval", from(4, "AUTORA_MIN_RA_INTERVAL")),
+        format!("--send udp {}: must be packet or raw", from(5, "AUTORA_SEND")),
+        "--filter none: must be auto, ebpf or classic".to_owned(),
+        "--max-interfaces 0: must be 1 to 65536".to_owned(),
+        "--router-lifetime 65536s: must be 0s, or --max-ra-interval to 65535s".to_owned(),
+        "--source-address 2001:db8::1: must be in fe80::/64".to_owned(),
+        "--claim-directory \"run\": must be an absolute path, or none".to_owned(),
+        "--interface-regex \"(\": unclosed group, at character 1".to_owned(),
+        "--runtime-directory \"run\" (RUNTIME_DIRECTORY): must be an absolute path".to_owned(),
+    ];
+    let flags = [
+        "--filter=none",
+        "--max-interfaces=0",
+        "--router-lifetime=65536s",
+        "--source-address=2001:db8::1",
+        "--claim-directory=run",
+        "--interface-regex=(",
+    ];
+    let settings = ["--settings", file.to_str().expect("a plain path")];
+    let of_environment = [
+        "--metrics-listen 9841 (AUTORA_METRICS_LISTEN): must be ADDRESS:PORT".to_owned(),
+        "--log-level \"\": must be error, warn, info, debug or trace".to_owned(),
+        "--runtime-directory \"run\" (RUNTIME_DIRECTORY): must be an absolute path".to_owned(),
+        "--pio-preferred-lifetime 7200s (AUTORA_PIO_PREFERRED_LIFETIME): must be 0s to 3600s (--pio-valid-lifetime)"
+            .to_owned(),
+    ];
+    for (flags, expected) in
+        [([&flags[..], &settings].concat(), &of_file[..]), (vec!["--log-level="], &of_environment[..])]
+    {
+        for check in [&["--check"][..], &[]] {
+            let found = Launch::new(&[&flags[..], check].concat())
+                .env("AUTORA_METRICS_LISTEN", "9841")
+                .env("RUNTIME_DIRECTORY", "run")
+                .env("AUTORA_PIO_VALID_LIFETIME", "1h")
+                .env("AUTORA_PIO_PREFERRED_LIFETIME", "2h")
+                .output(&host);
+            let errors: Vec<_> = found.stderr.lines().filter_map(|line| line.strip_prefix("error: ")).collect();
+            let reported = |expected: &String| errors.iter().any(|error| error.starts_with(expected.as_str()));
+            let missing: Vec<_> = expected.iter().filter(|expected| !reported(expected)).collect();
+            assert!(missing.is_empty() && errors.len() == expected.len(), "{missing:#?} in {errors:#?}");
+            assert!(found.code == 2 && found.stdout.is_empty(), "{found:?}");
+        }
+    }
+}
+
+/// A variable that is meant for the commands makes a daemon of the same shell use the socket, too.
+#[test]
+fn a_setting_that_was_given_is_shown_with_its_origin() {
+    let host = Namespace::host();
+    let first = Daemon::start(&host, &["--interface-regex=^vm1$"]);
+    first.wait_for_log(&["started"], SOON);
+    let socket = first.control().path().display().to_string();
+    let launch = |flags: &[&str]| Launch::new(flags).env("AUTORA_CONTROL_SOCKET", &socket);
+    let checked = launch(&["--check", "--on-exit=keep"]).output(&host);
+    let line =
+        |option: &str| checked.stdout.lines().find(|line| line.starts_with(option)).expect("an option").to_owned();
+    assert!(line("control-socket").ends_with(&format!(" {socket} (AUTORA_CONTROL_SOCKET)")), "{checked:?}");
+    assert!(line("on-exit").ends_with(" keep (command line)"), "{checked:?}");
+    assert!(line("runtime-directory").ends_with(" (RUNTIME_DIRECTORY)"), "{checked:?}");
+    assert!(line("send").ends_with(" packet"), "{checked:?}");
+
+    let second = launch(&["--interface-regex=^vm1$"]).start(&host);
+    let words = ["WARN", "no control socket", "set_by=AUTORA_CONTROL_SOCKET", "another daemon listens there"];
+    second.wait_for_log(&words, SOON);
+    let given = second.wait_for_log(&["INFO", "these settings were given"], SOON);
+    let set =
+        [format!("control-socket {socket} (AUTORA_CONTROL_SOCKET)"), "interface-regex ^vm1$ (command line)".to_owned()];
+    assert!(set.iter().all(|set| given.contains(set)) && !given.contains("on-exit"), "{given}");
+    let third = Launch::new(&["--interface-regex=^vm1$"]).runtime_directory(first.runtime_directory()).output(&host);
+    assert!(third.code == 1 && third.stderr.contains("RUNTIME_DIRECTORY"), "{third:?}");
+}
+
+#[test]
+fn a_daemon_that_serves_nothing_says_so_at_its_start() {
+    let host = Namespace::host();
+    for (flags, says_so) in
+        [(&[][..], true), (&["--interface-regex=^()$"], true), (&["--interface-regex=^vm1$"], false)]
+    {
+        let daemon = Daemon::start(&host, flags);
+        daemon.wait_for_log(&["INFO", "started"], SOON);
+        let warnings = daemon.lines_with(&["WARN", "matches no interface, so none is served: set it"]);
+        assert_eq!(warnings.len(), usize::from(says_so), "{flags:?}: {:?}", daemon.log());
+    }
 }

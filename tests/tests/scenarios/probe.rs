@@ -131,8 +131,9 @@ fn a_pattern_names_several_interfaces() {
         (output.code, interfaces.iter().map(|one| one["name"].clone()).collect::<Vec<_>>(), output.stderr)
     };
     assert_eq!(names(&["vm?", "vm1"]), (0, vec!["vm1".into(), "vm2".into()], String::new()));
-    let (code, _, said) = names(&["tap*"]);
-    assert!(code == 1 && said.contains("no such interface in this network namespace: tap*"), "{code} {said}");
+    let (code, found, said) = names(&["tap*", "vm1"]);
+    assert_eq!((code, found), (4, vec!["vm1".into()]), "what there is, is probed: {said}");
+    assert!(said.starts_with("error: no such interface in this network namespace: tap*; "), "{said}");
 }
 
 #[test]
@@ -157,7 +158,7 @@ fn a_guest_with_an_address_outside_of_the_prefix_is_told() {
 #[test]
 fn of_a_silent_guest_what_the_host_knows_is_told() {
     let (code, vm1) = verdict_after(Configured::fall_silent);
-    assert_eq!((code, &vm1["verdict"], &vm1["why"]), (4, &"unknown".into(), &"no answer".into()), "{vm1:#}");
+    assert_eq!((code, &vm1["verdict"], &vm1["why"]), (5, &"unknown".into(), &"no answer".into()), "{vm1:#}");
     let neighbours = vm1["neighbours"].as_array().expect("a list");
     assert!(neighbours.iter().any(|one| one["state"] == "reachable" || one["state"] == "delay"), "{vm1:#}");
     // The command looks for the daemon at the default path, where none is.
@@ -183,7 +184,7 @@ fn all_served_interfaces_are_shown_with_the_failures_first() {
     assert!(output.stdout.contains("1 paused"), "{output:?}");
     guests[2].fall_silent();
     let output = all();
-    assert_eq!(output.code, 4, "{output:?}");
+    assert_eq!(output.code, 5, "{output:?}");
     guests[1].lose_route();
     let output = all();
     assert_eq!(output.code, 3, "{output:?}");
@@ -221,6 +222,36 @@ fn interfaces_that_match_and_are_not_served_are_named() {
     eventually(SOON, "vm10 to be forgotten", || {
         all(&[]).stdout.contains("\n1 matching interface is not served: vm2; ").then_some(())
     });
+}
+
+/// The guest keeps what the last RA gave it.
+#[test]
+fn a_guest_that_works_on_an_interface_that_is_not_served_is_told_so() {
+    let (host, daemon, guests) = scene(1);
+    let socket = daemon.control().path().display().to_string();
+    let of_daemon = || {
+        let document = probe(&host, &["vm1", "--socket", &socket, "--json"]);
+        let document: Value = serde_json::from_str(&document.stdout).expect("JSON");
+        let vm1 = document["interfaces"][0].clone();
+        assert_eq!(vm1["verdict"], "works", "{vm1:#}");
+        (probe(&host, &["vm1", "--socket", &socket]), vm1["served"].clone(), vm1["reasons"].clone())
+    };
+    let (output, served, reasons) = of_daemon();
+    assert_eq!((output.code, served, reasons), (0, true.into(), Value::Array(Vec::new())), "the control");
+    assert!(!output.stdout.contains("not serve"), "the control: {output:?}");
+
+    guests[0].link.host.sysctl("forwarding", 0);
+    daemon.wait_for_log(&["not serving", "interface=vm1", "reasons=forwarding-off"], SOON);
+    let (output, served, reasons) = of_daemon();
+    assert_eq!((output.code, served), (0, false.into()), "{output:?}");
+    assert_eq!(reasons, Value::from(vec!["forwarding-off"]));
+    assert!(output.stdout.contains("; not served\n"), "{output:?}");
+    let note =
+        "note: the daemon that answers does not serve vm1 (forwarding-off): what a guest has there is from an older";
+    assert!(output.stdout.contains(note), "{output:?}");
+    // Without a daemon that answers, nothing is known.
+    let (_, vm1) = found_on(&host, "vm1");
+    assert_eq!((&vm1["verdict"], &vm1["served"]), (&"works".into(), &Value::Null), "{vm1:#}");
 }
 
 #[test]
@@ -280,14 +311,18 @@ fn an_on_link_source_is_told_with_what_it_may_hide() {
 #[test]
 fn what_cannot_be_probed_is_told() {
     let (host, _daemon, guests) = scene(1);
+    assert_eq!(found_on(&host, "vm1").1["asked"], true, "the control");
     for (expected, spoil) in [("it has no carrier", "eth0 down"), ("it is down", "vm1 down")] {
         let namespace = if spoil.starts_with("vm1") { &host } else { guests[0].guest.namespace() };
         namespace.ip(&format!("link set {spoil}"));
         let (code, vm1) = found_on(&host, "vm1");
-        assert_eq!((code, &vm1["why"]), (4, &expected.into()), "{vm1:#}");
+        assert_eq!((code, &vm1["why"], &vm1["asked"]), (5, &expected.into(), &false.into()), "{vm1:#}");
+        let shown = probe(&host, &["vm1"]).stdout;
+        assert!(shown.contains(&format!("nothing was asked: {expected}; ")), "{shown}");
     }
     for (arguments, code, words) in [
-        (&["vm1", "vm9"][..], 1, "no such interface in this network namespace: vm9"),
+        (&["vm1", "vm9"][..], 4, "no such interface in this network namespace: vm9; similar: vm1\n"),
+        (&["vm9"], 4, "no such interface in this network namespace: vm9; similar: vm1\n"),
         (&["--all", "--socket=/nowhere/control.sock"], 1, "no daemon answers"),
         (&["--all", "vm1"], 2, "cannot be used with"),
         (&["vm1", "--timeout=61s"], 2, "not between 1s and 60s"),

@@ -51,7 +51,7 @@ fn a_prefix_without_a_connected_route_is_fine_with_another_one() {
             host.ip(&format!("-6 route add {route}"));
         }
         let found = explained(&host, "vm1");
-        assert_eq!(found["state"], "served", "{found:#}");
+        assert_eq!(found["state"], "serving", "{found:#}");
         let expected = if is_enough { vec![] } else { vec!["no-connected-route"] };
         assert_eq!(warnings(&found), expected, "{route:?}: {found:#}");
 
@@ -74,7 +74,7 @@ fn a_routed_prefix_without_an_address_is_shown() {
     assert!(advice.contains(PREFIX) && advice.contains("a route alone"), "{found:#}");
     assert_eq!(found[1]["command"], format!("ip address add {ADDRESS} dev vm1"));
     link.host.add_address(ADDRESS);
-    assert_eq!(explained(&host, "vm1")["state"], "served");
+    assert_eq!(explained(&host, "vm1")["state"], "serving");
 }
 
 #[test]

@@ -144,15 +144,17 @@ const fn packed(architecture: Architecture) -> &'static [&'static str] {
 
 fn adjust<'a>(cargo: &'a mut Command, package: &str, program: &str) -> &'a mut Command {
     cargo.args(["--release", "--locked", "--package", package, "--bin", program]);
-    cargo.env("CARGO_ENCODED_RUSTFLAGS", flags(|name| env::var_os(name))).env_remove("RUSTFLAGS");
+    let vendor = cargo.get_current_dir().map(|checkout| checkout.join("vendor")).filter(|vendor| vendor.is_dir());
+    let flags = flags(|name| env::var_os(name), vendor);
+    cargo.env("CARGO_ENCODED_RUSTFLAGS", flags).env_remove("RUSTFLAGS");
     // Embeds the object that was just built, even if the variable names another.
     cargo.env_remove("AUTORA_EBPF_OBJECT")
 }
 
-/// Returns the compiler's flags for all crates: those that are set, and one that keeps cargo's home out of
-/// the daemon. (The path of the checkout is not in it either: cargo compiles workspace members by relative
-/// paths, and `cargo xtask dist` checks that.)
-fn flags(variable: impl Fn(&str) -> Option<OsString>) -> OsString {
+/// Returns the compiler's flags for all crates: those that are set, and those that keep cargo's home and the folder of
+/// vendored crates out of the daemon. (The path of the checkout is not in it either: cargo compiles workspace members
+/// by relative paths, and `cargo xtask dist` checks that.)
+fn flags(variable: impl Fn(&str) -> Option<OsString>, vendor: Option<PathBuf>) -> OsString {
     let set = |name| variable(name).filter(|value| !value.is_empty());
     let words = |flags: OsString| flags.to_string_lossy().split_whitespace().map(OsString::from).collect::<Vec<_>>();
     let theirs = match set("CARGO_ENCODED_RUSTFLAGS") {
@@ -160,13 +162,16 @@ fn flags(variable: impl Fn(&str) -> Option<OsString>) -> OsString {
         None => set("RUSTFLAGS").map(words).unwrap_or_default(),
     };
     let home = set("CARGO_HOME").map(PathBuf::from).or_else(|| Some(Path::new(&set("HOME")?).join(".cargo")));
-    let ours = home.map(|home| {
-        let mut flag = OsString::from("--remap-path-prefix=");
-        flag.push(home);
-        flag.push("=/cargo");
-        flag
-    });
+    let ours = [(vendor, "/vendor"), (home, "/cargo")].into_iter().filter_map(|(from, to)| Some(remap(&from?, to)));
     theirs.into_iter().chain(ours).collect::<Vec<_>>().join(OsStr::new("\x1f"))
+}
+
+fn remap(from: &Path, to: &str) -> OsString {
+    let mut flag = OsString::from("--remap-path-prefix=");
+    flag.push(from);
+    flag.push("=");
+    flag.push(to);
+    flag
 }
 
 #[cfg(test)]
@@ -191,7 +196,7 @@ mod tests {
     fn the_flags_remap_cargos_home_and_keep_flags_that_are_set() {
         let flags = |variables: &[(&str, &str)]| {
             let value = |name: &str| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| value.into());
-            flags(value).into_string().expect("text")
+            flags(value, None).into_string().expect("text")
         };
         let ours = "--remap-path-prefix=/home/x/.cargo=/cargo";
         assert_eq!(flags(&[("HOME", "/home/x")]), ours);
@@ -201,5 +206,7 @@ mod tests {
         let encoded = [("HOME", "/home/x"), ("RUSTFLAGS", "-x"), ("CARGO_ENCODED_RUSTFLAGS", "-C\x1fa b")];
         assert_eq!(flags(&encoded), format!("-C\x1fa b\x1f{ours}"));
         assert_eq!(flags(&[]), "");
+        let vendored = super::flags(|_| None, Some(PathBuf::from("/src/vendor"))).into_string().expect("text");
+        assert_eq!(vendored, "--remap-path-prefix=/src/vendor=/vendor");
     }
 }

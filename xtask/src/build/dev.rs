@@ -16,8 +16,10 @@ use crate::{neighbours::Room, process, setup::Toolchain, ui, workspace::Workspac
 
 const SET: [&str; 5] = ["test", "--locked", "--workspace", "--exclude", "autora-ebpf"];
 
-/// Test targets that need no privilege: unit tests, the simulation, and the rules of the house.
-pub(crate) const UNPRIVILEGED: [&str; 6] = ["--lib", "--bins", "--test", "simulation", "--test", "house"];
+/// Test targets that need no privilege: unit tests, every path of the validator, the simulation, and the rules of the
+/// house.
+pub(crate) const UNPRIVILEGED: [&str; 8] =
+    ["--lib", "--bins", "--test", "exhaustive", "--test", "simulation", "--test", "house"];
 
 /// Test targets that need the real kernel, and the handbook's, which need programs that `setup` installs.
 pub(crate) const PRIVILEGED: [&str; 10] =
@@ -102,7 +104,7 @@ mod tests {
     fn every_file_and_folder_of_tests_is_a_listed_target() {
         let workspace = Workspace::locate();
         let mut there = BTreeSet::new();
-        for folder in ["autora/tests", "tests/tests", "xtask/tests"] {
+        for folder in ["autora/tests", "autora-common/tests", "tests/tests", "xtask/tests"] {
             for entry in fs::read_dir(workspace.root().join(folder)).expect("there are tests").flatten() {
                 there.insert(entry.path().file_stem().expect("a name").to_string_lossy().into_owned());
             }

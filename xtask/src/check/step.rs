@@ -34,7 +34,7 @@ pub(super) enum Step {
     Guests,
     /// With --all: run the daemon on Debian's kernels in virtual machines (5 minutes)
     Kernels,
-    /// With --all: run the package under systemd in namespaces (1 minute)
+    /// With --all: run the package under the systemd of Debian's releases in namespaces (5 minutes)
     Service,
     /// With --all: run the handbook's recipes with the hypervisors (2 minutes)
     Recipes,
@@ -92,7 +92,9 @@ impl Step {
                 About::of("guests: virtual machines as guests of the release daemon", Rare).compiles().as_root()
             }
             Self::Kernels => About::of("kernels: the release daemon on Debian's kernels", Rare).compiles().as_root(),
-            Self::Service => About::of("service: the package under systemd", Rare).compiles().as_root(),
+            Self::Service => {
+                About::of("service: the package under the systemd of Debian's releases", Rare).compiles().as_root()
+            }
             Self::Recipes => About::of("recipes: the handbook's commands on hypervisors", Rare).compiles().as_root(),
             Self::Deny => About::of("deny: licence, version and source of every crate", Rare),
         }

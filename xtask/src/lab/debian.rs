@@ -8,7 +8,11 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 
-use crate::{process, setup::apt, workspace::Workspace};
+use crate::{
+    process,
+    setup::{apt, packages::Archive},
+    workspace::Workspace,
+};
 
 /// A minimal Debian with some packages more. It is made once, and again when this description has changed; the
 /// tests do not change it.
@@ -48,22 +52,26 @@ impl Root {
         // goes by it.
         let draft = workspace.tools().join(format!("draft-{}", self.name));
         remove(&draft)?;
+        let mirror = Archive::own(workspace)?.mirror()?;
         process::run_logged(
             &format!("mmdebstrap {}", self.name),
-            &mut self.mmdebstrap(&draft),
+            &mut self.mmdebstrap(&draft, &mirror),
             &workspace.log(self.name),
         )
         .context("mmdebstrap could not make a Debian")?;
         Ok(fs::rename(&draft, root)?)
     }
 
-    fn mmdebstrap(&self, draft: &Path) -> Command {
+    fn mmdebstrap(&self, draft: &Path, mirror: &str) -> Command {
         let mut make = Command::new("timeout");
         make.args(["--kill-after=30s", "15m", "mmdebstrap", "--variant=minbase", "--include", self.included]);
+        if apt::takes_old_lists() {
+            make.args(["--aptopt", "Acquire::Check-Valid-Until \"false\""]);
+        }
         if let Some(unit) = self.enabled {
             make.arg(format!("--customize-hook=chroot \"$1\" systemctl enable {unit}"));
         }
-        make.arg(self.suite).arg(draft);
+        make.arg(self.suite).arg(draft).arg(mirror);
         make
     }
 }

@@ -1,4 +1,5 @@
-//! `cargo xtask service-test`: the package under systemd in namespaces (`tests/service.sh`).
+//! `cargo xtask service-test`: the package under the systemd of Debian's releases, in namespaces
+//! (`tests/service.sh`).
 
 use std::{
     fs,
@@ -6,31 +7,70 @@ use std::{
     process::Command,
 };
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, ensure};
+use clap::ValueEnum;
 
 use super::debian::Root;
 use crate::{process, release::package, ui, workspace::Workspace};
 
-/// What the package is installed on.
-const HOST: Root =
-    Root { name: "bookworm", suite: "bookworm", included: "systemd,systemd-sysv,dbus,iproute2,tcpdump", enabled: None };
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The releases of Debian that the package is installed on
+    #[arg(long, value_name = "SUITE", value_delimiter = ',', default_value = "bookworm")]
+    suite: Vec<Suite>,
+}
+
+/// A release of Debian.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Suite {
+    /// Debian 12, the oldest that the package supports
+    Bookworm,
+    /// Debian 13
+    Trixie,
+    /// What becomes the next release
+    Sid,
+}
+
+/// Runs the test on every release.
+pub(crate) fn all(workspace: &Workspace) -> Result<()> {
+    run(workspace, &Args { suite: Suite::value_variants().to_vec() })
+}
 
 /// Builds the package and a newer one, and runs the test with them.
-pub(crate) fn run(workspace: &Workspace) -> Result<()> {
-    if !process::is_root() {
-        bail!(
-            "the service test runs systemd in namespaces, which only root may make: run it as root (in a root shell, \
-             as `sudo -s` gives one, so that cargo is found)"
-        );
-    }
+pub(crate) fn run(workspace: &Workspace, args: &Args) -> Result<()> {
+    ensure!(
+        process::is_root(),
+        "the service test runs systemd in namespaces, which only root may make: run it as root (in a root shell, as \
+         `sudo -s` gives one, so that cargo is found)"
+    );
     let package = package::build(workspace)?;
-    ui::heading("service: the package under systemd");
-    let root = HOST.ready(workspace)?;
     let newer = newer(workspace, &package)?;
+    args.suite.iter().try_for_each(|suite| test(workspace, &suite.root(), &package, &newer))
+}
+
+fn test(workspace: &Workspace, root: &Root, package: &Path, newer: &Path) -> Result<()> {
+    ui::heading(&format!("service: the package under systemd, Debian {}", root.suite));
+    let host = root.ready(workspace)?;
     let mut test = Command::new("timeout");
     test.args(["--kill-after=30s", "5m", "sh"]).arg(workspace.root().join("tests/service.sh"));
-    process::run(test.arg(root).arg(package).arg(newer)).context("the service test failed")
+    process::run(test.arg(host).arg(package).arg(newer))
+        .with_context(|| format!("the service test failed on {}", root.suite))
 }
+
+impl Suite {
+    /// Returns what the package is installed on, with today's lintian: older ones have faults (`release/package.rs`).
+    const fn root(self) -> Root {
+        let (name, included) = match self {
+            Self::Bookworm => ("bookworm", TOOLS),
+            Self::Trixie => ("trixie", TOOLS),
+            Self::Sid => ("sid", TOOLS_AND_LINTIAN),
+        };
+        Root { name, suite: name, included, enabled: None }
+    }
+}
+
+const TOOLS: &str = "systemd,systemd-sysv,dbus,iproute2,tcpdump,needrestart,unattended-upgrades";
+const TOOLS_AND_LINTIAN: &str = "systemd,systemd-sysv,dbus,iproute2,tcpdump,needrestart,unattended-upgrades,lintian";
 
 /// Makes a copy of the package with a higher version and nothing else changed. Returns its path.
 fn newer(workspace: &Workspace, package: &Path) -> Result<PathBuf> {

@@ -73,12 +73,15 @@ fn parse(tree: &str) -> Result<Crates> {
 }
 
 impl Id {
-    /// Returns the folder where cargo has unpacked its sources.
-    pub(crate) fn sources(&self) -> Result<PathBuf> {
+    /// Returns the folder where its sources are: where cargo has unpacked them, or in those of a release.
+    pub(crate) fn sources(&self, workspace: &Workspace) -> Result<PathBuf> {
+        let folder = format!("{}-{}", self.name, self.version);
+        if let Some(vendor) = workspace.vendor() {
+            return Ok(vendor.join(folder));
+        }
         let home = env::var_os("CARGO_HOME").filter(|home| !home.is_empty()).map(PathBuf::from);
         let home = home.or_else(|| Some(env::home_dir()?.join(".cargo"))).context("no home directory")?;
         let registries = fs::read_dir(home.join("registry/src")).context("cargo has unpacked no sources")?;
-        let folder = format!("{}-{}", self.name, self.version);
         let mut folders = registries.flatten().map(|registry| registry.path().join(&folder));
         folders.find(|path| path.is_dir()).with_context(|| format!("no sources of {folder}"))
     }

@@ -10,7 +10,7 @@ use std::{
 use anyhow::{Context, Result, ensure};
 use clap::ValueEnum;
 
-use super::{package, sbom, version::Version};
+use super::{package, sbom, source, tarball, version::Version};
 use crate::{architecture::Architecture, process, ui, workspace::Workspace};
 
 /// What a tarball contains beside the daemon: path in the checkout, name in the tarball. Folders are copied whole.
@@ -45,6 +45,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     Architecture::value_variants().iter().try_for_each(|one| files(workspace, &folder, *one, &epoch))?;
     let sbom = format!("autora-{}.cdx.json", Version::current());
     fs::write(folder.join(sbom), sbom::make(workspace, &timestamp(&epoch)?)?)?;
+    source::make(workspace, &folder, &epoch)?;
     let sums = checksums(&folder)?;
     fs::write(folder.join(CHECKSUMS), &sums)?;
     ui::heading("release");
@@ -70,7 +71,7 @@ fn files(workspace: &Workspace, folder: &Path, architecture: Architecture, epoch
     );
     fs::copy(&package, folder.join(package.file_name().context("a package has a name")?))?;
     let name = format!("autora-{}-{}-linux", Version::current(), architecture.machine());
-    tarball(workspace, (&daemon, folder), &name, epoch)
+    pack(workspace, (&daemon, folder), &name, epoch)
 }
 
 /// Returns whether a program contains a path.
@@ -79,27 +80,15 @@ fn names(program: &[u8], path: &Path) -> bool {
     program.windows(path.len()).any(|window| window == path)
 }
 
-/// Makes a tarball of a daemon in a folder. Sorted names, one time, no owners and fixed modes make it reproducible.
-fn tarball(workspace: &Workspace, (daemon, folder): (&Path, &Path), name: &str, epoch: &str) -> Result<()> {
-    let staged = workspace.target().join("dist-content");
-    if staged.exists() {
-        fs::remove_dir_all(&staged)?;
-    }
-    let content = staged.join(name);
-    fs::create_dir_all(&content)?;
+/// Makes a tarball of a daemon in a folder.
+fn pack(workspace: &Workspace, (daemon, folder): (&Path, &Path), name: &str, epoch: &str) -> Result<()> {
+    let content = tarball::stage(workspace, name)?;
     fs::copy(daemon, content.join("autora"))?;
     for (from, to) in CONTENT {
         let from = workspace.root().join(from);
         process::run(Command::new("cp").arg("--recursive").arg(from).arg(content.join(to)))?;
     }
-    let mut tar = Command::new("tar");
-    tar.env("LC_ALL", "C").args(["--sort=name", "--owner=0", "--group=0", "--numeric-owner", "--format=gnu"]);
-    tar.args(["--mode=u=rwX,go=rX", "--use-compress-program=gzip --no-name --best"]);
-    tar.arg(format!("--mtime=@{epoch}")).arg("--directory").arg(&staged);
-    tar.arg("--create").arg("--file").arg(folder.join(format!("{name}.tar.gz"))).arg(name);
-    process::run(&mut tar).context("tar could not make the tarball")?;
-    fs::remove_dir_all(&staged)?;
-    Ok(())
+    tarball::pack(&content, &folder.join(format!("{name}.tar.gz")), epoch)
 }
 
 /// Returns the checksums of the files, as `sha256sum --check` reads them.
@@ -107,8 +96,11 @@ fn checksums(folder: &Path) -> Result<String> {
     let mut names: Vec<PathBuf> =
         fs::read_dir(folder)?.map(|entry| Ok(entry?.file_name().into())).collect::<Result<_>>()?;
     names.sort();
-    let wanted = 2 * Architecture::value_variants().len() + 1;
-    ensure!(names.len() == wanted, "there should be packages, tarballs and a bill of materials, not {names:?}");
+    let wanted = 2 * Architecture::value_variants().len() + 2;
+    ensure!(
+        names.len() == wanted,
+        "there should be packages, tarballs, sources and a bill of materials, not {names:?}"
+    );
     process::query(Command::new("sha256sum").current_dir(folder).args(names)).context("sha256sum failed")
 }
 

@@ -20,7 +20,7 @@ If a crate offers several licences with MIT among them, MIT is used here.
 /// Writes the licences to target/notices.
 pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     let crates = crates::linked(workspace)?;
-    let text = text(&crates, |id| texts(&id.sources()?))?;
+    let text = text(&crates, |id| texts(&id.sources(workspace)?))?;
     let file = workspace.notices();
     fs::create_dir_all(file.parent().context("no folder")?)?;
     fs::write(&file, text).with_context(|| format!("cannot write {}", file.display()))?;

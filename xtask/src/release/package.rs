@@ -28,6 +28,17 @@ const TOOLS: [(&str, &str); 2] = [("dh", "debhelper"), ("lintian", "lintian")];
 const BUILD_AT_MOST: &str = "30m";
 const LINTIAN_AT_MOST: &str = "5m";
 
+/// Tags that older lintians get wrong, by the versions of Debian 12 and 13: they take a static PIE for a shared
+/// library, so that they do not find a tag that debian/autora.lintian-overrides has; the first also wants an init.d
+/// script.
+const WRONG: [(&str, &str); 2] = [
+    (
+        "2.116.",
+        "shared-library-lacks-prerequisites,statically-linked-binary,package-supports-alternative-init-but-no-init.d-script",
+    ),
+    ("2.122.", "shared-library-lacks-prerequisites,statically-linked-binary"),
+];
+
 /// Runs `cargo xtask package`.
 pub(crate) fn run(workspace: &Workspace, args: &Args) -> Result<()> {
     build_for(workspace, args.arch.unwrap_or(Architecture::OWN)).map(drop)
@@ -52,9 +63,7 @@ pub(crate) fn build_for(workspace: &Workspace, architecture: Architecture) -> Re
     let file = |extension: &str| folder.join(format!("{name}.{extension}"));
     let mut build = buildpackage(workspace, &folder, file);
     if !architecture.is_own() {
-        // What it is built with is none of the build dependencies, which are of this machine's architecture: the build
-        // itself installs it (`cargo xtask setup --target`).
-        build.args(["--no-check-builddeps", "--host-arch", architecture.debian()]);
+        build.args(["--host-arch", architecture.debian()]);
     }
     process::run_logged("dpkg-buildpackage", &mut build, &workspace.log("package"))
         .context("dpkg-buildpackage could not build the package")?;
@@ -101,12 +110,16 @@ fn buildpackage(workspace: &Workspace, folder: &Path, file: impl Fn(&str) -> Pat
     let mut command = bounded(BUILD_AT_MOST, "dpkg-buildpackage");
     command
         .current_dir(workspace.root())
-        .args(["-us", "-uc", "-b", "--post-clean"])
+        // The build dependencies have Debian's cargo, and this one may be rustup's. What compiles is installed by the
+        // build itself (`cargo xtask setup`).
+        .args(["-us", "-uc", "-b", "--post-clean", "--no-check-builddeps"])
         .arg(option("--buildinfo-file=", &file("buildinfo")))
         .arg(option("--changes-file=", &file("changes")))
         .arg(option("--buildinfo-option=-u", folder))
         .arg(option("--changes-option=-u", folder))
         .env("AUTORA_PACKAGE_FOLDER", folder)
+        // `cargo xtask test` has a step for them.
+        .env("DEB_BUILD_OPTIONS", options(env::var("DEB_BUILD_OPTIONS").ok()))
         .envs(epoch(workspace).map(|epoch| ("SOURCE_DATE_EPOCH", epoch)));
     command
 }
@@ -116,12 +129,40 @@ fn buildpackage(workspace: &Workspace, folder: &Path, file: impl Fn(&str) -> Pat
 fn lintian(changes: &Path) -> Command {
     let mut command = bounded(LINTIAN_AT_MOST, "lintian");
     command.args(["--pedantic", "--display-info", "--tag-display-limit", "0"]);
-    command.args(["--fail-on", "error,warning,info,pedantic"]).arg(changes);
+    command.args(["--fail-on", "error,warning,info,pedantic"]);
+    let version = process::query(Command::new("lintian").arg("--print-version")).unwrap_or_default();
+    if let Some(tags) = wrong_in(&version) {
+        command.args(["--suppress-tags", tags]);
+    }
+    command.arg(changes);
     command
+}
+
+/// Returns the tags that a version of lintian, as in `2.116.3+deb12u1`, gets wrong.
+fn wrong_in(version: &str) -> Option<&'static str> {
+    WRONG.iter().find(|(start, _)| version.starts_with(start)).map(|(_, tags)| *tags)
+}
+
+/// Returns the options of the build: those that are set, and no tests.
+fn options(set: Option<String>) -> String {
+    set.into_iter().chain(["nocheck".to_owned()]).collect::<Vec<_>>().join(" ")
 }
 
 fn bounded(time: &str, program: &str) -> Command {
     let mut command = Command::new("timeout");
     command.args(["--kill-after=10s", time, program]);
     command
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn older_lintians_are_known_by_their_version() {
+        let has_init = |version| wrong_in(version).map(|tags| tags.contains("init.d"));
+        assert_eq!(has_init("2.116.3+deb12u1\n"), Some(true));
+        assert_eq!(has_init("2.122.0+deb13u1\n"), Some(false));
+        assert_eq!(has_init("2.143.0\n"), None);
+    }
 }

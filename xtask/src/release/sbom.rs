@@ -81,7 +81,7 @@ fn quoted(text: &str) -> String {
 }
 
 /// Returns the checksum of each published crate in Cargo.lock.
-fn checksums(lock: &str) -> BTreeMap<Id, String> {
+pub(super) fn checksums(lock: &str) -> BTreeMap<Id, String> {
     let entries = lock.split("[[package]]").skip(1);
     entries
         .filter_map(|entry| {

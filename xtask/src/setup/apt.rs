@@ -30,6 +30,13 @@ impl Lists {
     }
 }
 
+/// Returns whether apt takes package lists whose time is over, as where the mirror is a copy of an earlier day.
+pub(crate) fn takes_old_lists() -> bool {
+    let mut ask = Command::new("apt-config");
+    ask.args(["shell", "CHECKED", "Acquire::Check-Valid-Until/b"]);
+    process::query(&mut ask).is_some_and(|says| says.contains("false"))
+}
+
 /// Returns the version of a package that would be installed.
 pub(crate) fn candidate(package: &str) -> Option<String> {
     let policy = process::query(Command::new("apt-cache").env("LC_ALL", "C").args(["policy", package]))?;

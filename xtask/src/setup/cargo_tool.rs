@@ -61,6 +61,11 @@ impl CargoTool {
         // Cargo then uses a temporary target directory, and removes it afterwards.
         command.arg("--root").arg(workspace.tools()).env_remove("CARGO_TARGET_DIR");
         command.envs(QUICKLY);
+        if let Some(vendor) = workspace.vendor() {
+            // It does not read the configuration of the folder that it runs in.
+            command.args(["--config", "source.crates-io.replace-with='vendor'", "--config"]);
+            command.arg(format!("source.vendor.directory='{}'", vendor.display()));
+        }
         adjust(&mut command);
         process::run_logged(&format!("cargo install {name} {version}"), &mut command, &workspace.log(name))
             .with_context(|| format!("{name} could not be compiled"))

@@ -155,7 +155,7 @@ impl<'a> Archive<'a> {
     }
 
     /// Returns the mirror of Debian that this machine uses.
-    fn mirror(&self) -> Result<String> {
+    pub(crate) fn mirror(&self) -> Result<String> {
         let format = ["--format", "$(LABEL) $(REPO_URI)", "Created-By: Packages"];
         let targets = process::query(self.command("apt-get").arg("indextargets").args(format));
         let Some(mirror) = targets.as_deref().and_then(mirror) else {

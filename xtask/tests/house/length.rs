@@ -7,6 +7,9 @@ use crate::source::root;
 /// The most lines that a source file may have; tests may be longer.
 const LONGEST: usize = 400;
 
+/// The most lines that the README may have: a visitor reads it in five minutes, and details stand in the handbook.
+const LONGEST_README: usize = 180;
+
 /// How wide a comment may be: as wide as rustfmt lets code be.
 const WIDTH: usize = 120;
 
@@ -42,6 +45,12 @@ fn files_are_short() {
     assert!(product.len() > 100, "only {} files were found", product.len());
     let long: Vec<_> = product.iter().map(|name| (lines(name), name)).filter(|(lines, _)| *lines > LONGEST).collect();
     assert!(long.is_empty(), "longer than {LONGEST} lines: {long:?}");
+}
+
+#[test]
+fn the_readme_is_short() {
+    let lines = fs::read_to_string(root().join("README.md")).expect("it is there").lines().count();
+    assert!(lines <= LONGEST_README, "README.md has {lines} lines, more than {LONGEST_README}");
 }
 
 #[test]

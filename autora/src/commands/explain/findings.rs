@@ -1,16 +1,13 @@
 //! What `explain` found, before it is shown.
 
 use crate::{
-    commands::screen::list,
+    commands::{absent::Missing, screen::list},
     diagnosis::{Concern, Conclusion, Explanation, Problem, Shell},
     engine::{
         eligibility::{Reason, Service},
-        interface::{Host, Interface},
+        interface::Host,
     },
 };
-
-/// The names that are suggested have at least this Jaro-Winkler similarity.
-const MIN_SIMILARITY: f64 = 0.7;
 
 /// The explanations, and what they rest on.
 pub(super) struct Findings {
@@ -24,23 +21,16 @@ pub(super) struct Findings {
     pub(super) list: Shell,
 }
 
-/// An interface that was named and does not exist, or a pattern that matches none.
-pub(super) struct Missing {
-    pub(super) name: String,
-    /// Existing names that resemble it, the most similar first.
-    pub(super) similar: Vec<String>,
-}
-
 impl Findings {
-    /// Returns whether every interface that was named, or else every one that matches, is served and has its RAs, and
-    /// there is one. Without names and without a regular expression it is only a list, which is always true.
+    /// Returns whether every interface that was named and exists, or else every one that matches, is served and has its
+    /// RAs, and there is one. Without names and without a regular expression it is only a list, which is always true.
     pub(super) fn all_served(&self, named: bool) -> bool {
         if !named && self.regex.is_none() {
             return true;
         }
         let matching = |found: &&Explanation| named || found.conclusion != Conclusion::NoMatch;
         let mut wanted = self.interfaces.iter().filter(matching).peekable();
-        self.missing.is_empty() && wanted.peek().is_some() && wanted.all(|one| one.is_served() && !one.fails_to_send())
+        wanted.peek().is_some() && wanted.all(|one| one.is_served() && !one.fails_to_send())
     }
 }
 
@@ -68,17 +58,4 @@ pub(super) fn describe(service: &Service) -> String {
 pub(super) fn paused(service: &Service) -> String {
     let until = service.waits_until().map(|until| format!(", once {until}")).unwrap_or_default();
     format!("{}{until}", describe(service))
-}
-
-impl Missing {
-    pub(super) fn new(name: &str, existing: &[Interface]) -> Self {
-        let mut likely: Vec<_> = existing
-            .iter()
-            .map(|interface| (strsim::jaro_winkler(name, &interface.name), &interface.name))
-            .filter(|(similarity, _)| *similarity >= MIN_SIMILARITY)
-            .collect();
-        likely.sort_by(|(a, _), (b, _)| b.total_cmp(a));
-        let similar = likely.into_iter().take(3).map(|(_, name)| name.clone()).collect();
-        Self { name: name.to_owned(), similar }
-    }
 }

@@ -2,8 +2,12 @@
 
 use serde_json::{Value, json};
 
-use super::findings::{Findings, Missing};
-use crate::diagnosis::{Check, Concern, Conclusion, Explanation, Remedy};
+use super::findings::Findings;
+use crate::{
+    commands::absent::Missing,
+    control::model::State,
+    diagnosis::{Check, Concern, Conclusion, Explanation, Problem, Remedy},
+};
 
 const VERSION: u32 = 1;
 
@@ -16,7 +20,7 @@ pub(super) fn render(findings: &Findings) -> String {
         },
         "interface_regex": findings.regex,
         "interfaces": findings.interfaces.iter().map(interface).collect::<Value>(),
-        "missing": findings.missing.iter().map(missing).collect::<Value>(),
+        "missing": findings.missing.iter().map(Missing::json).collect::<Value>(),
     });
     format!("{document:#}\n")
 }
@@ -26,12 +30,7 @@ fn interface(found: &Explanation) -> Value {
     json!({
         "name": found.name,
         "ifindex": found.index.get(),
-        "state": match found.conclusion {
-            Conclusion::Served(_) => "served",
-            Conclusion::Paused(_) => "paused",
-            Conclusion::NotServed | Conclusion::Doubtful(_) => "not-served",
-            Conclusion::NoMatch => "ignored",
-        },
+        "state": state(found),
         "carrier": found.carrier,
         "source": service.map(|service| service.source.to_string()),
         "prefix": service.map(|service| service.prefix.to_string()),
@@ -39,6 +38,19 @@ fn interface(found: &Explanation) -> Value {
         "reasons": found.failures().map(concern).collect::<Value>(),
         "warnings": found.warnings.iter().map(concern).collect::<Value>(),
     })
+}
+
+/// Returns the state in the words of the control API, which has none for an interface whose name does not match.
+fn state(found: &Explanation) -> &'static str {
+    match found.conclusion {
+        Conclusion::Served(_) => State::Serving.name(),
+        Conclusion::Paused(_) => State::Paused.name(),
+        Conclusion::NotServed | Conclusion::Doubtful(_) | Conclusion::NoMatch if found.is_ceasing => {
+            State::Ceasing.name()
+        }
+        Conclusion::NotServed | Conclusion::Doubtful(_) => State::NotServed.name(),
+        Conclusion::NoMatch => Problem::NO_MATCH,
+    }
 }
 
 fn test(check: &Check) -> Value {
@@ -51,8 +63,4 @@ fn concern(Concern { problem, remedies }: &Concern) -> Value {
         Remedy::Advice(advice) => json!({ "advice": advice }),
     });
     json!({ "name": problem.name(), "sentence": problem.to_string(), "remedies": remedies.collect::<Value>() })
-}
-
-fn missing(Missing { name, similar }: &Missing) -> Value {
-    json!({ "name": name, "similar": similar })
 }

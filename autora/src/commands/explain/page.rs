@@ -4,22 +4,17 @@ use std::{fmt::Write, time::Duration};
 
 use anstyle::Style;
 
-use super::findings::{Findings, Missing, causes, describe, named, paused};
+use super::findings::{Findings, causes, describe, named, paused};
 use crate::{
-    commands::{
-        client::is_pattern,
-        screen::{BAD, FAINT, GOOD, ODD, TITLE, list, styled, wrap},
-    },
-    diagnosis::{Concern, Conclusion, DueRa, Explanation, RaKind, Remedy, Shell},
+    commands::screen::{BAD, FAINT, GOOD, ODD, TITLE, list, styled, wrap},
+    diagnosis::{Concern, Conclusion, DueRa, Explanation, RaKind, Remedy},
 };
 
 /// The column in which the values of the tests begin.
 const VALUES_AT: usize = 22;
 
 pub(super) fn render(findings: &Findings, width: usize) -> String {
-    let interfaces = findings.interfaces.iter().map(|found| interface(found, width));
-    let missing = findings.missing.iter().map(|missing| absent(missing, &findings.list, width));
-    interfaces.chain(missing).collect::<Vec<_>>().join("\n")
+    findings.interfaces.iter().map(|found| interface(found, width)).collect::<Vec<_>>().join("\n")
 }
 
 fn interface(found: &Explanation, width: usize) -> String {
@@ -82,6 +77,9 @@ fn tests(found: &Explanation, width: usize) -> String {
     for (name, when) in [found.last_ra.map(last_ra), found.next_ra.map(next_ra)].into_iter().flatten() {
         line("    ", FAINT, name, &when);
     }
+    if let Some(held) = found.guests_hold {
+        line("    ", FAINT, "guests hold", &format!("{held}, unless it is served again before"));
+    }
     page
 }
 
@@ -116,14 +114,4 @@ fn paragraph(style: Style, Concern { problem, remedies }: &Concern, width: usize
         Remedy::Advice(advice) => format!("  {}\n", wrap(advice, width, 2)),
     });
     [format!("  {coloured}\n")].into_iter().chain(remedies).collect()
-}
-
-/// `all` is the command that lists all interfaces.
-fn absent(missing: &Missing, all: &Shell, width: usize) -> String {
-    let what = match missing.similar.as_slice() {
-        _ if is_pattern(&missing.name) => format!("matches no interface; `{all}` lists those that exist"),
-        [] => format!("does not exist; `{all}` lists those that do"),
-        names => format!("does not exist; similar: {}", list(names)),
-    };
-    headed(&missing.name, BAD, &what, width)
 }

@@ -12,11 +12,12 @@ use crate::{
         client::ClientError,
         model::{self, Interfaces, LastAdvert, ReasonName, State, Status},
     },
-    diagnosis::{FromDaemon, RaKind},
+    diagnosis::{FromDaemon, Problem, RaKind},
     engine::{
         action::Cause,
         eligibility::{AddressPolicy, InUse, MapFailure, OtherDaemon, Reason},
         fleet::ServiceState,
+        handover::HeldByGuests,
         interface::Interface,
     },
     error,
@@ -36,7 +37,7 @@ pub(in crate::commands) struct RunningDaemon {
 
 impl RunningDaemon {
     /// Asks the daemon at `socket`; returns `None` if none answers in time. Warns if one is there.
-    pub(super) fn ask(socket: &ControlSocketArg) -> Option<Self> {
+    pub(in crate::commands) fn ask(socket: &ControlSocketArg) -> Option<Self> {
         let asked = block_on(async {
             Ok(timeout(ANSWER_LIMIT, answers(socket)).await.unwrap_or_else(|_elapsed| Err(ClientError::Silent))?)
         });
@@ -80,8 +81,7 @@ impl RunningDaemon {
     /// interface: in another network namespace, or renamed a moment ago.
     pub(super) fn knows(&self, interface: &Interface) -> FromDaemon {
         let matches = self.pattern.is_match(&interface.name);
-        let known = self.interfaces.get(&interface.index.get()).filter(|known| known.name == interface.name);
-        let Some(known) = known else {
+        let Some(known) = self.find(interface) else {
             return FromDaemon { matches, addresses: self.addresses, ..FromDaemon::default() };
         };
         FromDaemon {
@@ -95,6 +95,7 @@ impl RunningDaemon {
                 prefix: known.prefix.as_deref().and_then(prefix64),
             },
             advertised: known.advertised_prefix.as_ref().and_then(|held| prefix64(&held.prefix)),
+            guests_hold: guests_hold(known),
             retired: known.retired_prefixes.iter().filter_map(|retired| prefix64(&retired.prefix)).collect(),
             addresses: self.addresses,
             last_ra: known.last_ra.as_ref().map(|last| (kind(known, last), duration(last.ago_s))),
@@ -103,6 +104,53 @@ impl RunningDaemon {
             other_router: known.other_router.as_ref().map(|other| (other.source, duration(other.ago_s))),
         }
     }
+
+    /// Returns whether `interface` is served: by this daemon, or as far as it knows by another one.
+    pub(in crate::commands) fn serves(&self, interface: &Interface) -> Served {
+        let Some(known) = self.find(interface) else {
+            let matches = self.pattern.is_match(&interface.name);
+            let why = if matches { Problem::UnknownToDaemon.name() } else { Problem::NO_MATCH };
+            return Served::No(vec![why.to_owned()]);
+        };
+        let is_served_by_another = known.reasons.iter().any(|reason| reason.name == ReasonName::ServedByAnother.into());
+        match known.state.known() {
+            None => Served::Unknown,
+            Some(State::Serving | State::Paused) => Served::Yes,
+            Some(State::NotServed) if is_served_by_another => Served::Yes,
+            Some(State::NotServed) => Served::No(known.reasons.iter().map(|reason| reason.name.to_string()).collect()),
+            Some(State::Ceasing) => Served::No(vec![State::Ceasing.name().to_owned()]),
+        }
+    }
+
+    fn find(&self, interface: &Interface) -> Option<&model::Interface> {
+        self.interfaces.get(&interface.index.get()).filter(|known| known.name == interface.name)
+    }
+}
+
+/// Whether an interface is served.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::commands) enum Served {
+    /// No daemon answers, or it is in a state that only a newer daemon knows.
+    Unknown,
+    /// It is.
+    Yes,
+    /// The daemon that answers does not serve it, for reasons of these names.
+    No(Vec<String>),
+}
+
+/// Returns what guests hold of an interface that is not served. One that owes a final RA has it due, and after that
+/// they know.
+fn guests_hold(known: &model::Interface) -> Option<HeldByGuests> {
+    let were_told = known.last_ra.as_ref().is_some_and(|last| kind(known, last) == RaKind::Final);
+    let is_silent = known.state == State::NotServed.into() && known.next_ra_in_s.is_none() && !were_told;
+    let held = HeldByGuests {
+        route_for: known.advertised_router.as_ref().map(|router| duration(router.for_s)),
+        prefix_for: known
+            .advertised_prefix
+            .as_ref()
+            .and_then(|held| Some((prefix64(&held.prefix)?, duration(held.for_s)))),
+    };
+    (is_silent && !held.is_nothing()).then_some(held)
 }
 
 fn duration(seconds: f64) -> Duration {
@@ -151,4 +199,50 @@ async fn answers(socket: &ControlSocketArg) -> Result<Option<(Status, Interfaces
         client => client?,
     };
     Ok(Some((client.get("/v1/status").await?, client.get("/v1/interfaces").await?)))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::engine::interface::fit;
+
+    #[test]
+    fn what_is_not_served_has_its_reasons() {
+        let known = |state: &str, reasons: &[&str]| {
+            let reasons: Vec<_> = reasons.iter().map(|name| json!({ "name": name, "text": "" })).collect();
+            let interface = json!({
+                "name": fit().name, "ifindex": fit().index.get(), "state": state, "prefix": null, "source": null,
+                "advertised": false, "reasons": reasons, "retired_prefixes": [], "last_ra": null, "next_ra_in_s": null,
+                "overdue": false, "rs": null, "other_router": null,
+                "ra_sent": { "unsolicited": 0, "solicited": 0, "final": 0 },
+                "send_failures": { "total": 0, "in_a_row": 0, "error": null },
+            });
+            Some(serde_json::from_value::<model::Interface>(interface).unwrap())
+        };
+        let no = |reasons: &[&str]| Served::No(reasons.iter().map(ToString::to_string).collect());
+        let [every, taps] = ["", "^tap"].map(|regex| Regex::new(regex).unwrap());
+        for (known, expected) in [
+            (known("serving", &[]), Served::Yes),
+            (known("paused", &[]), Served::Yes),
+            (known("not-served", &["down", "no-prefix"]), no(&["down", "no-prefix"])),
+            (known("not-served", &["served-by-another"]), Served::Yes),
+            (known("ceasing", &[]), no(&["ceasing"])),
+            (known("resting", &[]), Served::Unknown),
+            (None, no(&["unknown-to-daemon"])),
+        ] {
+            let daemon = RunningDaemon {
+                pattern: every.clone(),
+                addresses: AddressPolicy::default(),
+                send: None,
+                interfaces: known.into_iter().map(|one| (one.ifindex, one)).collect(),
+            };
+            assert_eq!(daemon.serves(&fit()), expected);
+            let elsewhere = Interface { name: "other".to_owned(), ..fit() };
+            assert_eq!(daemon.serves(&elsewhere), no(&["unknown-to-daemon"]), "an index with another name");
+            let daemon = RunningDaemon { pattern: taps.clone(), ..daemon };
+            assert_eq!(daemon.serves(&elsewhere), no(&["no-match"]));
+        }
+    }
 }

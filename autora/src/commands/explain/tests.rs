@@ -1,14 +1,18 @@
 use std::{fs, path::Path, time::Duration};
 
 use anstream::adapter::strip_str;
+use serde_json::Value;
 
 use super::*;
 use crate::{
-    diagnosis::{FromDaemon, RaKind, Shell},
+    addr::Prefix64,
+    control::model::State,
+    diagnosis::{FromDaemon, Problem, RaKind, Shell},
     engine::{
         eligibility::InUse,
         fleet::ServiceState,
-        interface::{address, fit},
+        handover::HeldByGuests,
+        interface::{LinkFlags, address, fit},
     },
 };
 
@@ -146,10 +150,27 @@ fn a_warning_about_an_interface_that_is_not_served_is_in_the_table() {
 #[test]
 fn hints_are_about_the_same_daemon() {
     let list = || Shell::of(["autora", "explain", "--instance", "blue"]);
-    let found = |name| Findings { list: list(), missing: vec![Missing::new(name, &[])], ..findings(&[]) };
-    assert!(table::render(&found("vm1"), usize::MAX).contains("`autora explain --instance blue IFACE` shows"));
-    for name in ["vm1", "vm*"] {
-        assert!(page::render(&found(name), usize::MAX).contains("`autora explain --instance blue` lists"), "{name}");
+    let found = Findings { list: list(), ..findings(&[]) };
+    assert!(table::render(&found, usize::MAX).contains("`autora explain --instance blue IFACE` shows"));
+}
+
+#[test]
+fn states_are_those_of_the_control_api() {
+    let elsewhere = || Interface { name: "eth0".to_owned(), ..guest(1) };
+    let no_carrier = || Interface { flags: LinkFlags { carrier: false, ..guest(1).flags }, ..guest(1) };
+    let ceasing = |matches| FromDaemon { matches, state: Some(ServiceState::Ceasing), ..FromDaemon::default() };
+    for (interface, daemon, expected) in [
+        (guest(1), Some(serves(&guest(1))), State::Serving.name()),
+        (guest(1), None, State::Serving.name()),
+        (no_carrier(), None, State::Paused.name()),
+        (not_served(), None, State::NotServed.name()),
+        (guest(1), Some(serves_not(&["served-by-another"])), State::NotServed.name()),
+        (elsewhere(), Some(ceasing(false)), State::Ceasing.name()),
+        (guest(1), Some(ceasing(true)), State::Ceasing.name()),
+        (elsewhere(), Some(FromDaemon::default()), Problem::NO_MATCH),
+    ] {
+        let document: Value = serde_json::from_str(&json::render(&findings(&[(interface, daemon)]))).unwrap();
+        assert_eq!(document["interfaces"][0]["state"], expected, "{document:#}");
     }
 }
 
@@ -182,6 +203,21 @@ fn the_page_tells_when_ras_leave() {
         let page = page(state, kind);
         assert!(expected.iter().all(|words| page.contains(words)), "{expected:?}: {page}");
     }
+}
+
+/// Of an interface that was down: no final RA has left, and none is due.
+#[test]
+fn the_page_tells_what_guests_hold() {
+    let prefix_for = Some(("2001:db8:0:11::".parse().map(Prefix64::containing).unwrap(), Duration::from_secs(86_360)));
+    let held = HeldByGuests { route_for: Some(Duration::from_millis(172_900)), prefix_for };
+    let page = |guests_hold| {
+        let daemon = FromDaemon { guests_hold, ..serves_not(&["forwarding-off", "no-prefix"]) };
+        strip_str(&page::render(&findings(&[(not_served(), Some(daemon))]), usize::MAX)).to_string()
+    };
+    let expected = "guests hold   the default route for up to 172 s, addresses in 2001:db8:0:11::/64 for up to 86360 s, \
+                    unless it is served again before\n";
+    assert!(page(Some(held)).contains(expected), "{}", page(Some(held)));
+    assert!(!page(None).contains("guests hold"), "the control");
 }
 
 #[test]

@@ -3,16 +3,22 @@
 use serde_json::{Value, json};
 
 use super::{report::Report, selection::Skipped};
-use crate::{addr::shown_link_address, commands::neighbours, control::model, diagnosis::guest::Guest};
+use crate::{
+    addr::shown_link_address,
+    commands::{absent::Missing, explain::Served, neighbours},
+    control::model,
+    diagnosis::guest::Guest,
+};
 
 const VERSION: u32 = 1;
 
-pub(super) fn render(reports: &[Report<'_>], skipped: &Skipped) -> String {
+pub(super) fn render(reports: &[Report<'_>], skipped: &Skipped, missing: &[Missing]) -> String {
     let document = json!({
         "version": VERSION,
         "interfaces": reports.iter().map(interface).collect::<Value>(),
         "paused": skipped.paused,
         "not_served": skipped.not_served.iter().map(not_served).collect::<Value>(),
+        "missing": missing.iter().map(Missing::json).collect::<Value>(),
     });
     format!("{document:#}\n")
 }
@@ -27,10 +33,18 @@ fn not_served(interface: &model::Interface) -> Value {
 
 fn interface(report: &Report<'_>) -> Value {
     let sources = report.target.sources.ok();
+    let (served, reasons) = match &report.served {
+        Served::Unknown => (None, &[][..]),
+        Served::Yes => (Some(true), &[][..]),
+        Served::No(reasons) => (Some(false), reasons.as_slice()),
+    };
     json!({
         "name": report.target.name,
         "ifindex": report.target.index.get(),
         "verdict": report.verdict.name(),
+        "asked": report.is_asked,
+        "served": served,
+        "reasons": reasons,
         "prefixes": report.target.prefixes.iter().map(ToString::to_string).collect::<Value>(),
         "source": sources.map(|sources| sources.global),
         "source_on_link": sources.map(|sources| sources.is_on_link),

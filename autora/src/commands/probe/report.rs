@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use super::{round::Outcome, target::Target};
 use crate::{
     addr::IfIndex,
+    commands::explain::Served,
     diagnosis::guest::{Guest, GuestVerdict},
     error::chain,
     sys::netlink::Neighbour,
@@ -16,6 +17,9 @@ pub(super) struct Report<'a> {
     pub(super) target: &'a Target,
     /// The worst verdict of its guests.
     pub(super) verdict: GuestVerdict,
+    /// Whether a request has left.
+    pub(super) is_asked: bool,
+    pub(super) served: Served,
     /// The guests that answered, the worst verdict first.
     pub(super) guests: Vec<Guest>,
     /// Whether so many replies came that the others were not read.
@@ -29,12 +33,21 @@ pub(super) struct Report<'a> {
 }
 
 impl<'a> Report<'a> {
-    pub(super) fn new(target: &'a Target, outcome: &Outcome) -> Self {
+    pub(super) fn new(target: &'a Target, outcome: &Outcome, served: Served) -> Self {
         let why = why_unknown(target, outcome);
         let guests = if why.is_some() { Vec::new() } else { outcome.replies.guests(&target.prefixes) };
         let verdict = guests.first().map_or(GuestVerdict::Unknown, |guest| guest.verdict);
-        let is_cut_off = outcome.replies.is_full();
-        Self { target, verdict, guests, is_cut_off, why, neighbours: Vec::new(), explained: None }
+        Self {
+            target,
+            verdict,
+            is_asked: outcome.is_asked,
+            served,
+            guests,
+            is_cut_off: outcome.replies.is_full(),
+            why,
+            neighbours: Vec::new(),
+            explained: None,
+        }
     }
 
     /// Adds what else is known of the interface.
@@ -46,9 +59,10 @@ impl<'a> Report<'a> {
 }
 
 /// Returns why nothing can be said: after one request alone, silence would mean nothing.
-fn why_unknown(target: &Target, Outcome { replies, error }: &Outcome) -> Option<String> {
+fn why_unknown(target: &Target, Outcome { replies, error, is_asked }: &Outcome) -> Option<String> {
     match (&target.sources, error) {
         (Err(why), _) => Some((*why).to_owned()),
+        (Ok(_), Some(error)) if *is_asked => Some(format!("one of two requests did not leave: {}", chain(error))),
         (Ok(_), Some(error)) => Some(chain(error)),
         (Ok(_), None) => replies.is_empty().then(|| "no answer".to_owned()),
     }

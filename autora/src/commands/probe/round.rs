@@ -30,8 +30,10 @@ const READ_AT_ONCE: usize = 1_024;
 #[derive(Debug, Default)]
 pub(super) struct Outcome {
     pub(super) replies: GuestReplies,
-    /// The error of the requests.
+    /// The error of the first request that could not be sent.
     pub(super) error: Option<SendError>,
+    /// Whether a request has left.
+    pub(super) is_asked: bool,
 }
 
 /// A request could not be sent.
@@ -93,8 +95,12 @@ impl<'a> Round<'a> {
     fn send(&mut self, position: usize, target: &Target) {
         let Ok(Sources { link_local, global, .. }) = target.sources else { return };
         let requests = [global, link_local.get()].into_iter().zip(self.sequences);
-        let sent = requests.map(|(source, sequence)| self.socket.send(target.index, source, sequence));
-        self.outcomes[position].error = sent.filter_map(Result::err).map(SendError).next();
+        let sent =
+            requests.map(|(source, sequence)| self.socket.send(target.index, target.group_mapping, source, sequence));
+        let (sent, failed): (Vec<_>, Vec<_>) = sent.partition(Result::is_ok);
+        let outcome = &mut self.outcomes[position];
+        outcome.is_asked = !sent.is_empty();
+        outcome.error = failed.into_iter().find_map(Result::err).map(SendError);
     }
 
     fn read(&mut self, now: BootInstant) -> io::Result<()> {
@@ -126,7 +132,7 @@ impl<'a> Round<'a> {
     /// Returns when nothing more is waited for; `None` while answers are missing.
     fn settled(&self) -> Option<BootInstant> {
         let is_settled = |(target, outcome): (&Target, &Outcome)| {
-            let Outcome { replies, error } = outcome;
+            let Outcome { replies, error, .. } = outcome;
             let is_complete = replies.is_complete() && !target.has_ports;
             target.sources.is_err() || error.is_some() || replies.is_full() || is_complete
         };

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use super::target::Target;
 use crate::{
     commands::{
+        absent::{Among, Missing, no_such_interface},
         client::{ControlSocketArg, block_on, names, path_with},
         explain,
         natural::natural,
-        screen,
     },
     control::model::{self, Interfaces, State},
     engine::interface::Interface,
@@ -21,6 +21,8 @@ pub(super) struct Selection {
     pub(super) snapshot: Snapshot,
     pub(super) targets: Vec<Target>,
     pub(super) skipped: Skipped,
+    /// The names that no interface has, and the patterns that match none.
+    pub(super) missing: Vec<Missing>,
 }
 
 /// The interfaces that match and are not probed, with `--all`.
@@ -35,16 +37,15 @@ pub(super) struct Skipped {
 }
 
 impl Selection {
-    /// Selects the interfaces of these names and patterns; `socket` is for hints.
+    /// Selects the interfaces of these names and patterns.
     ///
     /// # Errors
     ///
-    /// A [`Failure`] if one names none that exists, or if netlink fails.
-    pub(super) fn named(arguments: &[String], socket: &ControlSocketArg) -> Result<Self, Failure> {
+    /// A [`Failure`] if netlink fails.
+    pub(super) fn named(arguments: &[String]) -> Result<Self, Failure> {
         let snapshot = explain::read_interfaces()?;
         let wanted = named(arguments, &snapshot);
-        let found = Self::of(snapshot, &wanted, Skipped::default());
-        if found.targets.len() < wanted.len() { Err(found.missing(&wanted, socket)) } else { Ok(found) }
+        Ok(Self::of(snapshot, &wanted, Skipped::default()))
     }
 
     /// Selects every interface that the daemon at `socket` serves. One may have been deleted a moment ago.
@@ -54,9 +55,13 @@ impl Selection {
     /// A [`Failure`] if no daemon answers, if none of its interfaces exists here, or if netlink fails.
     pub(super) fn served(socket: &ControlSocketArg) -> Result<Self, Failure> {
         let (wanted, skipped) = matching(socket)?;
-        let found = Self::of(explain::read_interfaces()?, &wanted, skipped);
+        let found = Self { missing: Vec::new(), ..Self::of(explain::read_interfaces()?, &wanted, skipped) };
         let none_is_here = found.targets.is_empty() && !wanted.is_empty();
-        if none_is_here { Err(found.missing(&wanted, socket)) } else { Ok(found) }
+        if none_is_here {
+            let missing: Vec<_> = wanted.keys().map(|name| Missing::new(name, &[])).collect();
+            return Err(no_such_interface(&missing, Among::Namespace, socket));
+        }
+        Ok(found)
     }
 
     fn of(snapshot: Snapshot, wanted: &Wanted, skipped: Skipped) -> Self {
@@ -65,14 +70,11 @@ impl Selection {
             index.is_some_and(|index| index.is_none_or(|index| index == interface.index.get()))
         };
         let found = snapshot.interfaces.iter().filter(is_wanted);
-        let targets = found.map(|interface| Target::new(interface, &snapshot.interfaces)).collect();
-        Self { snapshot, targets, skipped }
-    }
-
-    fn missing(&self, wanted: &Wanted, socket: &ControlSocketArg) -> Failure {
-        let missing = wanted.keys().filter(|name| self.targets.iter().all(|target| target.name != **name));
-        Failure::because(format!("no such interface in this network namespace: {}", screen::list(missing)))
-            .advise(format!("`{}` lists those that exist", socket.command("explain", &[])))
+        let targets: Vec<_> = found.map(|interface| Target::new(interface, &snapshot.interfaces)).collect();
+        let is_missing = |name: &&String| targets.iter().all(|target| target.name != **name);
+        let missing = wanted.keys().filter(is_missing).map(|name| Missing::new(name, &snapshot.interfaces));
+        let missing = missing.collect();
+        Self { snapshot, targets, skipped, missing }
     }
 }
 

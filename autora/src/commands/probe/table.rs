@@ -6,6 +6,7 @@ use super::{report::Report, selection::Skipped};
 use crate::{
     addr::shown_link_address,
     commands::{
+        explain::Served,
         neighbours,
         screen::{BAD, GOOD, ODD, TITLE, list, styled, wrap},
     },
@@ -45,7 +46,7 @@ pub(super) fn render(reports: &[Report<'_>], skipped: &Skipped, neighbours: u32,
     lines.sort_by_key(|line| line.verdict);
     let widths = widths(&lines);
     let shown = lines.iter().map(|line| row(line, widths, width));
-    let notes = [counts(&lines)].into_iter().chain(notes(reports, skipped, neighbours));
+    let notes = [counts(&lines, reports)].into_iter().chain(notes(reports, skipped, neighbours));
     let notes = ["\n".to_owned(), paragraphs(notes, width)];
     [title(widths)].into_iter().chain(shown).chain(notes).collect()
 }
@@ -66,6 +67,7 @@ fn cells(report: &Report<'_>, guest: &Guest) -> [String; 3] {
     let remark = match guest.verdict {
         GuestVerdict::WrongPrefix => format!(" is not in {}", list(&report.target.prefixes)),
         GuestVerdict::Unknown => "; several guests that no MAC tells apart".to_owned(),
+        GuestVerdict::Works if matches!(report.served, Served::No(_)) => "; not served".to_owned(),
         GuestVerdict::NoRoute | GuestVerdict::NoAddress | GuestVerdict::Works => String::new(),
     };
     [
@@ -82,7 +84,8 @@ fn silence(report: &Report<'_>, why: &str) -> String {
         known => format!("neighbours: {}", neighbours::list(known, NEIGHBOURS)),
     };
     let explained = report.explained.as_ref().map(|said| format!("; explain: {said}")).unwrap_or_default();
-    format!("{why}; {known}{explained}")
+    let asked = if report.is_asked { "" } else { "nothing was asked: " };
+    format!("{asked}{why}; {known}{explained}")
 }
 
 /// Returns the widths of the first four columns.
@@ -126,10 +129,14 @@ const fn style(verdict: GuestVerdict) -> Style {
     }
 }
 
-fn counts(lines: &[Line]) -> String {
+fn counts(lines: &[Line], reports: &[Report<'_>]) -> String {
     let count = |verdict: GuestVerdict| lines.iter().filter(|line| line.verdict == verdict).count();
     let counts = GuestVerdict::ALL.map(|verdict| (count(verdict), verdict.name()));
-    list(counts.iter().filter(|(count, _)| *count > 0).map(|(count, name)| format!("{count} {name}")))
+    let counts = list(counts.iter().filter(|(count, _)| *count > 0).map(|(count, name)| format!("{count} {name}")));
+    match reports.iter().filter(|report| !report.is_asked).count() {
+        0 => counts,
+        not_asked => format!("{counts}; {not_asked} not asked"),
+    }
 }
 
 /// Returns what limits the verdicts.
@@ -149,14 +156,31 @@ fn notes(reports: &[Report<'_>], skipped: &Skipped, neighbours: u32) -> impl Ite
         .map(|names| format!("note: more than {MAX_REPLIES} replies, the others were not read ({names})"));
     let Skipped { paused, .. } = skipped;
     let paused = (*paused > 0).then(|| format!("note: {paused} paused, which were not probed"));
-    let may_lack_room = reports.iter().any(|report| report.why.is_some()) && is_small(neighbours, reports.len());
+    let is_silent = |report: &Report<'_>| report.is_asked && report.why.is_some();
+    let may_lack_room = reports.iter().any(is_silent) && is_small(neighbours, reports.len());
     let small = may_lack_room.then(|| {
         format!(
             "note: each guest that answers takes an entry of this host's neighbour table, which has room for {neighbours} \
              (gc_thresh3): a guest may be unknown for want of room"
         )
     });
-    [on_link, cut_off, small, paused, not_served(skipped)].into_iter().flatten()
+    [without_daemon(reports), on_link, cut_off, small, paused, not_served(skipped)].into_iter().flatten()
+}
+
+/// Returns which interfaces have guests that answer, and are not served by the daemon that answers.
+fn without_daemon(reports: &[Report<'_>]) -> Option<String> {
+    let not_served =
+        reports.iter().filter(|report| !report.guests.is_empty()).filter_map(|report| match &report.served {
+            Served::Unknown | Served::Yes => None,
+            Served::No(reasons) => Some(format!("{} ({})", report.target.name, list(reasons))),
+        });
+    let not_served = list(not_served);
+    (!not_served.is_empty()).then(|| {
+        format!(
+            "note: the daemon that answers does not serve {not_served}: what a guest has there is from an older RA, or \
+             from another router or daemon"
+        )
+    })
 }
 
 /// Returns which interfaces match and are not served, if there are any.

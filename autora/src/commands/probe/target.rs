@@ -6,7 +6,7 @@ use crate::{
     addr::{IfIndex, LinkLocal, Prefix64},
     engine::{
         eligibility::{AddressPolicy, InUse, Subject},
-        interface::{Address, AddressScope, Interface},
+        interface::{Address, AddressScope, GroupMapping, Interface},
     },
 };
 
@@ -15,6 +15,8 @@ use crate::{
 pub(super) struct Target {
     pub(super) name: String,
     pub(super) index: IfIndex,
+    /// How the kernel maps all nodes to an address of the link.
+    pub(super) group_mapping: GroupMapping,
     /// The /64s of the interface; guests are to have an address in one of them.
     pub(super) prefixes: Vec<Prefix64>,
     /// The sources, or why no request can be sent.
@@ -41,6 +43,7 @@ impl Target {
         Self {
             name: interface.name.clone(),
             index: interface.index,
+            group_mapping: interface.group_mapping,
             sources: sources(&subject, all),
             prefixes: subject.prefixes,
             has_ports: all.iter().any(is_port),

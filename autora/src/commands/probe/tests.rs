@@ -1,16 +1,13 @@
 use std::{io, net::Ipv6Addr};
 
-use super::{
-    report::Report,
-    round::{Outcome, SendError},
-    table,
-    target::{Sources, Target},
-    *,
-};
+use serde_json::Value;
+
+use super::{round::SendError, table, target::Sources, *};
 use crate::{
     addr::{IfIndex, LinkLocal, Prefix64},
     control::model,
     diagnosis::guest::{EchoSource, GuestReply},
+    engine::interface::GroupMapping,
     sys::netlink::{Neighbour, NeighbourState},
 };
 
@@ -20,6 +17,7 @@ fn target(number: u16) -> Target {
     Target {
         name: format!("vm{number}"),
         index: IfIndex::new(number.into()).unwrap(),
+        group_mapping: GroupMapping::Ethernet,
         prefixes: vec![Prefix64::containing(prefix)],
         sources: Ok(Sources { link_local, global: "2001:db8:ffff::1".parse().unwrap(), is_on_link: false }),
         has_ports: false,
@@ -28,7 +26,7 @@ fn target(number: u16) -> Target {
 
 /// What came of the requests if the guest with this number answers from these addresses.
 fn outcome(guest: u8, to_global: Option<&str>, to_link_local: Option<&str>) -> Outcome {
-    let mut outcome = Outcome::default();
+    let mut outcome = Outcome { is_asked: true, ..Outcome::default() };
     let link_address = Some([2, 0, 0, 0, 0, guest]);
     for (to, source) in [(EchoSource::Global, to_global), (EchoSource::LinkLocal, to_link_local)] {
         if let Some(source) = source {
@@ -43,19 +41,24 @@ fn failed() -> Outcome {
     Outcome { error: Some(error), ..outcome(1, None, Some("fe80::5")) }
 }
 
+fn report<'a>(target: &'a Target, outcome: &Outcome) -> Report<'a> {
+    Report::new(target, outcome, Served::Unknown)
+}
+
 #[test]
 fn failures_come_first_and_silence_is_explained() {
-    let mut targets: Vec<_> = (1..=5).map(target).collect();
+    let mut targets: Vec<_> = (1..=6).map(target).collect();
     targets[0].sources.as_mut().unwrap().is_on_link = true;
+    targets[5].sources = Err("it is down");
     let outcomes = [
         outcome(1, Some("2001:db8:0:1::5"), Some("fe80::5")),
         outcome(2, None, Some("fe80::6")),
         outcome(3, Some("2001:db8:9::7"), Some("fe80::7")),
         outcome(4, None, None),
         failed(),
+        Outcome::default(),
     ];
-    let mut reports: Vec<_> =
-        targets.iter().zip(&outcomes).map(|(target, outcome)| Report::new(target, outcome)).collect();
+    let mut reports: Vec<_> = targets.iter().zip(&outcomes).map(|(target, outcome)| report(target, outcome)).collect();
     let neighbour = |last: u16| Neighbour {
         index: IfIndex::new(4).unwrap(),
         address: Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, last),
@@ -73,21 +76,78 @@ vm2        no-route      02:00:00:00:00:02  fe80::6
 vm3        wrong-prefix  02:00:00:00:00:03  fe80::7     2001:db8:9::7 is not in 2001:db8:0:3::/64
 vm4        unknown       no answer; neighbours: fe80::1 (02:00:00:00:00:04 stale), fe80::2 (stale), fe80::3 (stale), \
                              fe80::4 (stale) and 2 more; explain: would not be served: down
-vm5        unknown       sending failed: No buffer space available; no neighbour known
+vm5        unknown       one of two requests did not leave: sending failed: No buffer space available; no neighbour \
+                             known
+vm6        unknown       nothing was asked: it is down; no neighbour known
 vm1        works         02:00:00:00:00:01  fe80::5     2001:db8:0:1::5
 
-1 no-route, 1 wrong-prefix, 2 unknown, 1 works
+1 no-route, 1 wrong-prefix, 3 unknown, 1 works; 1 not asked
 note: this host has no global address outside of the guest's /64 (vm1): a route of the guest's own to that /64 would \
                              hide that it has no default route
 note: each guest that answers takes an entry of this host's neighbour table, which has room for 8 (gc_thresh3): a \
                              guest may be unknown for want of room
 note: 7 paused, which were not probed
-2 matching interfaces are not served: vm6, vm7; `autora status` says why
+2 matching interfaces are not served: vm7, vm8; `autora status` says why
 ";
-    let skipped = Skipped { paused: 7, ..skipped(&["vm6", "vm7"]) };
+    let skipped = Skipped { paused: 7, ..skipped(&["vm7", "vm8"]) };
     let shown = anstream::adapter::strip_str(&table::render(&reports, &skipped, 8, usize::MAX)).to_string();
     assert_eq!(shown, expected);
-    assert!(!table::render(&reports, &skipped, 10, usize::MAX).contains("gc_thresh3"), "there is room");
+    assert!(!table::render(&reports, &skipped, 12, usize::MAX).contains("gc_thresh3"), "there is room");
+    reports.retain(|report| !matches!(report.target.name.as_str(), "vm4" | "vm5"));
+    assert!(!table::render(&reports, &skipped, 1, usize::MAX).contains("gc_thresh3"), "nothing was asked");
+}
+
+/// Whether the requests of an interface left: both, none for its state, none for an error, one.
+#[test]
+fn what_was_not_asked_is_told() {
+    let error = || Some(SendError(io::Error::from_raw_os_error(nix::libc::ENETDOWN)));
+    let down = Target { sources: Err("it is down"), ..target(1) };
+    for (target, outcome, is_asked, expected) in [
+        (target(1), outcome(1, None, None), true, "  no answer; "),
+        (down, Outcome::default(), false, "  nothing was asked: it is down; "),
+        (
+            target(1),
+            Outcome { error: error(), ..Outcome::default() },
+            false,
+            "  nothing was asked: sending failed: Net",
+        ),
+        (
+            target(1),
+            Outcome { error: error(), ..outcome(1, None, None) },
+            true,
+            "  one of two requests did not leave: ",
+        ),
+    ] {
+        let reports = [report(&target, &outcome)];
+        let table = table::render(&reports, &Skipped::default(), 8, usize::MAX);
+        assert!(table.contains(expected) && table.contains("not asked") != is_asked, "{table}");
+        let document: Value = serde_json::from_str(&json::render(&reports, &Skipped::default(), &[])).unwrap();
+        assert_eq!(document["interfaces"][0]["asked"], is_asked);
+    }
+}
+
+#[test]
+fn a_guest_that_works_without_the_daemon_is_told_so() {
+    let (target, works) = (target(1), outcome(1, Some("2001:db8:0:1::5"), Some("fe80::5")));
+    let shown = |served: Served| {
+        let reports = [Report::new(&target, &works, served)];
+        let document: Value = serde_json::from_str(&json::render(&reports, &Skipped::default(), &[])).unwrap();
+        let interface = document["interfaces"][0].clone();
+        (
+            table::render(&reports, &Skipped::default(), 8, usize::MAX),
+            interface["served"].clone(),
+            interface["reasons"].clone(),
+        )
+    };
+    for (served, expected) in [(Served::Unknown, Value::Null), (Served::Yes, true.into())] {
+        let (table, served, reasons) = shown(served);
+        assert!(table.contains("works") && !table.contains("not serve"), "{table}");
+        assert_eq!((served, reasons), (expected, Value::Array(Vec::new())));
+    }
+    let (table, served, reasons) = shown(Served::No(vec!["no-prefix".to_owned()]));
+    assert!(table.contains("2001:db8:0:1::5; not served\n"), "{table}");
+    assert!(table.contains("\nnote: the daemon that answers does not serve vm1 (no-prefix): "), "{table}");
+    assert_eq!((served, reasons), (false.into(), Value::from(vec!["no-prefix"])));
 }
 
 /// Interfaces that match and are not served.
@@ -115,7 +175,7 @@ fn interfaces_that_match_and_are_not_served_are_named() {
     assert_eq!(none(&vm1), expected);
     assert!(none(&skipped(&["x"; 22])).contains("22 matching interfaces are not served: x, "));
     assert!(none(&skipped(&["x"; 22])).contains("x and 2 more; "));
-    let document: serde_json::Value = serde_json::from_str(&json::render(&[], &vm1)).unwrap();
+    let document: Value = serde_json::from_str(&json::render(&[], &vm1, &[])).unwrap();
     let expected = serde_json::json!([{ "name": "vm1", "ifindex": 7, "reasons": ["no-prefix"] }]);
     assert_eq!(document["not_served"], expected);
 }
@@ -135,7 +195,7 @@ fn a_guest_that_fails_decides_the_exit_code_before_a_silent_one() {
         (&[&works, &silent], EXIT_SILENT),
         (&[], EXIT_SILENT),
     ] {
-        let reports: Vec<_> = outcomes.iter().map(|outcome| Report::new(&target, outcome)).collect();
+        let reports: Vec<_> = outcomes.iter().map(|outcome| report(&target, outcome)).collect();
         let code = |skipped: &Skipped| exit_code(&reports, skipped);
         assert_eq!(code(&Skipped { paused: 1, ..Skipped::default() }), ExitCode::from(expected), "{outcomes:?}");
         assert_eq!(code(&skipped(&["vm1"])), ExitCode::from(EXIT_FAILS), "not all are served, {outcomes:?}");
@@ -145,13 +205,6 @@ fn a_guest_that_fails_decides_the_exit_code_before_a_silent_one() {
 #[test]
 fn after_a_failed_request_silence_means_nothing() {
     let (target, failed) = (target(1), failed());
-    let report = Report::new(&target, &failed);
+    let report = report(&target, &failed);
     assert_eq!((report.verdict, report.guests.len()), (GuestVerdict::Unknown, 0));
-}
-
-#[test]
-fn the_timeout_has_bounds() {
-    for (text, expected) in [("1s", true), ("60s", true), ("0s", false), ("61s", false), ("infinity", false)] {
-        assert_eq!(timeout(text).is_ok(), expected, "{text}");
-    }
 }

@@ -16,27 +16,28 @@ pub(super) struct Placeholders {
     v4: HashMap<Ipv4Addr, usize>,
 }
 
-/// Returns `text` with a placeholder for each address in it. Addresses that name no host stay: `::`, loopback and
-/// multicast ones.
-pub(super) fn hide_addresses(text: &str) -> String {
-    let mut placeholders = Placeholders::default();
-    let mut hidden = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(start) = rest.find(is_of_address) {
-        let (before, from) = rest.split_at(start);
-        let (word, after) = from.split_at(from.find(|letter| !is_of_address(letter)).unwrap_or(from.len()));
-        hidden += before;
-        hidden += &placeholders.hide(word);
-        rest = after;
-    }
-    hidden + rest
-}
-
 const fn is_of_address(letter: char) -> bool {
     letter.is_ascii_hexdigit() || matches!(letter, ':' | '.')
 }
 
 impl Placeholders {
+    /// Returns `text` with a placeholder for each address in it. Addresses that name no host stay: `::`, loopback and
+    /// multicast ones. So do placeholders.
+    pub(super) fn hide_addresses(&mut self, text: &str) -> String {
+        let mut hidden = String::with_capacity(text.len());
+        let mut rest = text;
+        while let Some(start) = rest.find(is_of_address) {
+            let (before, from) = rest.split_at(start);
+            let (word, after) = from.split_at(from.find(|letter| !is_of_address(letter)).unwrap_or(from.len()));
+            hidden += before;
+            // No address begins in the middle of a word, as a placeholder's end `1::` does.
+            let begins = !before.ends_with(char::is_alphanumeric);
+            hidden += &if begins { self.hide(word) } else { word.to_owned() };
+            rest = after;
+        }
+        hidden + rest
+    }
+
     /// Returns `word`, which consists of hexadecimal digits, colons and dots, with a placeholder if it is an address. A
     /// colon or a dot at its end may be the sentence's, a colon and a number that of a port.
     fn hide(&mut self, word: &str) -> String {
@@ -93,6 +94,10 @@ fn link_layer(word: &str) -> Option<[u8; 6]> {
 mod tests {
     use super::*;
 
+    fn hide_addresses(text: &str) -> String {
+        Placeholders::default().hide_addresses(text)
+    }
+
     #[test]
     fn each_address_has_its_placeholder_and_keeps_it() {
         for (text, expected) in [
@@ -109,6 +114,7 @@ mod tests {
             ("2001:db8::", "net1::"),
         ] {
             assert_eq!(hide_addresses(text), expected, "{text}");
+            assert_eq!(hide_addresses(expected), expected, "placeholders stay");
         }
     }
 

@@ -6,6 +6,7 @@ use super::guests::Guests;
 use crate::{
     commands::{client::counts, neighbours, screen},
     control::model::{Interface, OtherRouter, State, Status},
+    engine::action::Cause,
     sys::filter::FilterKind,
 };
 
@@ -46,27 +47,49 @@ const COLUMNS_NOT_SERVED: usize = 2;
 /// How many guests of an interface are shown.
 const GUESTS: usize = 16;
 
-/// Returns the status as lines of at most `width` columns, each with its newline.
-pub(super) fn render(status: &Status, interfaces: &[Interface], guests: Option<&Guests>, width: usize) -> Vec<String> {
-    let mut lines = head(status, width);
-    if interfaces.is_empty() {
-        lines.push("no interface matches\n".to_owned());
-        return lines;
-    }
-    let columns = fitting(interfaces, width);
-    let title = columns.iter().map(|(column, width)| cell(column, column.title, *width)).collect::<Vec<_>>();
-    lines.push(format!("{}\n", screen::styled(screen::TITLE, title.join("  ").trim_end())));
-    for one in interfaces {
-        lines.extend(row(one, &columns, width));
-        lines.extend(guests.and_then(|guests| guest_line(one, guests, columns[0].1 + 2, width)));
-    }
-    lines
+/// What is shown of an interface, before it is laid out.
+pub(super) struct Row {
+    /// A text for each column.
+    cells: [String; COLUMNS.len()],
+    /// What follows them: the reasons, or what needs the operator.
+    note: String,
+    guests: Option<String>,
+    is_served: bool,
+    style: Style,
 }
 
-fn guest_line(one: &Interface, guests: &Guests, indent: usize, width: usize) -> Option<String> {
-    let found = guests.of(one.ifindex, one.prefix.as_deref());
-    let line = || screen::wrap(&format!("guests: {}", neighbours::list(&found, GUESTS)), width, indent);
-    (!found.is_empty()).then(|| format!("{:indent$}{}\n", "", line()))
+impl Row {
+    pub(super) fn new(one: &Interface, guests: Option<&Guests>) -> Self {
+        let found = guests.map(|guests| guests.of(one.ifindex, one.prefix.as_deref())).unwrap_or_default();
+        let is_served = is_served(one);
+        Self {
+            cells: COLUMNS.map(|column| (column.cell)(one)),
+            note: if is_served { note(one) } else { why_not_served(one) },
+            guests: (!found.is_empty()).then(|| format!("guests: {}", neighbours::list(&found, GUESTS))),
+            is_served,
+            style: style(one),
+        }
+    }
+
+    /// Returns it with what `shown` makes of each text; the name stays.
+    pub(super) fn map(mut self, shown: &dyn Fn(&str) -> String) -> Self {
+        for text in self.cells.iter_mut().skip(1).chain([&mut self.note]).chain(&mut self.guests) {
+            *text = shown(text);
+        }
+        self
+    }
+}
+
+/// Returns the table as lines of at most `width` columns, each with its newline; none without a row.
+pub(super) fn render(rows: &[Row], width: usize) -> Vec<String> {
+    if rows.is_empty() {
+        return Vec::new();
+    }
+    let columns = fitting(rows, width);
+    let title = columns.iter().map(|(at, width)| cell(*at, COLUMNS[*at].title, *width)).collect::<Vec<_>>();
+    let title = format!("{}\n", screen::styled(screen::TITLE, title.join("  ").trim_end()));
+    let rows = rows.iter().flat_map(|row| lines(row, &columns, width));
+    [title].into_iter().chain(rows).collect()
 }
 
 /// Returns the totals as lines of at most `width` columns, with an empty one at the end.
@@ -140,19 +163,19 @@ fn filter_is_classic(status: &Status) -> bool {
     status.filter.mode == FilterKind::Classic.into()
 }
 
-/// Returns the columns that fit into `width`, each with its own width.
-fn fitting(interfaces: &[Interface], width: usize) -> Vec<(&'static Column, usize)> {
-    let columns = COLUMNS.iter().enumerate().map(|(position, column)| {
-        let cells = interfaces.iter().filter(|one| position < COLUMNS_NOT_SERVED || is_served(one));
-        let widest = cells.map(|one| (column.cell)(one).chars().count()).max();
-        (column, widest.unwrap_or(0).max(column.title.len()))
+/// Returns the columns that fit into `width`, by their positions, each with its own width.
+fn fitting(rows: &[Row], width: usize) -> Vec<(usize, usize)> {
+    let columns = COLUMNS.iter().enumerate().map(|(at, column)| {
+        let shown = rows.iter().filter(|row| at < COLUMNS_NOT_SERVED || row.is_served);
+        let widest = shown.map(|row| row.cells[at].chars().count()).max();
+        (at, widest.unwrap_or(0).max(column.title.len()))
     });
     let mut columns: Vec<_> = columns.collect();
-    let total = |columns: &[(&Column, usize)]| columns.iter().map(|(_, width)| width + 2).sum::<usize>() - 2;
+    let total = |columns: &[(usize, usize)]| columns.iter().map(|(_, width)| width + 2).sum::<usize>() - 2;
     while total(&columns) > width
-        && let Some(least) = columns.iter().map(|(column, _)| column.expendable).max().filter(|&least| least > 0)
+        && let Some(least) = columns.iter().map(|(at, _)| COLUMNS[*at].expendable).max().filter(|&least| least > 0)
     {
-        columns.retain(|(column, _)| column.expendable != least);
+        columns.retain(|(at, _)| COLUMNS[*at].expendable != least);
     }
     columns
 }
@@ -161,34 +184,37 @@ fn is_served(one: &Interface) -> bool {
     matches!(one.state.known(), Some(State::Serving | State::Paused))
 }
 
-/// Returns the line of an interface, and a second one if its note does not fit.
-fn row(one: &Interface, columns: &[(&'static Column, usize)], width: usize) -> Vec<String> {
-    let cells: Vec<_> = columns.iter().map(|(column, width)| cell(column, &(column.cell)(one), *width)).collect();
-    let (shown, note) = if is_served(one) {
-        (cells.len(), note(one))
-    } else {
-        (COLUMNS_NOT_SERVED, screen::list(one.reasons.iter().map(|reason| &reason.name)))
-    };
+/// Returns the line of an interface, a second one if its note does not fit, and one for its guests.
+fn lines(row: &Row, columns: &[(usize, usize)], width: usize) -> Vec<String> {
+    let indent = columns[0].1 + 2;
+    let guests = row.guests.as_ref().map(|guests| format!("{:indent$}{}\n", "", screen::wrap(guests, width, indent)));
+    line(row, columns, width, indent).into_iter().chain(guests).collect()
+}
+
+fn line(row: &Row, columns: &[(usize, usize)], width: usize, indent: usize) -> Vec<String> {
+    let cells: Vec<_> = columns.iter().map(|(at, width)| cell(*at, &row.cells[*at], *width)).collect();
+    let shown = if row.is_served { cells.len() } else { COLUMNS_NOT_SERVED };
     let plain = cells[..shown].join("  ");
     let mut styled = cells;
-    styled[1] = screen::styled(style(one), &styled[1]);
+    styled[1] = screen::styled(row.style, &styled[1]);
     let line = styled[..shown].join("  ");
-    let indent = columns[0].1 + 2;
+    let (note, note_style) = (&row.note, if row.is_served { screen::ODD } else { Style::new() });
     if note.is_empty() {
         vec![format!("{}\n", line.trim_end())]
     } else if plain.chars().count() + 2 + note.chars().count() <= width {
-        vec![format!("{line}  {}\n", screen::styled(note_style(one), &note))]
-    } else if !is_served(one) {
+        vec![format!("{line}  {}\n", screen::styled(note_style, note))]
+    } else if !row.is_served {
         let start = plain.chars().count() + 2;
-        vec![format!("{line}  {}\n", screen::wrap(&note, width, start))]
+        vec![format!("{line}  {}\n", screen::wrap(note, width, start))]
     } else {
-        let note = screen::styled(note_style(one), &screen::wrap(&note, width, indent));
+        let note = screen::styled(note_style, &screen::wrap(note, width, indent));
         vec![format!("{}\n", line.trim_end()), format!("{:indent$}{note}\n", "")]
     }
 }
 
-fn cell(column: &Column, text: &str, width: usize) -> String {
-    if column.right { format!("{text:>width$}") } else { format!("{text:<width$}") }
+/// Returns a text of the column at this position.
+fn cell(at: usize, text: &str, width: usize) -> String {
+    if COLUMNS[at].right { format!("{text:>width$}") } else { format!("{text:<width$}") }
 }
 
 fn style(one: &Interface) -> Style {
@@ -200,8 +226,17 @@ fn style(one: &Interface) -> Style {
     }
 }
 
-fn note_style(one: &Interface) -> Style {
-    if is_served(one) { screen::ODD } else { Style::new() }
+/// Returns the reasons, the last RA, and for how long guests may still hold the route that an RA gave them.
+fn why_not_served(one: &Interface) -> String {
+    let reasons = screen::list(one.reasons.iter().map(|reason| &reason.name));
+    let last = one.last_ra.as_ref().map(|last| {
+        let is_final = last.cause == Some(Cause::Final.into());
+        format!("{} {} ago", if is_final { "final RA" } else { "last RA" }, short(last.ago_s))
+    });
+    let held =
+        one.advertised_router.as_ref().map(|held| format!("guests keep the route for up to {}", short(held.for_s)));
+    let parts = [Some(reasons).filter(|reasons| !reasons.is_empty()), last, held];
+    parts.into_iter().flatten().collect::<Vec<_>>().join("; ")
 }
 
 /// Returns what needs the operator about an interface that is served.
@@ -259,6 +294,64 @@ mod tests {
         ] {
             assert_eq!(short(seconds), expected);
         }
+    }
+
+    /// An interface that is served from fe80::1, with these differences.
+    fn interface(changes: &serde_json::Value) -> Interface {
+        let mut interface = serde_json::json!({
+            "name": "vm1", "ifindex": 7, "state": "serving", "prefix": "2001:db8:1::/64", "source": "fe80::1",
+            "advertised": true, "reasons": [], "retired_prefixes": [], "next_ra_in_s": 20.0, "overdue": false,
+            "last_ra": { "ago_s": 12.0, "cause": "unsolicited" }, "rs": null, "other_router": null,
+            "ra_sent": { "unsolicited": 1, "solicited": 0, "final": 0 },
+            "send_failures": { "total": 0, "in_a_row": 0, "error": null },
+        });
+        interface.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
+        serde_json::from_value(interface).unwrap()
+    }
+
+    fn shown(rows: &[Row]) -> Vec<String> {
+        let lines = render(rows, usize::MAX);
+        lines.iter().map(|line| anstream::adapter::strip_str(line).to_string().trim_end().to_owned()).collect()
+    }
+
+    #[test]
+    fn what_is_not_served_has_its_last_ra_and_what_guests_hold() {
+        let reasons = serde_json::json!([{ "name": "no-prefix", "text": "it has no usable /64" }]);
+        let last = |cause| serde_json::json!({ "ago_s": 12.0, "cause": cause });
+        let held = serde_json::json!({ "source": "fe80::1", "for_s": 168.0 });
+        for (last_ra, held, expected) in [
+            (None, None, "vm1        not-served  no-prefix"),
+            (Some(last(Some("final"))), None, "vm1        not-served  no-prefix; final RA 12s ago"),
+            (
+                Some(last(None)),
+                Some(held),
+                "vm1        not-served  no-prefix; last RA 12s ago; guests keep the route for up to 2m",
+            ),
+        ] {
+            let not_served = interface(&serde_json::json!({
+                "state": "not-served", "prefix": null, "source": null, "reasons": reasons, "last_ra": last_ra,
+                "advertised_router": held,
+            }));
+            assert_eq!(shown(&[Row::new(&not_served, None)])[1], expected);
+        }
+    }
+
+    /// A placeholder may be longer or shorter than its address.
+    #[test]
+    fn columns_are_laid_out_for_what_is_shown() {
+        let other = interface(&serde_json::json!({ "prefix": "2001:db8:ffff:ffff::/64", "source": "fe80::ff:fe00:2" }));
+        let rows = [Row::new(&interface(&serde_json::json!({})), None), Row::new(&other, None)];
+        let replace = |text: &str| text.replace("2001:db8:ffff:ffff", "net2").replace("fe80::1", "fe80::a-long-one");
+        let lines = shown(&rows.map(|row| row.map(&replace)));
+        for (title, expected) in
+            [("prefix", ["2001:db8:1::/64 ", "net2::/64 "]), ("source", ["fe80::a-long-one", "fe80::ff:fe00:2 "])]
+        {
+            let at = lines[0].find(title).unwrap();
+            let cells = [&lines[1][at..], &lines[2][at..]];
+            assert!(cells.iter().zip(expected).all(|(cell, expected)| cell.starts_with(expected)), "{lines:#?}");
+        }
+        let ends = [0, 1, 2].map(|line| lines[line].len());
+        assert_eq!(ends[1], ends[2], "{lines:#?}");
     }
 
     /// The part of a page that `autora status` printed.

@@ -21,15 +21,16 @@ const END_OF_LINE: &str = "\x1b[K";
 const END_OF_SCREEN: &str = "\x1b[J";
 
 /// Shows what `lines` returns every `interval`, until SIGINT, SIGTERM or a closed standard output. Without a
-/// terminal that moves its cursor one status follows the other.
+/// terminal that moves its cursor, and where they are for a script, one status follows the other.
 pub(super) async fn run(
     interval: Duration,
+    for_script: bool,
     lines: impl AsyncFn() -> Result<Vec<String>, Failure>,
 ) -> Result<(), Failure> {
     let failed = |error: io::Error| Failure::because(format!("cannot wait for signals: {error}"));
     let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
-    let screen = Screen::enter();
+    let screen = if for_script { Screen::Lines } else { Screen::enter() };
     loop {
         if screen.show(&lines().await?)?.is_break() {
             return Ok(());
@@ -42,43 +43,55 @@ pub(super) async fn run(
     }
 }
 
-/// The alternate screen of a terminal that has one; dropping it brings back the previous content.
-struct Screen {
-    is_rewritable: bool,
+/// What the statuses are written to.
+enum Screen {
+    /// The alternate screen of a terminal; dropping it brings back the previous content.
+    Alternate,
+    /// Anything else: an empty line follows each status.
+    Pages,
+    /// A script.
+    Lines,
 }
 
 impl Screen {
     fn enter() -> Self {
-        let is_rewritable = screen::is_rewritable(&io::stdout());
-        if is_rewritable {
-            control(ENTER);
+        if !screen::is_rewritable(&io::stdout()) {
+            return Self::Pages;
         }
-        Self { is_rewritable }
+        control(ENTER);
+        Self::Alternate
     }
 
     fn show(&self, lines: &[String]) -> Result<ControlFlow<()>, Failure> {
-        if !self.is_rewritable {
-            return screen::show(&format!("{}\n", lines.concat()));
+        match self {
+            Self::Alternate => redraw(lines),
+            Self::Pages => screen::show(&format!("{}\n", lines.concat())),
+            Self::Lines => screen::show(&lines.concat()),
         }
-        let height = terminal_size::terminal_size_of(io::stdout()).map_or(usize::MAX, |(_, height)| height.0.into());
-        let shown = fitting(lines, height);
-        control(HOME);
-        for (number, line) in shown.iter().enumerate() {
-            let separator = if number > 0 { "\n" } else { "" };
-            _ = screen::show(&format!("{separator}{}", line.trim_end_matches('\n')))?;
-            control(END_OF_LINE);
-        }
-        control(END_OF_SCREEN);
-        Ok(ControlFlow::Continue(()))
     }
 }
 
 impl Drop for Screen {
     fn drop(&mut self) {
-        if self.is_rewritable {
-            control(LEAVE);
+        match self {
+            Self::Alternate => control(LEAVE),
+            Self::Pages | Self::Lines => {}
         }
     }
+}
+
+/// Writes the lines that fit over those before.
+fn redraw(lines: &[String]) -> Result<ControlFlow<()>, Failure> {
+    let height = terminal_size::terminal_size_of(io::stdout()).map_or(usize::MAX, |(_, height)| height.0.into());
+    let shown = fitting(lines, height);
+    control(HOME);
+    for (number, line) in shown.iter().enumerate() {
+        let separator = if number > 0 { "\n" } else { "" };
+        _ = screen::show(&format!("{separator}{}", line.trim_end_matches('\n')))?;
+        control(END_OF_LINE);
+    }
+    control(END_OF_SCREEN);
+    Ok(ControlFlow::Continue(()))
 }
 
 /// Returns the lines that fit, the last of them naming how many do not.

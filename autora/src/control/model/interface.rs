@@ -43,6 +43,10 @@ pub struct Interface {
     /// Whether guests hold a router here: an RA has left from `source`, or from the last one where the interface is not
     /// served, and no final RA since.
     pub advertised: bool,
+    /// The router that guests hold from this daemon, until its Router Lifetime has run out; also on an interface that
+    /// is not served.
+    #[serde(default)]
+    pub advertised_router: Option<HeldRouter>,
     /// The prefix that was advertised last, until its Valid Lifetime has run out at guests; also of an interface that
     /// is not served.
     #[serde(default)]
@@ -94,6 +98,16 @@ pub struct OtherDaemon {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(test, schemars(with = "u32"))]
     pub pid: Option<u32>,
+}
+
+/// A router that guests hold.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct HeldRouter {
+    /// Source of its RAs.
+    pub source: Ipv6Addr,
+    /// Time until its Router Lifetime has run out at guests.
+    pub for_s: f64,
 }
 
 /// A prefix that guests hold.

@@ -1,8 +1,10 @@
+use std::time::Duration;
+
 use tempfile::TempDir;
 
 use super::*;
 use crate::{
-    engine::absence::{ABSENCE, GATHER},
+    engine::takeover::{ABSENCE, GATHER},
     sys::clock,
 };
 

@@ -1,5 +1,8 @@
 use super::*;
-use crate::{addr::IfIndex, engine::interface::LinkFlags};
+use crate::{
+    addr::IfIndex,
+    engine::interface::{GroupMapping, LinkFlags},
+};
 
 const PARAMETERS: Parameters = Parameters {
     min_interval: secs(20),
@@ -125,6 +128,7 @@ fn link_options_are_off_by_default_and_need_a_six_byte_address() {
         ipv6: None,
         mtu: 1400,
         link_address,
+        group_mapping: GroupMapping::Ethernet,
         tun: false,
         addresses: Vec::new(),
     };

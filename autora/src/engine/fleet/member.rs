@@ -249,7 +249,7 @@ impl Member {
         let DueRa { source, cause } = due;
         let mut advert = self.advertiser.message(cause, parameters, now);
         advert.options.splice(..0, link_options.of(&self.seen));
-        Transmission { index: self.seen.index, source, cause, advert }
+        Transmission { index: self.seen.index, source, group_mapping: self.seen.group_mapping, cause, advert }
     }
 
     /// Counts the RA in flight as sent.

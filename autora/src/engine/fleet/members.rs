@@ -40,7 +40,7 @@ impl Members {
 
     /// Returns the members with this name, without visiting others.
     pub(super) fn named(&self, name: &str) -> impl Iterator<Item = &Member> {
-        self.names.of(name).filter_map(|index| self.get(index))
+        self.names.of(name).filter_map(|index| self.get(index)).filter(move |member| member.seen.name == name)
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &Member> {

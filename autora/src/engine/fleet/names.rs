@@ -1,23 +1,26 @@
 //! An index of the members by name.
 
-use std::collections::BTreeSet;
+use std::{
+    collections::BTreeSet,
+    hash::{DefaultHasher, Hash, Hasher},
+};
 
 use crate::addr::IfIndex;
 
-/// The names of all members.
+/// The names of all members, as hashes: the members have the names themselves.
 ///
 /// Two members can briefly have the same name: the kernel has renamed the older one, and the fleet has not
 /// seen the rename yet.
 #[derive(Debug, Default)]
-pub(super) struct Names(BTreeSet<(Box<str>, IfIndex)>);
+pub(super) struct Names(BTreeSet<(u64, IfIndex)>);
 
 impl Names {
     pub(super) fn insert(&mut self, name: &str, index: IfIndex) {
-        self.0.insert((name.into(), index));
+        self.0.insert((hash(name), index));
     }
 
     pub(super) fn remove(&mut self, name: &str, index: IfIndex) {
-        self.0.remove(&(name.into(), index));
+        self.0.remove(&(hash(name), index));
     }
 
     pub(super) fn rename(&mut self, before: &str, after: &str, index: IfIndex) {
@@ -25,11 +28,18 @@ impl Names {
         self.insert(after, index);
     }
 
-    /// Returns the members with this name, the highest index (the newest interface) first.
+    /// Returns the members with this name, the highest index (the newest interface) first; and, once in 2^64, one whose
+    /// name has the same hash.
     pub(super) fn of(&self, name: &str) -> impl Iterator<Item = IfIndex> {
-        let bound = |index| (Box::from(name), index);
-        self.0.range(bound(IfIndex::MIN)..=bound(IfIndex::MAX)).rev().map(|(_, index)| *index)
+        let hash = hash(name);
+        self.0.range((hash, IfIndex::MIN)..=(hash, IfIndex::MAX)).rev().map(|&(_, index)| index)
     }
+}
+
+fn hash(name: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    name.hash(&mut hasher);
+    hasher.finish()
 }
 
 #[cfg(test)]

@@ -2,13 +2,13 @@
 
 use super::member::Member;
 use crate::{
-    addr::{IfIndex, LinkLocal},
+    addr::IfIndex,
     engine::{
         BootInstant,
         action::Cause,
         counts::RaCounts,
         eligibility::{Reason, Service, Verdict},
-        handover::AdvertisedPrefix,
+        handover::{AdvertisedPrefix, AdvertisedRouter, HeldByGuests},
     },
 };
 
@@ -25,8 +25,8 @@ pub struct InterfaceRow {
     pub reasons: Vec<Reason>,
     /// How it is served, if it is served.
     pub service: Option<Service>,
-    /// The source in use, which guests hold as a router.
-    pub router: Option<LinkLocal>,
+    /// The source in use, which guests hold as a router until its Router Lifetime has run out.
+    pub router: Option<AdvertisedRouter>,
     /// The prefix that was advertised last, which guests hold until its Valid Lifetime has run out.
     pub advertised: Option<AdvertisedPrefix>,
     /// Retired prefixes.
@@ -76,7 +76,7 @@ impl InterfaceRow {
             state: ServiceState::of(member.verdict(), stopping),
             reasons,
             service,
-            router: advertised.router.map(|router| router.source),
+            router: advertised.router,
             advertised: advertised.prefix,
             retired: advertised.retired.clone(),
             last: advertised.last_sent,
@@ -85,6 +85,25 @@ impl InterfaceRow {
             last_cause: member.last_cause,
             failures: member.advertiser.failures(),
         }
+    }
+
+    /// Returns what guests hold at `now` of an interface that is not served and on which no final RA is about to
+    /// leave: the link was down meanwhile, or a final RA waits for the carrier. After a final RA they know.
+    #[must_use]
+    pub fn left_with_guests(&self, now: BootInstant) -> Option<HeldByGuests> {
+        let was_told = self.router.is_none() && self.last_cause == Some(Cause::Final);
+        let is_silent = self.state == ServiceState::NotServed && self.next.is_none() && !was_told;
+        let held = HeldByGuests {
+            route_for: self
+                .router
+                .filter(|router| router.is_held(now))
+                .map(|router| router.until.saturating_since(now)),
+            prefix_for: self
+                .advertised
+                .filter(|held| held.is_valid(now))
+                .map(|held| (held.prefix, held.valid_until.saturating_since(now))),
+        };
+        (is_silent && !held.is_nothing()).then_some(held)
     }
 }
 

@@ -131,6 +131,21 @@ fn a_table_that_is_in_use_for_too_long_is_busy() {
     assert_eq!(without_pid(find(&mut b, 1)), Claim::Held(other("/run/a", HERE)));
 }
 
+#[test]
+fn the_holder_is_read_while_another_daemon_has_the_table() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut a, b) = (open(folder.path(), "/run/a"), open(folder.path(), "/run/b"));
+    take(&mut a, [1]);
+    a.take(index(2)).unwrap();
+    let holder = |number| b.holder(index(number)).unwrap();
+    assert_eq!(holder(1), Some(other("/run/a", Some(process::id()))));
+    assert_eq!(holder(2), None, "not yet written");
+    a.close().unwrap();
+    assert_eq!([2, 3].map(holder), [Some(other("/run/a", Some(process::id()))), None]);
+    drop(a);
+    assert_eq!(holder(1), Some(other("/run/a", None)));
+}
+
 /// Returns the one file in the folder.
 fn only_file(folder: &Path) -> PathBuf {
     let files: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();

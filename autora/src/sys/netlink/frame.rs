@@ -139,7 +139,7 @@ pub(super) fn number(value: &[u8]) -> Option<u32> {
 }
 
 /// A number of 16 bits.
-fn half(value: &[u8]) -> Option<u16> {
+pub(super) fn half(value: &[u8]) -> Option<u16> {
     Some(u16::from_ne_bytes(value.first_chunk().copied()?))
 }
 

@@ -18,6 +18,7 @@ use super::{
 };
 use crate::{
     addr::IfIndex,
+    engine::interface::GroupMapping,
     sys::{
         classic_bpf::{
             DROP, KEEP, load_byte, load_interface_index, load_two_bytes, return_if_equal, return_unless_equal,
@@ -40,8 +41,7 @@ const MAX_MUTED: usize = 256;
 pub(super) struct PacketProbe {
     socket: Socket,
     identifier: u16,
-    /// For links whose link-layer addresses are longer than `sockaddr_ll` has room for; it only sends. Without it they
-    /// fail alone.
+    /// For links on which the group does not map as on Ethernet; it only sends. Without it they fail alone.
     mapped: Option<RawProbe>,
     muted: Vec<IfIndex>,
     /// The packet to send; reused.
@@ -60,16 +60,20 @@ impl PacketProbe {
         Ok(Self { socket, identifier, mapped, muted: Vec::new(), buffer: Vec::new() })
     }
 
-    pub(super) fn send(&mut self, index: IfIndex, source: Ipv6Addr, sequence: u16) -> io::Result<()> {
+    pub(super) fn send(
+        &mut self,
+        index: IfIndex,
+        group_mapping: GroupMapping,
+        source: Ipv6Addr,
+        sequence: u16,
+    ) -> io::Result<()> {
         let Self { socket, identifier, mapped, buffer, .. } = self;
-        ipv6::encode(buffer, source, ALL_NODES, |out| Echo { identifier: *identifier, sequence }.encode_request(out));
-        match (socket.send_to(buffer, &packet_socket::all_nodes(index)), mapped) {
-            // `packet_snd()` (net/packet/af_packet.c, Linux 6.12): the link's address is longer than the one given.
-            (Err(error), Some(mapped)) if error.raw_os_error() == Some(libc::EINVAL) => {
-                mapped.send(index, source, sequence)
-            }
-            (sent, _) => sent.map(drop),
+        if group_mapping == GroupMapping::Other {
+            let mapped = mapped.as_ref().ok_or(io::ErrorKind::PermissionDenied)?;
+            return mapped.send(index, source, sequence);
         }
+        ipv6::encode(buffer, source, ALL_NODES, |out| Echo { identifier: *identifier, sequence }.encode_request(out));
+        socket.send_to(buffer, &packet_socket::all_nodes(index)).map(drop)
     }
 
     /// Receives a packet; `None` if it is no valid reply to this host.

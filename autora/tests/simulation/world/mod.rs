@@ -14,7 +14,7 @@ use autora::{
     addr::IfIndex,
     engine::{
         BootInstant,
-        interface::{Address, AddressScope, Interface, Ipv6Settings, LinkFlags},
+        interface::{Address, AddressScope, GroupMapping, Interface, Ipv6Settings, LinkFlags},
     },
 };
 use rand::{RngExt, rngs::StdRng};
@@ -256,6 +256,7 @@ fn fit(number: u16, index: IfIndex) -> Interface {
         ipv6: Some(Ipv6Settings { disabled: false, forwarding: true, force_forwarding: false, accepts_ra: false }),
         mtu: 1_500,
         link_address: Some([2, 0, 0, 0, 0, 1]),
+        group_mapping: GroupMapping::Ethernet,
         tun: true,
         addresses: vec![global(number, 0, 1), link_local(1)],
     }

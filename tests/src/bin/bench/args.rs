@@ -11,6 +11,8 @@ Examples:
   cargo xtask bench                                   everything, every daemon: well over an hour
   cargo xtask bench start --interfaces 1000           one benchmark, one size
   cargo xtask bench flood churn --only autora,bird    some benchmarks, some daemons
+  cargo xtask bench start --interfaces 10000 --only autora
+                                                      many: the kernel needs minutes to make them
   cargo xtask bench --json --svg tests/bench.svg      for a program, and for the docs
 
 Progress goes to standard error, the result to standard output.";
@@ -24,7 +26,7 @@ pub(crate) struct Args {
     names: Vec<Benchmark>,
 
     /// The number of interfaces, in place of those of the table
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(2..=4800))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(2..=10_000))]
     pub(crate) interfaces: Option<u32>,
 
     /// How often [default: 3; once for `idle`, `rss` and `scale`]
@@ -65,11 +67,11 @@ pub(crate) enum Benchmark {
     Hoplimit,
     /// A new interface: to its first RA, from the start of `ip` and from the kernel's event
     Hotplug,
-    /// Half of all interfaces deleted and made again
+    /// Half of all interfaces deleted and made again, and all of them
     Churn,
     /// CPU for each RA, and wake-ups, when nothing happens
     Idle,
-    /// How late answers are while one interface floods and 500 others appear (autora)
+    /// How late answers are while one interface floods and 500 others come and go (autora)
     Latency,
     /// The eBPF filter: time for each verdict, and beside a socket that blocks everything (autora)
     Filter,

@@ -2,12 +2,12 @@
 
 use autora_tests::{Mac, Solicit};
 
-/// Interface indices tell number and generation: 20,001 is the first life of `vm1`, 40,001 the second.
-const GENERATION: u32 = 20_000;
+/// Interface indices tell number and generation: 40,001 is the first life of `vm1`, 80,001 the second.
+const GENERATION: u32 = 40_000;
 
 /// The other end has another index: of a veth with the same one at both ends the kernel thinks that it is no
 /// tunnel of any kind, and announces its carrier only once a second (`linkwatch_urgent_event`).
-const OTHER_END: u32 = 10_000;
+const OTHER_END: u32 = 20_000;
 
 /// One interface in one of its lives: `vm<number>` in the host, `e<number>` behind it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

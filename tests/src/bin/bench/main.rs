@@ -16,6 +16,7 @@
 mod args;
 mod bench;
 mod chart;
+mod histogram;
 mod link;
 mod load;
 mod machine;
@@ -46,8 +47,8 @@ use crate::{
     workers::Workers,
 };
 
-/// Room for several entries on each of some thousand links.
-const NEIGHBOURS: u32 = 65_536;
+/// Room for several entries on each of ten thousand links.
+const NEIGHBOURS: u32 = 131_072;
 
 fn main() -> ExitCode {
     let args = Args::parse();

@@ -10,6 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use autora_tests::Control;
 use nix::{
     mount::{MsFlags, mount},
     sched::{CloneFlags, unshare},
@@ -104,6 +105,12 @@ impl Running {
 
     pub(crate) fn has_ended(&mut self) -> bool {
         self.child.try_wait().expect("a child of ours").is_some()
+    }
+
+    /// Returns autora's metrics. The socket is in a /run of its own.
+    pub(crate) fn metrics(&self) -> String {
+        let socket = format!("/proc/{}/root/run/autora/control.sock", self.pid());
+        Control::at(Path::new(&socket)).get("/metrics").body
     }
 
     /// Returns its standard error, if [`Launch::listen`] was set.

@@ -4,6 +4,7 @@ use std::{
     collections::HashSet,
     ops::Range,
     sync::atomic::{AtomicU32, Ordering},
+    thread,
     time::Duration,
 };
 
@@ -104,7 +105,22 @@ impl Site {
 
     /// Waits until every interface has its link-local address, and its /64 still or again.
     pub(crate) fn wait_fit(&self) {
-        eventually(Duration::from_secs(60), "addresses on every interface", || (self.fit() == self.size).then_some(()));
+        eventually(self.patience(), "addresses on every interface", || self.is_fit_or_pause());
+    }
+
+    /// To list thousands of addresses is work, too, so it is not done again at once.
+    fn is_fit_or_pause(&self) -> Option<()> {
+        let is_fit = self.is_fit();
+        if !is_fit {
+            thread::sleep(Duration::from_millis(u64::from(self.size) / 50));
+        }
+        is_fit.then_some(())
+    }
+
+    /// The kernel announces the carrier of about a hundred links a second (`linkwatch_run_queue()`,
+    /// net/core/link_watch.c, Linux 6.12).
+    fn patience(&self) -> Duration {
+        Duration::from_secs(60 + u64::from(self.size) / 50)
     }
 
     /// Returns whether all links are still fit: another daemon may have changed them.

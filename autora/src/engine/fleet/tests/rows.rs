@@ -67,6 +67,38 @@ fn a_row_has_the_state_of_its_interface() {
 }
 
 #[test]
+fn a_row_tells_what_guests_hold_where_no_final_ra_tells_them() {
+    let mut bench = Bench::new();
+    let held = |bench: &Bench, n| {
+        let row = bench.fleet.row(index(n)).unwrap();
+        row.left_with_guests(bench.now).map_or_else(String::new, |held| held.to_string())
+    };
+    bench.see_all([tap(1), tap(2), tap(3)]);
+    assert_eq!(held(&bench, 1), "", "it is served");
+    bench.see(changed(1, |i| {
+        i.flags.up = false;
+        i.addresses.clear();
+    }));
+    assert_eq!(held(&bench, 1), "the default route for up to 180 s, addresses in 2001:db8:1::/64 for up to 86400 s");
+    bench.run_for(secs(30));
+    bench.see(changed(1, |i| _ = i.addresses.remove(0)));
+    assert_eq!(held(&bench, 1), "the default route for up to 150 s, addresses in 2001:db8:1::/64 for up to 86370 s");
+    bench.run_for(secs(150));
+    assert_eq!(held(&bench, 1), "addresses in 2001:db8:1::/64 for up to 86220 s");
+    // The control: a final RA tells the guests of this one.
+    bench.see(changed(2, forwarding_off));
+    assert_eq!(held(&bench, 2), "", "it is about to leave");
+    bench.run_for(secs(5));
+    assert_eq!((bench.fleet.row(index(2)).unwrap().last_cause, held(&bench, 2)), (Some(Cause::Final), String::new()));
+    // That of this one waits for the carrier.
+    bench.see(changed(3, |i| {
+        i.flags.carrier = false;
+        forwarding_off(i);
+    }));
+    assert!(held(&bench, 3).starts_with("the default route for up to "), "{}", held(&bench, 3));
+}
+
+#[test]
 fn ras_have_the_options_about_the_link() {
     let mut bench = Bench::new();
     let options = LinkOptions { source_link_layer_address: false, mtu: true };

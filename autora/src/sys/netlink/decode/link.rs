@@ -3,20 +3,21 @@
 use std::{borrow::Cow, mem};
 
 use nix::libc::{
-    AF_INET6, AF_UNSPEC, IFF_LOOPBACK, IFF_LOWER_UP, IFF_MULTICAST, IFF_UP, IFLA_ADDRESS, IFLA_AF_SPEC, IFLA_IFNAME,
-    IFLA_INFO_KIND, IFLA_INFO_SLAVE_KIND, IFLA_LINKINFO, IFLA_MASTER, IFLA_MTU, IFLA_PROTINFO,
+    AF_INET6, AF_UNSPEC, ARPHRD_ETHER, ARPHRD_FDDI, ARPHRD_IEEE802, IFF_LOOPBACK, IFF_LOWER_UP, IFF_MULTICAST, IFF_UP,
+    IFLA_ADDRESS, IFLA_AF_SPEC, IFLA_IFNAME, IFLA_INFO_KIND, IFLA_INFO_SLAVE_KIND, IFLA_LINKINFO, IFLA_MASTER,
+    IFLA_MTU, IFLA_PROTINFO,
 };
 
 use crate::{
     addr::{IfIndex, shown_name},
-    engine::interface::{Interface, Ipv6Settings, LinkFlags, Master},
-    sys::netlink::frame::{Malformed, attributes, find, number, string, utf8},
+    engine::interface::{GroupMapping, Interface, Ipv6Settings, LinkFlags, Master},
+    sys::netlink::frame::{Malformed, attributes, find, half, number, string, utf8},
 };
 
 /// `struct ifinfomsg` of
 /// [linux/rtnetlink.h](https://git.kernel.org/pub/scm/linux/kernel/git/torvalds/linux.git/tree/include/uapi/linux/rtnetlink.h):
-/// the family in the first byte, and in the second to fourth 32 bits the index, the flags, and which flags have
-/// changed.
+/// the family in the first byte, the type in the third and fourth, and in the second to fourth 32 bits the index, the
+/// flags, and which flags have changed.
 const LINK_HEADER_LEN: usize = 16;
 
 /// What `ifi_change` says of a link that was just made (`rtmsg_ifinfo()` in `register_netdevice()`,
@@ -36,6 +37,10 @@ const DEVCONF_FORCE_FORWARDING: usize = 59;
 /// `include/net/ipv6.h`, Linux 6.12).
 const ACCEPT_RA_ALWAYS: u32 = 2;
 
+/// Types of links to whose addresses the kernel maps groups as on Ethernet (`ARPHRD_ETHER`, `ARPHRD_IEEE802` and
+/// `ARPHRD_FDDI` of `linux/if_arp.h`, in `ndisc_mc_map()`, `net/ipv6/ndisc.c`, Linux 6.12).
+const LIKE_ETHERNET: [u16; 3] = [ARPHRD_ETHER, ARPHRD_IEEE802, ARPHRD_FDDI];
+
 /// What an `RTM_NEWLINK` says of a link.
 #[derive(Clone, Debug)]
 pub(in crate::sys::netlink) struct Link<'a> {
@@ -53,6 +58,7 @@ pub(in crate::sys::netlink) struct Link<'a> {
     mtu: u32,
     #[expect(clippy::struct_field_names, reason = "the kernel's link-layer address, as in `Interface`")]
     link_address: Option<[u8; 6]>,
+    group_mapping: GroupMapping,
     tun: bool,
 }
 
@@ -63,7 +69,7 @@ pub(in crate::sys::netlink) fn link(payload: &[u8]) -> Result<Link<'_>, Malforme
     let whole = i32::from(header[0]) == AF_UNSPEC;
     let mut name = None;
     let mut mtu = None;
-    let mut link_address = None;
+    let mut link_address: &[u8] = &[];
     let mut master = None;
     let mut info: &[u8] = &[];
     let mut inet6 = None;
@@ -71,7 +77,7 @@ pub(in crate::sys::netlink) fn link(payload: &[u8]) -> Result<Link<'_>, Malforme
         match kind {
             IFLA_IFNAME => name = Some(shown_name(string(value))),
             IFLA_MTU => mtu = number(value),
-            IFLA_ADDRESS => link_address = value.try_into().ok(),
+            IFLA_ADDRESS => link_address = value,
             IFLA_MASTER => master = number(value).and_then(IfIndex::new),
             IFLA_LINKINFO => info = value,
             IFLA_AF_SPEC if whole => inet6 = family(value),
@@ -88,20 +94,27 @@ pub(in crate::sys::netlink) fn link(payload: &[u8]) -> Result<Link<'_>, Malforme
         master: master.map(|index| (index, find(info, IFLA_INFO_SLAVE_KIND).map(utf8))),
         ipv6: inet6.map(settings).transpose()?,
         mtu: mtu.ok_or(Malformed)?,
-        link_address,
+        link_address: link_address.try_into().ok(),
+        group_mapping: group_mapping(half(&header[2..]).ok_or(Malformed)?, link_address),
         tun: find(info, IFLA_INFO_KIND).is_some_and(|kind| utf8(kind) == "tun"),
     })
+}
+
+/// A link without addresses ignores the one that it is given.
+fn group_mapping(kind: u16, link_address: &[u8]) -> GroupMapping {
+    if link_address.is_empty() || LIKE_ETHERNET.contains(&kind) { GroupMapping::Ethernet } else { GroupMapping::Other }
 }
 
 impl Link<'_> {
     /// The interface, without its addresses.
     pub(in crate::sys::netlink) fn interface(&self) -> Interface {
-        let Self { index, ref name, flags, ref master, ipv6, mtu, link_address, tun, made: _, whole: _ } = *self;
+        let Self { index, ref name, flags, ref master, ipv6, mtu, link_address, group_mapping, tun, made: _, whole: _ } =
+            *self;
         let kind = |kind: &Cow<'_, str>| kind.clone().into_owned();
         let master =
             master.as_ref().map(|(index, name)| Master { index: *index, kind: name.as_ref().map(kind) }.into());
         let name = name.clone().into_owned();
-        Interface { index, name, flags, master, ipv6, mtu, link_address, tun, addresses: Vec::new() }
+        Interface { index, name, flags, master, ipv6, mtu, link_address, group_mapping, tun, addresses: Vec::new() }
     }
 
     /// Whether what it says is known already.
@@ -112,6 +125,7 @@ impl Link<'_> {
             && self.ipv6 == known.ipv6
             && self.mtu == known.mtu
             && self.link_address == known.link_address
+            && self.group_mapping == known.group_mapping
     }
 
     /// Makes it known.

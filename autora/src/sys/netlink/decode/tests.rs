@@ -1,12 +1,12 @@
 use nix::libc::{
-    IFF_LOWER_UP, IFF_MULTICAST, IFF_UP, IFLA_ADDRESS, IFLA_AF_SPEC, IFLA_IFNAME, IFLA_INFO_KIND, IFLA_INFO_SLAVE_KIND,
-    IFLA_LINKINFO, IFLA_MASTER, IFLA_MTU,
+    ARPHRD_ETHER, ARPHRD_FDDI, IFF_LOWER_UP, IFF_MULTICAST, IFF_UP, IFLA_ADDRESS, IFLA_AF_SPEC, IFLA_IFNAME,
+    IFLA_INFO_KIND, IFLA_INFO_SLAVE_KIND, IFLA_LINKINFO, IFLA_MASTER, IFLA_MTU,
 };
 use proptest::prelude::*;
 
 use super::{link::IFLA_INET6_CONF, *};
 use crate::{
-    engine::interface::{Ipv6Settings, Lifetimes, LinkFlags, Master},
+    engine::interface::{GroupMapping, Ipv6Settings, Lifetimes, LinkFlags, Master},
     sys::netlink::bytes::attribute,
 };
 
@@ -23,7 +23,12 @@ fn settings(values: &[(usize, i32)], len: usize) -> Vec<u8> {
 }
 
 fn link_header(index: u32, flags: i32) -> Vec<u8> {
-    [[0; 4], index.to_ne_bytes(), flags.to_ne_bytes(), [0; 4]].concat()
+    link_header_of(ARPHRD_ETHER, index, flags)
+}
+
+fn link_header_of(kind: u16, index: u32, flags: i32) -> Vec<u8> {
+    let [first, second] = kind.to_ne_bytes();
+    [[0, 0, first, second], index.to_ne_bytes(), flags.to_ne_bytes(), [0; 4]].concat()
 }
 
 fn link_message(index: u32, flags: i32, attributes: &[Vec<u8>]) -> Vec<u8> {
@@ -43,6 +48,7 @@ fn expected() -> Interface {
         ipv6: None,
         mtu: 1500,
         link_address: None,
+        group_mapping: GroupMapping::Ethernet,
         tun: false,
         addresses: Vec::new(),
     }
@@ -115,6 +121,26 @@ fn what_a_link_may_lack() {
         ("an attribute's end", vec![vec![9, 0, 10, 0, 1, 0, 0, 0]], expected()),
     ] {
         assert_eq!(with(&attributes), Ok(wanted), "{what}");
+    }
+}
+
+/// `ARPHRD_INFINIBAND`, `ARPHRD_TUNNEL6`, `ARPHRD_IPGRE` and `ARPHRD_NONE`, with their addresses.
+#[test]
+fn a_group_maps_as_on_ethernet_where_the_links_type_says_so() {
+    for (kind, address, expected) in [
+        (ARPHRD_ETHER, &[2, 0, 0, 0, 0, 1][..], GroupMapping::Ethernet),
+        (ARPHRD_FDDI, &[2, 0, 0, 0, 0, 1], GroupMapping::Ethernet),
+        (32, &[0; 20], GroupMapping::Other),
+        (769, &[0; 16], GroupMapping::Other),
+        (778, &[192, 0, 2, 1], GroupMapping::Other),
+        (0xfffe, &[], GroupMapping::Ethernet),
+        (778, &[], GroupMapping::Ethernet),
+    ] {
+        let with_address = attribute(IFLA_ADDRESS, address);
+        let address = (!address.is_empty()).then_some(with_address);
+        let attributes: Vec<_> = plain().into_iter().chain(address).collect();
+        let found = interface(&[link_header_of(kind, 7, 0), attributes.concat()].concat()).unwrap();
+        assert_eq!(found.group_mapping, expected, "{kind}: {found:?}");
     }
 }
 

@@ -1,4 +1,4 @@
-//! The latency of solicited RAs on quiet interfaces while another guest floods and 500 interfaces are added.
+//! The latency of solicited RAs on quiet interfaces while another guest floods and 500 interfaces come and go.
 //!
 //! Latency is the time beyond the drawn delay, which the daemon logs at the level `debug`. Part of it passes before
 //! the daemon: the soliciting guest shares a core with the flood, the `ip` runs and the kernel's receive path. So
@@ -9,6 +9,7 @@
 use std::{
     collections::{HashMap, HashSet},
     io::{BufRead as _, BufReader},
+    ops::Range,
     process::ChildStderr,
     sync::{
         Arc, Mutex, PoisonError,
@@ -20,18 +21,19 @@ use std::{
 
 use crate::{
     bench::Bench,
+    histogram::Histogram,
     link::Link,
     load::{Rate, Sender},
     machine,
     receiver::Ra,
     results::{Metric, Sample, quantile},
     running::Launch,
-    site::{MORE, Site},
+    site::Site,
     subject::Subject,
     workers::{self, Workers},
 };
 
-const SIZE: u32 = 1_000;
+const SIZES: [u32; 2] = [1_000, 4_000];
 
 /// From this time after the first RAs no solicited RA waits for the 3 s floor, and until 16 s after them no other RA is
 /// due.
@@ -44,10 +46,13 @@ const LAST_ANSWER: Duration = Duration::from_millis(1500);
 /// The time limit for serving new interfaces: on its core the flood leaves the kernel little time for them.
 const TIMEOUT: Duration = Duration::from_secs(20);
 
-/// The number of guests that solicit, each once.
+/// The number of interfaces that are deleted and made again: half of them at most.
+const ANEW: u32 = 500;
+
+/// The number of guests that solicit, each once: of the other half.
 const QUIET: u32 = 400;
 
-/// The number of links that one run of `ip` makes.
+/// The number of links that one run of `ip` deletes or makes.
 const AT_ONCE: usize = 25;
 
 const MEDIAN: Metric = Metric { label: "answer later than drawn, median", unit: "ms", targets: &[(0, 1_000)] };
@@ -55,14 +60,18 @@ const WORST: Metric = Metric { label: "answer later than drawn, 99th percentile"
 const DUE: Metric = Metric { label: "answer leaves later than due, median", unit: "ms", targets: &[(0, 1_000)] };
 const DUE_WORST: Metric =
     Metric { label: "answer leaves later than due, 99th percentile", unit: "ms", targets: &[(0, 5_000)] };
+const CLASSES: Metric =
+    Metric { label: "classes between that and the histogram of /metrics", unit: "", targets: &[(0, 1_000)] };
+const CLASSES_WORST: Metric =
+    Metric { label: "classes between it and the histogram of /metrics", unit: "", targets: &[(0, 1_000)] };
 const MEAN: Metric = Metric { label: "delay of an answer, mean (drawn from 0-500)", unit: "ms", targets: &[] };
 const LONGEST: Metric = Metric { label: "delay of an answer, longest", unit: "ms", targets: &[(0, 505_000)] };
 const UNANSWERED: Metric = Metric { label: "RS of quiet interfaces unanswered", unit: "", targets: &[(0, 0)] };
-const MEANWHILE: Metric = Metric { label: "of 500 new interfaces served while these asked", unit: "", targets: &[] };
-const CREATED: Metric = Metric { label: "of 500 new interfaces not served in 20 s", unit: "", targets: &[(0, 0)] };
+const MEANWHILE: Metric = Metric { label: "of 500 made anew, served while these asked", unit: "", targets: &[] };
+const CREATED: Metric = Metric { label: "of 500 made anew, not served in 20 s", unit: "", targets: &[(0, 0)] };
 
 pub(crate) fn latency(bench: &mut Bench) {
-    for size in bench.sizes(&[SIZE]) {
+    for size in bench.sizes(&SIZES) {
         bench.own_rounds(size, bench.runs(3), |bench, site| {
             run(bench, site, true, workers::ANYWHERE);
             if let Some(_beside_the_load) = Workers::beside_the_load() {
@@ -105,21 +114,29 @@ fn run(bench: &mut Bench, site: &Site, told: bool, detail: &str) {
     }
     thread::sleep(SETTLE);
     drawn.lock().unwrap_or_else(PoisonError::into_inner).clear();
-    let others = site.next_generation(site.more(MORE));
+    let others = site.next_generation(made_anew(site));
     let (ras, asked) = trouble(site, &others);
-    report(bench, site, detail, told.then_some(&drawn), &Heard { ras, asked, others: &others });
+    let histogram = Histogram::read(&running.metrics(), "autora_rs_answer_lateness_seconds").expect("autora has it");
+    let told = told.then_some(Told { drawn: &drawn, histogram });
+    report(bench, site, detail, told.as_ref(), &Heard { ras, asked, others: &others });
     drop(running);
-    site.delete(site.more(MORE));
+    site.wait_fit();
 }
 
-/// The received RAs, when each guest solicited, and the new links.
+/// The numbers of the last links, behind those that are quiet.
+fn made_anew(site: &Site) -> Range<u32> {
+    let numbers = site.numbers();
+    numbers.end - ANEW.min(site.size() / 2)..numbers.end
+}
+
+/// The received RAs, when each guest solicited, and the links that were made anew.
 struct Heard<'a> {
     ras: Vec<Ra>,
     asked: Vec<(Link, u64)>,
     others: &'a [Link],
 }
 
-/// Floods on one interface, adds others, and solicits on quiet ones.
+/// Floods on one interface, makes others anew, and solicits on quiet ones.
 fn trouble(site: &Site, others: &[Link]) -> (Vec<Ra>, Vec<(Link, u64)>) {
     let sender = Sender::open(&site.guest);
     let (victim, stop) = (site.link(1), AtomicBool::new(false));
@@ -127,14 +144,15 @@ fn trouble(site: &Site, others: &[Link]) -> (Vec<Ra>, Vec<(Link, u64)>) {
         let frame = victim.solicit().frame();
         let (sender, stop) = (&sender, &stop);
         scope.spawn(move || sender.flood(victim, &frame, Rate::Full, stop));
-        let appearing = scope.spawn(|| {
+        let changing = scope.spawn(|| {
             for links in others.chunks(AT_ONCE) {
+                site.delete(links.iter().map(|link| link.number));
                 site.plug(links);
                 site.finish(links);
             }
         });
         let begun = Instant::now();
-        let quiet = site.links(2..=site.size().min(QUIET + 1));
+        let quiet = site.links(2..made_anew(site).start.min(QUIET + 2));
         let step = TIME / u32::try_from(quiet.len()).expect("hundreds").max(1);
         let (mut ras, mut asked) = (Vec::new(), Vec::new());
         for (place, link) in (0..).zip(quiet) {
@@ -143,7 +161,7 @@ fn trouble(site: &Site, others: &[Link]) -> (Vec<Ra>, Vec<(Link, u64)>) {
             asked.push((link, machine::now()));
             sender.send(link, &frame);
         }
-        while !appearing.is_finished() {
+        while !changing.is_finished() {
             ras.extend(site.receiver.during(Duration::from_millis(100)));
         }
         ras.extend(site.receiver.during(LAST_ANSWER));
@@ -161,26 +179,13 @@ fn trouble(site: &Site, others: &[Link]) -> (Vec<Ra>, Vec<(Link, u64)>) {
     })
 }
 
-fn report(bench: &mut Bench, site: &Site, detail: &str, drawn: Option<&Drawn>, heard: &Heard<'_>) {
+fn report(bench: &mut Bench, site: &Site, detail: &str, told: Option<&Told<'_>>, heard: &Heard<'_>) {
     let answers: Vec<Answered> = heard.asked.iter().filter_map(|asked| heard.answer(asked)).collect();
     let mut say = |metric, value: f64| {
         bench.record_detail(metric, site.size(), detail, Subject::Autora, Sample::Is(value));
     };
-    if let Some(drawn) = drawn {
-        let drawn = drawn.lock().unwrap_or_else(PoisonError::into_inner);
-        let boot = machine::now() - machine::since_boot();
-        let told: Vec<_> = answers.iter().filter_map(|answer| Some((answer, drawn.get(&answer.index)?))).collect();
-        let later = |late: &dyn Fn(&Answered, &Draw) -> f64| -> Vec<f64> {
-            told.iter().map(|(answer, draw)| late(answer, draw)).collect()
-        };
-        let excess = later(&|answer, draw| milliseconds(answer.delay) - milliseconds(draw.delay));
-        let late = later(&|answer, draw| milliseconds(answer.at) - milliseconds(boot + draw.due));
-        for (metrics, late) in [([&MEDIAN, &WORST], excess), ([&DUE, &DUE_WORST], late)] {
-            if !late.is_empty() {
-                say(metrics[0], quantile(&late, 0.5));
-                say(metrics[1], quantile(&late, 0.99));
-            }
-        }
+    if let Some(told) = told {
+        told.report(&answers, &mut say);
     }
     let delays: Vec<f64> = answers.iter().map(|answer| milliseconds(answer.delay)).collect();
     if !delays.is_empty() {
@@ -193,6 +198,35 @@ fn report(bench: &mut Bench, site: &Site, detail: &str, drawn: Option<&Drawn>, h
     say(&MEANWHILE, heard.others.iter().filter(meanwhile).count() as f64);
     let served = |link: &&Link| heard.ras.iter().any(|ra| ra.link == **link);
     say(&CREATED, (heard.others.len() - heard.others.iter().filter(served).count()) as f64);
+}
+
+/// What the daemon tells: its draws, and how late it says that answers left.
+struct Told<'a> {
+    drawn: &'a Drawn,
+    histogram: Histogram,
+}
+
+impl Told<'_> {
+    fn report(&self, answers: &[Answered], say: &mut impl FnMut(&'static Metric, f64)) {
+        let drawn = self.drawn.lock().unwrap_or_else(PoisonError::into_inner);
+        let boot = machine::now() - machine::since_boot();
+        let told: Vec<_> = answers.iter().filter_map(|answer| Some((answer, drawn.get(&answer.index)?))).collect();
+        if told.is_empty() {
+            return;
+        }
+        let late = |late: &dyn Fn(&Answered, &Draw) -> f64| -> [f64; 2] {
+            let late: Vec<f64> = told.iter().map(|(answer, draw)| late(answer, draw)).collect();
+            [0.5, 0.99].map(|part| quantile(&late, part))
+        };
+        let [median, worst] = late(&|answer, draw| milliseconds(answer.delay) - milliseconds(draw.delay));
+        say(&MEDIAN, median);
+        say(&WORST, worst);
+        let [median, worst] = late(&|answer, draw| milliseconds(answer.at) - milliseconds(boot + draw.due));
+        say(&DUE, median);
+        say(&CLASSES, self.histogram.classes_from(0.5, median));
+        say(&DUE_WORST, worst);
+        say(&CLASSES_WORST, self.histogram.classes_from(0.99, worst));
+    }
 }
 
 impl Heard<'_> {

@@ -1,13 +1,20 @@
-//! How long another daemon has been absent from the interfaces that it left.
+//! When a daemon takes over an interface that another one has served.
 
 use std::{collections::BTreeMap, time::Duration};
 
 use super::BootInstant;
 use crate::addr::IfIndex;
 
+/// How often a daemon that waits looks whether the other one is gone, unless it has another
+/// `--forwarding-resync-interval`: at each resync.
+pub const DEFAULT_RESYNC_INTERVAL: Duration = Duration::from_secs(30);
+
 /// How long another daemon has to be gone before its interfaces are taken over: it restarts within less, also after a
 /// crash (`RestartSec=` in the unit), and its final RAs have left by then.
 pub const ABSENCE: Duration = Duration::from_secs(5);
+
+/// Time to the next attempt after another daemon had the table of claims for too long.
+pub const RETRY: Duration = Duration::from_secs(1);
 
 /// How much longer to wait, so that interfaces which were left together are taken over in one turn.
 pub const GATHER: Duration = Duration::from_millis(100);
