@@ -446,7 +446,7 @@ fn an_interface_that_cannot_be_claimed_for_now_waits_with_what_guests_hold() {
         assert!(bench.events.is_empty(), "{busy_for:?}: {:?}", bench.events);
         bench.is_busy = false;
         bench.fleet.try_again(bench.now);
-        bench.run_for(Duration::from_millis(2_500) - busy_for - Duration::from_nanos(1));
+        bench.run_for(Duration::from_nanos(2_499_999_999).saturating_sub(busy_for));
         assert!(bench.events.is_empty(), "{busy_for:?}: {:?}, before the floor is over", bench.events);
         bench.run_for(Duration::from_nanos(1));
         assert_eq!(bench.take_events(), ["+1", "RA 1", "tap1 serving"], "{busy_for:?}");
