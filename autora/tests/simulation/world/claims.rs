@@ -1,21 +1,15 @@
 //! A model of the table of claims, of which another daemon has a part, and of what the daemon knows of it.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    time::Duration,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 use autora::{
     addr::IfIndex,
     engine::{
         BootInstant,
         eligibility::OtherDaemon,
-        takeover::{ABSENCE, Absences},
+        takeover::{ABSENCE, Absences, RETRY},
     },
 };
-
-/// Time to the next attempt after another daemon had the table for too long.
-const RETRY: Duration = Duration::from_secs(1);
 
 /// Who has claimed a link, or had and let go of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
