@@ -227,14 +227,13 @@ const fn name(test: Test) -> &'static str {
 
 fn warnings(service: Option<&Service>, interface: &Interface, evidence: Evidence<'_>) -> Vec<Concern> {
     let Evidence { host, served_raw, routes, daemon, .. } = evidence;
-    let force = interface.ipv6.is_some_and(|ipv6| ipv6.force_forwarding);
     let limit = host.neighbour_limit;
     let matches = evidence.matches(interface);
     let service = service.filter(|_| matches != Some(false));
     // An interface that is not to be served may be the uplink, which has to take RAs.
     let is_wanted = matches.unwrap_or(service.is_some());
     [
-        (!host.forwarding && !force && matches != Some(false)).then_some(Problem::HostDoesNotForward),
+        (host.drops_from(interface) && matches != Some(false)).then_some(Problem::HostDoesNotForward),
         service
             .filter(|service| !service.connected_route && !routes.lead_to_prefix)
             .map(|service| Problem::NoConnectedRoute(service.prefix)),

@@ -70,6 +70,8 @@ pub struct Overview {
     pub log_lines_dropped: u64,
     /// Times that the sending sockets had no room.
     pub send_buffers_full: u64,
+    /// Whether the host forwards (`conf.all.forwarding`).
+    pub host_forwarding: bool,
     /// Interfaces that match and take RAs of guests.
     pub accepting_ra: u64,
     /// Served interfaces through which the host has a default route that an RA made.

@@ -22,7 +22,8 @@ pub(super) async fn status_of(context: &ControlContext, overview: &Overview) -> 
     let max_interval = info.parameters.max_interval;
     let heard_others = overview.packets.get(Packet::OtherRouterAdvertisement) > 0;
     let mut pages = context.event_loop.pages(if heard_others { Detail::Full } else { Detail::Brief }).await?;
-    let (mut interfaces, mut not_served, mut overdue, mut other_routers) = (States::default(), Counts::new(), 0, 0);
+    let (mut interfaces, mut not_served, mut overdue) = (States::default(), Counts::new(), 0);
+    let (mut not_forwarding, mut other_routers) = (0, 0);
     while let Some(rows) = pages.next().await? {
         let now = clock::now();
         for row in rows {
@@ -31,6 +32,8 @@ pub(super) async fn status_of(context: &ControlContext, overview: &Overview) -> 
                 *not_served.entry(ReasonName::from(reason).into()).or_default() += 1;
             }
             overdue += u64::from(row.is_overdue(max_interval, now));
+            let service = row.interface.service;
+            not_forwarding += u64::from(service.is_some_and(|one| one.leads_nowhere(overview.host_forwarding)));
             let router = row.packets.and_then(|packets| packets.other_router);
             other_routers += u64::from(router.is_some_and(|router| render::is_present(&router, now)));
         }
@@ -63,6 +66,7 @@ pub(super) async fn status_of(context: &ControlContext, overview: &Overview) -> 
             invalid: overview.packets.get(Packet::InvalidAdvertisement),
             interfaces: other_routers,
         },
+        not_forwarding,
         accepting_ra: overview.accepting_ra,
         default_route_by_ra: overview.default_route_by_ra,
         netlink: Netlink { resyncs: overview.resyncs, overruns: overview.overruns },

@@ -3,7 +3,7 @@
 
 use std::{collections::HashMap, mem};
 
-use super::{backend::Backend, claimant::Claimant, host_warnings::WarnedInterfaces};
+use super::{backend::Backend, claimant::Claimant, host_warnings::WarnedInterfaces, links::Links};
 use crate::{
     addr::IfIndex,
     config::Config,
@@ -21,7 +21,7 @@ use crate::{
         fleet::InterfaceRow,
     },
     logging,
-    sys::{clock, control_socket::Listeners, filter::Filter, netlink, process_stats::ProcessStats},
+    sys::{clock, control_socket::Listeners, filter::Filter, process_stats::ProcessStats},
 };
 
 /// The parts of the loop that answers are made from.
@@ -31,7 +31,7 @@ pub(super) struct Sources<'a> {
     pub(super) claimant: &'a Claimant,
     pub(super) ras: RaCounts,
     pub(super) delays: RaDelays,
-    pub(super) netlink: netlink::Counts,
+    pub(super) links: &'a Links,
     pub(super) state_save_failures: u64,
     pub(super) notifications_dropped: u64,
     pub(super) send_buffers_full: u64,
@@ -137,13 +137,15 @@ pub(super) fn info(config: &Config, filter: &Filter) -> DaemonInfo {
 
 fn overview(sources: &Sources<'_>) -> Overview {
     let WarnedInterfaces { accepting_ra, default_route_by_ra } = sources.warned_interfaces;
+    let netlink = sources.links.netlink.counts();
     Overview {
+        host_forwarding: sources.links.host_forwarding(),
         accepting_ra,
         default_route_by_ra,
         ras: sources.ras,
         delays: sources.delays,
-        resyncs: sources.netlink.resyncs.into(),
-        overruns: sources.netlink.overruns,
+        resyncs: netlink.resyncs.into(),
+        overruns: netlink.overruns,
         state_save_failures: sources.state_save_failures,
         notifications_dropped: sources.notifications_dropped,
         log_lines_dropped: logging::lines_dropped(),

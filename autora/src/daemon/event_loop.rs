@@ -233,7 +233,7 @@ impl EventLoop {
             claimant: &self.claimant,
             ras: self.observer.ras,
             delays: self.observer.delays,
-            netlink: self.links.netlink.counts(),
+            links: &self.links,
             state_save_failures: self.state_saver.failures(),
             notifications_dropped: self.notifier.dropped(),
             send_buffers_full: self.congestion.times(),
@@ -328,6 +328,7 @@ impl EventLoop {
         let interface = InterfaceRef { index: report.index, name: &report.name };
         let event = Event { interface: Some(interface), kind: EventKind::Changed(&report.change) };
         self.observer.observe(&event, &self.fleet, clock::now());
+        self.observer.expect_forwarding(&report.change, self.links.host_forwarding());
     }
 
     fn post(&mut self, transmission: Transmission) {

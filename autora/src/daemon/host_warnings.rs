@@ -1,5 +1,5 @@
 //! Conditions of the whole host and of its interfaces: one warning for each when it begins. They are looked at once a
-//! resync.
+//! resync, and whether the host forwards also when an interface begins to be served.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -69,6 +69,11 @@ impl HostWarnings {
         }
     }
 
+    /// Notes that the guest of a served interface has a default route to a host that does not forward.
+    pub(super) fn leads_nowhere(&mut self) {
+        self.update_forwarding(true);
+    }
+
     /// Returns how many interfaces have each condition.
     pub(super) fn interfaces(&self) -> WarnedInterfaces {
         let count = |interfaces: &BTreeSet<IfIndex>| u64::try_from(interfaces.len()).unwrap_or(u64::MAX);
@@ -98,14 +103,17 @@ impl HostWarnings {
         }
     }
 
-    fn update_host(&mut self, host: &Host, fleet: &Fleet) {
-        let leads_nowhere = served(fleet).any(|(_, service)| service.leads_nowhere(host));
+    fn update_forwarding(&mut self, leads_nowhere: bool) {
         if begins(&mut self.not_forwarding, leads_nowhere) {
             warn!(
                 "net.ipv6.conf.all.forwarding is 0: guests get a default route to this host, which drops their \
                  packets; what autora explain says of a served interface repairs it"
             );
         }
+    }
+
+    fn update_host(&mut self, host: &Host, fleet: &Fleet) {
+        self.update_forwarding(served(fleet).any(|(_, service)| service.leads_nowhere(host.forwarding)));
         let served = served(fleet).count();
         let small = eligibility::too_few_neighbours(host, served);
         if begins(&mut self.neighbour_table_small, small) {

@@ -69,6 +69,11 @@ impl Links {
         mem::replace(&mut self.host_forwarding, on) != on
     }
 
+    /// Returns `conf.all.forwarding`.
+    pub(super) const fn host_forwarding(&self) -> bool {
+        self.host_forwarding
+    }
+
     /// Begins a resync.
     pub(super) fn resync(&mut self, now: BootInstant) {
         self.next_resync = now + self.resync_interval;

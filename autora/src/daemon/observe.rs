@@ -204,6 +204,16 @@ impl Observer {
         self.control.publish(event);
     }
 
+    /// Warns at once of an interface that begins to be served while the host does not forward: the next resync may be
+    /// far.
+    pub(super) fn expect_forwarding(&mut self, change: &StateChange, host_forwarding: bool) {
+        if let StateChange::Serving(service) = change
+            && service.leads_nowhere(host_forwarding)
+        {
+            self.host_warnings.leads_nowhere();
+        }
+    }
+
     /// Returns whether one more line about the interface may be logged. Costs a token: ask only when there is
     /// a line.
     pub(super) fn admits(&mut self, index: IfIndex, fleet: &Fleet, now: BootInstant) -> bool {

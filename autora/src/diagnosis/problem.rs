@@ -89,7 +89,8 @@ impl fmt::Display for Problem {
             Self::UnknownToDaemon => f.write_str("the daemon that answers has no interface of this name and index"),
             Self::DaemonDisagrees { says } => write!(f, "the daemon that answers {says}"),
             Self::HostDoesNotForward => f.write_str(
-                "net.ipv6.conf.all.forwarding is 0: guests get a default route, and this host drops what they send",
+                "the host does not forward (net.ipv6.conf.all.forwarding is 0): guests get a default route, and their \
+                 packets are dropped",
             ),
             Self::NoConnectedRoute(prefix) => write!(
                 f,

@@ -172,6 +172,8 @@ fn against_reason(reason: &Reason, interface: &Interface, evidence: Evidence<'_>
             let instead = evidence.master.unwrap_or("the device that it is a port of");
             vec![advice(format!("serve {instead} instead, or detach it:")), run("ip link set dev IFACE nomaster")]
         }
+        // The interface's own setting would have it served, and the host drop what its guest sends.
+        Reason::ForwardingOff if evidence.host.drops_from(interface) => host_forwarding(&evidence.routes.uplinks_by_ra),
         Reason::ForwardingOff => {
             let command = Remedy::Run(Shell::sysctl(name, "forwarding", "1"));
             keeping(&evidence.routes.uplinks_by_ra).into_iter().chain([command]).collect()

@@ -352,9 +352,26 @@ fn an_uplink_that_would_lose_its_route_is_named_before_the_command() {
     let accept =
         ["$ sysctl -w net/ipv6/conf/eth0.7/accept_ra=2", "$ sysctl -w net.ipv6.conf.eth1.accept_ra=2", "then:"];
     assert_eq!(failure[1..4], accept);
-    assert_eq!(failure[4..], ["$ sysctl -w net.ipv6.conf.vm1.forwarding=1"]);
-    let warning = lines(&found.warnings[0].remedies);
-    assert_eq!((&warning[..4], warning[4].as_str()), (&failure[..4], "$ sysctl -w net.ipv6.conf.all.forwarding=1"));
+    assert_eq!(failure[4], "$ sysctl -w net.ipv6.conf.all.forwarding=1");
+    assert_eq!(lines(&found.warnings[0].remedies), failure);
+}
+
+/// While the host does not forward, the interface's own setting would have guests' packets dropped.
+#[test]
+fn forwarding_of_one_interface_is_proposed_where_it_is_enough() {
+    let commands = |host: bool, force: bool| {
+        let host = Host { forwarding: host, ..HOST };
+        let off = |i: &mut Interface| {
+            let ipv6 = i.ipv6.as_mut().unwrap();
+            (ipv6.forwarding, ipv6.force_forwarding) = (false, force);
+        };
+        let found = explained(off, Evidence { host: &host, ..PLAIN });
+        let lines = lines(&found.failures().next().unwrap().remedies);
+        lines.into_iter().filter(|line| line.starts_with('$')).collect::<Vec<_>>()
+    };
+    let [own, all] = ["vm1", "all"].map(|name| vec![format!("$ sysctl -w net.ipv6.conf.{name}.forwarding=1")]);
+    assert_eq!([commands(true, false), commands(false, true)], [own.clone(), own]);
+    assert_eq!(commands(false, false), all);
 }
 
 #[test]

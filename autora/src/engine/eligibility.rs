@@ -257,8 +257,8 @@ impl Service {
 
     /// Returns whether the kernel drops packets that guests on this interface send beyond the host.
     #[must_use]
-    pub const fn leads_nowhere(&self, host: &Host) -> bool {
-        !host.forwarding && !self.force_forwarding
+    pub const fn leads_nowhere(&self, host_forwarding: bool) -> bool {
+        !host_forwarding && !self.force_forwarding
     }
 }
 

@@ -107,9 +107,11 @@ impl HeldByGuests {
 
 impl fmt::Display for HeldByGuests {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let route = self.route_for.map(|left| format!("the default route for up to {} s", left.as_secs()));
+        // An upper bound is not rounded down.
+        let at_most = |left: Duration| left.as_secs() + u64::from(left.subsec_nanos() > 0);
+        let route = self.route_for.map(|left| format!("the default route for up to {} s", at_most(left)));
         let prefix =
-            self.prefix_for.map(|(prefix, left)| format!("addresses in {prefix} for up to {} s", left.as_secs()));
+            self.prefix_for.map(|(prefix, left)| format!("addresses in {prefix} for up to {} s", at_most(left)));
         f.write_str(&[route, prefix].into_iter().flatten().collect::<Vec<_>>().join(", "))
     }
 }

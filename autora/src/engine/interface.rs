@@ -224,6 +224,15 @@ pub struct Host {
     pub neighbour_limit: Option<u32>,
 }
 
+impl Host {
+    /// Returns whether the host drops what comes in on `interface` for others (`ip6_forward()`,
+    /// `net/ipv6/ip6_output.c`, Linux 6.17): `force_forwarding` of the interface is enough.
+    #[must_use]
+    pub fn drops_from(&self, interface: &Interface) -> bool {
+        !self.forwarding && !interface.ipv6.is_some_and(|ipv6| ipv6.force_forwarding)
+    }
+}
+
 /// Returns an address, for tests.
 #[cfg(test)]
 pub(crate) fn address(text: &str, prefix_len: u8) -> Address {

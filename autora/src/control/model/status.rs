@@ -47,6 +47,9 @@ pub struct Status {
     pub socket_drops: Option<u64>,
     /// RAs of other routers on served interfaces.
     pub other_routers: OtherRouters,
+    /// Number of served interfaces whose guests' packets the host drops, as `net.ipv6.conf.all.forwarding` is 0.
+    #[serde(default)]
+    pub not_forwarding: u64,
     /// Number of interfaces that match and take RAs of guests (`accept_ra` 2), at the last resync.
     #[serde(default)]
     pub accepting_ra: u64,

@@ -186,10 +186,9 @@ fn reasons_are_displayed_as_sentences() {
 
 #[test]
 fn guests_need_a_host_that_forwards() {
-    let host = |forwarding| Host { forwarding, neighbour_limit: None };
     let forced = Service { force_forwarding: true, ..service() };
-    assert!(service().leads_nowhere(&host(false)));
-    assert!(!service().leads_nowhere(&host(true)) && !forced.leads_nowhere(&host(false)));
+    assert!(service().leads_nowhere(false));
+    assert!(!service().leads_nowhere(true) && !forced.leads_nowhere(false));
 }
 
 #[test]
