@@ -4,15 +4,16 @@ mod guests;
 mod table;
 mod watch;
 
-use std::{cmp::Ordering, process::ExitCode};
+use std::{cmp::Ordering, process::ExitCode, time::Duration};
 
 use clap::ValueEnum;
+use regex::Regex;
 use serde_json::Value;
 
 use self::{guests::Guests, table::Row};
 use super::{
-    absent::{Among, Missing, naming_none, no_such_interface},
-    client::{ControlSocketArg, block_on, interface_name, names, path_with},
+    absent::{Among, EXIT_NO_INTERFACE, Missing, naming_none, no_such_interface},
+    client::{ControlSocketArg, block_on, interface_name, is_pattern, names, path_with},
     natural::natural,
     outcome::CommandResult,
     screen,
@@ -23,11 +24,14 @@ use crate::{
         client::Client,
         model::{Interface, Interfaces, State, States, Status},
     },
-    error::Failure,
+    error::{EXIT_USAGE, Failure},
 };
 
 /// The bounds of the interval of `--watch`, in seconds.
 const INTERVALS: [u64; 2] = [1, 86_400];
+
+/// The interval of `--watch` without a value.
+const INTERVAL: Seconds = Seconds(Duration::from_secs(2));
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -61,9 +65,9 @@ pub struct StatusArgs {
     pub sort: Sort,
 
     /// Refresh in place until Ctrl-C, every 2s unless INTERVAL is given, 1s to 86400s
-    #[arg(long, value_name = "INTERVAL", num_args = 0..=1, require_equals = true, default_missing_value = "2s")]
+    #[arg(long, value_name = "INTERVAL", num_args = 0..=1, require_equals = true)]
     #[arg(value_parser = seconds_between(INTERVALS[0], INTERVALS[1]))]
-    pub watch: Option<Seconds>,
+    pub watch: Option<Option<Seconds>>,
 
     /// Show guests' addresses in the /64 that the neighbour table of this host has
     #[arg(long)]
@@ -101,8 +105,13 @@ pub enum Sort {
 ///
 /// Returns a [`Failure`] if no daemon answers, and if it has none of the interfaces of a name or pattern.
 pub fn run(args: &StatusArgs) -> CommandResult {
+    if let Some(interval) = args.misplaced_interval() {
+        let what = format!("--watch takes no value behind a blank, and {interval} is the name of an interface then");
+        return Err(Failure::because(what).advise(format!("write --watch={interval}")).with_code(EXIT_USAGE));
+    }
     block_on(async {
-        if let Some(Seconds(interval)) = args.watch {
+        if let Some(interval) = args.watch {
+            let Seconds(interval) = interval.unwrap_or(INTERVAL);
             watch::run(interval, args.json, async || watched(args).await).await?;
         } else {
             let mut client = args.socket.connect().await?;
@@ -151,8 +160,19 @@ async fn expect_known(args: &StatusArgs, shown: &[String], client: &mut Client) 
         return Ok(());
     }
     let Status { settings, .. } = client.get("/v1/status").await?;
-    let missing: Vec<_> = unknown.into_iter().map(|name| Missing::new(name, &[])).collect();
-    Err(no_such_interface(&missing, Among::Matching(&settings.interface_regex), &args.socket))
+    Err(absent(&unknown, &settings.interface_regex, &args.socket))
+}
+
+/// Returns the failure for names and patterns that the daemon has no interface for. Names that cannot be served may be
+/// those of interfaces that exist.
+fn absent(unknown: &[&String], regex: &str, socket: &ControlSocketArg) -> Failure {
+    let is_ignored = |name: &&String| !is_pattern(name) && Regex::new(regex).is_ok_and(|regex| !regex.is_match(name));
+    if unknown.iter().all(is_ignored) {
+        let what = format!("the daemon ignores {}: no match for --interface-regex {regex}", screen::list(unknown));
+        return Failure::because(what).with_code(EXIT_NO_INTERFACE);
+    }
+    let missing: Vec<_> = unknown.iter().map(|name| Missing::new(name, &[])).collect();
+    no_such_interface(&missing, Among::Matching(regex), socket)
 }
 
 /// Returns the daemon's JSON, with fields that this version does not know.
@@ -177,8 +197,9 @@ async fn lines(args: &StatusArgs, client: &mut Client) -> Result<Shown, Failure>
     let rows: Vec<_> = interfaces.iter().map(|one| Row::new(one, guests.as_ref())).collect();
     let mut text = table::head(&status, screen::width());
     text.extend(table::render(&rows, screen::width()));
-    if rows.is_empty() {
-        let nothing = args.nothing(&status, args.others(client).await?);
+    if rows.is_empty()
+        && let Some(nothing) = args.nothing(&status, args.others(client).await?)
+    {
         text.push(format!("{}\n", screen::wrap(&nothing, screen::width(), 2)));
     }
     Ok(Shown { text, names: interfaces.into_iter().map(|one| one.name).collect() })
@@ -234,19 +255,27 @@ impl StatusArgs {
         Ok(others)
     }
 
-    /// Returns what was asked for where there is none, and how many `others` there are in other states.
-    fn nothing(&self, status: &Status, others: States) -> String {
+    /// Returns an interface that is meant to be the value of `--watch`, but for the sign that belongs before it.
+    fn misplaced_interval(&self) -> Option<&String> {
+        let is_interval = |name: &&String| name.parse::<Seconds>().is_ok();
+        self.interfaces.iter().find(is_interval).filter(|_| self.watch == Some(None))
+    }
+
+    /// Returns what was asked for where there is none, and how many `others` there are in other states; `None` where
+    /// the command ends with an error that says so.
+    fn nothing(&self, status: &Status, others: States) -> Option<String> {
         let regex = &status.settings.interface_regex;
         let others = State::ALL.map(|state| (others.get(state), state.name()));
         let others: Vec<_> = others.iter().filter(|(count, _)| *count > 0).collect();
         match (self.interfaces.as_slice(), others.as_slice()) {
-            ([], []) => format!("no interface matches {regex}"),
-            (named, []) => format!("no such interface among those that match {regex}: {}", screen::list(named)),
+            ([], []) => Some(format!("no interface matches {regex}")),
+            (_, []) if self.watch.is_none() => None,
+            (named, []) => Some(format!("no such interface among those that match {regex}: {}", screen::list(named))),
             (named, others) => {
                 let of = if named.is_empty() { String::new() } else { format!(" of {}", screen::list(named)) };
                 let wanted = screen::list(self.state.iter().map(|state| state.name()));
                 let others = screen::list(others.iter().map(|(count, state)| format!("{count} {state}")));
-                format!("no interface{of} in state {wanted}; in other states: {others}")
+                Some(format!("no interface{of} in state {wanted}; in other states: {others}"))
             }
         }
     }
@@ -290,4 +319,53 @@ fn wait(interface: &Interface) -> f64 {
 
 fn dropped(interface: &Interface) -> u64 {
     interface.rs.as_ref().map_or(0, |rs| rs.dropped.values().sum())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: StatusArgs,
+    }
+
+    fn args(words: &[&str]) -> StatusArgs {
+        Line::parse_from(["status"].iter().chain(words)).args
+    }
+
+    #[test]
+    fn an_interval_behind_a_blank_is_refused() {
+        for (words, expected) in [
+            (&["--watch", "5s"][..], Some("5s")),
+            (&["vm1", "--watch", "1m"], Some("1m")),
+            (&["--watch", "vm1"], None),
+            (&["--watch=5s", "vm1"], None),
+            (&["--watch=5s", "5s"], None),
+            (&["5s"], None),
+        ] {
+            assert_eq!(args(words).misplaced_interval().map(String::as_str), expected, "{words:?}");
+        }
+        assert_eq!(args(&["--watch=5s"]).watch, Some(Some(Seconds(Duration::from_secs(5)))));
+        assert_eq!(args(&[]).watch, None);
+        let Err(failure) = run(&args(&["--watch", "5s"])) else { panic!("it is refused") };
+        assert!(failure.to_string().ends_with("; write --watch=5s"), "{failure}");
+    }
+
+    #[test]
+    fn a_name_that_does_not_match_is_not_said_to_be_absent() {
+        let socket = ControlSocketArg { socket: "/srv/s".into(), instance: None };
+        let said = |names: &[&str]| {
+            let names: Vec<_> = names.iter().map(ToString::to_string).collect();
+            absent(&names.iter().collect::<Vec<_>>(), "^vm", &socket).to_string()
+        };
+        assert_eq!(said(&["lo", "eth0"]), "the daemon ignores lo, eth0: no match for --interface-regex ^vm");
+        let absent = "no such interface among those that match ^vm: ";
+        for names in [&["vm9"][..], &["x*"], &["lo", "vm9"]] {
+            assert!(said(names).starts_with(&format!("{absent}{}; ", names.join(", "))), "{}", said(names));
+        }
+    }
 }

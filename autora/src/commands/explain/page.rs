@@ -13,6 +13,10 @@ use crate::{
 /// The column in which the values of the tests begin.
 const VALUES_AT: usize = 22;
 
+/// What there is to say of a served interface without a carrier.
+const NO_CARRIER: &str = "no: the daemon pauses, and sends when there is one; start the guest, or set the link up at \
+                          its other end";
+
 pub(super) fn render(findings: &Findings, width: usize) -> String {
     findings.interfaces.iter().map(|found| interface(found, width)).collect::<Vec<_>>().join("\n")
 }
@@ -65,7 +69,7 @@ fn tests(found: &Explanation, width: usize) -> String {
     if found.carrier {
         line("pass", GOOD, "carrier", "yes");
     } else if found.service().is_some() {
-        line("wait", ODD, "carrier", "no: the daemon pauses, and sends when there is one");
+        line("wait", ODD, "carrier", NO_CARRIER);
     } else {
         line("    ", FAINT, "carrier", "no");
     }

@@ -98,7 +98,7 @@ impl RunningDaemon {
             guests_hold: guests_hold(known),
             retired: known.retired_prefixes.iter().filter_map(|retired| prefix64(&retired.prefix)).collect(),
             addresses: self.addresses,
-            last_ra: known.last_ra.as_ref().map(|last| (kind(known, last), duration(last.ago_s))),
+            last_ra: known.last_ra.as_ref().and_then(|last| Some((kind(known, last)?, duration(last.ago_s)))),
             next_ra_in: known.next_ra_in_s.map(duration),
             send_error: known.send_failures.error.clone(),
             other_router: known.other_router.as_ref().map(|other| (other.source, duration(other.ago_s))),
@@ -141,7 +141,7 @@ pub(in crate::commands) enum Served {
 /// Returns what guests hold of an interface that is not served. One that owes a final RA has it due, and after that
 /// they know.
 fn guests_hold(known: &model::Interface) -> Option<HeldByGuests> {
-    let were_told = known.last_ra.as_ref().is_some_and(|last| kind(known, last) == RaKind::Final);
+    let were_told = known.last_ra.as_ref().is_some_and(|last| kind(known, last) == Some(RaKind::Final));
     let is_silent = known.state == State::NotServed.into() && known.next_ra_in_s.is_none() && !were_told;
     let held = HeldByGuests {
         route_for: known.advertised_router.as_ref().map(|router| duration(router.for_s)),
@@ -157,12 +157,14 @@ fn duration(seconds: f64) -> Duration {
     Duration::try_from_secs_f64(seconds).unwrap_or_default()
 }
 
-/// Returns what guests made of the last RA. Where they hold the present source, a final RA had another.
-fn kind(interface: &model::Interface, last: &LastAdvert) -> RaKind {
+/// Returns what guests made of the last RA. Where they hold the present source, a final RA had another. Whether that of
+/// the previous process was a final one is unknown where they hold no router.
+fn kind(interface: &model::Interface, last: &LastAdvert) -> Option<RaKind> {
+    let is_unknown = last.cause.is_none() && interface.advertised_router.is_none();
     match (last.cause == Some(Cause::Final.into()), interface.advertised) {
-        (false, _) => RaKind::Usual,
-        (true, false) => RaKind::Final,
-        (true, true) => RaKind::FinalOfOldSource,
+        (false, _) => (!is_unknown).then_some(RaKind::Usual),
+        (true, false) => Some(RaKind::Final),
+        (true, true) => Some(RaKind::FinalOfOldSource),
     }
 }
 
@@ -208,28 +210,45 @@ mod tests {
     use super::*;
     use crate::engine::interface::fit;
 
+    fn known(state: &str, reasons: &[&str]) -> model::Interface {
+        let reasons: Vec<_> = reasons.iter().map(|name| json!({ "name": name, "text": "" })).collect();
+        let interface = json!({
+            "name": fit().name, "ifindex": fit().index.get(), "state": state, "prefix": null, "source": null,
+            "advertised": false, "reasons": reasons, "retired_prefixes": [], "last_ra": null, "next_ra_in_s": null,
+            "overdue": false, "rs": null, "other_router": null,
+            "ra_sent": { "unsolicited": 0, "solicited": 0, "final": 0 },
+            "send_failures": { "total": 0, "in_a_row": 0, "error": null },
+        });
+        serde_json::from_value(interface).unwrap()
+    }
+
+    /// What a process does not know of the one before it, it does not say.
+    #[test]
+    fn the_last_ra_of_the_previous_process_may_be_a_final_one() {
+        let held = || Some(model::HeldRouter { source: "fe80::1".parse().unwrap(), for_s: 100.0 });
+        for (cause, advertised_router, expected) in [
+            (None, None, None),
+            (None, held(), Some(RaKind::Usual)),
+            (Some(Cause::Unsolicited), None, Some(RaKind::Usual)),
+            (Some(Cause::Final), None, Some(RaKind::Final)),
+        ] {
+            let last = LastAdvert { ago_s: 54.0, cause: cause.map(Into::into) };
+            let interface = model::Interface { advertised_router, ..known("not-served", &["no-prefix"]) };
+            assert_eq!(kind(&interface, &last), expected, "{cause:?}");
+        }
+    }
+
     #[test]
     fn what_is_not_served_has_its_reasons() {
-        let known = |state: &str, reasons: &[&str]| {
-            let reasons: Vec<_> = reasons.iter().map(|name| json!({ "name": name, "text": "" })).collect();
-            let interface = json!({
-                "name": fit().name, "ifindex": fit().index.get(), "state": state, "prefix": null, "source": null,
-                "advertised": false, "reasons": reasons, "retired_prefixes": [], "last_ra": null, "next_ra_in_s": null,
-                "overdue": false, "rs": null, "other_router": null,
-                "ra_sent": { "unsolicited": 0, "solicited": 0, "final": 0 },
-                "send_failures": { "total": 0, "in_a_row": 0, "error": null },
-            });
-            Some(serde_json::from_value::<model::Interface>(interface).unwrap())
-        };
         let no = |reasons: &[&str]| Served::No(reasons.iter().map(ToString::to_string).collect());
         let [every, taps] = ["", "^tap"].map(|regex| Regex::new(regex).unwrap());
         for (known, expected) in [
-            (known("serving", &[]), Served::Yes),
-            (known("paused", &[]), Served::Yes),
-            (known("not-served", &["down", "no-prefix"]), no(&["down", "no-prefix"])),
-            (known("not-served", &["served-by-another"]), Served::Yes),
-            (known("ceasing", &[]), no(&["ceasing"])),
-            (known("resting", &[]), Served::Unknown),
+            (Some(known("serving", &[])), Served::Yes),
+            (Some(known("paused", &[])), Served::Yes),
+            (Some(known("not-served", &["down", "no-prefix"])), no(&["down", "no-prefix"])),
+            (Some(known("not-served", &["served-by-another"])), Served::Yes),
+            (Some(known("ceasing", &[])), no(&["ceasing"])),
+            (Some(known("resting", &[])), Served::Unknown),
             (None, no(&["unknown-to-daemon"])),
         ] {
             let daemon = RunningDaemon {

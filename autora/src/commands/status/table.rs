@@ -5,7 +5,8 @@ use anstyle::Style;
 use super::guests::Guests;
 use crate::{
     commands::{client::counts, neighbours, screen},
-    control::model::{Interface, OtherRouter, State, Status},
+    control::model::{Interface, LastAdvert, OtherRouter, State, Status},
+    diagnosis::Problem,
     engine::action::Cause,
     sys::filter::FilterKind,
 };
@@ -144,6 +145,7 @@ fn reasons(status: &Status) -> String {
 fn concerns(status: &Status) -> Vec<String> {
     let several = |count: u64, what: &str| (count > 0).then(|| format!("{count} {what}"));
     [
+        (status.not_forwarding > 0).then(|| format!("warning: {}", Problem::HostDoesNotForward)),
         several(status.overdue, "served and without an RA for longer than --max-ra-interval"),
         several(status.other_routers.interfaces, "with another router on the link"),
         several(status.default_route_by_ra, "served, with a default route of this host that an RA made"),
@@ -229,12 +231,14 @@ fn style(one: &Interface) -> Style {
 /// Returns the reasons, the last RA, and for how long guests may still hold the route that an RA gave them.
 fn why_not_served(one: &Interface) -> String {
     let reasons = screen::list(one.reasons.iter().map(|reason| &reason.name));
-    let last = one.last_ra.as_ref().map(|last| {
+    // The previous process does not tell whether its last RA was a final one.
+    let is_known = |last: &&LastAdvert| last.cause.is_some() || one.advertised_router.is_some();
+    let last = one.last_ra.as_ref().filter(is_known).map(|last| {
         let is_final = last.cause == Some(Cause::Final.into());
         format!("{} {} ago", if is_final { "final RA" } else { "last RA" }, short(last.ago_s))
     });
     let held =
-        one.advertised_router.as_ref().map(|held| format!("guests keep the route for up to {}", short(held.for_s)));
+        one.advertised_router.as_ref().map(|held| format!("guests keep the route for up to {}", at_most(held.for_s)));
     let parts = [Some(reasons).filter(|reasons| !reasons.is_empty()), last, held];
     parts.into_iter().flatten().collect::<Vec<_>>().join("; ")
 }
@@ -267,13 +271,20 @@ fn or_nothing(value: Option<impl ToString>) -> String {
 
 /// Returns a duration in a few characters, rounded down.
 fn short(seconds: f64) -> String {
+    if seconds < 10.0 { format!("{seconds:.1}s") } else { in_units(seconds, f64::floor) }
+}
+
+/// Returns an upper bound in a few characters, rounded up.
+fn at_most(seconds: f64) -> String {
+    in_units(seconds, f64::ceil)
+}
+
+/// Returns a duration in the largest unit of which it has one.
+fn in_units(seconds: f64, round: fn(f64) -> f64) -> String {
     const UNITS: [(f64, &str, f64); 3] = [(60.0, "s", 1.0), (3_600.0, "m", 60.0), (86_400.0, "h", 3_600.0)];
-    if seconds < 10.0 {
-        return format!("{seconds:.1}s");
-    }
     let unit = UNITS.into_iter().find(|(below, ..)| seconds < *below);
     let (unit, length) = unit.map_or(("d", 86_400.0), |(_, unit, length)| (unit, length));
-    format!("{:.0}{unit}", (seconds / length).floor())
+    format!("{:.0}{unit}", round(seconds / length))
 }
 
 #[cfg(test)]
@@ -293,6 +304,15 @@ mod tests {
             (200_000.0, "2d"),
         ] {
             assert_eq!(short(seconds), expected);
+        }
+    }
+
+    #[test]
+    fn an_upper_bound_is_not_less_than_the_duration() {
+        for (seconds, expected) in
+            [(0.0, "0s"), (9.2, "10s"), (59.9, "60s"), (60.0, "1m"), (165.0, "3m"), (1_499.5, "25m"), (3_601.0, "2h")]
+        {
+            assert_eq!(at_most(seconds), expected);
         }
     }
 
@@ -322,10 +342,12 @@ mod tests {
         for (last_ra, held, expected) in [
             (None, None, "vm1        not-served  no-prefix"),
             (Some(last(Some("final"))), None, "vm1        not-served  no-prefix; final RA 12s ago"),
+            // That of the previous process may have been a final one.
+            (Some(last(None)), None, "vm1        not-served  no-prefix"),
             (
                 Some(last(None)),
                 Some(held),
-                "vm1        not-served  no-prefix; last RA 12s ago; guests keep the route for up to 2m",
+                "vm1        not-served  no-prefix; last RA 12s ago; guests keep the route for up to 3m",
             ),
         ] {
             let not_served = interface(&serde_json::json!({
