@@ -28,8 +28,8 @@ use super::{
 };
 use crate::{
     config::{Seconds, seconds_between},
-    diagnosis::guest::GuestVerdict,
-    error::Failure,
+    diagnosis::{Problem, guest::GuestVerdict},
+    error::{self, Failure},
     sys::{
         netlink::{self, Snapshot},
         probe::{ProbeOpenError, ProbeSocket},
@@ -74,13 +74,14 @@ apart, and each interface takes an entry of the neighbour table, so that few can
 No daemon is needed. If one answers, `not served` behind an address tells of an interface that it does not serve: the \
 guest works by an older RA, or by another router or daemon, and a note says why it is not served. The exit code tells \
 what guests have. --all names the interfaces that match and are not served: they are not probed, and their guests have \
-no router.
+no router; so it does with those that another daemon serves. A warning on standard error says where the host does not \
+forward: guests' packets are then dropped, whatever they have.
 
---json prints {version, interfaces, paused, not_served, missing}. Each of `interfaces` has name, ifindex, verdict (the \
-worst of its guests), asked, served (null if no daemon answers), reasons (why it is not), prefixes, source, \
-source_on_link, guests (verdict, link_address, link_local, addresses), cut_off, why, neighbours (address, \
-link_address, state) and explain; each of `not_served` name, ifindex and reasons; each of `missing` name and similar. \
-Later releases only add fields to `version` 1.
+--json prints {version, interfaces, paused, not_served, served_by_others, missing}. Each of `interfaces` has name, \
+ifindex, verdict (the worst of its guests), asked, served (null if no daemon answers), reasons (why it is not), \
+prefixes, source, source_on_link, guests (verdict, link_address, link_local, addresses), cut_off, why, neighbours \
+(address, link_address, state) and explain; each of `not_served` name, ifindex and reasons; each of `served_by_others` \
+name, ifindex and pid; each of `missing` name and similar. Later releases only add fields to `version` 1.
 
 Exit codes: 0 every guest that answers works, and on each interface one does; 3 a guest has no route, no address or a \
 wrong prefix, or with --all an interface matches and is not served; 4 no interface has a name that was given, or none \
@@ -135,6 +136,9 @@ pub fn run(args: &ProbeArgs) -> CommandResult {
         table::render(&reports, skipped, neighbours, screen::width())
     };
     _ = screen::show(&shown)?;
+    if selection.is_dropped() {
+        error::warn(&Problem::HostDoesNotForward);
+    }
     if missing.is_empty() {
         Ok(exit_code(&reports, skipped))
     } else {

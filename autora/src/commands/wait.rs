@@ -44,9 +44,10 @@ const AFTER_HELP: &str = "\
 Examples:
   autora wait tap-vm-7 --timeout 10s && start-the-guest
 
-It ends at once if an RA has already left. The interface need not exist or be fit yet: of one that does not exist a \
-note on standard error says that it is waited for. A restart of the daemon is waited for, but a daemon must be running \
-at the beginning. With --timeout 0s nothing is waited for: the exit code says whether an RA has left.
+It ends at once if an RA has left already, and the interface is served and has a carrier. The interface need not exist \
+or be fit yet: of one that does not exist a note on standard error says that it is waited for. A restart of the daemon \
+is waited for, but a daemon must be running at the beginning. With --timeout 0s nothing is waited for: the exit code \
+says whether an RA has left.
 
 Exit codes: 0 an RA has left; 3 none has left in time, for the reason that is printed; 4 no interface had the name in \
 time, or it does not match --interface-regex; 2 wrong usage; 1 any other failure, such as no daemon.";
@@ -105,9 +106,22 @@ fn unknown_alternative(name: &str) -> Failure {
 async fn answer_now(args: &WaitArgs) -> CommandResult {
     match state(args).await {
         Ok(Some(found)) if is_advertised(&found) => Ok(ExitCode::SUCCESS),
-        Ok(found) => Err(no_ra(args, found.as_ref(), &format!("no RA on {} yet", args.interface))),
+        Ok(found) => Err(no_ra(args, found.as_ref(), &not_now(&args.interface, found.as_ref()))),
         Err(error) => Err(failure(args, error)),
     }
+}
+
+/// Returns what is to be said of one question: RAs that left before the interface was paused or withdrawn do not count.
+fn not_now(name: &str, found: Option<&Interface>) -> String {
+    match found.and_then(left_before) {
+        Some(_) => format!("no RA can leave on {name} now"),
+        None => format!("no RA on {name} yet"),
+    }
+}
+
+/// Returns how many seconds ago the last RA left, if none can leave now.
+fn left_before(found: &Interface) -> Option<f64> {
+    found.last_ra.as_ref().filter(|_| found.state != State::Serving.into()).map(|last| last.ago_s)
 }
 
 /// Returns the failure that says why no RA has left on the interface, after `what`.
@@ -288,7 +302,8 @@ impl<'a> StatusLine<'a> {
 }
 
 fn why_not_advertised(found: &Interface) -> String {
-    match found.state.known() {
+    let before = left_before(found).map(|ago| format!("; the last one left {ago:.0} s ago")).unwrap_or_default();
+    let now = match found.state.known() {
         None => format!("it is {}", found.state),
         Some(State::NotServed) => client::sentences(&found.reasons),
         Some(State::Paused) => "it has no carrier".to_owned(),
@@ -297,7 +312,8 @@ fn why_not_advertised(found: &Interface) -> String {
             Some(error) => format!("sending failed: {error}"),
             None => "it is served, and an RA is due soon".to_owned(),
         },
-    }
+    };
+    now + &before
 }
 
 /// Returns the failure for `error`; a name that does not match has an exit code of its own.
@@ -314,4 +330,32 @@ fn failure(args: &WaitArgs, error: ClientError) -> Failure {
 /// Returns `failure`, with advice for a pattern.
 fn advise_on_pattern(args: &WaitArgs, failure: Failure) -> Failure {
     if is_pattern(&args.interface) { failure.advise("wait takes one name, and no pattern") } else { failure }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ras_that_left_before_a_pause_are_told() {
+        let said = |state: &str, last_ra: bool| {
+            let interface = serde_json::json!({
+                "name": "vm1", "ifindex": 7, "state": state, "prefix": null, "source": null, "advertised": true,
+                "reasons": [], "retired_prefixes": [], "next_ra_in_s": null, "overdue": false, "rs": null,
+                "last_ra": last_ra.then(|| serde_json::json!({ "ago_s": 15.2, "cause": "unsolicited" })),
+                "other_router": null, "ra_sent": { "unsolicited": 1, "solicited": 0, "final": 0 },
+                "send_failures": { "total": 0, "in_a_row": 0, "error": null },
+            });
+            let found: Interface = serde_json::from_value(interface).unwrap();
+            format!("{}: {}", not_now("vm1", Some(&found)), why_not_advertised(&found))
+        };
+        for (state, last_ra, expected) in [
+            ("paused", false, "no RA on vm1 yet: it has no carrier"),
+            ("paused", true, "no RA can leave on vm1 now: it has no carrier; the last one left 15 s ago"),
+            ("ceasing", true, "no RA can leave on vm1 now: it is no longer served; the last one left 15 s ago"),
+            ("serving", true, "no RA on vm1 yet: it is served, and an RA is due soon"),
+        ] {
+            assert_eq!(said(state, last_ra), expected);
+        }
+    }
 }

@@ -18,6 +18,7 @@ pub(super) fn render(reports: &[Report<'_>], skipped: &Skipped, missing: &[Missi
         "interfaces": reports.iter().map(interface).collect::<Value>(),
         "paused": skipped.paused,
         "not_served": skipped.not_served.iter().map(not_served).collect::<Value>(),
+        "served_by_others": skipped.served_by_others.iter().flat_map(served_by_other).collect::<Value>(),
         "missing": missing.iter().map(Missing::json).collect::<Value>(),
     });
     format!("{document:#}\n")
@@ -29,6 +30,11 @@ fn not_served(interface: &model::Interface) -> Value {
         "ifindex": interface.ifindex,
         "reasons": interface.reasons.iter().map(|reason| reason.name.to_string()).collect::<Value>(),
     })
+}
+
+fn served_by_other((pid, interfaces): (&u32, &Vec<model::Interface>)) -> Vec<Value> {
+    let value = |one: &model::Interface| json!({ "name": one.name, "ifindex": one.ifindex, "pid": pid });
+    interfaces.iter().map(value).collect()
 }
 
 fn interface(report: &Report<'_>) -> Value {

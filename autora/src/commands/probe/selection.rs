@@ -11,7 +11,7 @@ use crate::{
         natural::natural,
     },
     control::model::{self, Interfaces, State},
-    engine::interface::Interface,
+    engine::interface::{Host, Interface},
     error::Failure,
     sys::netlink::Snapshot,
 };
@@ -32,8 +32,25 @@ pub(super) struct Skipped {
     pub(super) paused: usize,
     /// Those that are not served.
     pub(super) not_served: Vec<model::Interface>,
+    /// Those that other daemons serve, by their processes.
+    pub(super) served_by_others: BTreeMap<u32, Vec<model::Interface>>,
     /// The command that says why they are not.
     pub(super) says_why: String,
+}
+
+impl Skipped {
+    /// Sorts those that the daemon does not serve. One that another daemon has let go has no router now.
+    pub(super) fn of(mut interfaces: Vec<model::Interface>) -> Self {
+        interfaces.sort_by(|a, b| natural(&a.name, &b.name));
+        let mut skipped = Self::default();
+        for interface in interfaces {
+            match interface.reasons.iter().find_map(|reason| reason.other_daemon.as_ref()?.pid) {
+                Some(pid) => skipped.served_by_others.entry(pid).or_default().push(interface),
+                None => skipped.not_served.push(interface),
+            }
+        }
+        skipped
+    }
 }
 
 impl Selection {
@@ -62,6 +79,13 @@ impl Selection {
             return Err(no_such_interface(&missing, Among::Namespace, socket));
         }
         Ok(found)
+    }
+
+    /// Returns whether this host drops what the guest of one of the targets sends through it.
+    pub(super) fn is_dropped(&self) -> bool {
+        let host = Host { forwarding: self.snapshot.forwarding, neighbour_limit: None };
+        let is_target = |one: &&Interface| self.targets.iter().any(|target| target.index == one.index);
+        self.snapshot.interfaces.iter().filter(is_target).any(|one| host.drops_from(one))
     }
 
     fn of(snapshot: Snapshot, wanted: &Wanted, skipped: Skipped) -> Self {
@@ -100,8 +124,7 @@ fn matching(socket: &ControlSocketArg) -> Result<(Wanted, Skipped), Failure> {
     let paused = interfaces.iter().filter(|one| is_in(State::Paused)(one)).count();
     let serving = interfaces.iter().filter(|one| is_in(State::Serving)(one));
     let serving = serving.map(|interface| (interface.name.clone(), Some(interface.ifindex))).collect();
-    let mut not_served: Vec<_> = interfaces.into_iter().filter(is_in(State::NotServed)).collect();
-    not_served.sort_by(|a, b| natural(&a.name, &b.name));
+    let not_served: Vec<_> = interfaces.into_iter().filter(is_in(State::NotServed)).collect();
     let says_why = socket.command("status", &["--state", "not-served"]).to_string();
-    Ok((serving, Skipped { paused, not_served, says_why }))
+    Ok((serving, Skipped { paused, says_why, ..Skipped::of(not_served) }))
 }

@@ -10,14 +10,15 @@ use crate::{
         neighbours,
         screen::{BAD, GOOD, ODD, TITLE, list, styled, wrap},
     },
+    control::model,
     diagnosis::guest::{Guest, GuestVerdict, MAX_REPLIES},
 };
 
 /// How many neighbours of an interface are shown.
 const NEIGHBOURS: usize = 4;
 
-/// How many interfaces are named that are not served.
-const NOT_SERVED: usize = 20;
+/// How many interfaces are named that are not served, or that another daemon serves.
+const NAMED: usize = 20;
 
 /// The title of each column, and of the one behind them that is wrapped.
 const TITLES: [&str; 5] = ["INTERFACE", "VERDICT", "MAC", "LINK-LOCAL", "ADDRESS"];
@@ -39,8 +40,8 @@ enum Rest {
 /// Returns the reports as text, in their order. `neighbours` is how many entries the neighbour table has room for.
 pub(super) fn render(reports: &[Report<'_>], skipped: &Skipped, neighbours: u32, width: usize) -> String {
     if reports.is_empty() {
-        let none = format!("no interface is served, and {} are paused", skipped.paused);
-        return paragraphs([none].into_iter().chain(not_served(skipped)), width);
+        let none = format!("the daemon that answers serves no interface, and {} are paused", skipped.paused);
+        return paragraphs([none].into_iter().chain(served_by_others(skipped)).chain(not_served(skipped)), width);
     }
     let mut lines: Vec<_> = reports.iter().flat_map(lines).collect();
     lines.sort_by_key(|line| line.verdict);
@@ -131,12 +132,18 @@ const fn style(verdict: GuestVerdict) -> Style {
 
 fn counts(lines: &[Line], reports: &[Report<'_>]) -> String {
     let count = |verdict: GuestVerdict| lines.iter().filter(|line| line.verdict == verdict).count();
-    let counts = GuestVerdict::ALL.map(|verdict| (count(verdict), verdict.name()));
-    let counts = list(counts.iter().filter(|(count, _)| *count > 0).map(|(count, name)| format!("{count} {name}")));
-    match reports.iter().filter(|report| !report.is_asked).count() {
-        0 => counts,
-        not_asked => format!("{counts}; {not_asked} not asked"),
-    }
+    let not_asked = reports.iter().filter(|report| !report.is_asked).count();
+    let remark = |verdict| match verdict {
+        GuestVerdict::Unknown if not_asked > 0 => format!(" ({not_asked} not asked)"),
+        GuestVerdict::Unknown
+        | GuestVerdict::NoRoute
+        | GuestVerdict::NoAddress
+        | GuestVerdict::WrongPrefix
+        | GuestVerdict::Works => String::new(),
+    };
+    let counts = GuestVerdict::ALL.map(|verdict| (count(verdict), verdict));
+    let counts = counts.into_iter().filter(|(count, _)| *count > 0);
+    list(counts.map(|(count, verdict)| format!("{count} {}{}", verdict.name(), remark(verdict))))
 }
 
 /// Returns what limits the verdicts.
@@ -164,7 +171,8 @@ fn notes(reports: &[Report<'_>], skipped: &Skipped, neighbours: u32) -> impl Ite
              (gc_thresh3): a guest may be unknown for want of room"
         )
     });
-    [without_daemon(reports), on_link, cut_off, small, paused, not_served(skipped)].into_iter().flatten()
+    let notes = [without_daemon(reports), on_link, cut_off, small, paused].into_iter().flatten();
+    notes.chain(served_by_others(skipped)).chain(not_served(skipped))
 }
 
 /// Returns which interfaces have guests that answer, and are not served by the daemon that answers.
@@ -183,17 +191,29 @@ fn without_daemon(reports: &[Report<'_>]) -> Option<String> {
     })
 }
 
+/// Returns which interfaces match and have another daemon, a text for each.
+fn served_by_others(Skipped { served_by_others, .. }: &Skipped) -> impl Iterator<Item = String> {
+    served_by_others.iter().map(|(pid, interfaces)| {
+        let [count, names] = counted(interfaces);
+        format!("note: {count} served by another daemon (process {pid}): {names}")
+    })
+}
+
 /// Returns which interfaces match and are not served, if there are any.
 fn not_served(Skipped { not_served, says_why, .. }: &Skipped) -> Option<String> {
-    let what = match not_served.len() {
-        0 => return None,
+    let [count, names] = counted(not_served);
+    (!not_served.is_empty()).then(|| format!("{count} not served: {names}; `{says_why}` says why"))
+}
+
+/// Returns how many matching interfaces these are, and their names.
+fn counted(interfaces: &[model::Interface]) -> [String; 2] {
+    let count = match interfaces.len() {
         1 => "1 matching interface is".to_owned(),
         count => format!("{count} matching interfaces are"),
     };
-    let names = list(not_served.iter().take(NOT_SERVED).map(|one| &one.name));
-    let more = not_served.len().saturating_sub(NOT_SERVED);
-    let names = if more == 0 { names } else { format!("{names} and {more} more") };
-    Some(format!("{what} not served: {names}; `{says_why}` says why"))
+    let names = list(interfaces.iter().take(NAMED).map(|one| &one.name));
+    let more = interfaces.len().saturating_sub(NAMED);
+    [count, if more == 0 { names } else { format!("{names} and {more} more") }]
 }
 
 /// Returns whether guests behind so many interfaces may fill the neighbour table, which other neighbours take part of.

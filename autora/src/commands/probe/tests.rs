@@ -7,7 +7,7 @@ use crate::{
     addr::{IfIndex, LinkLocal, Prefix64},
     control::model,
     diagnosis::guest::{EchoSource, GuestReply},
-    engine::interface::GroupMapping,
+    engine::interface::{GroupMapping, Interface, fit},
     sys::netlink::{Neighbour, NeighbourState},
 };
 
@@ -81,7 +81,7 @@ vm5        unknown       one of two requests did not leave: sending failed: No b
 vm6        unknown       nothing was asked: it is down; no neighbour known
 vm1        works         02:00:00:00:00:01  fe80::5     2001:db8:0:1::5
 
-1 no-route, 1 wrong-prefix, 3 unknown, 1 works; 1 not asked
+1 no-route, 1 wrong-prefix, 3 unknown (1 not asked), 1 works
 note: this host has no global address outside of the guest's /64 (vm1): a route of the guest's own to that /64 would \
                              hide that it has no default route
 note: each guest that answers takes an entry of this host's neighbour table, which has room for 8 (gc_thresh3): a \
@@ -162,15 +162,55 @@ fn skipped(names: &[&str]) -> Skipped {
         });
         serde_json::from_value(interface).unwrap()
     };
-    Skipped { paused: 0, not_served: names.iter().map(interface).collect(), says_why: "autora status".to_owned() }
+    Skipped { says_why: "autora status".to_owned(), ..Skipped::of(names.iter().map(interface).collect()) }
+}
+
+/// The guests of what another daemon serves have a router.
+#[test]
+fn what_another_daemon_serves_is_told_apart() {
+    let by = |name: &str, pid: Option<u32>| {
+        let reason = serde_json::json!({
+            "name": "served-by-another", "text": "", "other_daemon": { "runtime_directory": "/run/b", "pid": pid },
+        });
+        let reasons = vec![serde_json::from_value(reason).unwrap()];
+        model::Interface { reasons, ..skipped(&[name]).not_served.remove(0) }
+    };
+    let served = Skipped::of(vec![by("vm10", Some(31)), by("vm2", Some(31)), by("vm3", Some(40))]);
+    let expected = "the daemon that answers serves no interface, and 0 are paused\n\
+                    note: 2 matching interfaces are served by another daemon (process 31): vm2, vm10\n\
+                    note: 1 matching interface is served by another daemon (process 40): vm3\n";
+    assert_eq!(table::render(&[], &served, 8, usize::MAX), expected);
+    assert_eq!(exit_code(&[], &served), ExitCode::from(EXIT_SILENT));
+    let document: Value = serde_json::from_str(&json::render(&[], &served, &[])).unwrap();
+    assert_eq!(document["served_by_others"][2], serde_json::json!({ "name": "vm3", "ifindex": 7, "pid": 40 }));
+    // The other one has ended, and this one has not taken over yet.
+    let gone = Skipped::of(vec![by("vm1", None)]);
+    assert_eq!(exit_code(&[], &gone), ExitCode::from(EXIT_FAILS));
+}
+
+#[test]
+fn a_host_that_does_not_forward_is_warned_about_where_a_guest_is_probed() {
+    let dropped = |forwarding, force_forwarding, targets: &[Target]| {
+        let mut interface = Interface { index: target(1).index, ..fit() };
+        interface.ipv6.as_mut().unwrap().force_forwarding = force_forwarding;
+        let snapshot = Snapshot { forwarding, interfaces: vec![interface], complete: true };
+        let (targets, skipped) = (targets.to_vec(), Skipped::default());
+        Selection { snapshot, targets, skipped, missing: Vec::new() }.is_dropped()
+    };
+    assert!(dropped(false, false, &[target(1)]));
+    assert!(!dropped(true, false, &[target(1)]) && !dropped(false, true, &[target(1)]), "it forwards");
+    assert!(!dropped(false, false, &[target(2)]), "another interface is probed");
 }
 
 #[test]
 fn interfaces_that_match_and_are_not_served_are_named() {
     let none = |skipped: &Skipped| table::render(&[], skipped, 8, usize::MAX);
-    assert_eq!(none(&Skipped { paused: 2, ..Skipped::default() }), "no interface is served, and 2 are paused\n");
+    assert_eq!(
+        none(&Skipped { paused: 2, ..Skipped::default() }),
+        "the daemon that answers serves no interface, and 2 are paused\n"
+    );
     let vm1 = skipped(&["vm1"]);
-    let expected = "no interface is served, and 0 are paused\n\
+    let expected = "the daemon that answers serves no interface, and 0 are paused\n\
                     1 matching interface is not served: vm1; `autora status` says why\n";
     assert_eq!(none(&vm1), expected);
     assert!(none(&skipped(&["x"; 22])).contains("22 matching interfaces are not served: x, "));
