@@ -1,8 +1,8 @@
 //! Flags, variables, subcommands and reasons: the handbook describes each, and no other.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, net::Ipv6Addr, time::Duration};
 
-use autora::{commands::Cli, engine::eligibility::Reason};
+use autora::{addr::Prefix64, commands::Cli, diagnosis::Problem, engine::eligibility::Reason};
 use autora_common::Reason as Packet;
 use clap::{Arg, Command, CommandFactory};
 
@@ -52,6 +52,16 @@ fn every_reason_has_a_heading() {
     assert_eq!(below("Interfaces that are not served"), names);
     let dropped = Packet::ALL.into_iter().filter(|&reason| reason != Packet::Passed);
     assert_eq!(below("Packets that are dropped"), dropped.map(|reason| reason.name().to_owned()).collect());
+}
+
+/// What `explain` warns of is found by its name.
+#[test]
+fn every_warning_is_in_the_page_on_troubleshooting() {
+    let text = book::page("troubleshooting.md").text;
+    for warning in warnings() {
+        let name = format!("`{}`", warning.name());
+        assert!(text.contains(&name), "{name}");
+    }
 }
 
 /// The table of tests links to every reason's heading.
@@ -130,4 +140,41 @@ fn reasons() -> Vec<Reason> {
         }
     }
     all
+}
+
+/// Returns one warning of each kind. A new kind does not compile until the match names it.
+fn warnings() -> Vec<Problem> {
+    let prefix = Prefix64::containing(Ipv6Addr::UNSPECIFIED);
+    let all = vec![
+        Problem::HostDoesNotForward,
+        Problem::NoConnectedRoute(prefix),
+        Problem::TooFewNeighbours { limit: 0, needed: 0 },
+        Problem::RaNotSent { error: String::new(), last_sent_ago: None },
+        Problem::AnotherPrefix(prefix),
+        Problem::SamePrefix(prefix, String::new()),
+        Problem::AcceptsRa,
+        Problem::DefaultRouteByRa,
+        Problem::OtherRouter { source: Ipv6Addr::UNSPECIFIED, heard_ago: Duration::ZERO },
+    ];
+    assert!(all.iter().all(is_warning));
+    all
+}
+
+fn is_warning(problem: &Problem) -> bool {
+    match problem {
+        Problem::HostDoesNotForward
+        | Problem::NoConnectedRoute(_)
+        | Problem::TooFewNeighbours { .. }
+        | Problem::RaNotSent { .. }
+        | Problem::AnotherPrefix(_)
+        | Problem::SamePrefix(..)
+        | Problem::AcceptsRa
+        | Problem::DefaultRouteByRa
+        | Problem::OtherRouter { .. } => true,
+        // Why an interface is not served.
+        Problem::NoMatch { .. }
+        | Problem::NotServed(_)
+        | Problem::UnknownToDaemon
+        | Problem::DaemonDisagrees { .. } => false,
+    }
 }
