@@ -15,6 +15,7 @@ pub mod report;
 mod screen;
 pub mod serve;
 pub mod status;
+mod usage;
 pub mod wait;
 
 use std::{
@@ -147,11 +148,12 @@ where
 {
     let arguments: Vec<OsString> = arguments.into_iter().map(Into::into).collect();
     let mut command = without_empty_variables(Cli::command(), &variable);
-    let is_of_a_file = arguments.iter().any(|argument| names("settings", argument));
-    let has_subcommand = arguments.get(1).is_some_and(|first| command.find_subcommand(first).is_some());
+    let lines = variable(SETTINGS_READ).map(|read| SettingsLines::read(&read.to_string_lossy())).unwrap_or_default();
+    let is_of_a_file = !lines.are_read() && arguments.iter().any(|argument| names("settings", argument));
+    let subcommand = arguments.get(1).and_then(|first| Some(command.find_subcommand(first)?.get_name().to_owned()));
     // An invalid variable of the daemon must fail neither a subcommand, which stands first, nor what takes its
     // variables from a file.
-    if is_of_a_file || has_subcommand {
+    if is_of_a_file || subcommand.is_some() {
         command = command.mut_args(|argument| argument.env(Resettable::Reset));
     }
     // As everywhere, what stands on the command line beats the environment.
@@ -163,13 +165,17 @@ where
             })
         });
     }
-    if has_subcommand {
-        return Cli::from_arg_matches(&command.try_get_matches_from(arguments)?);
+    if let Some(name) = subcommand {
+        let matches = command.try_get_matches_from(arguments).map_err(|error| usage::with_tip(error, &name))?;
+        return Cli::from_arg_matches(&matches);
     }
-    let lines = variable(SETTINGS_READ).map(|read| SettingsLines::read(&read.to_string_lossy())).unwrap_or_default();
     let (matches, refused) = config::matches(&command, &arguments, &lines)?;
     let mut cli = Cli::from_arg_matches(&matches)?;
     (cli.daemon.origins, cli.daemon.refused) = (Origins::new(&command, &matches, &lines), refused);
+    if lines.are_read() {
+        // The variables are those of the file: it is not to be read once more.
+        cli.daemon.settings = None;
+    }
     cli.daemon.complete(|name| variable(name).filter(|_| !is_of_a_file));
     Ok(cli)
 }

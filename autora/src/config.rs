@@ -22,7 +22,7 @@ use regex::Regex;
 use self::seconds::INFINITY;
 pub use self::{
     args::DaemonArgs,
-    control::{ControlConfig, NO_SOCKET},
+    control::{ControlConfig, DEFAULT_SOCKET, NO_SOCKET},
     origin::{Origin, Origins},
     refused::{RefusedValue, RefusedValues},
     seconds::Seconds,
@@ -31,7 +31,7 @@ pub use self::{
 pub(crate) use self::{
     args::without_empty_variables,
     origin::{SETTINGS_READ, SettingsLines},
-    refused::{matches, names, without},
+    refused::{matches, names},
     seconds::seconds_between,
     warning::{commented_variables, unknown_variables},
 };

@@ -2,6 +2,7 @@
 //! counted.
 
 mod dropped;
+mod fields;
 mod journal;
 mod priority;
 mod stderr;
@@ -24,7 +25,7 @@ use tracing_subscriber::{
 
 pub(crate) use self::stderr::write_last;
 pub use self::{dropped::lines_dropped, stderr::finish};
-use self::{journal::Journal, priority::priority, stderr::Stderr};
+use self::{fields::QuotedFields, journal::Journal, priority::priority, stderr::Stderr};
 use crate::settings::{LogFormat, LogLevel};
 
 /// Why the log cannot be set up.
@@ -78,10 +79,11 @@ fn lines() -> Lines {
 }
 
 fn text() -> Box<dyn Layer<Registry> + Send + Sync> {
+    let lines = lines().fmt_fields(QuotedFields);
     if stderr_is_the_journal() {
-        return lines().with_ansi(false).without_time().map_event_format(WithPriority).boxed();
+        return lines.with_ansi(false).without_time().map_event_format(WithPriority).boxed();
     }
-    lines().with_ansi(io::stderr().is_terminal()).boxed()
+    lines.with_ansi(io::stderr().is_terminal()).boxed()
 }
 
 /// Returns the prefix that gives a line on standard error its priority if that is the journal; else an empty

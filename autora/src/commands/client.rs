@@ -13,7 +13,7 @@ use serde::Serialize;
 use super::{hint, instance::InstanceName, screen};
 use crate::{
     addr::meant_name,
-    config::NO_SOCKET,
+    config::{DEFAULT_SOCKET, NO_SOCKET},
     control::{
         Glob,
         client::{Client, ClientError, encode},
@@ -28,7 +28,7 @@ use crate::{
 #[derive(Clone, Debug, clap::Args)]
 pub struct ControlSocketArg {
     /// The daemon's control socket
-    #[arg(long, env = "AUTORA_CONTROL_SOCKET", value_name = "PATH", default_value = hint::DEFAULT_SOCKET)]
+    #[arg(long, env = "AUTORA_CONTROL_SOCKET", value_name = "PATH", default_value = DEFAULT_SOCKET)]
     pub socket: PathBuf,
 
     /// The daemon of the service autora@NAME, in place of --socket
@@ -64,7 +64,7 @@ impl ControlSocketArg {
     fn option(&self) -> Vec<Vec<u8>> {
         match &self.instance {
             Some(name) => vec!["--instance".into(), name.to_string().into()],
-            None if self.socket == Path::new(hint::DEFAULT_SOCKET) && !is_socket_set() => Vec::new(),
+            None if self.socket == Path::new(DEFAULT_SOCKET) && !is_socket_set() => Vec::new(),
             None => vec!["--socket".into(), self.socket.as_os_str().as_bytes().into()],
         }
     }
@@ -152,9 +152,9 @@ mod tests {
             instance: instance.map(|name| name.parse().unwrap()),
         };
         for (path, instance, expected) in [
-            (hint::DEFAULT_SOCKET, None, "autora status --state paused"),
-            (hint::DEFAULT_SOCKET, Some("blue"), "autora status --instance blue --state paused"),
-            (hint::DEFAULT_SOCKET, Some(r"a\x2d1"), r"autora status --instance 'a\x2d1' --state paused"),
+            (DEFAULT_SOCKET, None, "autora status --state paused"),
+            (DEFAULT_SOCKET, Some("blue"), "autora status --instance blue --state paused"),
+            (DEFAULT_SOCKET, Some(r"a\x2d1"), r"autora status --instance 'a\x2d1' --state paused"),
             ("/srv/a b.sock", None, "autora status --socket '/srv/a b.sock' --state paused"),
             ("/srv/it's", None, r"autora status --socket '/srv/it'\''s' --state paused"),
         ] {
@@ -166,7 +166,7 @@ mod tests {
             (Some("blue"), "vm1", "autora explain --instance blue vm1"),
             (Some("blue"), "-a b", "autora explain --instance blue -- '-a b'"),
         ] {
-            let command = socket(hint::DEFAULT_SOCKET, instance).command("explain", &[]).about(interface);
+            let command = socket(DEFAULT_SOCKET, instance).command("explain", &[]).about(interface);
             assert_eq!(command.to_string(), expected);
         }
     }

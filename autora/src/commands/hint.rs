@@ -3,10 +3,7 @@
 use std::path::Path;
 
 use super::instance::InstanceName;
-use crate::diagnosis::Shell;
-
-/// The control socket of the daemon of the service `autora`.
-pub(super) const DEFAULT_SOCKET: &str = "/run/autora/control.sock";
+use crate::{config::DEFAULT_SOCKET, diagnosis::Shell};
 
 /// Returns how the daemon that has its control socket at `path` is started.
 pub(super) fn start(path: &Path) -> String {

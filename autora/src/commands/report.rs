@@ -199,8 +199,17 @@ fn status(daemon: &DaemonAnswers, args: &ReportArgs, shown: &Shown<'_>) -> Strin
 
 /// Returns `explain` of the interfaces that are named, or of those that match and are not served or have a warning.
 fn explained(args: &ReportArgs, daemon: Option<&DaemonAnswers>, environment: &Environment) -> Result<Pages, Failure> {
+    let is_any_meant = daemon.is_some() || !args.interfaces.is_empty();
+    if let Err(refused) = environment
+        && !is_any_meant
+    {
+        return Err(refused.clone().because_of("the environment's settings"));
+    }
     let environment = environment.as_ref().ok();
     let pattern = environment.map(|config| config.policy.pattern.to_string()).filter(|pattern| pattern != NO_INTERFACE);
+    if pattern.is_none() && !is_any_meant {
+        return Ok(Pages { text: NONE_IS_MEANT.to_owned(), absent: None });
+    }
     let send = match daemon {
         Some(daemon) => daemon.status.settings.send.known().copied(),
         None => environment.map(|config| config.send),
@@ -218,6 +227,11 @@ fn explained(args: &ReportArgs, daemon: Option<&DaemonAnswers>, environment: &En
 
 /// The default of `--interface-regex`, which matches no name: then names are not tested.
 const NO_INTERFACE: &str = "^$";
+
+/// What stands in the place of pages where no setting says which interfaces are to be served.
+const NONE_IS_MEANT: &str = "\
+--interface-regex is not set: give it (AUTORA_INTERFACE_REGEX in this environment), start the daemon, or name \
+interfaces";
 
 fn sysctls() -> Facts {
     let mut found = host_facts::sysctls();
@@ -247,6 +261,27 @@ fn facts(facts: &Facts) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nothing_is_explained_where_no_setting_says_which_interfaces_are_meant() {
+        let config = |regex: &str| {
+            let arguments = crate::commands::parse_from(["autora", "--interface-regex", regex], |_| None);
+            config(arguments.map(|cli| cli.daemon))
+        };
+        let said = |interfaces: &[&str], environment: &Environment| {
+            let socket = ControlSocketArg { socket: "/nowhere/control.sock".into(), instance: None };
+            let interfaces = interfaces.iter().map(ToString::to_string).collect();
+            let args = ReportArgs { interfaces, hide_addresses: false, socket };
+            explained(&args, None, environment).map(|pages| strip_str(&pages.text).to_string())
+        };
+        assert_eq!(said(&[], &config(NO_INTERFACE)), Ok(NONE_IS_MEANT.to_owned()));
+        let refused = Err(Failure::because("the environment's settings: x"));
+        assert_eq!(said(&[], &Err(Failure::because("x"))), refused);
+        for (interfaces, regex) in [(&[][..], "^lo$"), (&["lo"], NO_INTERFACE)] {
+            let said = said(interfaces, &config(regex)).unwrap();
+            assert!(said.starts_with("lo would not be served: ") && said.contains("loopback"), "the control: {said}");
+        }
+    }
 
     #[test]
     fn what_a_process_has_none_of_is_said() {

@@ -20,7 +20,7 @@ use crate::{
     config::{
         Config, DaemonArgs, Origin, Origins, RefusedValues, SETTINGS_READ, SettingsLines, Warning, commented_variables,
         settings_file::{self, RepeatedVariable, SettingsFile},
-        unknown_variables, without,
+        unknown_variables,
     },
     daemon::{self, StartError},
     error::{self, EXIT_USAGE, Failure},
@@ -106,7 +106,8 @@ fn run_again(file: &Path) -> Failure {
     let settings = settings_file::parse(&text);
     warn_of_lines(file, &settings);
     let mut again = Command::new("/proc/self/exe");
-    again.args(without("settings", env::args_os().skip(1)));
+    // With --settings, so that ps(1) shows the file; SETTINGS_READ says that it has been read.
+    again.args(env::args_os().skip(1));
     let own = env::vars_os().map(|(name, _)| name).filter(|name| name.as_encoded_bytes().starts_with(b"AUTORA_"));
     own.for_each(|name| _ = again.env_remove(name));
     let lines = SettingsLines::new(file, &settings.variables);
@@ -115,10 +116,15 @@ fn run_again(file: &Path) -> Failure {
     Failure::new(&error).because_of("cannot run autora again")
 }
 
+/// The file of settings of the service `autora`.
+const SERVICE_SETTINGS: &str = "/etc/default/autora";
+
 /// Returns the failure of a file of settings that cannot be read: as a refused value, it is wrong usage.
 fn unreadable(file: &Path, error: &io::Error) -> Failure {
     let advice = if error.kind() == io::ErrorKind::PermissionDenied {
         "run this as a user who may read it, or name another file"
+    } else if error.kind() == io::ErrorKind::NotFound && file == Path::new(SERVICE_SETTINGS) {
+        "the package installs it, and the sources have it as contrib/autora.default: copy it, or name another file"
     } else {
         "name a file of settings in UTF-8, one NAME=VALUE a line, as /etc/default/autora is"
     };
@@ -220,4 +226,23 @@ fn run_daemon(config: Config) -> Result<(), StartError> {
     open_files::check()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
     runtime.block_on(daemon::run(config))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_of_settings_that_is_missing_is_no_example_of_one() {
+        let said = |file: &str, kind: io::ErrorKind| unreadable(Path::new(file), &kind.into()).to_string();
+        for (file, kind, expected) in [
+            (SERVICE_SETTINGS, io::ErrorKind::NotFound, "; the package installs it, and "),
+            (SERVICE_SETTINGS, io::ErrorKind::InvalidData, ", as /etc/default/autora is"),
+            ("/etc/default/x", io::ErrorKind::NotFound, ", as /etc/default/autora is"),
+            (SERVICE_SETTINGS, io::ErrorKind::PermissionDenied, "; run this as a user who may read it, "),
+        ] {
+            let said = said(file, kind);
+            assert!(said.starts_with(&format!("--settings {file}: ")) && said.contains(expected), "{said}");
+        }
+    }
 }

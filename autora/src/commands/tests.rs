@@ -77,6 +77,40 @@ fn an_error_suggests_the_name_that_was_mistyped() {
 }
 
 #[test]
+fn an_error_of_a_subcommand_has_a_tip_that_helps() {
+    for (arguments, kind, tip) in [
+        (&["probe"][..], ErrorKind::MissingRequiredArgument, Some("name interfaces, or --all")),
+        (&["wait", "vm1", "--json"], ErrorKind::UnknownArgument, Some("wait has no --json: its exit code says it")),
+        (&["report", "--json"], ErrorKind::UnknownArgument, Some("report has no --json: it is a text; ")),
+        (&["wait", "vm1", "--guests"], ErrorKind::UnknownArgument, None),
+        (&["probe", "--alll"], ErrorKind::UnknownArgument, Some("a similar argument exists: '--all'")),
+        (&["explain", "-x"], ErrorKind::UnknownArgument, Some("to pass '-x' as a value, use '-- -x'")),
+    ] {
+        let error = usage_error(arguments);
+        assert_eq!(error.kind(), kind, "{arguments:?}");
+        let said = error.to_string();
+        let tips: Vec<_> = said.lines().filter_map(|line| line.trim_start().strip_prefix("tip: ")).collect();
+        assert_eq!(tips.len(), usize::from(tip.is_some()), "{said}");
+        assert!(tip.is_none_or(|tip| tips[0].starts_with(tip)), "{tip:?}: {said}");
+    }
+}
+
+/// Its command line keeps the file, which ps(1) shows, and its variables are those of the file.
+#[test]
+fn a_daemon_that_has_read_its_file_of_settings_takes_its_variables() {
+    let of_file = [(SETTINGS_READ, r#"{"file":"/etc/x","lines":{}}"#), ("RUNTIME_DIRECTORY", "/run/x")];
+    for (variables, file, directory) in [
+        (&of_file[..], None, Some("/run/x")),
+        (&of_file[1..], Some("/etc/x"), None),
+        (&[(SETTINGS_READ, ""), of_file[1]], Some("/etc/x"), None),
+    ] {
+        let daemon = parsed(&["--settings", "/etc/x"], variables).unwrap().daemon;
+        let found = [&daemon.settings, &daemon.runtime_directory].map(|path| path.as_deref());
+        assert_eq!(found, [file, directory].map(|path| path.map(std::path::Path::new)), "{variables:?}");
+    }
+}
+
+#[test]
 fn durations_have_bounds_and_the_error_names_them() {
     for (command, option, least, most) in
         [(&["status"][..], "--watch", "1s", "86400s"), (&["probe", "vm1"], "--timeout", "1s", "60s")]

@@ -156,7 +156,8 @@ pub struct DaemonArgs {
     #[arg(help_heading = "How to run")]
     pub log_format: LogFormat,
 
-    /// Send nothing and need no privilege: print what would be served, why the rest would not, and each RA
+    /// Send nothing and need no privilege: print what would be served, why the rest would not, and each RA, until
+    /// Ctrl-C
     #[arg(long, env = "AUTORA_DRY_RUN", value_parser = BoolishValueParser::new())]
     #[arg(help_heading = "How to run")]
     pub dry_run: bool,

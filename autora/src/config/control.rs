@@ -10,6 +10,9 @@ use super::{args::DaemonArgs, refused::RefusedValue};
 /// The socket's default name in the runtime directory.
 const SOCKET: &str = "control.sock";
 
+/// The control socket of the daemon of the service `autora`, which has the default runtime directory.
+pub const DEFAULT_SOCKET: &str = "/run/autora/control.sock";
+
 /// The value of `--control-socket` that stands for no socket, and of `--claim-directory` for none.
 pub const NO_SOCKET: &str = "none";
 

@@ -95,6 +95,11 @@ impl SettingsLines {
         serde_json::to_string(self).expect("strings and numbers always have a JSON text")
     }
 
+    /// Returns whether there is a file, which has been read.
+    pub(crate) const fn are_read(&self) -> bool {
+        !self.file.is_empty()
+    }
+
     /// Returns the origin of a variable.
     pub(super) fn origin(&self, variable: &str) -> Origin {
         let name = variable.to_owned();
@@ -117,6 +122,7 @@ mod tests {
         assert_eq!(read, lines);
         let origin = |name: &str| read.origin(name).to_string();
         assert_eq!(["A", "B", "C"].map(origin), ["A, line 5 of /etc/a \"b\"", "B, line 2 of /etc/a \"b\"", "C"]);
+        assert!(read.are_read() && ["", "1"].iter().all(|text| !SettingsLines::read(text).are_read()));
         assert_eq!(SettingsLines::read("1").origin("A"), Origin::Variable("A".to_owned()));
     }
 }

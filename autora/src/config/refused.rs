@@ -175,12 +175,7 @@ pub(crate) fn names(option: &str, word: &OsString) -> bool {
     rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(b"="))
 }
 
-/// Returns the words of a command line without an option that takes a value, and its value.
-pub(crate) fn without(option: &str, words: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
-    without_option(option, words, |_| true)
-}
-
-/// Returns the same; the word behind the option is left out if it `is_value`.
+/// Returns the words of a command line without an option; the word behind it is left out, too, if it `is_value`.
 fn without_option(
     option: &str,
     words: impl IntoIterator<Item = OsString>,
@@ -205,7 +200,7 @@ mod tests {
     #[test]
     fn an_option_is_left_out_with_its_value() {
         let without = |words: &str| {
-            let kept = without("settings", words.split(' ').map(OsString::from));
+            let kept = without_option("settings", words.split(' ').map(OsString::from), |_| true);
             kept.join(std::ffi::OsStr::new(" ")).into_string().unwrap()
         };
         for (words, expected) in [
@@ -223,7 +218,7 @@ mod tests {
     fn a_word_that_is_not_the_value_stays() {
         let words = ["--filter", "--check"].map(OsString::from);
         assert_eq!(without_option("filter", words.clone(), |word| word.is_empty()), [OsString::from("--check")]);
-        assert_eq!(without("filter", words), [""; 0]);
+        assert_eq!(without_option("filter", words, |_| true), [""; 0]);
     }
 
     #[test]

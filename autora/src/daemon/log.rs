@@ -1,14 +1,15 @@
 //! The log lines of events: one line for each change of state, with fields; nothing per packet above TRACE.
 
-use std::{fmt, io, time::Duration};
+use std::{ffi::OsStr, fmt, io, os::unix::ffi::OsStrExt, path::Path, time::Duration};
 
 use autora_common::maps::PENDING_HOLD;
 use tracing::{debug, error, field::display, info, trace, warn};
 
 use crate::{
     addr::{IfIndex, LinkLocal},
-    config::Config,
+    config::{Config, DEFAULT_SOCKET},
     control::event::{Event, EventKind, InterfaceRef, StopKind},
+    diagnosis::Shell,
     engine::{
         action::{Fault, StateChange},
         advertiser::SolicitedRa,
@@ -93,7 +94,9 @@ pub(super) fn stopped(final_ras: u64) {
 
 /// Logs that guests lose this router: a final RA has left from `source`. Reasons not to serve it need the operator;
 /// without them its name no longer matches, which is what the operator wanted.
-pub(super) fn withdrawn(InterfaceRef { index, name }: InterfaceRef<'_>, source: LinkLocal, reasons: &[Reason]) {
+/// `explain` is the command that says what they need.
+pub(super) fn withdrawn(interface: InterfaceRef<'_>, source: LinkLocal, reasons: &[Reason], explain: &Shell) {
+    let InterfaceRef { index, name } = interface;
     let ifindex = index.get();
     if reasons.is_empty() {
         info!(
@@ -108,9 +111,20 @@ pub(super) fn withdrawn(InterfaceRef { index, name }: InterfaceRef<'_>, source: 
             ifindex,
             %source,
             reasons = %names(reasons),
-            "guests lose their default route: a final RA has left, as the interface is not served"
+            "guests lose their default route: a final RA has left, as the interface is not served; `{}` shows what to \
+             do",
+            explain.clone().about(name)
         );
     }
+}
+
+/// Returns the command that asks the daemon that has this control socket why an interface is not served, without its
+/// name.
+pub(super) fn explain(socket: Option<&Path>) -> Shell {
+    let socket = socket.filter(|socket| *socket != Path::new(DEFAULT_SOCKET));
+    let option = socket.map(|socket| [OsStr::new("--socket"), socket.as_os_str()]);
+    let words = ["autora", "explain"].map(OsStr::new).into_iter().chain(option.into_iter().flatten());
+    Shell::of(words.map(OsStr::as_bytes))
 }
 
 fn changed(name: &str, ifindex: u32, change: &StateChange, held: Option<HeldByGuests>) {
@@ -237,5 +251,22 @@ struct Micros(Duration);
 impl fmt::Display for Micros {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}us", self.0.as_micros())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_next_step_names_this_daemon() {
+        for (socket, interface, expected) in [
+            (Some(DEFAULT_SOCKET), "tap-vm-1", "autora explain tap-vm-1"),
+            (None, "tap-vm-1", "autora explain tap-vm-1"),
+            (Some("/run/autora-b/control.sock"), "vm1", "autora explain --socket /run/autora-b/control.sock vm1"),
+            (Some("/srv/a b"), "-$(x)", "autora explain --socket '/srv/a b' -- '-$(x)'"),
+        ] {
+            assert_eq!(explain(socket.map(Path::new)).about(interface).to_string(), expected);
+        }
     }
 }

@@ -18,6 +18,7 @@ use crate::{
     addr::IfIndex,
     config::Config,
     control::event::{Event, EventKind},
+    diagnosis::Shell,
     engine::{
         BootInstant, Fleet,
         action::{Cause, StateChange},
@@ -61,6 +62,8 @@ pub(super) enum Output {
         limiter: LogLimiter,
         /// Whether guests have a default route here: with a Router Lifetime of 0 they have none to lose.
         is_default_router: bool,
+        /// The command that asks this daemon why an interface is not served, without its name.
+        explain: Shell,
     },
     DryRun(DryRun),
 }
@@ -72,7 +75,8 @@ impl Output {
             return Self::DryRun(DryRun::new(config, interfaces));
         }
         let is_default_router = !config.parameters.router_lifetime.is_zero();
-        Self::Log { limiter: LogLimiter::default(), is_default_router }
+        let explain = log::explain(config.control.socket.as_deref());
+        Self::Log { limiter: LogLimiter::default(), is_default_router, explain }
     }
 
     fn show(&mut self, event: &Event<'_>, fleet: &Fleet, now: BootInstant) {
@@ -91,13 +95,13 @@ impl Output {
     /// Logs that guests have lost this router, if the RA was the last one of an interface that is no longer served: a
     /// final RA that is still due is that of another source.
     fn show_withdrawal(&mut self, event: &Event<'_>, fleet: &Fleet, now: BootInstant) {
-        if let (Self::Log { limiter, is_default_router: true }, Some(interface)) = (self, event.interface)
+        if let (Self::Log { limiter, is_default_router: true, explain }, Some(interface)) = (self, event.interface)
             && let EventKind::Sent { transmission, next_in: None, .. } = event.kind
             && transmission.cause == Cause::Final
             && let Some(reasons) = reasons_of(fleet, interface.index)
             && limiter.admits(interface.index, fleet, now)
         {
-            log::withdrawn(interface, transmission.source, reasons);
+            log::withdrawn(interface, transmission.source, reasons, explain);
         }
     }
 

@@ -13,7 +13,7 @@ use std::{
 };
 
 use socket2::{Domain, SockAddr, Socket, Type};
-use tracing::warn;
+use tracing::{info, warn};
 
 use super::{directory::stays_writable, group};
 use crate::error;
@@ -106,7 +106,10 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
 /// clients see the socket only with its permissions set.
 fn bind(wanted: UnixSocket, group: Option<&str>) -> Result<(UnixListener, SocketFile), BindError> {
     let directory = wanted.path.parent().unwrap_or(Path::new("/"));
-    make_directory(directory)?;
+    if make_directory(directory)? {
+        let (directory, set_by) = (directory.display(), &wanted.set_by);
+        info!(%directory, set_by, "made the directory of the control socket, which did not exist");
+    }
     stays_writable(directory)?;
     let present = directory.join(format!(".control.{}", std::process::id()));
     let file = SocketFile { wanted, present };
@@ -121,13 +124,15 @@ fn bind(wanted: UnixSocket, group: Option<&str>) -> Result<(UnixListener, Socket
     Ok((listener, file))
 }
 
-/// Creates the directory with [`DIRECTORY_MODE`], whatever the umask. One that exists keeps its mode.
-fn make_directory(directory: &Path) -> io::Result<()> {
+/// Creates the directory with [`DIRECTORY_MODE`], whatever the umask. One that exists keeps its mode. Returns whether
+/// it did not exist.
+fn make_directory(directory: &Path) -> io::Result<bool> {
     if directory.is_dir() {
-        return Ok(());
+        return Ok(false);
     }
     DirBuilder::new().recursive(true).mode(DIRECTORY_MODE).create(directory)?;
-    fs::set_permissions(directory, Permissions::from_mode(DIRECTORY_MODE))
+    fs::set_permissions(directory, Permissions::from_mode(DIRECTORY_MODE))?;
+    Ok(true)
 }
 
 fn remove_stale(path: &Path) -> io::Result<()> {
@@ -217,6 +222,15 @@ mod tests {
         assert!(third.local.is_some() && UnixStream::connect(&path).is_ok());
         drop(third);
         assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 0, "no file is left");
+    }
+
+    #[test]
+    fn a_directory_is_made_once() {
+        let directory = tempfile::tempdir().unwrap();
+        let made = directory.path().join("made/below");
+        let first = [&made, &made].map(|path| make_directory(path).unwrap());
+        assert_eq!(first, [true, false]);
+        assert!(!make_directory(directory.path()).unwrap());
     }
 
     #[test]

@@ -74,7 +74,7 @@ impl ServiceNotifier {
             NotifySocket::open(&address)
                 .inspect_err(|error| {
                     warn!(
-                        ?address,
+                        address = %address.display(),
                         %error,
                         "NOTIFY_SOCKET cannot be used: the service manager will learn neither readiness nor status; it \
                          must be a path, or @ and a name"
@@ -177,10 +177,10 @@ impl ServiceNotifier {
             }
             Ok(()) => {}
             Err(error) if failed_before => {
-                debug!(notification = ?message, %error, "the service manager did not accept a notification");
+                debug!(notification = message, %error, "the service manager did not accept a notification");
             }
             Err(error) => warn!(
-                notification = ?message,
+                notification = message,
                 %error,
                 "the service manager did not accept a notification: going on; readiness, status and watchdog pings are sent again"
             ),

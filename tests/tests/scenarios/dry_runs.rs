@@ -27,7 +27,7 @@ fn a_dry_run_ends_with_its_reader() {
     let mut dry = run(Stdio::piped());
     let mut lines = BufReader::new(dry.stdout.take().expect("a pipe")).lines();
     let first = lines.next().expect("a line").expect("text");
-    assert!(first.starts_with("Dry run: nothing is sent."), "{first}");
+    assert!(first.starts_with("Dry run: nothing is sent; ends with Ctrl-C. "), "{first}");
     assert!(dry.try_wait().expect("a child").is_none(), "the control: it goes on while it is read");
     // Longer than the interval of the heartbeat.
     thread::sleep(Duration::from_millis(1_500));

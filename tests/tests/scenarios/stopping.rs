@@ -187,7 +187,7 @@ fn the_log_says_which_guests_lose_their_router() {
         let interface = format!("interface={name}");
         daemon.wait_for_log(&[&["guests lose their default route", interface.as_str()], more].concat(), SOON);
     };
-    lost("vm1", &["WARN", "reasons=no-prefix"]);
+    lost("vm1", &["WARN", "reasons=no-prefix", "`autora explain --socket", "vm1` shows what to do"]);
     // The operator wants what its own renaming does.
     host.ip("link set vm2 name other2");
     lost("other2", &["INFO", "the name no longer matches"]);

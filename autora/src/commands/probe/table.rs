@@ -161,6 +161,12 @@ fn notes(reports: &[Report<'_>], skipped: &Skipped, neighbours: u32) -> impl Ite
     });
     let cut_off = names(|report| report.is_cut_off)
         .map(|names| format!("note: more than {MAX_REPLIES} replies, the others were not read ({names})"));
+    let no_route = names(|report| report.verdict == GuestVerdict::NoRoute).map(|names| {
+        format!(
+            "note: a guest without a route ({names}) took no RA, or lost the route: the next RA may repair it; the \
+             handbook's page Troubleshooting, \"It is served, and the guest has no address\", has the causes"
+        )
+    });
     let Skipped { paused, .. } = skipped;
     let paused = (*paused > 0).then(|| format!("note: {paused} paused, which were not probed"));
     let is_silent = |report: &Report<'_>| report.is_asked && report.why.is_some();
@@ -171,7 +177,7 @@ fn notes(reports: &[Report<'_>], skipped: &Skipped, neighbours: u32) -> impl Ite
              (gc_thresh3): a guest may be unknown for want of room"
         )
     });
-    let notes = [without_daemon(reports), on_link, cut_off, small, paused].into_iter().flatten();
+    let notes = [no_route, without_daemon(reports), on_link, cut_off, small, paused].into_iter().flatten();
     notes.chain(served_by_others(skipped)).chain(not_served(skipped))
 }
 

@@ -82,6 +82,8 @@ vm6        unknown       nothing was asked: it is down; no neighbour known
 vm1        works         02:00:00:00:00:01  fe80::5     2001:db8:0:1::5
 
 1 no-route, 1 wrong-prefix, 3 unknown (1 not asked), 1 works
+note: a guest without a route (vm2) took no RA, or lost the route: the next RA may repair it; the handbook's page \
+                             Troubleshooting, \"It is served, and the guest has no address\", has the causes
 note: this host has no global address outside of the guest's /64 (vm1): a route of the guest's own to that /64 would \
                              hide that it has no default route
 note: each guest that answers takes an entry of this host's neighbour table, which has room for 8 (gc_thresh3): a \
