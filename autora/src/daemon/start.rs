@@ -146,8 +146,8 @@ fn first_dump(netlink: &mut Netlink, fleet: &Fleet, config: &Config) -> Result<O
     Ok(output)
 }
 
-/// Hands the interfaces to the fleet, and sends the RAs that are due at once. What guests hold by then is saved soon: the
-/// loop's first turn may be the one of the next RA.
+/// Hands the interfaces to the fleet, and sends the RAs that are due at once. What guests hold by then is saved soon:
+/// the loop's first turn may be the one of the next RA.
 fn begin(event_loop: &mut EventLoop, config: &Config) {
     event_loop.on_links();
     event_loop.state_saver.attend(&mut event_loop.fleet, clock::now());
