@@ -169,25 +169,25 @@ fn one_of(values: &[String]) -> String {
     }
 }
 
-/// Returns whether a word of the command line is `--option`, with or without its value.
-pub(crate) fn names(option: &str, word: &OsString) -> bool {
-    let rest = word.as_encoded_bytes().strip_prefix(b"--").and_then(|word| word.strip_prefix(option.as_bytes()));
+/// Returns whether an argument is `--option`, with or without its value.
+pub(crate) fn names(option: &str, argument: &OsString) -> bool {
+    let rest = argument.as_encoded_bytes().strip_prefix(b"--").and_then(|name| name.strip_prefix(option.as_bytes()));
     rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(b"="))
 }
 
-/// Returns the words of a command line without an option; the word behind it is left out, too, if it `is_value`.
+/// Returns the arguments without an option; the one behind it is left out, too, if it `is_value`.
 fn without_option(
     option: &str,
-    words: impl IntoIterator<Item = OsString>,
+    arguments: impl IntoIterator<Item = OsString>,
     is_value: impl Fn(&OsString) -> bool,
 ) -> Vec<OsString> {
-    let mut words = words.into_iter().peekable();
+    let mut arguments = arguments.into_iter().peekable();
     let mut kept = Vec::new();
-    while let Some(word) = words.next() {
-        if !names(option, &word) {
-            kept.push(word);
-        } else if !word.as_encoded_bytes().contains(&b'=') {
-            _ = words.next_if(&is_value);
+    while let Some(argument) = arguments.next() {
+        if !names(option, &argument) {
+            kept.push(argument);
+        } else if !argument.as_encoded_bytes().contains(&b'=') {
+            _ = arguments.next_if(&is_value);
         }
     }
     kept

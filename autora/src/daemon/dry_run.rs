@@ -37,7 +37,8 @@ impl DryRun {
         let (out, reader) = (io::stdout(), OutputReader::watch());
         let mut dry_run = Self { out, reader, failed: None, packet: Vec::new(), is_starting: true };
         dry_run.write(&format!(
-            "Dry run: nothing is sent; ends with Ctrl-C. Interfaces matching {}, advertised every {} to {} s:\n\n{}\n\n",
+            "Dry run: nothing is sent; ends with Ctrl-C. Interfaces matching {}, advertised every {} to {} s:\n\n\
+             {}\n\n",
             config.policy.pattern,
             config.parameters.min_interval.as_secs(),
             config.parameters.max_interval.as_secs(),

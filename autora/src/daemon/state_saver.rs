@@ -143,7 +143,8 @@ impl StateSaver {
             Err(error) => warn!(
                 file = %file.path().display(),
                 %error,
-                "the state could not be saved: a restart now would continue from an older state; retrying every {RETRY:?}"
+                "the state could not be saved: a restart now would continue from an older state; retrying every \
+                 {RETRY:?}"
             ),
         }
     }

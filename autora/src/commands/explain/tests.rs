@@ -214,7 +214,8 @@ fn the_page_tells_what_guests_hold() {
         let daemon = FromDaemon { guests_hold, ..serves_not(&["forwarding-off", "no-prefix"]) };
         strip_str(&page::render(&findings(&[(not_served(), Some(daemon))]), usize::MAX)).to_string()
     };
-    let expected = "guests hold   the default route for up to 173 s, addresses in 2001:db8:0:11::/64 for up to 86360 s, \
+    let expected = "guests hold   the default route for up to 173 s, addresses in 2001:db8:0:11::/64 for up to \
+                    86360 s, \
                     unless it is served again before\n";
     assert!(page(Some(held)).contains(expected), "{}", page(Some(held)));
     assert!(!page(None).contains("guests hold"), "the control");
