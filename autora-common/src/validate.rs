@@ -71,6 +71,11 @@ pub trait Packet {
     /// Returns the two bytes at offset `at`, zeros past the end: the caller needs no check, as an option of
     /// length 0 is malformed anyway.
     fn pair(&self, at: usize) -> [u8; 2];
+    /// Returns `value`; in the kernel so that the verifier loses track of it. It checks what follows once for each
+    /// value that it knows.
+    fn forget_value(&self, value: u32) -> u32 {
+        value
+    }
 }
 
 /// A valid message, by type.
@@ -110,12 +115,13 @@ pub fn validate<P: Packet + ?Sized>(packet: &P) -> Result<Message, Reason> {
     let (start, at) = packet.start(&header).ok_or(Reason::TooShort)?;
     let [kind, code, ..] = start.first.to_ne_bytes();
     let fixed_len = match kind {
-        ROUTER_SOLICITATION => 8,
-        ROUTER_ADVERTISEMENT => 16,
+        ROUTER_SOLICITATION => SOLICITATION_LEN,
+        ROUTER_ADVERTISEMENT => ADVERTISEMENT_LEN,
         _ => return Err(Reason::Type),
     };
-    let checked = check_common(packet, &header, code, at, fixed_len);
-    if kind == ROUTER_SOLICITATION {
+    let fixed_len = packet.forget_value(fixed_len);
+    let checked = check_common(packet, &header, code, at, fixed_len as usize);
+    if fixed_len == SOLICITATION_LEN {
         check_solicitation(&header, checked?)
     } else {
         check_advertisement(&header, start, checked)
@@ -191,7 +197,8 @@ struct Options {
 /// ```
 #[inline]
 fn walk_options<P: Packet + ?Sized>(packet: &P, mut at: usize, mut remaining: usize) -> Result<Options, Reason> {
-    let mut source_link_layer = false;
+    // Negative once the type was seen. Without a branch, of which the verifier would follow both sides at each option.
+    let mut source_link_layer = 0;
     for _ in 0..MAX_OPTIONS {
         if remaining == 0 {
             break;
@@ -201,11 +208,11 @@ fn walk_options<P: Packet + ?Sized>(packet: &P, mut at: usize, mut remaining: us
         if len == 0 || len > remaining {
             return Err(Reason::OptionLength);
         }
-        source_link_layer |= kind == SOURCE_LINK_LAYER_ADDRESS;
+        source_link_layer |= i64::from(kind ^ SOURCE_LINK_LAYER_ADDRESS) - 1;
         at += len;
         remaining -= len;
     }
-    Ok(Options { too_many: remaining > 0, source_link_layer })
+    Ok(Options { too_many: remaining > 0, source_link_layer: source_link_layer < 0 })
 }
 
 /// A packet in memory, from its IPv6 header on.
@@ -245,6 +252,11 @@ impl Packet for [u8] {
 fn bytes_at<const N: usize>(packet: &[u8], at: usize) -> Option<[u8; N]> {
     packet.get(at..)?.first_chunk().copied()
 }
+
+/// The length of a Router Solicitation without options.
+const SOLICITATION_LEN: u32 = 8;
+/// The length of a Router Advertisement without options.
+const ADVERTISEMENT_LEN: u32 = 16;
 
 /// The length of an IPv6 header.
 pub const HEADER_LEN: usize = 40;

@@ -9,7 +9,7 @@
 mod skb;
 
 use autora_common::{
-    Advertisement, Message, Reason,
+    Advertisement, Message, Packet, Reason,
     maps::{CAPACITY, InterfaceStats, PENDING_HOLD, PendingMark},
     validate,
 };
@@ -57,18 +57,22 @@ fn autora(ctx: SkBuffContext) -> i64 {
 fn autora_traced(ctx: SkBuffContext) -> i64 {
     let skb = Skb(&ctx.skb);
     let reason = judge(&skb);
-    trace!(&ctx, "{} {}", skb.ifindex(), reason as u32);
+    trace!(&ctx, "{} {}", skb.ifindex(), reason);
     keep_or_drop(reason)
 }
 
-fn judge(skb: &Skb<'_>) -> Reason {
-    let reason = try_filter(skb).err().unwrap_or(Reason::Passed);
+/// Judges and counts a packet. Returns the number of the reason.
+///
+/// The verifier would check the counting once for each reason that it knows, and without `CAP_PERFMON` it requires one
+/// bound for the index there, not a known value on each path: so the value is hidden from it.
+fn judge(skb: &Skb<'_>) -> u32 {
+    let reason = skb.forget_value(try_filter(skb).err().unwrap_or(Reason::Passed) as u32);
     count(skb, reason);
     reason
 }
 
-fn keep_or_drop(reason: Reason) -> i64 {
-    if reason == Reason::Passed { KEEP } else { DROP }
+fn keep_or_drop(reason: u32) -> i64 {
+    if reason == Reason::Passed as u32 { KEEP } else { DROP }
 }
 
 fn try_filter(skb: &Skb<'_>) -> Result<(), Reason> {
@@ -113,25 +117,22 @@ fn record(skb: &Skb<'_>, advertisement: Advertisement) {
     }
 }
 
-fn count(skb: &Skb<'_>, reason: Reason) {
-    if let Some(total) = TOTALS.get_ptr_mut(reason as u32) {
+fn count(skb: &Skb<'_>, reason: u32) {
+    if let Some(total) = TOTALS.get_ptr_mut(reason) {
         // SAFETY: a value of this CPU, and no other run of the program interrupts this one. For the daemon
         // the kernel reads it from another CPU (`bpf_percpu_array_copy()` in kernel/bpf/arraymap.c, a
         // `READ_ONCE()` per number), hence volatile.
         unsafe { total.write_volatile(total.read_volatile() + 1) };
     }
     // An interface that is not served has no entry: skip the lookup.
-    if reason != Reason::NotServed
+    if reason != Reason::NotServed as u32
         && let Some(stats) = INTERFACES.get_ptr_mut(skb.ifindex())
     {
-        count_here(skb, stats, reason);
+        count_here(stats, reason as usize);
     }
 }
 
-fn count_here(skb: &Skb<'_>, stats: *mut InterfaceStats, reason: Reason) {
-    // Without CAP_PERFMON the verifier requires one bound for the index at the addition below, not a known
-    // value on each path to it: so the value is hidden from it.
-    let index = skb.forget_value(reason as u32) as usize;
+fn count_here(stats: *mut InterfaceStats, index: usize) {
     // SAFETY: computes a pointer into the map value and reads nothing.
     let counters = unsafe { &raw mut (*stats).counters };
     if index < Reason::COUNT {

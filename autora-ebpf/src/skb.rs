@@ -35,17 +35,6 @@ impl Skb<'_> {
         unsafe { (*self.0.skb).ifindex }
     }
 
-    /// Passes `value` through the packet's scratch field, so that the verifier loses track of it.
-    pub(crate) fn forget_value(&self, value: u32) -> u32 {
-        // SAFETY: the context pointer; the program owns the field while it runs (`bpf_prog_run_save_cb` in
-        // the kernel).
-        unsafe {
-            let scratch = &raw mut (*self.0.skb).cb[0];
-            scratch.write_volatile(value);
-            scratch.read_volatile()
-        }
-    }
-
     /// Copies a `T` from offset `at` of the data; returns it and whether the packet had all of it. If not, it
     /// is zeros. The helper follows the pieces of a packet that is not in one.
     #[expect(
@@ -103,5 +92,16 @@ impl Packet for Skb<'_> {
 
     fn pair(&self, at: usize) -> [u8; 2] {
         self.load(at).0
+    }
+
+    /// Passes it through the packet's scratch field.
+    fn forget_value(&self, value: u32) -> u32 {
+        // SAFETY: the context pointer; the program owns the field while it runs (`bpf_prog_run_save_cb` in
+        // the kernel).
+        unsafe {
+            let scratch = &raw mut (*self.0.skb).cb[0];
+            scratch.write_volatile(value);
+            scratch.read_volatile()
+        }
     }
 }

@@ -35,6 +35,7 @@
 #![expect(clippy::missing_panics_doc, reason = "a harness reports every failure by panicking")]
 #![expect(clippy::must_use_candidate, reason = "most of these functions are called for their effect on the kernel")]
 
+mod bpf;
 mod capture;
 mod control;
 mod daemon;
@@ -60,6 +61,7 @@ pub mod terminal;
 mod two_hosts;
 mod wait;
 
+pub use bpf::bpf_numbers;
 pub use capture::{Advert, Capture, Direction, Frame};
 pub use control::{Answer, Control};
 pub use daemon::{Daemon, Launch, Output, RuntimeDirectory};

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use autora_tests::{Daemon, Launch, Namespace, eventually};
+use autora_tests::{Daemon, Launch, Namespace, bpf_numbers, eventually};
 use nix::sys::signal::Signal;
 
 use crate::bench::{FLOOR, Line, MAX_DELAY, SLACK, SOON, rarely};
@@ -26,16 +26,7 @@ struct BpfObjects {
 impl BpfObjects {
     /// Reads the ids from `/proc/<pid>/fdinfo`.
     fn of(daemon: &Daemon) -> Self {
-        let folder = format!("/proc/{}/fdinfo", daemon.pid());
-        let infos: Vec<String> = fs::read_dir(folder)
-            .expect("the daemon runs")
-            .filter_map(|entry| fs::read_to_string(entry.ok()?.path()).ok())
-            .collect();
-        let ids = |name: &str| -> BTreeSet<u32> {
-            let lines = infos.iter().flat_map(|info| info.lines());
-            lines.filter_map(|line| line.strip_prefix(name)?.trim().parse().ok()).collect()
-        };
-        Self { programs: ids("prog_id:"), maps: ids("map_id:") }
+        Self { programs: bpf_numbers(daemon.pid(), "prog_id:"), maps: bpf_numbers(daemon.pid(), "map_id:") }
     }
 
     /// Returns those that still exist.

@@ -1,10 +1,10 @@
 //! The SERVED map from outside: the entry of an interface is added with the first RA that may leave, and
 //! removed before the final RA.
 
-use std::{collections::BTreeSet, fs, thread, time::Duration};
+use std::{collections::BTreeSet, thread, time::Duration};
 
 use autora_common::maps::{PendingMark, SERVED};
-use autora_tests::{Capture, Daemon, Namespace, Veth, eventually};
+use autora_tests::{Capture, Daemon, Namespace, Veth, bpf_numbers, eventually};
 use aya::maps::{HashMap, Map, MapData};
 use nix::sys::signal::Signal;
 
@@ -22,12 +22,7 @@ struct Served(HashMap<MapData, u32, PendingMark>);
 impl Served {
     /// Opens the map by the ids of the daemon's file descriptors.
     fn of(daemon: &Daemon) -> Self {
-        let folder = format!("/proc/{}/fdinfo", daemon.pid());
-        let files = fs::read_dir(&folder).expect("the daemon runs");
-        let ids = files.filter_map(|file| {
-            let info = fs::read_to_string(file.ok()?.path()).ok()?;
-            info.lines().find_map(|line| line.strip_prefix("map_id:")?.trim().parse::<u32>().ok())
-        });
+        let ids = bpf_numbers(daemon.pid(), "map_id:").into_iter();
         let maps = ids.map(|id| MapData::from_id(id).expect("a map that is in use"));
         let is_served = |map: &MapData| map.info().expect("it is there").name_as_str() == Some(SERVED);
         let served = maps.into_iter().find(is_served).expect("the daemon has a SERVED map");

@@ -13,7 +13,7 @@ use std::{
 
 use autora::{sys::state_file::decode, wire::ROUTER_ADVERTISEMENT};
 use autora_common::maps::{INTERFACES, SERVED};
-use autora_tests::{Daemon, Namespace, eventually};
+use autora_tests::{Daemon, Namespace, bpf_numbers, eventually};
 use aya::maps::{HashMap, Map, MapData};
 use nix::sys::{
     socket::{AddressFamily, LinkAddr, SockFlag, SockProtocol, SockType, recvfrom, setsockopt, socket, sockopt},
@@ -178,12 +178,7 @@ impl Bench {
 
     /// Opens the map by the ids of the daemon's file descriptors.
     fn map(&self, name: &str) -> Map {
-        let folder = format!("/proc/{}/fdinfo", self.daemon.pid());
-        let ids: BTreeSet<u32> = fs::read_dir(&folder)
-            .expect("the daemon runs")
-            .filter_map(|file| fs::read_to_string(file.ok()?.path()).ok())
-            .filter_map(|info| info.lines().find_map(|line| line.strip_prefix("map_id:")?.trim().parse().ok()))
-            .collect();
+        let ids = bpf_numbers(self.daemon.pid(), "map_id:");
         let mut maps = ids.into_iter().map(|id| MapData::from_id(id).expect("a map that is in use"));
         let map = maps.find(|map| map.info().expect("it is there").name_as_str() == Some(name));
         Map::from_map_data(map.unwrap_or_else(|| panic!("no map {name}"))).expect("a hash map")

@@ -18,11 +18,12 @@ const LONGEST: Duration = Duration::from_secs(240);
 /// MiB: the root is in memory, where newer kernels hold archive and contents at once.
 const MEMORY: u32 = 512;
 
-const HEADER: [&str; 11] = [
+const HEADER: [&str; 12] = [
     "Linux",
     "2 caps",
     "3 caps",
     "64 KiB",
+    "verified",
     "answers",
     "invalid",
     "caps left",
@@ -35,6 +36,7 @@ const HEADER: [&str; 11] = [
 const LEGEND: &str = "   2 caps      the filter with CAP_NET_RAW and CAP_BPF alone (--filter auto)
    3 caps      the same with CAP_PERFMON, as in the unit; all columns to the right of it have these three
    64 KiB      the filter with three and at most 64 KiB of locked memory
+   verified    how many instructions of the filter the verifier follows, on all paths together (since Linux 5.16)
    invalid     an RS with hop limit 64: dropped, while the valid one after it was answered
    caps left   the daemon's effective capabilities while it serves
    seccomp     every thread of the daemon that serves is confined to its system calls";
@@ -117,7 +119,7 @@ impl Outcome {
         }
     }
 
-    fn row(&self) -> [String; 11] {
+    fn row(&self) -> [String; 12] {
         let landlock = match self.marks.get("lsm") {
             Some(modules) if modules.split(',').any(|one| one == "landlock") => "yes",
             Some(_) => "no",
@@ -128,6 +130,7 @@ impl Outcome {
             self.mark("two"),
             self.mark("three"),
             self.mark("memlock"),
+            self.mark("verified"),
             self.mark("answered"),
             if self.mark("dropped") == "yes" { "dropped" } else { "-" },
             self.mark("capabilities"),

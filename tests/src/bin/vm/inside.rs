@@ -11,7 +11,7 @@ use std::{
 };
 
 use autora::wire::{ALL_ROUTERS, ND_HOP_LIMIT, ROUTER_SOLICITATION};
-use autora_tests::{Capture, Daemon, Intruder, Launch, Namespace, Sender, Solicit, Veth, field};
+use autora_tests::{Capture, Daemon, Intruder, Launch, Namespace, Sender, Solicit, Veth, bpf_numbers, field};
 use caps::CapSet;
 use nix::{
     errno::Errno,
@@ -66,6 +66,9 @@ pub(crate) fn scene() -> ExitCode {
     println!("@@ served yes");
     report_warnings("scene", &daemon);
     println!("@@ capabilities {}", capabilities(daemon.pid()));
+    if let Some(verified) = bpf_numbers(daemon.pid(), "verified_insns:").last() {
+        println!("@@ verified {verified}");
+    }
 
     let good = Solicit::from(&link.guest);
     sender.send(&Solicit { hop_limit: 64, ..good.clone() }.frame());
