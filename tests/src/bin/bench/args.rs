@@ -79,6 +79,8 @@ pub(crate) enum Benchmark {
     Guard,
     /// A guest that moves to another host: how long it gets no answers (autora)
     Migration,
+    /// `autora probe --all` of 100 and 1,000 guests (autora)
+    Probe,
     /// CPU for each event, RA, answer and resync at 10 to 4,000 interfaces (autora)
     Scale,
     /// The pure code: time with criterion, instructions with callgrind (autora)
@@ -102,7 +104,10 @@ impl Args {
 impl Benchmark {
     /// Whether it concerns autora alone.
     pub(crate) fn is_own(self) -> bool {
-        matches!(self, Self::Latency | Self::Filter | Self::Guard | Self::Migration | Self::Scale | Self::Micro)
+        matches!(
+            self,
+            Self::Latency | Self::Filter | Self::Guard | Self::Migration | Self::Probe | Self::Scale | Self::Micro
+        )
     }
 
     pub(crate) fn name(self) -> String {

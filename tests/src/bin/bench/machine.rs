@@ -9,6 +9,10 @@ use std::{
 use nix::{
     libc,
     sched::{CpuSet, sched_setaffinity},
+    sys::{
+        resource::{UsageWho, getrusage},
+        time::{TimeVal, TimeValLike as _},
+    },
     time::{ClockId, clock_getcpuclockid, clock_gettime},
     unistd::Pid,
 };
@@ -72,6 +76,13 @@ pub(crate) fn receiving_thread() -> Option<u32> {
 /// Returns the CPU time of this thread.
 pub(crate) fn own_cpu() -> Duration {
     Duration::from(clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).expect("every thread has this clock"))
+}
+
+/// Returns the CPU time of the children that have ended.
+pub(crate) fn children_cpu() -> Duration {
+    let usage = getrusage(UsageWho::RUSAGE_CHILDREN).expect("every process has it");
+    let seconds = |time: TimeVal| Duration::from_micros(time.num_microseconds().unsigned_abs());
+    seconds(usage.user_time()) + seconds(usage.system_time())
 }
 
 /// Returns the resident set size of a process in bytes.

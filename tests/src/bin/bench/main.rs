@@ -112,6 +112,7 @@ fn run(benchmark: Benchmark, bench: &mut Bench) {
         Benchmark::Filter => measure::filter(bench),
         Benchmark::Guard => measure::guard(bench),
         Benchmark::Migration => measure::migration(bench),
+        Benchmark::Probe => measure::probe(bench),
         Benchmark::Scale => measure::scale(bench),
         Benchmark::Micro => measure::micro(bench),
     }

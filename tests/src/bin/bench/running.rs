@@ -5,7 +5,7 @@ use std::{
     fs::{self, File},
     io::Read as _,
     os::unix::fs::DirBuilderExt as _,
-    path::Path,
+    path::{Path, PathBuf},
     process::{Child, ChildStderr, Stdio},
     time::{Duration, Instant},
 };
@@ -107,10 +107,14 @@ impl Running {
         self.child.try_wait().expect("a child of ours").is_some()
     }
 
-    /// Returns autora's metrics. The socket is in a /run of its own.
+    /// Returns autora's metrics.
     pub(crate) fn metrics(&self) -> String {
-        let socket = format!("/proc/{}/root/run/autora/control.sock", self.pid());
-        Control::at(Path::new(&socket)).get("/metrics").body
+        Control::at(&self.socket()).get("/metrics").body
+    }
+
+    /// Returns the path of autora's control socket as others see it: the daemon has a /run of its own.
+    pub(crate) fn socket(&self) -> PathBuf {
+        format!("/proc/{}/root/run/autora/control.sock", self.pid()).into()
     }
 
     /// Returns its standard error, if [`Launch::listen`] was set.

@@ -9,6 +9,7 @@ mod idle;
 mod latency;
 mod micro;
 mod migration;
+mod probe;
 mod scale;
 mod start;
 
@@ -21,5 +22,6 @@ pub(crate) use idle::idle;
 pub(crate) use latency::latency;
 pub(crate) use micro::micro;
 pub(crate) use migration::migration;
+pub(crate) use probe::probe;
 pub(crate) use scale::scale;
 pub(crate) use start::{rss, start};
