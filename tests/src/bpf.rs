@@ -2,8 +2,8 @@
 
 use std::{collections::BTreeSet, fs};
 
-/// Returns the numbers behind `name` in all of `/proc/PID/fdinfo`, where a program has `prog_id:` and, since Linux 5.16,
-/// `verified_insns:` (how many instructions the verifier has followed, on all paths together), and a map `map_id:`.
+/// Returns the numbers behind `name` in all of `/proc/PID/fdinfo`. A program has `prog_id:` and, since Linux 5.16,
+/// `verified_insns:` (how many instructions the verifier has followed, on all paths together), a map `map_id:`.
 ///
 /// # Panics
 ///
