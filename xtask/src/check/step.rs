@@ -32,7 +32,7 @@ pub(super) enum Step {
     Arm64,
     /// With --all: boot virtual machines that reboot, flood, and lose their route (1 minute)
     Machines,
-    /// With --all: try the programs that configure a guest's network, and firmware (8 minutes)
+    /// With --all: try the programs that configure a guest's network, and firmware (5 minutes)
     Guests,
     /// With --all: run the daemon on Debian's kernels in virtual machines (5 minutes)
     Kernels,
