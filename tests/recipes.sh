@@ -291,13 +291,6 @@ networkctl_says() { inside networkctl list ve-web1 --no-legend | grep -q " $1\$"
 gone() { inside test ! -e "/sys/class/net/$1"; }
 name_of() { inside ip -o link show dev "$1" | sed 's/^[0-9]*: \([^@:]*\).*/\1/'; }
 
-# does COMMAND...
-does() { inside "$@" >"$work/said" 2>&1 || fail "$*: $(cat "$work/said")"; }
-
-# put PATH: writes standard input there.
-# shellcheck disable=SC2016
-put() { inside sh -c 'cat >"$1"' sh "$1"; }
-
 fail() {
     printf 'FAILED: %s\n' "$*" >&2
     [ -z "$init" ] || inside journalctl --lines=40 --no-pager --output=short-precise 2>/dev/null | sed 's/^/  journal: /' >&2

@@ -5,6 +5,9 @@
 work=
 boot=
 init=
+# Units that do not run. Most of what these set is no namespace's own, but this machine's. A script may add others, which
+# it then starts itself.
+masked="systemd-sysctl systemd-udev-trigger systemd-modules-load"
 
 # make_work: makes the folder for temporary files, and cleans up when the script ends.
 make_work() {
@@ -40,8 +43,7 @@ boot() {
     done
     # Open to all, as udev makes it; this machine's may not be.
     mkdir dev/net && mknod -m 666 dev/net/tun c 10 200 || exit
-    # Most of what they set is no namespace's own, but this machine's.
-    for unit in systemd-sysctl systemd-udev-trigger systemd-modules-load; do
+    for unit in $masked; do
         ln -s /dev/null "etc/systemd/system/$unit.service" || exit
     done
     mkdir dev/pts dev/shm old && mount -t tmpfs tmpfs dev/shm &&
@@ -54,6 +56,13 @@ boot() {
 
 # inside COMMAND...: runs COMMAND in the namespaces of that systemd.
 inside() { nsenter --target "$init" --all /usr/bin/env -i --chdir=/ PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C "$@"; }
+
+# does COMMAND...: runs it there, and fails if it does.
+does() { inside "$@" >"$work/said" 2>&1 || fail "$*: $(cat "$work/said")"; }
+
+# put PATH: writes standard input there.
+# shellcheck disable=SC2016
+put() { inside sh -c 'cat >"$1"' sh "$1"; }
 
 first_process() {
     init=$(cat "/proc/$boot/task/$boot/children" 2>/dev/null)

@@ -20,7 +20,7 @@ use self::{
 };
 use crate::{
     build::{daemon, dev},
-    lab::{recipes, service, vm},
+    lab::{guests, recipes, service, vm},
     outcome::{self, Outcome},
     process,
     release::{deny, package},
@@ -38,8 +38,8 @@ pub(crate) struct Args {
     /// Run the usual steps and those for a release, as CI does (20 minutes)
     #[arg(long, conflicts_with = "ship")]
     ci: bool,
-    /// Run every step, virtual machines, the package under systemd, the handbook's recipes, and the scenarios
-    /// on each kind of host included (50 minutes)
+    /// Run every step, virtual machines, other guests, the package under systemd, the handbook's recipes, and the
+    /// scenarios on each kind of host included (1 hour)
     #[arg(long, conflicts_with_all = ["ship", "ci"])]
     all: bool,
     /// Run only these steps
@@ -139,7 +139,8 @@ impl Run<'_> {
             Step::Exposure => exposure(workspace),
             Step::Boot => vm::boot(workspace),
             Step::Arm64 => vm::other_architectures(workspace),
-            Step::Guests => vm::guests(workspace),
+            Step::Machines => vm::machines(workspace),
+            Step::Guests => guests::all(workspace),
             Step::Kernels => vm::all_kernels(workspace),
             Step::Service => service::all(workspace),
             Step::Recipes => recipes::all(workspace),

@@ -1,9 +1,10 @@
-//! Runs of the daemon beyond the tests of every change: demonstration, benchmarks, fuzzing, mutants, virtual machines.
+//! Runs of the daemon beyond the tests of every change: demonstration, benchmarks, fuzzing, mutants, hosts and guests.
 
 pub(crate) mod bench;
 mod debian;
 pub(crate) mod demo;
 pub(crate) mod fuzz;
+pub(crate) mod guests;
 pub(crate) mod mutants;
 pub(crate) mod recipes;
 pub(crate) mod service;

@@ -8,7 +8,7 @@
 //!
 //! ```text
 //! check      what a change must pass: `test` and its steps, `conformance`
-//! lab        longer runs of the daemon: `demo`, `bench`, `fuzz`, `mutants`, `vm-test`, `kernels`,
+//! lab        longer runs of the daemon: `demo`, `bench`, `fuzz`, `mutants`, `vm-test`, `guests`, `kernels`,
 //!            `service-test`, `recipes-test`
 //! release    publishing: `package`, `dist`, `source`, `man`, `completions`, `documents`, `notices`,
 //!            `release-version`, `deny`
@@ -43,7 +43,7 @@ use clap::Parser;
 use crate::{
     build::{daemon, filter},
     check::conformance,
-    lab::{bench, demo, fuzz, mutants, recipes, service, vm},
+    lab::{bench, demo, fuzz, guests, mutants, recipes, service, vm},
     release::{deny, dist, documents, manual, notices, package, source, version},
     workspace::Workspace,
 };
@@ -92,6 +92,8 @@ enum Task {
     Demo,
     /// Boot virtual machines as guests: address, route, reboot, a guest that floods, withdrawal, migration (as root)
     VmTest(vm::GuestArgs),
+    /// Show what the programs of Debian that configure a guest's network, and firmware, make of RAs (as root)
+    Guests(guests::Args),
     /// Run the daemon on Debian's kernels in virtual machines (as root)
     Kernels(vm::KernelArgs),
     /// Measure autora and the other RA daemons of this distribution (as root)
@@ -121,6 +123,7 @@ fn main() -> ExitCode {
         Task::Deny(args) => deny::run(&workspace, &args).map(|()| ExitCode::SUCCESS),
         Task::Demo => demo::run(&workspace).map(|never| match never {}),
         Task::VmTest(args) => vm::guest(&workspace, &args),
+        Task::Guests(args) => guests::run(&workspace, &args).map(|()| ExitCode::SUCCESS),
         Task::Kernels(args) => Ok(vm::kernels(&workspace, &args)),
         Task::Bench(args) => bench::run(&workspace, &args).map(|never| match never {}),
     };

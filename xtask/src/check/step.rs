@@ -31,6 +31,8 @@ pub(super) enum Step {
     /// With --ship: build the daemon for arm64, and run it on Debian's kernel in a virtual machine
     Arm64,
     /// With --all: boot virtual machines that reboot, flood, and lose their route (1 minute)
+    Machines,
+    /// With --all: try the programs that configure a guest's network, and firmware (5 minutes)
     Guests,
     /// With --all: run the daemon on Debian's kernels in virtual machines (5 minutes)
     Kernels,
@@ -88,9 +90,12 @@ impl Step {
                 About::of("boot: a virtual machine as a guest of the release daemon", Ship).compiles().as_root()
             }
             Self::Arm64 => About::of("arm64: the release daemon on another architecture", Ship).compiles().as_root(),
-            Self::Guests => {
-                About::of("guests: virtual machines as guests of the release daemon", Rare).compiles().as_root()
+            Self::Machines => {
+                About::of("machines: virtual machines as guests of the release daemon", Rare).compiles().as_root()
             }
+            Self::Guests => About::of("guests: network programs and firmware as guests of the release daemon", Rare)
+                .compiles()
+                .as_root(),
             Self::Kernels => About::of("kernels: the release daemon on Debian's kernels", Rare).compiles().as_root(),
             Self::Service => {
                 About::of("service: the package under the systemd of Debian's releases", Rare).compiles().as_root()

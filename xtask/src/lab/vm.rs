@@ -89,7 +89,7 @@ pub(crate) fn boot(workspace: &Workspace) -> Result<()> {
 }
 
 /// Runs every part of `cargo xtask vm-test`.
-pub(crate) fn guests(workspace: &Workspace) -> Result<()> {
+pub(crate) fn machines(workspace: &Workspace) -> Result<()> {
     guest(workspace, &GuestArgs { only: None }).map(drop)
 }
 
@@ -219,7 +219,8 @@ impl Unpacked {
     }
 }
 
-fn qemu(workspace: &Workspace, architecture: Architecture) -> Result<PathBuf> {
+/// Returns the emulator of an architecture, which is installed if need be.
+pub(super) fn qemu(workspace: &Workspace, architecture: Architecture) -> Result<PathBuf> {
     let package = match architecture {
         Architecture::Amd64 => "qemu-system-x86",
         Architecture::Arm64 => "qemu-system-arm",
