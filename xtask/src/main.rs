@@ -90,7 +90,8 @@ enum Task {
     Deny(deny::Args),
     /// Show autora at work in network namespaces: guests get an address and a route (as root)
     Demo,
-    /// Boot virtual machines as guests: address, route, reboot, a guest that floods, withdrawal, migration (as root)
+    /// Boot virtual machines as guests: address, route, reboot, a guest that floods, withdrawal, migration; and as
+    /// hosts where AppArmor confines libvirt's hook (as root)
     VmTest(vm::GuestArgs),
     /// Show what the programs of Debian that configure a guest's network, and firmware, make of RAs (as root)
     Guests(guests::Args),

@@ -30,7 +30,8 @@ pub(super) enum Step {
     Boot,
     /// With --ship: build the daemon for arm64, and run it on Debian's kernel in a virtual machine
     Arm64,
-    /// With --all: boot virtual machines that reboot, flood, and lose their route (1 minute)
+    /// With --all: boot virtual machines that reboot, flood, and lose their route, and hosts where AppArmor confines
+    /// libvirt's hook (2 minutes)
     Machines,
     /// With --all: try the programs that configure a guest's network, and firmware (5 minutes)
     Guests,

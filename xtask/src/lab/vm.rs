@@ -5,6 +5,7 @@
 //! and busybox are packages of Debian that are unpacked below the target folder. No hardware virtualisation
 //! is needed; without it each boot takes some seconds longer.
 
+mod apparmor;
 mod kernel;
 mod modules;
 
@@ -41,6 +42,8 @@ pub(crate) enum Part {
     Boot,
     /// QEMU migrates a guest from one host to another: it keeps its route and its connections
     Migration,
+    /// Hosts of Debian 12 and 13 on which AppArmor confines libvirt's hook
+    Apparmor,
 }
 
 #[derive(Debug, clap::Args)]
@@ -69,15 +72,14 @@ enum Release {
 /// Runs `cargo xtask vm-test`.
 pub(crate) fn guest(workspace: &Workspace, args: &GuestArgs) -> Result<ExitCode> {
     let machines = Machines::ready(workspace, Architecture::OWN)?;
-    let kernel = kernel::prepare(workspace, (OWN, Architecture::OWN), || Archive::own(workspace))?;
-    ui::heading("virtual machines as guests");
-    let run = |what, more: &[&str]| process::run(machines.command(what).arg("--kernel").arg(&kernel).args(more));
     match args.only {
-        Some(Part::Boot) => run("guest", &["--boot-only"])?,
-        Some(Part::Migration) => run("migration", &[])?,
+        Some(Part::Boot) => machines.guest(workspace, "guest", &["--boot-only"])?,
+        Some(Part::Migration) => machines.guest(workspace, "migration", &[])?,
+        Some(Part::Apparmor) => machines.confined(workspace)?,
         None => {
-            run("guest", &[])?;
-            run("migration", &[])?;
+            machines.guest(workspace, "guest", &[])?;
+            machines.guest(workspace, "migration", &[])?;
+            machines.confined(workspace)?;
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -189,6 +191,22 @@ impl Machines {
         };
         let program = build::daemon::test_program(workspace, "vm")?;
         Ok(Self { program, daemon, architecture, qemu, busybox, unpacked })
+    }
+
+    /// Runs a machine with the kernel of this machine's release as a guest.
+    fn guest(&self, workspace: &Workspace, what: &str, more: &[&str]) -> Result<()> {
+        let kernel = kernel::prepare(workspace, (OWN, Architecture::OWN), || Archive::own(workspace))?;
+        ui::heading("virtual machines as guests");
+        process::run(self.command(what).arg("--kernel").arg(kernel).args(more))
+    }
+
+    /// Runs the hosts whose AppArmor confines libvirt.
+    fn confined(&self, workspace: &Workspace) -> Result<()> {
+        for host in apparmor::hosts(workspace)? {
+            ui::heading(&format!("AppArmor and libvirt's hook, {}", host.suite));
+            process::run(self.command("apparmor").arg("--kernel").arg(host.kernel).args(host.roots))?;
+        }
+        Ok(())
     }
 
     fn hosts(&self, kernels: &[PathBuf]) -> Result<()> {

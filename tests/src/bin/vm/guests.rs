@@ -83,6 +83,7 @@ impl Site<'_> {
             name: port.tap.interface.name(),
             kernel: self.kernel,
             role,
+            userland: self.tools.userland(),
             memory: MEMORY,
             namespace: &self.host,
             card: Some(port.mac),

@@ -80,6 +80,7 @@ fn boot(tools: &Tools, kernel: &Path) -> Result<Outcome> {
         name: &name,
         kernel,
         role: "host",
+        userland: tools.userland(),
         memory: MEMORY,
         namespace: &namespace,
         card: None,

@@ -52,6 +52,12 @@ host() {
     poweroff -f
 }
 
+# A Debian with programs of its own, by its own shell.
+apparmor() {
+    PATH=/usr/sbin:/usr/bin /usr/bin/sh /root/apparmor.sh
+    poweroff -f
+}
+
 /bin/busybox mkdir -p /dev /proc /run /sys /tmp /usr/sbin /var
 /bin/busybox --install -s /bin
 export PATH=/usr/bin:/bin AUTORA_BIN=/usr/bin/autora

@@ -4,7 +4,8 @@
 use std::{
     collections::BTreeSet,
     fs,
-    os::unix::fs::PermissionsExt,
+    io::ErrorKind,
+    os::unix::{ffi::OsStrExt, fs::PermissionsExt},
     path::{Path, PathBuf},
     process::Command,
 };
@@ -13,6 +14,7 @@ use anyhow::{Context, Result};
 
 const DIRECTORY: u32 = 0o040_755;
 const REGULAR: u32 = 0o100_000;
+const LINK: u32 = 0o120_777;
 
 /// Name of the record that ends an archive.
 const TRAILER: &str = "TRAILER!!!";
@@ -21,23 +23,35 @@ const TRAILER: &str = "TRAILER!!!";
 #[derive(Debug, Default)]
 pub(crate) struct Initramfs {
     bytes: Vec<u8>,
-    /// The paths in it, folders included.
+    /// The paths in it, folders and links included.
     there: BTreeSet<PathBuf>,
 }
 
 impl Initramfs {
     /// Adds a file under an absolute path, and its parent folders.
     pub(crate) fn file(&mut self, path: &Path, mode: u32, contents: &[u8]) {
-        let inside = path.strip_prefix("/").expect("paths of a root are absolute");
-        let folders: Vec<_> = inside.ancestors().skip(1).filter(|folder| !folder.as_os_str().is_empty()).collect();
-        for folder in folders.into_iter().rev() {
-            if self.there.insert(folder.to_owned()) {
-                self.record(folder, DIRECTORY, &[]);
+        self.add(inside(path), REGULAR | mode, contents);
+    }
+
+    /// Adds a place of another root under the same path, with all that is below it; nothing if that root has no such
+    /// place. What is there already stays.
+    pub(crate) fn tree(&mut self, root: &Path, place: &Path) -> Result<()> {
+        let from = root.join(place);
+        let found = match from.symlink_metadata() {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+            found => found.with_context(|| format!("cannot read {}", from.display()))?,
+        };
+        if found.is_symlink() {
+            self.add(place, LINK, fs::read_link(&from)?.as_os_str().as_bytes());
+        } else if found.is_dir() {
+            self.folder(place);
+            for entry in fs::read_dir(&from)? {
+                self.tree(root, &place.join(entry?.file_name()))?;
             }
+        } else {
+            self.copy(&from, &Path::new("/").join(place))?;
         }
-        if self.there.insert(inside.to_owned()) {
-            self.record(inside, REGULAR | mode, contents);
-        }
+        Ok(())
     }
 
     /// Adds one of this machine's files.
@@ -56,6 +70,23 @@ impl Initramfs {
             self.copy(library, library)?;
         }
         Ok(())
+    }
+
+    fn add(&mut self, inside: &Path, mode: u32, contents: &[u8]) {
+        self.folder(inside.parent().expect("it is not the root itself"));
+        if self.there.insert(inside.to_owned()) {
+            self.record(inside, mode, contents);
+        }
+    }
+
+    /// Adds a folder and those above it. A link that is there counts as one.
+    fn folder(&mut self, inside: &Path) {
+        let folders: Vec<_> = inside.ancestors().filter(|folder| !folder.as_os_str().is_empty()).collect();
+        for folder in folders.into_iter().rev() {
+            if self.there.insert(folder.to_owned()) {
+                self.record(folder, DIRECTORY, &[]);
+            }
+        }
     }
 
     /// Returns the whole archive.
@@ -79,6 +110,11 @@ impl Initramfs {
             self.bytes.resize(self.bytes.len().next_multiple_of(4), 0);
         }
     }
+}
+
+/// Returns an absolute path as an archive has it.
+fn inside(path: &Path) -> &Path {
+    path.strip_prefix("/").expect("paths of a root are absolute")
 }
 
 /// Returns the files in ldd's output: `libc.so.6 => /lib/x86_64-linux-gnu/libc.so.6 (0x...)`, or without a
@@ -107,6 +143,27 @@ mod tests {
         assert!(at("usr") < at("usr/bin") && at("usr/bin") < at("usr/bin/one") && at("usr/bin/two") < at(TRAILER));
         assert_eq!(text.matches("070701").count(), 5);
         assert!(text.contains("000081ed"), "mode of a program");
+    }
+
+    #[test]
+    fn a_tree_keeps_links_and_what_was_there_before_it() {
+        let root = tempfile::tempdir().expect("made");
+        fs::create_dir_all(root.path().join("usr/bin/empty")).expect("made");
+        fs::write(root.path().join("usr/bin/sh"), "a shell").expect("written");
+        std::os::unix::fs::symlink("usr/bin", root.path().join("bin")).expect("made");
+        let mut archive = Initramfs::default();
+        archive.file(Path::new("/usr/bin/sh"), 0o755, b"another one");
+        for place in ["bin", "usr/bin", "lib"] {
+            archive.tree(root.path(), Path::new(place)).expect("readable");
+        }
+        // Through the link: no folder takes its place.
+        archive.file(Path::new("/bin/busybox"), 0o755, b"");
+        let names = archive.there.iter().map(|path| path.to_str().expect("text"));
+        assert_eq!(names.collect::<Vec<_>>(), ["bin", "bin/busybox", "usr", "usr/bin", "usr/bin/empty", "usr/bin/sh"]);
+        let text = String::from_utf8(archive.finish()).expect("text");
+        assert_eq!(text.matches("070701").count(), 7, "six records and the last one");
+        assert!(text.contains("0000a1ff") && text.contains("bin\0\0\0usr/bin"), "a link and where it leads");
+        assert!(text.contains("another one") && !text.contains("a shell"));
     }
 
     #[test]

@@ -40,7 +40,8 @@ pub(crate) struct Tools {
 }
 
 impl Tools {
-    fn userland(&self) -> Userland<'_> {
+    /// Returns the programs of a machine whose harness is this program.
+    pub(crate) fn userland(&self) -> Userland<'_> {
         match (&self.userland, &self.inside) {
             (Some(root), Some(ourselves)) => Userland::Unpacked { architecture: self.architecture, root, ourselves },
             (Some(_) | None, None) | (None, Some(_)) => Userland::Own,
@@ -57,6 +58,8 @@ pub(crate) struct Plan<'a> {
     pub(crate) kernel: &'a Path,
     /// The function of `init.sh` that it runs.
     pub(crate) role: &'a str,
+    /// The programs that it has.
+    pub(crate) userland: Userland<'a>,
     /// MiB
     pub(crate) memory: u32,
     /// The namespace of the emulator and of the tap.
@@ -147,9 +150,10 @@ fn hooks() -> PathBuf {
 fn initramfs(tools: &Tools, plan: &Plan<'_>) -> Result<Vec<u8>> {
     let mut root = Initramfs::default();
     root.file(Path::new("/init"), 0o755, INIT);
+    // First, since `/bin` may be a link there.
+    plan.userland.add_to(&mut root)?;
     root.copy(&tools.busybox, Path::new("/bin/busybox"))?;
     root.copy(&binary(), Path::new("/usr/bin/autora"))?;
-    tools.userland().add_to(&mut root)?;
     for module in fs::read_dir(plan.kernel.join("modules"))? {
         let module = module?;
         root.copy(&module.path(), &Path::new("/modules").join(module.file_name()))?;

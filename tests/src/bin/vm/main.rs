@@ -1,10 +1,12 @@
 //! Virtual machines as guests of autora, and as hosts that it runs on: `cargo xtask vm-test` and `cargo xtask
 //! kernels`.
 //!
-//! A machine is a kernel of Debian and a root in memory with busybox, this program and the daemon. Its first
-//! process (`init.sh`) and this program write marks to the serial console, for which the part outside waits.
+//! A machine is a kernel of Debian and a root in memory with busybox, the daemon and this program, or a minimal Debian
+//! in its place. The first process (`init.sh`), its script and this program write marks to the serial console, for
+//! which the part outside waits.
 #![expect(clippy::print_stdout, reason = "a program for a terminal")]
 
+mod apparmor;
 mod architecture;
 mod checks;
 mod console;
@@ -55,6 +57,17 @@ enum Task {
         #[arg(required = true)]
         kernels: Vec<PathBuf>,
     },
+    /// Hooks of libvirt on a host whose AppArmor confines them
+    Apparmor {
+        #[command(flatten)]
+        tools: Tools,
+        /// Folder with vmlinuz and modules
+        #[arg(long)]
+        kernel: PathBuf,
+        /// Folders with the files of a Debian; if several have a file, the first one counts
+        #[arg(required = true)]
+        roots: Vec<PathBuf>,
+    },
     /// In a machine: report which filter the daemon has with these capabilities
     #[command(hide = true)]
     Probe {
@@ -83,6 +96,9 @@ fn main() -> ExitCode {
             supervise::supervised("autora-vm", || (), || migration::run(&tools, &kernel))
         }
         Task::Hosts { tools, kernels } => supervise::supervised("autora-vm", || (), || hosts::run(&tools, &kernels)),
+        Task::Apparmor { tools, kernel, roots } => {
+            supervise::supervised("autora-vm", || (), || apparmor::run(&tools, &kernel, &roots))
+        }
         Task::Probe { mark, capabilities } => inside::probe(&mark, &capabilities),
         Task::Scene => inside::scene(),
         Task::Flood => inside::flood(),

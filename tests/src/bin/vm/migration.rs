@@ -111,6 +111,7 @@ impl Site<'_> {
             name: TAP,
             kernel: self.kernel,
             role: "migrant",
+            userland: self.tools.userland(),
             memory: MEMORY,
             namespace: &self.hosts[number].namespace,
             card: Some(self.card),

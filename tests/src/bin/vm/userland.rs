@@ -1,5 +1,5 @@
-//! The programs inside a machine, beside busybox and the daemon: this host's with their libraries, or those of another
-//! architecture from an unpacked root.
+//! The programs inside a machine, beside busybox and the daemon: this host's with their libraries, those of another
+//! architecture from an unpacked root, or those of a whole Debian.
 
 use std::{
     fs,
@@ -7,6 +7,7 @@ use std::{
 };
 
 use anyhow::{Context, Result};
+use autora_tests::workspace;
 
 use crate::{architecture::Architecture, initramfs::Initramfs};
 
@@ -16,6 +17,21 @@ const PROGRAMS: [&str; 2] = ["ip", "setpriv"];
 /// Where programs go.
 const FOLDER: &str = "/usr/bin";
 
+/// What the programs of a Debian need, as far as it has it: where `/usr` is merged, the first four are links. The last
+/// one is for `apparmor_parser`.
+const PLACES: [&str; 10] = [
+    "bin",
+    "sbin",
+    "lib",
+    "lib64",
+    "etc",
+    "usr/bin",
+    "usr/sbin",
+    "usr/lib",
+    "usr/lib64",
+    "usr/share/apparmor-features",
+];
+
 /// Where the programs of a machine come from.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Userland<'a> {
@@ -23,14 +39,18 @@ pub(crate) enum Userland<'a> {
     Own,
     /// Another architecture: a root, and this program compiled for it, which needs no library.
     Unpacked { architecture: Architecture, root: &'a Path, ourselves: &'a Path },
+    /// A Debian: folders with its files, where the first one counts if several have a file, and files of this checkout
+    /// with their paths inside. This program is not in it.
+    Debian { roots: &'a [PathBuf], files: &'a [(&'a str, &'a str)] },
 }
 
 impl Userland<'_> {
-    /// Adds this program and the others, with their libraries.
+    /// Adds the programs, with their libraries.
     pub(crate) fn add_to(self, archive: &mut Initramfs) -> Result<()> {
         match self {
             Self::Own => own(archive),
             Self::Unpacked { architecture, root, ourselves } => unpacked(archive, architecture, root, ourselves),
+            Self::Debian { roots, files } => debian(archive, roots, files),
         }
     }
 }
@@ -50,6 +70,13 @@ fn unpacked(archive: &mut Initramfs, architecture: Architecture, root: &Path, ou
         archive.copy(&library, &Path::new("/").join(place))?;
     }
     Ok(())
+}
+
+fn debian(archive: &mut Initramfs, roots: &[PathBuf], files: &[(&str, &str)]) -> Result<()> {
+    for root in roots {
+        PLACES.iter().try_for_each(|place| archive.tree(root, Path::new(place)))?;
+    }
+    files.iter().try_for_each(|(from, to)| archive.copy(&workspace().join(from), Path::new(to)))
 }
 
 fn libraries(root: &Path, architecture: Architecture) -> Vec<PathBuf> {
