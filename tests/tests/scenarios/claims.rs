@@ -73,13 +73,6 @@ impl Host {
         (first, second)
     }
 
-    /// Kills the first daemon, which has noted by now what guests hold.
-    fn kill(&self, first: &mut Daemon) {
-        thread::sleep(FLOOR);
-        first.signal(Signal::SIGKILL);
-        assert_eq!(first.wait_exit(SOON), -9);
-    }
-
     /// Replaces the host's /64 by another one.
     fn renumber(&self) {
         self.line.remove_prefix();
@@ -91,6 +84,13 @@ impl Host {
         let mut files = fs::read_dir(self.claims.path()).expect("it is there");
         files.next().expect("a daemon has made it").expect("it can be read").path()
     }
+}
+
+/// Kills the first daemon, which has noted by then what guests hold.
+fn kill(first: &mut Daemon) {
+    thread::sleep(FLOOR);
+    first.signal(Signal::SIGKILL);
+    assert_eq!(first.wait_exit(SOON), -9);
 }
 
 /// Waits until `daemon` serves, and checks that this is 5 s after it could notice that the other one went, at `since`.
@@ -283,7 +283,7 @@ fn a_prefix_that_changed_while_neither_served_is_retired() {
     let (old, new) = (own(prefix(1)), own(NEW));
     let (mut first, second) = host.start_both();
     guest.wait_for_address(old, SOON);
-    host.kill(&mut first);
+    kill(&mut first);
     host.line.capture.clear();
     host.renumber();
     second.wait_serving("vm1", TAKEOVER);
@@ -311,7 +311,7 @@ fn a_guest_that_did_not_hear_of_the_first_daemons_change_does_so_of_the_second_o
     host.renumber();
     let change = host.line.capture.expect_advert(GRACE + SOON);
     assert_eq!((live(&change), retired(&change)), (vec![NEW], vec![prefix(1)]));
-    host.kill(&mut first);
+    kill(&mut first);
     host.line.link.guest.sysctl("accept_ra", 1);
     assert!(guest.holds(old).is_some_and(|held| !held.deprecated) && guest.holds(new).is_none(), "it heard nothing");
     second.wait_serving("vm1", TAKEOVER);
@@ -331,7 +331,7 @@ fn the_first_daemons_source_is_withdrawn_where_the_second_one_has_its_own() {
     let settings = ["--source-address=fe80::1", "--forwarding-resync-interval=1s"];
     let second = host.launch_with(&host.second, &settings).start(&host.namespace);
     assert_eq!(second.wait_not_served("vm1", SOON), ["served-by-another"]);
-    host.kill(&mut first);
+    kill(&mut first);
     host.line.capture.clear();
     guest.wait_for_default_route_to(own_source, TAKEOVER + FLOOR);
     let adverts = host.line.capture.adverts_within(SLACK);
@@ -344,7 +344,7 @@ fn the_first_daemons_source_is_withdrawn_where_the_second_one_has_its_own() {
 fn a_damaged_note_is_ignored() {
     let mut host = Host::new();
     let (mut first, second) = host.start_both();
-    host.kill(&mut first);
+    kill(&mut first);
     let file = OpenOptions::new().read(true).write(true).open(host.file()).expect("root may");
     let bytes = fs::read(host.file()).expect("root may");
     let noted = prefix(1).octets();

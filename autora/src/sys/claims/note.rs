@@ -35,7 +35,7 @@ const CHECKSUM_SIZE: usize = 8;
 /// A page of memory on most machines.
 const PAGE_SIZE: u16 = 4_096;
 
-const NOTES_OF_A_PAGE: u32 = PAGE_SIZE as u32 / NOTE_SIZE as u32;
+const NOTES_OF_A_PAGE: usize = PAGE_SIZE as usize / NOTE_SIZE;
 
 /// What a note is about.
 #[derive(Clone, Copy, Debug)]
@@ -76,7 +76,7 @@ pub(super) fn read(file: &File, subject: Subject<'_>) -> io::Result<Option<(Reco
 /// Removes the note about an interface. The last one in its page gives that back: indices only grow, and most
 /// interfaces come and go. A note that another daemon makes in that page at this moment may be lost.
 pub(super) fn remove(file: &File, index: IfIndex) -> io::Result<()> {
-    let (at, place) = (note_at(index), (index.get() % NOTES_OF_A_PAGE) as usize * NOTE_SIZE);
+    let (at, place) = (note_at(index), index.get() as usize % NOTES_OF_A_PAGE * NOTE_SIZE);
     let page_at = at - place as u64;
     let mut page = [0; PAGE_SIZE as usize];
     read_at(file, &mut page, page_at)?;
