@@ -1,5 +1,5 @@
-//! Saves the state that the next process needs, or another daemon: each change of it shortly after it happens, and never
-//! because of an RA.
+//! Saves the state that the next process needs, or another daemon: each change of it shortly after it happens, and
+//! never because of an RA.
 
 use std::{collections::BTreeSet, io, mem, path::Path, time::Duration};
 

@@ -86,8 +86,8 @@ pub(super) fn against(problem: &Problem, interface: &Interface, evidence: Eviden
     }
 }
 
-/// Returns whether the interface itself does not forward, either, and is not the loopback device, about which nothing is
-/// to be done.
+/// Returns whether the interface itself does not forward, either, and is not the loopback device, about which nothing
+/// is to be done.
 fn has_remedy_against_forwarding_off(interface: &Interface) -> bool {
     !interface.flags.loopback && interface.ipv6.is_none_or(|ipv6| !ipv6.forwarding)
 }
