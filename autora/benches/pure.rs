@@ -1,13 +1,17 @@
 //! The cost of encoding an RA, validating a packet and a step of the fleet. `cargo xtask bench micro` runs it.
 //!
 //! A step of the fleet must cost the same at 10 and at 4,000 members, apart from a deeper tree and colder caches.
-//! Claims are the one step here that uses a file: its cost is that of a start.
+//! Claims, and the notes beside them, are the one step here that uses a file: its cost is that of a start.
 
 mod scene;
 
 use std::{hint::black_box, io, path::Path};
 
-use autora::{addr::IfIndex, sys::claims::Claims};
+use autora::{
+    addr::IfIndex,
+    engine::handover::{Advertised, Ending, SavedInterface, SavedUpdate},
+    sys::claims::Claims,
+};
 use autora_common::validate;
 use criterion::{BatchSize, BenchmarkId, Criterion, criterion_group, criterion_main};
 
@@ -70,10 +74,15 @@ fn claims(c: &mut Criterion) {
     let mut group = c.benchmark_group("claims");
     for size in [1_000, 10_000] {
         let directory = tempfile::tempdir().expect("there is a folder for temporary files");
-        let mut claims = Claims::open(directory.path(), Path::new("/run/autora")).expect("a new table");
+        let claims = Claims::open(directory.path(), Path::new("/run/autora")).expect("a new table");
+        let mut claims = claims.with_notes(Ending::Clean);
         let indices = (1..=2 * size).step_by(2).filter_map(IfIndex::new);
         group.bench_function(BenchmarkId::new("each second interface", size), |b| {
             b.iter(|| claim_all(&mut claims, indices.clone()).expect("no other daemon has the table"));
+        });
+        let held: Vec<_> = indices.clone().map(held).collect();
+        group.bench_function(BenchmarkId::new("what guests hold", size), |b| {
+            b.iter(|| claims.note(&held).expect("there is room"));
         });
     }
     group.finish();
@@ -85,6 +94,11 @@ fn claim_all(claims: &mut Claims, indices: impl Iterator<Item = IfIndex>) -> io:
         claims.take(index)?;
     }
     claims.close()
+}
+
+/// What has to be noted of an interface whose guests hold nothing yet: as much as of any other one.
+fn held(index: IfIndex) -> SavedUpdate {
+    SavedUpdate::Known(SavedInterface { index, name: format!("vm{index}"), advertised: Advertised::default() })
 }
 
 criterion_group!(pure, encode, validation, steps, claims);

@@ -17,9 +17,10 @@ use crate::{
     control::{
         Glob,
         client::{Client, ClientError, encode},
-        model::{Counts, Reason},
+        model::{Counts, Named, Reason},
     },
     diagnosis::Shell,
+    engine::eligibility::WaitsFor,
     error::{self, Failure},
     sys::netlink,
 };
@@ -47,10 +48,10 @@ impl ControlSocketArg {
         Client::connect(&socket).await
     }
 
-    /// Warns that the daemon that was named does not run. Without a name, that is no surprise.
-    pub(super) fn warn_of_absence(&self) {
+    /// Warns that the daemon that was named does not run, and of the consequence. Without a name, that is no surprise.
+    pub(super) fn warn_of_absence(&self, consequence: &str) {
         if self.instance.is_some() {
-            error::warn(&format!("no daemon has {}: this is explained without one", self.path().display()));
+            error::warn(&format!("no daemon has {}: {consequence}", self.path().display()));
         }
     }
 
@@ -119,6 +120,14 @@ pub(super) fn path_with(path: &str, parts: impl IntoIterator<Item = (&'static st
 /// Returns each reason as a sentence, followed by its stable name.
 pub(super) fn sentences(reasons: &[Reason]) -> String {
     screen::list(reasons.iter().map(|reason| format!("{} ({})", reason.text, reason.name)))
+}
+
+/// Returns why no RA leaves on an interface that is paused, as a sentence.
+pub(super) fn why_paused(waits_for: &Named<WaitsFor>) -> String {
+    match waits_for {
+        Named::Known(what) => what.why().to_owned(),
+        Named::Unknown(what) => format!("it waits for {what}"),
+    }
 }
 
 /// Returns each count followed by its name.

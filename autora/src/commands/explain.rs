@@ -92,7 +92,7 @@ pub struct ExplainArgs {
 /// Returns a [`Failure`] if no daemon answers and the regular expression is invalid, if netlink fails, if standard
 /// output cannot be written, and if an interface that was named does not exist.
 pub fn run(args: &ExplainArgs) -> CommandResult {
-    let running = RunningDaemon::ask(&args.socket);
+    let running = RunningDaemon::ask(&args.socket, "this is explained without the daemon");
     let policy = policy(args, running.as_ref())?;
     let findings = examine(args, policy.as_ref(), &read_interfaces()?, running.as_ref());
     let shown = match (args.json, args.interfaces.is_empty()) {

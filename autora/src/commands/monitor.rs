@@ -20,6 +20,7 @@ use crate::{
         client::ClientError,
         model::{EventDetail, EventLine, Interfaces, Status},
     },
+    engine::eligibility::WaitsFor,
     error::{self, Failure},
     sys::output_reader::OutputReader,
 };
@@ -139,7 +140,7 @@ fn describe(what: &EventDetail) -> Option<(Style, String)> {
         EventDetail::Hello { version, .. } => (screen::FAINT, format!("listening to autora {version}")),
         EventDetail::Alive | EventDetail::Current { .. } => return None,
         EventDetail::Serving { source, prefix } => (screen::GOOD, format!("serving {prefix} from {source}")),
-        EventDetail::Paused { .. } => (screen::ODD, "paused: no carrier".to_owned()),
+        EventDetail::Paused { .. } => (screen::ODD, format!("paused: {}", WaitsFor::Carrier.why())),
         EventDetail::NotServed { reasons } => (screen::BAD, format!("not serving: {}", client::sentences(reasons))),
         EventDetail::NoLongerMatching => (screen::ODD, "its name no longer matches".to_owned()),
         EventDetail::Gone => (screen::ODD, "the interface is gone".to_owned()),

@@ -52,6 +52,10 @@ const TABLE_SHARE: usize = 8;
 /// The size of the neighbour table, where the kernel does not say (`net/ipv6/ndisc.c`).
 const TABLE_SIZE: u32 = 1_024;
 
+/// What a daemon that does not answer means for a probe.
+const WITHOUT_DAEMON: &str = "what it does with these interfaces is not known; the guests were probed all the same, which \
+                              needs no daemon";
+
 const AFTER_HELP: &str = "\
 Examples:
   autora probe tap-vm-7            does the guest have its address and route?
@@ -168,7 +172,7 @@ fn reports<'a>(
     let mut reports: Vec<_> =
         targets.iter().zip(outcomes).map(|(target, outcome)| Report::new(target, outcome, Served::Yes)).collect();
     let is_silent = reports.iter().any(|report| report.why.is_some());
-    let daemon = if is_silent || !args.all { RunningDaemon::ask(&args.socket) } else { None };
+    let daemon = if is_silent || !args.all { RunningDaemon::ask(&args.socket, WITHOUT_DAEMON) } else { None };
     if !args.all {
         for report in &mut reports {
             report.served = served(report.target, snapshot, daemon.as_ref());

@@ -11,7 +11,7 @@ use tokio::time::{Instant, interval, sleep, timeout};
 
 use super::{
     absent::{Among, EXIT_NO_INTERFACE, Missing, no_such_interface, note_waiting},
-    client::{self, ControlSocketArg, block_on, interface_name, is_pattern},
+    client::{self, ControlSocketArg, block_on, interface_name, is_pattern, why_paused},
     outcome::CommandResult,
     screen,
 };
@@ -22,7 +22,7 @@ use crate::{
         client::{ClientError, encode},
         model::{EventDetail, EventLine, Interface, Reason, State},
     },
-    engine::action::Cause,
+    engine::{action::Cause, eligibility::WaitsFor},
     error::Failure,
 };
 
@@ -44,7 +44,7 @@ const AFTER_HELP: &str = "\
 Examples:
   autora wait tap-vm-7 --timeout 10s && start-the-guest
 
-It ends at once if an RA has left already, and the interface is served and has a carrier. The interface need not exist \
+It ends at once if an RA has left already, and the interface is served and not paused. The interface need not exist \
 or be fit yet: of one that does not exist a note on standard error says that it is waited for. A restart of the daemon \
 is waited for, but a daemon must be running at the beginning. With --timeout 0s nothing is waited for: the exit code \
 says whether an RA has left.
@@ -235,12 +235,15 @@ impl Progress {
     fn of(event: EventDetail) -> Self {
         match event {
             EventDetail::Current { current: Some(current) } if is_advertised(&current) => Self::Left,
-            EventDetail::Current { current: Some(current) } => Self::Waiting(short_reason(&current.reasons)),
+            EventDetail::Current { current: Some(current) } => Self::Waiting(match &current.waits_for {
+                Some(waits_for) => why_paused(waits_for),
+                None => short_reason(&current.reasons),
+            }),
             EventDetail::Current { current: None } | EventDetail::Gone => Self::Absent,
             EventDetail::RaSent { cause, .. } if cause != Cause::Final.into() => Self::Left,
             EventDetail::NotServed { reasons } => Self::Waiting(short_reason(&reasons)),
             EventDetail::Serving { .. } => Self::Waiting(short_reason(&[])),
-            EventDetail::Paused { .. } => Self::Waiting("no carrier".to_owned()),
+            EventDetail::Paused { .. } => Self::Waiting(WaitsFor::Carrier.why().to_owned()),
             EventDetail::Missed { .. } => Self::Missed,
             EventDetail::Hello { .. }
             | EventDetail::Alive
@@ -306,7 +309,7 @@ fn why_not_advertised(found: &Interface) -> String {
     let now = match found.state.known() {
         None => format!("it is {}", found.state),
         Some(State::NotServed) => client::sentences(&found.reasons),
-        Some(State::Paused) => "it has no carrier".to_owned(),
+        Some(State::Paused) => found.waits_for.as_ref().map_or_else(|| "it is paused".to_owned(), why_paused),
         Some(State::Ceasing) => "it is no longer served".to_owned(),
         Some(State::Serving) => match &found.send_failures.error {
             Some(error) => format!("sending failed: {error}"),
@@ -338,9 +341,10 @@ mod tests {
 
     #[test]
     fn ras_that_left_before_a_pause_are_told() {
-        let said = |state: &str, last_ra: bool| {
+        let said = |state: &str, waits_for: Option<&str>, last_ra: bool| {
             let interface = serde_json::json!({
                 "name": "vm1", "ifindex": 7, "state": state, "prefix": null, "source": null, "advertised": true,
+                "waits_for": waits_for,
                 "reasons": [], "retired_prefixes": [], "next_ra_in_s": null, "overdue": false, "rs": null,
                 "last_ra": last_ra.then(|| serde_json::json!({ "ago_s": 15.2, "cause": "unsolicited" })),
                 "other_router": null, "ra_sent": { "unsolicited": 1, "solicited": 0, "final": 0 },
@@ -349,13 +353,17 @@ mod tests {
             let found: Interface = serde_json::from_value(interface).unwrap();
             format!("{}: {}", not_now("vm1", Some(&found)), why_not_advertised(&found))
         };
-        for (state, last_ra, expected) in [
-            ("paused", false, "no RA on vm1 yet: it has no carrier"),
-            ("paused", true, "no RA can leave on vm1 now: it has no carrier; the last one left 15 s ago"),
-            ("ceasing", true, "no RA can leave on vm1 now: it is no longer served; the last one left 15 s ago"),
-            ("serving", true, "no RA on vm1 yet: it is served, and an RA is due soon"),
+        let carrier = Some("carrier");
+        for (state, waits_for, last_ra, expected) in [
+            ("paused", carrier, false, "no RA on vm1 yet: it has no carrier"),
+            ("paused", carrier, true, "no RA can leave on vm1 now: it has no carrier; the last one left 15 s ago"),
+            ("paused", Some("detection"), false, "no RA on vm1 yet: duplicate address detection runs on its source"),
+            ("paused", Some("a-key"), false, "no RA on vm1 yet: it waits for a-key"),
+            ("paused", None, false, "no RA on vm1 yet: it is paused"),
+            ("ceasing", None, true, "no RA can leave on vm1 now: it is no longer served; the last one left 15 s ago"),
+            ("serving", None, true, "no RA on vm1 yet: it is served, and an RA is due soon"),
         ] {
-            assert_eq!(said(state, last_ra), expected);
+            assert_eq!(said(state, waits_for, last_ra), expected);
         }
     }
 }

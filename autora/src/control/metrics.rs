@@ -119,6 +119,12 @@ fn about_interfaces(families: &mut Families<'_>, status: &Status) -> fmt::Result
         .value(status.other_routers.interfaces)?;
     families
         .gauge(
+            "autora_interfaces_not_forwarding",
+            "Served interfaces whose guests' packets the host drops, as net.ipv6.conf.all.forwarding is 0",
+        )?
+        .value(status.not_forwarding)?;
+    families
+        .gauge(
             "autora_interfaces_accepting_ra",
             "Interfaces that match and take RAs of guests (accept_ra 2), at the last resync",
         )?

@@ -7,7 +7,7 @@ use autora_common::Reason as Packet;
 use super::{
     event::{Event, EventKind},
     model::{
-        Adverts, Counts, EventDetail, EventLine, HeldPrefix, HeldRouter, Interface, LastAdvert, OtherDaemon,
+        Adverts, Counts, EventDetail, EventLine, HeldPrefix, HeldRouter, Interface, LastAdvert, Named, OtherDaemon,
         OtherRouter, PacketReason, Reason, ReasonName, RetiredPrefix, SendFailures, Solicitations, State, seconds,
     },
     query::Row,
@@ -18,7 +18,8 @@ use crate::{
         BootInstant,
         action::StateChange,
         counts::RaCounts,
-        eligibility::{self, MapFailure},
+        eligibility::{self, MapFailure, Service, WaitsFor},
+        fleet::ServiceState,
     },
     sys::filter::{Counters, HeardRouter, InterfaceStats},
 };
@@ -39,6 +40,7 @@ pub(super) fn interface(row: &Row, max_interval: Duration, now: BootInstant) -> 
         reasons: reasons(&one.reasons),
         prefix: one.service.map(|service| service.prefix.to_string()),
         source: source.map(LinkLocal::get),
+        waits_for: one.service.filter(|_| one.state == ServiceState::Paused).and_then(|service| waits_for(&service)),
         advertised: one.router.is_some_and(|router| source.is_none_or(|source| source == router.source)),
         advertised_router: one
             .router
@@ -74,6 +76,10 @@ pub(super) fn interface(row: &Row, max_interval: Duration, now: BootInstant) -> 
             })
         }),
     }
+}
+
+fn waits_for(service: &Service) -> Option<Named<WaitsFor>> {
+    service.waits_for().map(Into::into)
 }
 
 impl From<RaCounts> for Adverts {

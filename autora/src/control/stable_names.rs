@@ -41,6 +41,8 @@ const PACKET_REASONS: &[&str] = &[
     "unspecified-with-source-link-layer",
 ];
 
+const WAITS_FOR: &[&str] = &["carrier", "detection"];
+
 const CAUSES: &[&str] = &["final", "solicited", "unsolicited"];
 
 const EVENTS: &[&str] = &[
@@ -82,6 +84,7 @@ const METRICS: &[&str] = &[
     "autora_interfaces gauge",
     "autora_interfaces_accepting_ra gauge",
     "autora_interfaces_default_route_by_ra gauge",
+    "autora_interfaces_not_forwarding gauge",
     "autora_interfaces_not_served gauge",
     "autora_interfaces_overdue gauge",
     "autora_log_lines_dropped counter",
@@ -114,6 +117,7 @@ const METRICS: &[&str] = &[
 fn stable_names_do_not_change() {
     assert_eq!(variants("State"), set(STATES));
     assert_eq!(variants("ReasonName"), set(REASONS));
+    assert_eq!(variants("WaitsFor"), set(WAITS_FOR));
     assert_eq!(variants("Cause"), set(CAUSES));
     assert_eq!(variants("ErrorName"), set(ERRORS));
     assert_eq!(variants("FilterKind"), set(FILTERS));

@@ -11,8 +11,9 @@ use crate::{
     addr::IfIndex,
     config::Config,
     engine::{
-        BootInstant,
+        BootInstant, Fleet,
         eligibility::OtherDaemon,
+        handover::{Ending, SavedUpdate, TakenOver},
         takeover::{Absences, RETRY},
     },
     error,
@@ -41,49 +42,74 @@ impl Claimant {
             let opened = Claims::open(directory, &config.runtime_directory);
             opened.inspect_err(|error| warn_of(directory, error)).ok()
         });
+        let claims = claims.map(|claims| claims.with_notes(Ending::unclean(&config.parameters)));
         Self { claims, ..Self::default() }
     }
 
-    /// Claims an interface.
+    /// Claims an interface for `fleet`, and tells it what came of that.
+    pub(super) fn claim_for(&mut self, fleet: &mut Fleet, index: IfIndex, now: BootInstant) {
+        let name = fleet.verdict_of(index).map_or("", |(interface, _)| interface.name.as_str());
+        match self.claim(index, name, now) {
+            Ok(None) => {}
+            Ok(Some(left)) => fleet.on_taken_over(index, left, now),
+            Err(other) => fleet.on_claim_refused(index, other, now),
+        }
+    }
+
+    /// Claims an interface. Returns what guests hold from another daemon from which it is taken over.
     ///
     /// # Errors
     ///
     /// The daemon that has it, if it is known.
-    pub(super) fn claim(&mut self, index: IfIndex, now: BootInstant) -> Result<(), Option<OtherDaemon>> {
+    fn claim(
+        &mut self,
+        index: IfIndex,
+        name: &str,
+        now: BootInstant,
+    ) -> Result<Option<TakenOver>, Option<OtherDaemon>> {
         self.unreleased.remove(&index);
         if self.is_waiting(now) {
             return Err(None);
         }
-        match self.try_claim(index, now) {
-            Ok(None) => Ok(()),
-            Ok(Some(other)) => Err(Some(other)),
+        match self.try_claim(index, name, now) {
+            Ok(claimed) => claimed.map_err(Some),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 self.retry = Some(now + RETRY);
                 Err(None)
             }
             Err(error) => {
                 self.failed(&error);
-                Ok(())
+                Ok(None)
             }
         }
     }
 
-    /// Returns the daemon that has the interface, or `None` once this one has.
-    fn try_claim(&mut self, index: IfIndex, now: BootInstant) -> io::Result<Option<OtherDaemon>> {
-        let Some(claims) = &mut self.claims else { return Ok(None) };
-        let other = match claims.find(index)? {
+    fn try_claim(
+        &mut self,
+        index: IfIndex,
+        name: &str,
+        now: BootInstant,
+    ) -> io::Result<Result<Option<TakenOver>, OtherDaemon>> {
+        let Some(claims) = &mut self.claims else { return Ok(Ok(None)) };
+        let left = match claims.find(index)? {
             Claim::None => None,
             Claim::Held(other) => {
                 self.absences.end(index);
-                Some(other)
+                return Ok(Err(other));
             }
-            Claim::Left(record, other) => (!self.absences.is_long_enough(index, record, now)).then_some(other),
+            Claim::Left(record, other) if !self.absences.is_long_enough(index, record, now) => return Ok(Err(other)),
+            Claim::Left(record, _) => claims.left(index, name, record)?,
         };
-        if other.is_none() {
-            self.absences.end(index);
-            claims.take(index)?;
+        self.absences.end(index);
+        claims.take(index)?;
+        Ok(Ok(left))
+    }
+
+    /// Notes what guests of interfaces hold, for another daemon that takes them over.
+    pub(super) fn note(&mut self, updates: &[SavedUpdate]) {
+        if let Some(Err(error)) = self.claims.as_ref().map(|claims| claims.note(updates)) {
+            self.failed(&error);
         }
-        Ok(other)
     }
 
     /// Returns whether another daemon has the table for too long: it is waited for once, not for each interface.

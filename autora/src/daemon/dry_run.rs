@@ -126,7 +126,7 @@ fn table(config: &Config, interfaces: &[Interface]) -> String {
 
 fn sentence(service: &Service) -> String {
     let Service { source, prefix, .. } = service;
-    let until = service.waits_until().map(|until| format!(", once {until}")).unwrap_or_default();
+    let until = service.waits_for().map(|what| format!(", once {}", what.condition())).unwrap_or_default();
     format!("would be served from {source} with {prefix}{until}")
 }
 

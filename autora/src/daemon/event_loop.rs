@@ -96,7 +96,7 @@ impl EventLoop {
                 tokio::task::yield_now().await;
             }
         }
-        self.state_saver.close(&self.fleet, clock::now());
+        self.state_saver.close(&self.fleet, &mut self.claimant, clock::now());
         self.observer.close()
     }
 
@@ -113,7 +113,7 @@ impl EventLoop {
         }
         self.on_time();
         self.act();
-        self.state_saver.attend(&mut self.fleet, clock::now());
+        self.state_saver.attend(&mut self.fleet, &mut self.claimant, clock::now());
         self.notifier.attend(clock::now(), || self.fleet.counts().to_string());
         self.shutdown.update(self.fleet.owes_final_ras(), clock::now());
         waited
@@ -284,7 +284,7 @@ impl EventLoop {
     fn carry_out(&mut self) {
         while let Some(action) = self.fleet.poll_action() {
             match action {
-                Action::Claim(index) => self.claim(index),
+                Action::Claim(index) => self.claimant.claim_for(&mut self.fleet, index, clock::now()),
                 Action::Release(index) => self.claimant.release(index, clock::now()),
                 Action::Serve(index) => self.serve(index),
                 Action::Unserve(index) => self.update_map(index, Filter::unserve),
@@ -293,13 +293,6 @@ impl EventLoop {
                 Action::Report(report) => self.report(&report),
                 Action::Fault(fault) => log::fault(fault),
             }
-        }
-    }
-
-    fn claim(&mut self, index: IfIndex) {
-        let now = clock::now();
-        if let Err(other) = self.claimant.claim(index, now) {
-            self.fleet.on_claim_refused(index, other, now);
         }
     }
 

@@ -150,7 +150,7 @@ fn first_dump(netlink: &mut Netlink, fleet: &Fleet, config: &Config) -> Result<O
 /// the loop's first turn may be the one of the next RA.
 fn begin(event_loop: &mut EventLoop, config: &Config) {
     event_loop.on_links();
-    event_loop.state_saver.attend(&mut event_loop.fleet, clock::now());
+    event_loop.state_saver.attend(&mut event_loop.fleet, &mut event_loop.claimant, clock::now());
     event_loop.observer.started();
     heap::trim();
     program::drop_start_pages();

@@ -1,15 +1,16 @@
-//! Saves the state that the next process needs: each change of it shortly after it happens, and never because
-//! of an RA.
+//! Saves the state that the next process needs, or another daemon: each change of it shortly after it happens, and
+//! never because of an RA.
 
 use std::{collections::BTreeSet, io, mem, path::Path, time::Duration};
 
 use tracing::{debug, info, warn};
 
+use super::claimant::Claimant;
 use crate::{
     addr::IfIndex,
     engine::{
         BootInstant, Fleet,
-        handover::{Ending, SavedState},
+        handover::{Ending, SavedState, SavedUpdate},
     },
     error,
     sys::{
@@ -82,8 +83,9 @@ impl StateSaver {
         }
     }
 
-    /// Takes the fleet's unsaved changes, and saves them when they are due.
-    pub(super) fn attend(&mut self, fleet: &mut Fleet, now: BootInstant) {
+    /// Takes the fleet's unsaved changes, and saves them when they are due: in the file for the next process, and with
+    /// the claims for another daemon.
+    pub(super) fn attend(&mut self, fleet: &mut Fleet, claimant: &mut Claimant, now: BootInstant) {
         let unsaved = fleet.take_unsaved();
         if self.file.is_none() {
             return;
@@ -93,7 +95,7 @@ impl StateSaver {
             self.due.get_or_insert(now + GATHER);
         }
         if self.due.is_some_and(|due| due <= now) {
-            self.save_changes(fleet, now);
+            self.save_changes(fleet, claimant, now);
         }
     }
 
@@ -108,21 +110,26 @@ impl StateSaver {
     }
 
     /// Saves everything at a clean end, after the last RA.
-    pub(super) fn close(&mut self, fleet: &Fleet, now: BootInstant) {
+    pub(super) fn close(&mut self, fleet: &Fleet, claimant: &mut Claimant, now: BootInstant) {
+        claimant.note(&self.take_updates(fleet, now));
         self.save_all(fleet.final_state(now), now);
     }
 
     /// Appends the changes to the file, so that the cost of an event does not grow with the number of
     /// interfaces.
-    fn save_changes(&mut self, fleet: &Fleet, now: BootInstant) {
-        let changed = mem::take(&mut self.changed);
-        let updates: Vec<_> = changed.into_iter().map(|index| fleet.saved_update(index, now)).collect();
+    fn save_changes(&mut self, fleet: &Fleet, claimant: &mut Claimant, now: BootInstant) {
+        let updates = self.take_updates(fleet, now);
+        claimant.note(&updates);
         self.save(|file| file.update(&updates, || fleet.saved_state(now)), now);
         let many = updates.len() >= MANY;
         drop(updates);
         if many {
             heap::trim();
         }
+    }
+
+    fn take_updates(&mut self, fleet: &Fleet, now: BootInstant) -> Vec<SavedUpdate> {
+        mem::take(&mut self.changed).into_iter().map(|index| fleet.saved_update(index, now)).collect()
     }
 
     fn save_all(&mut self, saved: SavedState, now: BootInstant) {

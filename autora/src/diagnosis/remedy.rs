@@ -41,6 +41,10 @@ pub(super) fn against(problem: &Problem, interface: &Interface, evidence: Eviden
             "it may not have seen a change of a moment ago: run this again; else it runs in another network namespace: \
              give the socket of this one's daemon with --socket, or run this command in that one (ip netns exec)",
         )],
+        // The page then has the commands, and once.
+        Problem::HostDoesNotForward if has_remedy_against_forwarding_off(interface) => {
+            vec![advice("what to do about forwarding-off ends this, too")]
+        }
         Problem::HostDoesNotForward => host_forwarding(&evidence.routes.uplinks_by_ra),
         Problem::NoConnectedRoute(prefix) => interface
             .addresses
@@ -80,6 +84,12 @@ pub(super) fn against(problem: &Problem, interface: &Interface, evidence: Eviden
         ],
         Problem::OtherRouter { .. } => Vec::new(),
     }
+}
+
+/// Returns whether the interface itself does not forward, either, and is not the loopback device, about which nothing
+/// is to be done.
+fn has_remedy_against_forwarding_off(interface: &Interface) -> bool {
+    !interface.flags.loopback && interface.ipv6.is_none_or(|ipv6| !ipv6.forwarding)
 }
 
 /// Returns the command after which the kernel ignores RAs that come in on an interface.

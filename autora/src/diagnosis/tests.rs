@@ -6,7 +6,7 @@ use super::*;
 use crate::{
     addr::{IfIndex, LinkLocal, Prefix64},
     engine::{
-        eligibility::{AddressPolicy, InUse, OtherDaemon, Policy, Reason, Verdict, decide},
+        eligibility::{AddressPolicy, InUse, OtherDaemon, Policy, Reason, Verdict, WaitsFor, decide},
         fleet::ServiceState,
         interface::{self, AddressFlags, Host, Master, address},
     },
@@ -251,7 +251,7 @@ fn an_interface_whose_source_is_probed_is_paused() {
         let found =
             explained(|i| i.addresses[1].flags.tentative = tentative, Evidence { daemon: Some(&daemon), ..PLAIN });
         assert!(found.is_served() && found.is_live, "{found:?}");
-        assert_eq!(found.service().and_then(Service::waits_until), until);
+        assert_eq!(found.service().and_then(Service::waits_for).map(WaitsFor::condition), until);
         assert_eq!(matches!(found.conclusion, Conclusion::Paused(_)), tentative);
     }
 }
@@ -353,7 +353,9 @@ fn an_uplink_that_would_lose_its_route_is_named_before_the_command() {
         ["$ sysctl -w net/ipv6/conf/eth0.7/accept_ra=2", "$ sysctl -w net.ipv6.conf.eth1.accept_ra=2", "then:"];
     assert_eq!(failure[1..4], accept);
     assert_eq!(failure[4], "$ sysctl -w net.ipv6.conf.all.forwarding=1");
-    assert_eq!(lines(&found.warnings[0].remedies), failure);
+    let [hole] = &found.warnings[..] else { panic!("{:?}", found.warnings) };
+    let once = vec!["what to do about forwarding-off ends this, too".to_owned()];
+    assert_eq!((hole.problem.name(), lines(&hole.remedies)), ("host-forwarding-off", once));
 }
 
 /// While the host does not forward, the interface's own setting would have guests' packets dropped.

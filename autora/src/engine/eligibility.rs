@@ -89,6 +89,37 @@ pub struct Service {
     pub force_forwarding: bool,
 }
 
+/// What the RAs of an interface that is served wait for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum WaitsFor {
+    /// A carrier.
+    Carrier,
+    /// The end of duplicate address detection on the source.
+    Detection,
+}
+
+impl WaitsFor {
+    /// Returns why no RA leaves, as a sentence about the interface.
+    #[must_use]
+    pub const fn why(self) -> &'static str {
+        match self {
+            Self::Carrier => "it has no carrier",
+            Self::Detection => "duplicate address detection runs on its source",
+        }
+    }
+
+    /// Returns the condition on which RAs leave.
+    #[must_use]
+    pub const fn condition(self) -> &'static str {
+        match self {
+            Self::Carrier => "it has a carrier",
+            Self::Detection => "duplicate address detection on its source is over",
+        }
+    }
+}
+
 /// A test that an interface has to pass. Verdict and explanation share this list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Test {
@@ -239,12 +270,12 @@ impl Service {
         self.carrier && !self.dad
     }
 
-    /// Returns the condition that RAs wait for, or `None` if they leave.
+    /// Returns what RAs wait for, or `None` if they leave.
     #[must_use]
-    pub const fn waits_until(&self) -> Option<&'static str> {
+    pub const fn waits_for(&self) -> Option<WaitsFor> {
         match self {
-            Self { carrier: false, .. } => Some("it has a carrier"),
-            Self { dad: true, .. } => Some("duplicate address detection on its source is over"),
+            Self { carrier: false, .. } => Some(WaitsFor::Carrier),
+            Self { dad: true, .. } => Some(WaitsFor::Detection),
             Self { carrier: true, dad: false, .. } => None,
         }
     }

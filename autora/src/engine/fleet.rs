@@ -29,7 +29,7 @@ use super::{
     content::LinkOptions,
     counts::InterfaceCounts,
     eligibility::{self, MapFailure, OtherDaemon, Policy, Reason, Verdict},
-    handover::{Ending, SavedInterface, SavedState, SavedUpdate},
+    handover::{Ending, SavedInterface, SavedState, SavedUpdate, TakenOver},
     interface::Interface,
     parameters::Parameters,
     rest::Rest,
@@ -228,10 +228,8 @@ impl Fleet {
 
     /// Handles a failed [`Action::Serve`]: the interface is not served. The next reconciliation tries again.
     pub fn on_serve_failed(&mut self, index: IfIndex, failure: MapFailure, now: BootInstant) {
-        let Some(seen) = self.members.get(index).map(|member| member.seen.clone()) else { return };
+        let Some(member) = self.members.set_not_served(index, failure.into()) else { return };
         self.actions.drop_first_ra(index);
-        let not_served = Verdict::NotServed(vec![failure.into()]);
-        let (member, _) = self.members.set_state(seen, not_served, Default::default);
         member.lose_entry();
         self.actions.extend(member.follow_claim());
         member.follow_verdict(&self.parameters, now);
@@ -244,15 +242,21 @@ impl Fleet {
     pub fn on_claim_refused(&mut self, index: IfIndex, other: Option<OtherDaemon>, now: BootInstant) {
         let member = self.members.get_mut(index).filter(|member| other.is_some() || member.serves());
         let Some(member) = member else { return };
-        let (seen, serves) = (member.seen.clone(), member.serves());
+        let serves = member.serves();
         member.yield_to(other.as_ref(), &self.parameters, now);
         self.actions.drop_claimed(index);
         if serves {
-            let not_served = Verdict::NotServed(vec![Reason::ServedByAnother(other)]);
-            self.members.set_state(seen, not_served, Default::default);
+            self.members.set_not_served(index, Reason::ServedByAnother(other));
         }
         self.report(index);
         self.members.settle(index, now);
+    }
+
+    /// Handles an [`Action::Claim`] that takes the interface over from a daemon that is gone: what is to be served goes
+    /// on from what guests hold of that one.
+    pub fn on_taken_over(&mut self, index: IfIndex, left: TakenOver, now: BootInstant) {
+        let Some(seen) = self.members.take_over(index, left.at(now)) else { return };
+        self.decide(seen, now);
     }
 
     /// Records that the interface's RA in flight left at `now`. Returns what is known of it.
@@ -307,13 +311,11 @@ impl Fleet {
     pub fn saved_state(&self, now: BootInstant) -> SavedState {
         let indices = self.inherited.indices().chain(self.members.indices());
         let interfaces = indices.filter_map(|index| self.saved_interface(index, now)).collect();
-        let Parameters { valid_lifetime, router_lifetime, .. } = self.parameters;
-        SavedState { ending: Ending::Unclean { valid_lifetime, router_lifetime }, interfaces }
+        SavedState { ending: Ending::unclean(&self.parameters), interfaces }
     }
 
-    /// Returns the saved state of an orderly end at `now`, after which no RA leaves. Within 3 s of taking
-    /// over from a process that crashed it is marked unclean: that process may have sent on interfaces that
-    /// this one has not seen.
+    /// Returns the saved state of an orderly end at `now`, after which no RA leaves. Within 3 s of taking over from a
+    /// process that crashed it is marked unclean: that one may have sent on interfaces that this one has not seen.
     #[must_use]
     pub fn final_state(&self, now: BootInstant) -> SavedState {
         let saved = self.saved_state(now);
@@ -348,10 +350,8 @@ impl Fleet {
 
     /// Returns every interface that matches, with its verdict, unordered.
     pub fn verdicts(&self) -> impl Iterator<Item = (&Interface, &Verdict)> {
-        self.members
-            .iter()
-            .map(|member| (&*member.seen, member.verdict()))
-            .filter(|(_, verdict)| **verdict != Verdict::Ignore)
+        let all = self.members.iter().map(|member| (&*member.seen, member.verdict()));
+        all.filter(|(_, verdict)| **verdict != Verdict::Ignore)
     }
 
     /// Returns the number of matching interfaces by verdict.

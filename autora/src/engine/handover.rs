@@ -4,11 +4,11 @@
 
 use std::{fmt, time::Duration};
 
-use super::{BootInstant, eligibility::InUse, rfc4861::MIN_DELAY_BETWEEN_RAS};
+use super::{BootInstant, eligibility::InUse, parameters::Parameters, rfc4861::MIN_DELAY_BETWEEN_RAS};
 use crate::addr::{IfIndex, LinkLocal, Prefix64};
 
 /// The most retired prefixes that an RA carries; the one that expires first is dropped first.
-pub(super) const MAX_RETIRED: usize = 8;
+pub const MAX_RETIRED: usize = 8;
 
 /// The state that survives a restart.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,6 +34,15 @@ pub enum Ending {
     },
 }
 
+impl Ending {
+    /// Returns the end of a process that is killed, or still runs.
+    #[must_use]
+    pub const fn unclean(parameters: &Parameters) -> Self {
+        let Parameters { valid_lifetime, router_lifetime, .. } = *parameters;
+        Self::Unclean { valid_lifetime, router_lifetime }
+    }
+}
+
 /// What is saved of one interface.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SavedInterface {
@@ -52,6 +61,15 @@ pub enum SavedUpdate {
     Known(SavedInterface),
     /// The interface has no state.
     Gone(IfIndex),
+}
+
+/// What another daemon saved of an interface that this one takes over, and how exact it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TakenOver {
+    /// How its process ended.
+    pub ending: Ending,
+    /// What guests hold.
+    pub advertised: Advertised,
 }
 
 /// What the guests of one interface hold from RAs.
@@ -122,25 +140,50 @@ impl SavedState {
     #[must_use]
     pub fn at(mut self, now: BootInstant) -> Self {
         for SavedInterface { advertised, .. } in &mut self.interfaces {
-            match self.ending {
-                Ending::Clean => advertised.last_sent = advertised.last_sent.min(Some(now)),
-                Ending::Unclean { valid_lifetime, router_lifetime } => {
-                    advertised.last_sent = Some(now);
-                    if let Some(prefix) = &mut advertised.prefix {
-                        prefix.valid_until = prefix.valid_until.max(now + valid_lifetime);
-                    }
-                    if let Some(router) = &mut advertised.router {
-                        router.until = router.until.max(now + router_lifetime);
-                    }
-                }
-            }
-            advertised.drop_expired(now);
+            advertised.assume(self.ending, now);
         }
         self
     }
 }
 
+impl SavedUpdate {
+    /// Returns the index of the interface.
+    #[must_use]
+    pub const fn index(&self) -> IfIndex {
+        match self {
+            Self::Known(SavedInterface { index, .. }) | Self::Gone(index) => *index,
+        }
+    }
+}
+
+impl TakenOver {
+    /// Returns what to assume at `now` that guests hold. The other daemon has been gone for longer than the 3 s between
+    /// two RAs ([`ABSENCE`](super::takeover::ABSENCE)), so the first one need not wait.
+    #[must_use]
+    pub(super) fn at(mut self, now: BootInstant) -> Advertised {
+        self.advertised.assume(self.ending, now);
+        Advertised { last_sent: None, ..self.advertised }
+    }
+}
+
 impl Advertised {
+    /// Turns what a process saved that has ended so into what to assume at `now`.
+    fn assume(&mut self, ending: Ending, now: BootInstant) {
+        match ending {
+            Ending::Clean => self.last_sent = self.last_sent.min(Some(now)),
+            Ending::Unclean { valid_lifetime, router_lifetime } => {
+                self.last_sent = Some(now);
+                if let Some(prefix) = &mut self.prefix {
+                    prefix.valid_until = prefix.valid_until.max(now + valid_lifetime);
+                }
+                if let Some(router) = &mut self.router {
+                    router.until = router.until.max(now + router_lifetime);
+                }
+            }
+        }
+        self.drop_expired(now);
+    }
+
     /// Returns whether this state affects what may or must be sent at `now`.
     #[must_use]
     pub fn matters(&self, now: BootInstant) -> bool {

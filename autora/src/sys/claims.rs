@@ -7,11 +7,15 @@
 //! square (`posix_lock_inode()`, fs/locks.c, Linux 6.12). Records are read and written under the table's lock, which is
 //! held for one turn of the event loop at most.
 //!
+//! Beside the record stands what guests of the interface hold from that daemon, so that another one goes on from there
+//! when it takes the interface over, as the next process would.
+//!
 //! The file and all of its locks are opened before the daemon confines itself.
 
 mod file;
 mod layout;
 mod lock;
+mod note;
 
 use std::{
     collections::{BTreeMap, btree_map::Entry},
@@ -21,9 +25,19 @@ use std::{
     process,
 };
 
-use self::layout::{Chunk, Daemon, SLOTS};
 pub use self::{file::ClaimsOpenError, layout::Record};
-use crate::{addr::IfIndex, engine::eligibility::OtherDaemon};
+use self::{
+    layout::{Chunk, Daemon, SLOTS},
+    note::Subject,
+};
+use super::boot_id::boot_id;
+use crate::{
+    addr::IfIndex,
+    engine::{
+        eligibility::OtherDaemon,
+        handover::{Ending, SavedUpdate, TakenOver},
+    },
+};
 
 /// This daemon's part in the table.
 #[derive(Debug)]
@@ -32,6 +46,10 @@ pub struct Claims {
     /// Its place among the daemons, which it has locked.
     slot: u8,
     daemon: Daemon,
+    /// `None` if it cannot be read: then no note is made, and none counts.
+    boot_id: Option<String>,
+    /// How this process ends unless there are further notes; `None` if it makes none.
+    ending: Option<Ending>,
     /// What was read since the table was locked; `None` while it is not.
     table: Option<OpenTable>,
 }
@@ -82,7 +100,13 @@ impl Claims {
         file::check_version(&file)?;
         let (slot, daemon) = take_slot(&file, identity)?;
         lock::release_table(&file)?;
-        Ok(Self { file, slot, daemon, table: None })
+        Ok(Self { file, slot, daemon, boot_id: boot_id().ok(), ending: None, table: None })
+    }
+
+    /// Makes [`Claims::note`] make notes, of a process that ends so unless there are further ones.
+    #[must_use]
+    pub fn with_notes(self, ending: Ending) -> Self {
+        Self { ending: Some(ending), ..self }
     }
 
     /// Returns who has claimed the interface.
@@ -123,6 +147,44 @@ impl Claims {
         let record = Record { generation: self.daemon.generation, slot: self.slot, released: false };
         self.chunk(index)?.set(index, record);
         Ok(())
+    }
+
+    /// Returns what guests of an interface hold from the daemon that has left it with `record`, as far as that one has
+    /// noted it.
+    ///
+    /// # Errors
+    ///
+    /// That of [`Claims::find`].
+    pub fn left(&mut self, index: IfIndex, name: &str, record: Record) -> io::Result<Option<TakenOver>> {
+        let Some(boot_id) = &self.boot_id else { return Ok(None) };
+        let noted = note::read(&self.file, Subject { boot_id, index, name })?;
+        let Some((by, left)) = noted.filter(|(by, _)| by.slot == record.slot) else { return Ok(None) };
+        let (daemon, _) = self.daemon(by.slot)?;
+        Ok(daemon.knows(by).then_some(left))
+    }
+
+    /// Notes what guests of interfaces hold from this daemon, but of those that another daemon has claimed meanwhile.
+    /// Without the table's lock: a note that is not by the daemon of the record does not count.
+    ///
+    /// # Errors
+    ///
+    /// The kernel's error.
+    pub fn note(&self, updates: &[SavedUpdate]) -> io::Result<()> {
+        updates.iter().try_for_each(|update| self.note_one(update))
+    }
+
+    fn note_one(&self, update: &SavedUpdate) -> io::Result<()> {
+        let (Some(boot_id), Some(ending)) = (&self.boot_id, self.ending) else { return Ok(()) };
+        let record = Record::read(&self.file, update.index())?;
+        let Some(record) = record.filter(|record| record.slot == self.slot) else { return Ok(()) };
+        match update {
+            SavedUpdate::Known(saved) => {
+                let by = Record { generation: self.daemon.generation, released: false, ..record };
+                let subject = Subject { boot_id, index: saved.index, name: &saved.name };
+                note::write(&self.file, subject, by, ending, &saved.advertised)
+            }
+            SavedUpdate::Gone(index) => note::remove(&self.file, *index),
+        }
     }
 
     /// Releases the interface, unless another daemon has claimed it.

@@ -1,6 +1,7 @@
 //! Access to the kernel: sockets, netlink, BPF, files, clocks. Netlink's and aya's types do not leave this
 //! folder.
 
+mod boot_id;
 pub mod claims;
 mod classic_bpf;
 pub mod clock;

@@ -17,7 +17,10 @@ use std::{
 
 pub use self::format::{DecodeError, State, decode, encode, encode_updates};
 use self::journal::{Appended, Journal};
-use super::directory::stays_writable;
+use super::{
+    boot_id::{BOOT_ID_FILE, boot_id},
+    directory::stays_writable,
+};
 use crate::engine::handover::{SavedState, SavedUpdate};
 
 const NAME: &str = "state.json";
@@ -25,12 +28,6 @@ const NAME: &str = "state.json";
 /// The largest file that is read, in bytes: no file grows beyond twice what 65,536 interfaces fill at worst,
 /// and the command line takes no more.
 const MAX_SIZE: u64 = 128 << 20;
-
-/// Environment variable with the boot id (systemd's `%b`), for a service manager that hides /proc/sys from
-/// the daemon.
-const BOOT_ID_VARIABLE: &str = "AUTORA_BOOT_ID";
-
-const BOOT_ID_FILE: &str = "/proc/sys/kernel/random/boot_id";
 
 /// The state file, in a directory that only this process writes to.
 #[derive(Debug)]
@@ -180,13 +177,6 @@ impl StateFile {
     pub fn remove(&mut self) -> io::Result<()> {
         self.journal = None;
         fs::remove_file(self.path())
-    }
-}
-
-fn boot_id() -> io::Result<String> {
-    match std::env::var(BOOT_ID_VARIABLE) {
-        Ok(boot_id) if !boot_id.is_empty() => Ok(boot_id.replace('-', "")),
-        Ok(_) | Err(_) => Ok(fs::read_to_string(BOOT_ID_FILE)?.trim().replace('-', "")),
     }
 }
 

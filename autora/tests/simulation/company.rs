@@ -2,7 +2,14 @@
 
 use std::time::Duration;
 
-use autora::{addr::IfIndex, engine::BootInstant};
+use autora::{
+    addr::{IfIndex, LinkLocal, Prefix64},
+    engine::{
+        BootInstant,
+        eligibility::Verdict,
+        handover::{Advertised, AdvertisedPrefix, AdvertisedRouter, Ending, TakenOver},
+    },
+};
 use rand::RngExt;
 
 use crate::{
@@ -19,6 +26,9 @@ const BUSY: f64 = 0.005;
 
 /// The time between two looks at sockets without room.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
+
+/// A unit of lifetimes.
+const A_MOMENT: Duration = Duration::from_secs(1);
 
 impl Simulation {
     /// Schedules the first act of another daemon on each link, and the first queues that do not drain. The other daemon
@@ -60,16 +70,48 @@ impl Simulation {
         let is_busy = self.scenario.company.daemon_acts_every.is_some() && self.company_rng.random_bool(BUSY);
         let claimed = self.world.claims.claim(index, is_busy, self.now);
         let outcome = match &claimed {
-            Ok(()) => ClaimOutcome::Granted,
+            Ok(_) => ClaimOutcome::Granted,
             Err(None) => ClaimOutcome::Unknown,
             Err(Some(other)) => ClaimOutcome::Refused { serves: other.pid.is_some() },
         };
         self.oracle.claimed(index, outcome, self.now)?;
-        if let Err(other) = claimed {
-            self.trace.note(index, self.now, Note::ClaimRefused { known: other.is_some() });
-            self.fleet.on_claim_refused(index, other, self.now);
+        match claimed {
+            Ok(false) => {}
+            Ok(true) => self.take_over(index),
+            Err(other) => {
+                self.trace.note(index, self.now, Note::ClaimRefused { known: other.is_some() });
+                self.fleet.on_claim_refused(index, other, self.now);
+            }
         }
         Ok(())
+    }
+
+    /// Hands on what guests hold of another daemon, from which a link is taken over.
+    fn take_over(&mut self, index: IfIndex) {
+        let Some(left) = self.left_by_another(index) else { return };
+        self.fleet.on_taken_over(index, left.clone(), self.now);
+        self.oracle.taken_over(index, &left, &self.fleet, self.now);
+    }
+
+    /// Returns what another daemon has left of a link that is to be served: nothing, or the same pair or another one,
+    /// and up to three retired prefixes.
+    fn left_by_another(&self, index: IfIndex) -> Option<TakenOver> {
+        let Some((_, Verdict::Serve(service))) = self.fleet.verdict_of(index) else { return None };
+        // No draw, so that seeds of the past stay what they were.
+        let chance = self.now.since_boot().subsec_nanos();
+        let source = if chance & 2 == 0 { service.source } else { other_source() };
+        let prefix = if chance & 4 == 0 { service.prefix } else { other_prefix(0) };
+        let held = |prefix, valid_for| AdvertisedPrefix { prefix, valid_until: self.now + valid_for };
+        let retired = 1..=chance >> 3 & 3;
+        let advertised = Advertised {
+            router: Some(AdvertisedRouter { source, until: self.now + A_MOMENT }),
+            prefix: Some(held(prefix, A_MOMENT)),
+            retired: retired.map(|number| held(other_prefix(number), 600 * number * A_MOMENT)).collect(),
+            ..Advertised::default()
+        };
+        let (valid_lifetime, router_lifetime) = (3_600 * A_MOMENT, 180 * A_MOMENT);
+        (chance & 1 == 0)
+            .then_some(TakenOver { ending: Ending::Unclean { valid_lifetime, router_lifetime }, advertised })
     }
 
     pub(crate) fn release(&mut self, index: IfIndex) {
@@ -112,4 +154,14 @@ impl Simulation {
         }
         has_room
     }
+}
+
+/// Returns a source that no link has.
+fn other_source() -> LinkLocal {
+    LinkLocal::new("fe80::bad".parse().expect("an address")).expect("link-local")
+}
+
+/// Returns one of several prefixes that no link has.
+fn other_prefix(number: u32) -> Prefix64 {
+    Prefix64::containing(format!("2001:db8:bad:{number}::").parse().expect("an address"))
 }

@@ -129,6 +129,7 @@ const MUST_HAPPEN: &[&str] = &[
     "claim refused, not known",
     "claim refused, guests held a source",
     "taken over from another daemon",
+    "what guests hold taken over from another daemon",
     "final RA not sent, another daemon serves",
     "RA held by a queue",
     "queue without room",

@@ -2,25 +2,32 @@
 //! gone.
 
 use std::{
-    fs,
-    os::unix::fs::symlink,
+    fs::{self, OpenOptions},
+    net::Ipv6Addr,
+    os::unix::fs::{FileExt, symlink},
     path::PathBuf,
     thread,
     time::{Duration, Instant},
 };
 
-use autora_tests::{Daemon, Launch, Namespace, RuntimeDirectory, eventually};
+use autora_tests::{Daemon, Guest, Launch, Namespace, RuntimeDirectory, eventually};
 use nix::sys::signal::Signal;
 use serde_json::json;
 use tempfile::TempDir;
 
-use crate::bench::{FLOOR, Line, SLACK, SOON, rarely};
+use crate::bench::{FLOOR, GRACE, Line, SLACK, SOON, live, prefix, rarely, retired};
 
 /// How long a daemon has to be gone before another one takes over.
 const ABSENCE: Duration = Duration::from_secs(5);
 
 /// The other daemon notices at its next resync.
 const RESYNC: Duration = Duration::from_secs(1);
+
+/// The /64 that takes the place of the first one.
+const NEW: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0, 101, 0, 0, 0, 0);
+
+/// How long the second daemon may take from the end of the first one to its first RA with another pair.
+const TAKEOVER: Duration = ABSENCE.saturating_add(RESYNC).saturating_add(GRACE).saturating_add(SOON);
 
 /// A host with one line, for daemons that share a directory of claims.
 struct Host {
@@ -33,8 +40,13 @@ struct Host {
 
 impl Host {
     fn new() -> Self {
+        Self::of(&Namespace::quiet())
+    }
+
+    /// Returns a host with this guest.
+    fn of(guest: &Namespace) -> Self {
         let namespace = Namespace::host();
-        let line = Line::new(&namespace, &Namespace::quiet(), 1);
+        let line = Line::new(&namespace, guest, 1);
         let claims = tempfile::tempdir().expect("a directory can be made");
         Self { namespace, line, claims, first: RuntimeDirectory::new(), second: RuntimeDirectory::new() }
     }
@@ -61,11 +73,24 @@ impl Host {
         (first, second)
     }
 
+    /// Replaces the host's /64 by another one.
+    fn renumber(&self) {
+        self.line.remove_prefix();
+        self.line.link.host.add_address(&format!("{NEW}1/64"));
+    }
+
     /// Returns the file of claims, once a daemon has made it.
     fn file(&self) -> PathBuf {
         let mut files = fs::read_dir(self.claims.path()).expect("it is there");
         files.next().expect("a daemon has made it").expect("it can be read").path()
     }
+}
+
+/// Kills the first daemon, which has noted by then what guests hold.
+fn kill(first: &mut Daemon) {
+    thread::sleep(FLOOR);
+    first.signal(Signal::SIGKILL);
+    assert_eq!(first.wait_exit(SOON), -9);
 }
 
 /// Waits until `daemon` serves, and checks that this is 5 s after it could notice that the other one went, at `since`.
@@ -247,4 +272,88 @@ fn a_daemon_without_access_to_the_claims_serves() {
     let daemon = host.launch(&host.first, &[]).unprivileged(&["net_raw", "bpf", "perfmon"]).start(&host.namespace);
     daemon.wait_for_log(&["WARN", "interfaces cannot be claimed", "Permission denied"], SOON);
     daemon.wait_serving("vm1", SOON);
+}
+
+/// The guest would keep an address that the host has no more, for as long as the lifetimes say.
+#[test]
+fn a_prefix_that_changed_while_neither_served_is_retired() {
+    let guest = Guest::new();
+    let mut host = Host::of(guest.namespace());
+    let own = |prefix| host.line.link.guest.mac().address_in(prefix);
+    let (old, new) = (own(prefix(1)), own(NEW));
+    let (mut first, second) = host.start_both();
+    guest.wait_for_address(old, SOON);
+    kill(&mut first);
+    host.line.capture.clear();
+    host.renumber();
+    second.wait_serving("vm1", TAKEOVER);
+    guest.wait_for_address(new, SOON);
+    guest.wait_for_deprecated(old, SOON);
+    assert!(guest.holds(new).is_some_and(|held| !held.deprecated), "{:?}", guest.holds(new));
+    let advert = host.line.capture.expect_advert(SOON);
+    assert_eq!((live(&advert), retired(&advert), advert.is_final()), (vec![NEW], vec![prefix(1)], false));
+    let shown = second.control().json("/v1/interfaces/vm1");
+    assert_eq!(shown["retired_prefixes"][0]["prefix"], format!("{}/64", prefix(1)), "{shown}");
+}
+
+/// As one that was paused when the first daemon retired its /64.
+#[test]
+fn a_guest_that_did_not_hear_of_the_first_daemons_change_does_so_of_the_second_one() {
+    let guest = Guest::new();
+    let mut host = Host::of(guest.namespace());
+    let own = |prefix| host.line.link.guest.mac().address_in(prefix);
+    let (old, new) = (own(prefix(1)), own(NEW));
+    let (mut first, second) = host.start_both();
+    guest.wait_for_address(old, SOON);
+    host.line.link.guest.sysctl("accept_ra", 0);
+    thread::sleep(FLOOR);
+    host.line.capture.clear();
+    host.renumber();
+    let change = host.line.capture.expect_advert(GRACE + SOON);
+    assert_eq!((live(&change), retired(&change)), (vec![NEW], vec![prefix(1)]));
+    kill(&mut first);
+    host.line.link.guest.sysctl("accept_ra", 1);
+    assert!(guest.holds(old).is_some_and(|held| !held.deprecated) && guest.holds(new).is_none(), "it heard nothing");
+    second.wait_serving("vm1", TAKEOVER);
+    guest.wait_for_address(new, SOON);
+    guest.wait_for_deprecated(old, SOON);
+}
+
+#[test]
+fn the_first_daemons_source_is_withdrawn_where_the_second_one_has_its_own() {
+    let guest = Guest::new();
+    let mut host = Host::of(guest.namespace());
+    let own_source = "fe80::1".parse().expect("an address");
+    let mut first = host.start(&host.first);
+    host.line.expect_served(SOON);
+    guest.wait_for_default_route_to(host.line.link.host.link_local(), SOON);
+    host.line.link.host.add_address("fe80::1/64");
+    let settings = ["--source-address=fe80::1", "--forwarding-resync-interval=1s"];
+    let second = host.launch_with(&host.second, &settings).start(&host.namespace);
+    assert_eq!(second.wait_not_served("vm1", SOON), ["served-by-another"]);
+    kill(&mut first);
+    host.line.capture.clear();
+    guest.wait_for_default_route_to(own_source, TAKEOVER + FLOOR);
+    let adverts = host.line.capture.adverts_within(SLACK);
+    let told: Vec<_> = adverts.iter().map(|advert| (advert.source, advert.is_final())).collect();
+    assert_eq!(told, [(own_source, false), (host.line.link.host.link_local(), true)], "in this order");
+}
+
+/// What a process that was killed has left in parts is not believed, and does not keep the interface from being served.
+#[test]
+fn a_damaged_note_is_ignored() {
+    let mut host = Host::new();
+    let (mut first, second) = host.start_both();
+    kill(&mut first);
+    let file = OpenOptions::new().read(true).write(true).open(host.file()).expect("root may");
+    let bytes = fs::read(host.file()).expect("root may");
+    let noted = prefix(1).octets();
+    let at = bytes.windows(8).position(|bytes| *bytes == noted[..8]).expect("the first daemon noted it");
+    file.write_all_at(&[!noted[0]], at as u64).expect("root may");
+    host.line.capture.clear();
+    host.renumber();
+    second.wait_serving("vm1", TAKEOVER);
+    let advert = host.line.capture.expect_advert(SOON);
+    assert_eq!((live(&advert), retired(&advert)), (vec![NEW], Vec::new()));
+    assert_eq!(warnings(&second), [""; 0]);
 }

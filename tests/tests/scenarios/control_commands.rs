@@ -221,6 +221,22 @@ fn wait_reports_why_it_failed() {
 }
 
 #[test]
+fn wait_tells_detection_from_a_missing_carrier() {
+    let (_daemon, control, [line, _], _host) = scene(&[]);
+    let paused_by = |what: &str, words: &str| {
+        eventually(SOON, what, || (control.json("/v1/interfaces/vm1")["waits_for"] == what).then_some(()));
+        let (exit, said, _) = wait(&control, &["vm1", "--timeout=0s"]);
+        let expected = format!("error: no RA can leave on vm1 now: {words}; the last one left ");
+        assert!(exit == 3 && said.starts_with(&expected), "{said}");
+    };
+    assert_eq!(control.json("/v1/interfaces/vm1")["waits_for"], Value::Null, "the control");
+    line.begin_detection(&line.link_local());
+    paused_by("detection", "duplicate address detection runs on its source");
+    line.link.guest.set("down");
+    paused_by("carrier", "it has no carrier");
+}
+
+#[test]
 fn a_wait_of_no_time_asks_once() {
     let (daemon, control, _lines, _host) = scene(&[]);
     for (arguments, expected, words) in [

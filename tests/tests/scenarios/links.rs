@@ -99,6 +99,8 @@ fn a_change_of_forwarding_on_all_interfaces_is_noticed(arguments: &[&str]) {
     // Neither the warning nor the status waits for a resync.
     daemon.wait_for_log(&["WARN", "net.ipv6.conf.all.forwarding is 0"], AT_ONCE);
     assert_eq!(daemon.control().json("/v1/status")["not_forwarding"], 1);
+    let metrics = daemon.control().get("/metrics").body;
+    assert!(metrics.contains("\nautora_interfaces_not_forwarding 1\n"), "{metrics}");
     lines.iter().for_each(Line::solicit);
     lines[2].expect_served(FLOOR + MAX_DELAY + SLACK);
     expect_silence(&mut lines[..2], Duration::ZERO);

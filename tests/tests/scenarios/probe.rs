@@ -334,6 +334,18 @@ fn what_cannot_be_probed_is_told() {
     }
 }
 
+#[test]
+fn a_daemon_that_does_not_run_is_not_needed() {
+    let (host, _daemon, _guests) = scene(1);
+    let output = probe(&host, &["vm1", "--instance=customers"]);
+    let said = "warning: no daemon has /run/autora-customers/control.sock: what it does with these interfaces is not \
+                known; the guests were probed all the same, which needs no daemon\n";
+    assert_eq!((output.code, output.stderr.as_str()), (0, said), "{}", output.stdout);
+    let output = Launch::new(&["explain", "vm1", "--instance=customers"]).output(&host);
+    let said = "warning: no daemon has /run/autora-customers/control.sock: this is explained without the daemon\n";
+    assert_eq!((output.code, output.stderr.as_str()), (0, said), "{}", output.stdout);
+}
+
 /// Returns whether the neighbour table has an entry for all nodes on `vm1`.
 fn has_multicast_entry(host: &Namespace) -> bool {
     host.ip("-6 neighbour show nud all dev vm1").lines().any(|line| line.starts_with("ff02::1 "))

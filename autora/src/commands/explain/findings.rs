@@ -56,6 +56,6 @@ pub(super) fn describe(service: &Service) -> String {
 
 /// Returns the same of one that is paused, and what it waits for.
 pub(super) fn paused(service: &Service) -> String {
-    let until = service.waits_until().map(|until| format!(", once {until}")).unwrap_or_default();
+    let until = service.waits_for().map(|what| format!(", once {}", what.condition())).unwrap_or_default();
     format!("{}{until}", describe(service))
 }

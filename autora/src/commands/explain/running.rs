@@ -36,19 +36,20 @@ pub(in crate::commands) struct RunningDaemon {
 }
 
 impl RunningDaemon {
-    /// Asks the daemon at `socket`; returns `None` if none answers in time. Warns if one is there.
-    pub(in crate::commands) fn ask(socket: &ControlSocketArg) -> Option<Self> {
+    /// Asks the daemon at `socket`; returns `None` if none answers in time. Warns if one is there, or was named, of the
+    /// consequence.
+    pub(in crate::commands) fn ask(socket: &ControlSocketArg, consequence: &str) -> Option<Self> {
         let asked = block_on(async {
             Ok(timeout(ANSWER_LIMIT, answers(socket)).await.unwrap_or_else(|_elapsed| Err(ClientError::Silent))?)
         });
         let (status, Interfaces { interfaces, .. }) = match asked {
             Ok(Some(answers)) => answers,
             Ok(None) => {
-                socket.warn_of_absence();
+                socket.warn_of_absence(consequence);
                 return None;
             }
             Err(failure) => {
-                error::warn(&format!("{failure}: this is explained without the daemon"));
+                error::warn(&format!("{failure}: {consequence}"));
                 return None;
             }
         };

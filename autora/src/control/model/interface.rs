@@ -9,7 +9,7 @@ use super::{
     named::Named,
     names::{ReasonName, State},
 };
-use crate::engine::action::Cause;
+use crate::engine::{action::Cause, eligibility::WaitsFor};
 
 /// `/v1/interfaces`: the interfaces that match, in the order of their indices.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -40,6 +40,10 @@ pub struct Interface {
     pub prefix: Option<String>,
     /// Source of RAs; null unless the interface is served.
     pub source: Option<Ipv6Addr>,
+    /// What RAs wait for, as long as the interface is paused; null in any other state.
+    #[serde(default)]
+    #[cfg_attr(test, schemars(with = "Option<WaitsFor>"))]
+    pub waits_for: Option<Named<WaitsFor>>,
     /// Whether guests hold a router here: an RA has left from `source`, or from the last one where the interface is not
     /// served, and no final RA since.
     pub advertised: bool,

@@ -15,7 +15,8 @@ use crate::engine::{eligibility, fleet::ServiceState};
 pub enum State {
     /// The interface is served.
     Serving,
-    /// The interface is served, but has no carrier: no RA is sent, and nothing is withdrawn.
+    /// The interface is served, but has no carrier, or duplicate address detection runs on its source: no RA is sent,
+    /// and nothing is withdrawn.
     Paused,
     /// The interface matches and is not served.
     NotServed,

@@ -114,7 +114,7 @@ pub struct Filter {
 pub struct States {
     /// Interfaces that are served.
     pub serving: u64,
-    /// Interfaces that are served, but have no carrier.
+    /// Interfaces that are served, but have no carrier, or on whose source duplicate address detection runs.
     pub paused: u64,
     /// Interfaces that match and are not served.
     pub not_served: u64,

@@ -4,7 +4,10 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::{
-    engine::takeover::{ABSENCE, GATHER},
+    engine::{
+        handover::{Advertised, SavedInterface},
+        takeover::{ABSENCE, GATHER},
+    },
     sys::clock,
 };
 
@@ -16,7 +19,7 @@ fn claimant(folder: &TempDir, identity: &str) -> Claimant {
 
 /// Claims interface 1 in a turn of its own. Returns whether this succeeded.
 fn claims(claimant: &mut Claimant, now: BootInstant) -> bool {
-    let claimed = claimant.claim(IfIndex::new(1).unwrap(), now);
+    let claimed = claimant.claim(IfIndex::new(1).unwrap(), "vm1", now);
     claimant.end_turn();
     claimed.is_ok()
 }
@@ -113,13 +116,13 @@ fn while_the_table_is_busy_nothing_is_claimed_and_nothing_released() {
     let (now, index) = (start(), IfIndex::new(1).unwrap());
     assert!(claims(&mut b, now));
     let two = IfIndex::new(2).unwrap();
-    a.claim(two, now).unwrap();
-    assert_eq!(b.claim(IfIndex::new(3).unwrap(), now), Err(None), "in the middle of a turn of the other one");
+    a.claim(two, "vm2", now).unwrap();
+    assert_eq!(b.claim(IfIndex::new(3).unwrap(), "vm3", now), Err(None), "in the middle of a turn of the other one");
     b.release(index, now);
     assert_eq!(b.deadline(), Some(now + RETRY));
     let began = clock::now();
     for other in 10..1_000 {
-        assert_eq!(b.claim(IfIndex::new(other).unwrap(), now), Err(None));
+        assert_eq!(b.claim(IfIndex::new(other).unwrap(), "vm4", now), Err(None));
     }
     assert!(clock::now().saturating_since(began) < Duration::from_millis(150), "it is waited for once");
     a.end_turn();
@@ -135,7 +138,7 @@ fn while_the_table_stays_busy_it_is_tried_every_second() {
     let folder = tempfile::tempdir().unwrap();
     let (mut a, mut b) = (claimant(&folder, "/run/a"), claimant(&folder, "/run/b"));
     let mut now = start();
-    a.claim(IfIndex::new(1).unwrap(), now).unwrap();
+    a.claim(IfIndex::new(1).unwrap(), "vm1", now).unwrap();
     assert!(!claims(&mut b, now));
     for _ in 0..3 {
         now = b.deadline().expect("another attempt follows");
@@ -148,4 +151,23 @@ fn while_the_table_stays_busy_it_is_tried_every_second() {
 #[test]
 fn without_a_table_every_claim_succeeds() {
     assert!(claims(&mut Claimant::default(), start()));
+}
+
+#[test]
+fn what_guests_hold_is_taken_over_with_the_interface_and_never_before() {
+    let folder = tempfile::tempdir().unwrap();
+    let (index, now) = (IfIndex::new(1).unwrap(), start());
+    let ending = Ending::Unclean { valid_lifetime: 600 * SECOND, router_lifetime: 180 * SECOND };
+    let opened = Claims::open(folder.path(), Path::new("/run/a")).unwrap().with_notes(ending);
+    let mut a = Claimant { claims: Some(opened), ..Claimant::default() };
+    let advertised = Advertised::default();
+    let saved = SavedInterface { index, name: "vm1".to_owned(), advertised: advertised.clone() };
+    assert_eq!(a.claim(index, "vm1", now), Ok(None), "its own is in its saved state");
+    a.end_turn();
+    a.note(&[SavedUpdate::Known(saved)]);
+    let mut b = claimant(&folder, "/run/b");
+    assert!(!claims(&mut b, now));
+    drop(a);
+    assert!(!claims(&mut b, now));
+    assert_eq!(b.claim(index, "vm1", now + ABSENCE), Ok(Some(TakenOver { ending, advertised })));
 }

@@ -11,8 +11,14 @@ use super::{member::Member, names::Names};
 use crate::{
     addr::IfIndex,
     engine::{
-        BootInstant, action::Fault, counts::InterfaceCounts, eligibility::Verdict, handover::Advertised,
-        interface::Interface, parameters::Parameters,
+        BootInstant,
+        action::Fault,
+        advertiser::Advertiser,
+        counts::InterfaceCounts,
+        eligibility::{Reason, Verdict},
+        handover::Advertised,
+        interface::Interface,
+        parameters::Parameters,
     },
 };
 
@@ -75,6 +81,21 @@ impl Members {
         self.counts.change(member.verdict(), &verdict);
         let before = member.set_state(seen, verdict);
         (member, before)
+    }
+
+    /// Sets that a member is not served, for a reason outside of its interface. Returns the member.
+    pub(super) fn set_not_served(&mut self, index: IfIndex, reason: Reason) -> Option<&mut Member> {
+        let seen = self.get(index)?.seen.clone();
+        let (member, _) = self.set_state(seen, Verdict::NotServed(vec![reason]), Default::default);
+        Some(member)
+    }
+
+    /// Makes a member that is to be served go on from what another daemon has advertised. Returns its interface, to be
+    /// decided about once more: it keeps the source and the prefix in use.
+    pub(super) fn take_over(&mut self, index: IfIndex, advertised: Advertised) -> Option<Rc<Interface>> {
+        let member = self.get_mut(index).filter(|member| member.serves())?;
+        member.advertiser = Advertiser::restore(advertised);
+        Some(member.seen.clone())
     }
 
     /// Sets the state of a member while the fleet stops, and updates what is derived from it.

@@ -10,6 +10,7 @@ use regex::Regex;
 mod grace;
 mod restart;
 mod rows;
+mod takeover;
 
 use super::*;
 use crate::{
@@ -64,6 +65,8 @@ pub(super) struct Bench {
     pub(super) claims: HashSet<IfIndex>,
     /// The interfaces that another daemon has claimed.
     pub(super) others: HashSet<IfIndex>,
+    /// What another daemon left of interfaces that are taken over from it.
+    pub(super) left: HashMap<IfIndex, TakenOver>,
     /// Whether another daemon has the table of claims for too long.
     pub(super) is_busy: bool,
     capacity: usize,
@@ -93,6 +96,7 @@ impl Bench {
             map: HashSet::new(),
             claims: HashSet::new(),
             others: HashSet::new(),
+            left: HashMap::new(),
             is_busy: false,
             capacity: usize::MAX,
             map_failure: MapFailure::Full,
@@ -137,6 +141,9 @@ impl Bench {
                 }
                 Action::Claim(index) => {
                     assert!(self.claims.insert(index), "claimed twice");
+                    if let Some(left) = self.left.remove(&index) {
+                        self.fleet.on_taken_over(index, left, self.now);
+                    }
                     continue;
                 }
                 Action::Release(index) => {

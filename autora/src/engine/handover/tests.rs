@@ -69,6 +69,16 @@ fn after_an_unclean_end_an_ra_may_have_left_just_now() {
     assert_eq!(restored(UNCLEAN, Advertised::default()), expected);
 }
 
+/// It has been gone for longer than the 3 s between two RAs.
+#[test]
+fn after_another_daemon_the_first_ra_need_not_wait() {
+    let taken_over = |ending, advertised| TakenOver { ending, advertised }.at(NOW);
+    let expected =
+        Advertised { router: Some(router(1, 1_180)), prefix: Some(prefix(1, 1_600)), last_sent: None, ..ending(1_100) };
+    assert_eq!(taken_over(UNCLEAN, ending(1_100)), expected);
+    assert_eq!(taken_over(Ending::Clean, ending(1_100)), Advertised { last_sent: None, ..ending(1_100) });
+}
+
 #[test]
 fn a_router_lifetime_of_zero_leaves_no_router_after_an_unclean_end() {
     let ending_of = |router_lifetime| Ending::Unclean { valid_lifetime: secs(600), router_lifetime };

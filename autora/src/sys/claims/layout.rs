@@ -1,5 +1,5 @@
-//! The bytes of the table, in little endian: a magic number, a slot for each daemon, then a record for each interface
-//! index, so that the file is as sparse as the indices.
+//! The bytes of the table, in little endian: a magic number, a slot for each daemon, then blocks for 1,024 interface
+//! indices each, so that the file is as sparse as the indices.
 //!
 //! ```text
 //! 0       magic number and version
@@ -7,6 +7,9 @@
 //! 512     slot 1, and so on
 //! 8192    the record of index 0 (4 bytes): generation << 6 | slot << 1 | released; 0: never claimed
 //! 8196    that of index 1, and so on
+//! 12288   the note about index 0 (256 bytes, see `note`)
+//! 12544   that about index 1, and so on
+//! 274432  the record of index 1,024, and so on
 //! ```
 
 use std::{
@@ -19,7 +22,7 @@ use std::{
 use crate::addr::{IfIndex, shown_name};
 
 /// What the file begins with.
-pub(super) const MAGIC: &[u8; 16] = b"autora claims 1\n";
+pub(super) const MAGIC: &[u8; 16] = b"autora claims 2\n";
 
 /// How many daemons a table has room for.
 pub(super) const SLOTS: u8 = 31;
@@ -33,6 +36,11 @@ const RECORD_SIZE: usize = size_of::<u32>();
 /// Records that are read and written at once: those of a page of memory.
 const CHUNK_RECORDS: u32 = 1_024;
 const CHUNK_SIZE: usize = RECORD_SIZE * CHUNK_RECORDS as usize;
+
+pub(super) const NOTE_SIZE: usize = 256;
+
+/// A chunk of records, and the notes about the same interfaces.
+const BLOCK_SIZE: u64 = CHUNK_SIZE as u64 + NOTE_SIZE as u64 * CHUNK_RECORDS as u64;
 
 /// Generations are counted modulo this.
 const GENERATIONS: u32 = 1 << 26;
@@ -138,13 +146,20 @@ impl Chunk {
 }
 
 impl Record {
-    fn from_bits(bits: u32) -> Option<Self> {
+    /// Reads the record of `index` alone.
+    pub(super) fn read(file: &File, index: IfIndex) -> io::Result<Option<Self>> {
+        let mut bytes = [0; RECORD_SIZE];
+        read_at(file, &mut bytes, chunk_at(Chunk::number(index)) + place(index) as u64)?;
+        Ok(Self::from_bits(u32::from_le_bytes(bytes)))
+    }
+
+    pub(super) fn from_bits(bits: u32) -> Option<Self> {
         let slot = u8::try_from(bits >> 1 & 0x1f).ok().filter(|slot| *slot < SLOTS)?;
         let record = Self { generation: bits >> 6, slot, released: bits & 1 == 1 };
         (record.generation != 0).then_some(record)
     }
 
-    fn bits(self) -> u32 {
+    pub(super) fn bits(self) -> u32 {
         self.generation << 6 | u32::from(self.slot) << 1 | u32::from(self.released)
     }
 }
@@ -160,7 +175,13 @@ fn slot_at(slot: u8) -> u64 {
 }
 
 fn chunk_at(number: u32) -> u64 {
-    RECORDS_AT + u64::from(number) * CHUNK_SIZE as u64
+    RECORDS_AT + u64::from(number) * BLOCK_SIZE
+}
+
+/// Returns where the note about `index` begins. None is in two pages.
+pub(super) fn note_at(index: IfIndex) -> u64 {
+    let before = u64::from(index.get() % CHUNK_RECORDS) * NOTE_SIZE as u64;
+    chunk_at(Chunk::number(index)) + CHUNK_SIZE as u64 + before
 }
 
 /// Returns where in its chunk the record of `index` begins.
@@ -169,7 +190,7 @@ const fn place(index: IfIndex) -> usize {
 }
 
 /// Reads as many bytes as there are; the file's end stands for zeros.
-fn read_at(file: &File, mut bytes: &mut [u8], mut at: u64) -> io::Result<()> {
+pub(super) fn read_at(file: &File, mut bytes: &mut [u8], mut at: u64) -> io::Result<()> {
     while !bytes.is_empty() {
         match file.read_at(bytes, at)? {
             0 => return Ok(()),

@@ -1,10 +1,18 @@
 use std::{
     fs::{self, Permissions},
-    os::unix::fs::{PermissionsExt, symlink},
+    os::unix::fs::{FileExt, MetadataExt, PermissionsExt, symlink},
     path::PathBuf,
+    time::Duration,
 };
 
 use super::*;
+use crate::{
+    addr::{LinkLocal, Prefix64},
+    engine::{
+        BootInstant,
+        handover::{Advertised, AdvertisedPrefix, AdvertisedRouter, SavedInterface},
+    },
+};
 
 fn index(number: u32) -> IfIndex {
     IfIndex::new(number).unwrap()
@@ -172,7 +180,7 @@ fn a_file_that_another_user_may_have_made_is_refused() {
     assert_eq!(refused(), "it cannot be opened");
 
     fs::remove_dir(&file).unwrap();
-    fs::write(&file, "autora claims 2\n").unwrap();
+    fs::write(&file, "autora claims 1\n").unwrap();
     assert_eq!(refused(), "the file in it is of another version");
 
     fs::remove_file(&file).unwrap();
@@ -198,4 +206,128 @@ fn ten_thousand_interfaces_have_one_daemon_each() {
         take(claims, free.iter().copied());
         assert_eq!(free.len(), expected);
     }
+}
+
+const ENDING: Ending =
+    Ending::Unclean { valid_lifetime: Duration::from_secs(86_400), router_lifetime: Duration::from_secs(180) };
+
+/// What guests of an interface hold, with a retired prefix of that number.
+fn advertised(number: u32) -> Advertised {
+    let until = BootInstant::from_boot(Duration::from_secs(number.into()));
+    let source = LinkLocal::new("fe80::1".parse().unwrap()).unwrap();
+    let prefix = Prefix64::containing(format!("2001:db8:0:{number:x}::").parse().unwrap());
+    Advertised {
+        router: Some(AdvertisedRouter { source, until }),
+        retired: vec![AdvertisedPrefix { prefix, valid_until: until }],
+        ..Advertised::default()
+    }
+}
+
+fn known(number: u32, retired: u32) -> SavedUpdate {
+    let (index, name) = (index(number), format!("vm{number}"));
+    SavedUpdate::Known(SavedInterface { index, name, advertised: advertised(retired) })
+}
+
+/// Returns what guests of an interface hold that its daemon has left, if anything.
+fn left_of(claims: &mut Claims, number: u32) -> Option<Advertised> {
+    let (record, _) = left(find(claims, number));
+    let left = claims.left(index(number), &format!("vm{number}"), record).unwrap();
+    claims.close().unwrap();
+    left.map(|left| {
+        assert_eq!(left.ending, ENDING);
+        left.advertised
+    })
+}
+
+#[test]
+fn a_daemon_that_is_gone_leaves_what_guests_hold() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut b = open(folder.path(), "/run/b");
+    let mut a = open(folder.path(), "/run/a").with_notes(ENDING);
+    take(&mut a, INDICES);
+    a.note(&INDICES.map(|number| known(number, 7))).unwrap();
+    a.note(&[known(1_023, 8), SavedUpdate::Gone(index(1_024))]).unwrap();
+    a.release(index(1_023)).unwrap();
+    a.close().unwrap();
+    drop(a);
+    assert_eq!(left_of(&mut b, 1), Some(advertised(7)));
+    assert_eq!(left_of(&mut b, 1_023), Some(advertised(8)), "the last one counts");
+    assert_eq!(left_of(&mut b, 1_024), None, "guests hold nothing any more");
+    assert_eq!(left_of(&mut b, INDICES[4]), Some(advertised(7)));
+    let (record, _) = left(find(&mut b, 1));
+    assert_eq!(b.left(index(1), "vm2", record).unwrap(), None, "an index that has another name by now");
+    // What the next process does not change is as the previous one left it.
+    let mut a = open(folder.path(), "/run/a").with_notes(ENDING);
+    take(&mut a, [1]);
+    drop(a);
+    assert_eq!(left_of(&mut b, 1), Some(advertised(7)));
+}
+
+/// The note of a daemon from which another one took over, and that of a daemon which lost its place in the table.
+#[test]
+fn a_note_counts_only_with_the_claim() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut c = open(folder.path(), "/run/c");
+    let mut a = open(folder.path(), "/run/a").with_notes(ENDING);
+    take(&mut a, [1, 2]);
+    a.note(&[known(1, 7), known(2, 7)]).unwrap();
+    let mut b = open(folder.path(), "/run/b").with_notes(ENDING);
+    take(&mut b, [1]);
+    drop(b);
+    assert_eq!(left_of(&mut c, 1), None, "of the daemon before");
+    // It does not know yet that another daemon has claimed the interface.
+    a.note(&[known(1, 8)]).unwrap();
+    assert_eq!(left_of(&mut c, 1), None);
+    drop(a);
+    assert_eq!(left_of(&mut c, 2), Some(advertised(7)), "the control");
+    let mut passing: Vec<_> = (0..SLOTS - 1).map(|number| open(folder.path(), &format!("/run/{number}"))).collect();
+    let slot_of_2 = Record::read(&c.file, index(2)).unwrap().unwrap().slot;
+    let heir = passing.iter_mut().find(|one| one.slot == slot_of_2).expect("all have a daemon");
+    take(heir, [2]);
+    drop(passing);
+    assert_eq!(left_of(&mut c, 2), None, "of an earlier daemon in the same place");
+}
+
+#[test]
+fn a_note_of_another_boot_or_in_parts_does_not_count() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut b = open(folder.path(), "/run/b");
+    let mut a = open(folder.path(), "/run/a").with_notes(ENDING);
+    take(&mut a, [1]);
+    a.note(&[known(1, 7)]).unwrap();
+    drop(a);
+    assert_eq!(left_of(&mut b, 1), Some(advertised(7)), "the control");
+    let boot_id = b.boot_id.replace("another".to_owned());
+    assert_eq!(left_of(&mut b, 1), None);
+    b.boot_id = None;
+    assert_eq!(left_of(&mut b, 1), None, "it is not known which boot this is");
+    b.boot_id = boot_id;
+    let at = layout::note_at(index(1));
+    let mut note = [0; layout::NOTE_SIZE];
+    layout::read_at(&b.file, &mut note, at).unwrap();
+    for place in 0..note.len() {
+        let mut torn = note;
+        torn[place] ^= 1;
+        b.file.write_all_at(&torn, at).unwrap();
+        assert_eq!(left_of(&mut b, 1), None, "{place}");
+    }
+    b.file.write_all_at(&note, at).unwrap();
+    assert_eq!(left_of(&mut b, 1), Some(advertised(7)));
+}
+
+/// Indices only grow, so the file has to give back what was noted of interfaces that are gone.
+#[test]
+fn interfaces_that_come_and_go_leave_no_notes() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut a = open(folder.path(), "/run/a").with_notes(ENDING);
+    let blocks = || only_file(folder.path()).metadata().unwrap().blocks();
+    take(&mut a, 1..10_000);
+    let before = blocks();
+    let gone = |number| SavedUpdate::Gone(index(number));
+    a.note(&(1..10_000).map(gone).collect::<Vec<_>>()).unwrap();
+    assert_eq!(blocks(), before, "nothing was noted");
+    a.note(&(1..10_000).map(|number| known(number, 7)).collect::<Vec<_>>()).unwrap();
+    assert!(blocks() * 512 > before * 512 + 2_000_000, "the control");
+    a.note(&(1..10_000).map(gone).collect::<Vec<_>>()).unwrap();
+    assert!(blocks() <= before + 64, "{} after {before}", blocks());
 }

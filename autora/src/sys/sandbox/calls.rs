@@ -46,6 +46,7 @@ const ANY: &[c_long] = &[
     libc::SYS_timerfd_settime,
     // Files: Landlock limits which ones.
     libc::SYS_close,
+    libc::SYS_fallocate,
     libc::SYS_fcntl,
     libc::SYS_fstat,
     libc::SYS_getdents64,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use autora::{
     addr::Prefix64,
-    engine::{BootInstant, parameters::Parameters},
+    engine::{BootInstant, handover::Advertised, parameters::Parameters},
     wire::PrefixInformation,
 };
 
@@ -54,6 +54,16 @@ pub(super) enum Live {
 }
 
 impl AdvertisedPrefixes {
+    /// Returns the prefixes that guests hold of another daemon, the last one until this end.
+    pub(super) fn taken_over(left: &Advertised, valid_until: BootInstant) -> Self {
+        let held =
+            |prefix, until, retired| AdvertisedPrefix { prefix, until, assumed: until, may_be_dropped: false, retired };
+        let last = left.prefix.map(|last| last.prefix);
+        let retired = left.retired.iter().map(|retired| held(retired.prefix, retired.valid_until, true));
+        let held = retired.chain(last.map(|last| held(last, valid_until, false))).collect();
+        Self { held, last, ..Self::default() }
+    }
+
     pub(super) fn all_expired(&self, now: BootInstant) -> bool {
         self.held.iter().all(|held| held.assumed <= now)
     }

@@ -4,7 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use autora::{
     addr::IfIndex,
-    engine::{BootInstant, Fleet},
+    engine::{
+        BootInstant, Fleet,
+        handover::{Ending, TakenOver},
+    },
 };
 
 use super::{
@@ -112,6 +115,16 @@ impl Oracle {
         tally.add("final RA not sent, another daemon serves", usize::from(!serves));
         link.yield_to_another(now);
         Ok(())
+    }
+
+    /// Records what the fleet takes over of another daemon, which may have sent an RA right before its end.
+    pub(crate) fn taken_over(&mut self, index: IfIndex, left: &TakenOver, fleet: &Fleet, now: BootInstant) {
+        let Some(link) = self.links.get_mut(&index).filter(|link| link.pair().is_some()) else { return };
+        let Ending::Unclean { valid_lifetime, router_lifetime } = left.ending else { return };
+        self.tally.count("what guests hold taken over from another daemon");
+        link.take_over(&left.advertised, now + valid_lifetime, now + router_lifetime, now);
+        let seen = link.seen.clone();
+        self.observe(&seen, fleet, now);
     }
 
     /// Records that the fleet lets go of an interface.

@@ -88,6 +88,13 @@ impl Router {
 }
 
 impl Handover {
+    /// Returns the source that guests hold of another daemon, until this end.
+    pub(super) fn taken_over(source: Option<LinkLocal>, until: BootInstant) -> Self {
+        let router =
+            |source| Router { source, until, assumed: until, told_by_this_process: false, was_duplicate: false };
+        Self { router: source.map(router), ..Self::default() }
+    }
+
     /// Updates the final RAs with a state of the interface.
     pub(super) fn observe(&mut self, seen: &Observation, stopping: bool, now: BootInstant) {
         self.owed.take_if(|due| !due.observe(seen, stopping, now));

@@ -2,7 +2,7 @@
 
 use autora::{
     addr::{LinkLocal, Prefix64},
-    engine::{BootInstant, eligibility::Verdict, interface::Interface},
+    engine::{BootInstant, eligibility::Verdict, handover::Advertised, interface::Interface},
     wire::NdOption,
 };
 
@@ -297,6 +297,21 @@ impl Link {
         (self.phase, self.may_wait_again, self.returned) = (Phase::Steady, false, Returned::No);
         (self.current, self.content, self.uncertain) = (None, None, false);
         (self.handover, self.prefixes) = (Handover::default(), AdvertisedPrefixes::default());
+        self.schedule.forget(now);
+    }
+
+    /// Takes over what guests hold of another daemon, the pair until these ends; [`Link::observe`] follows.
+    pub(super) fn take_over(
+        &mut self,
+        left: &Advertised,
+        valid_until: BootInstant,
+        router_until: BootInstant,
+        now: BootInstant,
+    ) {
+        (self.phase, self.may_wait_again, self.returned) = (Phase::Steady, false, Returned::No);
+        (self.current, self.content) = (None, None);
+        self.handover = Handover::taken_over(left.router.map(|router| router.source), router_until);
+        self.prefixes = AdvertisedPrefixes::taken_over(left, valid_until);
         self.schedule.forget(now);
     }
 

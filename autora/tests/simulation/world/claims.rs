@@ -37,12 +37,18 @@ pub(crate) enum Act {
 }
 
 impl Claims {
-    /// Claims a link; `is_busy` is whether another daemon has the table for too long.
+    /// Claims a link; `is_busy` is whether another daemon has the table for too long. Returns whether the link is taken
+    /// over from another daemon.
     ///
     /// # Errors
     ///
     /// The daemon that has it, if that is known.
-    pub(crate) fn claim(&mut self, index: IfIndex, is_busy: bool, now: BootInstant) -> Result<(), Option<OtherDaemon>> {
+    pub(crate) fn claim(
+        &mut self,
+        index: IfIndex,
+        is_busy: bool,
+        now: BootInstant,
+    ) -> Result<bool, Option<OtherDaemon>> {
         self.unreleased.remove(&index);
         if self.is_waiting(now) {
             return Err(None);
@@ -61,8 +67,8 @@ impl Claims {
             Some(Record::Own | Record::OwnLeft(_) | Record::OtherLeft(_)) | None => {}
         }
         self.absences.end(index);
-        self.records.insert(index, Record::Own);
-        Ok(())
+        let before = self.records.insert(index, Record::Own);
+        Ok(matches!(before, Some(Record::OtherLeft(_))))
     }
 
     fn is_waiting(&self, now: BootInstant) -> bool {
