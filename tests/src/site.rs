@@ -1,5 +1,8 @@
 //! Thousands of links: a host's namespace that routes, and one with the guests' ends, which only receives.
 
+pub mod link;
+pub mod receiver;
+
 use std::{
     collections::HashSet,
     ops::Range,
@@ -8,21 +11,24 @@ use std::{
     time::Duration,
 };
 
-use autora_tests::{Namespace, eventually};
-
-use crate::{
+use self::{
     link::{Link, prefix},
     receiver::RaReceiver,
 };
+use crate::{namespace::Namespace, wait::eventually};
 
 /// The number of links that can be added later.
-pub(crate) const MORE: u32 = 500;
+pub const MORE: u32 = 500;
 
 /// The host with its links, all of them fit, and a receiver at the guests' ends.
-pub(crate) struct Site {
-    pub(crate) host: Namespace,
-    pub(crate) guest: Namespace,
-    pub(crate) receiver: RaReceiver,
+#[derive(Debug)]
+pub struct Site {
+    /// The namespace of the daemon.
+    pub host: Namespace,
+    /// The namespace of the guests' ends.
+    pub guest: Namespace,
+    /// Receives what arrives there.
+    pub receiver: RaReceiver,
     size: u32,
     /// How often each link was made, by number.
     generations: Vec<AtomicU32>,
@@ -30,11 +36,10 @@ pub(crate) struct Site {
 
 impl Site {
     /// Makes links 1 to `size`, and waits until all of them are fit.
-    pub(crate) fn build(size: u32) -> Self {
+    pub fn build(size: u32) -> Self {
         let host = Namespace::host();
         host.default_sysctls(&[("dad_transmits", 0)]);
-        // Only the benchmark sends here: no stack, no neighbour entries, no work behind the measured
-        // one.
+        // Only the program sends here: no stack, no neighbour entries, no work behind the measured one.
         let guest = Namespace::new("guests");
         guest.default_sysctls(&[("disable_ipv6", 1)]);
         let receiver = RaReceiver::open(&guest);
@@ -47,30 +52,33 @@ impl Site {
         site
     }
 
-    pub(crate) fn size(&self) -> u32 {
+    /// Returns the number of its links.
+    pub fn size(&self) -> u32 {
         self.size
     }
 
-    pub(crate) fn numbers(&self) -> Range<u32> {
+    /// Returns the numbers of its links.
+    pub fn numbers(&self) -> Range<u32> {
         1..self.size + 1
     }
 
     /// Returns the numbers of links that are added later.
-    pub(crate) fn more(&self, count: u32) -> Range<u32> {
+    pub fn more(&self, count: u32) -> Range<u32> {
         self.size + 1..self.size + 1 + count.min(MORE)
     }
 
     /// Returns a link of its current generation.
-    pub(crate) fn link(&self, number: u32) -> Link {
+    pub fn link(&self, number: u32) -> Link {
         Link { number, generation: self.generations[number as usize].load(Ordering::Relaxed) }
     }
 
-    pub(crate) fn links(&self, numbers: impl IntoIterator<Item = u32>) -> Vec<Link> {
+    /// Returns links of their current generation.
+    pub fn links(&self, numbers: impl IntoIterator<Item = u32>) -> Vec<Link> {
         numbers.into_iter().map(|number| self.link(number)).collect()
     }
 
     /// Returns links of their next generation, which are to be made.
-    pub(crate) fn next_generation(&self, numbers: impl IntoIterator<Item = u32> + Clone) -> Vec<Link> {
+    pub fn next_generation(&self, numbers: impl IntoIterator<Item = u32> + Clone) -> Vec<Link> {
         for number in numbers.clone() {
             self.generations[number as usize].fetch_add(1, Ordering::Relaxed);
         }
@@ -78,7 +86,7 @@ impl Site {
     }
 
     /// Makes links without addresses; [`Site::finish`] adds them.
-    pub(crate) fn plug(&self, links: &[Link]) {
+    pub fn plug(&self, links: &[Link]) {
         // `ip link add` cannot bring up the peer.
         let host = self.host.name();
         let line = |link: &Link| {
@@ -90,7 +98,7 @@ impl Site {
     }
 
     /// Gives the host's ends of links their addresses and brings them up, with one run of `ip`: then they are fit.
-    pub(crate) fn finish(&self, links: &[Link]) {
+    pub fn finish(&self, links: &[Link]) {
         let line = |Link { number, .. }: &Link| {
             format!("address add {}1/64 dev vm{number}\nlink set vm{number} up", prefix(*number))
         };
@@ -98,13 +106,13 @@ impl Site {
     }
 
     /// Deletes links.
-    pub(crate) fn delete(&self, numbers: impl IntoIterator<Item = u32>) {
+    pub fn delete(&self, numbers: impl IntoIterator<Item = u32>) {
         let lines = numbers.into_iter().map(|number| format!("link delete vm{number}"));
         self.host.ip_batch(&lines.collect::<Vec<_>>());
     }
 
     /// Waits until every interface has its link-local address, and its /64 still or again.
-    pub(crate) fn wait_fit(&self) {
+    pub fn wait_fit(&self) {
         eventually(self.timeout(), "addresses on every interface", || self.is_fit_or_pause());
     }
 
@@ -124,7 +132,7 @@ impl Site {
     }
 
     /// Returns whether all links are still fit: another daemon may have changed them.
-    pub(crate) fn is_fit(&self) -> bool {
+    pub fn is_fit(&self) -> bool {
         self.fit() == self.size
     }
 
