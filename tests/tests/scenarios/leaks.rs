@@ -131,9 +131,7 @@ impl Bench {
     }
 
     fn wait_until_gone(&self) {
-        eventually(SOON, "the end of all map entries", || {
-            (self.entries() == (0, 0)).then_some(())
-        });
+        eventually(SOON, "the end of all map entries", || (self.entries() == (0, 0)).then_some(()));
     }
 
     fn measure(&self) -> Held {

@@ -160,13 +160,13 @@ impl Draft {
         let (many, few) = (self.disturbed().count() / 20, self.disturbed().count() / 100);
         match self.rng.random_range(0..12) {
             0 | 1 => self.once(at, many, Act::Replace),
-            2 | 3 => self.from_to(at, many, GONE, Act::CarrierOff, Act::CarrierOn),
-            4 => self.from_to(at, many, GONE, Act::Down, Act::Up),
+            2 | 3 => self.for_a_while(at, many, GONE, Act::CarrierOff, Act::CarrierOn),
+            4 => self.for_a_while(at, many, GONE, Act::Down, Act::Up),
             5 => self.once(at, few, Act::Edit),
             6 => self.withdraw(at, few),
             7 => self.flood(at),
             8 => self.solicit(at, many),
-            9 => self.from_to(at, few, CLOGGED, Act::Clog, Act::Unclog),
+            9 => self.for_a_while(at, few, CLOGGED, Act::Clog, Act::Unclog),
             _ => self.stall(at),
         }
     }
@@ -176,7 +176,7 @@ impl Draft {
         self.push(at, act(numbers));
     }
 
-    fn from_to(
+    fn for_a_while(
         &mut self,
         at: Duration,
         most: usize,
@@ -292,10 +292,6 @@ mod tests {
 
     const PLAN: Plan = Plan { size: 1_000, time: Duration::from_secs(1_800), seed: 7 };
 
-    fn is_restart(step: &&Step) -> bool {
-        matches!(step.act, Act::Restart(_))
-    }
-
     #[test]
     fn a_seed_is_a_run() {
         assert_eq!(draw(&PLAN), draw(&PLAN));
@@ -307,7 +303,8 @@ mod tests {
     fn everything_happens_and_restarts_end_with_the_first_third() {
         for time in [120, 600, 1_800].map(Duration::from_secs) {
             let steps = draw(&Plan { time, ..PLAN });
-            let last = steps.iter().filter(is_restart).map(|step| step.at).max().expect("there are restarts");
+            let restarts = steps.iter().filter(|step| matches!(step.act, Act::Restart(_)));
+            let last = restarts.map(|step| step.at).max().expect("there are restarts");
             assert!(last < time / 3 && last > time / 6, "{last:?} of {time:?}");
             let words: HashSet<_> = steps.iter().map(|step| step.act.words()).collect();
             assert!(words.len() == 16 || time < PLAN.time && words.len() > 12, "{time:?}: {words:?}");

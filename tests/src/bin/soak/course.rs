@@ -39,6 +39,9 @@ const PAUSED: u32 = 5;
 /// A queue that lets next to nothing out, and holds a thousand RAs.
 const CLOG: &str = "root tbf rate 8bit burst 200 limit 1000000";
 
+/// The most interfaces of an event that are named while it runs.
+const NAMED: usize = 5;
+
 /// The most violations that are shown while it runs.
 pub(crate) const SHOWN: usize = 20;
 
@@ -210,8 +213,8 @@ impl Course {
     }
 
     fn guests_ends(&self, links: &[Link], state: &str) {
-        let lines = links.iter().map(|link| format!("link set e{} {state}", link.number));
-        self.site.guest.ip_batch(&lines.collect::<Vec<_>>());
+        let line = |link: &Link| format!("link set e{} {state}", link.number);
+        self.site.guest.ip_batch(&links.iter().map(line).collect::<Vec<_>>());
     }
 
     fn hosts_ends(&self, links: &[Link], line: impl Fn(u32) -> String) {
@@ -243,7 +246,7 @@ impl Course {
 
     fn end(mut self) -> Outcome {
         let interfaces = self.site.size() + u32::try_from(self.paused.len()).expect("a few");
-        for figure in resources::thirds(&self.samples, self.plan.time, interfaces.into()) {
+        for figure in resources::curves(&self.samples, self.plan.time, interfaces.into()) {
             if !figure.is_flat() && !self.has_ended {
                 self.judge.report(Rule::Flat, None, now(), figure.to_string());
             }
@@ -306,8 +309,10 @@ fn describe(act: &Act) -> String {
         | Act::Clog(_)
         | Act::Unclog(_)
         | Act::Restart(_) => {
-            let names: Vec<_> = act.numbers().iter().map(|number| format!("vm{number}")).collect();
-            format!("{} {}", act.words(), names.join(" ")).trim_end().to_owned()
+            let names: Vec<_> = act.numbers().iter().take(NAMED).map(|number| format!(" vm{number}")).collect();
+            let more = act.numbers().len().saturating_sub(NAMED);
+            let more = if more == 0 { String::new() } else { format!(" and {more} more") };
+            format!("{}{}{more}", act.words(), names.concat())
         }
     }
 }

@@ -84,9 +84,15 @@ enum State {
     /// Its carrier, or all of it, is gone.
     Disturbed,
     /// Its /64 is gone. A final RA has left if it `is_told`, and has to leave if it `is_owed`.
-    Withdrawn { is_told: bool, is_owed: bool },
+    Withdrawn {
+        is_told: bool,
+        is_owed: bool,
+    },
     /// It is fit, or will be. A final RA that was due before may arrive late if it `was_withdrawn`.
-    Awaited { since: Duration, was_withdrawn: bool },
+    Awaited {
+        since: Duration,
+        was_withdrawn: bool,
+    },
 }
 
 /// A time without a daemon, which has not ended as long as there is none.
@@ -118,17 +124,23 @@ impl Judge {
 
     /// Something happens to `links` that holds up RAs.
     pub(crate) fn disturb(&mut self, links: &[Link]) {
-        links.iter().for_each(|link| self.enter(*link, State::Disturbed));
+        for link in links {
+            self.enter(*link, State::Disturbed);
+        }
     }
 
     /// The /64 of `links` is taken away for longer than the grace.
     pub(crate) fn withdraw(&mut self, links: &[Link]) {
-        links.iter().for_each(|link| self.enter(*link, State::Withdrawn { is_told: false, is_owed: true }));
+        for link in links {
+            self.enter(*link, State::Withdrawn { is_told: false, is_owed: true });
+        }
     }
 
     /// `links` are deleted.
     pub(crate) fn forget(&mut self, links: &[Link]) {
-        links.iter().for_each(|link| drop(self.links.remove(link)));
+        for link in links {
+            self.links.remove(link);
+        }
     }
 
     /// The daemon is about to end. What it has to withdraw is for the next one then, which may find the /64 again.
@@ -228,7 +240,7 @@ impl Judge {
         };
         let (waited, limit) = (now.saturating_sub(since), limit + SLACK + self.excuse(since, now));
         (waited > limit).then(|| {
-            let what = format!("none for {waited:.3?}, at most {limit:.3?}; the last was an");
+            let what = format!("no RA for {waited:.3?}, at most {limit:.3?}, after this one");
             Violation { rule, link: Some(link), at: now, what, ra: last.map(|(_, ra)| ra.clone()) }
         })
     }

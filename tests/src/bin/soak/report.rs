@@ -15,7 +15,7 @@ use crate::{
     agenda::{Plan, first_disturbed},
     course::{Outcome, SHOWN, arguments},
     judge::{AGAIN, FLOOR, MAX_INTERVAL, SERVED_WITHIN, SLACK, Violation},
-    resources::{self, Thirds},
+    resources::{self, Curve},
 };
 
 /// What came of a run, and of what it was one.
@@ -23,13 +23,13 @@ pub(crate) struct Report {
     plan: Plan,
     binary: PathBuf,
     outcome: Outcome,
-    thirds: [Thirds; 4],
+    curves: [Curve; 4],
 }
 
 impl Report {
     pub(crate) fn new(plan: &Plan, binary: &Path, outcome: Outcome) -> Self {
-        let thirds = resources::thirds(&outcome.samples, plan.time, outcome.interfaces.into());
-        Self { plan: *plan, binary: binary.to_owned(), outcome, thirds }
+        let curves = resources::curves(&outcome.samples, plan.time, outcome.interfaces.into());
+        Self { plan: *plan, binary: binary.to_owned(), outcome, curves }
     }
 
     pub(crate) fn verdict(&self) -> ExitCode {
@@ -94,10 +94,10 @@ impl Report {
 
     fn held(&self) -> Vec<String> {
         let header = ["the daemon held", "first third", "second", "last", ""].map(str::to_owned);
-        let row = |Thirds { name, thirds: [first, second, last], limit }: &Thirds| {
+        let row = |Curve { name, thirds: [first, second, last], limit }: &Curve| {
             [(*name).to_owned(), first.to_string(), second.to_string(), last.to_string(), format!("at most {limit}")]
         };
-        columns(&[vec![header], self.thirds.iter().map(row).collect()].concat())
+        columns(&[vec![header], self.curves.iter().map(row).collect()].concat())
     }
 
     fn end(&self) -> Vec<String> {
@@ -133,7 +133,7 @@ impl Report {
             "shortest_distance": figures.shortest.map(|shortest| shortest.as_secs_f64()),
             "served_after": figures.served_after.as_secs_f64(),
             "stalls": { "count": figures.stalls, "longest": figures.longest_stall.as_secs_f64() },
-            "held": self.thirds.iter().map(Thirds::json).collect::<Vec<_>>(),
+            "held": self.curves.iter().map(Curve::json).collect::<Vec<_>>(),
             "violations": judge.violations().iter().map(Violation::json).collect::<Vec<_>>(),
         })
     }

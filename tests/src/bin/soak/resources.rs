@@ -47,14 +47,14 @@ impl Sample {
 
 /// A figure in the three thirds of the run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Thirds {
+pub(crate) struct Curve {
     pub(crate) name: &'static str,
     pub(crate) thirds: [u64; 3],
     /// The most that the last one may be.
     pub(crate) limit: u64,
 }
 
-impl Thirds {
+impl Curve {
     /// Returns whether the figure is flat.
     pub(crate) fn is_flat(&self) -> bool {
         self.thirds[2] <= self.limit
@@ -65,7 +65,7 @@ impl Thirds {
     }
 }
 
-impl fmt::Display for Thirds {
+impl fmt::Display for Curve {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { name, thirds: [first, second, last], limit } = self;
         write!(f, "{name}: {first}, {second}, {last} in the thirds of the run, at most {limit} in the last")
@@ -73,7 +73,7 @@ impl fmt::Display for Thirds {
 }
 
 /// Returns the figures of a run of this length with so many interfaces.
-pub(crate) fn thirds(samples: &[Sample], time: Duration, interfaces: u64) -> [Thirds; 4] {
+pub(crate) fn curves(samples: &[Sample], time: Duration, interfaces: u64) -> [Curve; 4] {
     let third = |number: u32| -> Vec<&Sample> {
         let is_in = |sample: &&Sample| sample.at >= time / 3 * number && sample.at < time / 3 * (number + 1);
         samples.iter().filter(is_in).collect()
@@ -85,10 +85,10 @@ pub(crate) fn thirds(samples: &[Sample], time: Duration, interfaces: u64) -> [Th
     let maps = each(|samples| samples.iter().map(|sample| sample.maps).max().unwrap_or_default());
     let entries = each(|samples| samples.iter().map(|sample| sample.entries).max().unwrap_or_default());
     [
-        Thirds { name: "memory, kB", thirds: memory, limit: memory[1] + MEMORY / 1024 },
-        Thirds { name: "open files", thirds: files, limit: files[1] + FILES },
-        Thirds { name: "BPF maps", thirds: maps, limit: maps[1] },
-        Thirds { name: "entries in each", thirds: entries, limit: interfaces },
+        Curve { name: "memory, kB", thirds: memory, limit: memory[1] + MEMORY / 1024 },
+        Curve { name: "open files", thirds: files, limit: files[1] + FILES },
+        Curve { name: "BPF maps", thirds: maps, limit: maps[1] },
+        Curve { name: "entries in each", thirds: entries, limit: interfaces },
     ]
 }
 
@@ -116,9 +116,9 @@ mod tests {
 
     #[track_caller]
     fn check(growing: &[&str], change: impl Fn(u64, &mut Sample)) {
-        let thirds = thirds(&run(change), TIME, 100);
-        let found: Vec<_> = thirds.iter().filter(|thirds| !thirds.is_flat()).map(|thirds| thirds.name).collect();
-        assert_eq!(found, growing, "{thirds:?}");
+        let curves = curves(&run(change), TIME, 100);
+        let found: Vec<_> = curves.iter().filter(|curve| !curve.is_flat()).map(|curve| curve.name).collect();
+        assert_eq!(found, growing, "{curves:?}");
     }
 
     #[test]
@@ -140,7 +140,7 @@ mod tests {
 
     #[test]
     fn figures_stand_by_thirds() {
-        let [memory, ..] = thirds(&run(|second, sample| sample.memory += second * 1_024), TIME, 100);
+        let [memory, ..] = curves(&run(|second, sample| sample.memory += second * 1_024), TIME, 100);
         assert_eq!((memory.thirds, memory.limit), ([8_202, 8_232, 8_262], 9_256));
         let words = memory.to_string();
         assert!(words.contains("8202, 8232, 8262") && words.contains("9256"), "{words}");
