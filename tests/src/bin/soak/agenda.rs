@@ -221,8 +221,7 @@ impl Draft {
         self.steps.push(Step { at, act });
     }
 
-    /// Takes up to `most` interfaces to which nothing happens from `at` on, until `until` is over and what came of it was
-    /// seen.
+    /// Takes up to `most` interfaces to which nothing happens, from `at` until what came of it at `until` was seen.
     fn take(&mut self, at: Duration, until: Duration, most: usize) -> Vec<u32> {
         let is_free = |number: &u32| self.busy.get(number).is_none_or(|busy| *busy <= at);
         let mut free: Vec<u32> = self.disturbed().filter(is_free).collect();
