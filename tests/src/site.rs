@@ -138,12 +138,28 @@ impl Site {
     }
 
     fn fit(&self) -> u32 {
-        let names = |scope: &str| -> HashSet<String> {
-            let listing = self.host.ip(&format!("-6 -o addr show scope {scope} -tentative"));
-            let names = listing.lines().filter_map(|line| line.split_whitespace().nth(1));
-            names.filter(|name| name.starts_with("vm")).map(str::to_owned).collect()
-        };
-        let both = names("link").intersection(&names("global")).count();
-        u32::try_from(both).expect("as many as were made")
+        u32::try_from(self.with_addresses().len()).expect("as many as were made")
+    }
+
+    /// Returns those of `links` that the kernel is done with: they have their carrier, a link-local address and a /64.
+    pub fn fit_of(&self, links: &[Link]) -> Vec<Link> {
+        let (addresses, carriers) =
+            (self.with_addresses(), self.names("link show", |line| line.contains(" state UP ")));
+        let is_fit = |name: &String| addresses.contains(name) && carriers.contains(name);
+        links.iter().copied().filter(|link| is_fit(&link.to_string())).collect()
+    }
+
+    fn with_addresses(&self) -> HashSet<String> {
+        let names = |scope: &str| self.names(&format!("-6 addr show scope {scope} -tentative"), |_| true);
+        names("link").intersection(&names("global")).cloned().collect()
+    }
+
+    /// Returns the names of links in those lines of a listing by `ip` that are wanted.
+    fn names(&self, listing: &str, is_wanted: impl Fn(&str) -> bool) -> HashSet<String> {
+        let listing = self.host.ip(&format!("-o {listing}"));
+        let names = listing.lines().filter(|line| is_wanted(line)).filter_map(|line| line.split_whitespace().nth(1));
+        // A list of links has `vm1@if40001:`.
+        let names = names.filter_map(|name| name.split(['@', ':']).next());
+        names.filter(|name| name.starts_with("vm")).map(str::to_owned).collect()
     }
 }

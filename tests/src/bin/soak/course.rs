@@ -140,6 +140,7 @@ impl Course {
         while let Some(frame) = self.site.receiver.frame() {
             self.judge.on_ra(frame.link, frame.at, Ra::decode(&frame.bytes));
         }
+        self.wait_for_kernel(now);
         self.judge.on_time(now);
         self.sample();
         if !self.has_ended && !self.daemon.is_running() {
@@ -147,6 +148,16 @@ impl Course {
             self.judge.report(Rule::Daemon, None, now, "it has ended by itself".to_owned());
         }
         self.show();
+    }
+
+    /// Where the kernel takes long, as it does for thousands of links at once, an RA is awaited from when it is done.
+    fn wait_for_kernel(&mut self, now: Duration) {
+        let late = self.judge.late(now);
+        if !late.is_empty() {
+            let fit = self.site.fit_of(&late);
+            let unfit: Vec<Link> = late.into_iter().filter(|link| !fit.contains(link)).collect();
+            self.judge.await_ra(&unfit, now);
+        }
     }
 
     fn sample(&mut self) {

@@ -4,8 +4,8 @@
 //! |---|---|
 //! | floor | never two RAs on one interface less than 3 s apart, whatever happens [RFC 4861 6.2.6] |
 //! | gap | on an interface to which nothing happens, never longer without an RA than the longest interval |
-//! | served | after what happened to it is over, an interface has an RA again |
-//! | final | no RA with Router Lifetime 0, but where the /64 was taken away for longer than the grace |
+//! | served | after what happened to it is over, and the kernel has it fit, an interface has an RA again |
+//! | final | no RA with Router Lifetime 0, but where a grace is over: the /64 was taken away, or is not there yet at a restart |
 //! | withdrawn | and there is one there |
 //! | content | the /64 of the interface, and no other |
 //!
@@ -44,8 +44,8 @@ pub(crate) const SLACK: Duration = Duration::from_millis(500);
 /// The time in which the daemon advertises on every interface after a start.
 pub(crate) const AGAIN: Duration = Duration::from_secs(4);
 
-/// The time in which an interface has an RA after what happened to it is over: the kernel's for its carrier and
-/// addresses, the grace, and the floor.
+/// The time in which an interface has an RA after what happened to it is over: the grace, the floor, and some of the
+/// kernel's for its carrier and addresses.
 pub(crate) const SERVED_WITHIN: Duration = Duration::from_secs(10);
 
 /// How long a moment without a processor is kept: longer than any wait that is judged.
@@ -78,20 +78,25 @@ struct Watched {
 ///        |                                               ^
 ///        +-- withdraw -----> Withdrawn --- await_ra -----+
 /// ```
+///
+/// An RA `may_be_final` where a final one was due before and arrives late, or where the interface was not fit when the
+/// next process saw it first, which begins a grace.
 #[derive(Clone, Copy, Debug)]
 enum State {
     Undisturbed,
     /// Its carrier, or all of it, is gone.
-    Disturbed,
+    Disturbed {
+        may_be_final: bool,
+    },
     /// Its /64 is gone. A final RA has left if it `is_told`, and has to leave if it `is_owed`.
     Withdrawn {
         is_told: bool,
         is_owed: bool,
     },
-    /// It is fit, or will be. A final RA that was due before may arrive late if it `was_withdrawn`.
+    /// It is fit, or will be.
     Awaited {
         since: Duration,
-        was_withdrawn: bool,
+        may_be_final: bool,
     },
 }
 
@@ -117,15 +122,15 @@ impl Judge {
             if let Some(State::Withdrawn { is_told: false, is_owed: true }) = before {
                 self.report(Rule::Withdrawn, Some(*link), since, "no final RA after its /64 went".to_owned());
             }
-            let was_withdrawn = matches!(before, Some(State::Withdrawn { .. }));
-            self.enter(*link, State::Awaited { since, was_withdrawn });
+            let may_be_final = before.is_some_and(State::may_be_final);
+            self.enter(*link, State::Awaited { since, may_be_final });
         }
     }
 
     /// Something happens to `links` that holds up RAs.
     pub(crate) fn disturb(&mut self, links: &[Link]) {
         for link in links {
-            self.enter(*link, State::Disturbed);
+            self.enter(*link, State::Disturbed { may_be_final: false });
         }
     }
 
@@ -143,12 +148,15 @@ impl Judge {
         }
     }
 
-    /// The daemon is about to end. What it has to withdraw is for the next one then, which may find the /64 again.
+    /// The daemon is about to end. What it has to withdraw is for the next one then, which may find the /64 again, and
+    /// may withdraw what is not fit yet.
     pub(crate) fn daemon_ends(&mut self, at: Duration) {
         self.outages.push(Outage { from: at, to: None });
         for watched in self.links.values_mut() {
-            if let State::Withdrawn { is_owed, .. } = &mut watched.state {
-                *is_owed = false;
+            match &mut watched.state {
+                State::Undisturbed => {}
+                State::Withdrawn { is_owed, .. } => *is_owed = false,
+                State::Disturbed { may_be_final } | State::Awaited { may_be_final, .. } => *may_be_final = true,
             }
         }
     }
@@ -185,6 +193,15 @@ impl Judge {
             Err(why) => self.report(Rule::Content, Some(link), at, why),
         }
         self.links.insert(link, watched);
+    }
+
+    /// Returns the interfaces that at `now` have waited for an RA for half of the time that they may.
+    pub(crate) fn late(&self, now: Duration) -> Vec<Link> {
+        let is_late = |watched: &Watched| match watched.state {
+            State::Awaited { since, .. } => now.saturating_sub(since) > SERVED_WITHIN / 2,
+            State::Undisturbed | State::Disturbed { .. } | State::Withdrawn { .. } => false,
+        };
+        self.links.iter().filter(|(_, watched)| is_late(watched)).map(|(link, _)| *link).collect()
     }
 
     /// It is `now`, and all RAs before have been passed in.
@@ -236,7 +253,7 @@ impl Judge {
         let (rule, since, limit) = match watched.state {
             State::Undisturbed => (Rule::Gap, last?.0, MAX_INTERVAL),
             State::Awaited { since, .. } => (Rule::Served, since, SERVED_WITHIN),
-            State::Disturbed | State::Withdrawn { .. } => return None,
+            State::Disturbed { .. } | State::Withdrawn { .. } => return None,
         };
         let (waited, limit) = (now.saturating_sub(since), limit + SLACK + self.excuse(since, now));
         (waited > limit).then(|| {
@@ -282,18 +299,22 @@ impl State {
         match self {
             Self::Awaited { since, .. } if at >= since && !ra.is_final() => Self::Undisturbed,
             Self::Withdrawn { is_owed, .. } if ra.is_final() => Self::Withdrawn { is_told: true, is_owed },
-            same @ (Self::Undisturbed | Self::Disturbed | Self::Withdrawn { .. } | Self::Awaited { .. }) => same,
+            Self::Undisturbed | Self::Disturbed { .. } | Self::Withdrawn { .. } | Self::Awaited { .. } => self,
+        }
+    }
+
+    const fn may_be_final(self) -> bool {
+        match self {
+            Self::Undisturbed => false,
+            Self::Withdrawn { .. } => true,
+            Self::Disturbed { may_be_final } | Self::Awaited { may_be_final, .. } => may_be_final,
         }
     }
 
     /// Returns what is wrong with what an RA says.
     fn content(self, link: Link, ra: &Ra) -> Option<(Rule, String)> {
-        let may_be_final = match self {
-            Self::Withdrawn { .. } | Self::Awaited { was_withdrawn: true, .. } => true,
-            Self::Undisturbed | Self::Disturbed | Self::Awaited { was_withdrawn: false, .. } => false,
-        };
         if ra.is_final() {
-            return (!may_be_final).then(|| (Rule::Final, "Router Lifetime 0 without a cause".to_owned()));
+            return (!self.may_be_final()).then(|| (Rule::Final, "Router Lifetime 0 without a cause".to_owned()));
         }
         (ra.live() != [link.network()]).then(|| (Rule::Content, format!("its /64 is {}", link.network())))
     }

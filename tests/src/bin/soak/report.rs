@@ -71,7 +71,7 @@ impl Report {
         let row = |what: &str, is: String, bound: String| [what.to_owned(), is, bound];
         let most = |bound: Duration| format!("at most {} and {}", seconds(bound), seconds(SLACK));
         columns(&[
-            row("RAs", figures.ras.to_string(), format!("{} of them final, as a /64 was removed", figures.finals)),
+            row("RAs", figures.ras.to_string(), format!("{} of them final", figures.finals)),
             row("longest gap on an undisturbed interface", seconds(figures.longest), most(MAX_INTERVAL)),
             row(
                 "the same over a restart or kill",

@@ -194,6 +194,52 @@ fn a_final_ra_without_a_cause_breaks_a_rule() {
 }
 
 #[test]
+fn what_is_not_fit_at_a_restart_may_be_withdrawn() {
+    let restart = |scene: &mut Scene| {
+        scene.0.daemon_ends(seconds(101.0));
+        scene.0.daemon_starts(seconds(101.5));
+    };
+    check(&[], |scene| {
+        scene.0.disturb(&[LINK]);
+        scene.0.await_ra(&[LINK], seconds(100.9));
+        restart(scene);
+        scene.final_ra(103.0);
+    });
+    check(&[], |scene| {
+        scene.0.disturb(&[LINK]);
+        restart(scene);
+        scene.0.await_ra(&[LINK], seconds(102.0));
+        scene.final_ra(103.0);
+    });
+    check(&[Rule::Final], |scene| {
+        restart(scene);
+        scene.final_ra(103.0);
+    });
+    check(&[Rule::Final], |scene| {
+        restart(scene);
+        scene.0.disturb(&[LINK]);
+        scene.final_ra(103.0);
+    });
+}
+
+#[test]
+fn late_interfaces_are_told_before_they_break_a_rule() {
+    let mut scene = Scene::new();
+    assert_eq!(scene.0.late(seconds(200.0)), [], "a gap is another rule");
+    scene.0.disturb(&[LINK]);
+    scene.0.await_ra(&[LINK], seconds(150.0));
+    assert_eq!(scene.0.late(seconds(154.9)), []);
+    assert_eq!(scene.0.late(seconds(155.1)), [LINK]);
+    // The kernel was not done with it.
+    scene.0.await_ra(&[LINK], seconds(155.1));
+    assert_eq!(scene.0.late(seconds(155.3)), []);
+    scene.time(165.5);
+    assert_eq!(scene.found(), []);
+    scene.time(165.7);
+    assert_eq!(scene.found(), [Rule::Served]);
+}
+
+#[test]
 fn a_withdrawal_that_is_missing_breaks_a_rule() {
     check(&[Rule::Withdrawn], |scene| {
         scene.0.withdraw(&[LINK]);
