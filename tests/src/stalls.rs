@@ -10,9 +10,12 @@ use std::{
     fmt, io,
     os::fd::{AsRawFd, OwnedFd},
     panic,
-    sync::{Mutex, Once, PoisonError},
+    sync::{
+        Mutex, Once, PoisonError,
+        mpsc::{self, Receiver},
+    },
     thread,
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 use nix::sys::socket::{
@@ -68,6 +71,30 @@ pub(crate) fn watch() {
     });
 }
 
+/// A moment in which no processor was free.
+#[derive(Clone, Copy, Debug)]
+pub struct Standstill {
+    /// When it ended.
+    pub ended: SystemTime,
+    /// How long it lasted.
+    pub lasted: Duration,
+}
+
+/// Begins to look for moments in which no processor was free, for a program that takes them into account.
+pub fn standstills() -> Receiver<Standstill> {
+    let (sender, receiver) = mpsc::channel();
+    thread::spawn(move || {
+        loop {
+            let lasted = asleep();
+            let found = Standstill { ended: SystemTime::now(), lasted };
+            if lasted >= STALL && sender.send(found).is_err() {
+                return;
+            }
+        }
+    });
+    receiver
+}
+
 #[expect(clippy::print_stderr, reason = "the machine's state belongs to the report of a failed test")]
 fn report() {
     let recent = recent(Instant::now());
@@ -86,10 +113,14 @@ fn recent(now: Instant) -> Vec<Stall> {
 
 fn measure(rtnl: &Rtnl) {
     loop {
-        let asleep = timed(|| thread::sleep(INTERVAL)).saturating_sub(INTERVAL);
-        add(What::Processors, asleep);
+        add(What::Processors, asleep());
         add(What::Rtnl, timed(|| rtnl.take()));
     }
+}
+
+/// Sleeps for a moment; returns how much longer that took.
+fn asleep() -> Duration {
+    timed(|| thread::sleep(INTERVAL)).saturating_sub(INTERVAL)
 }
 
 fn timed(work: impl FnOnce()) -> Duration {

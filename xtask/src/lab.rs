@@ -1,4 +1,5 @@
-//! Runs of the daemon beyond the tests of every change: demonstration, benchmarks, fuzzing, mutants, hosts and guests.
+//! Runs of the daemon beyond the tests of every change: demonstration, benchmarks, fuzzing, mutants, hours among much
+//! that happens, hosts and guests.
 
 pub(crate) mod bench;
 mod debian;
@@ -8,4 +9,5 @@ pub(crate) mod guests;
 pub(crate) mod mutants;
 pub(crate) mod recipes;
 pub(crate) mod service;
+pub(crate) mod soak;
 pub(crate) mod vm;

@@ -8,7 +8,7 @@
 //!
 //! ```text
 //! check      what a change must pass: `test` and its steps, `conformance`
-//! lab        longer runs of the daemon: `demo`, `bench`, `fuzz`, `mutants`, `vm-test`, `guests`, `kernels`,
+//! lab        longer runs of the daemon: `demo`, `bench`, `fuzz`, `soak`, `mutants`, `vm-test`, `guests`, `kernels`,
 //!            `service-test`, `recipes-test`
 //! release    publishing: `package`, `dist`, `source`, `man`, `completions`, `documents`, `notices`,
 //!            `release-version`, `deny`
@@ -20,7 +20,7 @@
 //!
 //! There are two ways of compiling, and each crate is compiled once in either: `build`, `package`, `dist`,
 //! `bench` and the virtual machines use the release profile (fat LTO, linked statically), `test` and `demo`
-//! use the dev profile.
+//! use the dev profile; `soak` runs a release daemon from a program of the dev profile.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command-line tool speaks on its terminal")]
 
@@ -43,7 +43,7 @@ use clap::Parser;
 use crate::{
     build::{daemon, filter},
     check::conformance,
-    lab::{bench, demo, fuzz, guests, mutants, recipes, service, vm},
+    lab::{bench, demo, fuzz, guests, mutants, recipes, service, soak, vm},
     release::{deny, dist, documents, manual, notices, package, source, version},
     workspace::Workspace,
 };
@@ -62,6 +62,8 @@ enum Task {
     Test(check::Args),
     /// Run the fuzz targets, the simulation and the leak test for a given time
     Fuzz(fuzz::Args),
+    /// Run the daemon for hours among links that come and go, floods, restarts and kills, and watch its RAs (as root)
+    Soak(soak::Args),
     /// Make small errors in the pure rooms, and see whether a test notices each (cargo-mutants)
     Mutants(mutants::Args),
     /// Check CONFORMANCE.md: each rule of the RFCs has a test, or a reason
@@ -109,6 +111,7 @@ fn main() -> ExitCode {
         Task::Build(args) => daemon::run(&workspace, &args).map(|()| ExitCode::SUCCESS),
         Task::Test(args) => Ok(check::run(&workspace, &args)),
         Task::Fuzz(args) => fuzz::run(&workspace, &args),
+        Task::Soak(args) => soak::run(&workspace, &args).map(|never| match never {}),
         Task::Mutants(args) => mutants::run(&workspace, &args),
         Task::Conformance => conformance::run(&workspace).map(|()| ExitCode::SUCCESS),
         Task::Man => manual::man(&workspace).map(|()| ExitCode::SUCCESS),

@@ -12,9 +12,7 @@ use std::{
 };
 
 use autora::{sys::state_file::decode, wire::ROUTER_ADVERTISEMENT};
-use autora_common::maps::{INTERFACES, SERVED};
-use autora_tests::{Daemon, Namespace, bpf_numbers, eventually};
-use aya::maps::{HashMap, Map, MapData};
+use autora_tests::{Daemon, Namespace, eventually, held};
 use nix::sys::{
     socket::{AddressFamily, LinkAddr, SockFlag, SockProtocol, SockType, recvfrom, setsockopt, socket, sockopt},
     time::{TimeVal, TimeValLike},
@@ -107,7 +105,7 @@ impl Bench {
         self.create(batch);
         self.listener.wait_for_all();
         // The control: entries are counted.
-        assert_eq!((self.entries(SERVED), self.entries(INTERFACES)), (BATCH, BATCH));
+        assert_eq!(self.entries(), (BATCH, BATCH));
         self.host.ip(&format!("link delete group {GROUP}"));
         self.wait_until_gone();
     }
@@ -133,9 +131,7 @@ impl Bench {
     }
 
     fn wait_until_gone(&self) {
-        eventually(SOON, "the end of all map entries", || {
-            (self.entries(SERVED) == 0 && self.entries(INTERFACES) == 0).then_some(())
-        });
+        eventually(SOON, "the end of all map entries", || (self.entries() == (0, 0)).then_some(()));
     }
 
     fn measure(&self) -> Held {
@@ -143,13 +139,14 @@ impl Bench {
         thread::sleep(Duration::from_secs(1));
         let state = fs::read(self.runtime.path().join("state.json")).expect("a state file");
         let saved = decode(&state).expect("it is whole").saved.interfaces.len();
+        let (served, interfaces) = self.entries();
         Held {
             // The least of several counts: the daemon opens some files for a moment, for the state and for
             // limits.
             files: (0..20).map(|_| self.files()).min().expect("twenty counts"),
-            served: self.entries(SERVED),
-            interfaces: self.entries(INTERFACES),
-            rss: self.rss(),
+            served,
+            interfaces,
+            rss: held::rss(self.daemon.pid()).expect("the daemon runs"),
             state: u64::try_from(state.len()).expect("a length has 64 bits at most"),
             saved,
         }
@@ -157,31 +154,13 @@ impl Bench {
 
     fn files(&self) -> usize {
         thread::sleep(Duration::from_millis(5));
-        fs::read_dir(format!("/proc/{}/fd", self.daemon.pid())).expect("the daemon runs").count()
+        held::files(self.daemon.pid()).expect("the daemon runs")
     }
 
-    fn rss(&self) -> u64 {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.daemon.pid())).expect("the daemon runs");
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-        let kilobytes: Option<u64> = line.and_then(|line| line.trim().strip_suffix(" kB")?.trim().parse().ok());
-        kilobytes.expect("the kernel counts them") << 10
-    }
-
-    /// Returns the number of entries in the daemon's map `name`.
-    fn entries(&self, name: &str) -> usize {
-        let map = self.map(name);
-        match name {
-            SERVED => HashMap::<_, u32, u64>::try_from(map).expect("its types").keys().count(),
-            _ => HashMap::<_, u32, [u64; 18]>::try_from(map).expect("its types").keys().count(),
-        }
-    }
-
-    /// Opens the map by the ids of the daemon's file descriptors.
-    fn map(&self, name: &str) -> Map {
-        let ids = bpf_numbers(self.daemon.pid(), "map_id:");
-        let mut maps = ids.into_iter().map(|id| MapData::from_id(id).expect("a map that is in use"));
-        let map = maps.find(|map| map.info().expect("it is there").name_as_str() == Some(name));
-        Map::from_map_data(map.unwrap_or_else(|| panic!("no map {name}"))).expect("a hash map")
+    /// Returns the number of entries in the daemon's maps of served interfaces and of their counters.
+    fn entries(&self) -> (usize, usize) {
+        let pid = self.daemon.pid();
+        (held::served(pid).expect("a map"), held::interfaces(pid).expect("a map"))
     }
 }
 

@@ -51,11 +51,21 @@ pub(crate) fn compile(workspace: &Workspace, toolchain: &Toolchain) -> Result<()
 pub(crate) fn demonstration(workspace: &Workspace, toolchain: &Toolchain) -> Result<PathBuf> {
     ui::heading("eBPF filter");
     filter::with(workspace, toolchain)?;
-    ui::heading("daemon and demonstration, dev profile");
+    program(workspace, "demo")
+}
+
+/// Compiles a program of the tests, and the daemon of the same profile. Returns the program's path.
+pub(crate) fn program(workspace: &Workspace, name: &str) -> Result<PathBuf> {
+    ui::heading(&format!("daemon and {name}, dev profile"));
     let mut cargo = workspace.cargo(["build", "--locked", "--package", "autora", "--package", "autora-tests"]);
-    cargo.args(["--bin", "autora", "--bin", "demo"]).env_remove("AUTORA_EBPF_OBJECT");
-    process::run(&mut cargo).context("daemon and demonstration do not compile")?;
-    Ok(workspace.debug_daemon().with_file_name("demo"))
+    cargo.args(["--bin", "autora", "--bin", name]).env_remove("AUTORA_EBPF_OBJECT");
+    process::run(&mut cargo).with_context(|| format!("daemon and {name} do not compile"))?;
+    Ok(compiled(workspace, name))
+}
+
+/// Returns the path of a program of the tests that [`compile`] or [`program`] has made.
+pub(crate) fn compiled(workspace: &Workspace, name: &str) -> PathBuf {
+    workspace.debug_daemon().with_file_name(name)
 }
 
 /// Runs tests of `tests/` against `daemon`; `adjust` adds targets and options. Returns whether all passed, and what

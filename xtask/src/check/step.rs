@@ -41,6 +41,8 @@ pub(super) enum Step {
     Service,
     /// With --all: run the handbook's recipes with the hypervisors (2 minutes)
     Recipes,
+    /// With --all: run the daemon among restarts, kills, floods and 1,000 links that come and go (3 minutes)
+    Soak,
     /// With --all: check licences, versions and sources of all crates
     Deny,
 }
@@ -102,6 +104,7 @@ impl Step {
                 About::of("service: the package under the systemd of Debian's releases", Rare).compiles().as_root()
             }
             Self::Recipes => About::of("recipes: the handbook's commands on hypervisors", Rare).compiles().as_root(),
+            Self::Soak => About::of("soak: the release daemon among much that happens", Rare).compiles().as_root(),
             Self::Deny => About::of("deny: licence, version and source of every crate", Rare),
         }
     }

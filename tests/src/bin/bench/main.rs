@@ -17,25 +17,25 @@ mod args;
 mod bench;
 mod chart;
 mod histogram;
-mod link;
 mod load;
 mod machine;
 mod measure;
 #[path = "../../../../xtask/src/neighbours.rs"]
 mod neighbours;
-mod receiver;
 mod results;
 mod running;
 mod scratch;
 mod settings;
-mod site;
 mod subject;
 mod table;
 mod workers;
 
 use std::process::ExitCode;
 
-use autora_tests::supervise;
+use autora_tests::{
+    site::{self, link, receiver},
+    supervise,
+};
 use clap::Parser;
 
 use crate::{

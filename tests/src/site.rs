@@ -1,4 +1,8 @@
 //! Thousands of links: a host's namespace that routes, and one with the guests' ends, which only receives.
+#![expect(clippy::similar_names, reason = "a site has a size")]
+
+pub mod link;
+pub mod receiver;
 
 use std::{
     collections::HashSet,
@@ -8,21 +12,24 @@ use std::{
     time::Duration,
 };
 
-use autora_tests::{Namespace, eventually};
-
-use crate::{
+use self::{
     link::{Link, prefix},
     receiver::RaReceiver,
 };
+use crate::{namespace::Namespace, wait::eventually};
 
 /// The number of links that can be added later.
-pub(crate) const MORE: u32 = 500;
+pub const MORE: u32 = 500;
 
 /// The host with its links, all of them fit, and a receiver at the guests' ends.
-pub(crate) struct Site {
-    pub(crate) host: Namespace,
-    pub(crate) guest: Namespace,
-    pub(crate) receiver: RaReceiver,
+#[derive(Debug)]
+pub struct Site {
+    /// The namespace of the daemon.
+    pub host: Namespace,
+    /// The namespace of the guests' ends.
+    pub guest: Namespace,
+    /// Receives what arrives there.
+    pub receiver: RaReceiver,
     size: u32,
     /// How often each link was made, by number.
     generations: Vec<AtomicU32>,
@@ -30,11 +37,10 @@ pub(crate) struct Site {
 
 impl Site {
     /// Makes links 1 to `size`, and waits until all of them are fit.
-    pub(crate) fn build(size: u32) -> Self {
+    pub fn build(size: u32) -> Self {
         let host = Namespace::host();
         host.default_sysctls(&[("dad_transmits", 0)]);
-        // Only the benchmark sends here: no stack, no neighbour entries, no work behind the measured
-        // one.
+        // Only the program sends here: no stack, no neighbour entries, no work behind the measured one.
         let guest = Namespace::new("guests");
         guest.default_sysctls(&[("disable_ipv6", 1)]);
         let receiver = RaReceiver::open(&guest);
@@ -47,30 +53,33 @@ impl Site {
         site
     }
 
-    pub(crate) fn size(&self) -> u32 {
+    /// Returns the number of its links.
+    pub fn size(&self) -> u32 {
         self.size
     }
 
-    pub(crate) fn numbers(&self) -> Range<u32> {
+    /// Returns the numbers of its links.
+    pub fn numbers(&self) -> Range<u32> {
         1..self.size + 1
     }
 
     /// Returns the numbers of links that are added later.
-    pub(crate) fn more(&self, count: u32) -> Range<u32> {
+    pub fn more(&self, count: u32) -> Range<u32> {
         self.size + 1..self.size + 1 + count.min(MORE)
     }
 
     /// Returns a link of its current generation.
-    pub(crate) fn link(&self, number: u32) -> Link {
+    pub fn link(&self, number: u32) -> Link {
         Link { number, generation: self.generations[number as usize].load(Ordering::Relaxed) }
     }
 
-    pub(crate) fn links(&self, numbers: impl IntoIterator<Item = u32>) -> Vec<Link> {
+    /// Returns links of their current generation.
+    pub fn links(&self, numbers: impl IntoIterator<Item = u32>) -> Vec<Link> {
         numbers.into_iter().map(|number| self.link(number)).collect()
     }
 
     /// Returns links of their next generation, which are to be made.
-    pub(crate) fn next_generation(&self, numbers: impl IntoIterator<Item = u32> + Clone) -> Vec<Link> {
+    pub fn next_generation(&self, numbers: impl IntoIterator<Item = u32> + Clone) -> Vec<Link> {
         for number in numbers.clone() {
             self.generations[number as usize].fetch_add(1, Ordering::Relaxed);
         }
@@ -78,7 +87,7 @@ impl Site {
     }
 
     /// Makes links without addresses; [`Site::finish`] adds them.
-    pub(crate) fn plug(&self, links: &[Link]) {
+    pub fn plug(&self, links: &[Link]) {
         // `ip link add` cannot bring up the peer.
         let host = self.host.name();
         let line = |link: &Link| {
@@ -90,7 +99,7 @@ impl Site {
     }
 
     /// Gives the host's ends of links their addresses and brings them up, with one run of `ip`: then they are fit.
-    pub(crate) fn finish(&self, links: &[Link]) {
+    pub fn finish(&self, links: &[Link]) {
         let line = |Link { number, .. }: &Link| {
             format!("address add {}1/64 dev vm{number}\nlink set vm{number} up", prefix(*number))
         };
@@ -98,13 +107,13 @@ impl Site {
     }
 
     /// Deletes links.
-    pub(crate) fn delete(&self, numbers: impl IntoIterator<Item = u32>) {
+    pub fn delete(&self, numbers: impl IntoIterator<Item = u32>) {
         let lines = numbers.into_iter().map(|number| format!("link delete vm{number}"));
         self.host.ip_batch(&lines.collect::<Vec<_>>());
     }
 
     /// Waits until every interface has its link-local address, and its /64 still or again.
-    pub(crate) fn wait_fit(&self) {
+    pub fn wait_fit(&self) {
         eventually(self.timeout(), "addresses on every interface", || self.is_fit_or_pause());
     }
 
@@ -124,17 +133,33 @@ impl Site {
     }
 
     /// Returns whether all links are still fit: another daemon may have changed them.
-    pub(crate) fn is_fit(&self) -> bool {
+    pub fn is_fit(&self) -> bool {
         self.fit() == self.size
     }
 
     fn fit(&self) -> u32 {
-        let names = |scope: &str| -> HashSet<String> {
-            let listing = self.host.ip(&format!("-6 -o addr show scope {scope} -tentative"));
-            let names = listing.lines().filter_map(|line| line.split_whitespace().nth(1));
-            names.filter(|name| name.starts_with("vm")).map(str::to_owned).collect()
-        };
-        let both = names("link").intersection(&names("global")).count();
-        u32::try_from(both).expect("as many as were made")
+        u32::try_from(self.with_addresses().len()).expect("as many as were made")
+    }
+
+    /// Returns those of `links` that the kernel is done with: they have their carrier, a link-local address and a /64.
+    pub fn fit_of(&self, links: &[Link]) -> Vec<Link> {
+        let (addresses, carriers) =
+            (self.with_addresses(), self.names("link show", |line| line.contains(" state UP ")));
+        let is_fit = |name: &String| addresses.contains(name) && carriers.contains(name);
+        links.iter().copied().filter(|link| is_fit(&link.to_string())).collect()
+    }
+
+    fn with_addresses(&self) -> HashSet<String> {
+        let names = |scope: &str| self.names(&format!("-6 addr show scope {scope} -tentative"), |_| true);
+        names("link").intersection(&names("global")).cloned().collect()
+    }
+
+    /// Returns the names of links in those lines of a listing by `ip` that are wanted.
+    fn names(&self, listing: &str, is_wanted: impl Fn(&str) -> bool) -> HashSet<String> {
+        let listing = self.host.ip(&format!("-o {listing}"));
+        let names = listing.lines().filter(|line| is_wanted(line)).filter_map(|line| line.split_whitespace().nth(1));
+        // A list of links has `vm1@if40001:`.
+        let names = names.filter_map(|name| name.split(['@', ':']).next());
+        names.filter(|name| name.starts_with("vm")).map(str::to_owned).collect()
     }
 }

@@ -1,15 +1,16 @@
 //! One socket that receives every Router Advertisement at the guests' ends of all links, with the kernel's timestamps.
+#![expect(clippy::cast_possible_truncation, reason = "codes of BPF have 16 bits, and no frame here has 2^32 bytes")]
 
 use std::{
     os::fd::OwnedFd,
     time::{Duration, Instant},
 };
 
-use autora_tests::{Namespace, packet};
 use nix::libc;
 use socket2::{SockFilter, SockRef};
 
-use crate::link::Link;
+use super::link::Link;
+use crate::{namespace::Namespace, packet};
 
 /// In bytes: a burst of RAs must not fill it before it is read.
 const BUFFER: usize = 256 << 20;
@@ -25,27 +26,39 @@ const ADVERTISEMENTS: [SockFilter; 6] = [
     jump_unless_equal(58, 3),
     statement(libc::BPF_LD | libc::BPF_B | libc::BPF_ABS, 14 + 40),
     jump_unless_equal(134, 1),
-    statement(libc::BPF_RET | libc::BPF_K, 128),
+    statement(libc::BPF_RET | libc::BPF_K, packet::LARGEST_FRAME as u32),
     statement(libc::BPF_RET | libc::BPF_K, 0),
 ];
 
 /// A received RA.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Ra {
-    pub(crate) link: Link,
+pub struct Ra {
+    /// Where it arrived.
+    pub link: Link,
     /// When it arrived, in nanoseconds since the epoch.
-    pub(crate) at: u64,
+    pub at: u64,
     /// Whether its Router Lifetime is 0.
-    pub(crate) is_final: bool,
+    pub is_final: bool,
+}
+
+/// A received RA, whole.
+#[derive(Clone, Debug)]
+pub struct RaFrame {
+    /// Where it arrived.
+    pub link: Link,
+    /// When it arrived, since the epoch.
+    pub at: Duration,
+    /// The frame, Ethernet header included.
+    pub bytes: Vec<u8>,
 }
 
 /// The socket.
 #[derive(Debug)]
-pub(crate) struct RaReceiver(OwnedFd);
+pub struct RaReceiver(OwnedFd);
 
 impl RaReceiver {
     /// Opens a socket that receives on every interface of `namespace`, later ones included.
-    pub(crate) fn open(namespace: &Namespace) -> Self {
+    pub fn open(namespace: &Namespace) -> Self {
         // Of no protocol at first, so that nothing queues before the filter is there.
         let socket = packet::open(namespace, BUFFER);
         SockRef::from(&socket).attach_filter(&ADVERTISEMENTS).expect("the kernel takes the filter");
@@ -54,7 +67,7 @@ impl RaReceiver {
     }
 
     /// Passes each RA to `take` until that returns true or `timeout` is over. Returns whether it returned true.
-    pub(crate) fn until(&self, timeout: Duration, mut take: impl FnMut(Ra) -> bool) -> bool {
+    pub fn until(&self, timeout: Duration, mut take: impl FnMut(Ra) -> bool) -> bool {
         let deadline = Instant::now() + timeout;
         loop {
             while let Some(ra) = self.receive() {
@@ -65,12 +78,12 @@ impl RaReceiver {
             if Instant::now() >= deadline {
                 return false;
             }
-            packet::wait(&self.0, deadline);
+            self.wait(deadline.saturating_duration_since(Instant::now()));
         }
     }
 
     /// Returns the RAs that arrive within `time`.
-    pub(crate) fn during(&self, time: Duration) -> Vec<Ra> {
+    pub fn during(&self, time: Duration) -> Vec<Ra> {
         let mut all = Vec::new();
         self.until(time, |ra| {
             all.push(ra);
@@ -80,8 +93,24 @@ impl RaReceiver {
     }
 
     /// Drops the RAs that have arrived and were not read.
-    pub(crate) fn clear(&self) {
+    pub fn clear(&self) {
         drop(self.during(Duration::ZERO));
+    }
+
+    /// Returns the next RA on a link that has arrived, whole, if any.
+    pub fn frame(&self) -> Option<RaFrame> {
+        let mut bytes = vec![0; packet::LARGEST_FRAME];
+        loop {
+            let received = packet::receive(&self.0, &mut bytes)?;
+            if let Some(link) = Link::of_guest_index(received.index) {
+                return Some(RaFrame { link, at: received.at, bytes: bytes[..received.len].to_vec() });
+            }
+        }
+    }
+
+    /// Waits until an RA can be read, up to `timeout`.
+    pub fn wait(&self, timeout: Duration) {
+        packet::wait(&self.0, Instant::now() + timeout);
     }
 
     /// Returns the next RA on a link that has arrived, if any.
