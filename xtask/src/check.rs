@@ -141,6 +141,7 @@ impl Run<'_> {
             Step::Arm64 => vm::other_architectures(workspace),
             Step::Guests => vm::guests(workspace),
             Step::Kernels => vm::all_kernels(workspace),
+            Step::Links => vm::links(workspace),
             Step::Service => service::all(workspace),
             Step::Recipes => recipes::all(workspace),
             Step::Deny => deny::crates(workspace),

@@ -436,7 +436,9 @@ fn a_link_that_became_multicast_capable_takes_solicitations_after_all_of_the_com
     line.expect_served(SOON);
     line.solicit();
     expect_silence([&mut line], FLOOR + MAX_DELAY + SLACK);
-    rest.iter().for_each(|command| run(command));
+    for command in rest {
+        run(command);
+    }
     // Until the daemon serves it again, its filter drops them.
     eventually(SOON, "an answer", || {
         line.solicit();
