@@ -142,6 +142,7 @@ impl Run<'_> {
             Step::Machines => vm::machines(workspace),
             Step::Guests => guests::all(workspace),
             Step::Kernels => vm::all_kernels(workspace),
+            Step::Links => vm::links(workspace),
             Step::Service => service::all(workspace),
             Step::Recipes => recipes::all(workspace),
             Step::Soak => {

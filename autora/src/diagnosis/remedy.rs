@@ -177,7 +177,7 @@ fn against_reason(reason: &Reason, interface: &Interface, evidence: Evidence<'_>
         ],
         Reason::Ipv6Disabled { .. } => vec![Remedy::Run(Shell::sysctl(name, "disable_ipv6", "0"))],
         Reason::Down => vec![run("ip link set dev IFACE up")],
-        Reason::NoMulticast => vec![run("ip link set dev IFACE multicast on")],
+        Reason::NoMulticast => multicast(interface, evidence),
         Reason::Enslaved { .. } => {
             let instead = evidence.master.unwrap_or("the device that it is a port of");
             vec![advice(format!("serve {instead} instead, or detach it:")), run("ip link set dev IFACE nomaster")]
@@ -198,6 +198,20 @@ fn against_reason(reason: &Reason, interface: &Interface, evidence: Evidence<'_>
         }
         Reason::ServedByAnother(other) => another_daemon(other.as_ref(), name),
     }
+}
+
+/// Returns what makes a link multicast-capable. Guests solicit to the group of all routers, which the kernel joins when
+/// forwarding begins on a link that is (`dev_forward_change()`, `net/ipv6/addrconf.c`, Linux 6.12).
+fn multicast(interface: &Interface, evidence: Evidence<'_>) -> Vec<Remedy> {
+    let on = run(interface, "ip link set dev IFACE multicast on");
+    if !interface.ipv6.is_some_and(|ipv6| ipv6.forwarding) {
+        return vec![on];
+    }
+    let listen =
+        advice("the kernel takes solicitations there once forwarding begins after that, so let it begin again:");
+    let forwarding = |value| Remedy::Run(Shell::sysctl(&interface.name, "forwarding", value));
+    let uplinks = keeping(&evidence.routes.uplinks_by_ra);
+    [on, listen].into_iter().chain(uplinks).chain([forwarding("0"), forwarding("1")]).collect()
 }
 
 fn link_local(interface: &Interface, unopened: bool) -> Vec<Remedy> {

@@ -82,7 +82,16 @@ fn every_reason_has_a_remedy() {
         |i| (i.mtu, i.ipv6) = (1200, None),
     );
     check("down", &["$ ip link set dev vm1 up"], |i| i.flags.up = false);
-    check("no-multicast", &["$ ip link set dev vm1 multicast on"], |i| i.flags.multicast = false);
+    check(
+        "no-multicast",
+        &[
+            "$ ip link set dev vm1 multicast on",
+            "the kernel takes solicitations there once forwarding begins after that, so let it begin again:",
+            "$ sysctl -w net.ipv6.conf.vm1.forwarding=0",
+            "$ sysctl -w net.ipv6.conf.vm1.forwarding=1",
+        ],
+        |i| i.flags.multicast = false,
+    );
     check("loopback", &["no guest is behind it: serve another interface"], |i| i.flags.loopback = true);
     check("enslaved", &["serve br0 instead, or detach it:", "$ ip link set dev vm1 nomaster"], |i| {
         let index = IfIndex::new(3).unwrap();

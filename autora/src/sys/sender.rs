@@ -215,6 +215,7 @@ fn open_raw() -> io::Result<Socket> {
     let socket = Socket::new(Domain::IPV6, Type::RAW, Some(Protocol::ICMPV6))?;
     // The socket only sends.
     setsockopt(&socket, Icmp6Filter, &BLOCK_ALL)?;
+    raw_socket::leave_vrf(&socket)?;
     socket.set_multicast_hops_v6(ND_HOP_LIMIT.into())?;
     // The daemon's own RAs must not reach its receiver as those of another router.
     socket.set_multicast_loop_v6(false)?;

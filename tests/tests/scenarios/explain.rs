@@ -6,7 +6,7 @@ use std::process::Command;
 use autora_tests::{Daemon, HostProfile, Interface, Launch, Namespace, Output, Tap, Veth, eventually};
 use serde_json::Value;
 
-use crate::bench::{Line, SOON, rarely};
+use crate::bench::{AT_ONCE, FLOOR, Line, MAX_DELAY, SLACK, SOON, expect_silence, rarely};
 
 /// Runs `autora explain` without privileges. Returns its exit code and output.
 fn explain(host: &Namespace, arguments: &[&str]) -> Output {
@@ -412,6 +412,38 @@ fn an_uplink_that_would_lose_its_route_is_named() {
     assert!(has_route());
     link.host.sysctl("forwarding", 0);
     assert_eq!(commands(), [FORWARD], "it keeps its route");
+}
+
+/// Guests solicit to the group of all routers. The kernel joins it when it makes the IPv6 part of a link or when
+/// forwarding begins there, and each time only if the link is multicast-capable.
+#[test]
+fn a_link_that_became_multicast_capable_takes_solicitations_after_all_of_the_commands() {
+    let (host, guest) = (Namespace::host(), Namespace::quiet());
+    let mut line = Line::without_prefix(&host, &guest, "vm1", 1);
+    // IPv6 ends with the smaller MTU, and is made anew with the larger one.
+    for change in ["multicast off", "mtu 1200", "mtu 1500", "down", "up"] {
+        line.link.host.set(change);
+    }
+    line.link.host.wait_link_local();
+    line.add_prefix();
+    let found = interface(&host, "vm1");
+    assert_eq!(names(&found["reasons"]), ["no-multicast"]);
+    let commands = commands(&found);
+    let (first, rest) = commands.split_first().expect("there are some");
+    let run = |command: &str| drop(host.run(Command::new("sh").args(["-ec", command])));
+    run(first);
+    let _daemon = Daemon::start(&host, &rarely(&[]));
+    line.expect_served(SOON);
+    line.solicit();
+    expect_silence([&mut line], FLOOR + MAX_DELAY + SLACK);
+    for command in rest {
+        run(command);
+    }
+    // Until the daemon serves it again, its filter drops them.
+    eventually(SOON, "an answer", || {
+        line.solicit();
+        line.capture.adverts_within(AT_ONCE).pop()
+    });
 }
 
 const ACCEPT: &str = "sysctl -w net.ipv6.conf.up0.accept_ra=2";

@@ -3,7 +3,8 @@
 use std::thread;
 
 use autora::wire::{ALL_NODES, ROUTER_ADVERTISEMENT};
-use autora_tests::{Daemon, Mac, Namespace, Solicit, eventually};
+use autora_tests::{Daemon, Launch, Mac, Namespace, Refusal, Solicit, eventually};
+use nix::{errno::Errno, libc};
 
 use crate::bench::{FLOOR, Line, SOON, on_both_paths, prefix, rarely};
 
@@ -87,6 +88,28 @@ fn another_router_is_found_at_a_resync(arguments: &[&str]) {
     assert!(warning.contains("interface=vm1"), "{warning}");
     assert!(daemon.lines_with(&["heartbeat"]).is_empty());
     line.expect_answer();
+}
+
+/// The command of `bpf(2)` that reads many entries of a map (include/uapi/linux/bpf.h), since Linux 5.6.
+const BPF_MAP_LOOKUP_BATCH: u64 = 24;
+
+/// A kernel without that command returns EINVAL, and the records are read one by one.
+#[test]
+fn other_routers_are_found_on_a_kernel_that_reads_no_batches() {
+    let (host, guest) = (Namespace::host(), Namespace::quiet());
+    let mut lines = Line::several(&host, &guest, 3);
+    let refusal = Refusal { call: libc::SYS_bpf, argument: Some((0, BPF_MAP_LOOKUP_BATCH)), errno: Errno::EINVAL };
+    let launch = Launch::new(&rarely(&["--filter=ebpf", "--heartbeat-interval=1s"])).refuse(refusal);
+    let daemon = launch.start(&host);
+    for line in &mut lines {
+        line.expect_served(SOON);
+    }
+    for line in &lines[1..] {
+        line.sender.send(&advertisement(line).frame());
+    }
+    daemon.wait_for_log(&["another router", "interface=vm2"], SOON);
+    daemon.wait_for_log(&["another router", "interface=vm3"], SOON);
+    assert_eq!(daemon.lines_with(&OTHER_ROUTER).len(), 2, "{:#?}", daemon.log());
 }
 
 /// Each kind of invalid RA [RFC 4861 6.1.2](https://www.rfc-editor.org/rfc/rfc4861#section-6.1.2).

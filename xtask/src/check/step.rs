@@ -37,6 +37,8 @@ pub(super) enum Step {
     Guests,
     /// With --all: run the daemon on Debian's kernels in virtual machines (5 minutes)
     Kernels,
+    /// With --all: run the daemon on links of every kind, on Debian's kernel in a virtual machine (4 minutes)
+    Links,
     /// With --all: run the package under the systemd of Debian's releases in namespaces (5 minutes)
     Service,
     /// With --all: run the handbook's recipes with the hypervisors (2 minutes)
@@ -100,6 +102,7 @@ impl Step {
                 .compiles()
                 .as_root(),
             Self::Kernels => About::of("kernels: the release daemon on Debian's kernels", Rare).compiles().as_root(),
+            Self::Links => About::of("links: the release daemon on links of every kind", Rare).compiles().as_root(),
             Self::Service => {
                 About::of("service: the package under the systemd of Debian's releases", Rare).compiles().as_root()
             }

@@ -54,7 +54,13 @@ pub(crate) struct KernelArgs {
     /// Run only the kernels of these architectures
     #[arg(long, value_name = "ARCHITECTURE", value_delimiter = ',')]
     arch: Vec<Architecture>,
+    /// Make links of every kind instead, on the kernel of Debian 13
+    #[arg(long, conflicts_with_all = ["only", "arch"])]
+    links: bool,
 }
+
+/// What makes links of some kinds.
+const LINK_PACKAGES: [&str; 3] = ["libteam-utils", "openvswitch-switch", "wireguard-tools"];
 
 /// Releases of Debian, for their kernels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -97,7 +103,7 @@ pub(crate) fn machines(workspace: &Workspace) -> Result<()> {
 
 /// Runs every kernel. One that cannot be fetched is a failure.
 pub(crate) fn all_kernels(workspace: &Workspace) -> Result<()> {
-    let outcome = kernels(workspace, &KernelArgs { only: Vec::new(), arch: Vec::new() });
+    let outcome = kernels(workspace, &KernelArgs { only: Vec::new(), arch: Vec::new(), links: false });
     ensure!(outcome == ExitCode::SUCCESS, "some kernels did not run; see above");
     Ok(())
 }
@@ -113,8 +119,24 @@ pub(crate) fn other_architectures(workspace: &Workspace) -> Result<()> {
     Ok(())
 }
 
+/// Makes links of every kind, and runs the daemon on them.
+pub(crate) fn links(workspace: &Workspace) -> Result<()> {
+    let (release, architecture) = (Release::Trixie.name(), Architecture::OWN);
+    let machines = Machines::ready(workspace, architecture)?;
+    let programs = workspace.vm().join("link-programs");
+    packages::unpack_once(workspace, &LINK_PACKAGES, &programs)?;
+    let archive = || Archive::of(workspace, &release, architecture);
+    let kernel = kernel::prepare_for_links(workspace, (&release, architecture), archive)?;
+    ui::heading("links of every kind");
+    process::run(machines.command("links").arg("--link-programs").arg(programs).arg(kernel))
+}
+
 /// Runs `cargo xtask kernels`.
 pub(crate) fn kernels(workspace: &Workspace, args: &KernelArgs) -> ExitCode {
+    if args.links {
+        let done = links(workspace).inspect_err(ui::error);
+        return if done.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+    }
     let mut missing = Vec::new();
     for &architecture in chosen(&args.arch) {
         let found = kernels_of(workspace, architecture, chosen(&args.only));

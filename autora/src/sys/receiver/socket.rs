@@ -16,6 +16,7 @@ use crate::{
         filter::{Filter, FilterKind},
         icmp6_filter::{BLOCK_ALL, Icmp6Filter, pass_only},
         privileges::HOW_TO_GRANT,
+        raw_socket::leave_vrf,
     },
     wire::{ROUTER_ADVERTISEMENT, ROUTER_SOLICITATION},
 };
@@ -48,6 +49,7 @@ fn open_error(errno: Errno) -> ReceiverOpenError {
 /// drained (which ends, as every type is blocked), and then the types are admitted.
 fn configure(socket: &OwnedFd, filter: &Filter) -> io::Result<()> {
     setsockopt(socket, Icmp6Filter, &BLOCK_ALL)?;
+    leave_vrf(socket)?;
     filter.attach(socket)?;
     setsockopt(socket, sockopt::Ipv6RecvPacketInfo, &true)?;
     setsockopt(socket, sockopt::Ipv6RecvHopLimit, &true)?;

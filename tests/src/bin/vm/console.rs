@@ -2,6 +2,7 @@
 
 use std::{
     io::{BufRead, BufReader, Read},
+    iter,
     sync::mpsc::{self, Receiver, RecvTimeoutError, Sender},
     thread,
     time::{Duration, Instant},
@@ -60,6 +61,11 @@ impl Console {
         }
     }
 
+    /// Returns the marks before the one that says `end`, or those until the deadline.
+    pub(crate) fn marks(&mut self, deadline: Instant) -> Vec<String> {
+        iter::from_fn(|| self.next_mark(deadline)).take_while(|mark| mark != "end").collect()
+    }
+
     /// Returns the last lines, for an error.
     pub(crate) fn tail(&self) -> String {
         let tail = &self.seen[self.seen.len().saturating_sub(TAIL)..];
@@ -103,6 +109,13 @@ mod tests {
         let mut console = console("[0.1] hello\r\n@@ boot 6.1\r\nnoise @@ boot 9\n@@ route fe80::1 eth0\r\n");
         assert_eq!(console.expect("boot", SOON).unwrap(), "6.1");
         assert_eq!(console.expect("route fe80::1", SOON).unwrap(), "eth0");
+    }
+
+    #[test]
+    fn marks_are_taken_up_to_the_end() {
+        let marks = |text| console(text).marks(Instant::now() + SOON);
+        assert_eq!(marks("@@ row a\nnoise\n@@ row b\n@@ end\n@@ row c\n"), ["row a", "row b"]);
+        assert_eq!(marks("@@ row a\nKernel panic\n"), ["row a"], "there is no more");
     }
 
     #[test]

@@ -58,6 +58,15 @@ apparmor() {
     poweroff -f
 }
 
+# Links of every kind, served by the daemon. `ip vrf exec` needs the tree of control groups.
+links() {
+    ip link set lo up
+    mount -t cgroup2 cgroups /sys/fs/cgroup
+    vm link-scenes
+    mark end
+    poweroff -f
+}
+
 /bin/busybox mkdir -p /dev /proc /run /sys /tmp /usr/sbin /var
 /bin/busybox --install -s /bin
 export PATH=/usr/bin:/bin AUTORA_BIN=/usr/bin/autora

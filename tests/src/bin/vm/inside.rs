@@ -4,29 +4,15 @@
 use std::{
     collections::BTreeSet,
     fs,
-    net::SocketAddrV6,
-    os::fd::AsRawFd,
     process::ExitCode,
     time::{Duration, Instant},
 };
 
-use autora::wire::{ALL_ROUTERS, ND_HOP_LIMIT, ROUTER_SOLICITATION};
 use autora_tests::{Capture, Daemon, Intruder, Launch, Namespace, Sender, Solicit, Veth, bpf_numbers, field};
 use caps::CapSet;
-use nix::{
-    errno::Errno,
-    libc,
-    net::if_::if_nametoindex,
-    sys::{
-        signal::Signal,
-        socket::{
-            AddressFamily, MsgFlags, SockFlag, SockProtocol, SockType, SockaddrIn6, sendto, setsockopt, socket,
-            sockopt::Ipv6MulticastHops,
-        },
-    },
-};
+use nix::{errno::Errno, libc, sys::signal::Signal};
 
-use crate::machine::CAPABILITIES;
+use crate::{machine::CAPABILITIES, solicitor::Solicitor};
 
 /// Emulated machines are slow.
 const SOON: Duration = Duration::from_secs(30);
@@ -97,18 +83,11 @@ pub(crate) fn scene() -> ExitCode {
 
 /// Sends solicitations as fast as the machine can.
 pub(crate) fn flood() -> ExitCode {
-    let socket = socket(AddressFamily::Inet6, SockType::Raw, SockFlag::SOCK_CLOEXEC, SockProtocol::IcmpV6)
-        .expect("root may open a raw socket");
-    setsockopt(&socket, Ipv6MulticastHops, &i32::from(ND_HOP_LIMIT)).expect("every IPv6 socket has hops");
-    let card = if_nametoindex("eth0").expect("the machine has a card");
-    let routers = SockaddrIn6::from(SocketAddrV6::new(ALL_ROUTERS, 0, 0, card));
-    // The kernel fills in the checksum.
-    let message = [ROUTER_SOLICITATION, 0, 0, 0, 0, 0, 0, 0];
+    let solicitor = Solicitor::on("eth0");
     let deadline = Instant::now() + FLOOD;
     let mut sent = 0_u32;
     while Instant::now() < deadline {
-        // It fails until the card has an address, and while the queue is full.
-        if sendto(socket.as_raw_fd(), &message, &routers, MsgFlags::empty()).is_ok() {
+        if solicitor.send().is_ok() {
             sent += 1;
             if sent == 100 {
                 println!("@@ flooding");

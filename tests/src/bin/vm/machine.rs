@@ -11,7 +11,12 @@ use anyhow::{Context, Result};
 use autora_tests::{Mac, Namespace, binary, workspace};
 use tempfile::NamedTempFile;
 
-use crate::{architecture::Architecture, console::Console, initramfs::Initramfs, userland::Userland};
+use crate::{
+    architecture::Architecture,
+    console::Console,
+    initramfs::Initramfs,
+    userland::{self, Userland},
+};
 
 /// The capabilities of the daemon's unit. CAP_PERFMON is for the verifiers of older kernels.
 pub(crate) const CAPABILITIES: [&str; 3] = ["net_raw", "bpf", "perfmon"];
@@ -37,6 +42,9 @@ pub(crate) struct Tools {
     /// For another architecture than this host's: this program, compiled for it and linked statically
     #[arg(long, requires = "userland")]
     inside: Option<PathBuf>,
+    /// A folder that has the programs which make links of every kind, as far as this host lacks them
+    #[arg(long)]
+    link_programs: Option<PathBuf>,
 }
 
 impl Tools {
@@ -135,7 +143,8 @@ impl Plan<'_> {
     }
 
     fn kernel_arguments(&self, tools: &Tools) -> String {
-        format!("console={} quiet panic=-1 role={}", tools.architecture.console(), self.role)
+        let (console, further) = (tools.architecture.console(), tools.architecture.kernel_arguments());
+        format!("console={console} quiet panic=-1 {further} role={}", self.role)
     }
 
     fn script(&self) -> String {
@@ -154,6 +163,9 @@ fn initramfs(tools: &Tools, plan: &Plan<'_>) -> Result<Vec<u8>> {
     plan.userland.add_to(&mut root)?;
     root.copy(&tools.busybox, Path::new("/bin/busybox"))?;
     root.copy(&binary(), Path::new("/usr/bin/autora"))?;
+    if let Some(folder) = &tools.link_programs {
+        userland::add_link_programs(&mut root, folder, tools.architecture)?;
+    }
     for module in fs::read_dir(plan.kernel.join("modules"))? {
         let module = module?;
         root.copy(&module.path(), &Path::new("/modules").join(module.file_name()))?;

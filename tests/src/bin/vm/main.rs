@@ -14,10 +14,12 @@ mod guests;
 mod hosts;
 mod initramfs;
 mod inside;
+mod links;
 mod machine;
 mod migrant;
 mod migration;
 mod qmp;
+mod solicitor;
 mod userland;
 
 use std::{path::PathBuf, process::ExitCode};
@@ -68,6 +70,13 @@ enum Task {
         #[arg(required = true)]
         roots: Vec<PathBuf>,
     },
+    /// Links of every kind, on one kernel
+    Links {
+        #[command(flatten)]
+        tools: Tools,
+        /// Folder with vmlinuz and modules
+        kernel: PathBuf,
+    },
     /// In a machine: report which filter the daemon has with these capabilities
     #[command(hide = true)]
     Probe {
@@ -79,6 +88,15 @@ enum Task {
     /// In a machine: the daemon's main job, step by step
     #[command(hide = true)]
     Scene,
+    /// In a machine: links of every kind, each scene in a process of its own
+    #[command(hide = true)]
+    LinkScenes,
+    /// In a machine: one of these scenes
+    #[command(hide = true)]
+    LinkScene {
+        /// Its place in the table
+        place: usize,
+    },
     /// In a machine: send solicitations as fast as it can
     #[command(hide = true)]
     Flood,
@@ -99,8 +117,11 @@ fn main() -> ExitCode {
         Task::Apparmor { tools, kernel, roots } => {
             supervise::supervised("autora-vm", || (), || apparmor::run(&tools, &kernel, &roots))
         }
+        Task::Links { tools, kernel } => supervise::supervised("autora-vm", || (), || links::run(&tools, &kernel)),
         Task::Probe { mark, capabilities } => inside::probe(&mark, &capabilities),
         Task::Scene => inside::scene(),
+        Task::LinkScenes => links::scenes(),
+        Task::LinkScene { place } => links::scene(place),
         Task::Flood => inside::flood(),
         Task::Migrant => migrant::run(),
     }

@@ -14,6 +14,9 @@ use crate::{architecture::Architecture, initramfs::Initramfs};
 /// What the harness runs.
 const PROGRAMS: [&str; 2] = ["ip", "setpriv"];
 
+/// What makes links of every kind.
+const LINK_PROGRAMS: [&str; 5] = ["bridge", "ovs-dpctl", "tc", "teamnl", "wg"];
+
 /// Where programs go.
 const FOLDER: &str = "/usr/bin";
 
@@ -55,6 +58,16 @@ impl Userland<'_> {
     }
 }
 
+/// Adds what makes links: programs below `root`, which has those that this host lacks, with all libraries there; and
+/// this host's.
+pub(crate) fn add_link_programs(archive: &mut Initramfs, root: &Path, architecture: Architecture) -> Result<()> {
+    for name in LINK_PROGRAMS {
+        let program = find(root, name).or_else(|_| find(Path::new("/"), name))?;
+        archive.program(&program, &Path::new(FOLDER).join(name))?;
+    }
+    libraries(root, architecture).iter().try_for_each(|library| archive.program(library, &inside(root, library)))
+}
+
 fn own(archive: &mut Initramfs) -> Result<()> {
     let ourselves = std::env::current_exe().context("a process knows its program")?;
     archive.program(&ourselves, &Path::new(FOLDER).join("vm"))?;
@@ -66,8 +79,7 @@ fn unpacked(archive: &mut Initramfs, architecture: Architecture, root: &Path, ou
     archive.copy(ourselves, &Path::new(FOLDER).join("vm"))?;
     PROGRAMS.iter().try_for_each(|name| archive.copy(&find(root, name)?, &Path::new(FOLDER).join(name)))?;
     for library in libraries(root, architecture) {
-        let place = library.strip_prefix(root).expect("it was found there");
-        archive.copy(&library, &Path::new("/").join(place))?;
+        archive.copy(&library, &inside(root, &library))?;
     }
     Ok(())
 }
@@ -77,6 +89,11 @@ fn debian(archive: &mut Initramfs, roots: &[PathBuf], files: &[(&str, &str)]) ->
         PLACES.iter().try_for_each(|place| archive.tree(root, Path::new(place)))?;
     }
     files.iter().try_for_each(|(from, to)| archive.copy(&workspace().join(from), Path::new(to)))
+}
+
+/// Returns where a file of an unpacked root goes.
+fn inside(root: &Path, file: &Path) -> PathBuf {
+    Path::new("/").join(file.strip_prefix(root).expect("it was found there"))
 }
 
 fn libraries(root: &Path, architecture: Architecture) -> Vec<PathBuf> {

@@ -17,6 +17,28 @@ const PARTS: [&str; 3] = ["linux-image-", "linux-binary-", "linux-modules-"];
 /// A network card for guests, and links for hosts.
 const MODULES: [&str; 3] = ["virtio_pci", "virtio_net", "veth"];
 
+/// Links of every kind, and queues. Open vSwitch needs `libcrc32c`, which asks for the first of these by name.
+const LINKS: &[&str] = &[
+    "crc32c_generic",
+    "8021q",
+    "bonding",
+    "bridge",
+    "dummy",
+    "ip_gre",
+    "ip6_gre",
+    "ip6_tunnel",
+    "ipvlan",
+    "macvlan",
+    "openvswitch",
+    "sch_netem",
+    "sch_plug",
+    "team",
+    "team_mode_roundrobin",
+    "vrf",
+    "vxlan",
+    "wireguard",
+];
+
 /// Returns a folder with `vmlinuz`, and `modules` whose names sort in the order of loading.
 ///
 /// It is made once. To get a newer kernel, delete the folder.
@@ -25,9 +47,28 @@ pub(crate) fn prepare<'a>(
     (name, architecture): (&str, Architecture),
     archive: impl FnOnce() -> Result<Archive<'a>>,
 ) -> Result<PathBuf> {
+    prepare_in(workspace, name, architecture, &[], archive)
+}
+
+/// Returns a folder that has the modules for links of every kind as well.
+pub(crate) fn prepare_for_links<'a>(
+    workspace: &Workspace,
+    (name, architecture): (&str, Architecture),
+    archive: impl FnOnce() -> Result<Archive<'a>>,
+) -> Result<PathBuf> {
+    prepare_in(workspace, &format!("{name}-links"), architecture, LINKS, archive)
+}
+
+fn prepare_in<'a>(
+    workspace: &Workspace,
+    name: &str,
+    architecture: Architecture,
+    modules: &[&str],
+    archive: impl FnOnce() -> Result<Archive<'a>>,
+) -> Result<PathBuf> {
     let folder = workspace.vm().join("kernels").join(architecture.debian()).join(name);
     if !folder.join("vmlinuz").is_file() {
-        unpack(&archive()?, &newest(architecture), &folder)
+        unpack(&archive()?, &newest(architecture), &folder, modules)
             .with_context(|| format!("cannot get the kernel of {name}"))?;
     }
     let version = fs::read_to_string(folder.join("version"))?;
@@ -40,7 +81,7 @@ fn newest(architecture: Architecture) -> String {
     format!("linux-image-{}", architecture.debian())
 }
 
-fn unpack(archive: &Archive<'_>, newest: &str, folder: &Path) -> Result<()> {
+fn unpack(archive: &Archive<'_>, newest: &str, folder: &Path, modules: &[&str]) -> Result<()> {
     let packages = parts(&[newest.to_owned()], |package| archive.show(package));
     ensure!(packages.len() > 1, "the archive has no {newest}");
     // Both folders hold plain files alone, and nothing is mounted on them.
@@ -52,7 +93,7 @@ fn unpack(archive: &Archive<'_>, newest: &str, folder: &Path) -> Result<()> {
     }
     archive.unpack(&packages, &scratch)?;
     let tree = modules_folder(&scratch)?;
-    write_modules(&tree, &folder.join("modules"))?;
+    write_modules(&tree, &folder.join("modules"), modules)?;
     let version = tree.file_name().unwrap_or_default().to_string_lossy().into_owned();
     fs::write(folder.join("version"), &version)?;
     // Last, since `prepare` takes it as the sign that the folder is complete.
@@ -93,14 +134,14 @@ fn modules_folder(root: &Path) -> Result<PathBuf> {
     }
 }
 
-fn write_modules(tree: &Path, folder: &Path) -> Result<()> {
+fn write_modules(tree: &Path, folder: &Path, more: &[&str]) -> Result<()> {
     fs::create_dir_all(folder)?;
     let files = files_below(&tree.join("kernel"))?;
     let read = |name: &str| {
         let file = files.iter().find(|file| modules::name_of(file).as_deref() == Some(name));
         file.map(|file| contents(file)).transpose()
     };
-    for (number, module) in modules::in_order(&MODULES, read)?.iter().enumerate() {
+    for (number, module) in modules::in_order(&[&MODULES, more].concat(), read)?.iter().enumerate() {
         fs::write(folder.join(format!("{number:02}-{}.ko", module.name)), &module.bytes)?;
     }
     Ok(())
