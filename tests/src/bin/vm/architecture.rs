@@ -30,8 +30,8 @@ impl Architecture {
         }
     }
 
-    /// Returns further arguments of the kernel. Where the emulator gets little time, amd64's kernel finds that its timer
-    /// does not work, and panics (`check_timer()`, arch/x86/kernel/apic/io_apic.c, Linux 6.12).
+    /// Returns further arguments of the kernel. Where the emulator gets little time, amd64's kernel finds that its
+    /// timer does not work, and panics (`check_timer()`, arch/x86/kernel/apic/io_apic.c, Linux 6.12).
     pub(crate) const fn kernel_arguments(self) -> &'static str {
         match self {
             Self::Amd64 => "no_timer_check",
