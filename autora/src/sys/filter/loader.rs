@@ -1,4 +1,4 @@
-//! Loads the filter in about 2 ms, without aya's loader.
+//! Loads the filter in little more than 1 ms, without aya's loader.
 //!
 //! aya's loader first parses the BTF of the whole kernel (33 ms, and 20 MB for a moment), then loads some
 //! twenty probes to detect the kernel's features. This filter needs neither: it has no CO-RE and nothing
