@@ -76,8 +76,8 @@ boots_shell() {
 
 console_has() { shown | grep -q "$1"; }
 
-# The console without the escape sequences of a terminal, in lower case, and without zeros at the beginning of a group of
-# an address.
+# The console without the escape sequences of a terminal, in lower case, and without zeros at the beginning of a group
+# of an address.
 shown() {
     [ ! -s "$work/console" ] ||
         sed 's/\x1b\[[0-9;?=]*[A-Za-z]//g; s/\r//g; s/.*/\L&/; s/\b0*\([0-9a-f]\)/\1/g' "$work/console"

@@ -53,8 +53,8 @@ const TABLE_SHARE: usize = 8;
 const TABLE_SIZE: u32 = 1_024;
 
 /// What a daemon that does not answer means for a probe.
-const WITHOUT_DAEMON: &str = "what it does with these interfaces is not known; the guests were probed all the same, which \
-                              needs no daemon";
+const WITHOUT_DAEMON: &str = "what it does with these interfaces is not known; the guests were probed all the same, \
+                              which needs no daemon";
 
 const AFTER_HELP: &str = "\
 Examples:

@@ -85,11 +85,6 @@ pub(crate) fn children_cpu() -> Duration {
     seconds(usage.user_time()) + seconds(usage.system_time())
 }
 
-/// Returns the resident set size of a process in bytes.
-pub(crate) fn rss(pid: u32) -> Option<u64> {
-    status(&format!("/proc/{pid}/status"), "VmRSS:").map(|kilobytes| kilobytes * 1024)
-}
-
 /// Returns how often the threads of a process have slept, and so were woken.
 pub(crate) fn sleeps(pid: u32) -> Option<u64> {
     let tasks = fs::read_dir(format!("/proc/{pid}/task")).ok()?.flatten();

@@ -5,7 +5,7 @@
 //! | floor | never two RAs on one interface less than 3 s apart, whatever happens [RFC 4861 6.2.6] |
 //! | gap | on an interface to which nothing happens, never longer without an RA than the longest interval |
 //! | served | after what happened to it is over, and the kernel has it fit, an interface has an RA again |
-//! | final | no RA with Router Lifetime 0, but where a grace is over: the /64 was taken away, or is not there yet at a restart |
+//! | final | no RA with Router Lifetime 0, but where a grace is over: the /64 was taken away, or a restart saw none |
 //! | withdrawn | and there is one there |
 //! | content | the /64 of the interface, and no other |
 //!

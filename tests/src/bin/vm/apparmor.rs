@@ -52,20 +52,10 @@ pub(crate) fn run(tools: &Tools, kernel: &Path, roots: &[PathBuf]) -> ExitCode {
 }
 
 fn steps(checks: &mut Checks, tools: &Tools, kernel: &Path, roots: &[PathBuf]) -> Result<()> {
-    // The machine has no card. Cleaning up the namespace ends it with this program.
     let namespace = Namespace::new("apparmor");
-    let plan = Plan {
-        name: "the host",
-        kernel,
-        role: "apparmor",
-        userland: Userland::Debian { roots, files: &FILES },
-        memory: MEMORY,
-        namespace: &namespace,
-        card: None,
-        reboots: false,
-        prefixes: None,
-        further: Vec::new(),
-    };
+    let userland = Userland::Debian { roots, files: &FILES };
+    let machine = Plan::without_card(kernel, "apparmor", userland, &namespace, MEMORY);
+    let plan = Plan { name: "the host", ..machine };
     let mut machine = Machine::start(tools, &plan)?;
     for (mark, claim) in STEPS {
         checks.check(claim, machine.console.expect(mark, LONGEST), Clone::clone)?;

@@ -73,21 +73,10 @@ pub(crate) fn run(tools: &Tools, kernels: &[PathBuf]) -> ExitCode {
 }
 
 fn boot(tools: &Tools, kernel: &Path) -> Result<Outcome> {
-    // The machine has no card. Cleaning up the namespace ends it with this program.
     let namespace = Namespace::new("kernels");
     let name = kernel.file_name().unwrap_or_default().to_string_lossy();
-    let plan = Plan {
-        name: &name,
-        kernel,
-        role: "host",
-        userland: tools.userland(),
-        memory: MEMORY,
-        namespace: &namespace,
-        card: None,
-        reboots: false,
-        prefixes: None,
-        further: Vec::new(),
-    };
+    let machine = Plan::without_card(kernel, "host", tools.userland(), &namespace, MEMORY);
+    let plan = Plan { name: &name, ..machine };
     let mut machine = Machine::start(tools, &plan)?;
     let deadline = Instant::now() + LONGEST;
     let (mut marks, mut warnings) = (BTreeMap::new(), Vec::new());

@@ -60,20 +60,8 @@ pub(crate) fn scene(place: usize) -> ExitCode {
 }
 
 fn boot(tools: &Tools, kernel: &Path) -> Result<Report> {
-    // The machine has no card. Cleaning up the namespace ends it with this program.
     let namespace = Namespace::new("links");
-    let plan = Plan {
-        name: "links",
-        kernel,
-        role: "links",
-        userland: tools.userland(),
-        memory: MEMORY,
-        namespace: &namespace,
-        card: None,
-        reboots: false,
-        prefixes: None,
-        further: Vec::new(),
-    };
+    let plan = Plan::without_card(kernel, "links", tools.userland(), &namespace, MEMORY);
     let mut machine = Machine::start(tools, &plan)?;
     let marks = machine.console.marks(Instant::now() + LONGEST);
     Ok(Report { marks, tail: machine.console.tail() })

@@ -119,7 +119,30 @@ impl Drop for Machine {
     }
 }
 
-impl Plan<'_> {
+impl<'a> Plan<'a> {
+    /// Returns the description of a machine without a card, which ends itself. Cleaning up the namespace ends it with
+    /// this program.
+    pub(crate) fn without_card(
+        kernel: &'a Path,
+        role: &'a str,
+        userland: Userland<'a>,
+        namespace: &'a Namespace,
+        memory: u32,
+    ) -> Self {
+        Self {
+            name: role,
+            kernel,
+            role,
+            userland,
+            memory,
+            namespace,
+            card: None,
+            reboots: false,
+            prefixes: None,
+            further: Vec::new(),
+        }
+    }
+
     fn command(&self, tools: &Tools, root: &Path) -> Command {
         let mut command = Command::new(&tools.qemu);
         command.args(tools.architecture.machine()).args(["-m", &self.memory.to_string()]);

@@ -2,9 +2,10 @@
 
 use std::{thread, time::Duration};
 
+use autora_tests::held;
+
 use crate::{
     bench::Bench,
-    machine,
     results::{Metric, Sample},
     running::{Arrivals, Launch, Running},
 };
@@ -43,7 +44,7 @@ pub(crate) fn rss(bench: &mut Bench) {
             let (mut running, _) = bench.up(&Launch::default(), subject, site);
             thread::sleep(Duration::from_secs(2));
             let ended = running.has_ended();
-            let sample = machine::rss(running.pid())
+            let sample = held::rss(running.pid())
                 .filter(|_| !ended)
                 .map_or_else(|| Sample::Not("exits".to_owned()), |bytes| Sample::Is(bytes as f64 / 1e6));
             bench.record(&RSS, size, subject, sample);
