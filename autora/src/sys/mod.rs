@@ -12,6 +12,7 @@ pub mod group;
 pub mod heap;
 pub mod host_facts;
 mod icmp6_filter;
+mod locked_filter;
 pub mod netlink;
 pub mod open_files;
 pub mod output_reader;

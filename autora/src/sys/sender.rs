@@ -17,7 +17,7 @@ use self::{
 };
 use super::{
     icmp6_filter::{BLOCK_ALL, Icmp6Filter},
-    packet_socket,
+    locked_filter, packet_socket,
     privileges::HOW_TO_GRANT,
     raw_socket, socket_memory,
 };
@@ -205,6 +205,7 @@ fn open_lane(path: SendPath) -> io::Result<Lane> {
         // twice the buffer, and then returns ENOBUFS, as the queue of one interface does.
         SendPath::Raw => (open_raw()?, 2),
     };
+    locked_filter::drop_all(&socket)?;
     socket.set_nonblocking(true)?;
     socket.set_send_buffer_size(SEND_BUFFER)?;
     let limit = socket_memory::send_buffer(&socket)? * buffers;

@@ -1,7 +1,7 @@
 //! Confinement: what an attacker who has taken over the daemon can still do, and what the daemon does on a
 //! kernel that cannot confine it.
 
-use std::{fs, time::Duration};
+use std::{collections::BTreeSet, fs, time::Duration};
 
 use autora_tests::{Daemon, Intruder, Launch, Namespace, Refusal};
 use nix::{
@@ -112,13 +112,16 @@ fn only_the_daemons_own_system_calls_are_allowed() {
         (libc::AF_INET6, libc::SOCK_DGRAM, 0),
         (libc::AF_INET6, libc::SOCK_RAW, libc::IPPROTO_ICMPV6),
         (libc::AF_PACKET, libc::SOCK_RAW, 0),
+        (libc::AF_UNIX, libc::SOCK_STREAM, 0),
+        (libc::AF_UNIX, libc::SOCK_DGRAM, 0),
         (libc::AF_NETLINK, libc::SOCK_RAW, libc::NETLINK_GENERIC),
     ] {
         assert_eq!(makes_socket(&intruder, family, kind, protocol), Err(EPERM), "family {family}");
     }
-    for (family, kind) in [(libc::AF_UNIX, libc::SOCK_DGRAM), (libc::AF_NETLINK, libc::SOCK_RAW)] {
-        assert_eq!(makes_socket(&intruder, family, kind, 0), Ok(()), "the control: family {family}");
-    }
+    assert_eq!(makes_socket(&intruder, libc::AF_NETLINK, libc::SOCK_RAW, 0), Ok(()), "the control");
+    refused(libc::SYS_connect, &[0, 0, 0]);
+    refused(libc::SYS_fcntl, &[0, int(libc::F_SETOWN), 1]);
+    assert!(intruder.call(libc::SYS_fcntl, &[0, int(libc::F_GETFL), 0]).is_ok(), "the control");
     drop(intruder);
     scene.still_answers();
 }
@@ -138,28 +141,79 @@ fn no_memory_can_be_made_executable() {
     scene.still_answers();
 }
 
+/// Also from the sockets that only send: they drop what they receive.
 #[test]
 fn the_filter_cannot_be_detached() {
     let scene = Scene::new();
-    let fds = fs::read_dir(format!("/proc/{}/fd", scene.daemon.pid())).expect("it runs");
-    let sockets = fds.flatten().filter_map(|fd| {
-        let target = fs::read_link(fd.path()).ok()?;
-        let number = fd.file_name().into_string().ok()?.parse::<u64>().ok()?;
-        target.to_string_lossy().starts_with("socket:").then_some(number)
-    });
-    let sockets: Vec<_> = sockets.collect();
+    let sockets = sockets(&scene.daemon);
     let intruder = Intruder::take_over(&scene.daemon);
     let zero = intruder.text("\0\0\0\0");
-    let detached = sockets.iter().map(|&fd| {
+    for Socket { fd, kind } in &sockets {
         let (level, option) = (int(libc::SOL_SOCKET), int(libc::SO_DETACH_FILTER));
-        intruder.call(libc::SYS_setsockopt, &[fd, level, option, zero, 4])
-    });
-    let results: Vec<_> = detached.collect();
-    assert_eq!(results.iter().filter(|&&result| result == Err(EPERM)).count(), 1, "{results:?}");
-    // The control: on a socket without a filter the error is ENOENT.
-    assert_eq!(results.iter().filter(|&&result| result == Err(ENOENT)).count(), results.len() - 1, "{results:?}");
+        let result = intruder.call(libc::SYS_setsockopt, &[*fd, level, option, zero, 4]);
+        // The control: on a socket without a filter the error is ENOENT.
+        let expected = if *kind == Kind::Other { ENOENT } else { EPERM };
+        assert_eq!(result, Err(expected), "{kind:?}");
+    }
+    for kind in [Kind::Raw, Kind::Packet, Kind::Other] {
+        assert!(sockets.iter().any(|socket| socket.kind == kind), "{kind:?}");
+    }
     drop(intruder);
     scene.still_answers();
+}
+
+#[test]
+fn no_packet_socket_can_begin_to_receive() {
+    let scene = Scene::new();
+    let sockets = sockets(&scene.daemon);
+    let intruder = Intruder::take_over(&scene.daemon);
+    // AF_PACKET, ETH_P_ALL in network byte order, every interface.
+    let everything = intruder.text(&format!("\x11\0\0\x03{}", "\0".repeat(16)));
+    for socket in sockets.iter().filter(|socket| socket.kind == Kind::Packet) {
+        assert_eq!(intruder.call(libc::SYS_bind, &[socket.fd, everything, 20]), Err(EPERM));
+    }
+    let netlink = intruder.call(libc::SYS_socket, &[int(libc::AF_NETLINK), int(libc::SOCK_RAW), 0]);
+    let address = intruder.text(&format!("\x10\0{}", "\0".repeat(10)));
+    let bound = intruder.call(libc::SYS_bind, &[netlink.expect("the control"), address, 12]);
+    assert_eq!(bound, Ok(0), "the control");
+    drop(intruder);
+    scene.still_answers();
+}
+
+/// A socket of a daemon.
+struct Socket {
+    fd: u64,
+    kind: Kind,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Raw,
+    Packet,
+    Other,
+}
+
+fn sockets(daemon: &Daemon) -> Vec<Socket> {
+    let process = format!("/proc/{}", daemon.pid());
+    let (raw, packet) = (inodes(&format!("{process}/net/raw6"), 9), inodes(&format!("{process}/net/packet"), 8));
+    let fds = fs::read_dir(format!("{process}/fd")).expect("it runs");
+    let sockets = fds.flatten().filter_map(|entry| {
+        let target = fs::read_link(entry.path()).ok()?.into_os_string().into_string().ok()?;
+        let inode = target.strip_prefix("socket:[")?.strip_suffix(']')?;
+        let kind = match () {
+            () if raw.contains(inode) => Kind::Raw,
+            () if packet.contains(inode) => Kind::Packet,
+            () => Kind::Other,
+        };
+        Some(Socket { fd: entry.file_name().into_string().ok()?.parse().ok()?, kind })
+    });
+    sockets.collect()
+}
+
+/// Returns what stands in a column of one of the kernel's lists of sockets.
+fn inodes(list: &str, column: usize) -> BTreeSet<String> {
+    let list = fs::read_to_string(list).expect("it runs");
+    list.lines().skip(1).filter_map(|line| line.split_whitespace().nth(column).map(str::to_owned)).collect()
 }
 
 /// The control of the tests above.

@@ -7,7 +7,7 @@ use std::{
 
 use nix::{
     errno::Errno,
-    getsockopt_impl, libc, setsockopt_impl, sockopt_impl,
+    libc, setsockopt_impl, sockopt_impl,
     sys::socket::{AddressFamily, MsgFlags, SockFlag, SockProtocol, SockType, recv, setsockopt, socket, sockopt},
 };
 
@@ -15,6 +15,7 @@ use crate::{
     sys::{
         filter::{Filter, FilterKind},
         icmp6_filter::{BLOCK_ALL, Icmp6Filter, pass_only},
+        locked_filter,
         privileges::HOW_TO_GRANT,
         raw_socket::leave_vrf,
     },
@@ -31,6 +32,11 @@ pub enum ReceiverOpenError {
     #[error("cannot open the raw ICMPv6 socket")]
     Socket(#[from] io::Error),
 }
+
+/// The receive buffer that is asked for: the kernel grants twice as much, but at most twice `net.core.rmem_max`. It
+/// charges a solicitation with some 800 bytes, so Debian's default of 208 KiB holds 256 of them, and guests of a host
+/// that boots solicit at once. One that finds no room is lost after the filter has marked its interface.
+const RECEIVE_BUFFER: usize = 1 << 20;
 
 /// Opens a non-blocking raw ICMPv6 socket behind `filter`.
 pub(super) fn open(filter: &Filter) -> Result<OwnedFd, ReceiverOpenError> {
@@ -49,6 +55,7 @@ fn open_error(errno: Errno) -> ReceiverOpenError {
 /// drained (which ends, as every type is blocked), and then the types are admitted.
 fn configure(socket: &OwnedFd, filter: &Filter) -> io::Result<()> {
     setsockopt(socket, Icmp6Filter, &BLOCK_ALL)?;
+    setsockopt(socket, sockopt::RcvBuf, &RECEIVE_BUFFER)?;
     leave_vrf(socket)?;
     filter.attach(socket)?;
     setsockopt(socket, sockopt::Ipv6RecvPacketInfo, &true)?;
@@ -60,9 +67,7 @@ fn configure(socket: &OwnedFd, filter: &Filter) -> io::Result<()> {
         FilterKind::Classic => pass_only(&[ROUTER_SOLICITATION]),
     };
     setsockopt(socket, Icmp6Filter, &pass)?;
-    // From here on the filter cannot be detached or replaced, even by this process.
-    setsockopt(socket, LockFilter, &true)?;
-    Ok(())
+    locked_filter::lock(socket)
 }
 
 fn drain(socket: &OwnedFd) -> io::Result<()> {
@@ -74,15 +79,6 @@ fn drain(socket: &OwnedFd) -> io::Result<()> {
         }
     }
 }
-
-sockopt_impl!(
-    /// Locks the attached filter (`socket(7)`).
-    LockFilter,
-    Both,
-    libc::SOL_SOCKET,
-    libc::SO_LOCK_FILTER,
-    bool
-);
 
 sockopt_impl!(
     /// Adds a control message with the size of the largest fragment to every packet that was fragmented.

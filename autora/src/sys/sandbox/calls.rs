@@ -18,8 +18,6 @@ use super::outcome::{SandboxError, Support};
 const ANY: &[c_long] = &[
     // Packets, netlink, the control socket.
     libc::SYS_accept4,
-    libc::SYS_bind,
-    libc::SYS_connect,
     libc::SYS_getpeername,
     libc::SYS_getsockname,
     libc::SYS_getsockopt,
@@ -47,7 +45,6 @@ const ANY: &[c_long] = &[
     // Files: Landlock limits which ones.
     libc::SYS_close,
     libc::SYS_fallocate,
-    libc::SYS_fcntl,
     libc::SYS_fstat,
     libc::SYS_getdents64,
     libc::SYS_lseek,
@@ -84,9 +81,13 @@ const OLD: &[c_long] = &[];
 /// include/uapi/linux/bpf.h): none loads a program, creates a map or opens one.
 const MAP_COMMANDS: [u64; 5] = [1, 2, 3, 4, 24];
 
+/// The commands of `fcntl(2)` that the C library and the table of claims need: none names a process that gets signals.
+const FILE_COMMANDS: [c_int; 4] = [libc::F_GETFD, libc::F_GETFL, libc::F_OFD_GETLK, libc::F_OFD_SETLK];
+
 /// Limits every thread to the calls above, and some of them by argument: no memory becomes executable, a new
-/// socket is a Unix or a `NETLINK_ROUTE` one (a netlink query whose answer was lost is repeated on a new
-/// socket), and a signal reaches no other process.
+/// socket is a `NETLINK_ROUTE` one (a netlink query whose answer was lost is repeated on a new socket), only an address
+/// of its length can be bound (`packet(7)`'s is longer, so no packet socket begins to receive), and a signal reaches no
+/// other process.
 ///
 /// # Errors
 ///
@@ -112,8 +113,11 @@ fn is_supported() -> bool {
 fn compile(arch: TargetArch) -> Result<BpfProgram, BackendError> {
     let mut rules: BTreeMap<i64, Vec<SeccompRule>> = ANY.iter().chain(OLD).map(|&call| (call, Vec::new())).collect();
     rules.insert(libc::SYS_bpf, MAP_COMMANDS.into_iter().map(|command| equal(0, command)).collect::<Result<_, _>>()?);
+    let commands = FILE_COMMANDS.into_iter().map(|command| equal(1, number(command)));
+    rules.insert(libc::SYS_fcntl, commands.collect::<Result<_, _>>()?);
     let route_netlink = vec![is(0, number(libc::AF_NETLINK))?, is(2, number(libc::NETLINK_ROUTE))?];
-    rules.insert(libc::SYS_socket, vec![equal(0, number(libc::AF_UNIX))?, SeccompRule::new(route_netlink)?]);
+    rules.insert(libc::SYS_socket, vec![SeccompRule::new(route_netlink)?]);
+    rules.insert(libc::SYS_bind, vec![equal(2, u64::try_from(size_of::<libc::sockaddr_nl>()).expect("12"))?]);
     rules.insert(libc::SYS_tgkill, vec![equal(0, std::process::id().into())?]);
     for call in [libc::SYS_mmap, libc::SYS_mprotect] {
         rules.insert(call, vec![without(2, libc::PROT_EXEC)?]);
