@@ -35,7 +35,9 @@ pub(super) struct Kernel {
     sender: Sender,
     /// The solicitations of one turn; kept between turns to reuse its allocation.
     solicitations: Vec<Solicitation>,
-    /// Whether the filter's counters could not be read the last time.
+    /// The filter's counters as they were read last.
+    counters: Cell<Counters>,
+    /// Whether they could not be read the last time.
     counters_failed: Cell<bool>,
 }
 
@@ -101,7 +103,7 @@ impl Backend {
         self.filter().map_or_else(|| "none".to_owned(), |filter| filter.kind().to_string())
     }
 
-    /// Returns the filter's counts of packets by result; zeros if they cannot be read.
+    /// Returns the filter's counts of packets by result; as they were read last, if they cannot be read.
     pub(super) fn packets(&self) -> Counters {
         match self {
             Self::Kernel(kernel) => kernel.packets(),
@@ -132,7 +134,8 @@ impl Kernel {
             );
         }
         let sender = Sender::open(config.send)?;
-        Ok(Self { receiver, sender, solicitations: Vec::new(), counters_failed: Cell::new(false) })
+        let counters = Cell::new(Counters::default());
+        Ok(Self { receiver, sender, solicitations: Vec::new(), counters, counters_failed: Cell::new(false) })
     }
 
     /// Returns whether the filter's maps can be written with the present capabilities.
@@ -144,16 +147,19 @@ impl Kernel {
         works
     }
 
-    /// Warns once: any client of the control socket causes a read.
+    /// Counters that fell would look like a new process to who computes rates. Warns once: any client of the control
+    /// socket causes a read.
     fn packets(&self) -> Counters {
         let read = self.receiver.filter().totals();
         let failed_before = self.counters_failed.replace(read.is_err());
-        read.unwrap_or_else(|error| {
-            if !failed_before {
-                warn!(%error, "the filter's counters cannot be read: they are shown as 0 until they can");
+        match read {
+            Ok(counters) => self.counters.set(counters),
+            Err(error) if !failed_before => {
+                warn!(%error, "the filter's counters cannot be read: they stand still until they can");
             }
-            Counters::default()
-        })
+            Err(_) => {}
+        }
+        self.counters.get()
     }
 
     /// Takes at most `budget` datagrams from the socket, and returns the solicitations among them.
