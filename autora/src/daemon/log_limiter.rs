@@ -51,7 +51,7 @@ impl LogLimiter {
     /// Logs how many lines were suppressed where no further line said so, and forgets the buckets that are
     /// full.
     pub(super) fn sweep(&mut self, fleet: &Fleet, now: BootInstant) {
-        for (index, suppressed) in self.settle(now) {
+        for (index, suppressed) in self.take_suppressed(now) {
             log_suppressed(index, suppressed, fleet);
         }
     }
@@ -90,7 +90,7 @@ impl LogLimiter {
 
     /// Returns the interfaces that have suppressed lines and a token to log that with, and how many lines
     /// they are.
-    fn settle(&mut self, now: BootInstant) -> Vec<(IfIndex, u64)> {
+    fn take_suppressed(&mut self, now: BootInstant) -> Vec<(IfIndex, u64)> {
         self.buckets.retain(|_, bucket| bucket.suppressed > 0 || bucket.full_at > now);
         self.buckets.shrink_to_fit();
         let mut settled = Vec::new();
@@ -207,10 +207,10 @@ mod tests {
             limiter.take(interface(1), at(0));
         }
         limiter.take(interface(2), at(0));
-        assert_eq!(limiter.settle(at(5)), [], "the bucket is still empty");
-        assert_eq!(limiter.settle(at(7)), [(interface(1), 5)]);
+        assert_eq!(limiter.take_suppressed(at(5)), [], "the bucket is still empty");
+        assert_eq!(limiter.take_suppressed(at(7)), [(interface(1), 5)]);
         assert_eq!(limiter.buckets.len(), 1, "the other bucket was full");
-        assert_eq!(limiter.settle(at(80)), []);
+        assert_eq!(limiter.take_suppressed(at(80)), []);
         assert!(limiter.buckets.is_empty());
     }
 }

@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     config::{Config, ControlConfig},
-    engine::{Fleet, rest::Rest},
+    engine::{Fleet, grid::SendGrid},
     logging,
     settings::OnExit,
     sys::{
@@ -99,8 +99,8 @@ fn open(config: &Config) -> Result<EventLoop, StartError> {
 /// Returns a fleet without interfaces. Its RAs leave on a grid of its own, so that the daemons of several hosts do not
 /// send at the same instants.
 fn fleet(config: &Config, rng: &mut StdRng) -> Fleet {
-    let rest = Rest::with_phase(rng.random_range(Duration::ZERO..Duration::from_secs(1)));
-    Fleet::new(config.policy.clone(), config.parameters).with_link_options(config.link_options).with_rest(rest)
+    let grid = SendGrid::with_phase(rng.random_range(Duration::ZERO..Duration::from_secs(1)));
+    Fleet::new(config.policy.clone(), config.parameters).with_link_options(config.link_options).with_grid(grid)
 }
 
 fn listen(config: &Config) -> Listeners {

@@ -29,10 +29,10 @@ use super::{
     action::Cause,
     content,
     eligibility::{Departure, InUse, Service},
+    grid::SendGrid,
     handover::Advertised,
     interface::Lifetimes,
     parameters::Parameters,
-    rest::Rest,
     rfc4861::MIN_DELAY_BETWEEN_RAS,
 };
 use crate::{addr::LinkLocal, wire::RouterAdvert};
@@ -64,7 +64,7 @@ use crate::{addr::LinkLocal, wire::RouterAdvert};
 pub struct Advertiser {
     state: AdvertiserState,
     grace: Grace,
-    /// Whether RAs leave: the link has carrier, the source may be used, and the interface is to be served.
+    /// Since when RAs may leave: the link has carrier, the source may be used, and the interface is to be served.
     ready_at: Option<BootInstant>,
     /// Whether final RAs can leave.
     departures: Departures,
@@ -277,7 +277,7 @@ impl Advertiser {
     }
 
     /// Records that the RA in flight left at `now`. Returns what is known of it.
-    pub fn on_sent(&mut self, parameters: &Parameters, rest: Rest, now: BootInstant, rng: &mut impl Rng) -> SentRa {
+    pub fn on_sent(&mut self, parameters: &Parameters, grid: SendGrid, now: BootInstant, rng: &mut impl Rng) -> SentRa {
         let Some(sent) = self.in_flight.take() else { return SentRa::default() };
         self.held.advertised.last_sent = Some(now);
         let mut left = SentRa { failed_before: self.backoff.sent(), delay: None };
@@ -286,7 +286,7 @@ impl Advertiser {
             (Cause::Final, _) => self.drop_router(sent.source),
             (Cause::Unsolicited | Cause::Solicited, AdvertiserState::Advertising { schedule, .. }) => {
                 left.delay = schedule.delay(self.ready_at, now);
-                schedule.on_sent(parameters, rest, now, rng);
+                schedule.on_sent(parameters, grid, now, rng);
                 self.held.record_router(sent.source, parameters, now);
             }
             (Cause::Unsolicited | Cause::Solicited, AdvertiserState::Paused | AdvertiserState::Ceased { .. }) => {}

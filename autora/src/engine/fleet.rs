@@ -29,10 +29,10 @@ use super::{
     content::LinkOptions,
     counts::InterfaceCounts,
     eligibility::{self, MapFailure, OtherDaemon, Policy, Reason, Verdict},
+    grid::SendGrid,
     handover::{Ending, SavedInterface, SavedState, SavedUpdate, TakenOver},
     interface::Interface,
     parameters::Parameters,
-    rest::Rest,
 };
 use crate::addr::IfIndex;
 
@@ -42,7 +42,7 @@ pub struct Fleet {
     policy: Policy,
     parameters: Parameters,
     link_options: LinkOptions,
-    rest: Rest,
+    grid: SendGrid,
     members: Members,
     inherited: Inherited,
     actions: Queue,
@@ -57,7 +57,7 @@ impl Fleet {
             policy,
             parameters,
             link_options: LinkOptions::default(),
-            rest: Rest::default(),
+            grid: SendGrid::default(),
             members: Members::default(),
             inherited: Inherited::default(),
             actions: Queue::default(),
@@ -73,8 +73,8 @@ impl Fleet {
 
     /// Makes unsolicited RAs leave on this grid.
     #[must_use]
-    pub fn with_rest(self, rest: Rest) -> Self {
-        Self { rest, ..self }
+    pub fn with_grid(self, grid: SendGrid) -> Self {
+        Self { grid, ..self }
     }
 
     /// Reconciles every interface after a full resync, and forgets those that are not among `interfaces`.
@@ -152,7 +152,7 @@ impl Fleet {
         if !is_retry && !member.waits_with_another_pair() {
             self.report(index);
         }
-        self.members.settle(index, now);
+        self.members.update_or_remove(index, now);
     }
 
     /// Removes a deleted interface with all its state. No RA leaves on it.
@@ -218,7 +218,7 @@ impl Fleet {
             return self.decide(seen, now);
         }
         self.actions.extend(member.follow_verdict(&self.parameters, now));
-        self.members.settle(index, now);
+        self.members.update_or_remove(index, now);
     }
 
     /// Returns the next action, if any.
@@ -249,7 +249,7 @@ impl Fleet {
             self.members.set_not_served(index, Reason::ServedByAnother(other));
         }
         self.report(index);
-        self.members.settle(index, now);
+        self.members.update_or_remove(index, now);
     }
 
     /// Handles an [`Action::Claim`] that takes the interface over from a daemon that is gone: what is to be served goes
@@ -263,13 +263,13 @@ impl Fleet {
     pub fn on_sent(&mut self, index: IfIndex, now: BootInstant, rng: &mut impl Rng) -> SentRa {
         let Some(member) = self.members.get_mut(index) else { return SentRa::default() };
         member.count_sent();
-        let sent = member.advertiser.on_sent(&self.parameters, self.rest, now, rng);
+        let sent = member.advertiser.on_sent(&self.parameters, self.grid, now, rng);
         member.update_departures();
         // While the fleet stops, no RA but a final one leaves.
         if !self.stopping {
             self.report(index);
         }
-        self.members.settle(index, now);
+        self.members.update_or_remove(index, now);
         sent
     }
 
@@ -278,7 +278,7 @@ impl Fleet {
         let Some(member) = self.members.get_mut(index) else { return 0 };
         member.count_failure();
         let failures = member.advertiser.on_send_failed(now);
-        self.members.settle(index, now);
+        self.members.update_or_remove(index, now);
         failures
     }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rand::{Rng, RngExt};
 
-use super::{BootInstant, rest::Rest, rfc4861::MAX_INITIAL_RTR_ADVERT_INTERVAL};
+use super::{BootInstant, grid::SendGrid, rfc4861::MAX_INITIAL_RTR_ADVERT_INTERVAL};
 use crate::wire::RouterPreference;
 
 /// The router configuration variables [RFC 4861 6.2.1](https://www.rfc-editor.org/rfc/rfc4861#section-6.2.1).
@@ -30,10 +30,10 @@ impl Parameters {
     /// Draws when the next unsolicited RA is due after one that left at `now`: a random interval, capped within
     /// the initial burst [RFC 4861 6.2.4](https://www.rfc-editor.org/rfc/rfc4861#section-6.2.4), and postponed to
     /// the wake-up of other interfaces.
-    pub(super) fn draw_next(&self, initial: bool, rest: Rest, now: BootInstant, rng: &mut impl Rng) -> BootInstant {
+    pub(super) fn draw_next(&self, initial: bool, grid: SendGrid, now: BootInstant, rng: &mut impl Rng) -> BootInstant {
         let cap = if initial { MAX_INITIAL_RTR_ADVERT_INTERVAL } else { Duration::MAX };
         let (min, max) = (self.min_interval, self.max_interval);
         let drawn = now + rng.random_range(min..=max).min(cap);
-        rest.align(drawn, now + min.min(cap), now + max.min(cap))
+        grid.align(drawn, now + min.min(cap), now + max.min(cap))
     }
 }

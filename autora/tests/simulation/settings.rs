@@ -8,8 +8,8 @@ use autora::{
         Fleet,
         content::LinkOptions,
         eligibility::{AddressPolicy, Policy, SeveralPrefixes},
+        grid::SendGrid,
         parameters::Parameters,
-        rest::Rest,
     },
     wire::RouterPreference,
 };
@@ -53,7 +53,9 @@ impl Settings {
             addresses: AddressPolicy { source, several_prefixes },
             pattern: Regex::new(PATTERN).expect("it is valid"),
         };
-        Fleet::new(policy, self.parameters).with_link_options(self.link_options).with_rest(Rest::with_phase(self.phase))
+        Fleet::new(policy, self.parameters)
+            .with_link_options(self.link_options)
+            .with_grid(SendGrid::with_phase(self.phase))
     }
 }
 

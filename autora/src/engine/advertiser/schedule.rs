@@ -7,8 +7,8 @@ use rand::{Rng, RngExt};
 use crate::engine::{
     BootInstant,
     action::Cause,
+    grid::SendGrid,
     parameters::Parameters,
-    rest::Rest,
     rfc4861::{MAX_INITIAL_RTR_ADVERTISEMENTS, MAX_RA_DELAY_TIME},
 };
 
@@ -100,9 +100,9 @@ impl Schedule {
     }
 
     /// Draws when the next RA is due after one that left at `now`.
-    pub(super) fn on_sent(&mut self, parameters: &Parameters, rest: Rest, now: BootInstant, rng: &mut impl Rng) {
+    pub(super) fn on_sent(&mut self, parameters: &Parameters, grid: SendGrid, now: BootInstant, rng: &mut impl Rng) {
         self.initial_left = self.initial_left.saturating_sub(1);
         self.solicited = false;
-        self.next = parameters.draw_next(self.initial_left > 0, rest, now, rng);
+        self.next = parameters.draw_next(self.initial_left > 0, grid, now, rng);
     }
 }

@@ -212,7 +212,7 @@ impl Bench {
         };
         let advert = self.advertiser.message(transmission.cause, &self.parameters, self.now);
         if self.link_works {
-            let sent = self.advertiser.on_sent(&self.parameters, Rest::default(), self.now, &mut self.rng);
+            let sent = self.advertiser.on_sent(&self.parameters, SendGrid::default(), self.now, &mut self.rng);
             self.delays.extend(sent.delay);
             self.sent.push(Sent { at: self.now, transmission, advert });
         } else {

@@ -126,7 +126,7 @@ impl Members {
     }
 
     /// Updates what is derived from a member, and removes the member if it is spent.
-    pub(super) fn settle(&mut self, index: IfIndex, now: BootInstant) {
+    pub(super) fn update_or_remove(&mut self, index: IfIndex, now: BootInstant) {
         self.update(index);
         if self.get(index).is_some_and(|member| member.is_spent(now)) {
             self.remove(index);

@@ -19,13 +19,13 @@ pub(super) struct Lane {
     limit: u32,
     /// The charge when it was last read.
     charged: u32,
-    departures: Departures,
+    departures: DepartedCount,
 }
 
 /// Changes whenever a packet that had waited is gone: it left, or its queue was emptied. Which packet it was,
 /// the kernel does not say.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Departures(u64);
+pub(super) struct DepartedCount(u64);
 
 /// What became of a packet that the kernel accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,7 +39,7 @@ pub(super) enum Outcome {
 impl Lane {
     /// Returns a lane whose socket accepts packets up to `limit` bytes.
     pub(super) const fn new(socket: Socket, limit: u32) -> Self {
-        Self { socket, limit, charged: 0, departures: Departures(0) }
+        Self { socket, limit, charged: 0, departures: DepartedCount(0) }
     }
 
     /// Returns whether the socket has room for `count` more RAs.
@@ -50,7 +50,7 @@ impl Lane {
     }
 
     /// Returns the present value of the departures. Makes a system call only while packets wait.
-    pub(super) fn departures(&mut self) -> Departures {
+    pub(super) fn departures(&mut self) -> DepartedCount {
         if self.charged > 0 {
             let charged = self.read();
             self.departures.0 += u64::from(charged < self.charged);

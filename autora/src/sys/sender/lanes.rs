@@ -15,7 +15,7 @@ use std::{collections::HashMap, io};
 
 use socket2::Socket;
 
-use super::lane::{Departures, Lane, Outcome};
+use super::lane::{DepartedCount, Lane, Outcome};
 use crate::{
     addr::IfIndex,
     engine::{BootInstant, rfc4861::MIN_DELAY_BETWEEN_RAS},
@@ -36,7 +36,7 @@ pub(super) struct Lanes {
 #[derive(Debug, Default)]
 struct Suspect {
     /// The second lane that its last RA waits on, and the departures of that lane then.
-    waits: Option<(usize, Departures)>,
+    waits: Option<(usize, DepartedCount)>,
     /// Whether an RA was not sent since, because of the one that waits.
     failing: bool,
     /// The earliest instant of the next RA after one that was reported as failed, and may leave yet.

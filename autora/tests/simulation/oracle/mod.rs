@@ -11,6 +11,7 @@ mod claims;
 mod content;
 mod following;
 mod grace;
+mod grid;
 mod handover;
 mod inheritance;
 mod judgement;
@@ -19,7 +20,6 @@ mod leaving;
 mod lifetimes;
 mod link;
 mod observation;
-mod rest;
 mod schedule;
 mod spread;
 mod sweep;
@@ -400,7 +400,7 @@ impl Oracle {
             let over = next.saturating_since(at).saturating_sub(shortest);
             intervals.add(over.as_secs_f64() / width.as_secs_f64());
         }
-        rest::check(next, at, &link.schedule.intervals(&settings.parameters), settings.phase, tally)
+        grid::check(next, at, &link.schedule.intervals(&settings.parameters), settings.phase, tally)
     }
 
     /// Records that the RA failed at `at` and the fleet knows it.

@@ -362,7 +362,7 @@ fn a_stop_within_the_grace_sends_the_final_ra_at_once() {
 #[test]
 fn unsolicited_ras_leave_on_the_grid() {
     let mut bench = Bench::new();
-    bench.fleet = bench.fleet.with_rest(Rest::with_phase(Duration::from_millis(130)));
+    bench.fleet = bench.fleet.with_grid(SendGrid::with_phase(Duration::from_millis(130)));
     bench.see_all((1..=20).map(tap));
     bench.run_for(secs(40));
     // The burst is over: intervals are random.

@@ -9,11 +9,11 @@ const SLOT: Duration = Duration::from_millis(250);
 
 /// The grid of one process.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Rest {
+pub struct SendGrid {
     phase: Duration,
 }
 
-impl Rest {
+impl SendGrid {
     /// Returns the grid with an instant `phase` after boot. Processes with random phases do not wake up together.
     #[must_use]
     pub const fn with_phase(phase: Duration) -> Self {
@@ -54,7 +54,7 @@ mod tests {
 
     #[test]
     fn an_instant_is_postponed_to_the_grid_within_its_bounds() {
-        let rest = Rest::with_phase(Duration::from_millis(1_030));
+        let grid = SendGrid::with_phase(Duration::from_millis(1_030));
         for (drawn, earliest, latest, expected) in [
             (10_030, 0, 20_000, 10_030),
             (10_031, 0, 20_000, 10_280),
@@ -65,7 +65,7 @@ mod tests {
             (10, 0, 20, 10),
             (10, 0, 30, 30),
         ] {
-            assert_eq!(rest.align(at(drawn), at(earliest), at(latest)), at(expected), "{drawn} {earliest} {latest}");
+            assert_eq!(grid.align(at(drawn), at(earliest), at(latest)), at(expected), "{drawn} {earliest} {latest}");
         }
     }
 
@@ -80,7 +80,7 @@ mod tests {
         ) {
             let drawn = earliest + to_drawn;
             let latest = drawn + to_latest;
-            let aligned = Rest::with_phase(Duration::from_millis(phase)).align(at(drawn), at(earliest), at(latest));
+            let aligned = SendGrid::with_phase(Duration::from_millis(phase)).align(at(drawn), at(earliest), at(latest));
             let is_on_grid = |millis: u64| (millis + 250 * 20 - phase).is_multiple_of(250);
             let aligned = u64::try_from(aligned.since_boot().as_millis()).unwrap();
             prop_assert!((earliest..=latest).contains(&aligned));
