@@ -27,8 +27,8 @@ use std::{
 
 pub use self::{file::ClaimsOpenError, layout::Record};
 use self::{
-    layout::{Chunk, Daemon, SLOTS},
-    note::Subject,
+    layout::{Chunk, Daemon, Records, SLOTS},
+    note::{Notes, Subject},
 };
 use super::boot_id::boot_id;
 use crate::{
@@ -164,27 +164,29 @@ impl Claims {
     }
 
     /// Notes what guests of interfaces hold from this daemon, but of those that another daemon has claimed meanwhile.
-    /// Without the table's lock: a note that is not by the daemon of the record does not count.
+    /// Without the table's lock: a note that is not by the daemon of the record does not count. Few writes for many
+    /// interfaces, if their `updates` are in the order of the indices: after a start they concern all.
     ///
     /// # Errors
     ///
     /// The kernel's error.
     pub fn note(&self, updates: &[SavedUpdate]) -> io::Result<()> {
-        updates.iter().try_for_each(|update| self.note_one(update))
-    }
-
-    fn note_one(&self, update: &SavedUpdate) -> io::Result<()> {
         let (Some(boot_id), Some(ending)) = (&self.boot_id, self.ending) else { return Ok(()) };
-        let record = Record::read(&self.file, update.index())?;
-        let Some(record) = record.filter(|record| record.slot == self.slot) else { return Ok(()) };
-        match update {
-            SavedUpdate::Known(saved) => {
-                let by = Record { generation: self.daemon.generation, released: false, ..record };
-                let subject = Subject { boot_id, index: saved.index, name: &saved.name };
-                note::write(&self.file, subject, by, ending, &saved.advertised)
+        let mut records = Records::new(&self.file);
+        let mut notes = Notes::new(&self.file);
+        for update in updates {
+            let record = records.get(update.index())?;
+            let Some(record) = record.filter(|record| record.slot == self.slot) else { continue };
+            match update {
+                SavedUpdate::Known(saved) => {
+                    let by = Record { generation: self.daemon.generation, released: false, ..record };
+                    let subject = Subject { boot_id, index: saved.index, name: &saved.name };
+                    notes.add(subject, by, ending, &saved.advertised)?;
+                }
+                SavedUpdate::Gone(index) => note::remove(&self.file, *index)?,
             }
-            SavedUpdate::Gone(index) => note::remove(&self.file, *index),
         }
+        notes.write()
     }
 
     /// Releases the interface, unless another daemon has claimed it.

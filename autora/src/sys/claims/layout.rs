@@ -145,14 +145,31 @@ impl Chunk {
     }
 }
 
-impl Record {
-    /// Reads the record of `index` alone.
-    pub(super) fn read(file: &File, index: IfIndex) -> io::Result<Option<Self>> {
-        let mut bytes = [0; RECORD_SIZE];
-        read_at(file, &mut bytes, chunk_at(Chunk::number(index)) + place(index) as u64)?;
-        Ok(Self::from_bits(u32::from_le_bytes(bytes)))
+/// Reads records without the table's lock, a chunk at a time.
+#[derive(Debug)]
+pub(super) struct Records<'f> {
+    file: &'f File,
+    last: Option<(u32, Chunk)>,
+}
+
+impl<'f> Records<'f> {
+    pub(super) const fn new(file: &'f File) -> Self {
+        Self { file, last: None }
     }
 
+    pub(super) fn get(&mut self, index: IfIndex) -> io::Result<Option<Record>> {
+        let number = Chunk::number(index);
+        let chunk = match self.last.take() {
+            Some((last, chunk)) if last == number => chunk,
+            Some(_) | None => Chunk::read(self.file, number)?,
+        };
+        let record = chunk.get(index);
+        self.last = Some((number, chunk));
+        Ok(record)
+    }
+}
+
+impl Record {
     pub(super) fn from_bits(bits: u32) -> Option<Self> {
         let slot = u8::try_from(bits >> 1 & 0x1f).ok().filter(|slot| *slot < SLOTS)?;
         let record = Self { generation: bits >> 6, slot, released: bits & 1 == 1 };

@@ -37,6 +37,9 @@ const PAGE_SIZE: u16 = 4_096;
 
 const NOTES_OF_A_PAGE: usize = PAGE_SIZE as usize / NOTE_SIZE;
 
+/// How many bytes are written at once: they are memory of the daemon until then.
+const AT_ONCE: usize = 16 * PAGE_SIZE as usize;
+
 /// What a note is about.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Subject<'a> {
@@ -55,15 +58,43 @@ impl Subject<'_> {
     }
 }
 
-/// Notes what guests of an interface hold.
-pub(super) fn write(
-    file: &File,
-    subject: Subject<'_>,
-    by: Record,
-    ending: Ending,
-    advertised: &Advertised,
-) -> io::Result<()> {
-    file.write_all_at(&encode(subject, by, ending, advertised), note_at(subject.index))
+/// Writes notes; those that stand one behind the other in the file at once.
+#[derive(Debug)]
+pub(super) struct Notes<'f> {
+    file: &'f File,
+    /// Where `bytes` begins in the file.
+    at: u64,
+    bytes: Vec<u8>,
+}
+
+impl<'f> Notes<'f> {
+    pub(super) const fn new(file: &'f File) -> Self {
+        Self { file, at: 0, bytes: Vec::new() }
+    }
+
+    /// Notes what guests of an interface hold, with the next [`Notes::write`] at the latest.
+    pub(super) fn add(
+        &mut self,
+        subject: Subject<'_>,
+        by: Record,
+        ending: Ending,
+        advertised: &Advertised,
+    ) -> io::Result<()> {
+        let at = note_at(subject.index);
+        if self.at + self.bytes.len() as u64 != at || self.bytes.len() >= AT_ONCE {
+            self.write()?;
+            self.at = at;
+        }
+        self.bytes.extend(encode(subject, by, ending, advertised));
+        Ok(())
+    }
+
+    /// Writes what has not been written.
+    pub(super) fn write(&mut self) -> io::Result<()> {
+        self.file.write_all_at(&self.bytes, self.at)?;
+        self.bytes.clear();
+        Ok(())
+    }
 }
 
 /// Returns what the note about an interface says, and which process made it.

@@ -281,7 +281,7 @@ fn a_note_counts_only_with_the_claim() {
     drop(a);
     assert_eq!(left_of(&mut c, 2), Some(advertised(7)), "the control");
     let mut passing: Vec<_> = (0..SLOTS - 1).map(|number| open(folder.path(), &format!("/run/{number}"))).collect();
-    let slot_of_2 = Record::read(&c.file, index(2)).unwrap().unwrap().slot;
+    let slot_of_2 = Records::new(&c.file).get(index(2)).unwrap().unwrap().slot;
     let heir = passing.iter_mut().find(|one| one.slot == slot_of_2).expect("all have a daemon");
     take(heir, [2]);
     drop(passing);
@@ -316,6 +316,27 @@ fn a_note_of_another_boot_or_in_parts_does_not_count() {
 }
 
 /// Indices only grow, so the file has to give back what was noted of interfaces that are gone.
+/// Runs of successive indices with gaps, over the ends of chunks and of what is written at once; and backwards.
+#[test]
+fn each_of_many_notes_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut a, mut b) = (open(folder.path(), "/run/a").with_notes(ENDING), open(folder.path(), "/run/b"));
+    let numbers: Vec<_> = (1..2_500).filter(|number| number % 700 != 0).collect();
+    take(&mut a, numbers.iter().copied());
+    let retired = |number: u32| 1 + number % 1_000;
+    a.note(&numbers.iter().map(|&number| known(number, retired(number))).collect::<Vec<_>>()).unwrap();
+    a.note(&[known(9, 1), known(8, 2)]).unwrap();
+    drop(a);
+    for number in numbers {
+        let expected = match number {
+            8 => 2,
+            9 => 1,
+            _ => retired(number),
+        };
+        assert_eq!(left_of(&mut b, number), Some(advertised(expected)), "{number}");
+    }
+}
+
 #[test]
 fn interfaces_that_come_and_go_leave_no_notes() {
     let folder = tempfile::tempdir().unwrap();
