@@ -1,4 +1,5 @@
-//! The time from a new interface to its first RA.
+//! The time from a new interface to its first RA. The kernel's workers stay off the daemon's core: among thousands of
+//! interfaces they keep it for milliseconds.
 
 use std::{
     collections::HashMap,
@@ -24,26 +25,31 @@ use crate::{
     running::Launch,
     site::Site,
     subject::Subject,
+    workers::{self, Workers},
 };
 
 const SIZE: u32 = 10;
 const LINKS: u32 = 20;
 const TIMEOUT: Duration = Duration::from_secs(5);
 
-const FROM_IP: Metric = Metric { label: "start of `ip` to first RA, median of 20", unit: "ms", targets: &[(0, 4_000)] };
+/// Among thousands the kernel takes most of it.
+const FROM_IP: Metric =
+    Metric { label: "start of `ip` to first RA, median of 20", unit: "ms", targets: &[(SIZE, 4_000)] };
 const FROM_EVENT: Metric =
     Metric { label: "kernel's event to first RA, median of 20", unit: "ms", targets: &[(0, 1_000)] };
 
 pub(crate) fn hotplug(bench: &mut Bench) {
+    let workers = Workers::beside_the_load();
+    let detail = if workers.is_some() { "" } else { workers::ANYWHERE };
     for size in bench.sizes(&[SIZE]) {
         bench.rounds(size, bench.runs(3), |bench, site, subject| {
             let outcome = plug_one_by_one(bench, site, subject);
             match outcome {
                 Ok((from_ip, from_event)) => {
-                    bench.record(&FROM_IP, size, subject, Sample::Is(quantile(&from_ip, 0.5)));
-                    bench.record(&FROM_EVENT, size, subject, Sample::Is(quantile(&from_event, 0.5)));
+                    bench.record_detail(&FROM_IP, size, detail, subject, Sample::Is(quantile(&from_ip, 0.5)));
+                    bench.record_detail(&FROM_EVENT, size, detail, subject, Sample::Is(quantile(&from_event, 0.5)));
                 }
-                Err(words) => bench.record(&FROM_IP, size, subject, Sample::Not(words)),
+                Err(words) => bench.record_detail(&FROM_IP, size, detail, subject, Sample::Not(words)),
             }
         });
     }
