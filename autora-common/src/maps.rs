@@ -76,14 +76,3 @@ const _: () = {
     assert!(core::mem::offset_of!(InterfaceStats, other_router) == 112);
     assert!(core::mem::offset_of!(OtherRouterAdvertisement, router_lifetime) == 24);
 };
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_mark_outlasts_every_answer_but_not_the_wait_of_a_host() {
-        // RFC 7559 2: 4 s, less a tenth at most.
-        assert!(PENDING_HOLD > Duration::from_millis(3_500) && PENDING_HOLD < Duration::from_millis(3_600));
-    }
-}

@@ -48,7 +48,6 @@ const CAUSES: &[&str] = &["final", "solicited", "unsolicited"];
 const EVENTS: &[&str] = &[
     "alive",
     "current",
-    "current",
     "gone",
     "hello",
     "missed",

@@ -94,7 +94,8 @@ impl Filter {
     /// Loads the form that `mode` selects, with room for `capacity` served interfaces. The second value says
     /// why [`FilterMode::Auto`] fell back to the classic form.
     ///
-    /// Loading the eBPF form takes some milliseconds of CPU and needs `CAP_BPF`; no later call does.
+    /// Loading the eBPF form needs `CAP_BPF`; before Linux 5.19 writing its maps does, too
+    /// (`sysctl_unprivileged_bpf_disabled`, kernel/bpf/syscall.c).
     ///
     /// # Errors
     ///
