@@ -44,7 +44,7 @@ use crate::{
     build::{daemon, filter},
     check::conformance,
     lab::{bench, demo, fuzz, guests, mutants, recipes, service, soak, vm},
-    release::{deny, dist, documents, manual, notices, package, source, version},
+    release::{deny, dist, documents, manual, notices, source, version},
     workspace::Workspace,
 };
 
@@ -76,9 +76,9 @@ enum Task {
     Documents,
     /// Write the licences of the crates that are linked into the daemon to target/notices
     Notices,
-    /// Build the Debian package to target/package, and check it with lintian
-    Package(package::Args),
-    /// Install, run, restart, hang, upgrade and purge the package under systemd in namespaces (as root)
+    /// Build the Debian package to target/package and check it with lintian, or an RPM to target/rpm with rpmlint
+    Package(release::PackageArgs),
+    /// Install, run, restart, hang, upgrade and purge the package, or the RPM, under systemd in namespaces (as root)
     ServiceTest(service::Args),
     /// Run the handbook's recipes with libvirt, systemd-nspawn, QEMU, Incus and LXC in namespaces (as root)
     RecipesTest(recipes::Args),
@@ -118,7 +118,7 @@ fn main() -> ExitCode {
         Task::Completions => manual::completions(&workspace).map(|()| ExitCode::SUCCESS),
         Task::Documents => documents::run(&workspace).map(|()| ExitCode::SUCCESS),
         Task::Notices => notices::run(&workspace).map(|()| ExitCode::SUCCESS),
-        Task::Package(args) => package::run(&workspace, &args).map(|()| ExitCode::SUCCESS),
+        Task::Package(args) => release::make_package(&workspace, &args).map(|()| ExitCode::SUCCESS),
         Task::ServiceTest(args) => service::run(&workspace, &args).map(|()| ExitCode::SUCCESS),
         Task::RecipesTest(args) => recipes::run(&workspace, &args).map(|()| ExitCode::SUCCESS),
         Task::Dist => dist::run(&workspace).map(|()| ExitCode::SUCCESS),

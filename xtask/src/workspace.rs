@@ -117,6 +117,11 @@ impl Workspace {
         self.root.join("target/package")
     }
 
+    /// Where the RPM is put.
+    pub(crate) fn rpm(&self) -> PathBuf {
+        self.root.join("target/rpm")
+    }
+
     /// Where a release is put.
     pub(crate) fn dist(&self) -> PathBuf {
         self.root.join("target/dist")

@@ -39,7 +39,7 @@ pub(super) enum Step {
     Kernels,
     /// With --all: run the daemon on links of every kind, on Debian's kernel in a virtual machine (4 minutes)
     Links,
-    /// With --all: run the package under the systemd of Debian's releases in namespaces (5 minutes)
+    /// With --all: run the packages under the systemd of Debian's releases in namespaces (7 minutes)
     Service,
     /// With --all: run the handbook's recipes with the hypervisors (2 minutes)
     Recipes,
@@ -104,7 +104,7 @@ impl Step {
             Self::Kernels => About::of("kernels: the release daemon on Debian's kernels", Rare).compiles().as_root(),
             Self::Links => About::of("links: the release daemon on links of every kind", Rare).compiles().as_root(),
             Self::Service => {
-                About::of("service: the package under the systemd of Debian's releases", Rare).compiles().as_root()
+                About::of("service: the packages under the systemd of Debian's releases", Rare).compiles().as_root()
             }
             Self::Recipes => About::of("recipes: the handbook's commands on hypervisors", Rare).compiles().as_root(),
             Self::Soak => About::of("soak: the release daemon among much that happens", Rare).compiles().as_root(),

@@ -1,5 +1,5 @@
 //! `cargo xtask service-test`: the package under the systemd of Debian's releases, in namespaces
-//! (`tests/service.sh`).
+//! (`tests/service.sh`, and `tests/rpm.sh` for the RPM).
 
 use std::{
     fs,
@@ -11,10 +11,18 @@ use anyhow::{Context, Result, ensure};
 use clap::ValueEnum;
 
 use super::debian::Root;
-use crate::{process, release::package, ui, workspace::Workspace};
+use crate::{
+    process,
+    release::{Format, package, rpm},
+    ui,
+    workspace::Workspace,
+};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
+    /// Test the package of this format
+    #[arg(long, value_name = "FORMAT", default_value = "deb")]
+    format: Format,
     /// The releases of Debian that the package is installed on
     #[arg(long, value_name = "SUITE", value_delimiter = ',', default_value = "bookworm")]
     suite: Vec<Suite>,
@@ -31,9 +39,12 @@ enum Suite {
     Sid,
 }
 
-/// Runs the test on every release.
+/// Runs the tests of both packages on every release. Debian 12 and 13 have the systemd of EL 9 and 10: 252 and 257.
 pub(crate) fn all(workspace: &Workspace) -> Result<()> {
-    run(workspace, &Args { suite: Suite::value_variants().to_vec() })
+    let suite = Suite::value_variants().to_vec();
+    Format::value_variants()
+        .iter()
+        .try_for_each(|format| run(workspace, &Args { format: *format, suite: suite.clone() }))
 }
 
 /// Builds the package and a newer one, and runs the test with them.
@@ -43,34 +54,67 @@ pub(crate) fn run(workspace: &Workspace, args: &Args) -> Result<()> {
         "the service test runs systemd in namespaces, which only root may make: run it as root (in a root shell, as \
          `sudo -s` gives one, so that cargo is found)"
     );
-    let package = package::build(workspace)?;
-    let newer = newer(workspace, &package)?;
-    args.suite.iter().try_for_each(|suite| test(workspace, &suite.root(), &package, &newer))
+    let (package, newer) = match args.format {
+        Format::Deb => with_newer(workspace)?,
+        Format::Rpm => rpm::with_newer(workspace)?,
+    };
+    args.suite.iter().try_for_each(|suite| test(workspace, (args.format, *suite), &package, &newer))
 }
 
-fn test(workspace: &Workspace, root: &Root, package: &Path, newer: &Path) -> Result<()> {
-    ui::heading(&format!("service: the package under systemd, Debian {}", root.suite));
+fn test(workspace: &Workspace, (format, suite): (Format, Suite), package: &Path, newer: &Path) -> Result<()> {
+    let root = suite.root(format);
+    ui::heading(&format!("service: {} under systemd, Debian {}", format.name(), root.suite));
     let host = root.ready(workspace)?;
     let mut test = Command::new("timeout");
-    test.args(["--kill-after=30s", "5m", "sh"]).arg(workspace.root().join("tests/service.sh"));
+    test.args(["--kill-after=30s", "5m", "sh"]).arg(workspace.root().join(script(format)));
     process::run(test.arg(host).arg(package).arg(newer))
         .with_context(|| format!("the service test failed on {}", root.suite))
 }
 
+const fn script(format: Format) -> &'static str {
+    match format {
+        Format::Deb => "tests/service.sh",
+        Format::Rpm => "tests/rpm.sh",
+    }
+}
+
 impl Suite {
-    /// Returns what the package is installed on, with today's lintian: older ones have faults (`release/package.rs`).
-    const fn root(self) -> Root {
-        let (name, included) = match self {
-            Self::Bookworm => ("bookworm", TOOLS),
-            Self::Trixie => ("trixie", TOOLS),
-            Self::Sid => ("sid", TOOLS_AND_LINTIAN),
+    /// Returns what the package is installed on.
+    const fn root(self, format: Format) -> Root {
+        let suite = match self {
+            Self::Bookworm => "bookworm",
+            Self::Trixie => "trixie",
+            Self::Sid => "sid",
         };
-        Root { name, suite: name, included, enabled: None }
+        let name = match (format, self) {
+            (Format::Deb, _) => suite,
+            (Format::Rpm, Self::Bookworm) => "rpm-bookworm",
+            (Format::Rpm, Self::Trixie) => "rpm-trixie",
+            (Format::Rpm, Self::Sid) => "rpm-sid",
+        };
+        Root { name, suite, included: self.included(format), enabled: None }
+    }
+
+    /// Returns the packages of its root, with today's lintian: older ones have faults (`release/package.rs`).
+    const fn included(self, format: Format) -> &'static str {
+        match (format, self) {
+            (Format::Deb, Self::Bookworm | Self::Trixie) => TOOLS,
+            (Format::Deb, Self::Sid) => TOOLS_AND_LINTIAN,
+            (Format::Rpm, _) => TOOLS_AND_RPM,
+        }
     }
 }
 
 const TOOLS: &str = "systemd,systemd-sysv,dbus,iproute2,tcpdump,needrestart,unattended-upgrades";
 const TOOLS_AND_LINTIAN: &str = "systemd,systemd-sysv,dbus,iproute2,tcpdump,needrestart,unattended-upgrades,lintian";
+const TOOLS_AND_RPM: &str = "systemd,systemd-sysv,dbus,iproute2,tcpdump,rpm";
+
+/// Builds the Debian package, and a newer one. Returns their paths.
+fn with_newer(workspace: &Workspace) -> Result<(PathBuf, PathBuf)> {
+    let package = package::build(workspace)?;
+    let newer = newer(workspace, &package)?;
+    Ok((package, newer))
+}
 
 /// Makes a copy of the package with a higher version and nothing else changed. Returns its path.
 fn newer(workspace: &Workspace, package: &Path) -> Result<PathBuf> {

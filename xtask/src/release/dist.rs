@@ -10,7 +10,7 @@ use std::{
 use anyhow::{Context, Result, ensure};
 use clap::ValueEnum;
 
-use super::{package, sbom, source, tarball, version::Version};
+use super::{package, rpm, sbom, source, tarball, version::Version};
 use crate::{architecture::Architecture, process, ui, workspace::Workspace};
 
 /// What a tarball contains beside the daemon: path in the checkout, name in the tarball. Folders are copied whole.
@@ -60,7 +60,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     Ok(())
 }
 
-/// Makes the files of an architecture: package and tarball.
+/// Makes the files of an architecture: packages and tarball.
 fn files(workspace: &Workspace, folder: &Path, architecture: Architecture, epoch: &str) -> Result<()> {
     // This also builds what the tarball contains.
     let package = package::build_for(workspace, architecture)?;
@@ -69,7 +69,10 @@ fn files(workspace: &Workspace, folder: &Path, architecture: Architecture, epoch
         !names(&fs::read(&daemon)?, workspace.root()),
         "the daemon contains the path of this checkout, so another checkout would not make the same bytes"
     );
-    fs::copy(&package, folder.join(package.file_name().context("a package has a name")?))?;
+    // Of what the first package was built from.
+    for package in [package, rpm::pack(workspace, architecture, &daemon)?] {
+        fs::copy(&package, folder.join(package.file_name().context("a package has a name")?))?;
+    }
     let name = format!("autora-{}-{}-linux", Version::current(), architecture.machine());
     pack(workspace, (&daemon, folder), &name, epoch)
 }
@@ -96,7 +99,7 @@ fn checksums(folder: &Path) -> Result<String> {
     let mut names: Vec<PathBuf> =
         fs::read_dir(folder)?.map(|entry| Ok(entry?.file_name().into())).collect::<Result<_>>()?;
     names.sort();
-    let wanted = 2 * Architecture::value_variants().len() + 2;
+    let wanted = 3 * Architecture::value_variants().len() + 2;
     ensure!(
         names.len() == wanted,
         "there should be packages, tarballs, sources and a bill of materials, not {names:?}"

@@ -11,8 +11,8 @@ use crate::{ui, workspace::Workspace};
 const INTRODUCTION: &str = "\
 The program autora is linked statically. Beside its own code it holds that of the crates below, of the Rust standard
 library (MIT OR Apache-2.0, https://github.com/rust-lang/rust), and of the GNU C Library (LGPL-2.1-or-later,
-https://sourceware.org/glibc/; the package names its Debian source in Built-Using). autora's sources have all that is needed
-to link it again with another C library.
+https://sourceware.org/glibc/; the package names its Debian source, in Built-Using or as bundled(glibc)). autora's sources
+have all that is needed to link it again with another C library.
 
 If a crate offers several licences with MIT among them, MIT is used here.
 ";

@@ -1,4 +1,6 @@
 //! `cargo xtask package`: builds the Debian package, and checks it with lintian, and the links of its documents.
+//!
+//! The RPM (`rpm.rs`) uses some of it, too.
 
 use std::{
     env,
@@ -12,13 +14,6 @@ use anyhow::{Context, Result, bail, ensure};
 
 use super::{documents, version::Version};
 use crate::{architecture::Architecture, process, setup::apt, ui, workspace::Workspace};
-
-#[derive(Debug, clap::Args)]
-pub(crate) struct Args {
-    /// Build the package of this architecture
-    #[arg(long, value_name = "ARCHITECTURE")]
-    arch: Option<Architecture>,
-}
 
 /// Programs and their packages. These depend on the package of dpkg-buildpackage.
 const TOOLS: [(&str, &str); 2] = [("dh", "debhelper"), ("lintian", "lintian")];
@@ -39,11 +34,6 @@ const WRONG: [(&str, &str); 2] = [
     ("2.122.", "shared-library-lacks-prerequisites,statically-linked-binary"),
 ];
 
-/// Runs `cargo xtask package`.
-pub(crate) fn run(workspace: &Workspace, args: &Args) -> Result<()> {
-    build_for(workspace, args.arch.unwrap_or(Architecture::OWN)).map(drop)
-}
-
 /// Builds the package of this machine's architecture in target/package. Returns its path.
 pub(crate) fn build(workspace: &Workspace) -> Result<PathBuf> {
     build_for(workspace, Architecture::OWN)
@@ -52,7 +42,7 @@ pub(crate) fn build(workspace: &Workspace) -> Result<PathBuf> {
 /// Does the same for an architecture.
 pub(crate) fn build_for(workspace: &Workspace, architecture: Architecture) -> Result<PathBuf> {
     ui::heading(&format!("Debian package for {}", architecture.debian()));
-    tools(workspace)?;
+    tools(workspace, &TOOLS)?;
     let folder = workspace.package();
     // Afterwards the folder has the files of this build alone.
     if folder.exists() {
@@ -87,14 +77,15 @@ pub(crate) fn epoch(workspace: &Workspace) -> Option<String> {
     set.or_else(|| Some(process::query(&mut git)?.trim().to_owned()))
 }
 
-fn tools(workspace: &Workspace) -> Result<()> {
-    let missing = TOOLS.iter().filter(|(program, _)| process::which(program).is_none());
+/// Installs programs that are missing; each stands with its package.
+pub(super) fn tools(workspace: &Workspace, programs: &[(&str, &'static str)]) -> Result<()> {
+    let missing = programs.iter().filter(|(program, _)| process::which(program).is_none());
     let packages: Vec<_> = missing.map(|(_, package)| *package).collect();
     if packages.is_empty() {
         return Ok(());
     }
     if !apt::is_here() {
-        bail!("{} is missing: Debian packages are built on Debian and its like", packages.join(", "));
+        bail!("{} is missing: packages are built on Debian and its like", packages.join(", "));
     }
     apt::install(workspace, &packages)
 }
@@ -148,7 +139,8 @@ fn options(set: Option<String>) -> String {
     set.into_iter().chain(["nocheck".to_owned()]).collect::<Vec<_>>().join(" ")
 }
 
-fn bounded(time: &str, program: &str) -> Command {
+/// Returns a command that ends after a time, in the form of timeout(1), at the latest.
+pub(super) fn bounded(time: &str, program: &str) -> Command {
     let mut command = Command::new("timeout");
     command.args(["--kill-after=10s", time, program]);
     command

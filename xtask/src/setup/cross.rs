@@ -44,6 +44,11 @@ impl Sysroot {
         cargo.args(["--target", target]).env("RUSTC", self.rustc()).env(linker, self.linker());
     }
 
+    /// Returns the source of the C library, as Debian's field Built-Using has it.
+    pub(crate) fn built_using(&self) -> Option<String> {
+        fs::read_to_string(self.folder.join(BUILT_USING)).ok()
+    }
+
     /// The script that runs the compiler with these libraries.
     fn rustc(&self) -> PathBuf {
         self.folder.join("rustc")
