@@ -169,7 +169,7 @@ impl EventLoop {
     /// Takes in a bounded part of what came on the netlink sockets, and hands the changes to the fleet.
     pub(super) fn on_links(&mut self) {
         let now = clock::now();
-        self.links.work(BUDGET, now);
+        self.links.process(BUDGET, now);
         while let Some(change) = self.links.poll_change() {
             match change {
                 Change::Gone(index) => {
@@ -179,14 +179,14 @@ impl EventLoop {
                 }
                 Change::Seen(interface) => self.fleet.reconcile(interface, now),
                 // Writing `conf.all.forwarding` flips every interface, and host and interfaces must be judged
-                // together. The announcement about the host comes first, so the host is judged at the end of
+                // together. The notification about the host comes first, so the host is judged at the end of
                 // a resync.
                 Change::HostForwarding(on) => {
                     if self.links.host_forwarding_changed(on) {
                         self.resync(now);
                     }
                 }
-                Change::Looked { complete } => self.on_resynced(complete, now),
+                Change::Resynced { complete } => self.on_resynced(complete, now),
             }
             self.carry_out();
             self.flush();

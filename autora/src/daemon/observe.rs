@@ -262,7 +262,7 @@ impl Observer {
         let InterfaceCounts { served, paused, not_served } = fleet.counts();
         let RaCounts { unsolicited, solicited, finals, failures } = self.ras;
         let Outside { netlink, notifications_dropped, send_buffers_full } = outside;
-        let netlink::Counts { resyncs, questions, overruns } = netlink;
+        let netlink::Counts { resyncs, single_reads, overruns } = netlink;
         info!(
             served,
             paused,
@@ -275,7 +275,7 @@ impl Observer {
             packets = %log::by_reason(&backend.packets()),
             socket_drops = backend.socket_drops().unwrap_or(0),
             resyncs,
-            single_reads = questions,
+            single_reads,
             overruns,
             lines_suppressed = self.output.lines_suppressed(),
             notifications_dropped,

@@ -67,8 +67,8 @@ impl Agenda {
         self.events.pop().map(|Reverse((at, _, event))| (at, event))
     }
 
-    /// Drops all announcements that the daemon has not read.
-    pub(crate) fn lose_announcements(&mut self) {
+    /// Drops all notifications that the daemon has not read.
+    pub(crate) fn lose_notifications(&mut self) {
         self.events.retain(|Reverse((_, _, event))| !matches!(event, Event::Dirty(_) | Event::Deleted(_)));
     }
 }

@@ -1,4 +1,4 @@
-//! More changes than the netlink socket has room for: announcements are lost, and a resync follows.
+//! More changes than the netlink socket has room for: notifications are lost, and a resync follows.
 
 use std::{
     fs,
@@ -31,7 +31,7 @@ const STAY: std::ops::RangeInclusive<u16> = 4..=6;
 const GAIN: std::ops::RangeInclusive<u16> = 7..=10;
 
 /// Starts a daemon with two capabilities only, so that `net.core.rmem_max` bounds the buffer for
-/// announcements.
+/// notifications.
 fn scene() -> Scene {
     let (host, guest) = (Namespace::host(), Namespace::quiet());
     let mut lines: Vec<_> = LOSE
@@ -108,17 +108,17 @@ fn expect_agreement_with_the_kernel(scene: &mut Scene, last_change: SystemTime) 
     expect_silence(&mut lines[..3], Duration::ZERO);
 }
 
-/// While the daemon is stopped, the announcements of a thousand links overflow the buffer.
+/// While the daemon is stopped, the notifications of a thousand links overflow the buffer.
 #[test]
 fn after_an_overrun_the_daemon_agrees_with_the_kernel_within_two_seconds() {
     let mut scene = scene();
-    assert!(scene.daemon.lines_with(&["announcements of the kernel were lost"]).is_empty(), "no overrun before");
+    assert!(scene.daemon.lines_with(&["notifications of the kernel were lost"]).is_empty(), "no overrun before");
     scene.daemon.signal(Signal::SIGSTOP);
     change_everything(&scene.host, &scene.lines);
     scene.daemon.signal(Signal::SIGCONT);
     expect_agreement_with_the_kernel(&mut scene, SystemTime::now());
     assert!(
-        !scene.daemon.lines_with(&["WARN", "announcements of the kernel were lost"]).is_empty(),
+        !scene.daemon.lines_with(&["WARN", "notifications of the kernel were lost"]).is_empty(),
         "there was an overrun"
     );
 }

@@ -94,7 +94,7 @@ fn rest(bytes: &[u8], length: usize) -> &[u8] {
 }
 
 /// The datagram of one question: `flags` are added to those that every question has.
-pub(super) fn question(kind: u16, flags: u16, sequence: u32, body: &[u8]) -> Vec<u8> {
+pub(super) fn request(kind: u16, flags: u16, sequence: u32, body: &[u8]) -> Vec<u8> {
     let length = u32::try_from(MESSAGE_HEADER_LEN + body.len()).expect("a body of a few bytes");
     let (length, sequence) = (length.to_ne_bytes(), sequence.to_ne_bytes());
     let (kind, flags) = (kind.to_ne_bytes(), (NLM_F_REQUEST | flags).to_ne_bytes());

@@ -7,7 +7,7 @@ use super::{
     frame::{Malformed, messages},
     mirror::Mirror,
     neighbour::{Neighbour, neighbour},
-    query::client::{Answer, Completeness},
+    query::client::{Completeness, Reply},
     request::Request,
     resync,
 };
@@ -23,32 +23,32 @@ const NOW: BootInstant = BootInstant::from_boot(Duration::from_secs(1));
 
 /// The picture of the interfaces, of all names.
 #[derive(Debug)]
-pub struct Picture(Mirror);
+pub struct FuzzedMirror(Mirror);
 
-impl Default for Picture {
+impl Default for FuzzedMirror {
     fn default() -> Self {
         Self(Mirror::new(None))
     }
 }
 
-impl Picture {
+impl FuzzedMirror {
     /// Takes in what `datagram` announces. Whether it makes sense; if not, something may be lost.
-    pub fn hear(&mut self, datagram: &[u8]) -> bool {
-        self.0.hear(datagram, NOW);
-        !self.0.take_lost()
+    pub fn receive(&mut self, datagram: &[u8]) -> bool {
+        self.0.receive(datagram, NOW);
+        !self.0.take_malformed()
     }
 
     /// Takes in `datagram` as the answer to the questions for all links and for all addresses, though one
     /// that a change interrupted if not `complete`.
-    pub fn list(&mut self, datagram: &[u8], complete: bool) {
+    pub fn dump(&mut self, datagram: &[u8], complete: bool) {
         let so_far = if complete { Completeness::Complete } else { Completeness::Interrupted };
         self.0.dump().begin();
-        for question in [Request::Links, Request::Addresses] {
-            let _words = take(question, datagram, |payload| {
+        for request in [Request::Links, Request::Addresses] {
+            let _words = take(request, datagram, |payload| {
                 // One that makes no sense is passed over.
-                _ = resync::list(question, payload, so_far, &mut self.0, NOW);
+                _ = resync::apply(request, payload, so_far, &mut self.0, NOW);
             });
-            if question.is_about_addresses() {
+            if request.is_about_addresses() {
                 self.0.dump().end(complete, NOW);
             } else {
                 self.0.dump().end_links(true, complete, NOW);
@@ -92,7 +92,7 @@ pub struct Facts {
 #[must_use]
 pub fn facts(datagram: &[u8]) -> Facts {
     let mut facts = Facts::default();
-    for question in [
+    for request in [
         Request::Links,
         Request::Addresses,
         Request::HostSettings,
@@ -100,8 +100,8 @@ pub fn facts(datagram: &[u8]) -> Facts {
         Request::Routes(None),
         Request::Neighbours,
     ] {
-        let taken = take(question, datagram, |payload| {
-            facts.understand(question, payload).unwrap_or_else(|Malformed| facts.malformed += 1);
+        let taken = take(request, datagram, |payload| {
+            facts.understand(request, payload).unwrap_or_else(|Malformed| facts.malformed += 1);
         });
         // An error is put into words where it is logged, a reason that the kernel gives included.
         let _words = taken.map_err(|error: QueryError| error.to_string());
@@ -109,9 +109,9 @@ pub fn facts(datagram: &[u8]) -> Facts {
     facts
 }
 
-fn take(question: Request<'_>, datagram: &[u8], mut each: impl FnMut(&[u8])) -> Result<(), QueryError> {
+fn take(request: Request<'_>, datagram: &[u8], mut each: impl FnMut(&[u8])) -> Result<(), QueryError> {
     let sequence = messages(datagram).next().and_then(Result::ok).map_or(0, |message| message.sequence);
-    let taken = Answer::new(question, sequence).take(datagram, |payload| {
+    let taken = Reply::new(request, sequence).parse(datagram, |payload| {
         each(payload);
         ControlFlow::Continue(())
     });
@@ -119,8 +119,8 @@ fn take(question: Request<'_>, datagram: &[u8], mut each: impl FnMut(&[u8])) -> 
 }
 
 impl Facts {
-    fn understand(&mut self, question: Request<'_>, payload: &[u8]) -> Result<(), Malformed> {
-        match question {
+    fn understand(&mut self, request: Request<'_>, payload: &[u8]) -> Result<(), Malformed> {
+        match request {
             Request::Links | Request::Inet6Links | Request::Link(_) | Request::LinkNamed(_) => {
                 self.interfaces.push(decode::interface(payload)?);
             }

@@ -1,8 +1,8 @@
 //! The kernel's picture of the interfaces, over `rtnetlink(7)`.
 //!
-//! The kernel announces what changes, and most announcements carry all there is to know: [`mirror`] keeps the
+//! The kernel announces what changes, and most notifications carry all there is to know: [`mirror`] keeps the
 //! picture from them. What they leave open is asked for, an interface at a time and rarely: a question about
-//! a link waits for the lock (RTNL) that a process holds while it changes links. Lost announcements show as an overrun,
+//! a link waits for the lock (RTNL) that a process holds while it changes links. Lost notifications show as an overrun,
 //! after which everything is looked at again, a piece at a time ([`resync`]); so it is now and then as a
 //! safety net.
 //!
@@ -12,61 +12,61 @@
 //! Two sockets. One holds the subscription and is read without blocking; the other asks questions, which the
 //! kernel answers before the system call returns. Neither needs a capability.
 
-mod announcement;
 #[cfg(test)]
 mod bytes;
 mod decode;
-mod events;
 mod frame;
 #[doc(hidden)]
 pub mod fuzzing;
 mod mirror;
 mod neighbour;
+mod notification;
 mod query;
 mod request;
 mod resync;
 mod socket;
+mod subscription;
 
 use std::{io, mem, time::Duration};
 
 use regex::Regex;
 use tracing::warn;
 
-pub use events::DEFAULT_RECEIVE_BUFFER;
 pub use mirror::Change;
 pub use neighbour::{Neighbour, NeighbourState};
 pub use query::{
     Queries, QueryError, RouteQueries, Snapshot, default_routes_by_ra, name_of, neighbour_limit, routed_prefixes,
 };
 pub use socket::NetlinkOpenError;
+pub use subscription::DEFAULT_RECEIVE_BUFFER;
 
 use crate::{
     addr::IfIndex,
     engine::{BootInstant, interface::Interface},
 };
-use events::{Drained, Events};
 use mirror::Mirror;
 use query::client::Completeness;
 use resync::{Resync, ResyncProgress, ResyncScope};
+use subscription::{Drained, Subscription};
 
 /// How many interfaces are asked for in one turn. Each may wait for the lock.
-const QUESTIONS: usize = 4;
+const READS_PER_TURN: usize = 4;
 
 /// If more than this are unknown in part, all are dumped, unless that was done only a second ago.
 const MANY: usize = 64;
 const RESYNC_AGAIN: Duration = Duration::from_secs(1);
 
-/// Every 20th resync is a full dump, in case the mirror missed what no announcement carries.
+/// Every 20th resync is a full dump, in case the mirror missed what no notification carries.
 const WHOLE_EVERY: u32 = 20;
 
 /// Subscription, picture and questions, of the network namespace that the calling thread is in when it opens
 /// them.
 #[derive(Debug)]
 pub struct Netlink {
-    events: Events,
+    subscription: Subscription,
     queries: Queries,
     mirror: Mirror,
-    asking: Asking,
+    outstanding: Outstanding,
     /// When the last resync ended, and whether nothing interrupted it.
     resynced: Option<(BootInstant, Completeness)>,
     /// There may be interfaces that were never seen.
@@ -80,18 +80,18 @@ pub struct Counts {
     /// Resyncs, whole or not.
     pub resyncs: u32,
     /// Interfaces that were asked for alone.
-    pub questions: u64,
-    /// Times that announcements were lost.
+    pub single_reads: u64,
+    /// Times that notifications were lost.
     pub overruns: u64,
 }
 
 /// What was asked and not yet taken in.
 #[derive(Debug)]
-enum Asking {
+enum Outstanding {
     Nothing,
     /// Interfaces, each alone.
-    Some(Vec<(IfIndex, Option<Interface>)>),
-    Everything(Resync),
+    Reads(Vec<(IfIndex, Option<Interface>)>),
+    Dump(Resync),
 }
 
 impl Netlink {
@@ -122,10 +122,10 @@ impl Netlink {
     /// As [`Self::open`].
     pub fn open_with_receive_buffer(pattern: Option<Regex>, bytes: usize) -> Result<Self, NetlinkOpenError> {
         Ok(Self {
-            events: Events::open(bytes)?,
+            subscription: Subscription::open(bytes)?,
             queries: Queries::open()?,
             mirror: Mirror::new(pattern),
-            asking: Asking::Nothing,
+            outstanding: Outstanding::Nothing,
             resynced: None,
             incomplete: true,
             counts: Counts::default(),
@@ -150,14 +150,14 @@ impl Netlink {
     ///
     /// # Errors
     ///
-    /// As [`Self::work`].
+    /// As [`Self::process`].
     pub fn adopt(&mut self, snapshot: Snapshot, now: BootInstant) -> Result<(), QueryError> {
         self.counts.resyncs += 1;
         self.incomplete = !snapshot.complete;
         self.mirror.host_forwards(snapshot.forwarding);
         self.mirror.adopt(snapshot.interfaces, snapshot.complete);
         // Some of it is older than the snapshot: the picture is right when all of it was heard.
-        self.listen(usize::MAX, now).map(drop)
+        self.receive(usize::MAX, now).map(drop)
     }
 
     /// Waits until something was announced.
@@ -166,13 +166,13 @@ impl Netlink {
     ///
     /// When the runtime is shutting down.
     pub async fn readable(&self) -> io::Result<()> {
-        self.events.readable().await
+        self.subscription.readable().await
     }
 
-    /// Whether there is something to do for [`Self::work`] without an announcement, or a change to poll.
+    /// Whether there is something to do for [`Self::process`] without a notification, or a change to poll.
     #[must_use]
     pub fn is_busy(&self) -> bool {
-        self.mirror.has_pending_change() || !matches!(self.asking, Asking::Nothing)
+        self.mirror.has_pending_change() || !matches!(self.outstanding, Outstanding::Nothing)
     }
 
     /// When there is, at the latest.
@@ -181,21 +181,21 @@ impl Netlink {
         self.mirror.unknown_due()
     }
 
-    /// Takes in at most `budget` datagrams of announcements, and once there are no more, a piece of what was
+    /// Takes in at most `budget` datagrams of notifications, and once there are no more, a piece of what was
     /// asked.
     ///
     /// # Errors
     ///
     /// When a question was not answered. What is known stands, and a [`Self::resync`] is wanted after a
     /// while.
-    pub fn work(&mut self, budget: usize, now: BootInstant) -> Result<(), QueryError> {
-        match self.listen(budget, now)? {
-            Drained::Dry => self.ask_on(now).inspect_err(|_| {
+    pub fn process(&mut self, budget: usize, now: BootInstant) -> Result<(), QueryError> {
+        match self.receive(budget, now)? {
+            Drained::Empty => self.advance(now).inspect_err(|_| {
                 // Whatever was to be looked at with all the others is asked for alone, until such a look has
                 // worked.
                 self.resynced = Some((now, Completeness::Interrupted));
             }),
-            Drained::InPart | Drained::Overrun => Ok(()),
+            Drained::BudgetSpent | Drained::Overrun => Ok(()),
         }
     }
 
@@ -204,13 +204,13 @@ impl Netlink {
         self.mirror.poll_change()
     }
 
-    /// Begins a resync, unless one is going on. It ends with [`Change::Looked`].
+    /// Begins a resync, unless one is going on. It ends with [`Change::Resynced`].
     ///
     /// # Errors
     ///
     /// When the kernel cannot be asked.
     pub fn resync(&mut self) -> Result<(), QueryError> {
-        if let Asking::Everything(_) = self.asking {
+        if let Outstanding::Dump(_) = self.outstanding {
             return Ok(());
         }
         let whole = self.incomplete || self.counts.resyncs.is_multiple_of(WHOLE_EVERY);
@@ -223,15 +223,15 @@ impl Netlink {
         self.counts
     }
 
-    fn listen(&mut self, budget: usize, now: BootInstant) -> Result<Drained, QueryError> {
-        let drained = self.events.drain(budget, |datagram| self.mirror.hear(datagram, now));
+    fn receive(&mut self, budget: usize, now: BootInstant) -> Result<Drained, QueryError> {
+        let drained = self.subscription.drain(budget, |datagram| self.mirror.receive(datagram, now));
         if drained == Drained::Overrun {
-            warn!("announcements of the kernel were lost, as their socket was full: a resync follows");
+            warn!("notifications of the kernel were lost, as their socket was full: a resync follows");
             self.counts.overruns += 1;
         }
-        if drained == Drained::Overrun || self.mirror.take_lost() {
+        if drained == Drained::Overrun || self.mirror.take_malformed() {
             self.incomplete = true;
-            self.mirror.lose();
+            self.mirror.mark_all_unknown();
             self.begin(ResyncScope::Whole)?;
             return Ok(Drained::Overrun);
         }
@@ -239,39 +239,39 @@ impl Netlink {
     }
 
     fn begin(&mut self, scope: ResyncScope) -> Result<(), QueryError> {
-        if let Asking::Everything(_) = mem::replace(&mut self.asking, Asking::Nothing) {
+        if let Outstanding::Dump(_) = mem::replace(&mut self.outstanding, Outstanding::Nothing) {
             self.queries.leave();
         }
         let resync = Resync::begin(scope, &mut self.mirror, &mut self.queries);
-        self.asking = Asking::Everything(resync.inspect_err(|_| self.mirror.dump().abandon())?);
+        self.outstanding = Outstanding::Dump(resync.inspect_err(|_| self.mirror.dump().abandon())?);
         Ok(())
     }
 
     /// Everything that was announced before the answers was heard.
-    fn ask_on(&mut self, now: BootInstant) -> Result<(), QueryError> {
-        match mem::replace(&mut self.asking, Asking::Nothing) {
-            Asking::Nothing => self.ask(now),
-            Asking::Some(answers) => {
-                for (index, found) in answers {
-                    self.mirror.answer(index, found, now);
+    fn advance(&mut self, now: BootInstant) -> Result<(), QueryError> {
+        match mem::replace(&mut self.outstanding, Outstanding::Nothing) {
+            Outstanding::Nothing => self.read_unknown(now),
+            Outstanding::Reads(replies) => {
+                for (index, found) in replies {
+                    self.mirror.apply_reply(index, found, now);
                 }
-                self.mirror.asked();
+                self.mirror.end_reads();
                 Ok(())
             }
-            Asking::Everything(resync) => self.go_on(resync, now),
+            Outstanding::Dump(resync) => self.advance_dump(resync, now),
         }
     }
 
-    fn go_on(&mut self, resync: Resync, now: BootInstant) -> Result<(), QueryError> {
+    fn advance_dump(&mut self, resync: Resync, now: BootInstant) -> Result<(), QueryError> {
         match resync.proceed(&mut self.mirror, &mut self.queries, now) {
-            Ok(ResyncProgress::GoesOn(resync)) => self.asking = Asking::Everything(resync),
+            Ok(ResyncProgress::GoesOn(resync)) => self.outstanding = Outstanding::Dump(resync),
             Ok(ResyncProgress::Over { scope, links, addresses }) => {
                 self.counts.resyncs += 1;
                 self.resynced = Some((now, links.and(addresses)));
                 // New ones are announced, so that only a whole look has to find any.
                 self.incomplete &= scope == ResyncScope::Inet6 || links == Completeness::Interrupted;
                 self.mirror.host_forwards(self.queries.read_forwarding()?);
-                self.mirror.dump().looked(!self.incomplete);
+                self.mirror.dump().resynced(!self.incomplete);
             }
             Err(error) => {
                 self.mirror.dump().abandon();
@@ -281,37 +281,37 @@ impl Netlink {
         Ok(())
     }
 
-    fn ask(&mut self, now: BootInstant) -> Result<(), QueryError> {
+    fn read_unknown(&mut self, now: BootInstant) -> Result<(), QueryError> {
         if self.mirror.unknown_by(now) > MANY && self.may_resync(now) {
             return self.resync();
         }
-        let mut answers = Vec::new();
-        while answers.len() < QUESTIONS
+        let mut replies = Vec::new();
+        while replies.len() < READS_PER_TURN
             && let Some(index) = self.mirror.next_unknown(now)
         {
-            if answers.is_empty() {
-                self.mirror.ask();
+            if replies.is_empty() {
+                self.mirror.begin_reads();
             }
-            self.counts.questions += 1;
+            self.counts.single_reads += 1;
             match self.queries.read(index) {
-                Ok(found) => answers.push((index, found)),
+                Ok(found) => replies.push((index, found)),
                 Err(error) => {
                     // What was answered before it stands.
-                    self.take_later(answers);
+                    self.keep_replies(replies);
                     return Err(error);
                 }
             }
         }
-        self.take_later(answers);
+        self.keep_replies(replies);
         Ok(())
     }
 
     /// Answers are taken in once everything that was announced before them was heard.
-    fn take_later(&mut self, answers: Vec<(IfIndex, Option<Interface>)>) {
-        if answers.is_empty() {
-            self.mirror.asked();
+    fn keep_replies(&mut self, replies: Vec<(IfIndex, Option<Interface>)>) {
+        if replies.is_empty() {
+            self.mirror.end_reads();
         } else {
-            self.asking = Asking::Some(answers);
+            self.outstanding = Outstanding::Reads(replies);
         }
     }
 

@@ -67,7 +67,7 @@ impl fmt::Display for NeighbourState {
     }
 }
 
-/// The neighbour of an `RTM_NEWNEIGH`; `None` for an entry that the kernel makes without asking a neighbour, as for
+/// The neighbour of an `RTM_NEWNEIGH`; `None` for an entry that the kernel makes without outstanding a neighbour, as for
 /// multicast groups (`NUD_NOARP`).
 pub(super) fn neighbour(payload: &[u8]) -> Result<Option<Neighbour>, Malformed> {
     let (header, attributes) = payload.split_at_checked(HEADER_LEN).ok_or(Malformed)?;

@@ -8,7 +8,7 @@ use std::ops::ControlFlow;
 use nix::libc::{ENODEV, ENXIO};
 use tracing::warn;
 
-use self::client::{Answer, Completeness, QueryClient, skip};
+use self::client::{Completeness, QueryClient, Reply, warn_skipped};
 pub use self::{
     client::QueryError,
     routes::{RouteQueries, default_routes_by_ra, routed_prefixes},
@@ -93,13 +93,13 @@ impl Queries {
         let Some(mut interface) = none_if_gone(self.link(index))? else { return Ok(None) };
         for _ in 0..DUMP_TRIES {
             interface.addresses.clear();
-            let question = Request::AddressesOf(index);
-            let answer = self.client.ask(question, |payload| match decode::address(payload, clock::now()) {
+            let request = Request::AddressesOf(index);
+            let reply = self.client.query(request, |payload| match decode::address(payload, clock::now()) {
                 Ok(Some((owner, address))) if owner == index => interface.addresses.push(address),
                 Ok(_) => {}
-                Err(Malformed) => skip(question),
+                Err(Malformed) => warn_skipped(request),
             });
-            match none_if_gone(answer.map(Some))? {
+            match none_if_gone(reply.map(Some))? {
                 None => return Ok(None),
                 Some(Completeness::Complete) => break,
                 // Of one interface alone, only a change of its own can do this, and an event follows on that.
@@ -117,10 +117,10 @@ impl Queries {
     ///
     /// When the kernel does not answer.
     pub fn read_forwarding(&mut self) -> Result<bool, QueryError> {
-        let question = Request::HostSettings;
+        let request = Request::HostSettings;
         let mut forwarding = Err(Malformed);
-        self.client.ask(question, |payload| forwarding = decode::host_forwarding(payload))?;
-        forwarding.map_err(|Malformed| QueryError::Malformed { question: question.name() })
+        self.client.query(request, |payload| forwarding = decode::host_forwarding(payload))?;
+        forwarding.map_err(|Malformed| QueryError::Malformed { request: request.name() })
     }
 
     /// Reads the IPv6 neighbours of all interfaces, at most `gc_thresh3`. Some may be missing that changed meanwhile.
@@ -129,32 +129,32 @@ impl Queries {
     ///
     /// When the kernel does not answer.
     pub fn neighbours(&mut self) -> Result<Vec<Neighbour>, QueryError> {
-        let question = Request::Neighbours;
+        let request = Request::Neighbours;
         let mut neighbours = Vec::new();
-        self.client.ask(question, |payload| match neighbour(payload) {
+        self.client.query(request, |payload| match neighbour(payload) {
             Ok(found) => neighbours.extend(found),
-            Err(Malformed) => skip(question),
+            Err(Malformed) => warn_skipped(request),
         })?;
         Ok(neighbours)
     }
 
     /// Begins to read the links of all interfaces: all, or the IPv6 part of those that have one.
-    pub(super) fn begin<'q>(&mut self, question: Request<'q>) -> Result<Answer<'q>, QueryError> {
-        self.client.begin(question)
+    pub(super) fn begin<'q>(&mut self, request: Request<'q>) -> Result<Reply<'q>, QueryError> {
+        self.client.begin(request)
     }
 
     /// See [`QueryClient::fetch`].
-    pub(super) fn fetch(&mut self, answer: &Answer<'_>) -> Result<(), QueryError> {
-        self.client.fetch(answer)
+    pub(super) fn fetch(&mut self, reply: &Reply<'_>) -> Result<(), QueryError> {
+        self.client.fetch(reply)
     }
 
     /// See [`QueryClient::take`].
-    pub(super) fn take(
+    pub(super) fn parse(
         &mut self,
-        answer: &mut Answer<'_>,
+        reply: &mut Reply<'_>,
         each: impl FnMut(&[u8], Completeness),
     ) -> Result<ControlFlow<()>, QueryError> {
-        self.client.take(answer, each)
+        self.client.parse(reply, each)
     }
 
     /// See [`QueryClient::leave`].
@@ -163,18 +163,18 @@ impl Queries {
     }
 
     fn link(&mut self, index: IfIndex) -> Result<Option<Interface>, QueryError> {
-        let question = Request::Link(index);
+        let request = Request::Link(index);
         let mut interface = Err(Malformed);
-        self.client.ask(question, |payload| interface = decode::interface(payload))?;
-        interface.map(Some).map_err(|Malformed| QueryError::Malformed { question: question.name() })
+        self.client.query(request, |payload| interface = decode::interface(payload))?;
+        interface.map(Some).map_err(|Malformed| QueryError::Malformed { request: request.name() })
     }
 
     fn read_each(&mut self, interfaces: &[Interface]) -> Result<Vec<Interface>, QueryError> {
         let mut afresh = Vec::with_capacity(interfaces.len());
         for interface in interfaces {
             match self.read(interface.index) {
-                Err(QueryError::Malformed { .. }) => skip(Request::Link(interface.index)),
-                answer => afresh.extend(answer?),
+                Err(QueryError::Malformed { .. }) => warn_skipped(Request::Link(interface.index)),
+                reply => afresh.extend(reply?),
             }
         }
         Ok(afresh)
@@ -182,13 +182,13 @@ impl Queries {
 
     fn dump_once(&mut self) -> Result<Dump, QueryError> {
         let mut interfaces: Vec<Interface> = Vec::new();
-        let links = self.client.ask(Request::Links, |payload| match decode::interface(payload) {
+        let links = self.client.query(Request::Links, |payload| match decode::interface(payload) {
             Ok(interface) => interfaces.push(interface),
-            Err(Malformed) => skip(Request::Links),
+            Err(Malformed) => warn_skipped(Request::Links),
         })?;
         interfaces.sort_unstable_by_key(|interface| interface.index);
         let addresses =
-            self.client.ask(Request::Addresses, |payload| match decode::address(payload, clock::now()) {
+            self.client.query(Request::Addresses, |payload| match decode::address(payload, clock::now()) {
                 Ok(Some((owner, address))) => {
                     // An interface that came between the two has its event waiting.
                     if let Ok(place) = interfaces.binary_search_by_key(&owner, |interface| interface.index) {
@@ -201,7 +201,7 @@ impl Queries {
                     }
                 }
                 Ok(None) => {}
-                Err(Malformed) => skip(Request::Addresses),
+                Err(Malformed) => warn_skipped(Request::Addresses),
             })?;
         for interface in &mut interfaces {
             interface.addresses.sort_unstable();
@@ -236,16 +236,16 @@ pub fn neighbour_limit() -> Option<u32> {
 #[must_use]
 pub fn name_of(name: &str) -> Option<String> {
     let name = name_bytes(name);
-    let question = Request::LinkNamed(&name);
+    let request = Request::LinkNamed(&name);
     let mut found = None;
     let mut client = QueryClient::open().ok()?;
-    client.ask(question, |payload| found = decode::link(payload).ok().map(|link| link.name.into_owned())).ok()?;
+    client.query(request, |payload| found = decode::link(payload).ok().map(|link| link.name.into_owned())).ok()?;
     found
 }
 
-fn none_if_gone<T>(answer: Result<Option<T>, QueryError>) -> Result<Option<T>, QueryError> {
-    match answer {
+fn none_if_gone<T>(reply: Result<Option<T>, QueryError>) -> Result<Option<T>, QueryError> {
+    match reply {
         Err(QueryError::Refused { source, .. }) if matches!(source.raw_os_error(), Some(ENODEV | ENXIO)) => Ok(None),
-        answer => answer,
+        reply => reply,
     }
 }

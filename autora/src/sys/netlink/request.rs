@@ -10,7 +10,7 @@ use nix::libc::{
 
 use super::{
     decode::{NETCONFA_IFINDEX, NETCONFA_IFINDEX_ALL, RTA_DST, RTA_OIF, RTN_UNICAST, RTPROT_RA},
-    frame::{NLM_F_DUMP, attribute, attribute_of, question},
+    frame::{NLM_F_DUMP, attribute, attribute_of, request},
 };
 use crate::addr::IfIndex;
 
@@ -71,7 +71,7 @@ impl Request<'_> {
     }
 
     /// The type of the messages that answer it.
-    pub(super) const fn answer(self) -> u16 {
+    pub(super) const fn reply_type(self) -> u16 {
         match self {
             Self::Links | Self::Inet6Links | Self::Link(_) | Self::LinkNamed(_) => RTM_NEWLINK,
             Self::Addresses | Self::AddressesOf(_) => RTM_NEWADDR,
@@ -84,7 +84,7 @@ impl Request<'_> {
 
     /// Whether addresses answer it.
     pub(super) const fn is_about_addresses(self) -> bool {
-        self.answer() == RTM_NEWADDR
+        self.reply_type() == RTM_NEWADDR
     }
 
     /// The datagram that asks, numbered `sequence`.
@@ -103,7 +103,7 @@ impl Request<'_> {
             Self::RouteTo { through, to } => (RTM_GETROUTE, 0, route_body(through, to)),
             Self::Neighbours => (RTM_GETNEIGH, NLM_F_DUMP, neighbour_body()),
         };
-        question(kind, flags, sequence, &body)
+        request(kind, flags, sequence, &body)
     }
 }
 

@@ -9,7 +9,7 @@ use super::{
     mirror::Mirror,
     query::{
         Queries, QueryError,
-        client::{Answer, Completeness, skip},
+        client::{Completeness, Reply, warn_skipped},
     },
     request::Request,
 };
@@ -18,7 +18,7 @@ use crate::engine::BootInstant;
 /// How much is dumped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ResyncScope {
-    /// The IPv6 part of the links, and the addresses: everything that may change without an announcement. It
+    /// The IPv6 part of the links, and the addresses: everything that may change without a notification. It
     /// costs half as much and takes no lock.
     Inet6,
     /// Everything, as nothing is known for sure.
@@ -29,8 +29,8 @@ pub(super) enum ResyncScope {
 #[derive(Debug)]
 pub(super) struct Resync {
     scope: ResyncScope,
-    question: Request<'static>,
-    answer: Answer<'static>,
+    request: Request<'static>,
+    reply: Reply<'static>,
     links: Completeness,
 }
 
@@ -46,14 +46,14 @@ pub(super) enum ResyncProgress {
 impl Resync {
     /// Asks, and fetches the first piece.
     pub(super) fn begin(scope: ResyncScope, mirror: &mut Mirror, queries: &mut Queries) -> Result<Self, QueryError> {
-        let question = match scope {
+        let request = match scope {
             ResyncScope::Inet6 => Request::Inet6Links,
             ResyncScope::Whole => Request::Links,
         };
         mirror.dump().begin();
-        let answer = queries.begin(question)?;
-        queries.fetch(&answer)?;
-        Ok(Self { scope, question, answer, links: Completeness::Complete })
+        let reply = queries.begin(request)?;
+        queries.fetch(&reply)?;
+        Ok(Self { scope, request, reply, links: Completeness::Complete })
     }
 
     /// Takes in the piece that was fetched last, now that everything announced before it was heard, and
@@ -64,39 +64,39 @@ impl Resync {
         queries: &mut Queries,
         now: BootInstant,
     ) -> Result<ResyncProgress, QueryError> {
-        let question = self.question;
-        let over = queries.take(&mut self.answer, |payload, so_far| {
-            if list(question, payload, so_far, mirror, now).is_err() {
-                skip(question);
+        let request = self.request;
+        let over = queries.parse(&mut self.reply, |payload, so_far| {
+            if apply(request, payload, so_far, mirror, now).is_err() {
+                warn_skipped(request);
             }
         })?;
         if over.is_break() {
-            let completeness = self.answer.completeness;
+            let completeness = self.reply.completeness;
             let complete = completeness == Completeness::Complete;
-            if question.is_about_addresses() {
+            if request.is_about_addresses() {
                 mirror.dump().end(complete, now);
                 let Self { scope, links, .. } = self;
                 return Ok(ResyncProgress::Over { scope, links, addresses: completeness });
             }
             mirror.dump().end_links(self.scope == ResyncScope::Whole, complete, now);
             self.links = completeness;
-            self.question = Request::Addresses;
-            self.answer = queries.begin(Request::Addresses)?;
+            self.request = Request::Addresses;
+            self.reply = queries.begin(Request::Addresses)?;
         }
-        queries.fetch(&self.answer)?;
+        queries.fetch(&self.reply)?;
         Ok(ResyncProgress::GoesOn(self))
     }
 }
 
 /// Takes in one message of an answer.
-pub(super) fn list(
-    question: Request<'_>,
+pub(super) fn apply(
+    request: Request<'_>,
     payload: &[u8],
     so_far: Completeness,
     mirror: &mut Mirror,
     now: BootInstant,
 ) -> Result<(), Malformed> {
-    if !question.is_about_addresses() {
+    if !request.is_about_addresses() {
         mirror.dump().link(&decode::link(payload)?, now);
     } else if let Some((owner, address)) = decode::address(payload, now)? {
         mirror.dump().address(owner, address, so_far == Completeness::Complete, now);

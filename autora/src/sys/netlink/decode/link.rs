@@ -23,7 +23,7 @@ const LINK_HEADER_LEN: usize = 16;
 /// What `ifi_change` says of a link that was just made (`rtmsg_ifinfo()` in `register_netdevice()`,
 /// `rtnl_configure_link()` and `dev_change_net_namespace()`). Of one that changed it names the flags that
 /// did.
-const MADE: u32 = u32::MAX;
+const CREATED: u32 = u32::MAX;
 
 /// `linux/if_link.h`: the settings, as an array of 32-bit numbers.
 pub(super) const IFLA_INET6_CONF: u16 = 2;
@@ -49,8 +49,8 @@ pub(in crate::sys::netlink) struct Link<'a> {
     /// AF_INET6 (`inet6_fill_ifinfo()`, `net/ipv6/addrconf.c`) leaves out the master and the kind of the
     /// link.
     pub(in crate::sys::netlink) whole: bool,
-    /// Whether an announcement says that the link was made, and did not exist before.
-    pub(in crate::sys::netlink) made: bool,
+    /// Whether a notification says that the link was made, and did not exist before.
+    pub(in crate::sys::netlink) created: bool,
     pub(in crate::sys::netlink) name: Cow<'a, str>,
     pub(in crate::sys::netlink) flags: LinkFlags,
     master: Option<(IfIndex, Option<Cow<'a, str>>)>,
@@ -88,7 +88,7 @@ pub(in crate::sys::netlink) fn link(payload: &[u8]) -> Result<Link<'_>, Malforme
     Ok(Link {
         index: IfIndex::new(field(1)?).ok_or(Malformed)?,
         whole,
-        made: field(3)? == MADE,
+        created: field(3)? == CREATED,
         name: name.ok_or(Malformed)?,
         flags: link_flags(field(2)?.cast_signed()),
         master: master.map(|index| (index, find(info, IFLA_INFO_SLAVE_KIND).map(utf8))),
@@ -108,8 +108,19 @@ fn group_mapping(kind: u16, link_address: &[u8]) -> GroupMapping {
 impl Link<'_> {
     /// The interface, without its addresses.
     pub(in crate::sys::netlink) fn interface(&self) -> Interface {
-        let Self { index, ref name, flags, ref master, ipv6, mtu, link_address, group_mapping, tun, made: _, whole: _ } =
-            *self;
+        let Self {
+            index,
+            ref name,
+            flags,
+            ref master,
+            ipv6,
+            mtu,
+            link_address,
+            group_mapping,
+            tun,
+            created: _,
+            whole: _,
+        } = *self;
         let kind = |kind: &Cow<'_, str>| kind.clone().into_owned();
         let master =
             master.as_ref().map(|(index, name)| Master { index: *index, kind: name.as_ref().map(kind) }.into());
@@ -129,7 +140,7 @@ impl Link<'_> {
     }
 
     /// Makes it known.
-    pub(in crate::sys::netlink) fn tell(&self, known: &mut Interface) {
+    pub(in crate::sys::netlink) fn apply_to(&self, known: &mut Interface) {
         let addresses = mem::take(&mut known.addresses);
         let Interface { master, tun, .. } = mem::replace(known, self.interface());
         if !self.whole {

@@ -1,6 +1,6 @@
-//! What a dump says, in pieces, beside the announcements that go on.
+//! What a dump says, in pieces, beside the notifications that go on.
 //!
-//! An interface that was named since the dump began is passed over, as the announcements know better. If a
+//! An interface that was named since the dump began is passed over, as the notifications know better. If a
 //! part of it was unknown before, it stays so, and is asked for alone afterwards. Nothing is ever forgotten,
 //! and no address taken away, because an answer that a change interrupted (`NLM_F_DUMP_INTR`) left it out:
 //! then it is unknown.
@@ -8,8 +8,8 @@
 use std::{collections::HashMap, mem, rc::Rc};
 
 use super::{
-    entry::{Entry, Named, Unknown},
-    picture::{Picture, settle},
+    entry::{Entry, Notified, Unknown},
+    state::{MirrorState, settle_lifetimes},
 };
 use crate::{
     addr::IfIndex,
@@ -40,43 +40,43 @@ struct Unread {
 }
 
 /// Takes in the pieces of a dump.
-pub(in crate::sys::netlink) struct DumpIntake<'a> {
+pub(in crate::sys::netlink) struct DumpApplier<'a> {
     pub(super) dump: &'a mut Dump,
-    pub(super) picture: &'a mut Picture,
+    pub(super) state: &'a mut MirrorState,
 }
 
-impl DumpIntake<'_> {
+impl DumpApplier<'_> {
     /// Everything is asked for now.
     pub(in crate::sys::netlink) fn begin(&mut self) {
-        self.picture.named = Some(HashMap::new());
+        self.state.notified = Some(HashMap::new());
         (self.dump.owner, self.dump.addresses) = (None, Vec::new());
-        for entry in self.picture.entries.values_mut() {
+        for entry in self.state.entries.values_mut() {
             (entry.link_dumped, entry.addresses_dumped) = (false, false);
         }
     }
 
     /// There will be no more of it.
     pub(in crate::sys::netlink) fn abandon(&mut self) {
-        self.picture.named = None;
+        self.state.notified = None;
     }
 
     /// Takes in a link of the dump.
     pub(in crate::sys::netlink) fn link(&mut self, link: &Link<'_>, now: BootInstant) {
         let index = link.index;
-        match (self.picture.was_named(index), self.picture.entries.contains_key(&index)) {
-            (Some(Named::Deleted), false) => return,
-            (Some(Named::Changed | Named::Deleted), true) => {}
-            (Some(Named::Changed), false) => {
-                self.picture.insert(link, Unknown::NEVER_READ.and(Unknown::ALL));
-                self.picture.mark_unknown(index, Unknown::NONE, now);
+        match (self.state.notified_of(index), self.state.entries.contains_key(&index)) {
+            (Some(Notified::Deleted), false) => return,
+            (Some(Notified::Changed | Notified::Deleted), true) => {}
+            (Some(Notified::Changed), false) => {
+                self.state.insert(link, Unknown::NEVER_READ.and(Unknown::ALL));
+                self.state.mark_unknown(index, Unknown::NONE, now);
             }
-            (None, true) => self.picture.update(link, now),
+            (None, true) => self.state.update(link, now),
             (None, false) => {
                 let kind = if link.whole { Unknown::NONE } else { Unknown::LINK };
-                self.picture.insert(link, Unknown::NEVER_READ.and(kind));
+                self.state.insert(link, Unknown::NEVER_READ.and(kind));
             }
         }
-        if let Some(entry) = self.picture.entries.get_mut(&index) {
+        if let Some(entry) = self.state.entries.get_mut(&index) {
             entry.link_dumped = true;
         }
     }
@@ -85,9 +85,9 @@ impl DumpIntake<'_> {
     pub(in crate::sys::netlink) fn end_links(&mut self, whole: bool, complete: bool, now: BootInstant) {
         for index in self.left_out(|entry| entry.link_dumped) {
             if whole && complete {
-                self.picture.remove(index);
-            } else if whole || self.picture.facts(index).is_some_and(|known| known.ipv6.is_some()) {
-                self.picture.mark_unknown(index, Unknown::LINK.and(Unknown::SETTINGS), now);
+                self.state.remove(index);
+            } else if whole || self.state.facts(index).is_some_and(|known| known.ipv6.is_some()) {
+                self.state.mark_unknown(index, Unknown::LINK.and(Unknown::SETTINGS), now);
             }
         }
     }
@@ -113,27 +113,27 @@ impl DumpIntake<'_> {
         for index in self.left_out(|entry| entry.addresses_dumped) {
             self.found(index, &mut [], complete, now);
         }
-        self.picture.named = None;
+        self.state.notified = None;
         let mut unknown: Vec<_> =
-            self.picture.entries.iter().filter(|(_, entry)| entry.unknown.any()).map(|(&index, _)| index).collect();
+            self.state.entries.iter().filter(|(_, entry)| entry.unknown.any()).map(|(&index, _)| index).collect();
         unknown.sort_unstable();
         for index in unknown {
-            self.picture.mark_unknown(index, Unknown::NONE, now);
+            self.state.mark_unknown(index, Unknown::NONE, now);
         }
     }
 
     /// Ends a resync. It is reported when all were read.
-    pub(in crate::sys::netlink) fn looked(&mut self, complete: bool) {
-        let unread = self.picture.entries.iter().filter(|(_, entry)| entry.is_unread());
+    pub(in crate::sys::netlink) fn resynced(&mut self, complete: bool) {
+        let unread = self.state.entries.iter().filter(|(_, entry)| entry.is_unread());
         self.dump.unread = Some(Unread { interfaces: unread.map(|(&index, _)| index).collect(), complete });
-        self.report_looked();
+        self.report_resynced();
     }
 
-    pub(super) fn report_looked(&mut self) {
+    pub(super) fn report_resynced(&mut self) {
         let Some(unread) = &mut self.dump.unread else { return };
-        unread.interfaces.retain(|index| self.picture.entries.get(index).is_some_and(Entry::is_unread));
+        unread.interfaces.retain(|index| self.state.entries.get(index).is_some_and(Entry::is_unread));
         if unread.interfaces.is_empty() {
-            self.picture.pending.looked(unread.complete);
+            self.state.pending.resynced(unread.complete);
             self.dump.unread = None;
         }
     }
@@ -141,10 +141,10 @@ impl DumpIntake<'_> {
     /// The interfaces that the dump did not come to, though nothing was announced of them.
     fn left_out(&self, came: impl Fn(&Entry) -> bool) -> Vec<IfIndex> {
         let mut left_out: Vec<_> = self
-            .picture
+            .state
             .entries
             .iter()
-            .filter(|(index, entry)| !came(entry) && self.picture.was_named(**index).is_none())
+            .filter(|(index, entry)| !came(entry) && self.state.notified_of(**index).is_none())
             .map(|(&index, _)| index)
             .collect();
         left_out.sort_unstable();
@@ -155,7 +155,7 @@ impl DumpIntake<'_> {
         let Some(owner) = self.dump.owner.take() else { return };
         let mut addresses = mem::take(&mut self.dump.addresses);
         addresses.sort_unstable();
-        if self.picture.was_named(owner).is_none() {
+        if self.state.notified_of(owner).is_none() {
             self.found(owner, &mut addresses, complete, now);
         }
         addresses.clear();
@@ -163,23 +163,23 @@ impl DumpIntake<'_> {
     }
 
     fn found(&mut self, owner: IfIndex, addresses: &mut [Address], complete: bool, now: BootInstant) {
-        let Some(entry) = self.picture.entries.get_mut(&owner) else { return };
+        let Some(entry) = self.state.entries.get_mut(&owner) else { return };
         let Some(known) = &mut entry.facts else { return };
         let unread = entry.unknown.has(Unknown::NEVER_READ);
         let lacks_some = |known: &Interface| {
             known.addresses.iter().any(|one| addresses.iter().all(|other| one.address != other.address))
         };
         if !complete && (unread || lacks_some(known)) {
-            return self.picture.mark_unknown(owner, Unknown::ADDRESSES, now);
+            return self.state.mark_unknown(owner, Unknown::ADDRESSES, now);
         }
         entry.addresses_dumped = true;
-        entry.unknown.settle(Unknown::NEVER_READ);
-        settle(addresses, &known.addresses, now);
+        entry.unknown.clear(Unknown::NEVER_READ);
+        settle_lifetimes(addresses, &known.addresses, now);
         if known.addresses != addresses {
             addresses.clone_into(&mut Rc::make_mut(known).addresses);
         } else if !unread {
             return;
         }
-        self.picture.pending.changed(owner);
+        self.state.pending.changed(owner);
     }
 }

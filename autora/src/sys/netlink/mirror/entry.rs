@@ -11,11 +11,11 @@ use crate::engine::interface::Interface;
 ///            (ifi_change is all ones)             its addresses were NEVER_READ
 ///  (no entry) ------------------+                 +-------------------------------+
 ///      ^                        v                 (no entry)                      v
-///      |     +------------->  KNOWN  -- an announcement leaves a part open, --> UNKNOWN
-///      |     |                | |  ^    or announcements were lost              in part
+///      |     +------------->  KNOWN  -- a notification leaves a part open, --> UNKNOWN
+///      |     |                | |  ^    or notifications were lost              in part
 ///      |     +-- announced: --+ |  |                                              | |
 ///      |      a pending change, |  +---- announced, asked for alone after --------+ |
-///      |      Change::Seen      |        GRACE, or dumped: a pending change         |
+///      |      Change::Seen      |        READ_DELAY, or dumped: a pending change         |
 ///      |                        |                                                   |
 ///      +------------------------+---------------------------------------------------+
 ///         RTM_DELLINK, or a complete dump of whole links without it: Change::Gone
@@ -47,9 +47,9 @@ impl Entry {
     }
 }
 
-/// What an announcement did to an interface while an answer was on its way.
+/// What a notification did to an interface while an answer was on its way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Named {
+pub(super) enum Notified {
     Changed,
     Deleted,
 }
@@ -77,11 +77,11 @@ impl Unknown {
         Self(self.0 | others.0)
     }
 
-    pub(super) const fn raise(&mut self, parts: Self) {
+    pub(super) const fn set(&mut self, parts: Self) {
         self.0 |= parts.0;
     }
 
-    pub(super) const fn settle(&mut self, parts: Self) {
+    pub(super) const fn clear(&mut self, parts: Self) {
         self.0 &= !parts.0;
     }
 

@@ -19,7 +19,7 @@ pub enum Change {
     /// `conf.all.forwarding` is this now.
     HostForwarding(bool),
     /// Everything there is was looked at.
-    Looked {
+    Resynced {
         /// Whether nothing is left that was never seen. Otherwise look again after a while.
         complete: bool,
     },
@@ -33,7 +33,7 @@ pub(super) struct PendingChanges {
     order: VecDeque<IfIndex>,
     changes: HashMap<IfIndex, PendingChange>,
     host: Option<bool>,
-    looked: Option<bool>,
+    resynced: Option<bool>,
 }
 
 #[derive(Debug, Default)]
@@ -55,12 +55,12 @@ impl PendingChanges {
         self.host = Some(on);
     }
 
-    pub(super) fn looked(&mut self, complete: bool) {
-        self.looked = Some(complete);
+    pub(super) fn resynced(&mut self, complete: bool) {
+        self.resynced = Some(complete);
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.order.is_empty() && self.host.is_none() && self.looked.is_none()
+        self.order.is_empty() && self.host.is_none() && self.resynced.is_none()
     }
 
     /// The next one; `now` shows an interface as it is.
@@ -81,7 +81,7 @@ impl PendingChanges {
         self.order.shrink_to(USUAL);
         self.changes.shrink_to(USUAL);
         let host = self.host.take().map(Change::HostForwarding);
-        host.or_else(|| self.looked.take().map(|complete| Change::Looked { complete }))
+        host.or_else(|| self.resynced.take().map(|complete| Change::Resynced { complete }))
     }
 
     fn of(&mut self, index: IfIndex) -> &mut PendingChange {

@@ -1,6 +1,6 @@
 //! Interfaces deleted and made again: when the last of them is served, and what that cost.
 //!
-//! Half of them, for each daemon; and all of them for autora: more announcements at once than the buffer of its
+//! Half of them, for each daemon; and all of them for autora: more notifications at once than the buffer of its
 //! socket takes.
 
 use std::{ops::Range, thread, time::Duration};

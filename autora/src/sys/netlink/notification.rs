@@ -37,41 +37,41 @@ use crate::{
 
 /// One of them.
 #[derive(Debug)]
-pub(super) enum Announcement<'a> {
+pub(super) enum Notification<'a> {
     /// A link was made or has changed, or its IPv6 part has.
     Link(Link<'a>),
     /// A link is no more.
-    LinkGone(IfIndex),
+    LinkDeleted(IfIndex),
     /// An address was made or has changed.
     Address(IfIndex, Address),
     /// An address is no more.
-    AddressGone(IfIndex, Ipv6Addr),
+    AddressDeleted(IfIndex, Ipv6Addr),
     /// `forwarding` of an interface.
     Forwarding(IfIndex, bool),
     /// The settings of an interface were taken away.
-    SettingsGone(IfIndex),
+    SettingsDeleted(IfIndex),
     /// A setting of an interface has changed, and the message does not say which.
-    SettingsUnclear(IfIndex),
+    SettingsUnspecified(IfIndex),
     /// A message about an interface that cannot be decoded.
-    Unclear(IfIndex),
+    Undecodable(IfIndex),
     /// `conf.all.forwarding`.
     HostForwarding(bool),
     /// Nothing that concerns us.
     Other,
 }
 
-impl<'a> Announcement<'a> {
+impl<'a> Notification<'a> {
     /// The interface that it is about.
-    pub(super) const fn subject(&self) -> Option<IfIndex> {
+    pub(super) const fn index(&self) -> Option<IfIndex> {
         match self {
             Self::Link(link) => Some(link.index),
-            Self::LinkGone(index)
+            Self::LinkDeleted(index)
             | Self::Address(index, _)
-            | Self::AddressGone(index, _)
+            | Self::AddressDeleted(index, _)
             | Self::Forwarding(index, _)
-            | Self::SettingsGone(index)
-            | Self::SettingsUnclear(index)
-            | Self::Unclear(index) => Some(*index),
+            | Self::SettingsDeleted(index)
+            | Self::SettingsUnspecified(index)
+            | Self::Undecodable(index) => Some(*index),
             Self::HostForwarding(_) | Self::Other => None,
         }
     }
@@ -82,17 +82,17 @@ impl<'a> Announcement<'a> {
         let family = payload.first().copied().map(i32::from);
         // struct ifinfomsg and struct ifaddrmsg both have the index in their second 32 bits.
         let index = || payload.get(4..).and_then(number).and_then(IfIndex::new).ok_or(Malformed);
-        let or_unclear = |understood: Result<Self, Malformed>| match understood {
-            Ok(announcement) => Ok(announcement),
-            Err(Malformed) => index().map(Self::Unclear),
+        let or_undecodable = |understood: Result<Self, Malformed>| match understood {
+            Ok(notification) => Ok(notification),
+            Err(Malformed) => index().map(Self::Undecodable),
         };
         match (message.kind, family) {
-            (RTM_NEWLINK, Some(AF_UNSPEC | AF_INET6)) => or_unclear(decode::link(payload).map(Self::Link)),
-            (RTM_DELLINK, Some(AF_UNSPEC)) => index().map(Self::LinkGone),
-            (RTM_DELLINK, Some(AF_INET6)) => index().map(Self::Unclear),
-            (RTM_NEWADDR | RTM_DELADDR, Some(AF_INET6)) => or_unclear(address(message, now)),
+            (RTM_NEWLINK, Some(AF_UNSPEC | AF_INET6)) => or_undecodable(decode::link(payload).map(Self::Link)),
+            (RTM_DELLINK, Some(AF_UNSPEC)) => index().map(Self::LinkDeleted),
+            (RTM_DELLINK, Some(AF_INET6)) => index().map(Self::Undecodable),
+            (RTM_NEWADDR | RTM_DELADDR, Some(AF_INET6)) => or_undecodable(address(message, now)),
             (RTM_NEWNETCONF, Some(AF_INET6)) => settings(payload),
-            (RTM_DELNETCONF, Some(AF_INET6)) => settings_gone(payload),
+            (RTM_DELNETCONF, Some(AF_INET6)) => settings_deleted(payload),
             (RTM_NEWLINK | RTM_DELLINK | RTM_NEWADDR | RTM_DELADDR | RTM_NEWNETCONF | RTM_DELNETCONF, None) => {
                 Err(Malformed)
             }
@@ -101,16 +101,16 @@ impl<'a> Announcement<'a> {
     }
 }
 
-fn address(message: Message<'_>, now: BootInstant) -> Result<Announcement<'_>, Malformed> {
+fn address(message: Message<'_>, now: BootInstant) -> Result<Notification<'_>, Malformed> {
     Ok(match decode::address(message.payload, now)? {
-        None => Announcement::Other,
-        Some((index, address)) if message.kind == RTM_NEWADDR => Announcement::Address(index, address),
-        Some((index, address)) => Announcement::AddressGone(index, address.address),
+        None => Notification::Other,
+        Some((index, address)) if message.kind == RTM_NEWADDR => Notification::Address(index, address),
+        Some((index, address)) => Notification::AddressDeleted(index, address.address),
     })
 }
 
 /// Whose settings a message is about.
-enum Subject {
+enum Target {
     Interface(IfIndex),
     /// `conf.all`.
     Host,
@@ -121,31 +121,31 @@ enum Subject {
 /// Other settings (`mc_forwarding`, `proxy_ndp`, `ignore_routes_with_linkdown`) come with their own
 /// attribute, and concern no interface; a message with none is one about a setting that the kernel does not put in
 /// (`inet6_netconf_fill_devconf()`).
-fn settings(payload: &[u8]) -> Result<Announcement<'_>, Malformed> {
-    let (subject, told) = whose_settings(payload)?;
+fn settings(payload: &[u8]) -> Result<Notification<'_>, Malformed> {
+    let (subject, told) = netconf_target(payload)?;
     let says_nothing = || attributes(told).all(|(kind, _)| kind == NETCONFA_IFINDEX);
     Ok(match (subject, decode::forwarding(told)) {
-        (Subject::Interface(index), Some(on)) => Announcement::Forwarding(index, on),
-        (Subject::Interface(index), None) if says_nothing() => Announcement::SettingsUnclear(index),
-        (Subject::Host, Some(on)) => Announcement::HostForwarding(on),
-        (Subject::Interface(_) | Subject::Host | Subject::Default, _) => Announcement::Other,
+        (Target::Interface(index), Some(on)) => Notification::Forwarding(index, on),
+        (Target::Interface(index), None) if says_nothing() => Notification::SettingsUnspecified(index),
+        (Target::Host, Some(on)) => Notification::HostForwarding(on),
+        (Target::Interface(_) | Target::Host | Target::Default, _) => Notification::Other,
     })
 }
 
-fn settings_gone(payload: &[u8]) -> Result<Announcement<'_>, Malformed> {
-    Ok(match whose_settings(payload)? {
-        (Subject::Interface(index), _) => Announcement::SettingsGone(index),
-        (Subject::Host | Subject::Default, _) => Announcement::Other,
+fn settings_deleted(payload: &[u8]) -> Result<Notification<'_>, Malformed> {
+    Ok(match netconf_target(payload)? {
+        (Target::Interface(index), _) => Notification::SettingsDeleted(index),
+        (Target::Host | Target::Default, _) => Notification::Other,
     })
 }
 
-fn whose_settings(payload: &[u8]) -> Result<(Subject, &[u8]), Malformed> {
+fn netconf_target(payload: &[u8]) -> Result<(Target, &[u8]), Malformed> {
     let attributes = payload.get(NETCONF_HEADER_LEN..).ok_or(Malformed)?;
     let index = find(attributes, NETCONFA_IFINDEX).and_then(number).ok_or(Malformed)?;
     let subject = match index.cast_signed() {
-        NETCONFA_IFINDEX_ALL => Subject::Host,
-        NETCONFA_IFINDEX_DEFAULT => Subject::Default,
-        _ => Subject::Interface(IfIndex::new(index).ok_or(Malformed)?),
+        NETCONFA_IFINDEX_ALL => Target::Host,
+        NETCONFA_IFINDEX_DEFAULT => Target::Default,
+        _ => Target::Interface(IfIndex::new(index).ok_or(Malformed)?),
     };
     Ok((subject, attributes))
 }

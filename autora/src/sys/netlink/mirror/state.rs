@@ -10,7 +10,7 @@ use std::{
 use regex::Regex;
 
 use super::{
-    entry::{Entry, Named, Unknown},
+    entry::{Entry, Notified, Unknown},
     pending::PendingChanges,
 };
 use crate::{
@@ -24,11 +24,11 @@ use crate::{
 
 /// How long an unknown part waits before the interface is asked for. What settles it is most often announced
 /// right behind, by a process that holds the kernel's lock until then, on which a question would wait.
-pub(super) const GRACE: Duration = Duration::from_millis(10);
+pub(super) const READ_DELAY: Duration = Duration::from_millis(10);
 
 /// Keeps the ends of lifetimes that are `known` already: those of messages read at different times wander, as the
 /// kernel tells whole seconds, and a difference that means nothing must not look like a change. Both are sorted.
-pub(super) fn settle(found: &mut [Address], known: &[Address], now: BootInstant) {
+pub(super) fn settle_lifetimes(found: &mut [Address], known: &[Address], now: BootInstant) {
     for address in found.iter_mut().filter(|found| found.lifetimes != Lifetimes::default()) {
         if let Ok(place) = known.binary_search_by_key(&address.address, |known| known.address) {
             address.lifetimes = address.lifetimes.settled(known[place].lifetimes, now);
@@ -38,7 +38,7 @@ pub(super) fn settle(found: &mut [Address], known: &[Address], now: BootInstant)
 
 /// What is known of all interfaces.
 #[derive(Debug)]
-pub(in crate::sys::netlink) struct Picture {
+pub(in crate::sys::netlink) struct MirrorState {
     /// The facts of those interfaces are kept whose name it matched once; of all, without one.
     pattern: Option<Regex>,
     /// Interfaces whose facts are kept whatever the name.
@@ -48,10 +48,10 @@ pub(in crate::sys::netlink) struct Picture {
     /// Interfaces that are unknown in part, and when to ask for each.
     queue: VecDeque<(BootInstant, IfIndex)>,
     /// While an answer is on its way: the interfaces named since the question.
-    pub(super) named: Option<HashMap<IfIndex, Named>>,
+    pub(super) notified: Option<HashMap<IfIndex, Notified>>,
 }
 
-impl Picture {
+impl MirrorState {
     pub(super) fn new(pattern: Option<Regex>) -> Self {
         Self {
             pattern,
@@ -59,7 +59,7 @@ impl Picture {
             entries: HashMap::new(),
             pending: PendingChanges::default(),
             queue: VecDeque::new(),
-            named: None,
+            notified: None,
         }
     }
 
@@ -98,7 +98,7 @@ impl Picture {
             None => entry.unknown = Unknown::NONE,
             Some(known) => {
                 let unknown = &mut entry.unknown;
-                unknown.settle(if link.whole { Unknown::LINK.and(Unknown::SETTINGS) } else { Unknown::SETTINGS });
+                unknown.clear(if link.whole { Unknown::LINK.and(Unknown::SETTINGS) } else { Unknown::SETTINGS });
                 if link.agrees_with(known) {
                     return;
                 }
@@ -109,7 +109,7 @@ impl Picture {
                     // again, and the kernel says nothing of that before they are.
                     known.addresses.iter_mut().for_each(|address| address.flags.tentative = true);
                 }
-                link.tell(known);
+                link.apply_to(known);
                 if link.whole && link.ipv6.is_none() {
                     known.addresses.clear();
                 }
@@ -133,9 +133,9 @@ impl Picture {
     /// Marks parts of an interface that exists as unknown, and has it asked for if any are.
     pub(super) fn mark_unknown(&mut self, index: IfIndex, parts: Unknown, now: BootInstant) {
         let Some(entry) = self.entries.get_mut(&index) else { return };
-        entry.unknown.raise(parts);
+        entry.unknown.set(parts);
         if entry.unknown.any() && !mem::replace(&mut entry.queued, true) {
-            self.queue.push_back((now + GRACE, index));
+            self.queue.push_back((now + READ_DELAY, index));
         }
     }
 
@@ -147,8 +147,8 @@ impl Picture {
         self.pattern.as_ref().is_none_or(|pattern| pattern.is_match(name) || self.known.contains(&index))
     }
 
-    pub(super) fn was_named(&self, index: IfIndex) -> Option<Named> {
-        self.named.as_ref()?.get(&index).copied()
+    pub(super) fn notified_of(&self, index: IfIndex) -> Option<Notified> {
+        self.notified.as_ref()?.get(&index).copied()
     }
 
     /// Returns when [`Self::next_unknown`] has something.

@@ -26,12 +26,12 @@ const MORE_THAN_QUEUED: usize = 1 << 19;
 
 /// The socket that holds the subscription.
 #[derive(Debug)]
-pub(super) struct Events {
+pub(super) struct Subscription {
     socket: AsyncFd<Socket>,
     datagram: Vec<u8>,
 }
 
-impl Events {
+impl Subscription {
     pub(super) fn open(receive_buffer: usize) -> Result<Self, NetlinkOpenError> {
         let mut socket = Socket::new(NETLINK_ROUTE).map_err(NetlinkOpenError::at("socket"))?;
         set_receive_buffer(&socket, receive_buffer).map_err(NetlinkOpenError::at("receive buffer"))?;
@@ -62,17 +62,17 @@ impl Events {
                 Ok(Received::Messages) => each(&self.datagram),
                 Ok(Received::OtherProcess) => {}
                 Ok(Received::Truncated) => return self.overrun(),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Drained::Dry,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Drained::Empty,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => {
                     if error.raw_os_error() != Some(ENOBUFS) {
-                        warn!(%error, "cannot read the kernel's announcements: a resync follows");
+                        warn!(%error, "cannot read the kernel's notifications: a resync follows");
                     }
                     return self.overrun();
                 }
             }
         }
-        Drained::InPart
+        Drained::BudgetSpent
     }
 
     fn overrun(&mut self) -> Drained {
@@ -108,10 +108,10 @@ impl Events {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Drained {
     /// To the end: whatever was announced up to now was heard.
-    Dry,
+    Empty,
     /// There may be more.
-    InPart,
-    /// Announcements were lost, and those that waited with them: everything has to be read anew.
+    BudgetSpent,
+    /// Notifications were lost, and those that waited with them: everything has to be read anew.
     Overrun,
 }
 
