@@ -68,7 +68,7 @@ pub(super) struct EventLoop {
 
 /// What wakes the loop.
 enum WakeUp {
-    /// The kernel announced changes, or answered a netlink request.
+    /// Notifications of the kernel have come, or a netlink reply waits to be applied.
     Links,
     Solicitations,
     Deadline,
@@ -166,7 +166,7 @@ impl EventLoop {
         }
     }
 
-    /// Takes in a bounded part of what came on the netlink sockets, and hands the changes to the fleet.
+    /// Applies a bounded number of netlink messages, and hands the changes to the fleet.
     pub(super) fn on_links(&mut self) {
         let now = clock::now();
         self.links.process(BUDGET, now);
@@ -179,7 +179,7 @@ impl EventLoop {
                 }
                 Change::Seen(interface) => self.fleet.reconcile(interface, now),
                 // Writing `conf.all.forwarding` flips every interface, and host and interfaces must be judged
-                // together. The notification about the host comes first, so the host is judged at the end of
+                // together. The notification of the host's setting comes first, so the host is judged at the end of
                 // a resync.
                 Change::HostForwarding(on) => {
                     if self.links.host_forwarding_changed(on) {

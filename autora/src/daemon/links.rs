@@ -14,7 +14,7 @@ use crate::{
 /// Time from a resync that failed to the next.
 const RETRY_RESYNC: Duration = Duration::from_secs(1);
 
-/// The kernel's notifications, and the resync that finds what they missed.
+/// The mirror of the kernel's interfaces, and the deadline of the next resync.
 pub(super) struct Links {
     pub(super) netlink: Netlink,
     resync_interval: Duration,
@@ -49,7 +49,7 @@ impl Links {
         self.next_resync <= now
     }
 
-    /// Takes in at most `budget` datagrams of notifications, or a part of an answer.
+    /// Applies at most `budget` datagrams of notifications, or a datagram of a reply.
     pub(super) fn process(&mut self, budget: usize, now: BootInstant) {
         if let Err(error) = self.netlink.process(budget, now) {
             self.failed(&error, now);
@@ -83,7 +83,7 @@ impl Links {
     }
 
     /// Plans the next resync after one has ended. During one that is not complete, links came and went: it
-    /// may have missed one that no notification named, so another follows soon.
+    /// may have missed one that no notification was about, so another follows soon.
     pub(super) fn resynced(&mut self, complete: bool, now: BootInstant) {
         self.next_resync = now + if complete { self.resync_interval } else { RETRY_RESYNC.min(self.resync_interval) };
         debug!(counts = ?self.netlink.counts(), complete, "resync ended");

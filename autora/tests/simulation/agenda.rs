@@ -17,9 +17,9 @@ pub(crate) enum Event {
     Detected(usize),
     /// A guest solicits.
     Solicit(usize),
-    /// The kernel announces that a link changed.
+    /// The kernel sends a notification that a link changed.
     Dirty(IfIndex),
-    /// The kernel announces that a link was deleted.
+    /// The kernel sends a notification that a link was deleted.
     Deleted(IfIndex),
     /// Sends begin to fail for some time: on one link, or on all.
     Outage,

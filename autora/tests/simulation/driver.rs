@@ -219,7 +219,7 @@ impl Simulation {
         late
     }
 
-    /// Applies an event to the world; the kernel may announce it to the daemon.
+    /// Applies an event to the world; the kernel may notify the daemon of it.
     pub(crate) fn apply(&mut self, event: Event, at: BootInstant) {
         match event {
             Event::Churn(slot) => {

@@ -31,14 +31,14 @@ const RTM_NEWNETCONF: u16 = 80;
 const RTM_DELNETCONF: u16 = 81;
 const RTM_GETNETCONF: u16 = 82;
 
-/// Writes the answers of this machine's kernel to the daemon's queries as seeds: notifications have the same
+/// Writes the replies of this machine's kernel to the daemon's requests as seeds: notifications have the same
 /// form.
 pub fn prepare() {
     let seeds = [RTM_GETLINK, RTM_GETADDR, RTM_GETNEIGH, RTM_GETNETCONF, RTM_GETNEIGHTBL].into_iter().flat_map(request);
     seeds::write(seeds);
 }
 
-/// Reads `datagram` as a notification and as an answer.
+/// Parses `datagram` as notifications and as a reply.
 pub fn check(datagram: &[u8]) {
     check_notifications(datagram);
     check_dump(datagram);
@@ -168,10 +168,10 @@ fn request(kind: u16) -> Vec<Vec<u8>> {
         &[if kind == RTM_GETLINK { 0 } else { AF_INET6 }],
         &[0; 15],
     ];
-    socket.send_to(&request.concat(), &SocketAddr::new(0, 0), 0).expect("the kernel listens");
+    socket.send_to(&request.concat(), &SocketAddr::new(0, 0), 0).expect("the kernel takes requests");
     let mut reply = Vec::new();
     loop {
-        let (datagram, _) = socket.recv_from_full().expect("the kernel answers");
+        let (datagram, _) = socket.recv_from_full().expect("the kernel replies");
         let last = is_last(&datagram);
         reply.push(datagram);
         if last {
@@ -180,7 +180,7 @@ fn request(kind: u16) -> Vec<Vec<u8>> {
     }
 }
 
-/// Returns whether an answer ends with this datagram.
+/// Returns whether a reply ends with this datagram.
 fn is_last(mut datagram: &[u8]) -> bool {
     while let Some((kind, _, rest)) = plain_message(datagram) {
         if [NLMSG_ERROR, NLMSG_DONE].contains(&kind) {

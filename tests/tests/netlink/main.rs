@@ -60,7 +60,7 @@ fn has(wanted: &'static str) -> impl Fn(&Interface) -> bool {
 }
 
 #[test]
-fn a_new_link_is_announced_and_read() {
+fn a_new_link_is_in_a_notification_and_in_a_dump() {
     let host = Namespace::new("netlink");
     Watch::within(&host, |watch| {
         watch.drain();
@@ -68,7 +68,7 @@ fn a_new_link_is_announced_and_read() {
         let changes = watch.drain();
         let index = IfIndex::new(autora_tests::Interface::existing(&host, "v0").index()).expect("never 0");
         assert!(changes.changed.contains(&index) && changes.changed.len() == 2, "{changes:?}");
-        assert_eq!(watch.netlink.counts().single_reads, 0, "nothing had to be asked");
+        assert_eq!(watch.netlink.counts().single_reads, 0, "no single read was needed");
         watch.expect_truth(SOON);
         let found = watch.known[&index].as_ref().clone();
         let settings = found.ipv6.expect("an MTU of 1400 is enough for IPv6");
@@ -95,7 +95,7 @@ fn the_dump_has_the_loopback_without_its_host_address() {
     let host = Namespace::new("netlink");
     host.ip("address add 2001:db8::1/128 dev lo");
     let mut queries = host.enter(|| Queries::open().expect("netlink needs no privilege"));
-    let interfaces = queries.dump().expect("the kernel answers").interfaces;
+    let interfaces = queries.dump().expect("the kernel replies").interfaces;
     let [lo] = interfaces.as_slice() else { panic!("the loopback alone: {interfaces:?}") };
     assert!(lo.flags.loopback && !lo.flags.multicast);
     let [address] = lo.addresses.as_slice() else { panic!("without ::1: {:?}", lo.addresses) };
@@ -103,7 +103,7 @@ fn the_dump_has_the_loopback_without_its_host_address() {
 }
 
 #[test]
-fn up_carrier_and_down_are_announced() {
+fn notifications_tell_up_carrier_and_down() {
     let setup = Setup::new();
     let Setup { ref host, ref guest, index, mac } = setup;
     Watch::within(host, |watch| {
@@ -119,7 +119,7 @@ fn up_carrier_and_down_are_announced() {
 }
 
 #[test]
-fn addresses_and_their_flags_are_announced() {
+fn notifications_tell_addresses_and_their_flags() {
     let setup = Setup::up();
     let Setup { ref host, ref guest, index, mac } = setup;
     let link_local = mac.link_local();
@@ -169,7 +169,7 @@ fn addresses_and_their_flags_are_announced() {
 }
 
 #[test]
-fn lifetimes_are_announced_and_read() {
+fn notifications_and_single_reads_tell_lifetimes() {
     let setup = Setup::up();
     let Setup { ref host, index, .. } = setup;
     // Seconds of the valid and the preferred lifetime; `None` for ever.
@@ -227,7 +227,7 @@ fn default_routes_that_ras_made_are_read() {
     assert_eq!((found(None).len(), found(Some(other))), (2, vec![other]));
 }
 
-/// No event tells of `accept_ra`.
+/// The kernel sends no notification of `accept_ra`.
 #[test]
 fn accept_ra_is_found_by_a_resync() {
     let setup = Setup::up();
@@ -237,8 +237,8 @@ fn accept_ra_is_found_by_a_resync() {
         watch.drain();
         for value in [2, 1, 2] {
             host.sysctl("ipv6/conf/v0/accept_ra", value);
-            assert!(watch.drain().is_empty(), "{value}: announced");
-            watch.netlink.resync().expect("the kernel answers");
+            assert!(watch.drain().is_empty(), "{value}: no notification");
+            watch.netlink.resync().expect("the kernel replies");
             assert!(watch.drain().changed.contains(&index), "{value}");
             assert_eq!(accepts(&watch.known[&index]), value == 2, "{value}");
         }
@@ -257,7 +257,7 @@ fn a_point_to_point_address_is_the_local_one() {
 }
 
 #[test]
-fn forwarding_of_one_interface_and_of_all_is_announced() {
+fn notifications_tell_forwarding_of_one_interface_and_of_all() {
     let setup = Setup::new();
     let Setup { ref host, index, .. } = setup;
     let forwarding = |on: bool| move |interface: &Interface| interface.ipv6.is_some_and(|ipv6| ipv6.forwarding == on);
@@ -269,10 +269,10 @@ fn forwarding_of_one_interface_and_of_all_is_announced() {
         for on in [true, false] {
             watch.after_without_reads("all", index, || set("all", on.into()), forwarding(on));
             watch.drain();
-            let truth = watch.queries.read_forwarding().expect("the kernel answers");
+            let truth = watch.queries.read_forwarding().expect("the kernel replies");
             assert_eq!((watch.forwarding, truth), (Some(on), on));
         }
-        // On everywhere already, so that only the message about `all` announces it.
+        // On everywhere already, so that only `all` changes.
         set("v0", 1);
         set("lo", 1);
         watch.drain();
@@ -312,10 +312,10 @@ fn disabling_ipv6_is_followed() {
     });
 }
 
-/// Without an address to remove, the kernel does not always announce that IPv6 is disabled. It announces that
+/// Without an address to remove, the kernel does not always send a notification that IPv6 is disabled. It sends one that
 /// IPv6 is enabled, to the group IPV6_IFINFO alone.
 #[test]
-fn enabling_ipv6_without_an_address_is_announced() {
+fn a_notification_tells_that_ipv6_is_enabled_without_an_address() {
     let setup = Setup::new();
     setup.guest.ip("link set peer up");
     setup.host.ip("link set v0 up addrgenmode none");
@@ -323,9 +323,9 @@ fn enabling_ipv6_without_an_address_is_announced() {
     eventually(SOON, "the link is ready", is_ready);
     Watch::within(&setup.host, |watch| {
         setup.disable_ipv6(1);
-        assert!(watch.drain().is_empty(), "this kernel announces it: good, and the comments are out of date");
+        assert!(watch.drain().is_empty(), "this kernel sends a notification: good, and the comments are out of date");
         // The next resync finds it.
-        watch.netlink.resync().expect("the kernel can be asked");
+        watch.netlink.resync().expect("the kernel replies");
         assert!(watch.drain().changed.contains(&setup.index));
         watch.after_without_reads("on", setup.index, || setup.disable_ipv6(0), disabled(false));
     });
@@ -338,7 +338,7 @@ fn ipv6_disabled_while_down_is_found_when_the_link_comes_up() {
     Watch::within(host, |watch| {
         watch.drain();
         host.sysctl("ipv6/conf/v0/disable_ipv6", 1);
-        assert!(watch.drain().is_empty(), "this kernel announces it: good, and the comments are out of date");
+        assert!(watch.drain().is_empty(), "this kernel sends a notification: good, and the comments are out of date");
         assert!(watch.read(index).is_some_and(|interface| disabled(true)(&interface)));
         let up = |interface: &Interface| interface.flags.up && disabled(true)(interface);
         watch.after_without_reads("up", index, || _ = host.ip("link set v0 up"), up);
@@ -389,7 +389,7 @@ fn ports_of_a_bridge_and_of_a_vrf() {
 }
 
 #[test]
-fn renaming_and_deletion_are_announced() {
+fn notifications_tell_renaming_and_deletion() {
     let setup = Setup::new();
     let Setup { ref host, index, .. } = setup;
     Watch::within(host, |watch| {
@@ -410,7 +410,7 @@ fn renaming_and_deletion_are_announced() {
 }
 
 #[test]
-fn a_tap_is_recognised_and_its_carrier_announced() {
+fn a_tap_is_recognised_and_notifications_tell_its_carrier() {
     let host = Namespace::new("netlink");
     Watch::within(&host, |watch| {
         let mut tap = Tap::new(&host, "tap0");

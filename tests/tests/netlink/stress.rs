@@ -45,12 +45,12 @@ fn after_an_overrun_the_mirror_is_right_within_two_seconds() {
         // The socket works again: the overrun has emptied its queue.
         assert!(watch.drain().is_empty());
         let index = index_of(&mut watch, "d7");
-        watch.after("announced again", index, || _ = host.ip("link set d7 mtu 1400"), |found| found.mtu == 1400);
+        watch.after("a notification again", index, || _ = host.ip("link set d7 mtu 1400"), |found| found.mtu == 1400);
     });
 }
 
 #[test]
-fn without_an_overrun_every_new_interface_is_announced() {
+fn without_an_overrun_there_is_a_notification_of_every_new_interface() {
     const COUNT: usize = 200;
     let host = Namespace::new("netlink");
     Watch::within(&host, |watch| {
@@ -59,7 +59,7 @@ fn without_an_overrun_every_new_interface_is_announced() {
         add_links(&host, COUNT);
         let changes = watch.drain();
         let there: Vec<_> = watch.dump().interfaces.iter().map(|interface| interface.index).collect();
-        assert_eq!(watch.netlink.counts(), before, "nothing was lost, and nothing had to be asked");
+        assert_eq!(watch.netlink.counts(), before, "nothing was lost, and no single read was needed");
         assert_eq!(changes.changed.into_iter().collect::<Vec<_>>(), there[1..], "all but the loopback");
         watch.expect_truth(SOON);
     });
@@ -94,14 +94,14 @@ fn an_interface_that_reuses_an_index_comes_after_the_deletion() {
         let lines = [
             "link delete x",
             "link add x index 77 address 02:00:00:00:00:02 type veth peer name y",
-            // An address with `nodad` would be announced a moment later (`addrconf_dad_work()`).
+            // The notification of an address with `nodad` would come a moment later (`addrconf_dad_work()`).
             "address add 2001:db8:2::1/64 dev x",
         ];
         batch(&host, lines.into_iter().map(str::to_owned));
         let mut order = Vec::new();
         let index = IfIndex::new(77).expect("not 0");
         while order.last().is_none_or(|seen| !matches!(seen, Some(address) if *address == "2001:db8:2::1")) {
-            watch.netlink.process(64, clock::now()).expect("the kernel answers");
+            watch.netlink.process(64, clock::now()).expect("the kernel replies");
             order.extend(std::iter::from_fn(|| watch.netlink.poll_change()).filter_map(|change| match change {
                 Change::Gone(gone) if gone == index => Some(None),
                 Change::Seen(seen) if seen.index == index => {
@@ -111,7 +111,7 @@ fn an_interface_that_reuses_an_index_comes_after_the_deletion() {
             }));
         }
         assert_eq!(order, [None, Some("2001:db8:2::1".to_owned())], "one deletion, one interface");
-        assert_eq!(watch.netlink.counts(), before, "nothing had to be asked");
+        assert_eq!(watch.netlink.counts(), before, "no single read was needed");
     });
 }
 
@@ -135,10 +135,10 @@ fn after_random_changes_the_mirror_equals_the_dump() {
             assert!(silent || more == 0, "burst {burst}: {more} single reads after {lines:#?}");
         }
         assert_eq!(watch.netlink.counts().overruns, 0);
-        // A resync changes only facts that are never announced.
+        // A resync changes only facts of which the kernel sends no notification.
         let known = watch.notified();
         for _ in 0..2 {
-            watch.netlink.resync().expect("the kernel can be asked");
+            watch.netlink.resync().expect("the kernel replies");
             let changes = watch.drain();
             assert_eq!((changes.resynced, changes.gone.len()), (Some(true), 0), "{changes:?}");
             assert_eq!(watch.notified(), known);
@@ -206,7 +206,7 @@ fn an_interrupted_dump_is_complete_for_links_that_stay() {
             let deadline = Instant::now() + Duration::from_mins(1);
             let mut interrupted = 0;
             while interrupted < 3 && Instant::now() < deadline {
-                let snapshot = queries.dump().expect("the kernel answers");
+                let snapshot = queries.dump().expect("the kernel replies");
                 let stays = |found: &&Interface| found.name.starts_with('d') && found.addresses.len() == EACH;
                 assert_eq!(snapshot.interfaces.iter().filter(stays).count(), COUNT);
                 interrupted += usize::from(!snapshot.complete);
@@ -252,9 +252,9 @@ fn speed() {
         host.enter(|| {
             let mut watch = Watch::open(|| Netlink::open(None));
             let index = index_of(&mut watch, "d5");
-            let dump = Figures::of(21, || _ = watch.netlink.dump().expect("an answer"));
-            let read = Figures::of(2_001, || _ = watch.queries.read(index).expect("an answer"));
-            let facts = Figures::of(2_001, || _ = watch.queries.read_forwarding().expect("an answer"));
+            let dump = Figures::of(21, || _ = watch.netlink.dump().expect("a reply"));
+            let read = Figures::of(2_001, || _ = watch.queries.read(index).expect("a reply"));
+            let facts = Figures::of(2_001, || _ = watch.queries.read_forwarding().expect("a reply"));
             println!("{count:>5} links: dump {dump}; read {read}; conf.all.forwarding {facts}");
 
             watch.drain();
@@ -263,7 +263,7 @@ fn speed() {
                     let pairs = (0..250).map(|number| format!("link add x{number} type veth peer name y{number}"));
                     batch(&host, pairs);
                 });
-                Figures::while_running(|| !storm.is_finished(), || _ = watch.queries.read(index).expect("an answer"))
+                Figures::while_running(|| !storm.is_finished(), || _ = watch.queries.read(index).expect("a reply"))
             });
             watch.drain();
             println!("      while 500 links are made: read {amid}; {:?}", watch.netlink.counts());

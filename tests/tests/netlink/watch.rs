@@ -18,9 +18,9 @@ use autora::{
 use autora_tests::Namespace;
 use tokio::{runtime, time::timeout};
 
-/// The longest wait for a notification. On a quiet machine it is immediate, but changes in all namespaces
-/// share one lock (RTNL), which parallel tests hold, and the kernel announces carrier changes of the whole
-/// machine once a second (`net/core/link_watch.c`).
+/// The longest wait for a notification. On a quiet machine it comes at once, but changes in all namespaces
+/// share one lock (RTNL), which parallel tests hold, and the kernel sends the notifications of carrier changes of the
+/// whole machine once a second (`net/core/link_watch.c`).
 pub(crate) const SOON: Duration = Duration::from_secs(5);
 
 /// Longer than the time between notifications of one change.
@@ -68,8 +68,8 @@ impl Watch {
             let _context = runtime.enter();
             open().expect("netlink needs no privilege")
         };
-        let snapshot = netlink.dump().expect("the kernel answers");
-        netlink.adopt(snapshot, clock::now()).expect("the kernel answers");
+        let snapshot = netlink.dump().expect("the kernel replies");
+        netlink.adopt(snapshot, clock::now()).expect("the kernel replies");
         let queries = Queries::open().expect("netlink needs no privilege");
         let mut watch = Self { runtime, netlink, queries, known: BTreeMap::new(), forwarding: None };
         watch.collect(&mut Changes::default());
@@ -90,7 +90,7 @@ impl Watch {
                 Err(_) => return false,
             }
         }
-        self.netlink.process(budget, clock::now()).expect("the kernel answers");
+        self.netlink.process(budget, clock::now()).expect("the kernel replies");
         self.collect(changes);
         true
     }
@@ -114,7 +114,7 @@ impl Watch {
         }
     }
 
-    /// Reads until no notification follows.
+    /// Reads until no notification follows within [`QUIET`].
     pub(crate) fn drain(&mut self) -> Changes {
         let mut changes = Changes::default();
         while self.take(QUIET, BUDGET, &mut changes) {}
@@ -123,7 +123,7 @@ impl Watch {
 
     /// Returns a dump, which must be complete: nothing else changes the namespace.
     pub(crate) fn dump(&mut self) -> Snapshot {
-        let snapshot = self.queries.dump().expect("the kernel answers");
+        let snapshot = self.queries.dump().expect("the kernel replies");
         assert!(snapshot.complete && snapshot.interfaces.is_sorted_by_key(|interface| interface.index));
         snapshot
     }
@@ -154,17 +154,17 @@ impl Watch {
         found
     }
 
-    /// Returns the known interfaces, limited to announced facts.
+    /// Returns the known interfaces, limited to facts of which the kernel sends notifications.
     pub(crate) fn notified(&self) -> Vec<Interface> {
         self.known.values().map(|interface| as_notified(interface)).collect()
     }
 
-    /// Returns the answer to a query for `index`, which must equal the entry of a dump.
+    /// Returns what a single read of `index` finds, which must equal the entry of a dump.
     pub(crate) fn read(&mut self, index: IfIndex) -> Option<Interface> {
         // The kernel may change something between the two (duplicate address detection ends), but not ten
         // times.
         for _ in 0..10 {
-            let alone = self.queries.read(index).expect("the kernel answers").map(|found| self.as_read(found));
+            let alone = self.queries.read(index).expect("the kernel replies").map(|found| self.as_read(found));
             let among_all = self.dump().interfaces.into_iter().find(|interface| interface.index == index);
             let among_all = among_all.map(|found| self.as_read(found));
             if alone == among_all {
@@ -174,8 +174,7 @@ impl Watch {
         panic!("a query for {index} and a dump never agree");
     }
 
-    /// Makes a change; panics unless `index` is announced within [`SOON`], `wanted` then holds, and a dump
-    /// agrees.
+    /// Makes a change; panics unless `index` changes within [`SOON`], `wanted` then holds, and a dump agrees.
     pub(crate) fn after(
         &mut self,
         what: &str,
@@ -205,7 +204,7 @@ impl Watch {
         found
     }
 
-    /// Waits until `index` is announced and `wanted` holds; a dump must agree.
+    /// Waits until `index` changes and `wanted` holds; a dump must agree.
     pub(crate) fn within_time(
         &mut self,
         what: &str,
@@ -218,7 +217,7 @@ impl Watch {
             let mut changes = Changes::default();
             let left = deadline.saturating_duration_since(Instant::now());
             let known = self.known.get(&index).cloned();
-            assert!(self.take(left, BUDGET, &mut changes), "{what}: not announced, last known {known:?}");
+            assert!(self.take(left, BUDGET, &mut changes), "{what}: no change, last known {known:?}");
             assert!(!changes.gone.contains(&index), "{what}: the interface stays");
             let is_wanted = |known: &Rc<Interface>| changes.changed.contains(&index) && wanted(known);
             if let Some(found) = self.known.get(&index).filter(|known| is_wanted(known)).cloned() {
@@ -229,8 +228,8 @@ impl Watch {
     }
 }
 
-/// Removes facts that are not announced: a link-local address of the kernel's own making is announced only
-/// when duplicate address detection has ended (`addrconf_dad_completed()`, `addrconf_dad_stop()`).
+/// Removes facts of which the kernel sends no notification: that of a link-local address which the kernel made itself
+/// comes only when duplicate address detection has ended (`addrconf_dad_completed()`, `addrconf_dad_stop()`).
 fn as_notified(interface: &Interface) -> Interface {
     let mut interface = interface.clone();
     interface.addresses.retain(|address| address.scope != AddressScope::Link || !address.flags.tentative);

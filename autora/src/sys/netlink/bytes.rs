@@ -1,4 +1,4 @@
-//! Messages as the kernel writes them, for the tests of all rooms.
+//! Messages as the kernel writes them, for tests.
 
 use nix::libc::{
     AF_INET6, AF_UNSPEC, IFA_ADDRESS, IFA_CACHEINFO, IFA_FLAGS, IFF_LOWER_UP, IFF_MULTICAST, IFF_UP, IFLA_AF_SPEC,
@@ -11,7 +11,7 @@ pub(super) const DOWN: i32 = IFF_MULTICAST;
 pub(super) const CREATED: u32 = u32::MAX;
 pub(super) const TENTATIVE: u32 = 0x40;
 
-/// What an `RTM_NEWLINK` says: a veth that is up, forwards and has changed, unless another is said.
+/// The content of an `RTM_NEWLINK`. [`link`] returns that of a change of a veth that is up and forwards.
 #[derive(Clone)]
 pub(super) struct NewLink {
     pub(super) index: u32,
@@ -70,7 +70,7 @@ pub(super) fn address(index: u32, address: &str, flags: u32) -> Vec<u8> {
     message(RTM_NEWADDR, &address_body(index, address, flags))
 }
 
-/// An address with so many seconds left of its preferred and its valid lifetime.
+/// Returns an address with these seconds left of its preferred and its valid lifetime.
 pub(super) fn address_for(index: u32, address: &str, flags: u32, [preferred, valid]: [u32; 2]) -> Vec<u8> {
     let info: Vec<_> = [preferred, valid, 0, 0].into_iter().flat_map(u32::to_ne_bytes).collect();
     message(RTM_NEWADDR, &[address_body(index, address, flags), attribute(IFA_CACHEINFO, &info)].concat())
@@ -117,7 +117,7 @@ pub(super) fn attribute(kind: u16, value: &[u8]) -> Vec<u8> {
     padded([length.to_ne_bytes().as_slice(), &kind.to_ne_bytes(), value].concat())
 }
 
-/// A notification: no question has its number.
+/// Returns a notification: no request has the sequence number 0.
 pub(super) fn message(kind: u16, payload: &[u8]) -> Vec<u8> {
     reply(kind, 0, 0, payload)
 }

@@ -1,14 +1,13 @@
-//! The kernel's picture of the interfaces, kept from what it announces: a pure machine over messages.
+//! A copy of the kernel's interfaces that follows its notifications: a pure machine over messages.
 //!
-//! Notifications come in the order of the changes, and most say all there is to say, so nothing has to be
-//! asked. Where one does not, a part of the interface is *unknown* ([`Entry`] shows a link's life): what was
-//! known of it stands until it is asked for alone, or with all others ([`dump`]). Whatever is asked is taken
-//! in only once everything announced before the answer was heard, and only for interfaces that were not named
-//! meanwhile: of those the notifications know better.
+//! Notifications come in the order of the changes, and most carry everything that matters, so that no request is
+//! needed. One that does not makes a part of the interface *unknown* ([`Entry`] shows the states): the last known value
+//! stays until the interface is read alone, or with all others by a dump ([`dump`]). A reply is applied only after all
+//! notifications that the kernel sent before it, and only to interfaces that no notification since the request was
+//! about, as that is newer.
 //!
-//! Level-triggered all the same: what comes out is never a difference, but the interface as it is now, at
-//! most once however much has happened to it, and before that, that its predecessor with the same index is
-//! gone.
+//! The mirror is level-triggered all the same: it hands out no difference but the interface as it is now, at most once
+//! for any number of changes. If the interface was deleted and its index used again, the deletion comes first.
 
 mod dump;
 mod entry;
@@ -44,16 +43,17 @@ use crate::{
     },
 };
 
-/// The picture, and how it is kept.
+/// The copy, and the dump that is being applied to it.
 #[derive(Debug)]
 pub(super) struct Mirror {
     state: MirrorState,
     dump: Dump,
-    /// Notifications were lost, and whole interfaces may have come with them.
+    /// A notification could not be parsed, so that its interface, which may be a new one, is not known.
     malformed: bool,
 }
 
 impl Mirror {
+    /// Returns an empty mirror that keeps the facts of interfaces whose name matches `pattern`; of all, without one.
     pub(super) fn new(pattern: Option<Regex>) -> Self {
         Self { state: MirrorState::new(pattern), dump: Dump::default(), malformed: false }
     }
@@ -63,12 +63,12 @@ impl Mirror {
         self.state.follow(indices);
     }
 
-    /// Returns what is known of every interface, by index.
+    /// Returns every interface whose facts are kept, by index.
     pub(super) fn interfaces(&self) -> Vec<Interface> {
         self.state.interfaces()
     }
 
-    /// Returns where the pieces of a dump are taken in.
+    /// Returns the part of the mirror that applies a dump.
     pub(super) fn dump(&mut self) -> DumpApplier<'_> {
         DumpApplier { dump: &mut self.dump, state: &mut self.state }
     }
@@ -78,17 +78,17 @@ impl Mirror {
         self.state.unknown_due()
     }
 
-    /// Returns how many interfaces are to be asked for by `now`.
+    /// Returns how many interfaces are to be read alone by `now`.
     pub(super) fn unknown_by(&self, now: BootInstant) -> usize {
         self.state.unknown_by(now)
     }
 
-    /// Returns the next interface to ask for.
+    /// Returns the next interface to read alone.
     pub(super) fn next_unknown(&mut self, now: BootInstant) -> Option<IfIndex> {
         self.state.next_unknown(now)
     }
 
-    /// Begins with a dump.
+    /// Fills an empty mirror with the interfaces of a dump, which are all if it is `complete`.
     pub(super) fn adopt(&mut self, interfaces: Vec<Interface>, complete: bool) {
         for interface in interfaces {
             let index = interface.index;
@@ -99,7 +99,7 @@ impl Mirror {
         self.state.pending.resynced(complete);
     }
 
-    /// Takes in what `datagram` announces at `now`.
+    /// Applies the notifications in `datagram`, which was received at `now`.
     pub(super) fn receive(&mut self, datagram: &[u8], now: BootInstant) {
         for message in messages(datagram) {
             match message.and_then(|message| Notification::parse(message, now)) {
@@ -109,12 +109,12 @@ impl Mirror {
         }
     }
 
-    /// `conf.all.forwarding` was asked for.
+    /// Notes `conf.all.forwarding`, as a request found it.
     pub(super) fn host_forwards(&mut self, on: bool) {
         self.state.pending.host_forwards(on);
     }
 
-    /// The next change that the world outside does not know.
+    /// Returns the next change that was not handed out yet.
     pub(super) fn poll_change(&mut self) -> Option<Change> {
         let entries = &self.state.entries;
         self.state.pending.poll(|index| {
@@ -123,34 +123,34 @@ impl Mirror {
         })
     }
 
-    /// Whether [`Self::poll_change`] has something.
+    /// Returns whether [`Self::poll_change`] has something.
     pub(super) fn has_pending_change(&self) -> bool {
         !self.state.pending.is_empty()
     }
 
-    /// Whether notifications were lost since this was last asked.
+    /// Returns whether a notification could not be parsed since the last call.
     pub(super) fn take_malformed(&mut self) -> bool {
         mem::take(&mut self.malformed)
     }
 
-    /// Notifications were lost: everything is unknown, and a dump has to follow.
+    /// Marks everything as unknown, because notifications were lost. A dump has to follow.
     pub(super) fn mark_all_unknown(&mut self) {
         let followed = self.state.entries.values_mut().filter(|entry| entry.facts.is_some());
         followed.for_each(|entry| entry.unknown.set(Unknown::ALL));
     }
 
-    /// An interface, or several, are asked for now, each alone.
+    /// Notes that interfaces are read alone now: notifications about them are newer from now on.
     pub(super) fn begin_reads(&mut self) {
         self.state.notified = Some(HashMap::new());
     }
 
-    /// All answers of [`Self::begin_reads`] were taken in.
+    /// Notes that all replies since [`Self::begin_reads`] were applied.
     pub(super) fn end_reads(&mut self) {
         self.state.notified = None;
         self.dump().report_resynced();
     }
 
-    /// What was found when the interface was asked for alone; `None` if there is none.
+    /// Applies what was `found` when the interface was read alone; `None` if it does not exist.
     pub(super) fn apply_reply(&mut self, index: IfIndex, found: Option<Interface>, now: BootInstant) {
         if self.state.notified_of(index).is_some() {
             return self.state.mark_unknown(index, Unknown::NONE, now);
@@ -192,8 +192,8 @@ impl Mirror {
         }
     }
 
-    /// One that was just made is a new one, whatever is known of its index: the deletion of a predecessor may
-    /// be among what was lost.
+    /// Applies an `RTM_NEWLINK`. A link that was just created is another one than the link that the mirror has with its
+    /// index, whose deletion may be among lost notifications.
     fn link(&mut self, link: &Link<'_>, now: BootInstant) {
         if link.created {
             self.state.remove(link.index);
@@ -201,12 +201,13 @@ impl Mirror {
         } else if self.state.entries.contains_key(&link.index) {
             self.state.update(link, now);
         } else if link.whole {
-            // Of one that was not known, only a dump or a question can tell the addresses.
+            // The addresses of a link that was not known have to be read.
             self.state.insert(link, Unknown::NEVER_READ);
             self.state.mark_unknown(link.index, Unknown::NONE, now);
         }
     }
 
+    /// Applies an `RTM_NEWADDR`.
     fn address(&mut self, index: IfIndex, mut address: Address, now: BootInstant) {
         let Some(known) = self.state.facts(index) else { return };
         settle_lifetimes(slice::from_mut(&mut address), &known.addresses, now);
@@ -223,8 +224,9 @@ impl Mirror {
         self.state.pending.changed(index);
     }
 
-    /// Where IPv6 is switched off the addresses go, and nothing else is said. They also go with the link
-    /// being down or its MTU too small, but that was announced before.
+    /// Applies an `RTM_DELADDR`. If `disable_ipv6` was set, the kernel deletes the addresses and sends no other
+    /// notification. It also deletes them if the link was taken down or its MTU is too small, but the notification of that
+    /// came before.
     fn address_deleted(&mut self, index: IfIndex, address: Ipv6Addr, now: BootInstant) {
         let Some(known) = self.state.facts(index) else { return };
         let has_ipv6 = known.ipv6.is_some_and(|ipv6| !ipv6.disabled) && known.mtu >= MIN_MTU;
@@ -241,6 +243,7 @@ impl Mirror {
         }
     }
 
+    /// Applies an `RTM_NEWNETCONF` that has `forwarding`.
     fn forwarding(&mut self, index: IfIndex, on: bool, now: BootInstant) {
         let Some(known) = self.state.facts(index) else { return };
         match known.ipv6 {
@@ -249,7 +252,7 @@ impl Mirror {
                 Rc::make_mut(known).ipv6 = Some(Ipv6Settings { forwarding: on, ..ipv6 });
                 self.state.pending.changed(index);
             }
-            // IPv6 is back, with settings of which this is one.
+            // The link has IPv6 again, and this is only one of its settings.
             None => return self.state.mark_unknown(index, Unknown::SETTINGS, now),
         }
         if let Some(entry) = self.state.entries.get_mut(&index) {
@@ -257,8 +260,8 @@ impl Mirror {
         }
     }
 
-    /// With too small an MTU IPv6 is gone. With a link that is being deleted, the link itself is in a moment;
-    /// with a new name the settings are back in a moment.
+    /// Applies an `RTM_DELNETCONF`. With too small an MTU the link has lost IPv6. Otherwise the link is being deleted, or
+    /// renamed, after which its settings are back: a notification of either follows in a moment.
     fn settings_deleted(&mut self, index: IfIndex, now: BootInstant) {
         let Some(known) = self.state.facts(index) else { return };
         if known.mtu >= MIN_MTU {
@@ -273,12 +276,14 @@ impl Mirror {
         self.state.pending.changed(index);
     }
 
+    /// Applies an `RTM_NEWNETCONF` that does not say which setting has changed.
     fn settings_unspecified(&mut self, index: IfIndex, now: BootInstant) {
         if self.state.facts(index).is_some() {
             self.state.mark_unknown(index, Unknown::SETTINGS, now);
         }
     }
 
+    /// Applies a notification that could not be decoded: whatever it was about is unknown.
     fn undecodable(&mut self, index: IfIndex, now: BootInstant) {
         if let hash_map::Entry::Vacant(vacant) = self.state.entries.entry(index) {
             vacant.insert(Entry::new(None, Unknown::NONE));

@@ -1,16 +1,15 @@
-//! The kernel's picture of the interfaces, over `rtnetlink(7)`.
+//! A copy of the kernel's interfaces, kept up to date over `rtnetlink(7)`.
 //!
-//! The kernel announces what changes, and most notifications carry all there is to know: [`mirror`] keeps the
-//! picture from them. What they leave open is asked for, an interface at a time and rarely: a question about
-//! a link waits for the lock (RTNL) that a process holds while it changes links. Lost notifications show as an overrun,
-//! after which everything is looked at again, a piece at a time ([`resync`]); so it is now and then as a
-//! safety net.
+//! The kernel sends a notification of each change, and most notifications carry everything that matters: [`mirror`]
+//! follows them. Where one does not, the interface is read alone, which is rare: a request for a link waits for RTNL, the
+//! lock that a process holds while it changes links. If notifications are lost (an *overrun*, `ENOBUFS`), all interfaces
+//! are dumped, one datagram of the reply per turn ([`resync`]). Dumps also run now and then, as some changes cause no
+//! notification.
 //!
-//! Level-triggered: what comes out is an interface as it is now, whatever has happened to it, and in whatever
-//! order.
+//! The module is level-triggered: it hands out an interface as it is now, for any number of changes in any order.
 //!
-//! Two sockets. One holds the subscription and is read without blocking; the other asks questions, which the
-//! kernel answers before the system call returns. Neither needs a capability.
+//! There are two sockets. One has the subscription and is read without blocking. The other one is for requests, to which
+//! the kernel has replied before the system call returns. Neither needs a capability.
 
 #[cfg(test)]
 mod bytes;
@@ -49,18 +48,18 @@ use query::client::Completeness;
 use resync::{Resync, ResyncProgress, ResyncScope};
 use subscription::{Drained, Subscription};
 
-/// How many interfaces are asked for in one turn. Each may wait for the lock.
+/// How many interfaces are read alone in one turn. Each read may wait for RTNL.
 const READS_PER_TURN: usize = 4;
 
-/// If more than this are unknown in part, all are dumped, unless that was done only a second ago.
+/// If more interfaces than this are to be read alone, all are dumped instead, unless a dump ended less than
+/// [`RESYNC_AGAIN`] ago.
 const MANY: usize = 64;
 const RESYNC_AGAIN: Duration = Duration::from_secs(1);
 
-/// Every 20th resync is a full dump, in case the mirror missed what no notification carries.
+/// Every 20th resync is a full dump: it finds also what only whole links have.
 const WHOLE_EVERY: u32 = 20;
 
-/// Subscription, picture and questions, of the network namespace that the calling thread is in when it opens
-/// them.
+/// The subscription, the mirror and the socket for requests, in the network namespace of the thread that opened them.
 #[derive(Debug)]
 pub struct Netlink {
     subscription: Subscription,
@@ -69,39 +68,39 @@ pub struct Netlink {
     outstanding: Outstanding,
     /// When the last resync ended, and whether nothing interrupted it.
     resynced: Option<(BootInstant, Completeness)>,
-    /// There may be interfaces that were never seen.
+    /// Whether interfaces may exist that the mirror does not have.
     incomplete: bool,
     counts: Counts,
 }
 
-/// What it has cost so far.
+/// Counters since the start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// Resyncs, whole or not.
+    /// Resyncs that have ended, whole or not.
     pub resyncs: u32,
-    /// Interfaces that were asked for alone.
+    /// Interfaces that were read alone.
     pub single_reads: u64,
     /// Times that notifications were lost.
     pub overruns: u64,
 }
 
-/// What was asked and not yet taken in.
+/// Replies that were read and not yet applied.
 #[derive(Debug)]
 enum Outstanding {
     Nothing,
-    /// Interfaces, each alone.
+    /// Those about interfaces that were read alone.
     Reads(Vec<(IfIndex, Option<Interface>)>),
+    /// Those of a dump.
     Dump(Resync),
 }
 
 impl Netlink {
-    /// Subscribes first and can ask only afterwards: whatever changes after a [`Self::dump`] is announced.
-    /// Keeps the facts of those interfaces alone whose name has matched `pattern` at some time; without one,
-    /// of all.
+    /// Subscribes before any request can be sent, so that a notification follows for each change after a [`Self::dump`].
+    /// The mirror keeps the facts of the interfaces whose name has matched `pattern` at some time; without one, of all.
     ///
     /// # Errors
     ///
-    /// When a netlink socket cannot be had.
+    /// When a netlink socket cannot be opened.
     ///
     /// # Panics
     ///
@@ -110,7 +109,7 @@ impl Netlink {
         Self::open_with_receive_buffer(pattern, DEFAULT_RECEIVE_BUFFER)
     }
 
-    /// [`Self::open`] with room for `bytes` of events that are not yet read. The kernel grants twice as much,
+    /// Does what [`Self::open`] does, with a receive buffer of `bytes` for notifications. The kernel grants twice as much,
     /// and without `CAP_NET_ADMIN` at most twice `net.core.rmem_max`.
     ///
     /// # Errors
@@ -132,12 +131,12 @@ impl Netlink {
         })
     }
 
-    /// Keeps the facts of these interfaces as well, whatever their names. Wanted before [`Self::adopt`].
+    /// Keeps the facts of these interfaces as well, whatever their names. To be called before [`Self::adopt`].
     pub fn follow(&mut self, indices: impl Iterator<Item = IfIndex>) {
         self.mirror.follow(indices);
     }
 
-    /// Everything there is, all at once, to begin with. See [`Queries::dump`].
+    /// Reads all interfaces at once, for the start. See [`Queries::dump`].
     ///
     /// # Errors
     ///
@@ -146,7 +145,7 @@ impl Netlink {
         self.queries.dump()
     }
 
-    /// Goes on from `snapshot`, and from what was announced since [`Self::open`].
+    /// Fills the mirror with `snapshot`, and applies the notifications since [`Self::open`].
     ///
     /// # Errors
     ///
@@ -156,11 +155,11 @@ impl Netlink {
         self.incomplete = !snapshot.complete;
         self.mirror.host_forwards(snapshot.forwarding);
         self.mirror.adopt(snapshot.interfaces, snapshot.complete);
-        // Some of it is older than the snapshot: the picture is right when all of it was heard.
+        // Some notifications are older than the snapshot, so the mirror is right only after the last one.
         self.receive(usize::MAX, now).map(drop)
     }
 
-    /// Waits until something was announced.
+    /// Waits until notifications may have come.
     ///
     /// # Errors
     ///
@@ -169,46 +168,44 @@ impl Netlink {
         self.subscription.readable().await
     }
 
-    /// Whether there is something to do for [`Self::process`] without a notification, or a change to poll.
+    /// Returns whether [`Self::process`] has something to do at once without a notification, or a change is pending.
     #[must_use]
     pub fn is_busy(&self) -> bool {
         self.mirror.has_pending_change() || !matches!(self.outstanding, Outstanding::Nothing)
     }
 
-    /// When there is, at the latest.
+    /// Returns when [`Self::process`] has something to do without a notification, if nothing comes before.
     #[must_use]
     pub fn deadline(&self) -> Option<BootInstant> {
         self.mirror.unknown_due()
     }
 
-    /// Takes in at most `budget` datagrams of notifications, and once there are no more, a piece of what was
-    /// asked.
+    /// Applies at most `budget` datagrams of notifications. When no more are waiting, applies the replies that were read
+    /// before, and reads the next.
     ///
     /// # Errors
     ///
-    /// When a question was not answered. What is known stands, and a [`Self::resync`] is wanted after a
-    /// while.
+    /// When a request fails. The mirror stays as it is, and the caller has to begin a [`Self::resync`] after a while.
     pub fn process(&mut self, budget: usize, now: BootInstant) -> Result<(), QueryError> {
         match self.receive(budget, now)? {
             Drained::Empty => self.advance(now).inspect_err(|_| {
-                // Whatever was to be looked at with all the others is asked for alone, until such a look has
-                // worked.
+                // Interfaces are read alone again until a dump has succeeded.
                 self.resynced = Some((now, Completeness::Interrupted));
             }),
             Drained::BudgetSpent | Drained::Overrun => Ok(()),
         }
     }
 
-    /// The next change. All of them have come when [`Self::is_busy`] says so.
+    /// Returns the next change, if there is one.
     pub fn poll_change(&mut self) -> Option<Change> {
         self.mirror.poll_change()
     }
 
-    /// Begins a resync, unless one is going on. It ends with [`Change::Resynced`].
+    /// Begins a resync, unless one is under way. It ends with [`Change::Resynced`].
     ///
     /// # Errors
     ///
-    /// When the kernel cannot be asked.
+    /// When the request fails.
     pub fn resync(&mut self) -> Result<(), QueryError> {
         if let Outstanding::Dump(_) = self.outstanding {
             return Ok(());
@@ -217,7 +214,7 @@ impl Netlink {
         self.begin(if whole { ResyncScope::Whole } else { ResyncScope::Inet6 })
     }
 
-    /// What it has cost so far.
+    /// Returns the counters.
     #[must_use]
     pub const fn counts(&self) -> Counts {
         self.counts
@@ -247,7 +244,7 @@ impl Netlink {
         Ok(())
     }
 
-    /// Everything that was announced before the answers was heard.
+    /// Applies the replies that were read before, or reads interfaces alone. All notifications must have been received.
     fn advance(&mut self, now: BootInstant) -> Result<(), QueryError> {
         match mem::replace(&mut self.outstanding, Outstanding::Nothing) {
             Outstanding::Nothing => self.read_unknown(now),
@@ -263,12 +260,12 @@ impl Netlink {
     }
 
     fn advance_dump(&mut self, resync: Resync, now: BootInstant) -> Result<(), QueryError> {
-        match resync.proceed(&mut self.mirror, &mut self.queries, now) {
-            Ok(ResyncProgress::GoesOn(resync)) => self.outstanding = Outstanding::Dump(resync),
-            Ok(ResyncProgress::Over { scope, links, addresses }) => {
+        match resync.advance(&mut self.mirror, &mut self.queries, now) {
+            Ok(ResyncProgress::UnderWay(resync)) => self.outstanding = Outstanding::Dump(resync),
+            Ok(ResyncProgress::Ended { scope, links, addresses }) => {
                 self.counts.resyncs += 1;
                 self.resynced = Some((now, links.and(addresses)));
-                // New ones are announced, so that only a whole look has to find any.
+                // Only a dump of whole links has all interfaces.
                 self.incomplete &= scope == ResyncScope::Inet6 || links == Completeness::Interrupted;
                 self.mirror.host_forwards(self.queries.read_forwarding()?);
                 self.mirror.dump().resynced(!self.incomplete);
@@ -296,7 +293,7 @@ impl Netlink {
             match self.queries.read(index) {
                 Ok(found) => replies.push((index, found)),
                 Err(error) => {
-                    // What was answered before it stands.
+                    // The replies before it are good.
                     self.keep_replies(replies);
                     return Err(error);
                 }
@@ -306,7 +303,7 @@ impl Netlink {
         Ok(())
     }
 
-    /// Answers are taken in once everything that was announced before them was heard.
+    /// Keeps replies until the notifications before them have been received.
     fn keep_replies(&mut self, replies: Vec<(IfIndex, Option<Interface>)>) {
         if replies.is_empty() {
             self.mirror.end_reads();
@@ -315,8 +312,7 @@ impl Netlink {
         }
     }
 
-    /// Not one after the other, and not if something keeps interrupting them: then each has to be asked for
-    /// alone.
+    /// Returns whether a dump may replace single reads: not right after another one, and not if changes interrupted that.
     fn may_resync(&self, now: BootInstant) -> bool {
         self.resynced
             .is_none_or(|(at, completeness)| completeness == Completeness::Complete && at + RESYNC_AGAIN <= now)

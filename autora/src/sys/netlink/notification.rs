@@ -1,20 +1,21 @@
-//! What the kernel announces, one message at a time: a pure function over bytes.
+//! Parses notifications, the messages that the kernel sends unasked: a pure function over bytes.
 //!
-//! What each says, tried on 6.18 and read in its source (`net/core/rtnetlink.c`, `net/ipv6/addrconf.c`):
+//! The table shows what each type of message carries, as tried on Linux 6.18 and read in its source
+//! (`net/core/rtnetlink.c`, `net/ipv6/addrconf.c`):
 //!
 //! | message | carries | does not carry |
 //! |---|---|---|
 //! | `RTM_NEWLINK` | everything about the link and its IPv6 settings as they were then | addresses |
 //! | the same, AF_INET6 (IPV6_IFINFO) | the same | master, kind |
-//! | the same, another family | what a bridge thinks of its port; the link itself is announced beside it | |
+//! | the same, another family | the settings of a bridge port; `RTM_NEWLINK` of AF_UNSPEC comes beside it | |
 //! | `RTM_NEWADDR`, `RTM_DELADDR` | one address: flags, seconds left of its lifetimes, since 5.18 what made it | |
 //! | `RTM_NEWNETCONF` | `forwarding`, where that is what changed | `disable_ipv6`; `force_forwarding`: then it names the interface alone |
 //! | `RTM_DELNETCONF` | that the settings are gone | whether IPv6 is (a small MTU), or the link, or only the name |
 //!
-//! `disable_ipv6` = 1 is not announced at all, it shows by the addresses that go (`addrconf_ifdown()`). Nor is a
-//! change of `accept_ra`, which a resync finds.
+//! The kernel sends no notification of `disable_ipv6` = 1, only of the addresses that it then deletes
+//! (`addrconf_ifdown()`), and none of a change of `accept_ra`, which a resync finds.
 //!
-//! | attribute | says |
+//! | attribute | carries |
 //! |---|---|
 //! | `IFLA_INET6_CONF` of a link | `forwarding`, `accept_ra`, `disable_ipv6`, `force_forwarding` |
 //! | `IFA_CACHEINFO` of an address | whole seconds left, so that ends computed from two messages differ by up to 1 s |
@@ -35,33 +36,33 @@ use crate::{
     engine::{BootInstant, interface::Address},
 };
 
-/// One of them.
+/// One notification, reduced to what the mirror needs.
 #[derive(Debug)]
 pub(super) enum Notification<'a> {
-    /// A link was made or has changed, or its IPv6 part has.
+    /// A link was created or has changed, or its IPv6 part has.
     Link(Link<'a>),
-    /// A link is no more.
+    /// A link was deleted.
     LinkDeleted(IfIndex),
-    /// An address was made or has changed.
+    /// An address was added or has changed.
     Address(IfIndex, Address),
-    /// An address is no more.
+    /// An address was deleted.
     AddressDeleted(IfIndex, Ipv6Addr),
-    /// `forwarding` of an interface.
+    /// `forwarding` of an interface is this now.
     Forwarding(IfIndex, bool),
-    /// The settings of an interface were taken away.
+    /// The IPv6 settings of an interface were deleted.
     SettingsDeleted(IfIndex),
-    /// A setting of an interface has changed, and the message does not say which.
+    /// An IPv6 setting of an interface has changed, and the message does not say which.
     SettingsUnspecified(IfIndex),
     /// A message about an interface that cannot be decoded.
     Undecodable(IfIndex),
-    /// `conf.all.forwarding`.
+    /// `conf.all.forwarding` is this now.
     HostForwarding(bool),
-    /// Nothing that concerns us.
+    /// The message changes nothing that the mirror keeps.
     Other,
 }
 
 impl<'a> Notification<'a> {
-    /// The interface that it is about.
+    /// Returns the interface that it is about.
     pub(super) const fn index(&self) -> Option<IfIndex> {
         match self {
             Self::Link(link) => Some(link.index),
@@ -76,13 +77,17 @@ impl<'a> Notification<'a> {
         }
     }
 
-    /// Understands `message`, which was read at `now`; malformed is one that does not even say whom it is about.
+    /// Parses `message`, which was received at `now`.
+    ///
+    /// # Errors
+    ///
+    /// If `message` does not even have the index of its interface.
     pub(super) fn parse(message: Message<'a>, now: BootInstant) -> Result<Self, Malformed> {
         let payload = message.payload;
         let family = payload.first().copied().map(i32::from);
         // struct ifinfomsg and struct ifaddrmsg both have the index in their second 32 bits.
         let index = || payload.get(4..).and_then(number).and_then(IfIndex::new).ok_or(Malformed);
-        let or_undecodable = |understood: Result<Self, Malformed>| match understood {
+        let or_undecodable = |parsed: Result<Self, Malformed>| match parsed {
             Ok(notification) => Ok(notification),
             Err(Malformed) => index().map(Self::Undecodable),
         };
@@ -109,24 +114,24 @@ fn address(message: Message<'_>, now: BootInstant) -> Result<Notification<'_>, M
     })
 }
 
-/// Whose settings a message is about.
+/// What the settings in a message belong to.
 enum Target {
     Interface(IfIndex),
     /// `conf.all`.
     Host,
-    /// `conf.default`: what new interfaces begin with, and say themselves.
+    /// `conf.default`, which new interfaces begin with; the notification of a new one has its settings.
     Default,
 }
 
-/// Other settings (`mc_forwarding`, `proxy_ndp`, `ignore_routes_with_linkdown`) come with their own
-/// attribute, and concern no interface; a message with none is one about a setting that the kernel does not put in
-/// (`inet6_netconf_fill_devconf()`).
+/// Parses an `RTM_NEWNETCONF`. Other settings than `forwarding` (`mc_forwarding`, `proxy_ndp`,
+/// `ignore_routes_with_linkdown`) come with an attribute of their own and do not matter here. A message without any
+/// attribute is about a setting that the kernel does not fill in (`inet6_netconf_fill_devconf()`).
 fn settings(payload: &[u8]) -> Result<Notification<'_>, Malformed> {
-    let (subject, told) = netconf_target(payload)?;
-    let says_nothing = || attributes(told).all(|(kind, _)| kind == NETCONFA_IFINDEX);
-    Ok(match (subject, decode::forwarding(told)) {
+    let (target, settings) = netconf_target(payload)?;
+    let is_empty = || attributes(settings).all(|(kind, _)| kind == NETCONFA_IFINDEX);
+    Ok(match (target, decode::forwarding(settings)) {
         (Target::Interface(index), Some(on)) => Notification::Forwarding(index, on),
-        (Target::Interface(index), None) if says_nothing() => Notification::SettingsUnspecified(index),
+        (Target::Interface(index), None) if is_empty() => Notification::SettingsUnspecified(index),
         (Target::Host, Some(on)) => Notification::HostForwarding(on),
         (Target::Interface(_) | Target::Host | Target::Default, _) => Notification::Other,
     })
@@ -139,15 +144,16 @@ fn settings_deleted(payload: &[u8]) -> Result<Notification<'_>, Malformed> {
     })
 }
 
+/// Returns what the settings belong to, and all attributes.
 fn netconf_target(payload: &[u8]) -> Result<(Target, &[u8]), Malformed> {
     let attributes = payload.get(NETCONF_HEADER_LEN..).ok_or(Malformed)?;
     let index = find(attributes, NETCONFA_IFINDEX).and_then(number).ok_or(Malformed)?;
-    let subject = match index.cast_signed() {
+    let target = match index.cast_signed() {
         NETCONFA_IFINDEX_ALL => Target::Host,
         NETCONFA_IFINDEX_DEFAULT => Target::Default,
         _ => Target::Interface(IfIndex::new(index).ok_or(Malformed)?),
     };
-    Ok((subject, attributes))
+    Ok((target, attributes))
 }
 
 #[cfg(test)]

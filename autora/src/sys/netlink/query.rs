@@ -1,4 +1,4 @@
-//! Questions to the kernel, answered before the system call returns.
+//! Queries: requests to which the kernel has replied before the system call returns.
 
 pub(super) mod client;
 mod routes;
@@ -26,37 +26,37 @@ use crate::{
     sys::clock,
 };
 
-/// How often a dump is begun that changes of the interfaces keep interrupting. A host on which hundreds of
-/// guests start may never hold still long enough.
+/// How often a dump is tried that changes of the interfaces interrupt. While hundreds of guests start, every dump may be
+/// interrupted.
 const DUMP_TRIES: usize = 2;
 
-/// The warning of [`neighbour_limit`].
+/// The text of the warning of [`neighbour_limit`].
 const NO_LIMIT: &str = "cannot read the limit of the neighbour table: whether --send raw has room is not checked";
 
-/// Everything there is, at about one moment.
+/// All interfaces, as they were within the time that a dump took.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Snapshot {
     /// `conf.all.forwarding`.
     pub forwarding: bool,
-    /// The interfaces, sorted by index. What is said of each is true in any case.
+    /// The interfaces, sorted by index. Each one listed is as the kernel had it, also if others are missing.
     pub interfaces: Vec<Interface>,
-    /// Whether an interface that is not listed does not exist. Otherwise changes kept interrupting the
-    /// kernel, which may then leave some out: take no absence for a deletion, and dump again after a while.
+    /// Whether an interface that is not listed does not exist. Otherwise changes interrupted every try, and the kernel
+    /// may have left some out: the caller must not treat those as deleted, and has to dump again after a while.
     pub complete: bool,
 }
 
-/// The socket that asks. Usable alone where no events are wanted.
+/// The socket for requests. It can be used alone where no notifications are wanted.
 #[derive(Debug)]
 pub struct Queries {
     client: QueryClient,
 }
 
 impl Queries {
-    /// Of the network namespace that the calling thread is in.
+    /// Opens the socket in the network namespace of the calling thread.
     ///
     /// # Errors
     ///
-    /// When a netlink socket cannot be had.
+    /// When a netlink socket cannot be opened.
     pub fn open() -> Result<Self, NetlinkOpenError> {
         Ok(Self { client: QueryClient::open()? })
     }
@@ -65,7 +65,7 @@ impl Queries {
     ///
     /// # Errors
     ///
-    /// When the kernel does not answer.
+    /// When the kernel does not reply.
     pub fn dump(&mut self) -> Result<Snapshot, QueryError> {
         let forwarding = self.read_forwarding()?;
         let mut dump = self.dump_once()?;
@@ -76,19 +76,18 @@ impl Queries {
             dump = self.dump_once()?;
         }
         if dump.addresses == Completeness::Interrupted {
-            // It may have left out addresses of an interface that no change touched. Of each alone, no change
-            // elsewhere can interrupt the reading.
+            // It may lack addresses of an interface that did not change. The dump of one interface's addresses is
+            // interrupted by no change of another one.
             dump.interfaces = self.read_each(&dump.interfaces)?;
         }
         Ok(Snapshot { forwarding, interfaces: dump.interfaces, complete: dump.links == Completeness::Complete })
     }
 
-    /// Reads one interface; `None` if there is none (any more). The cost does not grow with the number of
-    /// interfaces.
+    /// Reads one interface; `None` if it does not exist. The cost does not grow with the number of interfaces.
     ///
     /// # Errors
     ///
-    /// When the kernel does not answer.
+    /// When the kernel does not reply.
     pub fn read(&mut self, index: IfIndex) -> Result<Option<Interface>, QueryError> {
         let Some(mut interface) = none_if_gone(self.link(index))? else { return Ok(None) };
         for _ in 0..DUMP_TRIES {
@@ -102,7 +101,7 @@ impl Queries {
             match none_if_gone(reply.map(Some))? {
                 None => return Ok(None),
                 Some(Completeness::Complete) => break,
-                // Of one interface alone, only a change of its own can do this, and an event follows on that.
+                // Only a change of this interface interrupts it, and a notification of that change follows.
                 Some(Completeness::Interrupted) => {}
             }
         }
@@ -115,7 +114,7 @@ impl Queries {
     ///
     /// # Errors
     ///
-    /// When the kernel does not answer.
+    /// When the kernel does not reply.
     pub fn read_forwarding(&mut self) -> Result<bool, QueryError> {
         let request = Request::HostSettings;
         let mut forwarding = Err(Malformed);
@@ -123,11 +122,11 @@ impl Queries {
         forwarding.map_err(|Malformed| QueryError::Malformed { request: request.name() })
     }
 
-    /// Reads the IPv6 neighbours of all interfaces, at most `gc_thresh3`. Some may be missing that changed meanwhile.
+    /// Reads the IPv6 neighbours of all interfaces, at most `gc_thresh3`. Those that change meanwhile may be missing.
     ///
     /// # Errors
     ///
-    /// When the kernel does not answer.
+    /// When the kernel does not reply.
     pub fn neighbours(&mut self) -> Result<Vec<Neighbour>, QueryError> {
         let request = Request::Neighbours;
         let mut neighbours = Vec::new();
@@ -138,17 +137,17 @@ impl Queries {
         Ok(neighbours)
     }
 
-    /// Begins to read the links of all interfaces: all, or the IPv6 part of those that have one.
+    /// Sends a request whose reply is read a datagram at a time.
     pub(super) fn begin<'q>(&mut self, request: Request<'q>) -> Result<Reply<'q>, QueryError> {
         self.client.begin(request)
     }
 
-    /// See [`QueryClient::fetch`].
-    pub(super) fn fetch(&mut self, reply: &Reply<'_>) -> Result<(), QueryError> {
-        self.client.fetch(reply)
+    /// See [`QueryClient::read`].
+    pub(super) fn read_reply(&mut self, reply: &Reply<'_>) -> Result<(), QueryError> {
+        self.client.read(reply)
     }
 
-    /// See [`QueryClient::take`].
+    /// See [`QueryClient::parse`].
     pub(super) fn parse(
         &mut self,
         reply: &mut Reply<'_>,
@@ -157,9 +156,9 @@ impl Queries {
         self.client.parse(reply, each)
     }
 
-    /// See [`QueryClient::leave`].
-    pub(super) fn leave(&mut self) {
-        self.client.leave();
+    /// See [`QueryClient::abandon`].
+    pub(super) fn abandon(&mut self) {
+        self.client.abandon();
     }
 
     fn link(&mut self, index: IfIndex) -> Result<Option<Interface>, QueryError> {
@@ -190,11 +189,11 @@ impl Queries {
         let addresses =
             self.client.query(Request::Addresses, |payload| match decode::address(payload, clock::now()) {
                 Ok(Some((owner, address))) => {
-                    // An interface that came between the two has its event waiting.
+                    // A notification of an interface that was created between the two dumps is waiting.
                     if let Ok(place) = interfaces.binary_search_by_key(&owner, |interface| interface.index) {
                         let addresses = &mut interfaces[place].addresses;
                         if addresses.is_empty() {
-                            // They are kept, and most interfaces have two: shrinking would leave holes.
+                            // Most interfaces have two, and they are kept: shrinking would leave holes in the heap.
                             addresses.reserve_exact(2);
                         }
                         addresses.push(address);
@@ -211,17 +210,18 @@ impl Queries {
     }
 }
 
-/// One try at a dump: the interfaces in order, and whether the kernel listed all links and all addresses.
+/// The result of one try at a dump: the interfaces in order, and whether the kernel listed all links and addresses.
 struct Dump {
     interfaces: Vec<Interface>,
     links: Completeness,
     addresses: Completeness,
 }
 
-/// `net.ipv6.neigh.default.gc_thresh3`: how many neighbours the kernel keeps at most, where it says.
+/// Returns `net.ipv6.neigh.default.gc_thresh3`, the number of neighbours that the kernel keeps at most; `None` if it
+/// cannot be read.
 ///
-/// On a socket of its own: after the table itself the kernel lists its settings per interface, which nothing here
-/// wants to read, and a socket takes no other question before that is done.
+/// It is read on a socket of its own: after the table itself the kernel lists the settings per interface, which are not
+/// needed, and a socket takes no other dump request before that reply has been read.
 #[must_use]
 pub fn neighbour_limit() -> Option<u32> {
     let client = QueryClient::open().inspect_err(|error| warn!(%error, "{NO_LIMIT}")).ok()?;
@@ -232,7 +232,7 @@ pub fn neighbour_limit() -> Option<u32> {
 }
 
 /// Returns the name of the link that has `name` as its own or as an alternative one, both as
-/// [`shown_name`](crate::addr::shown_name) shows them; `None` if there is none, or the kernel does not answer.
+/// [`shown_name`](crate::addr::shown_name) shows them; `None` if there is none, or the kernel does not reply.
 #[must_use]
 pub fn name_of(name: &str) -> Option<String> {
     let name = name_bytes(name);
@@ -243,6 +243,7 @@ pub fn name_of(name: &str) -> Option<String> {
     found
 }
 
+/// Turns the error that an interface does not exist into `None`.
 fn none_if_gone<T>(reply: Result<Option<T>, QueryError>) -> Result<Option<T>, QueryError> {
     match reply {
         Err(QueryError::Refused { source, .. }) if matches!(source.raw_os_error(), Some(ENODEV | ENXIO)) => Ok(None),

@@ -1,4 +1,4 @@
-//! The subscription to changes of links, IPv6 addresses and IPv6 settings.
+//! The subscription to notifications of links, IPv6 addresses and IPv6 settings.
 
 use std::io;
 
@@ -12,11 +12,11 @@ use tracing::warn;
 
 use super::socket::{NetlinkOpenError, Received, receive};
 
-/// Room for unread events, in bytes: 1,000 new veths are 6,000 messages and 9 MB of the kernel's accounting,
-/// which grants twice what is asked for. It is memory only while events wait.
+/// The size of the receive buffer in bytes, of which the kernel grants twice as much: 1,000 new veths cause 6,000
+/// notifications, for which it counts 9 MB. It takes memory only while notifications wait.
 pub const DEFAULT_RECEIVE_BUFFER: usize = 8 << 20;
 
-/// Larger than any event: the kernel builds them in one page, and in a few when an interface has many virtual
+/// Longer than any notification: the kernel builds one in a page, or in a few pages if the interface has many virtual
 /// functions.
 const DATAGRAM_LEN: usize = 64 << 10;
 
@@ -24,7 +24,7 @@ const DATAGRAM_LEN: usize = 64 << 10;
 /// charged).
 const MORE_THAN_QUEUED: usize = 1 << 19;
 
-/// The socket that holds the subscription.
+/// The socket that is a member of the multicast groups of these notifications.
 #[derive(Debug)]
 pub(super) struct Subscription {
     socket: AsyncFd<Socket>,
@@ -32,13 +32,14 @@ pub(super) struct Subscription {
 }
 
 impl Subscription {
+    /// Opens the socket in the network namespace of the calling thread.
     pub(super) fn open(receive_buffer: usize) -> Result<Self, NetlinkOpenError> {
         let mut socket = Socket::new(NETLINK_ROUTE).map_err(NetlinkOpenError::at("socket"))?;
         set_receive_buffer(&socket, receive_buffer).map_err(NetlinkOpenError::at("receive buffer"))?;
         socket.set_non_blocking(true).map_err(NetlinkOpenError::at("non-blocking"))?;
         socket.bind_auto().map_err(NetlinkOpenError::at("bind"))?;
-        // IFINFO alone announces `disable_ipv6` where no usable address goes or comes with it. Nothing announces
-        // it while an interface is down; coming up is an event like any other.
+        // Only the group IFINFO has notifications of `disable_ipv6` where no usable address is deleted or added with it.
+        // While an interface is down there are none; there is one when it comes up.
         for group in [RTNLGRP_LINK, RTNLGRP_IPV6_IFADDR, RTNLGRP_IPV6_NETCONF, RTNLGRP_IPV6_IFINFO] {
             socket.add_membership(group).map_err(NetlinkOpenError::at("subscribe"))?;
         }
@@ -50,12 +51,13 @@ impl Subscription {
         Ok(Self { socket, datagram: Vec::with_capacity(DATAGRAM_LEN) })
     }
 
+    /// Waits until notifications may have come.
     pub(super) async fn readable(&self) -> io::Result<()> {
-        // The guard is dropped without clearing: only a read that finds nothing says that there is nothing.
+        // The readiness is not cleared here: only a read that finds nothing clears it.
         self.socket.readable().await.map(drop)
     }
 
-    /// Hands at most `budget` datagrams to `each`.
+    /// Receives at most `budget` datagrams, and passes them to `each`.
     pub(super) fn drain(&mut self, budget: usize, mut each: impl FnMut(&[u8])) -> Drained {
         for _ in 0..budget {
             match self.receive() {
@@ -99,23 +101,23 @@ impl Subscription {
             tried = true;
             receive(socket, datagram)
         });
-        // The runtime may not have heard of what is there by now, and then it does not even try.
+        // The runtime does not try if it has not yet seen that the socket is readable.
         if tried { received } else { receive(socket.get_ref(), datagram) }
     }
 }
 
-/// How far a socket was read.
+/// How far the queue of notifications was read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Drained {
-    /// To the end: whatever was announced up to now was heard.
+    /// To its end: every notification up to now was received.
     Empty,
-    /// There may be more.
+    /// As far as the budget went: more may wait.
     BudgetSpent,
-    /// Notifications were lost, and those that waited with them: everything has to be read anew.
+    /// To an overrun: notifications were lost.
     Overrun,
 }
 
-/// Past the system-wide limit where that is allowed (`CAP_NET_ADMIN`), up to it where not.
+/// Sets the size of the receive buffer: past `net.core.rmem_max` with `CAP_NET_ADMIN`, else up to it.
 fn set_receive_buffer(socket: &Socket, bytes: usize) -> io::Result<()> {
     if setsockopt(socket, sockopt::RcvBufForce, &bytes).is_ok() {
         return Ok(());

@@ -1,9 +1,8 @@
-//! What a dump says, in pieces, beside the notifications that go on.
+//! Applies a dump to the mirror, a message at a time, while notifications go on.
 //!
-//! An interface that was named since the dump began is passed over, as the notifications know better. If a
-//! part of it was unknown before, it stays so, and is asked for alone afterwards. Nothing is ever forgotten,
-//! and no address taken away, because an answer that a change interrupted (`NLM_F_DUMP_INTR`) left it out:
-//! then it is unknown.
+//! An interface that a notification since the begin of the dump was about is passed over, as the notification is newer.
+//! Parts of it that were unknown before stay so, and it is read alone after the dump. A dump that a change interrupted
+//! (`NLM_F_DUMP_INTR`) may have left out interfaces and addresses: it removes none, but makes them unknown.
 
 use std::{collections::HashMap, mem, rc::Rc};
 
@@ -20,33 +19,33 @@ use crate::{
     sys::netlink::decode::Link,
 };
 
-/// How far a dump is, or what it left.
+/// The state of a dump, or what it has left to read.
 #[derive(Debug, Default)]
 pub(super) struct Dump {
-    /// The interface that the dump of addresses is at, and its addresses: the kernel dumps one interface
-    /// after the other.
+    /// The interface whose addresses are being listed, and those listed so far: the kernel dumps one interface after the
+    /// other.
     owner: Option<IfIndex>,
     addresses: Vec<Address>,
-    /// After a dump: which interfaces it left unread.
+    /// The interfaces that the last dump has left unread.
     unread: Option<Unread>,
 }
 
-/// A dump that is over, but for those that it left unread: each is asked for alone, and until that is done
-/// none may be taken for one that does not exist.
+/// The interfaces whose addresses a dump could not read. Each is read alone, and only then the resync has ended: until
+/// then a caller would take them for deleted.
 #[derive(Debug)]
 struct Unread {
     interfaces: Vec<IfIndex>,
     complete: bool,
 }
 
-/// Takes in the pieces of a dump.
+/// Applies a dump.
 pub(in crate::sys::netlink) struct DumpApplier<'a> {
     pub(super) dump: &'a mut Dump,
     pub(super) state: &'a mut MirrorState,
 }
 
 impl DumpApplier<'_> {
-    /// Everything is asked for now.
+    /// Notes that a dump begins: notifications are newer from now on.
     pub(in crate::sys::netlink) fn begin(&mut self) {
         self.state.notified = Some(HashMap::new());
         (self.dump.owner, self.dump.addresses) = (None, Vec::new());
@@ -55,12 +54,12 @@ impl DumpApplier<'_> {
         }
     }
 
-    /// There will be no more of it.
+    /// Notes that the dump ends here.
     pub(in crate::sys::netlink) fn abandon(&mut self) {
         self.state.notified = None;
     }
 
-    /// Takes in a link of the dump.
+    /// Applies a link of the dump.
     pub(in crate::sys::netlink) fn link(&mut self, link: &Link<'_>, now: BootInstant) {
         let index = link.index;
         match (self.state.notified_of(index), self.state.entries.contains_key(&index)) {
@@ -81,7 +80,8 @@ impl DumpApplier<'_> {
         }
     }
 
-    /// All links were listed: `whole` if also those without an IPv6 part, `complete` if none was left out.
+    /// Ends the dump of links: `whole` if it has also those without an IPv6 part, `complete` if no change interrupted it.
+    /// Removes the links that a whole and complete one does not have.
     pub(in crate::sys::netlink) fn end_links(&mut self, whole: bool, complete: bool, now: BootInstant) {
         for index in self.left_out(|entry| entry.link_dumped) {
             if whole && complete {
@@ -92,7 +92,7 @@ impl DumpApplier<'_> {
         }
     }
 
-    /// Takes in an address of the dump, which was `complete` so far.
+    /// Applies an address of the dump, which was `complete` so far.
     pub(in crate::sys::netlink) fn address(
         &mut self,
         owner: IfIndex,
@@ -107,11 +107,11 @@ impl DumpApplier<'_> {
         self.dump.addresses.push(address);
     }
 
-    /// All addresses were listed; `complete` if none was left out.
+    /// Ends the dump of addresses: `complete` if no change interrupted it. Queues what is still unknown to be read.
     pub(in crate::sys::netlink) fn end(&mut self, complete: bool, now: BootInstant) {
         self.end_interface(complete, now);
         for index in self.left_out(|entry| entry.addresses_dumped) {
-            self.found(index, &mut [], complete, now);
+            self.set_addresses(index, &mut [], complete, now);
         }
         self.state.notified = None;
         let mut unknown: Vec<_> =
@@ -122,13 +122,14 @@ impl DumpApplier<'_> {
         }
     }
 
-    /// Ends a resync. It is reported when all were read.
+    /// Ends a resync, which found all interfaces if it is `complete`. It is reported once all of them have been read.
     pub(in crate::sys::netlink) fn resynced(&mut self, complete: bool) {
         let unread = self.state.entries.iter().filter(|(_, entry)| entry.is_unread());
         self.dump.unread = Some(Unread { interfaces: unread.map(|(&index, _)| index).collect(), complete });
         self.report_resynced();
     }
 
+    /// Reports the end of a resync if no interface is unread.
     pub(super) fn report_resynced(&mut self) {
         let Some(unread) = &mut self.dump.unread else { return };
         unread.interfaces.retain(|index| self.state.entries.get(index).is_some_and(Entry::is_unread));
@@ -138,31 +139,34 @@ impl DumpApplier<'_> {
         }
     }
 
-    /// The interfaces that the dump did not come to, though nothing was announced of them.
-    fn left_out(&self, came: impl Fn(&Entry) -> bool) -> Vec<IfIndex> {
+    /// Returns the interfaces that the dump has not listed, except those with a notification since it began.
+    fn left_out(&self, is_listed: impl Fn(&Entry) -> bool) -> Vec<IfIndex> {
         let mut left_out: Vec<_> = self
             .state
             .entries
             .iter()
-            .filter(|(index, entry)| !came(entry) && self.state.notified_of(**index).is_none())
+            .filter(|(index, entry)| !is_listed(entry) && self.state.notified_of(**index).is_none())
             .map(|(&index, _)| index)
             .collect();
         left_out.sort_unstable();
         left_out
     }
 
+    /// Applies the addresses of the interface that was listed last.
     fn end_interface(&mut self, complete: bool, now: BootInstant) {
         let Some(owner) = self.dump.owner.take() else { return };
         let mut addresses = mem::take(&mut self.dump.addresses);
         addresses.sort_unstable();
         if self.state.notified_of(owner).is_none() {
-            self.found(owner, &mut addresses, complete, now);
+            self.set_addresses(owner, &mut addresses, complete, now);
         }
         addresses.clear();
         self.dump.addresses = addresses;
     }
 
-    fn found(&mut self, owner: IfIndex, addresses: &mut [Address], complete: bool, now: BootInstant) {
+    /// Sets the addresses of an interface to those listed; if the dump is not `complete` and some that are known are
+    /// missing, makes them unknown instead.
+    fn set_addresses(&mut self, owner: IfIndex, addresses: &mut [Address], complete: bool, now: BootInstant) {
         let Some(entry) = self.state.entries.get_mut(&owner) else { return };
         let Some(known) = &mut entry.facts else { return };
         let unread = entry.unknown.has(Unknown::NEVER_READ);

@@ -12,7 +12,7 @@ use crate::sys::netlink::{
     frame::messages,
 };
 
-/// What a notification settles, if one does.
+/// The notification that makes the unknown part known, if there is one.
 type ResolvedBy = Option<Vec<u8>>;
 
 const NOW: BootInstant = BootInstant::from_boot(Duration::from_secs(100));
@@ -24,11 +24,11 @@ fn index(raw: u32) -> IfIndex {
     IfIndex::new(raw).unwrap()
 }
 
-/// A mirror and what it said.
+/// A mirror under test.
 struct Scene(Mirror);
 
 impl Scene {
-    /// Knows `tap7`, index 7, up, forwarding, with both addresses.
+    /// Returns one that has `tap7`, index 7, up, forwarding, with both addresses.
     fn new() -> Self {
         let mut scene = Self::empty();
         scene.receive(&[created(7, "tap7"), address(7, LINK_LOCAL, 0), address(7, GLOBAL, 0)]);
@@ -61,7 +61,7 @@ impl Scene {
         self.changes().into_iter().map(words).collect()
     }
 
-    /// The one interface that has changed.
+    /// Returns the one interface that has changed.
     fn seen(&mut self) -> Rc<Interface> {
         match self.changes().as_slice() {
             [Change::Seen(interface)] => interface.clone(),
@@ -69,12 +69,12 @@ impl Scene {
         }
     }
 
-    /// Whom it wants asked for, once their time has come.
+    /// Returns the interfaces that are to be read alone once the delay is over.
     fn unknown(&mut self) -> Vec<u32> {
         std::iter::from_fn(|| self.0.next_unknown(NOW + READ_DELAY)).map(IfIndex::get).collect()
     }
 
-    /// Everything is listed: whole links, or their IPv6 part alone, and addresses.
+    /// Applies a dump of whole links, or of their IPv6 part alone, and of addresses.
     fn dump(&mut self, whole: bool, complete: bool, links: &[NewLink], addresses: &[Vec<u8>]) {
         self.0.dump().begin();
         self.dump_on(whole, complete, links, addresses);
@@ -106,21 +106,20 @@ fn tap7() -> Vec<Vec<u8>> {
     vec![address(7, LINK_LOCAL, 0), address(7, GLOBAL, 0)]
 }
 
-/// What each notification alone does to an interface: whether it is as expected then, and whether a query
-/// has to ask.
+/// Notifications that carry the whole change: the interface is as expected then, and needs no request.
 #[test]
 fn what_notifications_carry() {
     type Holds = fn(&Interface) -> bool;
     let cases: &[(&str, Vec<Vec<u8>>, Holds)] = &[
         ("down", vec![NewLink { flags: DOWN, ..link(7, "tap7") }.whole()], |found| !found.flags.up),
         ("a new name", vec![link(7, "tap8").whole()], |found| found.name == "tap8"),
-        ("a name that matches no more", vec![link(7, "x").whole()], |found| found.name == "x"),
+        ("a name that no longer matches", vec![link(7, "x").whole()], |found| found.name == "x"),
         ("MTU", vec![NewLink { mtu: 1400, ..link(7, "tap7") }.whole()], |found| found.mtu == 1400),
         ("tentative", vec![address(7, GLOBAL, TENTATIVE)], |found| {
             found.addresses.len() == 2 && found.addresses[0].flags.tentative
         }),
         ("a further address", vec![address(7, "2001:db8::2", 0)], |found| found.addresses.len() == 3),
-        ("an address gone", vec![address_deleted(7, GLOBAL)], |found| found.addresses.len() == 1),
+        ("an address deleted", vec![address_deleted(7, GLOBAL)], |found| found.addresses.len() == 1),
         ("forwarding", vec![forwarding(7, 0)], |found| !found.ipv6.unwrap().forwarding),
         (
             "too small an MTU",
@@ -168,58 +167,62 @@ fn what_notifications_carry() {
         assert!(holds(&found), "{what}: {found:?}");
         assert_eq!(scene.unknown(), NONE, "{what}");
         scene.receive(&messages[messages.len() - 1..]);
-        assert_eq!(scene.changes_as_text(), [""; 0], "{what}: said again, it changes nothing");
+        assert_eq!(scene.changes_as_text(), [""; 0], "{what}: the same notification again changes nothing");
     }
 }
 
 #[test]
-fn what_they_do_not_carry_is_asked_for() {
+fn what_notifications_do_not_carry_is_read() {
     let back_while_down = NewLink { flags: DOWN, settings: None, ..link(7, "tap7") }.whole();
     let enslaved = NewLink { master: Some((3, "vrf\0")), ..link(7, "tap7") }.whole();
     let off = NewLink { settings: Some([1, 1, 0]), ..link(7, "tap7") };
     let cases: &[(&str, Vec<Vec<u8>>, ResolvedBy)] = &[
         ("the last address", vec![address_deleted(7, GLOBAL), address_deleted(7, LINK_LOCAL)], Some(off.whole())),
-        ("a setting untold", vec![settings_unspecified(7)], Some(off.inet6())),
-        ("settings gone for no reason known", vec![settings_deleted(7)], Some(forwarding(7, 1))),
+        ("a setting unspecified", vec![settings_unspecified(7)], Some(off.inet6())),
+        ("settings deleted for an unknown reason", vec![settings_deleted(7)], Some(forwarding(7, 1))),
         ("IPv6 back while down", vec![back_while_down, forwarding(7, 1)], Some(off.inet6())),
         ("another master", vec![enslaved], None),
     ];
     for (what, messages, resolved_by) in cases {
         let mut scene = Scene::new();
         scene.receive(messages);
-        assert_eq!(scene.0.next_unknown(NOW), None, "{what}: not before its time");
+        assert_eq!(scene.0.next_unknown(NOW), None, "{what}: not before the delay is over");
         assert_eq!(scene.unknown(), [7], "{what}");
         assert_eq!(scene.unknown(), NONE, "{what}: once");
         let mut scene = Scene::new();
         scene.receive(messages);
         if let Some(resolved_by) = resolved_by {
             scene.receive(slice::from_ref(resolved_by));
-            assert_eq!(scene.unknown(), NONE, "{what}: settled by a notification");
+            assert_eq!(scene.unknown(), NONE, "{what}: known by a notification");
         }
         let mut scene = Scene::new();
         scene.receive(messages);
         scene.receive(&[link_deleted(7)]);
-        assert_eq!(scene.unknown(), NONE, "{what}: it is gone");
+        assert_eq!(scene.unknown(), NONE, "{what}: it was deleted");
     }
 }
 
 #[test]
-fn deleted_and_made_again_is_another_one() {
+fn deleted_and_created_again_is_another_one() {
     let mut scene = Scene::new();
     scene.receive(&[address(7, "2001:db8::2", 0), link_deleted(7), created(7, "tap7"), address(7, "2001:db8:9::1", 0)]);
     assert_eq!(scene.changes_as_text(), ["gone #7", "seen #7 tap7 with 1"]);
     scene.receive(&[created(7, "tap7")]);
-    assert_eq!(scene.changes_as_text(), ["gone #7", "seen #7 tap7 with 0"], "though its deletion was lost");
+    assert_eq!(
+        scene.changes_as_text(),
+        ["gone #7", "seen #7 tap7 with 0"],
+        "though the notification of its deletion was lost"
+    );
     scene.receive(&[link_deleted(7), created(7, "x")]);
-    assert_eq!(scene.changes_as_text(), ["gone #7"], "and nobody's business any more");
+    assert_eq!(scene.changes_as_text(), ["gone #7"], "and its name does not match");
     scene.receive(&[link_deleted(7), created(7, "tap7"), link_deleted(7)]);
-    assert_eq!(scene.changes_as_text(), ["gone #7"], "never seen");
+    assert_eq!(scene.changes_as_text(), ["gone #7"], "it was never handed out");
 }
 
-/// As the kernel wrote it when `ip` deleted an interface and made another one with its index, name and all in
-/// one go.
+/// The notifications that the kernel sent when `ip -batch` deleted an interface and created another one with its index
+/// and name.
 #[test]
-fn deleted_and_made_again_as_recorded() {
+fn deleted_and_created_again_as_recorded() {
     let recorded = include_bytes!("tests/recreated.bin");
     let mut scene = Scene(Mirror::new(Some(Regex::new("^x$").unwrap())));
     scene.0.receive(&created(77, "x"), NOW);
@@ -231,7 +234,7 @@ fn deleted_and_made_again_as_recorded() {
     assert_eq!((*gone, found.index, found.link_address), (index(77), index(77), Some([2, 0, 0, 0, 0, 2])));
     let addresses: Vec<_> = found.addresses.iter().map(|one| one.address.to_string()).collect();
     assert_eq!(addresses, ["2001:db8:2::1"]);
-    assert_eq!(scene.unknown(), NONE, "nothing had to be asked");
+    assert_eq!(scene.unknown(), NONE, "no request was needed");
 }
 
 #[test]
@@ -265,18 +268,18 @@ fn of_other_names_nothing_is_kept_until_one_matches() {
 }
 
 #[test]
-fn who_is_followed_by_index_needs_no_name() {
+fn an_interface_that_is_followed_by_index_needs_no_matching_name() {
     let mut scene = Scene::empty();
     scene.0.follow([index(5)].into_iter());
     scene.receive(&[created(5, "eth5"), created(6, "eth6")]);
     assert_eq!(scene.changes_as_text(), ["seen #5 eth5 with 0"]);
 }
 
-/// The answer may be older than what was announced before it was read.
+/// The reply may be older than a notification that came after the request.
 #[test]
-fn an_answer_does_not_stand_against_what_was_announced_meanwhile() {
+fn a_reply_does_not_replace_what_notifications_said_meanwhile() {
     let found = decode::interface(payload(&link(7, "tap7").whole())).unwrap();
-    for (what, meanwhile, asked_again) in [
+    for (what, meanwhile, is_read_again) in [
         ("nothing", vec![], false),
         ("a change", vec![address(7, GLOBAL, TENTATIVE)], true),
         ("another one", vec![link_deleted(7), created(7, "tap7"), address(7, LINK_LOCAL, 0)], false),
@@ -288,14 +291,14 @@ fn an_answer_does_not_stand_against_what_was_announced_meanwhile() {
         scene.receive(&meanwhile);
         scene.0.apply_reply(index(7), Some(found.clone()), NOW);
         scene.0.end_reads();
-        let taken_in = scene.0.interfaces() == [found.clone()];
-        assert_eq!(taken_in, meanwhile.is_empty(), "{what}");
-        assert_eq!(scene.unknown() == [7], asked_again, "{what}");
+        let is_applied = scene.0.interfaces() == [found.clone()];
+        assert_eq!(is_applied, meanwhile.is_empty(), "{what}");
+        assert_eq!(scene.unknown() == [7], is_read_again, "{what}");
     }
 }
 
 #[test]
-fn no_such_interface_is_an_answer() {
+fn the_reply_that_an_interface_does_not_exist_removes_it() {
     let mut scene = Scene::new();
     scene.receive(&[settings_unspecified(7)]);
     scene.0.begin_reads();
@@ -323,7 +326,7 @@ fn a_dump_finds_what_is_new_has_changed_and_is_gone() {
     }
 }
 
-/// After lost notifications everything is unknown, and a dump settles that.
+/// After lost notifications everything is unknown until a dump has listed it.
 #[test]
 fn a_dump_after_an_overrun() {
     let mut scene = Scene::new();
@@ -332,7 +335,7 @@ fn a_dump_after_an_overrun() {
     assert_eq!(scene.changes_as_text(), ["seen #8 tap8 with 1"]);
     assert_eq!(scene.unknown(), NONE);
 
-    // Notified while the dump went on: what is not known for sure of it is asked for.
+    // With a notification during the dump: it is read alone, as the notification does not carry everything.
     scene.0.mark_all_unknown();
     scene.0.dump().begin();
     scene.receive(&[address(7, "2001:db8::2", 0), created(9, "tap9"), link_deleted(8)]);
@@ -343,7 +346,7 @@ fn a_dump_after_an_overrun() {
 
 /// `NLM_F_DUMP_INTR`: what it left out may be there.
 #[test]
-fn an_interrupted_dump_takes_nothing_away() {
+fn an_interrupted_dump_removes_nothing() {
     for whole in [true, false] {
         let mut scene = Scene::new();
         scene.receive(&[created(8, "tap8")]);
@@ -359,16 +362,16 @@ fn an_interrupted_dump_takes_nothing_away() {
     let mut scene = Scene::empty();
     scene.dump(true, false, &[link(7, "tap7")], &tap7()[..1]);
     assert_eq!((scene.changes_as_text(), scene.unknown()), (vec![], vec![7]));
-    // The control: complete, it takes away.
+    // The control: a complete one removes.
     let mut scene = Scene::new();
     scene.dump(true, true, &[link(7, "tap7")], &tap7()[..1]);
     assert_eq!(scene.changes_as_text(), ["seen #7 tap7 with 1"]);
 }
 
-/// Its addresses left out, an interface is there all the same, and a look that ended without it would say
-/// that it is not.
+/// An interface whose addresses the dump left out exists all the same: if the resync ended without it, it would be
+/// taken for deleted.
 #[test]
-fn a_dump_is_over_when_every_interface_was_read() {
+fn a_resync_ends_when_every_interface_was_read() {
     let found = || {
         let [one, other] = [0, 1].map(|place| decode::address(payload(&tap7()[place]), NOW).unwrap().unwrap().1);
         let found = decode::interface(payload(&link(7, "tap7").whole())).unwrap();
@@ -384,7 +387,7 @@ fn a_dump_is_over_when_every_interface_was_read() {
         scene.0.dump().end(false, NOW);
         scene.0.dump().resynced(true);
         assert_eq!(scene.changes_as_text(), [""; 0]);
-        assert!(!scene.0.has_pending_change(), "there is nothing to do but to ask");
+        assert!(!scene.0.has_pending_change(), "only a single read is left to do");
         assert_eq!(scene.unknown(), [7]);
         scene.0.begin_reads();
         scene
@@ -399,7 +402,7 @@ fn a_dump_is_over_when_every_interface_was_read() {
     scene.receive(&[address(7, LINK_LOCAL, 0)]);
     scene.0.apply_reply(index(7), Some(found()), NOW);
     scene.0.end_reads();
-    assert_eq!(scene.changes_as_text(), [""; 0], "what was found may be older than what was announced");
+    assert_eq!(scene.changes_as_text(), [""; 0], "what was read may be older than the notification");
     assert_eq!(scene.unknown(), [7]);
 
     let mut scene = resynced();
@@ -408,7 +411,7 @@ fn a_dump_is_over_when_every_interface_was_read() {
     scene.0.end_reads();
     assert_eq!(scene.changes_as_text(), ["gone #7", "resynced true"]);
 
-    // Of a message that cannot be decoded not even the name is known: it is listed, or asked for.
+    // A message that cannot be decoded does not even tell the name: the dump does, or a single read.
     for listed in [true, false] {
         let mut scene = Scene::new();
         scene.0.undecodable(index(6), NOW);
@@ -426,7 +429,7 @@ fn a_dump_is_over_when_every_interface_was_read() {
     }
 }
 
-/// The kernel tells whole seconds: of one address that no process changes, each reading gives another end.
+/// The kernel rounds to whole seconds: each reply about an address that does not change gives another end.
 #[test]
 fn resyncs_find_no_change_in_lifetimes_that_only_run_down() {
     const DEPRECATED: u32 = 0x20;
@@ -436,7 +439,7 @@ fn resyncs_find_no_change_in_lifetimes_that_only_run_down() {
     let mut scene = Scene::empty();
     scene.receive(&[vec![created(7, "tap7")], left([20, 120])].concat());
     let begin = scene.seen();
-    // Three resyncs and one notification, each as the kernel may round it.
+    // Three resyncs and a notification, as the kernel may round them.
     for (ms, seconds) in [(9_990, [11, 111]), (10_700, [10, 110]), (18_010, [2, 102])] {
         for whole in [true, false] {
             scene.0.dump().begin();
@@ -444,17 +447,17 @@ fn resyncs_find_no_change_in_lifetimes_that_only_run_down() {
             assert_eq!(scene.changes_as_text(), [""; 0], "after {ms} ms");
         }
         scene.0.receive(&left(seconds).concat(), after(ms));
-        assert_eq!(scene.changes_as_text(), [""; 0], "announced after {ms} ms");
+        assert_eq!(scene.changes_as_text(), [""; 0], "notified after {ms} ms");
         assert_eq!(scene.0.interfaces()[0], *begin, "the end that was read first stands: it does not creep");
     }
     // The preferred lifetime runs out: the flag is a change, the end is none.
     let over = [address(7, LINK_LOCAL, 0), address_for(7, GLOBAL, DEPRECATED, [0, 100])];
     scene.0.receive(&over.concat(), after(20_100));
     assert_eq!(scene.seen().addresses[0].lifetimes, begin.addresses[0].lifetimes);
-    // The control: two seconds are a change, found and announced.
-    for announced in [true, false] {
-        let shorter = left([20, 98 - u32::from(announced) * 2]);
-        if announced {
+    // The control: two seconds are a change, found by a resync and by a notification.
+    for is_notified in [true, false] {
+        let shorter = left([20, 98 - u32::from(is_notified) * 2]);
+        if is_notified {
             scene.0.receive(&shorter.concat(), after(20_100));
         } else {
             scene.0.dump().begin();
@@ -464,9 +467,9 @@ fn resyncs_find_no_change_in_lifetimes_that_only_run_down() {
     }
 }
 
-/// One that is asked for alone.
+/// The same holds for an interface that is read alone.
 #[test]
-fn an_answer_finds_no_change_in_lifetimes_that_only_run_down() {
+fn a_single_read_finds_no_change_in_lifetimes_that_only_run_down() {
     let mut scene = Scene::empty();
     scene.receive(&[created(7, "tap7"), address_for(7, GLOBAL, 0, [20, 120])]);
     let begin = scene.seen();
@@ -483,7 +486,7 @@ fn an_answer_finds_no_change_in_lifetimes_that_only_run_down() {
 }
 
 #[test]
-fn in_a_dump_notifications_know_better() {
+fn notifications_during_a_dump_are_newer() {
     let mut scene = Scene::new();
     scene.0.dump().begin();
     let smaller = NewLink { mtu: 1400, ..link(7, "tap7") };
@@ -495,7 +498,7 @@ fn in_a_dump_notifications_know_better() {
 }
 
 #[test]
-fn malformed_bytes_lose_everything() {
+fn malformed_bytes_are_reported_once() {
     let mut scene = Scene::new();
     assert!(!scene.0.take_malformed());
     scene.receive(&[vec![1, 2, 3]]);
@@ -526,9 +529,9 @@ fn any_message() -> impl Strategy<Value = Vec<u8>> {
 }
 
 proptest! {
-    /// However messages are split into batches, a reader of the changes knows what the mirror knows.
+    /// However messages are split into batches, the changes lead to what the mirror has.
     #[test]
-    fn changes_applied_to_an_empty_picture_give_the_same_one(
+    fn changes_applied_to_nothing_give_the_mirror(
         messages in prop::collection::vec(any_message(), 0..40),
         batch in 1_usize..8,
     ) {

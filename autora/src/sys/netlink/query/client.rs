@@ -1,4 +1,4 @@
-//! One question and its answer.
+//! A request and its reply.
 
 use std::{io, ops::ControlFlow};
 
@@ -23,77 +23,81 @@ use crate::sys::netlink::{
     socket::{NetlinkOpenError, Received, receive},
 };
 
-/// The kernel answers before `send` returns, so that waiting at all means that an answer was lost.
+/// The kernel has replied when `send` returns, so that waiting at all means that a reply was lost.
 const REPLY_TIMEOUT_MS: i64 = 1_000;
 
-/// The kernel fills at most 32 KiB at a time.
+/// Longer than any datagram of a reply: the kernel fills at most 32 KiB (`netlink_dump()`, `net/netlink/af_netlink.c`).
 const REPLY_LEN: usize = 64 << 10;
 
-/// `linux/netlink.h`: the reason for a refusal in words, and what stands before it in `NLMSG_ERROR` (the
-/// error number and the header of the question) and in `NLMSG_DONE` (the error number).
+/// `linux/netlink.h`: the attribute with the kernel's error message, and the size of what stands before it in
+/// `NLMSG_ERROR` (the error number and the header of the request) and in `NLMSG_DONE` (the error number).
 const NLMSGERR_ATTR_MSG: u16 = 1;
 const ERROR_HEADER_LEN: usize = 20;
 const DONE_HEADER_LEN: usize = 4;
 
-/// A question was not answered.
+/// A request had no usable reply.
 #[derive(Debug, Error)]
 pub enum QueryError {
-    /// The socket failed; the next question goes out on a new one.
+    /// The socket failed; the next request is sent on a new one.
     #[error("the netlink request for {request} failed")]
     Socket {
-        /// What was asked for.
+        /// What was requested.
         request: &'static str,
-        /// The socket's error; `WouldBlock` when no answer came in time.
+        /// The socket's error; `WouldBlock` when no reply came in time.
         source: io::Error,
     },
-    /// The kernel refused.
-    #[error("the kernel refuses {request}{}", reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default())]
+    /// The kernel replied with an error.
+    #[error(
+        "the kernel refuses the request for {request}{}",
+        reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default()
+    )]
     Refused {
-        /// What was asked for.
+        /// What was requested.
         request: &'static str,
-        /// Why, in the kernel's words, where it says.
+        /// The kernel's error message, if there is one.
         reason: Option<String>,
-        /// The error that it gave.
+        /// The error.
         source: io::Error,
     },
-    /// The answer makes no sense.
+    /// The reply cannot be parsed.
     #[error("the kernel's reply to the request for {request} is malformed")]
     Malformed {
-        /// What was asked for.
+        /// What was requested.
         request: &'static str,
     },
 }
 
-/// Whether an answer left nothing out.
+/// Whether a reply has everything that was requested.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::sys::netlink) enum Completeness {
     Complete,
-    /// A change interrupted the kernel while it listed (`NLM_F_DUMP_INTR`), or a part was lost.
+    /// A change interrupted the dump (`NLM_F_DUMP_INTR`), or a part of the reply was lost.
     Interrupted,
 }
 
 impl Completeness {
-    /// Of both together.
+    /// Returns the completeness of two replies together.
     pub(in crate::sys::netlink) fn and(self, other: Self) -> Self {
         if self == Self::Complete { other } else { self }
     }
 }
 
-/// The socket that asks, one question at a time.
+/// The socket for requests, one at a time.
 #[derive(Debug)]
 pub(super) struct QueryClient {
     socket: Socket,
-    /// Number of the last question.
+    /// The sequence number of the last request.
     sequence: u32,
-    reply: Vec<u8>,
+    /// The datagram of a reply that was read last.
+    datagram: Vec<u8>,
 }
 
 impl QueryClient {
     pub(super) fn open() -> Result<Self, NetlinkOpenError> {
-        Ok(Self { socket: open_socket()?, sequence: 0, reply: Vec::with_capacity(REPLY_LEN) })
+        Ok(Self { socket: open_socket()?, sequence: 0, datagram: Vec::with_capacity(REPLY_LEN) })
     }
 
-    /// Hands the payload of every message that answers `question` to `each`.
+    /// Sends `request`, and passes the payload of every message of the reply to `each`.
     pub(super) fn query(
         &mut self,
         request: Request<'_>,
@@ -117,8 +121,8 @@ impl QueryClient {
         }
     }
 
-    /// The first message that answers `question` and has what `pick` looks for. Takes the socket with it,
-    /// because the rest of the answer is left unread.
+    /// Sends `request`, and returns what `pick` finds in the first message of the reply that has it. Consumes the
+    /// socket, because the rest of the reply is left unread.
     pub(super) fn first<T>(
         mut self,
         request: Request<'_>,
@@ -132,6 +136,7 @@ impl QueryClient {
         Ok(found)
     }
 
+    /// Sends `request`, and reads the reply until its end or until `each` breaks.
     fn exchange(
         &mut self,
         request: Request<'_>,
@@ -140,19 +145,19 @@ impl QueryClient {
         let mut reply = self.send(request)?;
         loop {
             let from_kernel = self.receive(request)?;
-            if from_kernel && reply.parse(&self.reply, &mut each)?.is_break() {
+            if from_kernel && reply.parse(&self.datagram, &mut each)?.is_break() {
                 return Ok(reply.completeness);
             }
         }
     }
 
-    /// Asks, and leaves the answer to be fetched, a datagram at a time.
+    /// Sends `request`. The reply is then read a datagram at a time with [`Self::read`].
     pub(super) fn begin<'q>(&mut self, request: Request<'q>) -> Result<Reply<'q>, QueryError> {
         self.send(request).inspect_err(|_| self.reopen())
     }
 
-    /// Fetches the next datagram of an answer. The kernel makes it here and now.
-    pub(super) fn fetch(&mut self, reply: &Reply<'_>) -> Result<(), QueryError> {
+    /// Reads the next datagram of a reply; of a dump the kernel writes it only now.
+    pub(super) fn read(&mut self, reply: &Reply<'_>) -> Result<(), QueryError> {
         loop {
             match self.receive(reply.request) {
                 Ok(true) => return Ok(()),
@@ -165,25 +170,26 @@ impl QueryClient {
         }
     }
 
-    /// Hands the payload of every message in the datagram that was fetched last to `each`. Breaks at the end.
+    /// Passes the payload of every message in the datagram that was read last to `each`, with the completeness of the
+    /// reply up to there. Breaks at the end of the reply.
     pub(super) fn parse(
         &mut self,
         reply: &mut Reply<'_>,
         mut each: impl FnMut(&[u8], Completeness),
     ) -> Result<ControlFlow<()>, QueryError> {
-        let taken = reply.parse_so_far(&self.reply, |payload, so_far| {
+        let parsed = reply.parse_so_far(&self.datagram, |payload, so_far| {
             each(payload, so_far);
             ControlFlow::Continue(())
         });
-        taken.inspect_err(|error| {
+        parsed.inspect_err(|error| {
             if !matches!(error, QueryError::Refused { .. }) {
                 self.reopen();
             }
         })
     }
 
-    /// Leaves an answer that is not at its end.
-    pub(super) fn leave(&mut self) {
+    /// Abandons a reply before its end.
+    pub(super) fn abandon(&mut self) {
         self.reopen();
     }
 
@@ -195,12 +201,13 @@ impl QueryClient {
         Ok(Reply::new(request, self.sequence))
     }
 
+    /// Receives a datagram. Returns whether it is the kernel's.
     fn receive(&mut self, request: Request<'_>) -> Result<bool, QueryError> {
-        receive_whole(&self.socket, &mut self.reply)
+        receive_whole(&self.socket, &mut self.datagram)
             .map_err(|source| QueryError::Socket { request: request.name(), source })
     }
 
-    /// Whatever is left of a failed answer is gone with the old socket. Without a new one the old has to do.
+    /// Opens a new socket, so that nothing of a failed reply is left to read. If none can be opened, the old one stays.
     fn reopen(&mut self) {
         if let Ok(socket) = open_socket() {
             self.socket = socket;
@@ -208,23 +215,23 @@ impl QueryClient {
     }
 }
 
-/// An answer as far as it has come: a pure machine over datagrams.
+/// A reply as far as it was parsed: a pure machine over datagrams.
 #[derive(Debug)]
 pub(in crate::sys::netlink) struct Reply<'q> {
     request: Request<'q>,
-    /// The number of the question.
+    /// The sequence number of the request.
     sequence: u32,
     pub(in crate::sys::netlink) completeness: Completeness,
 }
 
 impl<'q> Reply<'q> {
-    /// Nothing of the answer to `question`, which was asked as number `sequence`.
+    /// Returns the reply to `request`, of which nothing was parsed yet. The request was sent with the number `sequence`.
     pub(in crate::sys::netlink) fn new(request: Request<'q>, sequence: u32) -> Self {
         Self { request, sequence, completeness: Completeness::Complete }
     }
 
-    /// Hands the payload of every message in `datagram` that belongs to the answer to `each`. Breaks when the
-    /// answer is at its end, or `each` has enough of it.
+    /// Passes the payload of every message in `datagram` that belongs to the reply to `each`. Breaks at the end of the
+    /// reply, or when `each` breaks.
     pub(in crate::sys::netlink) fn parse(
         &mut self,
         datagram: &[u8],
@@ -233,7 +240,7 @@ impl<'q> Reply<'q> {
         self.parse_so_far(datagram, |payload, _| each(payload))
     }
 
-    /// The same, and whether the answer is complete up to there.
+    /// Does what [`Self::parse`] does, and passes also the completeness of the reply up to the message.
     fn parse_so_far(
         &mut self,
         datagram: &[u8],
@@ -250,12 +257,12 @@ impl<'q> Reply<'q> {
             }
             match message.kind {
                 NLMSG_ERROR => {
-                    return refusal(request, message, ERROR_HEADER_LEN).map(ControlFlow::Break);
+                    return error_of(request, message, ERROR_HEADER_LEN).map(ControlFlow::Break);
                 }
-                NLMSG_DONE => return refusal(request, message, DONE_HEADER_LEN).map(ControlFlow::Break),
+                NLMSG_DONE => return error_of(request, message, DONE_HEADER_LEN).map(ControlFlow::Break),
                 kind if kind == request.reply_type() => {
-                    let enough = each(message.payload, self.completeness).is_break();
-                    if enough || message.flags & NLM_F_MULTI == 0 {
+                    let is_enough = each(message.payload, self.completeness).is_break();
+                    if is_enough || message.flags & NLM_F_MULTI == 0 {
                         return Ok(ControlFlow::Break(()));
                     }
                 }
@@ -266,23 +273,24 @@ impl<'q> Reply<'q> {
     }
 }
 
+/// Opens a socket that gets short replies, and errors with a message.
 fn open_socket() -> Result<Socket, NetlinkOpenError> {
     let mut socket = Socket::new(NETLINK_ROUTE).map_err(NetlinkOpenError::at("socket"))?;
     setsockopt(&socket, sockopt::ReceiveTimeout, &TimeVal::milliseconds(REPLY_TIMEOUT_MS))
         .map_err(io::Error::from)
         .map_err(NetlinkOpenError::at("receive timeout"))?;
     socket.bind_auto().map_err(NetlinkOpenError::at("bind"))?;
-    // What a kernel does not know (4.20, 4.12) it does without: more to read in an answer, less in a refusal.
+    // An older kernel lacks the options (4.20, 4.12): its replies are longer, and its errors have no message.
     _ = socket.set_netlink_get_strict_chk(true);
     _ = socket.set_ext_ack(true);
     _ = socket.set_cap_ack(true);
     Ok(socket)
 }
 
-/// Fills `answer` with the next datagram; `false` if it is not the kernel's.
-fn receive_whole(socket: &Socket, reply: &mut Vec<u8>) -> io::Result<bool> {
+/// Receives the next datagram. Returns whether it is the kernel's.
+fn receive_whole(socket: &Socket, datagram: &mut Vec<u8>) -> io::Result<bool> {
     loop {
-        match receive(socket, reply) {
+        match receive(socket, datagram) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             received => {
                 return match received? {
@@ -295,8 +303,8 @@ fn receive_whole(socket: &Socket, reply: &mut Vec<u8>) -> io::Result<bool> {
     }
 }
 
-/// The error in `message`, unless it is 0: then it ends an answer that was given.
-fn refusal(request: Request<'_>, message: Message<'_>, header_len: usize) -> Result<(), QueryError> {
+/// Returns the error in `message`, unless it is 0: then the message is an acknowledgement or the end of a dump.
+fn error_of(request: Request<'_>, message: Message<'_>, header_len: usize) -> Result<(), QueryError> {
     let name = request.name();
     let code = number(message.payload).ok_or(QueryError::Malformed { request: name })?.cast_signed();
     if code == 0 {
@@ -311,7 +319,7 @@ fn refusal(request: Request<'_>, message: Message<'_>, header_len: usize) -> Res
     })
 }
 
-/// Logs that a part of the answer to `question` was left out.
+/// Logs that a malformed part of the reply to `request` was skipped.
 pub(in crate::sys::netlink) fn warn_skipped(request: Request<'_>) {
     warn!(request = request.name(), "skipped a malformed part of the kernel's reply");
 }

@@ -1,4 +1,4 @@
-//! Questions about routes. Each has a socket of its own: a dump may be under way on the other.
+//! Queries about routes. Each has a socket of its own, as a dump may be under way on the other one.
 
 use std::{collections::BTreeSet, net::Ipv6Addr};
 
@@ -14,16 +14,16 @@ use crate::{
 /// [RFC 5453 3](https://www.rfc-editor.org/rfc/rfc5453#section-3).
 const OF_NO_HOST: u64 = 0x0200_5eff_fe00_0000;
 
-/// The socket that asks where packets go.
+/// The socket for requests about routes.
 #[derive(Debug)]
 pub struct RouteQueries(QueryClient);
 
 impl RouteQueries {
-    /// Of the network namespace that the calling thread is in.
+    /// Opens the socket in the network namespace of the calling thread.
     ///
     /// # Errors
     ///
-    /// When a netlink socket cannot be had.
+    /// When a netlink socket cannot be opened.
     pub fn open() -> Result<Self, NetlinkOpenError> {
         QueryClient::open().map(Self)
     }
@@ -34,7 +34,7 @@ impl RouteQueries {
     ///
     /// # Errors
     ///
-    /// When the kernel does not answer.
+    /// When the kernel does not reply.
     pub fn leads_through(&mut self, through: IfIndex, prefix: Prefix64) -> Result<bool, QueryError> {
         let to = Ipv6Addr::from_bits(prefix.network().to_bits() | u128::from(OF_NO_HOST));
         let request = Request::RouteTo { through, to };
@@ -71,7 +71,7 @@ pub fn routed_prefixes(through: Option<IfIndex>) -> BTreeSet<(IfIndex, Prefix64)
     dump(Request::Routes(through), "which /64s are routed to an interface").into_iter().flat_map(of_route).collect()
 }
 
-/// Returns all routes that answer `question`, or logs that `what` is not checked.
+/// Returns all routes in the reply to `request`, or logs that `what` is not checked.
 fn dump(request: Request<'_>, what: &str) -> Vec<decode::Route> {
     let mut routes = Vec::new();
     let client = QueryClient::open().map_err(|error| warn!(%error, "cannot read routes: {what} is not checked"));

@@ -60,7 +60,7 @@ fn make_anew(
     site.wait_fit();
 }
 
-/// Returns when the last one was fit, as the kernel lists addresses, and the first RAs. The kernel announces about a
+/// Returns when the last one was fit, as the kernel lists addresses, and the first RAs. The kernel notifies of about a
 /// hundred carriers a second, so of thousands the last is fit long after it was made.
 fn replace(site: &Site, running: &mut Running, numbers: Range<u32>) -> (u64, Arrivals) {
     site.receiver.clear();

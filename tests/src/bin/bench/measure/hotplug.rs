@@ -90,7 +90,7 @@ fn since(from: u64, to: u64) -> f64 {
 /// The kernel's notifications of each link.
 struct Events(Arc<Mutex<HashMap<u32, Seen>>>);
 
-/// When the last fact that makes a link fit was announced, in nanoseconds since the epoch.
+/// When the notification of the last fact that makes a link fit came, in nanoseconds since the epoch.
 #[derive(Clone, Copy, Debug, Default)]
 struct Seen {
     carrier: Option<u64>,
