@@ -173,7 +173,7 @@ impl EventLoop {
         while let Some(change) = self.links.poll_change() {
             match change {
                 Change::Gone(index) => {
-                    self.fleet.forget(index);
+                    self.fleet.forget(index, now);
                     self.claimant.forget(index);
                     self.backend.forget(index);
                 }
@@ -207,7 +207,7 @@ impl EventLoop {
         }
         // RAs that are due leave before the host's routes are read, which may be many.
         self.act();
-        self.observer.resynced(&self.fleet, &self.links.host(), complete, now);
+        self.observer.resynced(&self.fleet, &self.links.host(), now);
         heap::trim();
     }
 

@@ -4,6 +4,7 @@ use std::{mem, time::Duration};
 
 use tracing::{debug, warn};
 
+use super::overruns::Overruns;
 use crate::{
     config::Config,
     engine::{BootInstant, interface::Host},
@@ -17,6 +18,7 @@ const RETRY_RESYNC: Duration = Duration::from_secs(1);
 /// The mirror of the kernel's interfaces, and the deadline of the next resync.
 pub(super) struct Links {
     pub(super) netlink: Netlink,
+    overruns: Overruns,
     resync_interval: Duration,
     next_resync: BootInstant,
     /// `conf.all.forwarding`.
@@ -29,6 +31,7 @@ impl Links {
     pub(super) fn new(netlink: Netlink, config: &Config, now: BootInstant) -> Self {
         Self {
             netlink,
+            overruns: Overruns::default(),
             resync_interval: config.resync_interval,
             next_resync: now + config.resync_interval,
             host_forwarding: true,
@@ -54,6 +57,7 @@ impl Links {
         if let Err(error) = self.netlink.process(budget, now) {
             self.failed(&error, now);
         }
+        self.overruns.update(self.netlink.counts().overruns, now);
     }
 
     pub(super) fn poll_change(&mut self) -> Option<Change> {
@@ -77,7 +81,7 @@ impl Links {
     /// Begins a resync.
     pub(super) fn resync(&mut self, now: BootInstant) {
         self.next_resync = now + self.resync_interval;
-        if let Err(error) = self.netlink.resync() {
+        if let Err(error) = self.netlink.resync(now) {
             self.failed(&error, now);
         }
     }

@@ -248,10 +248,8 @@ impl Observer {
     }
 
     /// Updates what depends on all interfaces, after a resync.
-    pub(super) fn resynced(&mut self, fleet: &Fleet, host: &Host, complete: bool, now: BootInstant) {
-        if complete {
-            self.control.forget_gone(fleet);
-        }
+    pub(super) fn resynced(&mut self, fleet: &Fleet, host: &Host, now: BootInstant) {
+        self.control.forget_gone(fleet);
         let output = &mut self.output;
         self.host_warnings.update(host, fleet, |index| output.admits(index, fleet, now));
     }

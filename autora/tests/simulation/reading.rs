@@ -47,7 +47,7 @@ impl Simulation {
 
     fn forget(&mut self, index: IfIndex) {
         self.note_deleted(index);
-        self.fleet.forget(index);
+        self.fleet.forget(index, self.now);
     }
 
     fn note_deleted(&mut self, index: IfIndex) {

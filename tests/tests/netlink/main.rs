@@ -238,7 +238,7 @@ fn accept_ra_is_found_by_a_resync() {
         for value in [2, 1, 2] {
             host.sysctl("ipv6/conf/v0/accept_ra", value);
             assert!(watch.drain().is_empty(), "{value}: no notification");
-            watch.netlink.resync().expect("the kernel replies");
+            watch.netlink.resync(clock::now()).expect("the kernel replies");
             assert!(watch.drain().changed.contains(&index), "{value}");
             assert_eq!(accepts(&watch.known[&index]), value == 2, "{value}");
         }
@@ -312,8 +312,8 @@ fn disabling_ipv6_is_followed() {
     });
 }
 
-/// Without an address to remove, the kernel does not always send a notification that IPv6 is disabled. It sends one that
-/// IPv6 is enabled, to the group IPV6_IFINFO alone.
+/// Without an address to remove, the kernel does not always send a notification that IPv6 is disabled. It sends one
+/// that IPv6 is enabled, to the group IPV6_IFINFO alone.
 #[test]
 fn a_notification_tells_that_ipv6_is_enabled_without_an_address() {
     let setup = Setup::new();
@@ -325,7 +325,7 @@ fn a_notification_tells_that_ipv6_is_enabled_without_an_address() {
         setup.disable_ipv6(1);
         assert!(watch.drain().is_empty(), "this kernel sends a notification: good, and the comments are out of date");
         // The next resync finds it.
-        watch.netlink.resync().expect("the kernel replies");
+        watch.netlink.resync(clock::now()).expect("the kernel replies");
         assert!(watch.drain().changed.contains(&setup.index));
         watch.after_without_reads("on", setup.index, || setup.disable_ipv6(0), disabled(false));
     });

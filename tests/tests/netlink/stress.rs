@@ -10,7 +10,7 @@ use std::{
 
 use autora::{
     addr::IfIndex,
-    engine::interface::Interface,
+    engine::{BootInstant, interface::Interface},
     sys::{
         clock,
         netlink::{Change, Netlink, Queries},
@@ -46,6 +46,79 @@ fn after_an_overrun_the_mirror_is_right_within_two_seconds() {
         assert!(watch.drain().is_empty());
         let index = index_of(&mut watch, "d7");
         watch.after("a notification again", index, || _ = host.ip("link set d7 mtu 1400"), |found| found.mtu == 1400);
+    });
+}
+
+/// Applies what comes at `now`, a time that the test chooses, until nothing is left to do before the next deadline.
+fn process_all(watch: &mut Watch, now: BootInstant) -> Changes {
+    let mut changes = Changes::default();
+    loop {
+        watch.netlink.process(64, now).expect("the kernel replies");
+        watch.collect(&mut changes);
+        if !watch.netlink.is_busy() && watch.netlink.deadline().is_none_or(|at| at > now) {
+            return changes;
+        }
+    }
+}
+
+/// Notifications are lost before each datagram of a dump that is applied, and again after its end.
+#[test]
+fn a_dump_ends_during_overruns_and_one_more_follows_a_second_later() {
+    const COUNT: usize = 300;
+    let host = Namespace::new("netlink");
+    add_links(&host, COUNT);
+    let lose = |mtu: usize| batch(&host, (0..100).map(|link| format!("link set d{link} mtu {mtu}")));
+    host.enter(|| {
+        let mut watch = Watch::open(|| Netlink::open_with_receive_buffer(None, 16 << 10));
+        watch.drain();
+        let (before, now) = (watch.netlink.counts(), clock::now());
+        let mut changes = Changes::default();
+        let mut mtu = 1_400;
+        while changes.resynced.is_none() {
+            mtu += 1;
+            assert!(mtu < 1_500, "the dump never ends: {:?}", watch.netlink.counts());
+            lose(mtu);
+            watch.netlink.process(64, now).expect("the kernel replies");
+            watch.collect(&mut changes);
+        }
+        assert_eq!(changes.resynced, Some(false), "notifications were lost since it began");
+        let after = watch.netlink.counts();
+        assert!(after.overruns > before.overruns + 2, "the control: {after:?}");
+
+        lose(mtu + 1);
+        process_all(&mut watch, now + Duration::from_millis(999));
+        assert_eq!(watch.netlink.counts().resyncs, before.resyncs + 1, "one dump so far");
+        assert_eq!(watch.netlink.deadline(), Some(now + Duration::from_secs(1)));
+        assert_eq!(process_all(&mut watch, now + Duration::from_secs(1)).resynced, Some(true));
+        assert_eq!(watch.netlink.counts().resyncs, before.resyncs + 2);
+        assert!(watch.known.values().filter(|link| link.mtu == u32::try_from(mtu + 1).expect("small")).count() == 100);
+        watch.expect_truth(SOON);
+    });
+}
+
+/// The address is added while notifications are lost, and a notification about the link's MTU comes during the dump, so
+/// that the dump passes it over.
+#[test]
+fn a_change_that_was_lost_is_found_though_a_notification_comes_during_the_dump() {
+    let host = Namespace::new("netlink");
+    add_links(&host, 100);
+    host.enter(|| {
+        let mut watch = Watch::open(|| Netlink::open_with_receive_buffer(None, 16 << 10));
+        let index = index_of(&mut watch, "d99");
+        watch.drain();
+        let before = watch.netlink.counts();
+        batch(&host, (0..99).map(|link| format!("link set d{link} mtu 1400")));
+        host.ip("address add 2001:db8::1/64 dev d99 nodad");
+        let now = clock::now();
+        watch.netlink.process(64, now).expect("the kernel replies");
+        assert!(watch.netlink.counts().overruns == before.overruns + 1 && watch.netlink.is_busy(), "a dump has begun");
+        host.ip("link set d99 mtu 1300");
+        process_all(&mut watch, now);
+        assert_eq!(watch.known[&index].addresses, [], "the control: the dump passes it over");
+        process_all(&mut watch, now + Duration::from_millis(10));
+        assert_eq!(watch.known[&index].addresses.len(), 1);
+        assert_eq!(watch.netlink.counts().overruns, before.overruns + 1, "the control");
+        watch.expect_truth(SOON);
     });
 }
 
@@ -138,7 +211,7 @@ fn after_random_changes_the_mirror_equals_the_dump() {
         // A resync changes only facts of which the kernel sends no notification.
         let known = watch.notified();
         for _ in 0..2 {
-            watch.netlink.resync().expect("the kernel replies");
+            watch.netlink.resync(clock::now()).expect("the kernel replies");
             let changes = watch.drain();
             assert_eq!((changes.resynced, changes.gone.len()), (Some(true), 0), "{changes:?}");
             assert_eq!(watch.notified(), known);

@@ -69,7 +69,7 @@ impl Watch {
             open().expect("netlink needs no privilege")
         };
         let snapshot = netlink.dump().expect("the kernel replies");
-        netlink.adopt(snapshot, clock::now()).expect("the kernel replies");
+        netlink.adopt(snapshot, clock::now());
         let queries = Queries::open().expect("netlink needs no privilege");
         let mut watch = Self { runtime, netlink, queries, known: BTreeMap::new(), forwarding: None };
         watch.collect(&mut Changes::default());
@@ -95,7 +95,8 @@ impl Watch {
         true
     }
 
-    fn collect(&mut self, changes: &mut Changes) {
+    /// Takes the pending changes.
+    pub(crate) fn collect(&mut self, changes: &mut Changes) {
         while let Some(change) = self.netlink.poll_change() {
             match change {
                 Change::Gone(index) => {

@@ -57,8 +57,8 @@ pub(super) fn interface(payload: &[u8]) -> Result<Interface, Malformed> {
     link(payload).map(|link| link.interface())
 }
 
-/// Decodes an `RTM_NEWADDR` or `RTM_DELADDR` that was received at `now` into the interface and the address; `None` for an
-/// address of host scope.
+/// Decodes an `RTM_NEWADDR` or `RTM_DELADDR` that was received at `now` into the interface and the address; `None` for
+/// an address of host scope.
 pub(super) fn address(payload: &[u8], now: BootInstant) -> Result<Option<(IfIndex, Address)>, Malformed> {
     let (header, rest) = payload.split_at_checked(ADDRESS_HEADER_LEN).ok_or(Malformed)?;
     let &[_family, prefix_len, header_flags, scope, ref index @ ..] = header else { return Err(Malformed) };
@@ -103,8 +103,8 @@ const fn address_flags(flags: u32) -> AddressFlags {
     }
 }
 
-/// Decodes `struct ifa_cacheinfo`, which begins with the preferred and the valid lifetime: the seconds that are left of each
-/// (`inet6_fill_ifaddr()`, `net/ipv6/addrconf.c`, Linux 6.12).
+/// Decodes `struct ifa_cacheinfo`, which begins with the preferred and the valid lifetime: the seconds that are left of
+/// each (`inet6_fill_ifaddr()`, `net/ipv6/addrconf.c`, Linux 6.12).
 fn lifetimes(info: &[u8], now: BootInstant) -> Option<Lifetimes> {
     let (preferred, valid) = (number(info)?, number(info.get(4..)?)?);
     let end = |left: u32| now + Duration::from_secs(left.into());

@@ -225,8 +225,8 @@ impl Mirror {
     }
 
     /// Applies an `RTM_DELADDR`. If `disable_ipv6` was set, the kernel deletes the addresses and sends no other
-    /// notification. It also deletes them if the link was taken down or its MTU is too small, but the notification of that
-    /// came before.
+    /// notification. It also deletes them if the link was taken down or its MTU is too small, but the notification of
+    /// that came before.
     fn address_deleted(&mut self, index: IfIndex, address: Ipv6Addr, now: BootInstant) {
         let Some(known) = self.state.facts(index) else { return };
         let has_ipv6 = known.ipv6.is_some_and(|ipv6| !ipv6.disabled) && known.mtu >= MIN_MTU;
@@ -260,8 +260,8 @@ impl Mirror {
         }
     }
 
-    /// Applies an `RTM_DELNETCONF`. With too small an MTU the link has lost IPv6. Otherwise the link is being deleted, or
-    /// renamed, after which its settings are back: a notification of either follows in a moment.
+    /// Applies an `RTM_DELNETCONF`. With too small an MTU the link has lost IPv6. Otherwise the link is being deleted,
+    /// or renamed, after which its settings are back: a notification of either follows in a moment.
     fn settings_deleted(&mut self, index: IfIndex, now: BootInstant) {
         let Some(known) = self.state.facts(index) else { return };
         if known.mtu >= MIN_MTU {

@@ -1,15 +1,15 @@
 //! A copy of the kernel's interfaces, kept up to date over `rtnetlink(7)`.
 //!
 //! The kernel sends a notification of each change, and most notifications carry everything that matters: [`mirror`]
-//! follows them. Where one does not, the interface is read alone, which is rare: a request for a link waits for RTNL, the
-//! lock that a process holds while it changes links. If notifications are lost (an *overrun*, `ENOBUFS`), all interfaces
-//! are dumped, one datagram of the reply per turn ([`resync`]). Dumps also run now and then, as some changes cause no
-//! notification.
+//! follows them. Where one does not, the interface is read alone, which is rare: a request for a link waits for RTNL,
+//! the lock that a process holds while it changes links. If notifications are lost (an *overrun*, `ENOBUFS`), all
+//! interfaces are dumped, one datagram of the reply per turn ([`resync`]). Dumps also run now and then, as some changes
+//! cause no notification.
 //!
 //! The module is level-triggered: it hands out an interface as it is now, for any number of changes in any order.
 //!
-//! There are two sockets. One has the subscription and is read without blocking. The other one is for requests, to which
-//! the kernel has replied before the system call returns. Neither needs a capability.
+//! There are two sockets. One has the subscription and is read without blocking. The other one is for requests, to
+//! which the kernel has replied before the system call returns. Neither needs a capability.
 
 #[cfg(test)]
 mod bytes;
@@ -20,16 +20,16 @@ pub mod fuzzing;
 mod mirror;
 mod neighbour;
 mod notification;
+mod pacing;
 mod query;
 mod request;
 mod resync;
 mod socket;
 mod subscription;
 
-use std::{io, mem, time::Duration};
+use std::{io, mem};
 
 use regex::Regex;
-use tracing::warn;
 
 pub use mirror::Change;
 pub use neighbour::{Neighbour, NeighbourState};
@@ -44,6 +44,7 @@ use crate::{
     engine::{BootInstant, interface::Interface},
 };
 use mirror::Mirror;
+use pacing::DumpPacing;
 use query::client::Completeness;
 use resync::{Resync, ResyncProgress, ResyncScope};
 use subscription::{Drained, Subscription};
@@ -51,12 +52,10 @@ use subscription::{Drained, Subscription};
 /// How many interfaces are read alone in one turn. Each read may wait for RTNL.
 const READS_PER_TURN: usize = 4;
 
-/// If more interfaces than this are to be read alone, all are dumped instead, unless a dump ended less than
-/// [`RESYNC_AGAIN`] ago.
+/// If more interfaces than this are to be read alone, all are dumped instead ([`DumpPacing::may_replace_reads`]).
 const MANY: usize = 64;
-const RESYNC_AGAIN: Duration = Duration::from_secs(1);
 
-/// Every 20th resync is a full dump: it finds also what only whole links have.
+/// Every 20th resync is a full dump: only whole links have the master and the kind.
 const WHOLE_EVERY: u32 = 20;
 
 /// The subscription, the mirror and the socket for requests, in the network namespace of the thread that opened them.
@@ -66,8 +65,7 @@ pub struct Netlink {
     queries: Queries,
     mirror: Mirror,
     outstanding: Outstanding,
-    /// When the last resync ended, and whether nothing interrupted it.
-    resynced: Option<(BootInstant, Completeness)>,
+    pacing: DumpPacing,
     /// Whether interfaces may exist that the mirror does not have.
     incomplete: bool,
     counts: Counts,
@@ -95,8 +93,9 @@ enum Outstanding {
 }
 
 impl Netlink {
-    /// Subscribes before any request can be sent, so that a notification follows for each change after a [`Self::dump`].
-    /// The mirror keeps the facts of the interfaces whose name has matched `pattern` at some time; without one, of all.
+    /// Subscribes before any request can be sent, so that a notification follows for each change after a
+    /// [`Self::dump`]. The mirror keeps the facts of the interfaces whose name has matched `pattern` at some time;
+    /// without one, of all.
     ///
     /// # Errors
     ///
@@ -109,8 +108,8 @@ impl Netlink {
         Self::open_with_receive_buffer(pattern, DEFAULT_RECEIVE_BUFFER)
     }
 
-    /// Does what [`Self::open`] does, with a receive buffer of `bytes` for notifications. The kernel grants twice as much,
-    /// and without `CAP_NET_ADMIN` at most twice `net.core.rmem_max`.
+    /// Does what [`Self::open`] does, with a receive buffer of `bytes` for notifications. The kernel grants twice as
+    /// much, and without `CAP_NET_ADMIN` at most twice `net.core.rmem_max`.
     ///
     /// # Errors
     ///
@@ -125,7 +124,7 @@ impl Netlink {
             queries: Queries::open()?,
             mirror: Mirror::new(pattern),
             outstanding: Outstanding::Nothing,
-            resynced: None,
+            pacing: DumpPacing::default(),
             incomplete: true,
             counts: Counts::default(),
         })
@@ -146,17 +145,13 @@ impl Netlink {
     }
 
     /// Fills the mirror with `snapshot`, and applies the notifications since [`Self::open`].
-    ///
-    /// # Errors
-    ///
-    /// As [`Self::process`].
-    pub fn adopt(&mut self, snapshot: Snapshot, now: BootInstant) -> Result<(), QueryError> {
+    pub fn adopt(&mut self, snapshot: Snapshot, now: BootInstant) {
         self.counts.resyncs += 1;
         self.incomplete = !snapshot.complete;
         self.mirror.host_forwards(snapshot.forwarding);
         self.mirror.adopt(snapshot.interfaces, snapshot.complete);
         // Some notifications are older than the snapshot, so the mirror is right only after the last one.
-        self.receive(usize::MAX, now).map(drop)
+        self.receive(usize::MAX, now);
     }
 
     /// Waits until notifications may have come.
@@ -171,28 +166,27 @@ impl Netlink {
     /// Returns whether [`Self::process`] has something to do at once without a notification, or a change is pending.
     #[must_use]
     pub fn is_busy(&self) -> bool {
-        self.mirror.has_pending_change() || !matches!(self.outstanding, Outstanding::Nothing)
+        self.mirror.has_pending_change() || !self.is_idle()
     }
 
     /// Returns when [`Self::process`] has something to do without a notification, if nothing comes before.
     #[must_use]
     pub fn deadline(&self) -> Option<BootInstant> {
-        self.mirror.unknown_due()
+        let dump = if self.is_dumping() { None } else { self.pacing.deadline() };
+        [self.mirror.unknown_due(), dump].into_iter().flatten().min()
     }
 
-    /// Applies at most `budget` datagrams of notifications. When no more are waiting, applies the replies that were read
-    /// before, and reads the next.
+    /// Applies at most `budget` datagrams of notifications. When no more are waiting, applies the replies that were
+    /// read before and reads the next, or begins the dump that an overrun needs.
     ///
     /// # Errors
     ///
     /// When a request fails. The mirror stays as it is, and the caller has to begin a [`Self::resync`] after a while.
     pub fn process(&mut self, budget: usize, now: BootInstant) -> Result<(), QueryError> {
-        match self.receive(budget, now)? {
-            Drained::Empty => self.advance(now).inspect_err(|_| {
-                // Interfaces are read alone again until a dump has succeeded.
-                self.resynced = Some((now, Completeness::Interrupted));
-            }),
-            Drained::BudgetSpent | Drained::Overrun => Ok(()),
+        match self.receive(budget, now) {
+            Drained::BudgetSpent => Ok(()),
+            Drained::Empty if self.is_idle() && self.pacing.is_due(now) => self.begin_dump(ResyncScope::Whole, now),
+            Drained::Empty => self.advance(now).inspect_err(|_| self.pacing.end(Completeness::Interrupted, now)),
         }
     }
 
@@ -201,17 +195,18 @@ impl Netlink {
         self.mirror.poll_change()
     }
 
-    /// Begins a resync, unless one is under way. It ends with [`Change::Resynced`].
+    /// Begins a resync, unless one is under way, or follows because notifications were lost. It ends with
+    /// [`Change::Resynced`].
     ///
     /// # Errors
     ///
     /// When the request fails.
-    pub fn resync(&mut self) -> Result<(), QueryError> {
-        if let Outstanding::Dump(_) = self.outstanding {
+    pub fn resync(&mut self, now: BootInstant) -> Result<(), QueryError> {
+        if self.is_dumping() || self.pacing.has_lost() {
             return Ok(());
         }
-        let whole = self.incomplete || self.counts.resyncs.is_multiple_of(WHOLE_EVERY);
-        self.begin(if whole { ResyncScope::Whole } else { ResyncScope::Inet6 })
+        let is_whole = self.incomplete || self.counts.resyncs.is_multiple_of(WHOLE_EVERY);
+        self.begin_dump(if is_whole { ResyncScope::Whole } else { ResyncScope::Inet6 }, now)
     }
 
     /// Returns the counters.
@@ -220,27 +215,40 @@ impl Netlink {
         self.counts
     }
 
-    fn receive(&mut self, budget: usize, now: BootInstant) -> Result<Drained, QueryError> {
-        let drained = self.subscription.drain(budget, |datagram| self.mirror.receive(datagram, now));
-        if drained == Drained::Overrun {
-            warn!("notifications of the kernel were lost, as their socket was full: a resync follows");
-            self.counts.overruns += 1;
-        }
-        if drained == Drained::Overrun || self.mirror.take_malformed() {
-            self.incomplete = true;
-            self.mirror.mark_all_unknown();
-            self.begin(ResyncScope::Whole)?;
-            return Ok(Drained::Overrun);
-        }
-        Ok(drained)
+    const fn is_idle(&self) -> bool {
+        matches!(self.outstanding, Outstanding::Nothing)
     }
 
-    fn begin(&mut self, scope: ResyncScope) -> Result<(), QueryError> {
-        if let Outstanding::Dump(_) = mem::replace(&mut self.outstanding, Outstanding::Nothing) {
-            self.queries.leave();
+    const fn is_dumping(&self) -> bool {
+        matches!(self.outstanding, Outstanding::Dump(_))
+    }
+
+    /// Applies at most `budget` datagrams of notifications, and notes whether any were lost.
+    fn receive(&mut self, budget: usize, now: BootInstant) -> Drained {
+        let before = self.subscription.overruns();
+        let drained = self.subscription.drain(budget, |datagram| self.mirror.receive(datagram, now));
+        let overruns = self.subscription.overruns() - before;
+        self.counts.overruns += overruns;
+        if overruns > 0 || self.mirror.take_malformed() {
+            self.incomplete = true;
+            self.pacing.lost();
         }
-        let resync = Resync::begin(scope, &mut self.mirror, &mut self.queries);
-        self.outstanding = Outstanding::Dump(resync.inspect_err(|_| self.mirror.dump().abandon())?);
+        drained
+    }
+
+    /// Begins a dump. After an overrun everything is unknown from now on, whatever an earlier dump has brought: an
+    /// interface that this one passes over, as a notification about it comes meanwhile, has to be read alone.
+    fn begin_dump(&mut self, scope: ResyncScope, now: BootInstant) -> Result<(), QueryError> {
+        if self.pacing.has_lost() {
+            self.mirror.mark_all_unknown();
+        }
+        self.outstanding = Outstanding::Nothing;
+        let resync = Resync::begin(scope, &mut self.mirror, &mut self.queries).inspect_err(|_| {
+            self.mirror.dump().abandon();
+            self.pacing.end(Completeness::Interrupted, now);
+        })?;
+        self.outstanding = Outstanding::Dump(resync);
+        self.pacing.begin();
         Ok(())
     }
 
@@ -264,9 +272,9 @@ impl Netlink {
             Ok(ResyncProgress::UnderWay(resync)) => self.outstanding = Outstanding::Dump(resync),
             Ok(ResyncProgress::Ended { scope, links, addresses }) => {
                 self.counts.resyncs += 1;
-                self.resynced = Some((now, links.and(addresses)));
-                // Only a dump of whole links has all interfaces.
-                self.incomplete &= scope == ResyncScope::Inet6 || links == Completeness::Interrupted;
+                self.pacing.end(links.and(addresses), now);
+                let has_all = scope == ResyncScope::Whole && links == Completeness::Complete;
+                self.incomplete &= !has_all || self.pacing.has_lost();
                 self.mirror.host_forwards(self.queries.read_forwarding()?);
                 self.mirror.dump().resynced(!self.incomplete);
             }
@@ -279,8 +287,8 @@ impl Netlink {
     }
 
     fn read_unknown(&mut self, now: BootInstant) -> Result<(), QueryError> {
-        if self.mirror.unknown_by(now) > MANY && self.may_resync(now) {
-            return self.resync();
+        if self.mirror.unknown_by(now) > MANY && self.pacing.may_replace_reads(now) {
+            return self.resync(now);
         }
         let mut replies = Vec::new();
         while replies.len() < READS_PER_TURN
@@ -310,11 +318,5 @@ impl Netlink {
         } else {
             self.outstanding = Outstanding::Reads(replies);
         }
-    }
-
-    /// Returns whether a dump may replace single reads: not right after another one, and not if changes interrupted that.
-    fn may_resync(&self, now: BootInstant) -> bool {
-        self.resynced
-            .is_none_or(|(at, completeness)| completeness == Completeness::Complete && at + RESYNC_AGAIN <= now)
     }
 }

@@ -26,8 +26,8 @@ use crate::{
     sys::clock,
 };
 
-/// How often a dump is tried that changes of the interfaces interrupt. While hundreds of guests start, every dump may be
-/// interrupted.
+/// How often a dump is tried that changes of the interfaces interrupt. While hundreds of guests start, every dump may
+/// be interrupted.
 const DUMP_TRIES: usize = 2;
 
 /// The text of the warning of [`neighbour_limit`].
@@ -154,11 +154,6 @@ impl Queries {
         each: impl FnMut(&[u8], Completeness),
     ) -> Result<ControlFlow<()>, QueryError> {
         self.client.parse(reply, each)
-    }
-
-    /// See [`QueryClient::abandon`].
-    pub(super) fn abandon(&mut self) {
-        self.client.abandon();
     }
 
     fn link(&mut self, index: IfIndex) -> Result<Option<Interface>, QueryError> {

@@ -147,8 +147,8 @@ fn netconf_body() -> Vec<u8> {
     body
 }
 
-/// Returns `struct rtmsg`, with the protocol and the type in the second and the last byte of its second 32 bits, and the
-/// interface, if there is one. The kernel filters by all of them (`ip_valid_fib_dump_req()`,
+/// Returns `struct rtmsg`, with the protocol and the type in the second and the last byte of its second 32 bits, and
+/// the interface, if there is one. The kernel filters by all of them (`ip_valid_fib_dump_req()`,
 /// `net/ipv4/fib_frontend.c`).
 fn routes_body(through: Option<IfIndex>, protocol: u8) -> Vec<u8> {
     let mut body = family_body(AF_INET6);

@@ -6,6 +6,11 @@
 //! **Order.** A datagram of a reply is applied one turn after it was read, when all notifications that the kernel sent
 //! before it have been received. It is applied only to interfaces that no notification since the dump began was about:
 //! of those the notifications are newer.
+//!
+//! An overrun breaks that order for what was applied before it and for the datagram that waits: a lost notification may
+//! be newer than both. What is read after it is newer than what was lost. So the dump goes on, and the mirror stays
+//! incomplete until another one that began after the overrun has ended ([`pacing`](super::pacing)). Until then an
+//! interface may be handed out as it was before a lost change.
 
 use super::{
     decode,

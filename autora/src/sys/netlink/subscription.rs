@@ -1,6 +1,6 @@
 //! The subscription to notifications of links, IPv6 addresses and IPv6 settings.
 
-use std::io;
+use std::{io, mem};
 
 use netlink_sys::{Socket, protocols::NETLINK_ROUTE};
 use nix::{
@@ -20,15 +20,14 @@ pub const DEFAULT_RECEIVE_BUFFER: usize = 8 << 20;
 /// functions.
 const DATAGRAM_LEN: usize = 64 << 10;
 
-/// More datagrams than any receive buffer holds that can be had (256 MB at the 768 bytes that the smallest is
-/// charged).
-const MORE_THAN_QUEUED: usize = 1 << 19;
-
 /// The socket that is a member of the multicast groups of these notifications.
 #[derive(Debug)]
 pub(super) struct Subscription {
     socket: AsyncFd<Socket>,
     datagram: Vec<u8>,
+    overruns: u64,
+    /// The error of a read that was logged last.
+    logged: Option<i32>,
 }
 
 impl Subscription {
@@ -38,8 +37,8 @@ impl Subscription {
         set_receive_buffer(&socket, receive_buffer).map_err(NetlinkOpenError::at("receive buffer"))?;
         socket.set_non_blocking(true).map_err(NetlinkOpenError::at("non-blocking"))?;
         socket.bind_auto().map_err(NetlinkOpenError::at("bind"))?;
-        // Only the group IFINFO has notifications of `disable_ipv6` where no usable address is deleted or added with it.
-        // While an interface is down there are none; there is one when it comes up.
+        // Only the group IFINFO has notifications of `disable_ipv6` where no usable address is deleted or added with
+        // it. While an interface is down there are none; there is one when it comes up.
         for group in [RTNLGRP_LINK, RTNLGRP_IPV6_IFADDR, RTNLGRP_IPV6_NETCONF, RTNLGRP_IPV6_IFINFO] {
             socket.add_membership(group).map_err(NetlinkOpenError::at("subscribe"))?;
         }
@@ -48,7 +47,7 @@ impl Subscription {
         let socket = unsafe { AsyncFd::register_with_interest(socket, Interest::READABLE) }
             .map_err(io::Error::from)
             .map_err(NetlinkOpenError::at("register"))?;
-        Ok(Self { socket, datagram: Vec::with_capacity(DATAGRAM_LEN) })
+        Ok(Self { socket, datagram: Vec::with_capacity(DATAGRAM_LEN), overruns: 0, logged: None })
     }
 
     /// Waits until notifications may have come.
@@ -58,44 +57,43 @@ impl Subscription {
     }
 
     /// Receives at most `budget` datagrams, and passes them to `each`.
+    ///
+    /// What waits after an overrun is older than what was lost, and is passed on like the rest. Until all of it has
+    /// been received the kernel adds nothing more, and does not report again what it drops (`NETLINK_S_CONGESTED`,
+    /// `net/netlink/af_netlink.c`). So a dump that makes up for the loss must not begin before [`Drained::Empty`].
     pub(super) fn drain(&mut self, budget: usize, mut each: impl FnMut(&[u8])) -> Drained {
         for _ in 0..budget {
             match self.receive() {
                 Ok(Received::Messages) => each(&self.datagram),
                 Ok(Received::OtherProcess) => {}
-                Ok(Received::Truncated) => return self.overrun(),
+                Ok(Received::Truncated) => self.overruns += 1,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Drained::Empty,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => {
-                    if error.raw_os_error() != Some(ENOBUFS) {
-                        warn!(%error, "cannot read the kernel's notifications: a resync follows");
-                    }
-                    return self.overrun();
-                }
+                Err(error) if error.raw_os_error() == Some(ENOBUFS) => self.overruns += 1,
+                Err(error) => return self.fail(&error),
             }
         }
         Drained::BudgetSpent
     }
 
-    fn overrun(&mut self) -> Drained {
-        self.discard();
-        Drained::Overrun
+    /// Returns how often notifications were lost.
+    pub(super) const fn overruns(&self) -> u64 {
+        self.overruns
     }
 
-    /// Empties the queue after an overrun. What is in it is older than the dump that has to follow. It must
-    /// be emptied *before* that dump: a netlink socket that overran takes no further event until then, and
-    /// does not report again what it loses meanwhile (`NETLINK_S_CONGESTED`, `net/netlink/af_netlink.c`).
-    fn discard(&mut self) {
-        for _ in 0..MORE_THAN_QUEUED {
-            match self.receive() {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
-                Ok(Received::Messages | Received::OtherProcess | Received::Truncated) | Err(_) => {}
-            }
+    /// Notes that a read failed, which may have lost notifications. Logs the error, but not the same one twice in a
+    /// row, as each read may fail.
+    fn fail(&mut self, error: &io::Error) -> Drained {
+        self.overruns += 1;
+        let errno = error.raw_os_error();
+        if mem::replace(&mut self.logged, errno) != errno {
+            warn!(%error, "cannot read the kernel's notifications: a resync follows");
         }
+        Drained::BudgetSpent
     }
 
     fn receive(&mut self) -> io::Result<Received> {
-        let Self { socket, datagram } = self;
+        let Self { socket, datagram, .. } = self;
         let mut tried = false;
         let received = socket.try_io(Interest::READABLE, |socket| {
             tried = true;
@@ -111,10 +109,8 @@ impl Subscription {
 pub(super) enum Drained {
     /// To its end: every notification up to now was received.
     Empty,
-    /// As far as the budget went: more may wait.
+    /// As far as the budget went, or to an error: more may wait.
     BudgetSpent,
-    /// To an overrun: notifications were lost.
-    Overrun,
 }
 
 /// Sets the size of the receive buffer: past `net.core.rmem_max` with `CAP_NET_ADMIN`, else up to it.

@@ -1,4 +1,5 @@
-//! Decodes links. A decoded [`Link`] borrows from its message, so that it is compared with what is known without a copy.
+//! Decodes links. A decoded [`Link`] borrows from its message, so that it is compared with what is known without a
+//! copy.
 
 use std::{borrow::Cow, mem};
 

@@ -1,6 +1,6 @@
 //! Applies a dump to the mirror, a message at a time, while notifications go on.
 //!
-//! An interface that a notification since the begin of the dump was about is passed over, as the notification is newer.
+//! An interface that a notification since the dump began was about is passed over, as the notification is newer.
 //! Parts of it that were unknown before stay so, and it is read alone after the dump. A dump that a change interrupted
 //! (`NLM_F_DUMP_INTR`) may have left out interfaces and addresses: it removes none, but makes them unknown.
 
@@ -22,8 +22,8 @@ use crate::{
 /// The state of a dump, or what it has left to read.
 #[derive(Debug, Default)]
 pub(super) struct Dump {
-    /// The interface whose addresses are being listed, and those listed so far: the kernel dumps one interface after the
-    /// other.
+    /// The interface whose addresses are being listed, and those listed so far: the kernel dumps one interface after
+    /// the other.
     owner: Option<IfIndex>,
     addresses: Vec<Address>,
     /// The interfaces that the last dump has left unread.
@@ -54,7 +54,7 @@ impl DumpApplier<'_> {
         }
     }
 
-    /// Notes that the dump ends here.
+    /// Notes that the dump has failed, so that nothing more of it follows.
     pub(in crate::sys::netlink) fn abandon(&mut self) {
         self.state.notified = None;
     }
@@ -80,8 +80,8 @@ impl DumpApplier<'_> {
         }
     }
 
-    /// Ends the dump of links: `whole` if it has also those without an IPv6 part, `complete` if no change interrupted it.
-    /// Removes the links that a whole and complete one does not have.
+    /// Ends the dump of links: `whole` if it has also those without an IPv6 part, `complete` if no change interrupted
+    /// it. Removes the links that a whole and complete one does not have.
     pub(in crate::sys::netlink) fn end_links(&mut self, whole: bool, complete: bool, now: BootInstant) {
         for index in self.left_out(|entry| entry.link_dumped) {
             if whole && complete {

@@ -54,7 +54,7 @@ pub(super) enum Notified {
     Deleted,
 }
 
-/// The parts of an interface that are unknown. What was known of them stands meanwhile.
+/// The parts of an interface that are unknown. Their last known values are kept.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Unknown(u8);
 

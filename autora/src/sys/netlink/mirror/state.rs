@@ -27,8 +27,8 @@ use crate::{
 /// would wait for it.
 pub(super) const READ_DELAY: Duration = Duration::from_millis(10);
 
-/// Replaces the ends of lifetimes in `found` by those `known` before where they mean the same: the kernel rounds to whole
-/// seconds, so ends computed at different times differ, and that must not look like a change. Both are sorted.
+/// Replaces the ends of lifetimes in `found` by those `known` before where they mean the same: the kernel rounds to
+/// whole seconds, so ends computed at different times differ, and that must not look like a change. Both are sorted.
 pub(super) fn settle_lifetimes(found: &mut [Address], known: &[Address], now: BootInstant) {
     for address in found.iter_mut().filter(|found| found.lifetimes != Lifetimes::default()) {
         if let Ok(place) = known.binary_search_by_key(&address.address, |known| known.address) {

@@ -188,11 +188,6 @@ impl QueryClient {
         })
     }
 
-    /// Abandons a reply before its end.
-    pub(super) fn abandon(&mut self) {
-        self.reopen();
-    }
-
     fn send<'q>(&mut self, request: Request<'q>) -> Result<Reply<'q>, QueryError> {
         self.sequence = self.sequence.wrapping_add(1);
         let datagram = request.datagram(self.sequence);
@@ -225,7 +220,8 @@ pub(in crate::sys::netlink) struct Reply<'q> {
 }
 
 impl<'q> Reply<'q> {
-    /// Returns the reply to `request`, of which nothing was parsed yet. The request was sent with the number `sequence`.
+    /// Returns the reply to `request`, of which nothing was parsed yet. The request was sent with the number
+    /// `sequence`.
     pub(in crate::sys::netlink) fn new(request: Request<'q>, sequence: u32) -> Self {
         Self { request, sequence, completeness: Completeness::Complete }
     }
