@@ -126,7 +126,7 @@ impl Site {
         is_fit.then_some(())
     }
 
-    /// The kernel announces the carrier of about a hundred links a second (`linkwatch_run_queue()`,
+    /// The kernel notifies of the carrier of about a hundred links a second (`linkwatch_run_queue()`,
     /// net/core/link_watch.c, Linux 6.12).
     fn timeout(&self) -> Duration {
         Duration::from_secs(60 + u64::from(self.size) / 50)

@@ -1,4 +1,4 @@
-//! Polls for state that the kernel does not announce.
+//! Polls for state of which the kernel sends no notification.
 
 use std::{
     thread,

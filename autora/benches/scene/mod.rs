@@ -86,7 +86,7 @@ impl Scene {
     pub(crate) fn one_comes_and_goes(&mut self, new: &Interface) {
         self.fleet.reconcile(new.clone(), self.now);
         self.act();
-        self.fleet.forget(new.index);
+        self.fleet.forget(new.index, self.now);
         self.act();
     }
 

@@ -18,7 +18,7 @@ pub(super) const NETLINK_ADVICE: &str =
 const NO_IPV6: &str =
     "this kernel has no IPv6: ipv6.disable=1 on its command line turns it off, or its module is not loaded";
 
-/// Returns advice for the error of a netlink dump. A kernel without IPv6 has no handler for a question about it
+/// Returns advice for the error of a netlink dump. A kernel without IPv6 has no handler for a request for it
 /// (`rtnetlink_rcv_msg()`, `net/core/rtnetlink.c`, Linux 6.12).
 pub(super) fn dump_advice(error: &QueryError) -> &'static str {
     let is_refused = |source: &io::Error| matches!(source.raw_os_error(), Some(libc::EOPNOTSUPP | libc::EAFNOSUPPORT));
@@ -39,7 +39,7 @@ mod tests {
     fn a_kernel_without_ipv6_is_called_so() {
         let refused = |errno| {
             let source = io::Error::from_raw_os_error(errno);
-            dump_advice(&QueryError::Refused { question: "the host's IPv6 settings", reason: None, source })
+            dump_advice(&QueryError::Refused { request: "the host's IPv6 settings", reason: None, source })
         };
         assert_eq!(refused(libc::EOPNOTSUPP), NO_IPV6);
         assert_eq!(refused(libc::EPERM), NETLINK_ADVICE, "the control");

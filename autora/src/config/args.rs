@@ -107,7 +107,7 @@ pub struct DaemonArgs {
     #[arg(help_heading = "How to run")]
     pub send: SendPath,
 
-    /// Read all interfaces again this often, in addition to the kernel's announcements; at least 1s
+    /// Read all interfaces again this often, in addition to the kernel's notifications; at least 1s
     #[arg(long, env = "AUTORA_FORWARDING_RESYNC_INTERVAL", value_name = "DURATION")]
     #[arg(default_value_t = Seconds(DEFAULT_RESYNC_INTERVAL))]
     #[arg(allow_hyphen_values = true, help_heading = "How to run")]

@@ -71,7 +71,7 @@ fn about_the_daemon(families: &mut Families<'_>, status: &Status) -> fmt::Result
         ("autora_netlink_resyncs", "Resyncs: times that all interfaces were read again", status.netlink.resyncs),
         (
             "autora_netlink_overruns",
-            "Times that announcements of the kernel were lost; each is followed by a resync",
+            "Times that notifications of the kernel were lost; a resync follows, at most one a second",
             status.netlink.overruns,
         ),
         ("autora_state_save_failures", "Attempts to write the saved state that failed", status.state_save_failures),

@@ -60,7 +60,7 @@ pub struct Overview {
     pub delays: RaDelays,
     /// Resyncs: times that all interfaces were read again.
     pub resyncs: u64,
-    /// Times that announcements of the kernel were lost.
+    /// Times that notifications of the kernel were lost.
     pub overruns: u64,
     /// Attempts to write the saved state that failed.
     pub state_save_failures: u64,

@@ -5,14 +5,12 @@ use std::time::Duration;
 
 use tracing::{debug, warn};
 
+use super::hourly_warning::HourlyWarning;
 use crate::engine::BootInstant;
 
 /// The time between two looks at sockets without room. The kernel would say when one has room, but only to a
 /// process that waits for it all the time, which costs a wake-up for each RA.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
-
-/// The shortest time between two warnings.
-const WARN_INTERVAL: Duration = Duration::from_secs(3_600);
 
 /// Whether the sending sockets have room.
 #[derive(Debug, Default)]
@@ -20,7 +18,7 @@ pub(super) struct Congestion {
     /// When it began, and when to look again.
     present: Option<(BootInstant, BootInstant)>,
     times: u64,
-    warned: Option<BootInstant>,
+    warning: HourlyWarning,
 }
 
 impl Congestion {
@@ -44,8 +42,7 @@ impl Congestion {
 
     /// Logs the first beginning, and later ones at most once an hour.
     fn warn(&mut self, now: BootInstant) {
-        if self.warned.is_none_or(|warned| now.saturating_since(warned) >= WARN_INTERVAL) {
-            self.warned = Some(now);
+        if self.warning.admits(now) {
             warn!(
                 "no room in the sending sockets: no RA leaves on any interface until there is; the queues of too many \
                  interfaces do not drain (`tc -s qdisc` shows their backlog)"

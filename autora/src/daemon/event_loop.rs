@@ -68,7 +68,7 @@ pub(super) struct EventLoop {
 
 /// What wakes the loop.
 enum WakeUp {
-    /// The kernel announced changes, or answered a netlink request.
+    /// Notifications of the kernel have come, or a netlink reply waits to be applied.
     Links,
     Solicitations,
     Deadline,
@@ -166,27 +166,27 @@ impl EventLoop {
         }
     }
 
-    /// Takes in a bounded part of what came on the netlink sockets, and hands the changes to the fleet.
+    /// Applies a bounded number of netlink messages, and hands the changes to the fleet.
     pub(super) fn on_links(&mut self) {
         let now = clock::now();
-        self.links.work(BUDGET, now);
+        self.links.process(BUDGET, now);
         while let Some(change) = self.links.poll_change() {
             match change {
                 Change::Gone(index) => {
-                    self.fleet.forget(index);
+                    self.fleet.forget(index, now);
                     self.claimant.forget(index);
                     self.backend.forget(index);
                 }
                 Change::Seen(interface) => self.fleet.reconcile(interface, now),
                 // Writing `conf.all.forwarding` flips every interface, and host and interfaces must be judged
-                // together. The announcement about the host comes first, so the host is judged at the end of
+                // together. The notification of the host's setting comes first, so the host is judged at the end of
                 // a resync.
                 Change::HostForwarding(on) => {
                     if self.links.host_forwarding_changed(on) {
                         self.resync(now);
                     }
                 }
-                Change::Looked { complete } => self.on_resynced(complete, now),
+                Change::Resynced { complete } => self.on_resynced(complete, now),
             }
             self.carry_out();
             self.flush();
@@ -207,7 +207,7 @@ impl EventLoop {
         }
         // RAs that are due leave before the host's routes are read, which may be many.
         self.act();
-        self.observer.resynced(&self.fleet, &self.links.host(), complete, now);
+        self.observer.resynced(&self.fleet, &self.links.host(), now);
         heap::trim();
     }
 

@@ -4,6 +4,7 @@ use std::{mem, time::Duration};
 
 use tracing::{debug, warn};
 
+use super::overruns::Overruns;
 use crate::{
     config::Config,
     engine::{BootInstant, interface::Host},
@@ -14,9 +15,10 @@ use crate::{
 /// Time from a resync that failed to the next.
 const RETRY_RESYNC: Duration = Duration::from_secs(1);
 
-/// The kernel's announcements, and the resync that finds what they missed.
+/// The mirror of the kernel's interfaces, and the deadline of the next resync.
 pub(super) struct Links {
     pub(super) netlink: Netlink,
+    overruns: Overruns,
     resync_interval: Duration,
     next_resync: BootInstant,
     /// `conf.all.forwarding`.
@@ -29,6 +31,7 @@ impl Links {
     pub(super) fn new(netlink: Netlink, config: &Config, now: BootInstant) -> Self {
         Self {
             netlink,
+            overruns: Overruns::default(),
             resync_interval: config.resync_interval,
             next_resync: now + config.resync_interval,
             host_forwarding: true,
@@ -49,11 +52,12 @@ impl Links {
         self.next_resync <= now
     }
 
-    /// Takes in at most `budget` datagrams of announcements, or a part of an answer.
-    pub(super) fn work(&mut self, budget: usize, now: BootInstant) {
-        if let Err(error) = self.netlink.work(budget, now) {
+    /// Applies at most `budget` datagrams of notifications, or a datagram of a reply.
+    pub(super) fn process(&mut self, budget: usize, now: BootInstant) {
+        if let Err(error) = self.netlink.process(budget, now) {
             self.failed(&error, now);
         }
+        self.overruns.update(self.netlink.counts().overruns, now);
     }
 
     pub(super) fn poll_change(&mut self) -> Option<Change> {
@@ -77,13 +81,13 @@ impl Links {
     /// Begins a resync.
     pub(super) fn resync(&mut self, now: BootInstant) {
         self.next_resync = now + self.resync_interval;
-        if let Err(error) = self.netlink.resync() {
+        if let Err(error) = self.netlink.resync(now) {
             self.failed(&error, now);
         }
     }
 
     /// Plans the next resync after one has ended. During one that is not complete, links came and went: it
-    /// may have missed one that no announcement named, so another follows soon.
+    /// may have missed one that no notification was about, so another follows soon.
     pub(super) fn resynced(&mut self, complete: bool, now: BootInstant) {
         self.next_resync = now + if complete { self.resync_interval } else { RETRY_RESYNC.min(self.resync_interval) };
         debug!(counts = ?self.netlink.counts(), complete, "resync ended");

@@ -248,10 +248,8 @@ impl Observer {
     }
 
     /// Updates what depends on all interfaces, after a resync.
-    pub(super) fn resynced(&mut self, fleet: &Fleet, host: &Host, complete: bool, now: BootInstant) {
-        if complete {
-            self.control.forget_gone(fleet);
-        }
+    pub(super) fn resynced(&mut self, fleet: &Fleet, host: &Host, now: BootInstant) {
+        self.control.forget_gone(fleet);
         let output = &mut self.output;
         self.host_warnings.update(host, fleet, |index| output.admits(index, fleet, now));
     }
@@ -262,7 +260,7 @@ impl Observer {
         let InterfaceCounts { served, paused, not_served } = fleet.counts();
         let RaCounts { unsolicited, solicited, finals, failures } = self.ras;
         let Outside { netlink, notifications_dropped, send_buffers_full } = outside;
-        let netlink::Counts { resyncs, questions, overruns } = netlink;
+        let netlink::Counts { resyncs, single_reads, overruns } = netlink;
         info!(
             served,
             paused,
@@ -275,7 +273,7 @@ impl Observer {
             packets = %log::by_reason(&backend.packets()),
             socket_drops = backend.socket_drops().unwrap_or(0),
             resyncs,
-            single_reads = questions,
+            single_reads,
             overruns,
             lines_suppressed = self.output.lines_suppressed(),
             notifications_dropped,

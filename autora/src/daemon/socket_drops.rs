@@ -4,20 +4,18 @@
 //! A guest can cause it, with a flood behind the classic filter or with wrong checksums, so nothing but a
 //! warning follows.
 
-use std::time::Duration;
+use std::mem;
 
 use tracing::warn;
 
+use super::hourly_warning::HourlyWarning;
 use crate::engine::BootInstant;
-
-/// The shortest time between two warnings.
-const WARN_INTERVAL: Duration = Duration::from_secs(3_600);
 
 /// The kernel's counter as it was last read.
 #[derive(Debug, Default)]
 pub(super) struct SocketDrops {
     counted: u32,
-    warned: Option<BootInstant>,
+    warning: HourlyWarning,
 }
 
 impl SocketDrops {
@@ -34,17 +32,15 @@ impl SocketDrops {
 
     /// Returns whether the counter has changed, and the last warning is long enough ago. Notes the warning.
     fn deserves_warning(&mut self, counted: u32, now: BootInstant) -> bool {
-        let has_changed = std::mem::replace(&mut self.counted, counted) != counted;
-        let is_first = self.warned.is_none_or(|warned| now.saturating_since(warned) >= WARN_INTERVAL);
-        if has_changed && is_first {
-            self.warned = Some(now);
-        }
-        has_changed && is_first
+        let has_changed = mem::replace(&mut self.counted, counted) != counted;
+        has_changed && self.warning.admits(now)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]

@@ -142,7 +142,7 @@ fn first_dump(netlink: &mut Netlink, fleet: &Fleet, config: &Config) -> Result<O
     let snapshot = netlink.dump()?;
     let output = Output::new(config, &snapshot.interfaces);
     netlink.follow(fleet.unseen());
-    netlink.adopt(snapshot, clock::now())?;
+    netlink.adopt(snapshot, clock::now());
     Ok(output)
 }
 

@@ -83,7 +83,7 @@ impl Fleet {
         let known = self.members.indices().chain(self.inherited.indices());
         let gone: Vec<_> = known.filter(|index| !present.contains(index)).collect();
         for index in gone {
-            self.forget(index);
+            self.forget(index, now);
         }
         for interface in interfaces {
             self.reconcile(interface, now);
@@ -94,7 +94,6 @@ impl Fleet {
     /// Ends a full resync whose changes have been reconciled: drops the state of a previous process's
     /// interfaces that were not seen, and tries again those that could not be served.
     pub fn all_seen(&mut self, now: BootInstant) {
-        self.inherited.expire(now);
         // While the fleet stops it adds no interface, so their saved state goes on to the next process.
         if !self.stopping {
             self.inherited.forget_all();
@@ -155,11 +154,11 @@ impl Fleet {
         self.members.update_or_remove(index, now);
     }
 
-    /// Removes a deleted interface with all its state. No RA leaves on it.
-    pub fn forget(&mut self, index: IfIndex) {
+    /// Removes an interface that was deleted by `now`, with all its state. No RA leaves on it.
+    pub fn forget(&mut self, index: IfIndex, now: BootInstant) {
         self.inherited.forget(index);
         let Some(member) = self.members.remove(index) else { return };
-        self.inherited.deleted(&member.seen, member.advertiser.advertised().last_sent);
+        self.inherited.deleted(&member.seen, member.advertiser.advertised().last_sent, now);
         self.actions.drop_ras(index);
         if member.in_map {
             self.actions.push(Action::Unserve(index));

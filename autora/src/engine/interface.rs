@@ -105,8 +105,8 @@ pub struct Ipv6Settings {
     pub forwarding: bool,
     /// `force_forwarding` is not 0 (since Linux 6.17): it forwards even if `conf.all.forwarding` is 0.
     pub force_forwarding: bool,
-    /// `accept_ra` is 2: the kernel configures itself by the RAs of guests although it forwards. A change is not
-    /// announced.
+    /// `accept_ra` is 2: the kernel configures itself by the RAs of guests although it forwards. The kernel
+    /// sends no notification of a change.
     pub accepts_ra: bool,
 }
 

@@ -17,9 +17,9 @@ pub(crate) enum Event {
     Detected(usize),
     /// A guest solicits.
     Solicit(usize),
-    /// The kernel announces that a link changed.
+    /// The kernel sends a notification that a link changed.
     Dirty(IfIndex),
-    /// The kernel announces that a link was deleted.
+    /// The kernel sends a notification that a link was deleted.
     Deleted(IfIndex),
     /// Sends begin to fail for some time: on one link, or on all.
     Outage,
@@ -67,8 +67,8 @@ impl Agenda {
         self.events.pop().map(|Reverse((at, _, event))| (at, event))
     }
 
-    /// Drops all announcements that the daemon has not read.
-    pub(crate) fn lose_announcements(&mut self) {
+    /// Drops all notifications that the daemon has not read.
+    pub(crate) fn lose_notifications(&mut self) {
         self.events.retain(|Reverse((_, _, event))| !matches!(event, Event::Dirty(_) | Event::Deleted(_)));
     }
 }

@@ -219,7 +219,7 @@ impl Simulation {
         late
     }
 
-    /// Applies an event to the world; the kernel may announce it to the daemon.
+    /// Applies an event to the world; the kernel may notify the daemon of it.
     pub(crate) fn apply(&mut self, event: Event, at: BootInstant) {
         match event {
             Event::Churn(slot) => {
@@ -227,23 +227,23 @@ impl Simulation {
                 if let Effect::Deleted(index) = effect {
                     self.on_deletion(index, at);
                 }
-                self.announce(effect, at);
+                self.notify(effect, at);
                 self.plan_consequences(slot, at);
                 self.plan_next(event, at);
             }
             Event::Undo(slot) => {
                 let effect = self.world.undo(slot, &mut self.world_rng);
-                self.announce(effect, at);
+                self.notify(effect, at);
                 self.plan_consequences(slot, at);
             }
             Event::Aged(slot) => {
                 let effect = self.world.age(slot, at);
-                self.announce(effect, at);
+                self.notify(effect, at);
                 self.plan_aging(slot, at);
             }
             Event::Detected(slot) => {
                 let effect = self.world.detect(slot, &mut self.world_rng);
-                self.announce(effect, at);
+                self.notify(effect, at);
             }
             Event::Solicit(slot) => {
                 self.solicit(slot, at);
@@ -266,9 +266,9 @@ impl Simulation {
                 self.plan_next(event, at);
             }
             Event::Overrun => {
-                self.agenda.lose_announcements();
+                self.agenda.lose_notifications();
                 self.next_resync = at;
-                self.oracle.tally.count("announcements lost");
+                self.oracle.tally.count("notifications lost");
                 self.plan_next(event, at);
             }
             Event::OtherDaemon(slot) => self.on_other_daemon(slot, at),
@@ -293,7 +293,7 @@ impl Simulation {
         }
     }
 
-    fn announce(&mut self, effect: Effect, at: BootInstant) {
+    fn notify(&mut self, effect: Effect, at: BootInstant) {
         let event = match effect {
             Effect::Nothing => return,
             Effect::Changed(index) => Event::Dirty(index),

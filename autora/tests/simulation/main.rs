@@ -100,7 +100,7 @@ const MUST_HAPPEN: &[&str] = &[
     "advertised prefix expired",
     "change missed, found by the resync",
     "incomplete dump",
-    "announcements lost",
+    "notifications lost",
     "index given out again",
     "floor continued over a deletion",
     "late by more than a second",

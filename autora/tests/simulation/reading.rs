@@ -1,4 +1,4 @@
-//! What the daemon reads: announced links, solicitations, and all links at a resync.
+//! What the daemon reads: notifications of links, solicitations, and all links at a resync.
 
 use std::{collections::BTreeSet, mem, time::Duration};
 
@@ -14,7 +14,7 @@ use crate::{driver::Simulation, oracle::Violation, restarts::first_resync_is_inc
 const RETRY_RESYNC: Duration = Duration::from_secs(1);
 
 impl Simulation {
-    /// Handles announced links; the daemon carries out the actions after each.
+    /// Handles notifications of links; the daemon carries out the actions after each.
     pub(crate) fn on_links(&mut self, dirty: BTreeSet<IfIndex>, deleted: BTreeSet<IfIndex>) -> Result<(), Violation> {
         for index in deleted {
             self.forget(index);
@@ -47,7 +47,7 @@ impl Simulation {
 
     fn forget(&mut self, index: IfIndex) {
         self.note_deleted(index);
-        self.fleet.forget(index);
+        self.fleet.forget(index, self.now);
     }
 
     fn note_deleted(&mut self, index: IfIndex) {

@@ -152,7 +152,7 @@ impl Simulation {
             }
         }
         self.now = until;
-        self.agenda.lose_announcements();
+        self.agenda.lose_notifications();
         self.pending = Pending::default();
     }
 

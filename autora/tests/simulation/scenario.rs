@@ -28,7 +28,7 @@ pub(crate) struct Scenario {
     pub(crate) prefixes: u16,
     /// The smallest capacity of the SERVED map.
     pub(crate) capacity: usize,
-    /// The probability that an announcement of the kernel is lost.
+    /// The probability that a notification of the kernel is lost.
     pub(crate) lossiness: f64,
     /// The longest time for which sends fail.
     pub(crate) outage: Duration,

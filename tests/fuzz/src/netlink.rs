@@ -6,7 +6,7 @@ use autora::{
     addr::IfIndex,
     sys::netlink::{
         Change,
-        fuzzing::{Picture, facts},
+        fuzzing::{FuzzedMirror, facts},
     },
 };
 use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_ROUTE};
@@ -31,16 +31,16 @@ const RTM_NEWNETCONF: u16 = 80;
 const RTM_DELNETCONF: u16 = 81;
 const RTM_GETNETCONF: u16 = 82;
 
-/// Writes the answers of this machine's kernel to the daemon's queries as seeds: announcements have the same
+/// Writes the replies of this machine's kernel to the daemon's requests as seeds: notifications have the same
 /// form.
 pub fn prepare() {
-    let seeds = [RTM_GETLINK, RTM_GETADDR, RTM_GETNEIGH, RTM_GETNETCONF, RTM_GETNEIGHTBL].into_iter().flat_map(ask);
+    let seeds = [RTM_GETLINK, RTM_GETADDR, RTM_GETNEIGH, RTM_GETNETCONF, RTM_GETNEIGHTBL].into_iter().flat_map(request);
     seeds::write(seeds);
 }
 
-/// Reads `datagram` as an announcement and as an answer.
+/// Parses `datagram` as notifications and as a reply.
 pub fn check(datagram: &[u8]) {
-    check_announcements(datagram);
+    check_notifications(datagram);
     check_dump(datagram);
     let facts = facts(datagram);
     let understood = facts.interfaces.len()
@@ -57,54 +57,54 @@ pub fn check(datagram: &[u8]) {
 
 /// The changes lead to the interfaces of the mirror, and only interfaces that the datagram names change. The
 /// same datagram again is accepted or lost likewise.
-fn check_announcements(datagram: &[u8]) {
-    let mut picture = Picture::default();
-    picture.list(datagram, true);
+fn check_notifications(datagram: &[u8]) {
+    let mut mirror = FuzzedMirror::default();
+    mirror.dump(datagram, true);
     let mut known: BTreeSet<IfIndex> = BTreeSet::new();
-    follow(&mut picture, &mut known);
-    let before = picture.interfaces();
+    follow(&mut mirror, &mut known);
+    let before = mirror.interfaces();
     let named = plain_subjects(datagram);
-    let accepted = picture.hear(datagram);
+    let accepted = mirror.receive(datagram);
     assert!(named.is_some() || !accepted, "the mirror rejects a malformed datagram");
-    for change in picture.changes() {
+    for change in mirror.changes() {
         let index = match &change {
             Change::Gone(index) => *index,
             Change::Seen(interface) => interface.index,
-            Change::HostForwarding(_) | Change::Looked { .. } => continue,
+            Change::HostForwarding(_) | Change::Resynced { .. } => continue,
         };
         let was = before.iter().find(|interface| interface.index == index);
         let is_named = named.as_ref().is_none_or(|named| named.contains(&index));
-        assert!(is_named, "{change:?} without an announcement; it was {was:?}");
+        assert!(is_named, "{change:?} without a notification; it was {was:?}");
     }
-    assert_eq!(picture.hear(datagram), accepted, "the same datagram again");
+    assert_eq!(mirror.receive(datagram), accepted, "the same datagram again");
 }
 
-fn follow(picture: &mut Picture, known: &mut BTreeSet<IfIndex>) {
-    for change in picture.changes() {
+fn follow(mirror: &mut FuzzedMirror, known: &mut BTreeSet<IfIndex>) {
+    for change in mirror.changes() {
         match change {
             Change::Gone(index) => _ = known.remove(&index),
             Change::Seen(interface) => _ = known.insert(interface.index),
-            Change::HostForwarding(_) | Change::Looked { .. } => {}
+            Change::HostForwarding(_) | Change::Resynced { .. } => {}
         }
     }
-    let shown: BTreeSet<_> = picture.interfaces().into_iter().map(|interface| interface.index).collect();
+    let shown: BTreeSet<_> = mirror.interfaces().into_iter().map(|interface| interface.index).collect();
     assert!(known.is_subset(&shown), "the changes made {known:?}, the mirror has {shown:?}");
 }
 
 /// The same dump again changes nothing, and an interrupted dump removes nothing.
 fn check_dump(datagram: &[u8]) {
-    let mut picture = Picture::default();
-    picture.list(datagram, true);
-    let once = picture.interfaces();
-    picture.list(datagram, true);
-    assert_eq!(picture.interfaces(), once, "the same dump again");
-    picture.list(&[], false);
-    assert_eq!(picture.interfaces(), once, "an empty, interrupted dump");
-    picture.list(&[], true);
-    assert_eq!(picture.interfaces(), [], "an empty, complete dump");
+    let mut mirror = FuzzedMirror::default();
+    mirror.dump(datagram, true);
+    let once = mirror.interfaces();
+    mirror.dump(datagram, true);
+    assert_eq!(mirror.interfaces(), once, "the same dump again");
+    mirror.dump(&[], false);
+    assert_eq!(mirror.interfaces(), once, "an empty, interrupted dump");
+    mirror.dump(&[], true);
+    assert_eq!(mirror.interfaces(), [], "an empty, complete dump");
 }
 
-/// Returns the interfaces that the messages of an announcement name; `None` if one is malformed.
+/// Returns the interfaces that the messages of a notification name; `None` if one is malformed.
 fn plain_subjects(mut datagram: &[u8]) -> Option<BTreeSet<IfIndex>> {
     let mut subjects = BTreeSet::new();
     while !datagram.is_empty() {
@@ -154,11 +154,11 @@ fn plain_number(bytes: &[u8]) -> u32 {
 }
 
 /// Returns the datagrams of a dump of one kind.
-fn ask(kind: u16) -> Vec<Vec<u8>> {
+fn request(kind: u16) -> Vec<Vec<u8>> {
     const NLM_F_REQUEST_AND_DUMP: u16 = 0x301;
     let mut socket = Socket::new(NETLINK_ROUTE).expect("netlink needs no privilege");
     socket.bind_auto().expect("the kernel assigns an address");
-    let question = [
+    let request = [
         &32_u32.to_ne_bytes()[..],
         &kind.to_ne_bytes(),
         &NLM_F_REQUEST_AND_DUMP.to_ne_bytes(),
@@ -168,19 +168,19 @@ fn ask(kind: u16) -> Vec<Vec<u8>> {
         &[if kind == RTM_GETLINK { 0 } else { AF_INET6 }],
         &[0; 15],
     ];
-    socket.send_to(&question.concat(), &SocketAddr::new(0, 0), 0).expect("the kernel listens");
-    let mut answer = Vec::new();
+    socket.send_to(&request.concat(), &SocketAddr::new(0, 0), 0).expect("the kernel takes requests");
+    let mut reply = Vec::new();
     loop {
-        let (datagram, _) = socket.recv_from_full().expect("the kernel answers");
+        let (datagram, _) = socket.recv_from_full().expect("the kernel replies");
         let last = is_last(&datagram);
-        answer.push(datagram);
+        reply.push(datagram);
         if last {
-            return answer;
+            return reply;
         }
     }
 }
 
-/// Returns whether an answer ends with this datagram.
+/// Returns whether a reply ends with this datagram.
 fn is_last(mut datagram: &[u8]) -> bool {
     while let Some((kind, _, rest)) = plain_message(datagram) {
         if [NLMSG_ERROR, NLMSG_DONE].contains(&kind) {

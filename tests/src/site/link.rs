@@ -8,7 +8,7 @@ use crate::{Mac, Solicit};
 const GENERATION: u32 = 40_000;
 
 /// The other end has another index: of a veth with the same one at both ends the kernel thinks that it is no
-/// tunnel of any kind, and announces its carrier only once a second (`linkwatch_urgent_event`).
+/// tunnel of any kind, and notifies of its carrier only once a second (`linkwatch_urgent_event`).
 const OTHER_END: u32 = 20_000;
 
 /// One interface in one of its lives: `vm<number>` in the host, `e<number>` behind it.

@@ -60,15 +60,15 @@ fn has(wanted: &'static str) -> impl Fn(&Interface) -> bool {
 }
 
 #[test]
-fn a_new_link_is_announced_and_read() {
+fn a_new_link_is_in_a_notification_and_in_a_dump() {
     let host = Namespace::new("netlink");
     Watch::within(&host, |watch| {
-        watch.settle();
+        watch.drain();
         host.ip("link add v0 mtu 1400 address 02:00:00:00:00:77 type veth peer name v1");
-        let changes = watch.settle();
+        let changes = watch.drain();
         let index = IfIndex::new(autora_tests::Interface::existing(&host, "v0").index()).expect("never 0");
         assert!(changes.changed.contains(&index) && changes.changed.len() == 2, "{changes:?}");
-        assert_eq!(watch.netlink.counts().questions, 0, "nothing had to be asked");
+        assert_eq!(watch.netlink.counts().single_reads, 0, "no single read was needed");
         watch.expect_truth(SOON);
         let found = watch.known[&index].as_ref().clone();
         let settings = found.ipv6.expect("an MTU of 1400 is enough for IPv6");
@@ -95,7 +95,7 @@ fn the_dump_has_the_loopback_without_its_host_address() {
     let host = Namespace::new("netlink");
     host.ip("address add 2001:db8::1/128 dev lo");
     let mut queries = host.enter(|| Queries::open().expect("netlink needs no privilege"));
-    let interfaces = queries.dump().expect("the kernel answers").interfaces;
+    let interfaces = queries.dump().expect("the kernel replies").interfaces;
     let [lo] = interfaces.as_slice() else { panic!("the loopback alone: {interfaces:?}") };
     assert!(lo.flags.loopback && !lo.flags.multicast);
     let [address] = lo.addresses.as_slice() else { panic!("without ::1: {:?}", lo.addresses) };
@@ -103,23 +103,23 @@ fn the_dump_has_the_loopback_without_its_host_address() {
 }
 
 #[test]
-fn up_carrier_and_down_are_announced() {
+fn notifications_tell_up_carrier_and_down() {
     let setup = Setup::new();
     let Setup { ref host, ref guest, index, mac } = setup;
     Watch::within(host, |watch| {
         let only_up = |interface: &Interface| interface.flags.up && !interface.flags.carrier;
         let carrier = |interface: &Interface| interface.flags.up && interface.flags.carrier;
-        watch.after_unasked("up", index, || _ = host.ip("link set v0 up"), only_up);
-        let interface = watch.after_unasked("carrier", index, || _ = guest.ip("link set peer up"), carrier);
+        watch.after_without_reads("up", index, || _ = host.ip("link set v0 up"), only_up);
+        let interface = watch.after_without_reads("carrier", index, || _ = guest.ip("link set peer up"), carrier);
         assert_eq!(interface.link_address, Some(mac.0));
-        watch.after_unasked("carrier lost", index, || _ = guest.ip("link set peer down"), only_up);
-        watch.after_unasked("carrier back", index, || _ = guest.ip("link set peer up"), carrier);
-        watch.after_unasked("down", index, || _ = host.ip("link set v0 down"), |interface| !interface.flags.up);
+        watch.after_without_reads("carrier lost", index, || _ = guest.ip("link set peer down"), only_up);
+        watch.after_without_reads("carrier back", index, || _ = guest.ip("link set peer up"), carrier);
+        watch.after_without_reads("down", index, || _ = host.ip("link set v0 down"), |interface| !interface.flags.up);
     });
 }
 
 #[test]
-fn addresses_and_their_flags_are_announced() {
+fn notifications_tell_addresses_and_their_flags() {
     let setup = Setup::up();
     let Setup { ref host, ref guest, index, mac } = setup;
     let link_local = mac.link_local();
@@ -136,8 +136,12 @@ fn addresses_and_their_flags_are_announced() {
 
         let tentative =
             |interface: &Interface| address(interface, "2001:db8::1").is_some_and(|found| found.flags.tentative);
-        let found =
-            watch.after_unasked("tentative", index, || _ = host.ip("address add 2001:db8::1/64 dev v0"), tentative);
+        let found = watch.after_without_reads(
+            "tentative",
+            index,
+            || _ = host.ip("address add 2001:db8::1/64 dev v0"),
+            tentative,
+        );
         assert!(found.addresses.is_sorted() && !has("2001:db8::1")(&found));
         let found = watch.within_time("usable", index, DETECTION, has("2001:db8::1"));
         let found = address(&found, "2001:db8::1").expect("it was found above");
@@ -145,7 +149,7 @@ fn addresses_and_their_flags_are_announced() {
 
         let failed =
             |interface: &Interface| address(interface, "2001:db8::99").is_some_and(|found| found.flags.dadfailed);
-        watch.settle();
+        watch.drain();
         host.ip("address add 2001:db8::99/64 dev v0");
         watch.within_time("a duplicate", index, DETECTION, failed);
 
@@ -157,15 +161,15 @@ fn addresses_and_their_flags_are_announced() {
                 address(interface, "2001:db8::2")
                     .is_some_and(|found| (found.flags.deprecated, found.flags.noprefixroute) == wanted)
             };
-            watch.after_unasked(what, index, || _ = host.ip(&add), wanted);
+            watch.after_without_reads(what, index, || _ = host.ip(&add), wanted);
         }
         let gone = |interface: &Interface| address(interface, "2001:db8::1").is_none();
-        watch.after_unasked("gone", index, || _ = host.ip("address delete 2001:db8::1/64 dev v0"), gone);
+        watch.after_without_reads("gone", index, || _ = host.ip("address delete 2001:db8::1/64 dev v0"), gone);
     });
 }
 
 #[test]
-fn lifetimes_are_announced_and_read() {
+fn notifications_and_single_reads_tell_lifetimes() {
     let setup = Setup::up();
     let Setup { ref host, index, .. } = setup;
     // Seconds of the valid and the preferred lifetime; `None` for ever.
@@ -196,7 +200,7 @@ fn lifetimes_are_announced_and_read() {
             let replace = format!("address replace 2001:db8::1/64 dev v0 nodad {words}");
             let as_expected =
                 |interface: &Interface| left(interface).is_some_and(|found| found.iter().zip(&expected).all(near));
-            watch.after_unasked(words, index, || _ = host.ip(&replace), as_expected);
+            watch.after_without_reads(words, index, || _ = host.ip(&replace), as_expected);
             let read = watch.read(index).expect("it is there");
             assert!(as_expected(&read), "read: {words}: {:?}", left(&read));
         }
@@ -223,19 +227,19 @@ fn default_routes_that_ras_made_are_read() {
     assert_eq!((found(None).len(), found(Some(other))), (2, vec![other]));
 }
 
-/// No event tells of `accept_ra`.
+/// The kernel sends no notification of `accept_ra`.
 #[test]
 fn accept_ra_is_found_by_a_resync() {
     let setup = Setup::up();
     let Setup { ref host, index, .. } = setup;
     let accepts = |interface: &Interface| interface.ipv6.is_some_and(|ipv6| ipv6.accepts_ra);
     Watch::within(host, |watch| {
-        watch.settle();
+        watch.drain();
         for value in [2, 1, 2] {
             host.sysctl("ipv6/conf/v0/accept_ra", value);
-            assert!(watch.settle().is_empty(), "{value}: announced");
-            watch.netlink.resync().expect("the kernel answers");
-            assert!(watch.settle().changed.contains(&index), "{value}");
+            assert!(watch.drain().is_empty(), "{value}: no notification");
+            watch.netlink.resync(clock::now()).expect("the kernel replies");
+            assert!(watch.drain().changed.contains(&index), "{value}");
             assert_eq!(accepts(&watch.known[&index]), value == 2, "{value}");
         }
     });
@@ -247,36 +251,36 @@ fn a_point_to_point_address_is_the_local_one() {
     let Setup { ref host, index, .. } = setup;
     Watch::within(host, |watch| {
         let add = "address add 2001:db8::1 peer 2001:db8::2/128 dev v0 nodad";
-        let found = watch.after_unasked("with a peer", index, || _ = host.ip(add), has("2001:db8::1"));
+        let found = watch.after_without_reads("with a peer", index, || _ = host.ip(add), has("2001:db8::1"));
         assert_eq!(address(&found, "2001:db8::2"), None);
     });
 }
 
 #[test]
-fn forwarding_of_one_interface_and_of_all_is_announced() {
+fn notifications_tell_forwarding_of_one_interface_and_of_all() {
     let setup = Setup::new();
     let Setup { ref host, index, .. } = setup;
     let forwarding = |on: bool| move |interface: &Interface| interface.ipv6.is_some_and(|ipv6| ipv6.forwarding == on);
     let set = |name: &str, value: u32| host.sysctl(&format!("ipv6/conf/{name}/forwarding"), value);
     Watch::within(host, |watch| {
-        watch.after_unasked("one on", index, || set("v0", 1), forwarding(true));
+        watch.after_without_reads("one on", index, || set("v0", 1), forwarding(true));
         assert!(!watch.dump().forwarding);
-        watch.after_unasked("one off", index, || set("v0", 0), forwarding(false));
+        watch.after_without_reads("one off", index, || set("v0", 0), forwarding(false));
         for on in [true, false] {
-            watch.after_unasked("all", index, || set("all", on.into()), forwarding(on));
-            watch.settle();
-            let truth = watch.queries.read_forwarding().expect("the kernel answers");
+            watch.after_without_reads("all", index, || set("all", on.into()), forwarding(on));
+            watch.drain();
+            let truth = watch.queries.read_forwarding().expect("the kernel replies");
             assert_eq!((watch.forwarding, truth), (Some(on), on));
         }
-        // On everywhere already, so that only the message about `all` announces it.
+        // On everywhere already, so that only `all` changes.
         set("v0", 1);
         set("lo", 1);
-        watch.settle();
+        watch.drain();
         set("all", 1);
-        let changes = watch.settle();
+        let changes = watch.drain();
         assert_eq!(changes.forwarding, Some(true), "{changes:?}");
         set("default", 0);
-        assert!(watch.settle().is_empty(), "the setting for new interfaces changes none of the existing ones");
+        assert!(watch.drain().is_empty(), "the setting for new interfaces changes none of the existing ones");
     });
 }
 
@@ -308,10 +312,10 @@ fn disabling_ipv6_is_followed() {
     });
 }
 
-/// Without an address to remove, the kernel does not always announce that IPv6 is disabled. It announces that
-/// IPv6 is enabled, to the group IPV6_IFINFO alone.
+/// Without an address to remove, the kernel does not always send a notification that IPv6 is disabled. It sends one
+/// that IPv6 is enabled, to the group IPV6_IFINFO alone.
 #[test]
-fn enabling_ipv6_without_an_address_is_announced() {
+fn a_notification_tells_that_ipv6_is_enabled_without_an_address() {
     let setup = Setup::new();
     setup.guest.ip("link set peer up");
     setup.host.ip("link set v0 up addrgenmode none");
@@ -319,11 +323,11 @@ fn enabling_ipv6_without_an_address_is_announced() {
     eventually(SOON, "the link is ready", is_ready);
     Watch::within(&setup.host, |watch| {
         setup.disable_ipv6(1);
-        assert!(watch.settle().is_empty(), "this kernel announces it: good, and the comments are out of date");
+        assert!(watch.drain().is_empty(), "this kernel sends a notification: good, and the comments are out of date");
         // The next resync finds it.
-        watch.netlink.resync().expect("the kernel can be asked");
-        assert!(watch.settle().changed.contains(&setup.index));
-        watch.after_unasked("on", setup.index, || setup.disable_ipv6(0), disabled(false));
+        watch.netlink.resync(clock::now()).expect("the kernel replies");
+        assert!(watch.drain().changed.contains(&setup.index));
+        watch.after_without_reads("on", setup.index, || setup.disable_ipv6(0), disabled(false));
     });
 }
 
@@ -332,12 +336,12 @@ fn ipv6_disabled_while_down_is_found_when_the_link_comes_up() {
     let setup = Setup::new();
     let Setup { ref host, index, .. } = setup;
     Watch::within(host, |watch| {
-        watch.settle();
+        watch.drain();
         host.sysctl("ipv6/conf/v0/disable_ipv6", 1);
-        assert!(watch.settle().is_empty(), "this kernel announces it: good, and the comments are out of date");
+        assert!(watch.drain().is_empty(), "this kernel sends a notification: good, and the comments are out of date");
         assert!(watch.read(index).is_some_and(|interface| disabled(true)(&interface)));
         let up = |interface: &Interface| interface.flags.up && disabled(true)(interface);
-        watch.after_unasked("up", index, || _ = host.ip("link set v0 up"), up);
+        watch.after_without_reads("up", index, || _ = host.ip("link set v0 up"), up);
     });
 }
 
@@ -352,10 +356,10 @@ fn too_small_an_mtu_and_back() {
     Watch::within(host, |watch| {
         host.ip("address add 2001:db8::1/64 dev v0 nodad");
         let without = |interface: &Interface| interface.ipv6.is_none();
-        let found = watch.after_unasked("1279", index, || _ = host.ip("link set v0 mtu 1279"), without);
+        let found = watch.after_without_reads("1279", index, || _ = host.ip("link set v0 mtu 1279"), without);
         assert_eq!((found.mtu, found.addresses.as_slice()), (1279, [].as_slice()));
         let with = |interface: &Interface| interface.ipv6.is_some() && interface.mtu == 1280;
-        watch.after_unasked("1280", index, || _ = host.ip("link set v0 mtu 1280"), with);
+        watch.after_without_reads("1280", index, || _ = host.ip("link set v0 mtu 1280"), with);
     });
 }
 
@@ -373,26 +377,31 @@ fn ports_of_a_bridge_and_of_a_vrf() {
             let master = autora_tests::Interface::existing(host, "master0").index();
             let master = Master { index: IfIndex::new(master).expect("never 0"), kind: Some(kind.into()) };
             let enslaved = |interface: &Interface| interface.master.as_deref() == Some(&master);
-            watch.after_unasked(kind, index, || _ = host.ip("link set v0 master master0"), enslaved);
-            watch.after_unasked(kind, index, || _ = host.ip("link set v0 nomaster"), |found| found.master.is_none());
+            watch.after_without_reads(kind, index, || _ = host.ip("link set v0 master master0"), enslaved);
+            watch.after_without_reads(
+                kind,
+                index,
+                || _ = host.ip("link set v0 nomaster"),
+                |found| found.master.is_none(),
+            );
         });
     }
 }
 
 #[test]
-fn renaming_and_deletion_are_announced() {
+fn notifications_tell_renaming_and_deletion() {
     let setup = Setup::new();
     let Setup { ref host, index, .. } = setup;
     Watch::within(host, |watch| {
-        watch.after_unasked(
+        watch.after_without_reads(
             "renamed",
             index,
             || _ = host.ip("link set v0 name guest7"),
             |found| found.name == "guest7",
         );
-        watch.settle();
+        watch.drain();
         host.ip("link delete guest7");
-        let changes = watch.settle();
+        let changes = watch.drain();
         assert!(changes.gone.contains(&index), "{changes:?}");
         watch.expect_truth(SOON);
         assert_eq!(watch.read(index), None);
@@ -401,16 +410,16 @@ fn renaming_and_deletion_are_announced() {
 }
 
 #[test]
-fn a_tap_is_recognised_and_its_carrier_announced() {
+fn a_tap_is_recognised_and_notifications_tell_its_carrier() {
     let host = Namespace::new("netlink");
     Watch::within(&host, |watch| {
         let mut tap = Tap::new(&host, "tap0");
         let index = IfIndex::new(tap.interface.index()).expect("never 0");
-        watch.settle();
+        watch.drain();
         let found = watch.read(index).expect("it is there");
         assert!(found.tun && found.flags.up && !found.flags.carrier && found.addresses.is_empty(), "{found:?}");
-        watch.after_unasked("opened", index, || tap.open(), |found| found.flags.carrier);
-        watch.after_unasked("closed", index, || tap.close(), |found| !found.flags.carrier && found.tun);
+        watch.after_without_reads("opened", index, || tap.open(), |found| found.flags.carrier);
+        watch.after_without_reads("closed", index, || tap.close(), |found| !found.flags.carrier && found.tun);
     });
 }
 

@@ -10,7 +10,7 @@ use std::{
 
 use autora::{
     addr::IfIndex,
-    engine::interface::Interface,
+    engine::{BootInstant, interface::Interface},
     sys::{
         clock,
         netlink::{Change, Netlink, Queries},
@@ -20,9 +20,9 @@ use autora_tests::Namespace;
 use nix::libc;
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 
-use crate::watch::{Heard, SOON, Watch};
+use crate::watch::{Changes, SOON, Watch};
 
-/// The receive buffer is far too small for the announcements of a thousand links.
+/// The receive buffer is far too small for the notifications of a thousand links.
 #[test]
 fn after_an_overrun_the_mirror_is_right_within_two_seconds() {
     const COUNT: usize = 1_000;
@@ -30,11 +30,11 @@ fn after_an_overrun_the_mirror_is_right_within_two_seconds() {
     let host = Namespace::new("netlink");
     host.enter(|| {
         let mut watch = Watch::open(|| Netlink::open_with_receive_buffer(None, 4096));
-        watch.settle();
+        watch.drain();
         let before = watch.netlink.counts();
         add_links(&host, COUNT);
         let last_change = Instant::now();
-        watch.settle();
+        watch.drain();
         let took = last_change.elapsed();
         assert!(took <= RECOVERY, "{took:?}");
         assert_eq!(watch.known.len(), COUNT + 1);
@@ -43,23 +43,96 @@ fn after_an_overrun_the_mirror_is_right_within_two_seconds() {
         assert!(after.overruns > before.overruns && after.resyncs > before.resyncs, "{after:?}");
 
         // The socket works again: the overrun has emptied its queue.
-        assert!(watch.settle().is_empty());
+        assert!(watch.drain().is_empty());
         let index = index_of(&mut watch, "d7");
-        watch.after("announced again", index, || _ = host.ip("link set d7 mtu 1400"), |found| found.mtu == 1400);
+        watch.after("a notification again", index, || _ = host.ip("link set d7 mtu 1400"), |found| found.mtu == 1400);
+    });
+}
+
+/// Applies what comes at `now`, a time that the test chooses, until nothing is left to do before the next deadline.
+fn process_all(watch: &mut Watch, now: BootInstant) -> Changes {
+    let mut changes = Changes::default();
+    loop {
+        watch.netlink.process(64, now).expect("the kernel replies");
+        watch.collect(&mut changes);
+        if !watch.netlink.is_busy() && watch.netlink.deadline().is_none_or(|at| at > now) {
+            return changes;
+        }
+    }
+}
+
+/// Notifications are lost before each datagram of a dump that is applied, and again after its end.
+#[test]
+fn a_dump_ends_during_overruns_and_one_more_follows_a_second_later() {
+    const COUNT: usize = 300;
+    let host = Namespace::new("netlink");
+    add_links(&host, COUNT);
+    let lose = |mtu: usize| batch(&host, (0..100).map(|link| format!("link set d{link} mtu {mtu}")));
+    host.enter(|| {
+        let mut watch = Watch::open(|| Netlink::open_with_receive_buffer(None, 16 << 10));
+        watch.drain();
+        let (before, now) = (watch.netlink.counts(), clock::now());
+        let mut changes = Changes::default();
+        let mut mtu = 1_400;
+        while changes.resynced.is_none() {
+            mtu += 1;
+            assert!(mtu < 1_500, "the dump never ends: {:?}", watch.netlink.counts());
+            lose(mtu);
+            watch.netlink.process(64, now).expect("the kernel replies");
+            watch.collect(&mut changes);
+        }
+        assert_eq!(changes.resynced, Some(false), "notifications were lost since it began");
+        let after = watch.netlink.counts();
+        assert!(after.overruns > before.overruns + 2, "the control: {after:?}");
+
+        lose(mtu + 1);
+        process_all(&mut watch, now + Duration::from_millis(999));
+        assert_eq!(watch.netlink.counts().resyncs, before.resyncs + 1, "one dump so far");
+        assert_eq!(watch.netlink.deadline(), Some(now + Duration::from_secs(1)));
+        assert_eq!(process_all(&mut watch, now + Duration::from_secs(1)).resynced, Some(true));
+        assert_eq!(watch.netlink.counts().resyncs, before.resyncs + 2);
+        assert!(watch.known.values().filter(|link| link.mtu == u32::try_from(mtu + 1).expect("small")).count() == 100);
+        watch.expect_truth(SOON);
+    });
+}
+
+/// The address is added while notifications are lost, and a notification about the link's MTU comes during the dump, so
+/// that the dump passes it over.
+#[test]
+fn a_change_that_was_lost_is_found_though_a_notification_comes_during_the_dump() {
+    let host = Namespace::new("netlink");
+    add_links(&host, 100);
+    host.enter(|| {
+        let mut watch = Watch::open(|| Netlink::open_with_receive_buffer(None, 16 << 10));
+        let index = index_of(&mut watch, "d99");
+        watch.drain();
+        let before = watch.netlink.counts();
+        batch(&host, (0..99).map(|link| format!("link set d{link} mtu 1400")));
+        host.ip("address add 2001:db8::1/64 dev d99 nodad");
+        let now = clock::now();
+        watch.netlink.process(64, now).expect("the kernel replies");
+        assert!(watch.netlink.counts().overruns == before.overruns + 1 && watch.netlink.is_busy(), "a dump has begun");
+        host.ip("link set d99 mtu 1300");
+        process_all(&mut watch, now);
+        assert_eq!(watch.known[&index].addresses, [], "the control: the dump passes it over");
+        process_all(&mut watch, now + Duration::from_millis(10));
+        assert_eq!(watch.known[&index].addresses.len(), 1);
+        assert_eq!(watch.netlink.counts().overruns, before.overruns + 1, "the control");
+        watch.expect_truth(SOON);
     });
 }
 
 #[test]
-fn without_an_overrun_every_new_interface_is_announced() {
+fn without_an_overrun_there_is_a_notification_of_every_new_interface() {
     const COUNT: usize = 200;
     let host = Namespace::new("netlink");
     Watch::within(&host, |watch| {
-        watch.settle();
+        watch.drain();
         let before = watch.netlink.counts();
         add_links(&host, COUNT);
-        let changes = watch.settle();
+        let changes = watch.drain();
         let there: Vec<_> = watch.dump().interfaces.iter().map(|interface| interface.index).collect();
-        assert_eq!(watch.netlink.counts(), before, "nothing was lost, and nothing had to be asked");
+        assert_eq!(watch.netlink.counts(), before, "nothing was lost, and no single read was needed");
         assert_eq!(changes.changed.into_iter().collect::<Vec<_>>(), there[1..], "all but the loopback");
         watch.expect_truth(SOON);
     });
@@ -69,54 +142,54 @@ fn without_an_overrun_every_new_interface_is_announced() {
 fn a_budget_is_kept_and_the_rest_stays_readable() {
     let host = Namespace::new("netlink");
     Watch::within(&host, |watch| {
-        watch.settle();
+        watch.drain();
         add_links(&host, 10);
-        let mut heard = Heard::default();
-        assert!(watch.take(SOON, 0, &mut heard) && heard.is_empty());
-        while heard.changed.len() < 10 {
-            let before = heard.changed.len();
-            assert!(watch.take(SOON, 1, &mut heard), "{heard:?}");
-            assert!(heard.changed.len() <= before + 1, "a datagram is about one interface");
+        let mut changes = Changes::default();
+        assert!(watch.take(SOON, 0, &mut changes) && changes.is_empty());
+        while changes.changed.len() < 10 {
+            let before = changes.changed.len();
+            assert!(watch.take(SOON, 1, &mut changes), "{changes:?}");
+            assert!(changes.changed.len() <= before + 1, "a datagram is about one interface");
         }
     });
 }
 
 /// An interface is deleted and another one made with its index and name, before the mirror reads an
-/// announcement.
+/// notification.
 #[test]
 fn an_interface_that_reuses_an_index_comes_after_the_deletion() {
     let host = Namespace::new("netlink");
     host.ip("link add x index 77 address 02:00:00:00:00:01 type veth peer name y");
     host.ip("address add 2001:db8:1::1/64 dev x nodad");
     Watch::within(&host, |watch| {
-        watch.settle();
+        watch.drain();
         let before = watch.netlink.counts();
         let lines = [
             "link delete x",
             "link add x index 77 address 02:00:00:00:00:02 type veth peer name y",
-            // An address with `nodad` would be announced a moment later (`addrconf_dad_work()`).
+            // The notification of an address with `nodad` would come a moment later (`addrconf_dad_work()`).
             "address add 2001:db8:2::1/64 dev x",
         ];
         batch(&host, lines.into_iter().map(str::to_owned));
         let mut order = Vec::new();
         let index = IfIndex::new(77).expect("not 0");
         while order.last().is_none_or(|seen| !matches!(seen, Some(address) if *address == "2001:db8:2::1")) {
-            watch.netlink.work(64, clock::now()).expect("the kernel answers");
+            watch.netlink.process(64, clock::now()).expect("the kernel replies");
             order.extend(std::iter::from_fn(|| watch.netlink.poll_change()).filter_map(|change| match change {
                 Change::Gone(gone) if gone == index => Some(None),
                 Change::Seen(seen) if seen.index == index => {
                     Some(Some(seen.addresses.first().map_or_else(String::new, |one| one.address.to_string())))
                 }
-                Change::Gone(_) | Change::Seen(_) | Change::HostForwarding(_) | Change::Looked { .. } => None,
+                Change::Gone(_) | Change::Seen(_) | Change::HostForwarding(_) | Change::Resynced { .. } => None,
             }));
         }
         assert_eq!(order, [None, Some("2001:db8:2::1".to_owned())], "one deletion, one interface");
-        assert_eq!(watch.netlink.counts(), before, "nothing had to be asked");
+        assert_eq!(watch.netlink.counts(), before, "no single read was needed");
     });
 }
 
 /// Random changes of links and addresses. The mirror equals the kernel's dump after each burst, and it
-/// queries only changes whose announcements are incomplete.
+/// queries only changes whose notifications are incomplete.
 #[test]
 fn after_random_changes_the_mirror_equals_the_dump() {
     const BURSTS: usize = 12;
@@ -124,24 +197,24 @@ fn after_random_changes_the_mirror_equals_the_dump() {
     host.ip("link add br0 type bridge");
     let mut storm = Storm::new(1);
     Watch::within(&host, |watch| {
-        let mut questions = 0;
+        let mut reads = 0;
         for burst in 0..BURSTS {
             let silent = burst % 2 == 1;
             let lines: Vec<_> = (0..60).flat_map(|_| storm.line(silent)).collect();
             batch_forced(&host, &lines);
             watch.expect_truth(SOON);
-            let asked = watch.netlink.counts().questions - questions;
-            questions += asked;
-            assert!(silent || asked == 0, "burst {burst}: {asked} questions after {lines:#?}");
+            let more = watch.netlink.counts().single_reads - reads;
+            reads += more;
+            assert!(silent || more == 0, "burst {burst}: {more} single reads after {lines:#?}");
         }
         assert_eq!(watch.netlink.counts().overruns, 0);
-        // A resync changes only facts that are never announced.
-        let known = watch.announced();
+        // A resync changes only facts of which the kernel sends no notification.
+        let known = watch.notified();
         for _ in 0..2 {
-            watch.netlink.resync().expect("the kernel can be asked");
-            let heard = watch.settle();
-            assert_eq!((heard.looked, heard.gone.len()), (Some(true), 0), "{heard:?}");
-            assert_eq!(watch.announced(), known);
+            watch.netlink.resync(clock::now()).expect("the kernel replies");
+            let changes = watch.drain();
+            assert_eq!((changes.resynced, changes.gone.len()), (Some(true), 0), "{changes:?}");
+            assert_eq!(watch.notified(), known);
         }
     });
 }
@@ -154,7 +227,7 @@ impl Storm {
         Self(StdRng::seed_from_u64(seed))
     }
 
-    /// Returns lines for `ip`, some of which fail; with `silent`, also changes whose announcements are
+    /// Returns lines for `ip`, some of which fail; with `silent`, also changes whose notifications are
     /// incomplete.
     fn line(&mut self, silent: bool) -> Vec<String> {
         let Self(rng) = self;
@@ -206,7 +279,7 @@ fn an_interrupted_dump_is_complete_for_links_that_stay() {
             let deadline = Instant::now() + Duration::from_mins(1);
             let mut interrupted = 0;
             while interrupted < 3 && Instant::now() < deadline {
-                let snapshot = queries.dump().expect("the kernel answers");
+                let snapshot = queries.dump().expect("the kernel replies");
                 let stays = |found: &&Interface| found.name.starts_with('d') && found.addresses.len() == EACH;
                 assert_eq!(snapshot.interfaces.iter().filter(stays).count(), COUNT);
                 interrupted += usize::from(!snapshot.complete);
@@ -230,7 +303,7 @@ fn the_mirror_needs_no_privilege() {
                 drop_privileges();
                 let mut watch = Watch::open(|| Netlink::open(None));
                 let index = index_of(&mut watch, "d0");
-                watch.settle();
+                watch.drain();
                 ready.send(()).expect("the test waits");
                 watch.within_time("an event", index, SOON, |found| found.mtu == 1400)
             })
@@ -252,20 +325,20 @@ fn speed() {
         host.enter(|| {
             let mut watch = Watch::open(|| Netlink::open(None));
             let index = index_of(&mut watch, "d5");
-            let dump = Figures::of(21, || _ = watch.netlink.dump().expect("an answer"));
-            let read = Figures::of(2_001, || _ = watch.queries.read(index).expect("an answer"));
-            let facts = Figures::of(2_001, || _ = watch.queries.read_forwarding().expect("an answer"));
+            let dump = Figures::of(21, || _ = watch.netlink.dump().expect("a reply"));
+            let read = Figures::of(2_001, || _ = watch.queries.read(index).expect("a reply"));
+            let facts = Figures::of(2_001, || _ = watch.queries.read_forwarding().expect("a reply"));
             println!("{count:>5} links: dump {dump}; read {read}; conf.all.forwarding {facts}");
 
-            watch.settle();
+            watch.drain();
             let amid = thread::scope(|scope| {
                 let storm = scope.spawn(|| {
                     let pairs = (0..250).map(|number| format!("link add x{number} type veth peer name y{number}"));
                     batch(&host, pairs);
                 });
-                Figures::while_running(|| !storm.is_finished(), || _ = watch.queries.read(index).expect("an answer"))
+                Figures::while_running(|| !storm.is_finished(), || _ = watch.queries.read(index).expect("a reply"))
             });
-            watch.settle();
+            watch.drain();
             println!("      while 500 links are made: read {amid}; {:?}", watch.netlink.counts());
         });
     }

@@ -18,12 +18,12 @@ use autora::{
 use autora_tests::Namespace;
 use tokio::{runtime, time::timeout};
 
-/// The longest wait for an announcement. On a quiet machine it is immediate, but changes in all namespaces
-/// share one lock (RTNL), which parallel tests hold, and the kernel announces carrier changes of the whole
-/// machine once a second (`net/core/link_watch.c`).
+/// The longest wait for a notification. On a quiet machine it comes at once, but changes in all namespaces
+/// share one lock (RTNL), which parallel tests hold, and the kernel sends the notifications of carrier changes of the
+/// whole machine once a second (`net/core/link_watch.c`).
 pub(crate) const SOON: Duration = Duration::from_secs(5);
 
-/// Longer than the time between announcements of one change.
+/// Longer than the time between notifications of one change.
 const QUIET: Duration = Duration::from_millis(50);
 
 const BUDGET: usize = 64;
@@ -42,16 +42,16 @@ pub(crate) struct Watch {
 
 /// A set of changes.
 #[derive(Debug, Default)]
-pub(crate) struct Heard {
+pub(crate) struct Changes {
     pub(crate) changed: BTreeSet<IfIndex>,
     pub(crate) gone: BTreeSet<IfIndex>,
     pub(crate) forwarding: Option<bool>,
-    pub(crate) looked: Option<bool>,
+    pub(crate) resynced: Option<bool>,
 }
 
-impl Heard {
+impl Changes {
     pub(crate) fn is_empty(&self) -> bool {
-        self.changed.is_empty() && self.gone.is_empty() && self.forwarding.is_none() && self.looked.is_none()
+        self.changed.is_empty() && self.gone.is_empty() && self.forwarding.is_none() && self.resynced.is_none()
     }
 }
 
@@ -68,17 +68,17 @@ impl Watch {
             let _context = runtime.enter();
             open().expect("netlink needs no privilege")
         };
-        let snapshot = netlink.dump().expect("the kernel answers");
-        netlink.adopt(snapshot, clock::now()).expect("the kernel answers");
+        let snapshot = netlink.dump().expect("the kernel replies");
+        netlink.adopt(snapshot, clock::now());
         let queries = Queries::open().expect("netlink needs no privilege");
         let mut watch = Self { runtime, netlink, queries, known: BTreeMap::new(), forwarding: None };
-        watch.collect(&mut Heard::default());
+        watch.collect(&mut Changes::default());
         watch
     }
 
     /// Reads at most `budget` datagrams that are there within `limit`; returns whether there was anything to
     /// do.
-    pub(crate) fn take(&mut self, limit: Duration, budget: usize, heard: &mut Heard) -> bool {
+    pub(crate) fn take(&mut self, limit: Duration, budget: usize, changes: &mut Changes) -> bool {
         let netlink = &self.netlink;
         if !netlink.is_busy() {
             let due = netlink.deadline().map(|at| at.saturating_since(clock::now()));
@@ -90,40 +90,41 @@ impl Watch {
                 Err(_) => return false,
             }
         }
-        self.netlink.work(budget, clock::now()).expect("the kernel answers");
-        self.collect(heard);
+        self.netlink.process(budget, clock::now()).expect("the kernel replies");
+        self.collect(changes);
         true
     }
 
-    fn collect(&mut self, heard: &mut Heard) {
+    /// Takes the pending changes.
+    pub(crate) fn collect(&mut self, changes: &mut Changes) {
         while let Some(change) = self.netlink.poll_change() {
             match change {
                 Change::Gone(index) => {
                     self.known.remove(&index);
-                    heard.gone.insert(index);
+                    changes.gone.insert(index);
                 }
                 Change::Seen(interface) => {
-                    heard.changed.insert(interface.index);
+                    changes.changed.insert(interface.index);
                     self.known.insert(interface.index, interface);
                 }
                 Change::HostForwarding(on) => {
-                    (self.forwarding, heard.forwarding) = (Some(on), Some(on));
+                    (self.forwarding, changes.forwarding) = (Some(on), Some(on));
                 }
-                Change::Looked { complete } => heard.looked = Some(complete),
+                Change::Resynced { complete } => changes.resynced = Some(complete),
             }
         }
     }
 
-    /// Reads until no announcement follows.
-    pub(crate) fn settle(&mut self) -> Heard {
-        let mut heard = Heard::default();
-        while self.take(QUIET, BUDGET, &mut heard) {}
-        heard
+    /// Reads until no notification follows within [`QUIET`].
+    pub(crate) fn drain(&mut self) -> Changes {
+        let mut changes = Changes::default();
+        while self.take(QUIET, BUDGET, &mut changes) {}
+        changes
     }
 
     /// Returns a dump, which must be complete: nothing else changes the namespace.
     pub(crate) fn dump(&mut self) -> Snapshot {
-        let snapshot = self.queries.dump().expect("the kernel answers");
+        let snapshot = self.queries.dump().expect("the kernel replies");
         assert!(snapshot.complete && snapshot.interfaces.is_sorted_by_key(|interface| interface.index));
         snapshot
     }
@@ -132,10 +133,10 @@ impl Watch {
     pub(crate) fn expect_truth(&mut self, limit: Duration) {
         let deadline = Instant::now() + limit;
         loop {
-            self.settle();
+            self.drain();
             let truth: Vec<_> =
-                self.dump().interfaces.into_iter().map(|found| as_announced(&self.as_read(found))).collect();
-            let known = self.announced();
+                self.dump().interfaces.into_iter().map(|found| as_notified(&self.as_read(found))).collect();
+            let known = self.notified();
             if known == truth {
                 return;
             }
@@ -154,17 +155,17 @@ impl Watch {
         found
     }
 
-    /// Returns the known interfaces, limited to announced facts.
-    pub(crate) fn announced(&self) -> Vec<Interface> {
-        self.known.values().map(|interface| as_announced(interface)).collect()
+    /// Returns the known interfaces, limited to facts of which the kernel sends notifications.
+    pub(crate) fn notified(&self) -> Vec<Interface> {
+        self.known.values().map(|interface| as_notified(interface)).collect()
     }
 
-    /// Returns the answer to a query for `index`, which must equal the entry of a dump.
+    /// Returns what a single read of `index` finds, which must equal the entry of a dump.
     pub(crate) fn read(&mut self, index: IfIndex) -> Option<Interface> {
         // The kernel may change something between the two (duplicate address detection ends), but not ten
         // times.
         for _ in 0..10 {
-            let alone = self.queries.read(index).expect("the kernel answers").map(|found| self.as_read(found));
+            let alone = self.queries.read(index).expect("the kernel replies").map(|found| self.as_read(found));
             let among_all = self.dump().interfaces.into_iter().find(|interface| interface.index == index);
             let among_all = among_all.map(|found| self.as_read(found));
             if alone == among_all {
@@ -174,8 +175,7 @@ impl Watch {
         panic!("a query for {index} and a dump never agree");
     }
 
-    /// Makes a change; panics unless `index` is announced within [`SOON`], `wanted` then holds, and a dump
-    /// agrees.
+    /// Makes a change; panics unless `index` changes within [`SOON`], `wanted` then holds, and a dump agrees.
     pub(crate) fn after(
         &mut self,
         what: &str,
@@ -183,16 +183,16 @@ impl Watch {
         change: impl FnOnce(),
         wanted: impl Fn(&Interface) -> bool,
     ) -> Interface {
-        self.settle();
+        self.drain();
         let before = self.known.get(&index).unwrap_or_else(|| panic!("{what}: the interface exists before"));
         assert!(!wanted(before), "{what}: it was so before the change: {before:?}");
         change();
         self.within_time(what, index, SOON, wanted)
     }
 
-    /// Does the same as [`Self::after`] for a change whose announcements are complete: the mirror sends no
+    /// Does the same as [`Self::after`] for a change whose notifications are complete: the mirror sends no
     /// query.
-    pub(crate) fn after_unasked(
+    pub(crate) fn after_without_reads(
         &mut self,
         what: &str,
         index: IfIndex,
@@ -205,7 +205,7 @@ impl Watch {
         found
     }
 
-    /// Waits until `index` is announced and `wanted` holds; a dump must agree.
+    /// Waits until `index` changes and `wanted` holds; a dump must agree.
     pub(crate) fn within_time(
         &mut self,
         what: &str,
@@ -215,12 +215,12 @@ impl Watch {
     ) -> Interface {
         let deadline = Instant::now() + limit;
         loop {
-            let mut heard = Heard::default();
+            let mut changes = Changes::default();
             let left = deadline.saturating_duration_since(Instant::now());
             let known = self.known.get(&index).cloned();
-            assert!(self.take(left, BUDGET, &mut heard), "{what}: not announced, last known {known:?}");
-            assert!(!heard.gone.contains(&index), "{what}: the interface stays");
-            let is_wanted = |known: &Rc<Interface>| heard.changed.contains(&index) && wanted(known);
+            assert!(self.take(left, BUDGET, &mut changes), "{what}: no change, last known {known:?}");
+            assert!(!changes.gone.contains(&index), "{what}: the interface stays");
+            let is_wanted = |known: &Rc<Interface>| changes.changed.contains(&index) && wanted(known);
             if let Some(found) = self.known.get(&index).filter(|known| is_wanted(known)).cloned() {
                 self.expect_truth(SOON);
                 return (*found).clone();
@@ -229,9 +229,9 @@ impl Watch {
     }
 }
 
-/// Removes facts that are not announced: a link-local address of the kernel's own making is announced only
-/// when duplicate address detection has ended (`addrconf_dad_completed()`, `addrconf_dad_stop()`).
-fn as_announced(interface: &Interface) -> Interface {
+/// Removes facts of which the kernel sends no notification: that of a link-local address which the kernel made itself
+/// comes only when duplicate address detection has ended (`addrconf_dad_completed()`, `addrconf_dad_stop()`).
+fn as_notified(interface: &Interface) -> Interface {
     let mut interface = interface.clone();
     interface.addresses.retain(|address| address.scope != AddressScope::Link || !address.flags.tentative);
     interface

@@ -12,7 +12,7 @@ const REFILL: Duration = Duration::from_secs(6);
 
 const FLAPS: usize = 12;
 
-/// The kernel announces a lost carrier at most once a second (`linkwatch_event()`), and a new one at once.
+/// The kernel notifies of a lost carrier at most once a second (`linkwatch_event()`), and a new one at once.
 const LOST: Duration = Duration::from_millis(1200);
 
 #[test]

@@ -16,7 +16,7 @@ on_both_paths!(
     a_change_begins_a_new_initial_burst,
 );
 
-/// The kernel announces lost carriers with a delay: a hundred a second, for all namespaces of a machine
+/// The kernel notifies of lost carriers with a delay: a hundred a second, for all namespaces of a machine
 /// together (net/core/link_watch.c).
 const CARRIER_LOST: Duration = Duration::from_secs(30);
 

@@ -58,7 +58,7 @@
 //!   other, and taken back
 //! - `observed`: Guests with a kernel of their own, observed while their host is edited
 //! - `options`: Settings: which are refused with which error, and their effect on RAs
-//! - `overrun`: More changes than the netlink socket has room for: announcements are lost, and a resync
+//! - `overrun`: More changes than the netlink socket has room for: notifications are lost, and a resync
 //!   follows
 //! - `packets`: The bytes of an RA, and how tcpdump and rdisc6 decode them
 //! - `preferences`: `--router-preference`: its bits, and which of two routers a guest's kernel takes

@@ -247,11 +247,11 @@ fn the_raw_socket_recovers_after_a_minute_of_errors() {
     recovers_after_a_minute_of_errors(&["--send=raw"], &[NFTABLES_DROP, MULTICAST_ROUTE_FLUSHED, QUEUE_FULL]);
 }
 
-/// More announcements than the daemon handles between two readings of the clock.
+/// More notifications than the daemon handles between two readings of the clock.
 const MORE_THAN_A_TURN: u32 = 60;
 
-/// The daemon sends nothing on a link that is down, once it has read the kernel's announcement. Here an RA is
-/// due while the announcement waits behind others, so the daemon tries to send it. (On the raw socket the
+/// The daemon sends nothing on a link that is down, once it has read the kernel's notification. Here an RA is
+/// due while the notification waits behind others, so the daemon tries to send it. (On the raw socket the
 /// error is EINVAL, as the kernel removed the address with the link.)
 fn recovers_after_its_link_was_down(arguments: &[&str], error: &str) {
     let (host, guest) = (Namespace::host(), Namespace::quiet());

@@ -145,7 +145,7 @@ fn a_second_prefix_beside_the_one_in_use_is_ignored_if_the_operator_says_so(argu
     daemon.signal(Signal::SIGSTOP);
     both(&lines[1]);
     lines[1].add_prefix();
-    // The kernel announces an address from a queue of its own.
+    // The kernel notifies of an address from a queue of its own.
     eventually(SOON, "both addresses", || {
         let usable = host.ip("-6 address show dev vm2 scope global -tentative");
         (usable.matches("inet6").count() == 2).then_some(())

@@ -163,6 +163,6 @@ pub struct OtherRouters {
 pub struct Netlink {
     /// Resyncs: times that all interfaces were read again.
     pub resyncs: u64,
-    /// Times that announcements of the kernel were lost; each is followed by a resync.
+    /// Times that notifications of the kernel were lost; a resync follows, at most one a second.
     pub overruns: u64,
 }

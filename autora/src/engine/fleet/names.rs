@@ -71,9 +71,9 @@ mod tests {
         assert_eq!((find(&bench, "tap2"), find(&bench, "tap9")), (None, Some(2)));
         bench.see(named(4, "tap1"));
         assert_eq!(find(&bench, "tap1"), Some(4), "1 was renamed, and the fleet has not seen it yet");
-        bench.fleet.forget(index(4));
+        bench.fleet.forget(index(4), bench.now);
         assert_eq!(find(&bench, "tap1"), Some(1));
-        bench.fleet.forget(index(1));
+        bench.fleet.forget(index(1), bench.now);
         assert_eq!(find(&bench, "tap1"), None);
         bench.fleet.stop();
         bench.see(named(3, "tap8"));
@@ -99,7 +99,7 @@ mod tests {
             for (what, n, name) in steps {
                 match what {
                     0 => {
-                        bench.fleet.forget(index(n));
+                        bench.fleet.forget(index(n), bench.now);
                         // The next interface with this index is another one, with a floor of its own.
                         bench.last_sent.remove(&index(n));
                     }

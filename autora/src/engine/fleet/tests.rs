@@ -265,7 +265,7 @@ fn no_ra_leaves_an_interface_that_is_down_or_deleted() {
     bench.run_for(secs(10));
     bench.take_events();
     bench.see(changed(1, |i| i.flags.up = false));
-    bench.fleet.forget(index(2));
+    bench.fleet.forget(index(2), bench.now);
     bench.run_for(secs(1));
     bench.see_all([changed(1, |i| i.flags.up = false)]);
     assert_eq!(bench.take_events(), ["-1", "tap1 down", "-2", "tap2 gone", "-3", "tap3 gone"]);
@@ -288,7 +288,11 @@ fn a_link_that_went_down_keeps_what_guests_hold() {
     };
     assert_eq!(prefixes_after(|bench| bench.see(changed(1, |i| i.flags.up = false))), 2);
     assert_eq!(prefixes_after(|bench| bench.see(changed(1, |i| i.ipv6 = None))), 2);
-    assert_eq!(prefixes_after(|bench| bench.fleet.forget(index(1))), 1, "the control: a deleted one is forgotten");
+    assert_eq!(
+        prefixes_after(|bench| bench.fleet.forget(index(1), bench.now)),
+        1,
+        "the control: a deleted one is forgotten"
+    );
 }
 
 #[test]
@@ -430,7 +434,7 @@ fn an_interface_of_another_daemon_is_left_to_it() {
     bench.fleet.try_again(bench.now);
     bench.run_for(Duration::ZERO);
     assert_eq!(bench.take_events(), ["+1", "RA 1", "tap1 serving"]);
-    bench.fleet.forget(index(1));
+    bench.fleet.forget(index(1), bench.now);
     bench.run_for(Duration::ZERO);
     assert!(bench.claims.is_empty(), "released with the interface");
 }
@@ -636,7 +640,7 @@ proptest! {
             if let Some(interface) = seen {
                 bench.see(interface);
             } else {
-                bench.fleet.forget(index(n));
+                bench.fleet.forget(index(n), bench.now);
                 bench.act();
                 // The next interface with this index has a floor of its own.
                 bench.last_sent.remove(&index(n));

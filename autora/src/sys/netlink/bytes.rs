@@ -1,4 +1,4 @@
-//! Messages as the kernel writes them, for the tests of all rooms.
+//! Messages as the kernel writes them, for tests.
 
 use nix::libc::{
     AF_INET6, AF_UNSPEC, IFA_ADDRESS, IFA_CACHEINFO, IFA_FLAGS, IFF_LOWER_UP, IFF_MULTICAST, IFF_UP, IFLA_AF_SPEC,
@@ -8,10 +8,10 @@ use nix::libc::{
 
 pub(super) const UP: i32 = IFF_UP | IFF_MULTICAST | IFF_LOWER_UP;
 pub(super) const DOWN: i32 = IFF_MULTICAST;
-pub(super) const MADE: u32 = u32::MAX;
+pub(super) const CREATED: u32 = u32::MAX;
 pub(super) const TENTATIVE: u32 = 0x40;
 
-/// What an `RTM_NEWLINK` says: a veth that is up, forwards and has changed, unless another is said.
+/// The content of an `RTM_NEWLINK`. [`link`] returns that of a change of a veth that is up and forwards.
 #[derive(Clone)]
 pub(super) struct NewLink {
     pub(super) index: u32,
@@ -28,8 +28,8 @@ pub(super) fn link(index: u32, name: &'static str) -> NewLink {
     NewLink { index, name, flags: UP, change: 0, mtu: 1500, master: None, settings: Some([1, 0, 0]) }
 }
 
-pub(super) fn made(index: u32, name: &'static str) -> Vec<u8> {
-    NewLink { change: MADE, ..link(index, name) }.whole()
+pub(super) fn created(index: u32, name: &'static str) -> Vec<u8> {
+    NewLink { change: CREATED, ..link(index, name) }.whole()
 }
 
 impl NewLink {
@@ -62,7 +62,7 @@ impl NewLink {
     }
 }
 
-pub(super) fn link_gone(index: u32) -> Vec<u8> {
+pub(super) fn link_deleted(index: u32) -> Vec<u8> {
     message(RTM_DELLINK, &[[0; 4], index.to_ne_bytes(), [0; 4], [0; 4]].concat())
 }
 
@@ -70,13 +70,13 @@ pub(super) fn address(index: u32, address: &str, flags: u32) -> Vec<u8> {
     message(RTM_NEWADDR, &address_body(index, address, flags))
 }
 
-/// An address with so many seconds left of its preferred and its valid lifetime.
+/// Returns an address with these seconds left of its preferred and its valid lifetime.
 pub(super) fn address_for(index: u32, address: &str, flags: u32, [preferred, valid]: [u32; 2]) -> Vec<u8> {
     let info: Vec<_> = [preferred, valid, 0, 0].into_iter().flat_map(u32::to_ne_bytes).collect();
     message(RTM_NEWADDR, &[address_body(index, address, flags), attribute(IFA_CACHEINFO, &info)].concat())
 }
 
-pub(super) fn address_gone(index: u32, address: &str) -> Vec<u8> {
+pub(super) fn address_deleted(index: u32, address: &str) -> Vec<u8> {
     message(RTM_DELADDR, &address_body(index, address, 0))
 }
 
@@ -84,11 +84,11 @@ pub(super) fn forwarding(index: u32, on: u32) -> Vec<u8> {
     message(RTM_NEWNETCONF, &netconf_body(index, &attribute(2, &on.to_ne_bytes())))
 }
 
-pub(super) fn settings_untold(index: u32) -> Vec<u8> {
+pub(super) fn settings_unspecified(index: u32) -> Vec<u8> {
     message(RTM_NEWNETCONF, &netconf_body(index, &[]))
 }
 
-pub(super) fn settings_gone(index: u32) -> Vec<u8> {
+pub(super) fn settings_deleted(index: u32) -> Vec<u8> {
     message(RTM_DELNETCONF, &netconf_body(index, &[]))
 }
 
@@ -117,12 +117,12 @@ pub(super) fn attribute(kind: u16, value: &[u8]) -> Vec<u8> {
     padded([length.to_ne_bytes().as_slice(), &kind.to_ne_bytes(), value].concat())
 }
 
-/// An announcement: no question has its number.
+/// Returns a notification: no request has the sequence number 0.
 pub(super) fn message(kind: u16, payload: &[u8]) -> Vec<u8> {
-    answer(kind, 0, 0, payload)
+    reply(kind, 0, 0, payload)
 }
 
-pub(super) fn answer(kind: u16, flags: u16, sequence: u32, payload: &[u8]) -> Vec<u8> {
+pub(super) fn reply(kind: u16, flags: u16, sequence: u32, payload: &[u8]) -> Vec<u8> {
     let length = u32::try_from(16 + payload.len()).unwrap().to_ne_bytes();
     let (kind, flags, sequence) = (kind.to_ne_bytes(), flags.to_ne_bytes(), sequence.to_ne_bytes());
     padded([length.as_slice(), &kind, &flags, &sequence, &[0; 4], payload].concat())

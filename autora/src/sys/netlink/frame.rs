@@ -28,45 +28,45 @@
 
 use std::borrow::Cow;
 
-/// Types of messages: an error, which may be 0, and the end of an answer in several parts.
+/// Types of messages: an error, which may be 0, and the end of a multipart reply.
 pub(super) const NLMSG_ERROR: u16 = 2;
 pub(super) const NLMSG_DONE: u16 = 3;
 
-/// Flags: a question; one that is answered with all there is (`NLM_F_ROOT | NLM_F_MATCH`).
+/// Flags of requests: any request; a request for a dump of all entries (`NLM_F_ROOT | NLM_F_MATCH`).
 pub(super) const NLM_F_REQUEST: u16 = 0x01;
 pub(super) const NLM_F_DUMP: u16 = 0x300;
-/// Flags of answers: one part of several; a change interrupted the kernel; attributes explain an error.
+/// Flags of replies: a part of a multipart reply; a change interrupted the dump; attributes explain an error.
 pub(super) const NLM_F_MULTI: u16 = 0x02;
 pub(super) const NLM_F_DUMP_INTR: u16 = 0x10;
 pub(super) const NLM_F_ACK_TLVS: u16 = 0x200;
 
-/// What the kernel pads messages and attributes to.
+/// The multiple of bytes to which the kernel pads messages and attributes.
 const ALIGNMENT: usize = 4;
-/// `struct nlmsghdr`.
+/// The size of `struct nlmsghdr`.
 const MESSAGE_HEADER_LEN: usize = 16;
-/// `struct nlattr`.
+/// The size of `struct nlattr`.
 const ATTRIBUTE_HEADER_LEN: usize = 4;
-/// The type of an attribute without its two flags (nested, network byte order).
+/// The bits of an attribute's type; the other two are flags (nested, network byte order).
 const NLA_TYPE_MASK: u16 = 0x3fff;
 
-/// One message.
+/// One message of a datagram.
 #[derive(Clone, Copy)]
 pub(super) struct Message<'a> {
     /// `NLMSG_*` or `RTM_*`.
     pub(super) kind: u16,
     /// `NLM_F_*`.
     pub(super) flags: u16,
-    /// The number of the question that this answers; 0 in an event.
+    /// The sequence number of the request that this replies to; 0 in a notification.
     pub(super) sequence: u32,
     /// What follows the header.
     pub(super) payload: &'a [u8],
 }
 
-/// Bytes that are no message: too short for a header, or for the length that it states.
+/// Bytes that are no message: too short for a header, or for the length that it has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Malformed;
 
-/// The messages in `datagram`; after a malformed one there are no more, because its end is unknown.
+/// Returns the messages in `datagram`; a malformed one is the last, because its end is unknown.
 pub(super) fn messages(mut datagram: &[u8]) -> impl Iterator<Item = Result<Message<'_>, Malformed>> {
     std::iter::from_fn(move || {
         if datagram.is_empty() {
@@ -78,7 +78,7 @@ pub(super) fn messages(mut datagram: &[u8]) -> impl Iterator<Item = Result<Messa
     })
 }
 
-/// The first message, and what follows it.
+/// Returns the first message, and the bytes after it.
 fn first_message(datagram: &[u8]) -> Option<(Message<'_>, &[u8])> {
     let length = usize::try_from(number(datagram)?).ok()?;
     let whole = datagram.get(..length)?;
@@ -88,13 +88,13 @@ fn first_message(datagram: &[u8]) -> Option<(Message<'_>, &[u8])> {
     Some((message, rest(datagram, length)))
 }
 
-/// What follows the first `length` bytes and their padding.
+/// Returns what follows the first `length` bytes and their padding.
 fn rest(bytes: &[u8], length: usize) -> &[u8] {
     bytes.get(length.next_multiple_of(ALIGNMENT)..).unwrap_or_default()
 }
 
-/// The datagram of one question: `flags` are added to those that every question has.
-pub(super) fn question(kind: u16, flags: u16, sequence: u32, body: &[u8]) -> Vec<u8> {
+/// Returns the datagram of one request; `flags` are added to those that every request has.
+pub(super) fn request(kind: u16, flags: u16, sequence: u32, body: &[u8]) -> Vec<u8> {
     let length = u32::try_from(MESSAGE_HEADER_LEN + body.len()).expect("a body of a few bytes");
     let (length, sequence) = (length.to_ne_bytes(), sequence.to_ne_bytes());
     let (kind, flags) = (kind.to_ne_bytes(), (NLM_F_REQUEST | flags).to_ne_bytes());
@@ -102,7 +102,7 @@ pub(super) fn question(kind: u16, flags: u16, sequence: u32, body: &[u8]) -> Vec
     [length.as_slice(), &kind, &flags, &sequence, &[0; 4], body].concat()
 }
 
-/// The attributes in `bytes` as (type, value), up to the first that is malformed: what follows it cannot be
+/// Returns the attributes in `bytes` as (type, value), up to the first malformed one: what follows it cannot be
 /// found.
 pub(super) fn attributes(mut bytes: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
     std::iter::from_fn(move || {
@@ -114,12 +114,12 @@ pub(super) fn attributes(mut bytes: &[u8]) -> impl Iterator<Item = (u16, &[u8])>
     })
 }
 
-/// An attribute that holds one number.
+/// Returns an attribute that holds one number.
 pub(super) fn attribute(kind: u16, value: i32) -> Vec<u8> {
     attribute_of(kind, &value.to_ne_bytes())
 }
 
-/// An attribute, padded.
+/// Returns an attribute with its padding.
 pub(super) fn attribute_of(kind: u16, value: &[u8]) -> Vec<u8> {
     let length = ATTRIBUTE_HEADER_LEN + value.len();
     let header = [u16::try_from(length).expect("a value of a few bytes").to_ne_bytes(), kind.to_ne_bytes()];
@@ -128,32 +128,32 @@ pub(super) fn attribute_of(kind: u16, value: &[u8]) -> Vec<u8> {
     attribute
 }
 
-/// The value of the first attribute of `kind` in `bytes`.
+/// Returns the value of the first attribute of `kind` in `bytes`.
 pub(super) fn find(bytes: &[u8], kind: u16) -> Option<&[u8]> {
     attributes(bytes).find_map(|(candidate, value)| (candidate == kind).then_some(value))
 }
 
-/// A number of 32 bits, in the machine's own byte order as everywhere in netlink.
+/// Reads a number of 32 bits, in the machine's own byte order as everywhere in netlink.
 pub(super) fn number(value: &[u8]) -> Option<u32> {
     Some(u32::from_ne_bytes(value.first_chunk().copied()?))
 }
 
-/// A number of 16 bits.
+/// Reads a number of 16 bits.
 pub(super) fn half(value: &[u8]) -> Option<u16> {
     Some(u16::from_ne_bytes(value.first_chunk().copied()?))
 }
 
-/// A string up to its terminating NUL.
+/// Returns the bytes of a string up to its terminating NUL.
 pub(super) fn string(value: &[u8]) -> &[u8] {
     value.split(|byte| *byte == 0).next().unwrap_or_default()
 }
 
-/// The same as text: the kernel's own words, which are ASCII.
+/// Reads a string of the kernel's own, such as the kind of a link, which is ASCII.
 pub(super) fn utf8(value: &[u8]) -> Cow<'_, str> {
     String::from_utf8_lossy(string(value))
 }
 
-/// The same, to keep.
+/// Reads a string as [`utf8`] does, and copies it.
 pub(super) fn text(value: &[u8]) -> String {
     utf8(value).into_owned()
 }

@@ -1,4 +1,4 @@
-//! What the bytes of a netlink socket are decoded into, without a socket: entry points of the fuzz targets alone.
+//! Entry points of the fuzz targets: what the bytes of a netlink socket are decoded into, without a socket.
 
 use std::{ops::ControlFlow, time::Duration};
 
@@ -7,7 +7,7 @@ use super::{
     frame::{Malformed, messages},
     mirror::Mirror,
     neighbour::{Neighbour, neighbour},
-    query::client::{Answer, Completeness},
+    query::client::{Completeness, Reply},
     request::Request,
     resync,
 };
@@ -21,34 +21,34 @@ use crate::{
 
 const NOW: BootInstant = BootInstant::from_boot(Duration::from_secs(1));
 
-/// The picture of the interfaces, of all names.
+/// A mirror of interfaces of all names.
 #[derive(Debug)]
-pub struct Picture(Mirror);
+pub struct FuzzedMirror(Mirror);
 
-impl Default for Picture {
+impl Default for FuzzedMirror {
     fn default() -> Self {
         Self(Mirror::new(None))
     }
 }
 
-impl Picture {
-    /// Takes in what `datagram` announces. Whether it makes sense; if not, something may be lost.
-    pub fn hear(&mut self, datagram: &[u8]) -> bool {
-        self.0.hear(datagram, NOW);
-        !self.0.take_lost()
+impl FuzzedMirror {
+    /// Applies the notifications in `datagram`. Returns whether all could be parsed.
+    pub fn receive(&mut self, datagram: &[u8]) -> bool {
+        self.0.receive(datagram, NOW);
+        !self.0.take_malformed()
     }
 
-    /// Takes in `datagram` as the answer to the questions for all links and for all addresses, though one
-    /// that a change interrupted if not `complete`.
-    pub fn list(&mut self, datagram: &[u8], complete: bool) {
+    /// Applies `datagram` as the reply to the requests for all links and for all addresses, which a change interrupted
+    /// if it is not `complete`.
+    pub fn dump(&mut self, datagram: &[u8], complete: bool) {
         let so_far = if complete { Completeness::Complete } else { Completeness::Interrupted };
         self.0.dump().begin();
-        for question in [Request::Links, Request::Addresses] {
-            let _words = take(question, datagram, |payload| {
-                // One that makes no sense is passed over.
-                _ = resync::list(question, payload, so_far, &mut self.0, NOW);
+        for request in [Request::Links, Request::Addresses] {
+            let _result = parse(request, datagram, |payload| {
+                // A malformed message is skipped.
+                _ = resync::apply(request, payload, so_far, &mut self.0, NOW);
             });
-            if question.is_about_addresses() {
+            if request.is_about_addresses() {
                 self.0.dump().end(complete, NOW);
             } else {
                 self.0.dump().end_links(true, complete, NOW);
@@ -56,43 +56,43 @@ impl Picture {
         }
     }
 
-    /// The changes since this was last asked.
+    /// Returns the changes since the last call.
     pub fn changes(&mut self) -> Vec<Change> {
         std::iter::from_fn(|| self.0.poll_change()).collect()
     }
 
-    /// What is known of every interface, by index.
+    /// Returns every interface, by index.
     #[must_use]
     pub fn interfaces(&self) -> Vec<Interface> {
         self.0.interfaces()
     }
 }
 
-/// What was understood of an answer.
+/// What was decoded from a reply.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Facts {
     /// Links, in their order.
     pub interfaces: Vec<Interface>,
     /// Addresses and whose they are, in their order.
     pub addresses: Vec<(IfIndex, Address)>,
-    /// `conf.all.forwarding`, as often as it was told.
+    /// `conf.all.forwarding`, once for each message.
     pub forwarding: Vec<bool>,
-    /// `gc_thresh3` of the IPv6 table, as often as it was told.
+    /// `gc_thresh3` of the IPv6 table, once for each message.
     pub neighbour_limits: Vec<u32>,
-    /// Interfaces through which a route leads, as often as they were told.
+    /// Interfaces through which a route leads, once for each message.
     pub routes: Vec<IfIndex>,
     /// Neighbours, in their order.
     pub neighbours: Vec<Neighbour>,
-    /// Messages of the right type that make no sense.
+    /// The number of malformed messages of the right type.
     pub malformed: usize,
 }
 
-/// What `datagram` says if it is the answer to a question, whichever it was: each is tried. Its own first
-/// message says which number the question had.
+/// Decodes `datagram` as the reply to each request in turn. The sequence number of the request is that of the first
+/// message.
 #[must_use]
 pub fn facts(datagram: &[u8]) -> Facts {
     let mut facts = Facts::default();
-    for question in [
+    for request in [
         Request::Links,
         Request::Addresses,
         Request::HostSettings,
@@ -100,27 +100,27 @@ pub fn facts(datagram: &[u8]) -> Facts {
         Request::Routes(None),
         Request::Neighbours,
     ] {
-        let taken = take(question, datagram, |payload| {
-            facts.understand(question, payload).unwrap_or_else(|Malformed| facts.malformed += 1);
+        let parsed = parse(request, datagram, |payload| {
+            facts.add(request, payload).unwrap_or_else(|Malformed| facts.malformed += 1);
         });
-        // An error is put into words where it is logged, a reason that the kernel gives included.
-        let _words = taken.map_err(|error: QueryError| error.to_string());
+        // The text of an error contains bytes of the datagram, the kernel's error message.
+        let _text = parsed.map_err(|error: QueryError| error.to_string());
     }
     facts
 }
 
-fn take(question: Request<'_>, datagram: &[u8], mut each: impl FnMut(&[u8])) -> Result<(), QueryError> {
+fn parse(request: Request<'_>, datagram: &[u8], mut each: impl FnMut(&[u8])) -> Result<(), QueryError> {
     let sequence = messages(datagram).next().and_then(Result::ok).map_or(0, |message| message.sequence);
-    let taken = Answer::new(question, sequence).take(datagram, |payload| {
+    let parsed = Reply::new(request, sequence).parse(datagram, |payload| {
         each(payload);
         ControlFlow::Continue(())
     });
-    taken.map(|_| ())
+    parsed.map(|_| ())
 }
 
 impl Facts {
-    fn understand(&mut self, question: Request<'_>, payload: &[u8]) -> Result<(), Malformed> {
-        match question {
+    fn add(&mut self, request: Request<'_>, payload: &[u8]) -> Result<(), Malformed> {
+        match request {
             Request::Links | Request::Inet6Links | Request::Link(_) | Request::LinkNamed(_) => {
                 self.interfaces.push(decode::interface(payload)?);
             }

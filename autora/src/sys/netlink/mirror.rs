@@ -1,19 +1,18 @@
-//! The kernel's picture of the interfaces, kept from what it announces: a pure machine over messages.
+//! A copy of the kernel's interfaces that follows its notifications: a pure machine over messages.
 //!
-//! Announcements come in the order of the changes, and most say all there is to say, so nothing has to be
-//! asked. Where one does not, a part of the interface is *unknown* ([`Entry`] shows a link's life): what was
-//! known of it stands until it is asked for alone, or with all others ([`dump`]). Whatever is asked is taken
-//! in only once everything announced before the answer was heard, and only for interfaces that were not named
-//! meanwhile: of those the announcements know better.
+//! Notifications come in the order of the changes, and most carry everything that matters, so that no request is
+//! needed. One that does not makes a part of the interface *unknown* ([`Entry`] shows the states): the last known value
+//! stays until the interface is read alone, or with all others by a dump ([`dump`]). A reply is applied only after all
+//! notifications that the kernel sent before it, and only to interfaces that no notification since the request was
+//! about, as that is newer.
 //!
-//! Level-triggered all the same: what comes out is never a difference, but the interface as it is now, at
-//! most once however much has happened to it, and before that, that its predecessor with the same index is
-//! gone.
+//! The mirror is level-triggered all the same: it hands out no difference but the interface as it is now, at most once
+//! for any number of changes. If the interface was deleted and its index used again, the deletion comes first.
 
 mod dump;
 mod entry;
 mod pending;
-mod picture;
+mod state;
 
 use std::{
     collections::{HashMap, hash_map},
@@ -27,14 +26,14 @@ use regex::Regex;
 
 pub use self::pending::Change;
 use self::{
-    dump::{Dump, DumpIntake},
-    entry::{Entry, Named, Unknown},
-    picture::{Picture, settle},
+    dump::{Dump, DumpApplier},
+    entry::{Entry, Notified, Unknown},
+    state::{MirrorState, settle_lifetimes},
 };
 use super::{
-    announcement::Announcement,
     decode::Link,
     frame::{Malformed, messages},
+    notification::Notification,
 };
 use crate::{
     addr::IfIndex,
@@ -44,172 +43,174 @@ use crate::{
     },
 };
 
-/// The picture, and how it is kept.
+/// The copy, and the dump that is being applied to it.
 #[derive(Debug)]
 pub(super) struct Mirror {
-    picture: Picture,
+    state: MirrorState,
     dump: Dump,
-    /// Announcements were lost, and whole interfaces may have come with them.
-    lost: bool,
+    /// A notification could not be parsed, so that its interface, which may be a new one, is not known.
+    malformed: bool,
 }
 
 impl Mirror {
+    /// Returns an empty mirror that keeps the facts of interfaces whose name matches `pattern`; of all, without one.
     pub(super) fn new(pattern: Option<Regex>) -> Self {
-        Self { picture: Picture::new(pattern), dump: Dump::default(), lost: false }
+        Self { state: MirrorState::new(pattern), dump: Dump::default(), malformed: false }
     }
 
     /// Keeps the facts of these interfaces whatever their names.
     pub(super) fn follow(&mut self, indices: impl Iterator<Item = IfIndex>) {
-        self.picture.follow(indices);
+        self.state.follow(indices);
     }
 
-    /// Returns what is known of every interface, by index.
+    /// Returns every interface whose facts are kept, by index.
     pub(super) fn interfaces(&self) -> Vec<Interface> {
-        self.picture.interfaces()
+        self.state.interfaces()
     }
 
-    /// Returns where the pieces of a dump are taken in.
-    pub(super) fn dump(&mut self) -> DumpIntake<'_> {
-        DumpIntake { dump: &mut self.dump, picture: &mut self.picture }
+    /// Returns the part of the mirror that applies a dump.
+    pub(super) fn dump(&mut self) -> DumpApplier<'_> {
+        DumpApplier { dump: &mut self.dump, state: &mut self.state }
     }
 
     /// Returns when [`Self::next_unknown`] has something.
     pub(super) fn unknown_due(&self) -> Option<BootInstant> {
-        self.picture.unknown_due()
+        self.state.unknown_due()
     }
 
-    /// Returns how many interfaces are to be asked for by `now`.
+    /// Returns how many interfaces are to be read alone by `now`.
     pub(super) fn unknown_by(&self, now: BootInstant) -> usize {
-        self.picture.unknown_by(now)
+        self.state.unknown_by(now)
     }
 
-    /// Returns the next interface to ask for.
+    /// Returns the next interface to read alone.
     pub(super) fn next_unknown(&mut self, now: BootInstant) -> Option<IfIndex> {
-        self.picture.next_unknown(now)
+        self.state.next_unknown(now)
     }
 
-    /// Begins with a dump.
+    /// Fills an empty mirror with the interfaces of a dump, which are all if it is `complete`.
     pub(super) fn adopt(&mut self, interfaces: Vec<Interface>, complete: bool) {
         for interface in interfaces {
             let index = interface.index;
-            let facts = self.picture.is_followed(interface.index, &interface.name).then(|| Rc::new(interface));
-            self.picture.entries.insert(index, Entry::new(facts, Unknown::NONE));
-            self.picture.pending.changed(index);
+            let facts = self.state.is_followed(interface.index, &interface.name).then(|| Rc::new(interface));
+            self.state.entries.insert(index, Entry::new(facts, Unknown::NONE));
+            self.state.pending.changed(index);
         }
-        self.picture.pending.looked(complete);
+        self.state.pending.resynced(complete);
     }
 
-    /// Takes in what `datagram` announces at `now`.
-    pub(super) fn hear(&mut self, datagram: &[u8], now: BootInstant) {
+    /// Applies the notifications in `datagram`, which was received at `now`.
+    pub(super) fn receive(&mut self, datagram: &[u8], now: BootInstant) {
         for message in messages(datagram) {
-            match message.and_then(|message| Announcement::parse(message, now)) {
-                Ok(announcement) => self.take_in(announcement, now),
-                Err(Malformed) => self.lost = true,
+            match message.and_then(|message| Notification::parse(message, now)) {
+                Ok(notification) => self.apply(notification, now),
+                Err(Malformed) => self.malformed = true,
             }
         }
     }
 
-    /// `conf.all.forwarding` was asked for.
+    /// Notes `conf.all.forwarding`, as a request found it.
     pub(super) fn host_forwards(&mut self, on: bool) {
-        self.picture.pending.host_forwards(on);
+        self.state.pending.host_forwards(on);
     }
 
-    /// The next change that the world outside does not know.
+    /// Returns the next change that was not handed out yet.
     pub(super) fn poll_change(&mut self) -> Option<Change> {
-        let entries = &self.picture.entries;
-        self.picture.pending.poll(|index| {
+        let entries = &self.state.entries;
+        self.state.pending.poll(|index| {
             let entry = entries.get(&index).filter(|entry| !entry.unknown.has(Unknown::NEVER_READ));
             entry.and_then(|entry| entry.facts.clone())
         })
     }
 
-    /// Whether [`Self::poll_change`] has something.
+    /// Returns whether [`Self::poll_change`] has something.
     pub(super) fn has_pending_change(&self) -> bool {
-        !self.picture.pending.is_empty()
+        !self.state.pending.is_empty()
     }
 
-    /// Whether announcements were lost since this was last asked.
-    pub(super) fn take_lost(&mut self) -> bool {
-        mem::take(&mut self.lost)
+    /// Returns whether a notification could not be parsed since the last call.
+    pub(super) fn take_malformed(&mut self) -> bool {
+        mem::take(&mut self.malformed)
     }
 
-    /// Announcements were lost: everything is unknown, and a dump has to follow.
-    pub(super) fn lose(&mut self) {
-        let followed = self.picture.entries.values_mut().filter(|entry| entry.facts.is_some());
-        followed.for_each(|entry| entry.unknown.raise(Unknown::ALL));
+    /// Marks everything as unknown, because notifications were lost. A dump has to follow.
+    pub(super) fn mark_all_unknown(&mut self) {
+        let followed = self.state.entries.values_mut().filter(|entry| entry.facts.is_some());
+        followed.for_each(|entry| entry.unknown.set(Unknown::ALL));
     }
 
-    /// An interface, or several, are asked for now, each alone.
-    pub(super) fn ask(&mut self) {
-        self.picture.named = Some(HashMap::new());
+    /// Notes that interfaces are read alone now: notifications about them are newer from now on.
+    pub(super) fn begin_reads(&mut self) {
+        self.state.notified = Some(HashMap::new());
     }
 
-    /// All answers of [`Self::ask`] were taken in.
-    pub(super) fn asked(&mut self) {
-        self.picture.named = None;
-        self.dump().report_looked();
+    /// Notes that all replies since [`Self::begin_reads`] were applied.
+    pub(super) fn end_reads(&mut self) {
+        self.state.notified = None;
+        self.dump().report_resynced();
     }
 
-    /// What was found when the interface was asked for alone; `None` if there is none.
-    pub(super) fn answer(&mut self, index: IfIndex, found: Option<Interface>, now: BootInstant) {
-        if self.picture.was_named(index).is_some() {
-            return self.picture.mark_unknown(index, Unknown::NONE, now);
+    /// Applies what was `found` when the interface was read alone; `None` if it does not exist.
+    pub(super) fn apply_reply(&mut self, index: IfIndex, found: Option<Interface>, now: BootInstant) {
+        if self.state.notified_of(index).is_some() {
+            return self.state.mark_unknown(index, Unknown::NONE, now);
         }
-        let Some(mut found) = found else { return self.picture.remove(index) };
-        let followed = self.picture.is_followed(index, &found.name);
-        let Some(entry) = self.picture.entries.get_mut(&index) else { return };
+        let Some(mut found) = found else { return self.state.remove(index) };
+        let followed = self.state.is_followed(index, &found.name);
+        let Some(entry) = self.state.entries.get_mut(&index) else { return };
         let unread = entry.unknown.has(Unknown::NEVER_READ);
         entry.unknown = Unknown::NONE;
         if let Some(known) = &entry.facts {
-            settle(&mut found.addresses, &known.addresses, now);
+            settle_lifetimes(&mut found.addresses, &known.addresses, now);
         }
         match &mut entry.facts {
             Some(known) if **known == found && !unread => {}
             None if !followed => {}
             facts => {
                 *facts = Some(Rc::new(found));
-                self.picture.pending.changed(index);
+                self.state.pending.changed(index);
             }
         }
     }
 
-    fn take_in(&mut self, announcement: Announcement<'_>, now: BootInstant) {
-        if let (Some(named), Some(index)) = (&mut self.picture.named, announcement.subject()) {
-            let deleted = matches!(announcement, Announcement::LinkGone(_));
-            named.insert(index, if deleted { Named::Deleted } else { Named::Changed });
+    fn apply(&mut self, notification: Notification<'_>, now: BootInstant) {
+        if let (Some(notified), Some(index)) = (&mut self.state.notified, notification.index()) {
+            let deleted = matches!(notification, Notification::LinkDeleted(_));
+            notified.insert(index, if deleted { Notified::Deleted } else { Notified::Changed });
         }
-        match announcement {
-            Announcement::Link(link) => self.link(&link, now),
-            Announcement::LinkGone(index) => self.picture.remove(index),
-            Announcement::Address(index, address) => self.address(index, address, now),
-            Announcement::AddressGone(index, address) => self.address_gone(index, address, now),
-            Announcement::Forwarding(index, on) => self.forwarding(index, on, now),
-            Announcement::SettingsGone(index) => self.settings_gone(index, now),
-            Announcement::SettingsUnclear(index) => self.settings_unclear(index, now),
-            Announcement::Unclear(index) => self.unclear(index, now),
-            Announcement::HostForwarding(on) => self.picture.pending.host_forwards(on),
-            Announcement::Other => {}
+        match notification {
+            Notification::Link(link) => self.link(&link, now),
+            Notification::LinkDeleted(index) => self.state.remove(index),
+            Notification::Address(index, address) => self.address(index, address, now),
+            Notification::AddressDeleted(index, address) => self.address_deleted(index, address, now),
+            Notification::Forwarding(index, on) => self.forwarding(index, on, now),
+            Notification::SettingsDeleted(index) => self.settings_deleted(index, now),
+            Notification::SettingsUnspecified(index) => self.settings_unspecified(index, now),
+            Notification::Undecodable(index) => self.undecodable(index, now),
+            Notification::HostForwarding(on) => self.state.pending.host_forwards(on),
+            Notification::Other => {}
         }
     }
 
-    /// One that was just made is a new one, whatever is known of its index: the deletion of a predecessor may
-    /// be among what was lost.
+    /// Applies an `RTM_NEWLINK`. A link that was just created is another one than the link that the mirror has with its
+    /// index, whose deletion may be among lost notifications.
     fn link(&mut self, link: &Link<'_>, now: BootInstant) {
-        if link.made {
-            self.picture.remove(link.index);
-            self.picture.insert(link, Unknown::NONE);
-        } else if self.picture.entries.contains_key(&link.index) {
-            self.picture.update(link, now);
+        if link.created {
+            self.state.remove(link.index);
+            self.state.insert(link, Unknown::NONE);
+        } else if self.state.entries.contains_key(&link.index) {
+            self.state.update(link, now);
         } else if link.whole {
-            // Of one that was not known, only a dump or a question can tell the addresses.
-            self.picture.insert(link, Unknown::NEVER_READ);
-            self.picture.mark_unknown(link.index, Unknown::NONE, now);
+            // The addresses of a link that was not known have to be read.
+            self.state.insert(link, Unknown::NEVER_READ);
+            self.state.mark_unknown(link.index, Unknown::NONE, now);
         }
     }
 
+    /// Applies an `RTM_NEWADDR`.
     fn address(&mut self, index: IfIndex, mut address: Address, now: BootInstant) {
-        let Some(known) = self.picture.facts(index) else { return };
-        settle(slice::from_mut(&mut address), &known.addresses, now);
+        let Some(known) = self.state.facts(index) else { return };
+        settle_lifetimes(slice::from_mut(&mut address), &known.addresses, now);
         match known.addresses.iter().position(|one| one.address == address.address) {
             Some(place) if known.addresses[place] == address => return,
             Some(place) => Rc::make_mut(known).addresses[place] = address,
@@ -220,13 +221,14 @@ impl Mirror {
             }
         }
         Rc::make_mut(known).addresses.sort_unstable();
-        self.picture.pending.changed(index);
+        self.state.pending.changed(index);
     }
 
-    /// Where IPv6 is switched off the addresses go, and nothing else is said. They also go with the link
-    /// being down or its MTU too small, but that was announced before.
-    fn address_gone(&mut self, index: IfIndex, address: Ipv6Addr, now: BootInstant) {
-        let Some(known) = self.picture.facts(index) else { return };
+    /// Applies an `RTM_DELADDR`. If `disable_ipv6` was set, the kernel deletes the addresses and sends no other
+    /// notification. It also deletes them if the link was taken down or its MTU is too small, but the notification of
+    /// that came before.
+    fn address_deleted(&mut self, index: IfIndex, address: Ipv6Addr, now: BootInstant) {
+        let Some(known) = self.state.facts(index) else { return };
         let has_ipv6 = known.ipv6.is_some_and(|ipv6| !ipv6.disabled) && known.mtu >= MIN_MTU;
         let place = known.addresses.iter().position(|one| one.address == address);
         if let Some(place) = place {
@@ -234,35 +236,36 @@ impl Mirror {
         }
         let bare = known.addresses.is_empty() && known.flags.up && has_ipv6;
         if place.is_some() {
-            self.picture.pending.changed(index);
+            self.state.pending.changed(index);
         }
         if bare {
-            self.picture.mark_unknown(index, Unknown::SETTINGS, now);
+            self.state.mark_unknown(index, Unknown::SETTINGS, now);
         }
     }
 
+    /// Applies an `RTM_NEWNETCONF` that has `forwarding`.
     fn forwarding(&mut self, index: IfIndex, on: bool, now: BootInstant) {
-        let Some(known) = self.picture.facts(index) else { return };
+        let Some(known) = self.state.facts(index) else { return };
         match known.ipv6 {
             Some(ipv6) if ipv6.forwarding == on => {}
             Some(ipv6) => {
                 Rc::make_mut(known).ipv6 = Some(Ipv6Settings { forwarding: on, ..ipv6 });
-                self.picture.pending.changed(index);
+                self.state.pending.changed(index);
             }
-            // IPv6 is back, with settings of which this is one.
-            None => return self.picture.mark_unknown(index, Unknown::SETTINGS, now),
+            // The link has IPv6 again, and this is only one of its settings.
+            None => return self.state.mark_unknown(index, Unknown::SETTINGS, now),
         }
-        if let Some(entry) = self.picture.entries.get_mut(&index) {
-            entry.unknown.settle(Unknown::DETACHED);
+        if let Some(entry) = self.state.entries.get_mut(&index) {
+            entry.unknown.clear(Unknown::DETACHED);
         }
     }
 
-    /// With too small an MTU IPv6 is gone. With a link that is being deleted, the link itself is in a moment;
-    /// with a new name the settings are back in a moment.
-    fn settings_gone(&mut self, index: IfIndex, now: BootInstant) {
-        let Some(known) = self.picture.facts(index) else { return };
+    /// Applies an `RTM_DELNETCONF`. With too small an MTU the link has lost IPv6. Otherwise the link is being deleted,
+    /// or renamed, after which its settings are back: a notification of either follows in a moment.
+    fn settings_deleted(&mut self, index: IfIndex, now: BootInstant) {
+        let Some(known) = self.state.facts(index) else { return };
         if known.mtu >= MIN_MTU {
-            return self.picture.mark_unknown(index, Unknown::DETACHED, now);
+            return self.state.mark_unknown(index, Unknown::DETACHED, now);
         }
         if known.ipv6.is_none() && known.addresses.is_empty() {
             return;
@@ -270,20 +273,22 @@ impl Mirror {
         let known = Rc::make_mut(known);
         known.ipv6 = None;
         known.addresses.clear();
-        self.picture.pending.changed(index);
+        self.state.pending.changed(index);
     }
 
-    fn settings_unclear(&mut self, index: IfIndex, now: BootInstant) {
-        if self.picture.facts(index).is_some() {
-            self.picture.mark_unknown(index, Unknown::SETTINGS, now);
+    /// Applies an `RTM_NEWNETCONF` that does not say which setting has changed.
+    fn settings_unspecified(&mut self, index: IfIndex, now: BootInstant) {
+        if self.state.facts(index).is_some() {
+            self.state.mark_unknown(index, Unknown::SETTINGS, now);
         }
     }
 
-    fn unclear(&mut self, index: IfIndex, now: BootInstant) {
-        if let hash_map::Entry::Vacant(vacant) = self.picture.entries.entry(index) {
+    /// Applies a notification that could not be decoded: whatever it was about is unknown.
+    fn undecodable(&mut self, index: IfIndex, now: BootInstant) {
+        if let hash_map::Entry::Vacant(vacant) = self.state.entries.entry(index) {
             vacant.insert(Entry::new(None, Unknown::NONE));
         }
-        self.picture.mark_unknown(index, Unknown::LINK.and(Unknown::SETTINGS).and(Unknown::ADDRESSES), now);
+        self.state.mark_unknown(index, Unknown::LINK.and(Unknown::SETTINGS).and(Unknown::ADDRESSES), now);
     }
 }
 

@@ -1,107 +1,105 @@
-//! The kernel's picture of the interfaces, over `rtnetlink(7)`.
+//! A copy of the kernel's interfaces, kept up to date over `rtnetlink(7)`.
 //!
-//! The kernel announces what changes, and most announcements carry all there is to know: [`mirror`] keeps the
-//! picture from them. What they leave open is asked for, an interface at a time and rarely: a question about
-//! a link waits for the lock (RTNL) that a process holds while it changes links. Lost announcements show as an overrun,
-//! after which everything is looked at again, a piece at a time ([`resync`]); so it is now and then as a
-//! safety net.
+//! The kernel sends a notification of each change, and most notifications carry everything that matters: [`mirror`]
+//! follows them. Where one does not, the interface is read alone, which is rare: a request for a link waits for RTNL,
+//! the lock that a process holds while it changes links. If notifications are lost (an *overrun*, `ENOBUFS`), all
+//! interfaces are dumped, one datagram of the reply per turn ([`resync`]). Dumps also run now and then, as some changes
+//! cause no notification.
 //!
-//! Level-triggered: what comes out is an interface as it is now, whatever has happened to it, and in whatever
-//! order.
+//! The module is level-triggered: it hands out an interface as it is now, for any number of changes in any order.
 //!
-//! Two sockets. One holds the subscription and is read without blocking; the other asks questions, which the
-//! kernel answers before the system call returns. Neither needs a capability.
+//! There are two sockets. One has the subscription and is read without blocking. The other one is for requests, to
+//! which the kernel has replied before the system call returns. Neither needs a capability.
 
-mod announcement;
 #[cfg(test)]
 mod bytes;
 mod decode;
-mod events;
 mod frame;
 #[doc(hidden)]
 pub mod fuzzing;
 mod mirror;
 mod neighbour;
+mod notification;
+mod pacing;
 mod query;
 mod request;
 mod resync;
 mod socket;
+mod subscription;
 
-use std::{io, mem, time::Duration};
+use std::{io, mem};
 
 use regex::Regex;
-use tracing::warn;
 
-pub use events::DEFAULT_RECEIVE_BUFFER;
 pub use mirror::Change;
 pub use neighbour::{Neighbour, NeighbourState};
 pub use query::{
     Queries, QueryError, RouteQueries, Snapshot, default_routes_by_ra, name_of, neighbour_limit, routed_prefixes,
 };
 pub use socket::NetlinkOpenError;
+pub use subscription::DEFAULT_RECEIVE_BUFFER;
 
 use crate::{
     addr::IfIndex,
     engine::{BootInstant, interface::Interface},
 };
-use events::{Drained, Events};
 use mirror::Mirror;
+use pacing::DumpPacing;
 use query::client::Completeness;
 use resync::{Resync, ResyncProgress, ResyncScope};
+use subscription::{Drained, Subscription};
 
-/// How many interfaces are asked for in one turn. Each may wait for the lock.
-const QUESTIONS: usize = 4;
+/// How many interfaces are read alone in one turn. Each read may wait for RTNL.
+const READS_PER_TURN: usize = 4;
 
-/// If more than this are unknown in part, all are dumped, unless that was done only a second ago.
+/// If more interfaces than this are to be read alone, all are dumped instead ([`DumpPacing::may_replace_reads`]).
 const MANY: usize = 64;
-const RESYNC_AGAIN: Duration = Duration::from_secs(1);
 
-/// Every 20th resync is a full dump, in case the mirror missed what no announcement carries.
+/// Every 20th resync is a full dump: only whole links have the master and the kind.
 const WHOLE_EVERY: u32 = 20;
 
-/// Subscription, picture and questions, of the network namespace that the calling thread is in when it opens
-/// them.
+/// The subscription, the mirror and the socket for requests, in the network namespace of the thread that opened them.
 #[derive(Debug)]
 pub struct Netlink {
-    events: Events,
+    subscription: Subscription,
     queries: Queries,
     mirror: Mirror,
-    asking: Asking,
-    /// When the last resync ended, and whether nothing interrupted it.
-    resynced: Option<(BootInstant, Completeness)>,
-    /// There may be interfaces that were never seen.
+    outstanding: Outstanding,
+    pacing: DumpPacing,
+    /// Whether interfaces may exist that the mirror does not have.
     incomplete: bool,
     counts: Counts,
 }
 
-/// What it has cost so far.
+/// Counters since the start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// Resyncs, whole or not.
+    /// Resyncs that have ended, whole or not.
     pub resyncs: u32,
-    /// Interfaces that were asked for alone.
-    pub questions: u64,
-    /// Times that announcements were lost.
+    /// Interfaces that were read alone.
+    pub single_reads: u64,
+    /// Times that notifications were lost.
     pub overruns: u64,
 }
 
-/// What was asked and not yet taken in.
+/// Replies that were read and not yet applied.
 #[derive(Debug)]
-enum Asking {
+enum Outstanding {
     Nothing,
-    /// Interfaces, each alone.
-    Some(Vec<(IfIndex, Option<Interface>)>),
-    Everything(Resync),
+    /// Those about interfaces that were read alone.
+    Reads(Vec<(IfIndex, Option<Interface>)>),
+    /// Those of a dump.
+    Dump(Resync),
 }
 
 impl Netlink {
-    /// Subscribes first and can ask only afterwards: whatever changes after a [`Self::dump`] is announced.
-    /// Keeps the facts of those interfaces alone whose name has matched `pattern` at some time; without one,
-    /// of all.
+    /// Subscribes before any request can be sent, so that a notification follows for each change after a
+    /// [`Self::dump`]. The mirror keeps the facts of the interfaces whose name has matched `pattern` at some time;
+    /// without one, of all.
     ///
     /// # Errors
     ///
-    /// When a netlink socket cannot be had.
+    /// When a netlink socket cannot be opened.
     ///
     /// # Panics
     ///
@@ -110,8 +108,8 @@ impl Netlink {
         Self::open_with_receive_buffer(pattern, DEFAULT_RECEIVE_BUFFER)
     }
 
-    /// [`Self::open`] with room for `bytes` of events that are not yet read. The kernel grants twice as much,
-    /// and without `CAP_NET_ADMIN` at most twice `net.core.rmem_max`.
+    /// Does what [`Self::open`] does, with a receive buffer of `bytes` for notifications. The kernel grants twice as
+    /// much, and without `CAP_NET_ADMIN` at most twice `net.core.rmem_max`.
     ///
     /// # Errors
     ///
@@ -122,22 +120,22 @@ impl Netlink {
     /// As [`Self::open`].
     pub fn open_with_receive_buffer(pattern: Option<Regex>, bytes: usize) -> Result<Self, NetlinkOpenError> {
         Ok(Self {
-            events: Events::open(bytes)?,
+            subscription: Subscription::open(bytes)?,
             queries: Queries::open()?,
             mirror: Mirror::new(pattern),
-            asking: Asking::Nothing,
-            resynced: None,
+            outstanding: Outstanding::Nothing,
+            pacing: DumpPacing::default(),
             incomplete: true,
             counts: Counts::default(),
         })
     }
 
-    /// Keeps the facts of these interfaces as well, whatever their names. Wanted before [`Self::adopt`].
+    /// Keeps the facts of these interfaces as well, whatever their names. To be called before [`Self::adopt`].
     pub fn follow(&mut self, indices: impl Iterator<Item = IfIndex>) {
         self.mirror.follow(indices);
     }
 
-    /// Everything there is, all at once, to begin with. See [`Queries::dump`].
+    /// Reads all interfaces at once, for the start. See [`Queries::dump`].
     ///
     /// # Errors
     ///
@@ -146,132 +144,139 @@ impl Netlink {
         self.queries.dump()
     }
 
-    /// Goes on from `snapshot`, and from what was announced since [`Self::open`].
-    ///
-    /// # Errors
-    ///
-    /// As [`Self::work`].
-    pub fn adopt(&mut self, snapshot: Snapshot, now: BootInstant) -> Result<(), QueryError> {
+    /// Fills the mirror with `snapshot`, and applies the notifications since [`Self::open`].
+    pub fn adopt(&mut self, snapshot: Snapshot, now: BootInstant) {
         self.counts.resyncs += 1;
         self.incomplete = !snapshot.complete;
         self.mirror.host_forwards(snapshot.forwarding);
         self.mirror.adopt(snapshot.interfaces, snapshot.complete);
-        // Some of it is older than the snapshot: the picture is right when all of it was heard.
-        self.listen(usize::MAX, now).map(drop)
+        // Some notifications are older than the snapshot, so the mirror is right only after the last one.
+        self.receive(usize::MAX, now);
     }
 
-    /// Waits until something was announced.
+    /// Waits until notifications may have come.
     ///
     /// # Errors
     ///
     /// When the runtime is shutting down.
     pub async fn readable(&self) -> io::Result<()> {
-        self.events.readable().await
+        self.subscription.readable().await
     }
 
-    /// Whether there is something to do for [`Self::work`] without an announcement, or a change to poll.
+    /// Returns whether [`Self::process`] has something to do at once without a notification, or a change is pending.
     #[must_use]
     pub fn is_busy(&self) -> bool {
-        self.mirror.has_pending_change() || !matches!(self.asking, Asking::Nothing)
+        self.mirror.has_pending_change() || !self.is_idle()
     }
 
-    /// When there is, at the latest.
+    /// Returns when [`Self::process`] has something to do without a notification, if nothing comes before.
     #[must_use]
     pub fn deadline(&self) -> Option<BootInstant> {
-        self.mirror.unknown_due()
+        let dump = if self.is_dumping() { None } else { self.pacing.deadline() };
+        [self.mirror.unknown_due(), dump].into_iter().flatten().min()
     }
 
-    /// Takes in at most `budget` datagrams of announcements, and once there are no more, a piece of what was
-    /// asked.
+    /// Applies at most `budget` datagrams of notifications. When no more are waiting, applies the replies that were
+    /// read before and reads the next, or begins the dump that an overrun needs.
     ///
     /// # Errors
     ///
-    /// When a question was not answered. What is known stands, and a [`Self::resync`] is wanted after a
-    /// while.
-    pub fn work(&mut self, budget: usize, now: BootInstant) -> Result<(), QueryError> {
-        match self.listen(budget, now)? {
-            Drained::Dry => self.ask_on(now).inspect_err(|_| {
-                // Whatever was to be looked at with all the others is asked for alone, until such a look has
-                // worked.
-                self.resynced = Some((now, Completeness::Interrupted));
-            }),
-            Drained::InPart | Drained::Overrun => Ok(()),
+    /// When a request fails. The mirror stays as it is, and the caller has to begin a [`Self::resync`] after a while.
+    pub fn process(&mut self, budget: usize, now: BootInstant) -> Result<(), QueryError> {
+        match self.receive(budget, now) {
+            Drained::BudgetSpent => Ok(()),
+            Drained::Empty if self.is_idle() && self.pacing.is_due(now) => self.begin_dump(ResyncScope::Whole, now),
+            Drained::Empty => self.advance(now).inspect_err(|_| self.pacing.end(Completeness::Interrupted, now)),
         }
     }
 
-    /// The next change. All of them have come when [`Self::is_busy`] says so.
+    /// Returns the next change, if there is one.
     pub fn poll_change(&mut self) -> Option<Change> {
         self.mirror.poll_change()
     }
 
-    /// Begins a resync, unless one is going on. It ends with [`Change::Looked`].
+    /// Begins a resync, unless one is under way, or follows because notifications were lost. It ends with
+    /// [`Change::Resynced`].
     ///
     /// # Errors
     ///
-    /// When the kernel cannot be asked.
-    pub fn resync(&mut self) -> Result<(), QueryError> {
-        if let Asking::Everything(_) = self.asking {
+    /// When the request fails.
+    pub fn resync(&mut self, now: BootInstant) -> Result<(), QueryError> {
+        if self.is_dumping() || self.pacing.has_lost() {
             return Ok(());
         }
-        let whole = self.incomplete || self.counts.resyncs.is_multiple_of(WHOLE_EVERY);
-        self.begin(if whole { ResyncScope::Whole } else { ResyncScope::Inet6 })
+        let is_whole = self.incomplete || self.counts.resyncs.is_multiple_of(WHOLE_EVERY);
+        self.begin_dump(if is_whole { ResyncScope::Whole } else { ResyncScope::Inet6 }, now)
     }
 
-    /// What it has cost so far.
+    /// Returns the counters.
     #[must_use]
     pub const fn counts(&self) -> Counts {
         self.counts
     }
 
-    fn listen(&mut self, budget: usize, now: BootInstant) -> Result<Drained, QueryError> {
-        let drained = self.events.drain(budget, |datagram| self.mirror.hear(datagram, now));
-        if drained == Drained::Overrun {
-            warn!("announcements of the kernel were lost, as their socket was full: a resync follows");
-            self.counts.overruns += 1;
-        }
-        if drained == Drained::Overrun || self.mirror.take_lost() {
-            self.incomplete = true;
-            self.mirror.lose();
-            self.begin(ResyncScope::Whole)?;
-            return Ok(Drained::Overrun);
-        }
-        Ok(drained)
+    const fn is_idle(&self) -> bool {
+        matches!(self.outstanding, Outstanding::Nothing)
     }
 
-    fn begin(&mut self, scope: ResyncScope) -> Result<(), QueryError> {
-        if let Asking::Everything(_) = mem::replace(&mut self.asking, Asking::Nothing) {
-            self.queries.leave();
+    const fn is_dumping(&self) -> bool {
+        matches!(self.outstanding, Outstanding::Dump(_))
+    }
+
+    /// Applies at most `budget` datagrams of notifications, and notes whether any were lost.
+    fn receive(&mut self, budget: usize, now: BootInstant) -> Drained {
+        let before = self.subscription.overruns();
+        let drained = self.subscription.drain(budget, |datagram| self.mirror.receive(datagram, now));
+        let overruns = self.subscription.overruns() - before;
+        self.counts.overruns += overruns;
+        if overruns > 0 || self.mirror.take_malformed() {
+            self.incomplete = true;
+            self.pacing.lost();
         }
-        let resync = Resync::begin(scope, &mut self.mirror, &mut self.queries);
-        self.asking = Asking::Everything(resync.inspect_err(|_| self.mirror.dump().abandon())?);
+        drained
+    }
+
+    /// Begins a dump. After an overrun everything is unknown from now on, whatever an earlier dump has brought: an
+    /// interface that this one passes over, as a notification about it comes meanwhile, has to be read alone.
+    fn begin_dump(&mut self, scope: ResyncScope, now: BootInstant) -> Result<(), QueryError> {
+        if self.pacing.has_lost() {
+            self.mirror.mark_all_unknown();
+        }
+        self.outstanding = Outstanding::Nothing;
+        let resync = Resync::begin(scope, &mut self.mirror, &mut self.queries).inspect_err(|_| {
+            self.mirror.dump().abandon();
+            self.pacing.end(Completeness::Interrupted, now);
+        })?;
+        self.outstanding = Outstanding::Dump(resync);
+        self.pacing.begin();
         Ok(())
     }
 
-    /// Everything that was announced before the answers was heard.
-    fn ask_on(&mut self, now: BootInstant) -> Result<(), QueryError> {
-        match mem::replace(&mut self.asking, Asking::Nothing) {
-            Asking::Nothing => self.ask(now),
-            Asking::Some(answers) => {
-                for (index, found) in answers {
-                    self.mirror.answer(index, found, now);
+    /// Applies the replies that were read before, or reads interfaces alone. All notifications must have been received.
+    fn advance(&mut self, now: BootInstant) -> Result<(), QueryError> {
+        match mem::replace(&mut self.outstanding, Outstanding::Nothing) {
+            Outstanding::Nothing => self.read_unknown(now),
+            Outstanding::Reads(replies) => {
+                for (index, found) in replies {
+                    self.mirror.apply_reply(index, found, now);
                 }
-                self.mirror.asked();
+                self.mirror.end_reads();
                 Ok(())
             }
-            Asking::Everything(resync) => self.go_on(resync, now),
+            Outstanding::Dump(resync) => self.advance_dump(resync, now),
         }
     }
 
-    fn go_on(&mut self, resync: Resync, now: BootInstant) -> Result<(), QueryError> {
-        match resync.proceed(&mut self.mirror, &mut self.queries, now) {
-            Ok(ResyncProgress::GoesOn(resync)) => self.asking = Asking::Everything(resync),
-            Ok(ResyncProgress::Over { scope, links, addresses }) => {
+    fn advance_dump(&mut self, resync: Resync, now: BootInstant) -> Result<(), QueryError> {
+        match resync.advance(&mut self.mirror, &mut self.queries, now) {
+            Ok(ResyncProgress::UnderWay(resync)) => self.outstanding = Outstanding::Dump(resync),
+            Ok(ResyncProgress::Ended { scope, links, addresses }) => {
                 self.counts.resyncs += 1;
-                self.resynced = Some((now, links.and(addresses)));
-                // New ones are announced, so that only a whole look has to find any.
-                self.incomplete &= scope == ResyncScope::Inet6 || links == Completeness::Interrupted;
+                self.pacing.end(links.and(addresses), now);
+                let has_all = scope == ResyncScope::Whole && links == Completeness::Complete;
+                self.incomplete &= !has_all || self.pacing.has_lost();
                 self.mirror.host_forwards(self.queries.read_forwarding()?);
-                self.mirror.dump().looked(!self.incomplete);
+                self.mirror.dump().resynced(!self.incomplete);
             }
             Err(error) => {
                 self.mirror.dump().abandon();
@@ -281,44 +286,37 @@ impl Netlink {
         Ok(())
     }
 
-    fn ask(&mut self, now: BootInstant) -> Result<(), QueryError> {
-        if self.mirror.unknown_by(now) > MANY && self.may_resync(now) {
-            return self.resync();
+    fn read_unknown(&mut self, now: BootInstant) -> Result<(), QueryError> {
+        if self.mirror.unknown_by(now) > MANY && self.pacing.may_replace_reads(now) {
+            return self.resync(now);
         }
-        let mut answers = Vec::new();
-        while answers.len() < QUESTIONS
+        let mut replies = Vec::new();
+        while replies.len() < READS_PER_TURN
             && let Some(index) = self.mirror.next_unknown(now)
         {
-            if answers.is_empty() {
-                self.mirror.ask();
+            if replies.is_empty() {
+                self.mirror.begin_reads();
             }
-            self.counts.questions += 1;
+            self.counts.single_reads += 1;
             match self.queries.read(index) {
-                Ok(found) => answers.push((index, found)),
+                Ok(found) => replies.push((index, found)),
                 Err(error) => {
-                    // What was answered before it stands.
-                    self.take_later(answers);
+                    // The replies before it are good.
+                    self.keep_replies(replies);
                     return Err(error);
                 }
             }
         }
-        self.take_later(answers);
+        self.keep_replies(replies);
         Ok(())
     }
 
-    /// Answers are taken in once everything that was announced before them was heard.
-    fn take_later(&mut self, answers: Vec<(IfIndex, Option<Interface>)>) {
-        if answers.is_empty() {
-            self.mirror.asked();
+    /// Keeps replies until the notifications before them have been received.
+    fn keep_replies(&mut self, replies: Vec<(IfIndex, Option<Interface>)>) {
+        if replies.is_empty() {
+            self.mirror.end_reads();
         } else {
-            self.asking = Asking::Some(answers);
+            self.outstanding = Outstanding::Reads(replies);
         }
-    }
-
-    /// Not one after the other, and not if something keeps interrupting them: then each has to be asked for
-    /// alone.
-    fn may_resync(&self, now: BootInstant) -> bool {
-        self.resynced
-            .is_none_or(|(at, completeness)| completeness == Completeness::Complete && at + RESYNC_AGAIN <= now)
     }
 }

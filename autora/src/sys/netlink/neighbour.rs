@@ -1,16 +1,16 @@
-//! Entries of the kernel's neighbour table.
+//! Decodes entries of the kernel's neighbour table.
 
 use std::{fmt, net::Ipv6Addr};
 
 use super::frame::{Malformed, find, number};
 use crate::addr::IfIndex;
 
-/// `struct ndmsg` of
+/// The size of `struct ndmsg` of
 /// [linux/neighbour.h](https://git.kernel.org/pub/scm/linux/kernel/git/torvalds/linux.git/tree/include/uapi/linux/neighbour.h):
 /// family and padding, the index, the state, flags and type.
 const HEADER_LEN: usize = 12;
 
-/// The same header: attributes, and states.
+/// Attributes and states of the same header.
 const NDA_DST: u16 = 1;
 const NDA_LLADDR: u16 = 2;
 const NUD_INCOMPLETE: u16 = 0x01;
@@ -45,9 +45,9 @@ pub enum NeighbourState {
     Stale,
     /// A packet was sent to it, and whether it is reachable will show.
     Delay,
-    /// It is being asked.
+    /// Solicitations are being sent to it.
     Probe,
-    /// It did not answer.
+    /// It did not reply.
     Failed,
     /// The operator set the entry.
     Permanent,
@@ -67,7 +67,7 @@ impl fmt::Display for NeighbourState {
     }
 }
 
-/// The neighbour of an `RTM_NEWNEIGH`; `None` for an entry that the kernel makes without asking a neighbour, as for
+/// Decodes an `RTM_NEWNEIGH`; `None` for an entry that the kernel makes without outstanding a neighbour, as for
 /// multicast groups (`NUD_NOARP`).
 pub(super) fn neighbour(payload: &[u8]) -> Result<Option<Neighbour>, Malformed> {
     let (header, attributes) = payload.split_at_checked(HEADER_LEN).ok_or(Malformed)?;

@@ -1,4 +1,4 @@
-//! Questions to the kernel, answered before the system call returns.
+//! Queries: requests to which the kernel has replied before the system call returns.
 
 pub(super) mod client;
 mod routes;
@@ -8,7 +8,7 @@ use std::ops::ControlFlow;
 use nix::libc::{ENODEV, ENXIO};
 use tracing::warn;
 
-use self::client::{Answer, Completeness, QueryClient, skip};
+use self::client::{Completeness, QueryClient, Reply, warn_skipped};
 pub use self::{
     client::QueryError,
     routes::{RouteQueries, default_routes_by_ra, routed_prefixes},
@@ -26,37 +26,37 @@ use crate::{
     sys::clock,
 };
 
-/// How often a dump is begun that changes of the interfaces keep interrupting. A host on which hundreds of
-/// guests start may never hold still long enough.
+/// How often a dump is tried that changes of the interfaces interrupt. While hundreds of guests start, every dump may
+/// be interrupted.
 const DUMP_TRIES: usize = 2;
 
-/// The warning of [`neighbour_limit`].
+/// The text of the warning of [`neighbour_limit`].
 const NO_LIMIT: &str = "cannot read the limit of the neighbour table: whether --send raw has room is not checked";
 
-/// Everything there is, at about one moment.
+/// All interfaces, as they were within the time that a dump took.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Snapshot {
     /// `conf.all.forwarding`.
     pub forwarding: bool,
-    /// The interfaces, sorted by index. What is said of each is true in any case.
+    /// The interfaces, sorted by index. Each one listed is as the kernel had it, also if others are missing.
     pub interfaces: Vec<Interface>,
-    /// Whether an interface that is not listed does not exist. Otherwise changes kept interrupting the
-    /// kernel, which may then leave some out: take no absence for a deletion, and dump again after a while.
+    /// Whether an interface that is not listed does not exist. Otherwise changes interrupted every try, and the kernel
+    /// may have left some out: the caller must not treat those as deleted, and has to dump again after a while.
     pub complete: bool,
 }
 
-/// The socket that asks. Usable alone where no events are wanted.
+/// The socket for requests. It can be used alone where no notifications are wanted.
 #[derive(Debug)]
 pub struct Queries {
     client: QueryClient,
 }
 
 impl Queries {
-    /// Of the network namespace that the calling thread is in.
+    /// Opens the socket in the network namespace of the calling thread.
     ///
     /// # Errors
     ///
-    /// When a netlink socket cannot be had.
+    /// When a netlink socket cannot be opened.
     pub fn open() -> Result<Self, NetlinkOpenError> {
         Ok(Self { client: QueryClient::open()? })
     }
@@ -65,7 +65,7 @@ impl Queries {
     ///
     /// # Errors
     ///
-    /// When the kernel does not answer.
+    /// When the kernel does not reply.
     pub fn dump(&mut self) -> Result<Snapshot, QueryError> {
         let forwarding = self.read_forwarding()?;
         let mut dump = self.dump_once()?;
@@ -76,33 +76,32 @@ impl Queries {
             dump = self.dump_once()?;
         }
         if dump.addresses == Completeness::Interrupted {
-            // It may have left out addresses of an interface that no change touched. Of each alone, no change
-            // elsewhere can interrupt the reading.
+            // It may lack addresses of an interface that did not change. The dump of one interface's addresses is
+            // interrupted by no change of another one.
             dump.interfaces = self.read_each(&dump.interfaces)?;
         }
         Ok(Snapshot { forwarding, interfaces: dump.interfaces, complete: dump.links == Completeness::Complete })
     }
 
-    /// Reads one interface; `None` if there is none (any more). The cost does not grow with the number of
-    /// interfaces.
+    /// Reads one interface; `None` if it does not exist. The cost does not grow with the number of interfaces.
     ///
     /// # Errors
     ///
-    /// When the kernel does not answer.
+    /// When the kernel does not reply.
     pub fn read(&mut self, index: IfIndex) -> Result<Option<Interface>, QueryError> {
         let Some(mut interface) = none_if_gone(self.link(index))? else { return Ok(None) };
         for _ in 0..DUMP_TRIES {
             interface.addresses.clear();
-            let question = Request::AddressesOf(index);
-            let answer = self.client.ask(question, |payload| match decode::address(payload, clock::now()) {
+            let request = Request::AddressesOf(index);
+            let reply = self.client.query(request, |payload| match decode::address(payload, clock::now()) {
                 Ok(Some((owner, address))) if owner == index => interface.addresses.push(address),
                 Ok(_) => {}
-                Err(Malformed) => skip(question),
+                Err(Malformed) => warn_skipped(request),
             });
-            match none_if_gone(answer.map(Some))? {
+            match none_if_gone(reply.map(Some))? {
                 None => return Ok(None),
                 Some(Completeness::Complete) => break,
-                // Of one interface alone, only a change of its own can do this, and an event follows on that.
+                // Only a change of this interface interrupts it, and a notification of that change follows.
                 Some(Completeness::Interrupted) => {}
             }
         }
@@ -115,66 +114,61 @@ impl Queries {
     ///
     /// # Errors
     ///
-    /// When the kernel does not answer.
+    /// When the kernel does not reply.
     pub fn read_forwarding(&mut self) -> Result<bool, QueryError> {
-        let question = Request::HostSettings;
+        let request = Request::HostSettings;
         let mut forwarding = Err(Malformed);
-        self.client.ask(question, |payload| forwarding = decode::host_forwarding(payload))?;
-        forwarding.map_err(|Malformed| QueryError::Malformed { question: question.name() })
+        self.client.query(request, |payload| forwarding = decode::host_forwarding(payload))?;
+        forwarding.map_err(|Malformed| QueryError::Malformed { request: request.name() })
     }
 
-    /// Reads the IPv6 neighbours of all interfaces, at most `gc_thresh3`. Some may be missing that changed meanwhile.
+    /// Reads the IPv6 neighbours of all interfaces, at most `gc_thresh3`. Those that change meanwhile may be missing.
     ///
     /// # Errors
     ///
-    /// When the kernel does not answer.
+    /// When the kernel does not reply.
     pub fn neighbours(&mut self) -> Result<Vec<Neighbour>, QueryError> {
-        let question = Request::Neighbours;
+        let request = Request::Neighbours;
         let mut neighbours = Vec::new();
-        self.client.ask(question, |payload| match neighbour(payload) {
+        self.client.query(request, |payload| match neighbour(payload) {
             Ok(found) => neighbours.extend(found),
-            Err(Malformed) => skip(question),
+            Err(Malformed) => warn_skipped(request),
         })?;
         Ok(neighbours)
     }
 
-    /// Begins to read the links of all interfaces: all, or the IPv6 part of those that have one.
-    pub(super) fn begin<'q>(&mut self, question: Request<'q>) -> Result<Answer<'q>, QueryError> {
-        self.client.begin(question)
+    /// Sends a request whose reply is read a datagram at a time.
+    pub(super) fn begin<'q>(&mut self, request: Request<'q>) -> Result<Reply<'q>, QueryError> {
+        self.client.begin(request)
     }
 
-    /// See [`QueryClient::fetch`].
-    pub(super) fn fetch(&mut self, answer: &Answer<'_>) -> Result<(), QueryError> {
-        self.client.fetch(answer)
+    /// See [`QueryClient::read`].
+    pub(super) fn read_reply(&mut self, reply: &Reply<'_>) -> Result<(), QueryError> {
+        self.client.read(reply)
     }
 
-    /// See [`QueryClient::take`].
-    pub(super) fn take(
+    /// See [`QueryClient::parse`].
+    pub(super) fn parse(
         &mut self,
-        answer: &mut Answer<'_>,
+        reply: &mut Reply<'_>,
         each: impl FnMut(&[u8], Completeness),
     ) -> Result<ControlFlow<()>, QueryError> {
-        self.client.take(answer, each)
-    }
-
-    /// See [`QueryClient::leave`].
-    pub(super) fn leave(&mut self) {
-        self.client.leave();
+        self.client.parse(reply, each)
     }
 
     fn link(&mut self, index: IfIndex) -> Result<Option<Interface>, QueryError> {
-        let question = Request::Link(index);
+        let request = Request::Link(index);
         let mut interface = Err(Malformed);
-        self.client.ask(question, |payload| interface = decode::interface(payload))?;
-        interface.map(Some).map_err(|Malformed| QueryError::Malformed { question: question.name() })
+        self.client.query(request, |payload| interface = decode::interface(payload))?;
+        interface.map(Some).map_err(|Malformed| QueryError::Malformed { request: request.name() })
     }
 
     fn read_each(&mut self, interfaces: &[Interface]) -> Result<Vec<Interface>, QueryError> {
         let mut afresh = Vec::with_capacity(interfaces.len());
         for interface in interfaces {
             match self.read(interface.index) {
-                Err(QueryError::Malformed { .. }) => skip(Request::Link(interface.index)),
-                answer => afresh.extend(answer?),
+                Err(QueryError::Malformed { .. }) => warn_skipped(Request::Link(interface.index)),
+                reply => afresh.extend(reply?),
             }
         }
         Ok(afresh)
@@ -182,26 +176,26 @@ impl Queries {
 
     fn dump_once(&mut self) -> Result<Dump, QueryError> {
         let mut interfaces: Vec<Interface> = Vec::new();
-        let links = self.client.ask(Request::Links, |payload| match decode::interface(payload) {
+        let links = self.client.query(Request::Links, |payload| match decode::interface(payload) {
             Ok(interface) => interfaces.push(interface),
-            Err(Malformed) => skip(Request::Links),
+            Err(Malformed) => warn_skipped(Request::Links),
         })?;
         interfaces.sort_unstable_by_key(|interface| interface.index);
         let addresses =
-            self.client.ask(Request::Addresses, |payload| match decode::address(payload, clock::now()) {
+            self.client.query(Request::Addresses, |payload| match decode::address(payload, clock::now()) {
                 Ok(Some((owner, address))) => {
-                    // An interface that came between the two has its event waiting.
+                    // A notification of an interface that was created between the two dumps is waiting.
                     if let Ok(place) = interfaces.binary_search_by_key(&owner, |interface| interface.index) {
                         let addresses = &mut interfaces[place].addresses;
                         if addresses.is_empty() {
-                            // They are kept, and most interfaces have two: shrinking would leave holes.
+                            // Most interfaces have two, and they are kept: shrinking would leave holes in the heap.
                             addresses.reserve_exact(2);
                         }
                         addresses.push(address);
                     }
                 }
                 Ok(None) => {}
-                Err(Malformed) => skip(Request::Addresses),
+                Err(Malformed) => warn_skipped(Request::Addresses),
             })?;
         for interface in &mut interfaces {
             interface.addresses.sort_unstable();
@@ -211,17 +205,18 @@ impl Queries {
     }
 }
 
-/// One try at a dump: the interfaces in order, and whether the kernel listed all links and all addresses.
+/// The result of one try at a dump: the interfaces in order, and whether the kernel listed all links and addresses.
 struct Dump {
     interfaces: Vec<Interface>,
     links: Completeness,
     addresses: Completeness,
 }
 
-/// `net.ipv6.neigh.default.gc_thresh3`: how many neighbours the kernel keeps at most, where it says.
+/// Returns `net.ipv6.neigh.default.gc_thresh3`, the number of neighbours that the kernel keeps at most; `None` if it
+/// cannot be read.
 ///
-/// On a socket of its own: after the table itself the kernel lists its settings per interface, which nothing here
-/// wants to read, and a socket takes no other question before that is done.
+/// It is read on a socket of its own: after the table itself the kernel lists the settings per interface, which are not
+/// needed, and a socket takes no other dump request before that reply has been read.
 #[must_use]
 pub fn neighbour_limit() -> Option<u32> {
     let client = QueryClient::open().inspect_err(|error| warn!(%error, "{NO_LIMIT}")).ok()?;
@@ -232,20 +227,21 @@ pub fn neighbour_limit() -> Option<u32> {
 }
 
 /// Returns the name of the link that has `name` as its own or as an alternative one, both as
-/// [`shown_name`](crate::addr::shown_name) shows them; `None` if there is none, or the kernel does not answer.
+/// [`shown_name`](crate::addr::shown_name) shows them; `None` if there is none, or the kernel does not reply.
 #[must_use]
 pub fn name_of(name: &str) -> Option<String> {
     let name = name_bytes(name);
-    let question = Request::LinkNamed(&name);
+    let request = Request::LinkNamed(&name);
     let mut found = None;
     let mut client = QueryClient::open().ok()?;
-    client.ask(question, |payload| found = decode::link(payload).ok().map(|link| link.name.into_owned())).ok()?;
+    client.query(request, |payload| found = decode::link(payload).ok().map(|link| link.name.into_owned())).ok()?;
     found
 }
 
-fn none_if_gone<T>(answer: Result<Option<T>, QueryError>) -> Result<Option<T>, QueryError> {
-    match answer {
+/// Turns the error that an interface does not exist into `None`.
+fn none_if_gone<T>(reply: Result<Option<T>, QueryError>) -> Result<Option<T>, QueryError> {
+    match reply {
         Err(QueryError::Refused { source, .. }) if matches!(source.raw_os_error(), Some(ENODEV | ENXIO)) => Ok(None),
-        answer => answer,
+        reply => reply,
     }
 }

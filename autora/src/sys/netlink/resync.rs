@@ -1,7 +1,16 @@
-//! A full dump of links and addresses beside the loop: one datagram of the kernel's answers per turn.
+//! A dump of links and addresses beside the event loop: one datagram of the kernel's replies per turn.
 //!
-//! The kernel makes each piece of an answer when it is fetched. That takes well below a millisecond, but for
-//! the lock (RTNL) on which every piece of a dump of whole links waits.
+//! The kernel writes each datagram of a reply when it is read, which takes well below a millisecond, unless the kernel
+//! waits for RTNL meanwhile ([`Request::Inet6Links`]).
+//!
+//! **Order.** A datagram of a reply is applied one turn after it was read, when all notifications that the kernel sent
+//! before it have been received. It is applied only to interfaces that no notification since the dump began was about:
+//! of those the notifications are newer.
+//!
+//! An overrun breaks that order for what was applied before it and for the datagram that waits: a lost notification may
+//! be newer than both. What is read after it is newer than what was lost. So the dump goes on, and the mirror stays
+//! incomplete until another one that began after the overrun has ended ([`pacing`](super::pacing)). Until then an
+//! interface may be handed out as it was before a lost change.
 
 use super::{
     decode,
@@ -9,94 +18,94 @@ use super::{
     mirror::Mirror,
     query::{
         Queries, QueryError,
-        client::{Answer, Completeness, skip},
+        client::{Completeness, Reply, warn_skipped},
     },
     request::Request,
 };
 use crate::engine::BootInstant;
 
-/// How much is dumped.
+/// What a resync dumps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ResyncScope {
-    /// The IPv6 part of the links, and the addresses: everything that may change without an announcement. It
-    /// costs half as much and takes no lock.
+    /// The IPv6 part of the links, and the addresses: everything that may change without a notification. This is the
+    /// cheaper one ([`Request::Inet6Links`]).
     Inet6,
-    /// Everything, as nothing is known for sure.
+    /// Whole links, also those without an IPv6 part, and the addresses.
     Whole,
 }
 
-/// One dump, under way.
+/// A dump under way: of the links, then of the addresses.
 #[derive(Debug)]
 pub(super) struct Resync {
     scope: ResyncScope,
-    question: Request<'static>,
-    answer: Answer<'static>,
+    request: Request<'static>,
+    reply: Reply<'static>,
     links: Completeness,
 }
 
-/// How far it is.
+/// The state of a dump after one more datagram.
 #[derive(Debug)]
 pub(super) enum ResyncProgress {
-    /// A piece of it waits to be taken in.
-    GoesOn(Resync),
-    /// It is over.
-    Over { scope: ResyncScope, links: Completeness, addresses: Completeness },
+    /// A further datagram was read and waits to be applied.
+    UnderWay(Resync),
+    /// The dump has ended.
+    Ended { scope: ResyncScope, links: Completeness, addresses: Completeness },
 }
 
 impl Resync {
-    /// Asks, and fetches the first piece.
+    /// Sends the request for links, and reads the first datagram of the reply.
     pub(super) fn begin(scope: ResyncScope, mirror: &mut Mirror, queries: &mut Queries) -> Result<Self, QueryError> {
-        let question = match scope {
+        let request = match scope {
             ResyncScope::Inet6 => Request::Inet6Links,
             ResyncScope::Whole => Request::Links,
         };
         mirror.dump().begin();
-        let answer = queries.begin(question)?;
-        queries.fetch(&answer)?;
-        Ok(Self { scope, question, answer, links: Completeness::Complete })
+        let reply = queries.begin(request)?;
+        queries.read_reply(&reply)?;
+        Ok(Self { scope, request, reply, links: Completeness::Complete })
     }
 
-    /// Takes in the piece that was fetched last, now that everything announced before it was heard, and
-    /// fetches the next.
-    pub(super) fn proceed(
+    /// Applies the datagram that was read last, and reads the next. All notifications that the kernel sent before that
+    /// datagram must have been received.
+    pub(super) fn advance(
         mut self,
         mirror: &mut Mirror,
         queries: &mut Queries,
         now: BootInstant,
     ) -> Result<ResyncProgress, QueryError> {
-        let question = self.question;
-        let over = queries.take(&mut self.answer, |payload, so_far| {
-            if list(question, payload, so_far, mirror, now).is_err() {
-                skip(question);
+        let request = self.request;
+        let progress = queries.parse(&mut self.reply, |payload, so_far| {
+            if apply(request, payload, so_far, mirror, now).is_err() {
+                warn_skipped(request);
             }
         })?;
-        if over.is_break() {
-            let completeness = self.answer.completeness;
+        if progress.is_break() {
+            let completeness = self.reply.completeness;
             let complete = completeness == Completeness::Complete;
-            if question.is_about_addresses() {
+            if request.is_about_addresses() {
                 mirror.dump().end(complete, now);
                 let Self { scope, links, .. } = self;
-                return Ok(ResyncProgress::Over { scope, links, addresses: completeness });
+                return Ok(ResyncProgress::Ended { scope, links, addresses: completeness });
             }
             mirror.dump().end_links(self.scope == ResyncScope::Whole, complete, now);
             self.links = completeness;
-            self.question = Request::Addresses;
-            self.answer = queries.begin(Request::Addresses)?;
+            self.request = Request::Addresses;
+            self.reply = queries.begin(Request::Addresses)?;
         }
-        queries.fetch(&self.answer)?;
-        Ok(ResyncProgress::GoesOn(self))
+        queries.read_reply(&self.reply)?;
+        Ok(ResyncProgress::UnderWay(self))
     }
 }
 
-/// Takes in one message of an answer.
-pub(super) fn list(
-    question: Request<'_>,
+/// Applies one message of a reply.
+pub(super) fn apply(
+    request: Request<'_>,
     payload: &[u8],
     so_far: Completeness,
     mirror: &mut Mirror,
     now: BootInstant,
 ) -> Result<(), Malformed> {
-    if !question.is_about_addresses() {
+    if !request.is_about_addresses() {
         mirror.dump().link(&decode::link(payload)?, now);
     } else if let Some((owner, address)) = decode::address(payload, now)? {
         mirror.dump().address(owner, address, so_far == Completeness::Complete, now);

@@ -1,4 +1,4 @@
-//! What both netlink sockets have in common: why one cannot be had, and how a datagram is received.
+//! What the two netlink sockets have in common: why one cannot be opened, and how a datagram is received.
 
 use std::io;
 
@@ -6,7 +6,7 @@ use netlink_sys::Socket;
 use nix::libc::MSG_TRUNC;
 use thiserror::Error;
 
-/// A netlink socket could not be had.
+/// A netlink socket could not be opened.
 #[derive(Debug, Error)]
 #[error("cannot open a netlink socket ({step})")]
 pub struct NetlinkOpenError {
@@ -15,24 +15,24 @@ pub struct NetlinkOpenError {
 }
 
 impl NetlinkOpenError {
-    /// For `map_err`: what was tried when it failed.
+    /// Returns the error of `step`, for `map_err`.
     pub(super) fn at(step: &'static str) -> impl FnOnce(io::Error) -> Self {
         move |source| Self { step, source }
     }
 }
 
-/// What a read found.
+/// What was read from a socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Received {
-    /// Messages of the kernel.
+    /// A datagram of the kernel.
     Messages,
-    /// A datagram of another process, which has nothing to say here.
+    /// A datagram of another process, which is ignored.
     OtherProcess,
-    /// The end of a datagram was lost.
+    /// A datagram that was too long, so that its end was lost.
     Truncated,
 }
 
-/// Fills `datagram`, up to its capacity, with the next one.
+/// Receives the next datagram into `datagram`, up to its capacity.
 pub(super) fn receive(socket: &Socket, datagram: &mut Vec<u8>) -> io::Result<Received> {
     datagram.clear();
     let (len, sender) = socket.recv_from(datagram, MSG_TRUNC)?;

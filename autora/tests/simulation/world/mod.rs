@@ -1,4 +1,4 @@
-//! A simulated kernel: its state at each instant, whether announced or not.
+//! A simulated kernel: its state at each instant, whether a notification told it or not.
 
 mod address;
 mod blink;

@@ -309,7 +309,7 @@ fn a_deleted_interface_that_comes_back_keeps_its_floor() {
         let mut bench = Bench::new();
         bench.see(tap(1));
         bench.run_for(Duration::from_millis(gone));
-        bench.fleet.forget(index(1));
+        bench.fleet.forget(index(1), bench.now);
         bench.see_all([]);
         bench.last_sent.clear();
         bench.take_events();
@@ -331,7 +331,7 @@ fn an_interface_that_is_deleted_within_the_grace_sends_nothing() {
         let mut bench = serving();
         bench.see(changed(1, forwarding_off));
         if deleted {
-            bench.fleet.forget(index(1));
+            bench.fleet.forget(index(1), bench.now);
         }
         bench.run_for(Duration::ZERO);
         bench.take_events();

@@ -356,7 +356,7 @@ fn missing_interfaces_are_forgotten_after_a_full_resync() {
     assert_eq!(names(&second), ["tap1", "tap2"], "after an interrupted dump");
     second.see_all([tap(2)]);
     assert_eq!(names(&second), ["tap2"]);
-    second.fleet.forget(index(2));
+    second.fleet.forget(index(2), second.now);
     assert!(names(&second).is_empty());
 }
 
@@ -400,7 +400,7 @@ fn only_a_change_of_the_saved_state_is_an_unsaved_change() {
         ("another name", &|bench| bench.see(changed(2, |i| i.name = "tap22".to_owned())), &[2]),
         ("no name that matches", &|bench| bench.see(changed(4, |i| i.name = "eth4".to_owned())), &[4]),
         ("its final RA", &|bench| bench.run_for(GRACE), &[4]),
-        ("its end", &|bench| bench.fleet.forget(index(1)), &[1]),
+        ("its end", &|bench| bench.fleet.forget(index(1), bench.now), &[1]),
         ("nothing more", &|bench| bench.run_for(secs(1_000)), &[]),
     ];
     for (what, act, expected) in steps {
@@ -453,7 +453,7 @@ fn unsaved_changes_keep_a_saved_state_up_to_date() {
         &|bench| bench.see(changed(2, forwarding_off)),
         &|bench| bench.see(changed(2, |i| i.flags.up = false)),
         &|bench| bench.see(changed(3, |i| i.name = "tap33".to_owned())),
-        &|bench| bench.fleet.forget(index(1)),
+        &|bench| bench.fleet.forget(index(1), bench.now),
     ];
     for (step, act) in steps.iter().enumerate() {
         act(&mut bench);

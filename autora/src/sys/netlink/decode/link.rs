@@ -1,4 +1,5 @@
-//! Links, still in the bytes of their message: what is known already is compared without a copy.
+//! Decodes links. A decoded [`Link`] borrows from its message, so that it is compared with what is known without a
+//! copy.
 
 use std::{borrow::Cow, mem};
 
@@ -14,16 +15,16 @@ use crate::{
     sys::netlink::frame::{Malformed, attributes, find, half, number, string, utf8},
 };
 
-/// `struct ifinfomsg` of
+/// The size of `struct ifinfomsg` of
 /// [linux/rtnetlink.h](https://git.kernel.org/pub/scm/linux/kernel/git/torvalds/linux.git/tree/include/uapi/linux/rtnetlink.h):
 /// the family in the first byte, the type in the third and fourth, and in the second to fourth 32 bits the index, the
 /// flags, and which flags have changed.
 const LINK_HEADER_LEN: usize = 16;
 
-/// What `ifi_change` says of a link that was just made (`rtmsg_ifinfo()` in `register_netdevice()`,
-/// `rtnl_configure_link()` and `dev_change_net_namespace()`). Of one that changed it names the flags that
-/// did.
-const MADE: u32 = u32::MAX;
+/// The value of `ifi_change` in the notification of a link that was just created (`rtmsg_ifinfo()` in
+/// `register_netdevice()`, `rtnl_configure_link()` and `dev_change_net_namespace()`). In that of a change it has the
+/// flags that have changed.
+const CREATED: u32 = u32::MAX;
 
 /// `linux/if_link.h`: the settings, as an array of 32-bit numbers.
 pub(super) const IFLA_INET6_CONF: u16 = 2;
@@ -33,7 +34,7 @@ const DEVCONF_FORWARDING: usize = 0;
 const DEVCONF_ACCEPT_RA: usize = 3;
 const DEVCONF_DISABLE_IPV6: usize = 26;
 const DEVCONF_FORCE_FORWARDING: usize = 59;
-/// The value of `accept_ra` with which RAs are taken in although the interface forwards (`ipv6_accept_ra()`,
+/// The value of `accept_ra` with which the kernel accepts RAs although the interface forwards (`ipv6_accept_ra()`,
 /// `include/net/ipv6.h`, Linux 6.12).
 const ACCEPT_RA_ALWAYS: u32 = 2;
 
@@ -41,16 +42,15 @@ const ACCEPT_RA_ALWAYS: u32 = 2;
 /// `ARPHRD_FDDI` of `linux/if_arp.h`, in `ndisc_mc_map()`, `net/ipv6/ndisc.c`, Linux 6.12).
 const LIKE_ETHERNET: [u16; 3] = [ARPHRD_ETHER, ARPHRD_IEEE802, ARPHRD_FDDI];
 
-/// What an `RTM_NEWLINK` says of a link.
+/// The link of an `RTM_NEWLINK`.
 #[derive(Clone, Debug)]
 pub(in crate::sys::netlink) struct Link<'a> {
     pub(in crate::sys::netlink) index: IfIndex,
-    /// Whether it says everything but the addresses, as a message of no family does. One of the family
-    /// AF_INET6 (`inet6_fill_ifinfo()`, `net/ipv6/addrconf.c`) leaves out the master and the kind of the
-    /// link.
+    /// Whether the message has everything but the addresses, as one of the family AF_UNSPEC has. One of AF_INET6
+    /// (`inet6_fill_ifinfo()`, `net/ipv6/addrconf.c`) lacks the master and the kind of the link.
     pub(in crate::sys::netlink) whole: bool,
-    /// Whether an announcement says that the link was made, and did not exist before.
-    pub(in crate::sys::netlink) made: bool,
+    /// Whether the message is the notification that the link was created.
+    pub(in crate::sys::netlink) created: bool,
     pub(in crate::sys::netlink) name: Cow<'a, str>,
     pub(in crate::sys::netlink) flags: LinkFlags,
     master: Option<(IfIndex, Option<Cow<'a, str>>)>,
@@ -62,7 +62,7 @@ pub(in crate::sys::netlink) struct Link<'a> {
     tun: bool,
 }
 
-/// Understands an `RTM_NEWLINK`.
+/// Decodes an `RTM_NEWLINK`.
 pub(in crate::sys::netlink) fn link(payload: &[u8]) -> Result<Link<'_>, Malformed> {
     let (header, rest) = payload.split_at_checked(LINK_HEADER_LEN).ok_or(Malformed)?;
     let field = |place: usize| number(&header[4 * place..]).ok_or(Malformed);
@@ -88,7 +88,7 @@ pub(in crate::sys::netlink) fn link(payload: &[u8]) -> Result<Link<'_>, Malforme
     Ok(Link {
         index: IfIndex::new(field(1)?).ok_or(Malformed)?,
         whole,
-        made: field(3)? == MADE,
+        created: field(3)? == CREATED,
         name: name.ok_or(Malformed)?,
         flags: link_flags(field(2)?.cast_signed()),
         master: master.map(|index| (index, find(info, IFLA_INFO_SLAVE_KIND).map(utf8))),
@@ -100,16 +100,28 @@ pub(in crate::sys::netlink) fn link(payload: &[u8]) -> Result<Link<'_>, Malforme
     })
 }
 
-/// A link without addresses ignores the one that it is given.
+/// Returns how the kernel maps groups on a link of this type. A link without link-layer addresses has no mapping that
+/// could differ.
 fn group_mapping(kind: u16, link_address: &[u8]) -> GroupMapping {
     if link_address.is_empty() || LIKE_ETHERNET.contains(&kind) { GroupMapping::Ethernet } else { GroupMapping::Other }
 }
 
 impl Link<'_> {
-    /// The interface, without its addresses.
+    /// Returns the interface, without addresses.
     pub(in crate::sys::netlink) fn interface(&self) -> Interface {
-        let Self { index, ref name, flags, ref master, ipv6, mtu, link_address, group_mapping, tun, made: _, whole: _ } =
-            *self;
+        let Self {
+            index,
+            ref name,
+            flags,
+            ref master,
+            ipv6,
+            mtu,
+            link_address,
+            group_mapping,
+            tun,
+            created: _,
+            whole: _,
+        } = *self;
         let kind = |kind: &Cow<'_, str>| kind.clone().into_owned();
         let master =
             master.as_ref().map(|(index, name)| Master { index: *index, kind: name.as_ref().map(kind) }.into());
@@ -117,7 +129,7 @@ impl Link<'_> {
         Interface { index, name, flags, master, ipv6, mtu, link_address, group_mapping, tun, addresses: Vec::new() }
     }
 
-    /// Whether what it says is known already.
+    /// Returns whether `known` already has everything that the message carries.
     pub(in crate::sys::netlink) fn agrees_with(&self, known: &Interface) -> bool {
         let rest = !self.whole || (self.has_master(known.master.as_deref()) && self.tun == known.tun);
         rest && self.name == known.name
@@ -128,8 +140,8 @@ impl Link<'_> {
             && self.group_mapping == known.group_mapping
     }
 
-    /// Makes it known.
-    pub(in crate::sys::netlink) fn tell(&self, known: &mut Interface) {
+    /// Writes everything that the message carries to `known`.
+    pub(in crate::sys::netlink) fn apply_to(&self, known: &mut Interface) {
         let addresses = mem::take(&mut known.addresses);
         let Interface { master, tun, .. } = mem::replace(known, self.interface());
         if !self.whole {
@@ -138,7 +150,7 @@ impl Link<'_> {
         known.addresses = addresses;
     }
 
-    /// Whether the link has this master.
+    /// Returns whether the link has this master.
     pub(in crate::sys::netlink) fn has_master(&self, known: Option<&Master>) -> bool {
         match (&self.master, known) {
             (None, None) => true,
@@ -157,13 +169,13 @@ const fn link_flags(flags: i32) -> LinkFlags {
     }
 }
 
-/// The IPv6 part of a link, which it need not have.
+/// Returns the IPv6 part of a link; `None` if it has none.
 fn family(families: &[u8]) -> Option<&[u8]> {
     attributes(families).find_map(|(kind, value)| (i32::from(kind) == AF_INET6).then_some(value))
 }
 
-/// The settings in a link's IPv6 part. One without settings is malformed (no kernel sends it), so that
-/// the interface is not taken for one with IPv6 disabled.
+/// Decodes the settings in a link's IPv6 part. A part without settings is malformed (no kernel sends it), so that the
+/// interface is not taken for one with IPv6 disabled.
 fn settings(inet6: &[u8]) -> Result<Ipv6Settings, Malformed> {
     let settings = find(inet6, IFLA_INET6_CONF).ok_or(Malformed)?;
     let (settings, _) = settings.as_chunks::<4>();

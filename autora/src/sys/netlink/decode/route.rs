@@ -1,4 +1,4 @@
-//! Routes.
+//! Decodes routes.
 
 use std::net::Ipv6Addr;
 
@@ -13,7 +13,7 @@ pub(in crate::sys::netlink) const RTPROT_RA: u8 = 9;
 pub(in crate::sys::netlink) const RTA_DST: u16 = 1;
 pub(in crate::sys::netlink) const RTA_OIF: u16 = 4;
 const RTA_MULTIPATH: u16 = 9;
-/// `struct rtmsg`.
+/// The size of `struct rtmsg`.
 const ROUTE_HEADER_LEN: usize = 12;
 
 /// A route that leads through interfaces.
@@ -30,7 +30,7 @@ pub(in crate::sys::netlink) struct Route {
 }
 
 impl Route {
-    /// Returns the route of an `RTM_NEWROUTE`.
+    /// Decodes an `RTM_NEWROUTE`.
     pub(in crate::sys::netlink) fn new(payload: &[u8]) -> Result<Self, Malformed> {
         let (header, rest) = payload.split_at_checked(ROUTE_HEADER_LEN).ok_or(Malformed)?;
         let &[_family, prefix_len, _, _, _table, protocol, _scope, kind, ..] = header else { return Err(Malformed) };
@@ -61,6 +61,7 @@ impl Route {
     }
 }
 
+/// Returns the interfaces of a route: of its one next hop, or of several.
 fn interfaces(attributes_of_route: &[u8]) -> Vec<IfIndex> {
     let only = find(attributes_of_route, RTA_OIF).and_then(number);
     // struct rtnexthop is framed as an attribute is, with the index where the value begins.

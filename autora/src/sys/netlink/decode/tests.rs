@@ -223,7 +223,7 @@ fn addresses() {
     }
 }
 
-/// Recorded on Linux 6.18: what the kernel announced, without the header of the message.
+/// Recorded on Linux 6.18: a notification of the kernel, without the header of the message.
 #[test]
 fn addresses_as_recorded() {
     let in_secs = |seconds: u64| NOW + Duration::from_secs(seconds);
@@ -269,13 +269,13 @@ fn hex(text: &str) -> Vec<u8> {
 #[test]
 fn lifetimes_and_origin() {
     let own: Ipv6Addr = "2001:db8::1".parse().unwrap();
-    let told = |attributes: &[Vec<u8>]| {
+    let decoded = |attributes: &[Vec<u8>]| {
         let all = [&[attribute(IFA_ADDRESS, &own.octets())], attributes].concat();
         address(&address_message(0, 0, &all), NOW).unwrap().unwrap().1
     };
     let cache = |numbers: &[u32]| {
         let bytes: Vec<u8> = numbers.iter().flat_map(|number| number.to_ne_bytes()).collect();
-        told(&[attribute(IFA_CACHEINFO, &bytes)]).lifetimes
+        decoded(&[attribute(IFA_CACHEINFO, &bytes)]).lifetimes
     };
     let until = |seconds: u64| Preferred::Until(NOW + Duration::from_secs(seconds));
     for (numbers, valid, preferred) in [
@@ -292,7 +292,7 @@ fn lifetimes_and_origin() {
         assert_eq!(cache(numbers), Lifetimes { valid, preferred }, "{numbers:?}");
     }
     for (proto, learned) in [(&[1][..], false), (&[2], true), (&[3], false), (&[2, 2], false), (&[], false)] {
-        assert_eq!(told(&[attribute(IFA_PROTO, proto)]).flags.learned, learned, "{proto:?}");
+        assert_eq!(decoded(&[attribute(IFA_PROTO, proto)]).flags.learned, learned, "{proto:?}");
     }
 }
 
@@ -304,7 +304,7 @@ fn only_the_highest_accept_ra_takes_in_ras_where_the_kernel_forwards() {
     }
 }
 
-/// Recorded on Linux 6.18: the kernel's answer to the question for routes of the protocol `ra`.
+/// Recorded on Linux 6.18: the kernel's reply to the request for routes of the protocol `ra`.
 #[test]
 fn default_routes_as_recorded() {
     let metrics = "24000c0000000000000000000000000000000000000000000000000000000000000000000500140000000000";

@@ -1,36 +1,37 @@
-//! One interface in the mirror, and what of it is unknown.
+//! An interface in the mirror, and the parts of it that are unknown.
 
 use std::rc::Rc;
 
 use crate::engine::interface::Interface;
 
-/// One interface: what is known of it, which parts are unknown, and how far a dump has come with it.
+/// An interface: its facts, the parts that are unknown, and what a dump under way has listed of it.
 ///
 /// ```text
-///            RTM_NEWLINK of one just made         RTM_NEWLINK of one not known before:
-///            (ifi_change is all ones)             its addresses were NEVER_READ
+///            RTM_NEWLINK of a new link            RTM_NEWLINK of another link without
+///            (ifi_change is all ones)             an entry: its addresses are NEVER_READ
 ///  (no entry) ------------------+                 +-------------------------------+
 ///      ^                        v                 (no entry)                      v
-///      |     +------------->  KNOWN  -- an announcement leaves a part open, --> UNKNOWN
-///      |     |                | |  ^    or announcements were lost              in part
-///      |     +-- announced: --+ |  |                                              | |
-///      |      a pending change, |  +---- announced, asked for alone after --------+ |
-///      |      Change::Seen      |        GRACE, or dumped: a pending change         |
-///      |                        |                                                   |
-///      +------------------------+---------------------------------------------------+
+///      |     +------------->  KNOWN  -- a notification lacks a part, -------> UNKNOWN
+///      |     |                | |  ^    or notifications were lost            in part
+///      |     +- notification: + |  |                                            | |
+///      |      a pending change, |  +---- a notification, a single read after ---+ |
+///      |      Change::Seen      |        READ_DELAY, or a dump: a pending change  |
+///      |                        |                                                 |
+///      +------------------------+-------------------------------------------------+
 ///         RTM_DELLINK, or a complete dump of whole links without it: Change::Gone
 /// ```
 ///
-/// What is known may be polled while other parts are unknown, but for one whose addresses were never read. An
-/// answer is not taken in if the interface was named after the question: it stays unknown.
+/// An interface of which parts are unknown is handed out all the same, with their last known values, unless its
+/// addresses were never read. A reply is not applied if a notification about the interface came after the request: the
+/// parts stay unknown.
 #[derive(Debug)]
 pub(super) struct Entry {
-    /// `None` while its name has never matched. Then nothing is kept but that it exists.
+    /// The facts; `None` while its name has never matched: then only its existence is kept.
     pub(super) facts: Option<Rc<Interface>>,
     pub(super) unknown: Unknown,
-    /// Whether it stands in the queue of those to ask for.
+    /// Whether it is in the queue of those to read alone.
     pub(super) queued: bool,
-    /// Whether the dump that is going on has come to its link, and to its addresses.
+    /// Whether the dump under way has listed its link, and its addresses.
     pub(super) link_dumped: bool,
     pub(super) addresses_dumped: bool,
 }
@@ -40,55 +41,59 @@ impl Entry {
         Self { facts, unknown, queued: false, link_dumped: false, addresses_dumped: false }
     }
 
-    /// Whether it was never shown, though it may turn out to be wanted: its addresses, or even its name, are
-    /// still to be asked for.
+    /// Returns whether it was never handed out, but may be once its addresses, or even its name, have been read.
     pub(super) fn is_unread(&self) -> bool {
         self.unknown.has(Unknown::NEVER_READ) || (self.facts.is_none() && self.unknown.any())
     }
 }
 
-/// What an announcement did to an interface while an answer was on its way.
+/// What notifications did to an interface since a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Named {
+pub(super) enum Notified {
     Changed,
     Deleted,
 }
 
-/// The parts of an interface that are unknown. What was known of them stands meanwhile.
+/// The parts of an interface that are unknown. Their last known values are kept.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Unknown(u8);
 
 impl Unknown {
     pub(super) const NONE: Self = Self(0);
-    /// The link itself: name, flags, master.
+    /// The link itself: its name, flags and master.
     pub(super) const LINK: Self = Self(1);
-    /// Its IPv6 settings were taken away, and may be back in a moment.
+    /// Whether it has IPv6 settings: they were deleted, and may be back in a moment.
     pub(super) const DETACHED: Self = Self(2);
     /// Its IPv6 settings.
     pub(super) const SETTINGS: Self = Self(4 | Self::DETACHED.0);
     /// Its addresses.
     pub(super) const ADDRESSES: Self = Self(8);
-    /// Its addresses, of which not one was ever read: not yet fit to be shown.
+    /// Its addresses, none of which was ever read: it must not be handed out yet.
     pub(super) const NEVER_READ: Self = Self(16 | Self::ADDRESSES.0);
-    /// Everything that was known once.
+    /// All parts of an interface that was known before.
     pub(super) const ALL: Self = Self(Self::LINK.0 | Self::SETTINGS.0 | Self::ADDRESSES.0);
 
+    /// Returns both sets of parts together.
     pub(super) const fn and(self, others: Self) -> Self {
         Self(self.0 | others.0)
     }
 
-    pub(super) const fn raise(&mut self, parts: Self) {
+    /// Marks `parts` as unknown.
+    pub(super) const fn set(&mut self, parts: Self) {
         self.0 |= parts.0;
     }
 
-    pub(super) const fn settle(&mut self, parts: Self) {
+    /// Marks `parts` as known.
+    pub(super) const fn clear(&mut self, parts: Self) {
         self.0 &= !parts.0;
     }
 
+    /// Returns whether any part is unknown.
     pub(super) const fn any(self) -> bool {
         self.0 != 0
     }
 
+    /// Returns whether all of these parts are unknown.
     pub(super) const fn has(self, all: Self) -> bool {
         self.0 & all.0 == all.0
     }

@@ -1,5 +1,4 @@
-//! Pending changes: what the fleet does not know yet, each interface once, in the order in which they first
-//! changed.
+//! Pending changes: what was not handed out yet, each interface once, in the order of their first changes.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -9,23 +8,23 @@ use std::{
 
 use crate::{addr::IfIndex, engine::interface::Interface};
 
-/// Something that has changed, as it is now.
+/// A change, as the state after it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
-    /// The interface was deleted. One with the same index that comes after this is another one.
+    /// The interface was deleted. One with the same index that comes later is another one.
     Gone(IfIndex),
     /// The interface is new, or has changed.
     Seen(Rc<Interface>),
     /// `conf.all.forwarding` is this now.
     HostForwarding(bool),
-    /// Everything there is was looked at.
-    Looked {
-        /// Whether nothing is left that was never seen. Otherwise look again after a while.
+    /// A resync has ended, and its changes have been handed out.
+    Resynced {
+        /// Whether no interface is missing. Otherwise another resync has to follow after a while.
         complete: bool,
     },
 }
 
-/// Room for changes that is kept from one turn of the loop to the next.
+/// The number of changes for which memory is kept from one turn of the event loop to the next.
 const USUAL: usize = 64;
 
 #[derive(Debug, Default)]
@@ -33,7 +32,7 @@ pub(super) struct PendingChanges {
     order: VecDeque<IfIndex>,
     changes: HashMap<IfIndex, PendingChange>,
     host: Option<bool>,
-    looked: Option<bool>,
+    resynced: Option<bool>,
 }
 
 #[derive(Debug, Default)]
@@ -43,30 +42,34 @@ struct PendingChange {
 }
 
 impl PendingChanges {
+    /// Notes that an interface is new or has changed.
     pub(super) fn changed(&mut self, index: IfIndex) {
         self.of(index).changed = true;
     }
 
+    /// Notes that an interface was deleted. Its earlier changes no longer matter.
     pub(super) fn gone(&mut self, index: IfIndex) {
         *self.of(index) = PendingChange { gone: true, changed: false };
     }
 
+    /// Notes `conf.all.forwarding`.
     pub(super) fn host_forwards(&mut self, on: bool) {
         self.host = Some(on);
     }
 
-    pub(super) fn looked(&mut self, complete: bool) {
-        self.looked = Some(complete);
+    /// Notes that a resync has ended, and whether it was complete.
+    pub(super) fn resynced(&mut self, complete: bool) {
+        self.resynced = Some(complete);
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.order.is_empty() && self.host.is_none() && self.looked.is_none()
+        self.order.is_empty() && self.host.is_none() && self.resynced.is_none()
     }
 
-    /// The next one; `now` shows an interface as it is.
+    /// Removes and returns the next change; `now` returns an interface as it is.
     pub(super) fn poll(&mut self, now: impl Fn(IfIndex) -> Option<Rc<Interface>>) -> Option<Change> {
         while let Some(&index) = self.order.front() {
-            let what = self.changes.get_mut(&index).expect("what is in order has changed");
+            let what = self.changes.get_mut(&index).expect("what is in the order has changed");
             if mem::take(&mut what.gone) {
                 return Some(Change::Gone(index));
             }
@@ -77,11 +80,11 @@ impl PendingChanges {
                 return Some(Change::Seen(interface));
             }
         }
-        // At the start there were some of each interface.
+        // At the start every interface has one.
         self.order.shrink_to(USUAL);
         self.changes.shrink_to(USUAL);
         let host = self.host.take().map(Change::HostForwarding);
-        host.or_else(|| self.looked.take().map(|complete| Change::Looked { complete }))
+        host.or_else(|| self.resynced.take().map(|complete| Change::Resynced { complete }))
     }
 
     fn of(&mut self, index: IfIndex) -> &mut PendingChange {

@@ -1,10 +1,10 @@
-//! Questions about routes. Each has a socket of its own: a dump may be under way on the other.
+//! Queries about routes. Each has a socket of its own, as a dump may be under way on the other one.
 
 use std::{collections::BTreeSet, net::Ipv6Addr};
 
 use tracing::warn;
 
-use super::client::{QueryClient, QueryError, skip};
+use super::client::{QueryClient, QueryError, warn_skipped};
 use crate::{
     addr::{IfIndex, Prefix64},
     sys::netlink::{decode, frame::Malformed, request::Request, socket::NetlinkOpenError},
@@ -14,16 +14,16 @@ use crate::{
 /// [RFC 5453 3](https://www.rfc-editor.org/rfc/rfc5453#section-3).
 const OF_NO_HOST: u64 = 0x0200_5eff_fe00_0000;
 
-/// The socket that asks where packets go.
+/// The socket for requests about routes.
 #[derive(Debug)]
 pub struct RouteQueries(QueryClient);
 
 impl RouteQueries {
-    /// Of the network namespace that the calling thread is in.
+    /// Opens the socket in the network namespace of the calling thread.
     ///
     /// # Errors
     ///
-    /// When a netlink socket cannot be had.
+    /// When a netlink socket cannot be opened.
     pub fn open() -> Result<Self, NetlinkOpenError> {
         QueryClient::open().map(Self)
     }
@@ -34,19 +34,19 @@ impl RouteQueries {
     ///
     /// # Errors
     ///
-    /// When the kernel does not answer.
+    /// When the kernel does not reply.
     pub fn leads_through(&mut self, through: IfIndex, prefix: Prefix64) -> Result<bool, QueryError> {
         let to = Ipv6Addr::from_bits(prefix.network().to_bits() | u128::from(OF_NO_HOST));
-        let question = Request::RouteTo { through, to };
+        let request = Request::RouteTo { through, to };
         let mut found = Vec::new();
-        let answer = self.0.ask(question, |payload| match decode::Route::new(payload) {
+        let reply = self.0.query(request, |payload| match decode::Route::new(payload) {
             Ok(route) => found.push(route),
-            Err(Malformed) => skip(question),
+            Err(Malformed) => warn_skipped(request),
         });
-        match answer {
+        match reply {
             // "Network is unreachable", or what a route of the type `unreachable`, `prohibit` or `blackhole` says.
             Err(QueryError::Refused { .. }) => Ok(false),
-            answer => answer.map(|_| found.iter().any(|route| route.leads_to_a_part_through(through))),
+            reply => reply.map(|_| found.iter().any(|route| route.leads_to_a_part_through(through))),
         }
     }
 }
@@ -71,16 +71,16 @@ pub fn routed_prefixes(through: Option<IfIndex>) -> BTreeSet<(IfIndex, Prefix64)
     dump(Request::Routes(through), "which /64s are routed to an interface").into_iter().flat_map(of_route).collect()
 }
 
-/// Returns all routes that answer `question`, or logs that `what` is not checked.
-fn dump(question: Request<'_>, what: &str) -> Vec<decode::Route> {
+/// Returns all routes in the reply to `request`, or logs that `what` is not checked.
+fn dump(request: Request<'_>, what: &str) -> Vec<decode::Route> {
     let mut routes = Vec::new();
-    let answer = QueryClient::open().map_err(|error| warn!(%error, "cannot read routes: {what} is not checked"));
-    let Ok(mut client) = answer else { return routes };
-    let answer = client.ask(question, |payload| match decode::Route::new(payload) {
+    let client = QueryClient::open().map_err(|error| warn!(%error, "cannot read routes: {what} is not checked"));
+    let Ok(mut client) = client else { return routes };
+    let reply = client.query(request, |payload| match decode::Route::new(payload) {
         Ok(route) => routes.push(route),
-        Err(Malformed) => skip(question),
+        Err(Malformed) => warn_skipped(request),
     });
-    if let Err(error) = answer {
+    if let Err(error) = reply {
         warn!(%error, "cannot read routes: {what} is not checked");
     }
     routes

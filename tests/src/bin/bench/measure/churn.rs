@@ -1,6 +1,6 @@
 //! Interfaces deleted and made again: when the last of them is served, and what that cost.
 //!
-//! Half of them, for each daemon; and all of them for autora: more announcements at once than the buffer of its
+//! Half of them, for each daemon; and all of them for autora: more notifications at once than the buffer of its
 //! socket takes.
 
 use std::{ops::Range, thread, time::Duration};
@@ -60,7 +60,7 @@ fn make_anew(
     site.wait_fit();
 }
 
-/// Returns when the last one was fit, as the kernel lists addresses, and the first RAs. The kernel announces about a
+/// Returns when the last one was fit, as the kernel lists addresses, and the first RAs. The kernel notifies of about a
 /// hundred carriers a second, so of thousands the last is fit long after it was made.
 fn replace(site: &Site, running: &mut Running, numbers: Range<u32>) -> (u64, Arrivals) {
     site.receiver.clear();

@@ -93,10 +93,10 @@ fn since(from: u64, to: u64) -> f64 {
     (i128::from(to) - i128::from(from)) as f64 / 1e6
 }
 
-/// The kernel's announcements of each link.
+/// The kernel's notifications of each link.
 struct Events(Arc<Mutex<HashMap<u32, Seen>>>);
 
-/// When the last fact that makes a link fit was announced, in nanoseconds since the epoch.
+/// When the notification of the last fact that makes a link fit came, in nanoseconds since the epoch.
 #[derive(Clone, Copy, Debug, Default)]
 struct Seen {
     carrier: Option<u64>,
@@ -126,7 +126,7 @@ impl Events {
     /// Returns when the link became fit.
     fn deciding(&self, link: Link) -> u64 {
         let read = || self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&link.index()).copied();
-        let seen = autora_tests::eventually(TIMEOUT, "the kernel's announcements", || {
+        let seen = autora_tests::eventually(TIMEOUT, "the kernel's notifications", || {
             let seen = read()?;
             Some([seen.carrier?, seen.link_local?, seen.global?])
         });

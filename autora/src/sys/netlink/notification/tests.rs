@@ -39,10 +39,10 @@ fn netconf(family: i32, attributes: &[(u16, i32)]) -> Vec<u8> {
 }
 
 fn parsed(datagram: &[u8]) -> Vec<String> {
-    let announcements = messages(datagram).map(|message| message.and_then(|message| Announcement::parse(message, NOW)));
-    announcements
-        .map(|announcement| match announcement {
-            Ok(Announcement::Link(link)) => format!("link {:?}", link.index),
+    let notifications = messages(datagram).map(|message| message.and_then(|message| Notification::parse(message, NOW)));
+    notifications
+        .map(|notification| match notification {
+            Ok(Notification::Link(link)) => format!("link {:?}", link.index),
             Ok(other) => format!("{other:?}"),
             Err(Malformed) => "malformed".to_owned(),
         })
@@ -53,7 +53,7 @@ fn check(what: &str, datagram: &[u8], expected: &[&str]) {
     assert_eq!(parsed(datagram), expected, "{what}");
 }
 
-/// A link that has all it must have.
+/// `struct ifinfomsg` and the attributes that a link must have.
 fn whole_link(family: i32, index: u32) -> Vec<u8> {
     let mut bytes = link(family, index)[..16].to_vec();
     bytes.extend([6, 0, 3, 0, b'a', 0, 0, 0]);
@@ -75,24 +75,24 @@ fn every_kind_of_message_names_an_interface() {
     const AF_INET: i32 = 2;
     let of = |index: i32| (NETCONFA_IFINDEX, index);
     for (what, kind, payload, expected) in [
-        ("link made or changed", RTM_NEWLINK, whole_link(0, 7), "link #7"),
+        ("link created or changed", RTM_NEWLINK, whole_link(0, 7), "link #7"),
         ("its IPv6 part", RTM_NEWLINK, whole_link(AF_INET6, 7), "link #7"),
         ("its port of a bridge", RTM_NEWLINK, whole_link(AF_BRIDGE, 7), "Other"),
-        ("link that lacks its name", RTM_NEWLINK, link(0, 7), "Unclear(#7)"),
-        ("link gone", RTM_DELLINK, link(0, 8), "LinkGone(#8)"),
+        ("link that lacks its name", RTM_NEWLINK, link(0, 7), "Undecodable(#7)"),
+        ("link deleted", RTM_DELLINK, link(0, 8), "LinkDeleted(#8)"),
         ("left its bridge", RTM_DELLINK, link(AF_BRIDGE, 9), "Other"),
-        ("its IPv6 part gone", RTM_DELLINK, link(AF_INET6, 9), "Unclear(#9)"),
-        ("address gone", RTM_DELADDR, whole_address(AF_INET6, 253), "AddressGone(#7, fe80::1)"),
-        ("address that stays at home", RTM_NEWADDR, whole_address(AF_INET6, 254), "Other"),
-        ("address that is none", RTM_NEWADDR, address(10), "Unclear(#10)"),
+        ("its IPv6 part deleted", RTM_DELLINK, link(AF_INET6, 9), "Undecodable(#9)"),
+        ("address deleted", RTM_DELADDR, whole_address(AF_INET6, 253), "AddressDeleted(#7, fe80::1)"),
+        ("address of host scope", RTM_NEWADDR, whole_address(AF_INET6, 254), "Other"),
+        ("address without its bytes", RTM_NEWADDR, address(10), "Undecodable(#10)"),
         ("IPv4 address", RTM_NEWADDR, whole_address(AF_INET, 0), "Other"),
         ("settings", RTM_NEWNETCONF, netconf(AF_INET6, &[of(12), (2, 1)]), "Forwarding(#12, true)"),
         ("another setting", RTM_NEWNETCONF, netconf(AF_INET6, &[of(12), (5, 1)]), "Other"),
-        ("a setting untold", RTM_NEWNETCONF, netconf(AF_INET6, &[of(12)]), "SettingsUnclear(#12)"),
-        ("settings gone", RTM_DELNETCONF, netconf(AF_INET6, &[of(13)]), "SettingsGone(#13)"),
+        ("a setting unspecified", RTM_NEWNETCONF, netconf(AF_INET6, &[of(12)]), "SettingsUnspecified(#12)"),
+        ("settings deleted", RTM_DELNETCONF, netconf(AF_INET6, &[of(13)]), "SettingsDeleted(#13)"),
         ("in another order", RTM_NEWNETCONF, netconf(AF_INET6, &[(2, 0), of(14)]), "Forwarding(#14, false)"),
         ("conf.all", RTM_NEWNETCONF, netconf(AF_INET6, &[of(-1), (2, 1)]), "HostForwarding(true)"),
-        ("conf.all, untold", RTM_NEWNETCONF, netconf(AF_INET6, &[of(-1)]), "Other"),
+        ("conf.all, unspecified", RTM_NEWNETCONF, netconf(AF_INET6, &[of(-1)]), "Other"),
         ("conf.default", RTM_NEWNETCONF, netconf(AF_INET6, &[of(-2), (2, 1)]), "Other"),
         ("IPv4 settings", RTM_NEWNETCONF, netconf(AF_INET, &[of(15), (2, 1)]), "Other"),
         ("a route", RTM_NEWROUTE, link(AF_INET6, 16), "Other"),
@@ -101,15 +101,15 @@ fn every_kind_of_message_names_an_interface() {
     ] {
         check(what, &message(kind, &payload), &[expected]);
     }
-    let [told] = parsed(&message(RTM_NEWADDR, &whole_address(AF_INET6, 253))).try_into().unwrap();
-    assert!(told.starts_with("Address(#7, Address { address: fe80::1, prefix_len: 64"), "{told}");
+    let [address] = parsed(&message(RTM_NEWADDR, &whole_address(AF_INET6, 253))).try_into().unwrap();
+    assert!(address.starts_with("Address(#7, Address { address: fe80::1, prefix_len: 64"), "{address}");
 }
 
 #[test]
-fn what_cannot_be_understood_is_malformed() {
+fn a_message_without_an_index_is_malformed() {
     let good = message(RTM_DELLINK, &link(0, 7));
     let len = u32::try_from(good.len()).unwrap();
-    check("positive control", &good, &["LinkGone(#7)"]);
+    check("positive control", &good, &["LinkDeleted(#7)"]);
     for (what, datagram) in [
         ("half a header", good[..15].to_vec()),
         ("cut off", good[..good.len() - 1].to_vec()),
@@ -123,7 +123,7 @@ fn what_cannot_be_understood_is_malformed() {
         ("settings without a header", message(RTM_NEWNETCONF, &[10, 0, 0])),
         ("settings of no interface", message(RTM_NEWNETCONF, &netconf(AF_INET6, &[]))),
         ("settings of index 0", message(RTM_NEWNETCONF, &netconf(AF_INET6, &[(NETCONFA_IFINDEX, 0)]))),
-        ("an attribute that lies about its length", message(RTM_NEWNETCONF, &[10, 0, 0, 0, 9, 0, 1, 0, 7, 0, 0, 0])),
+        ("an attribute longer than its message", message(RTM_NEWNETCONF, &[10, 0, 0, 0, 9, 0, 1, 0, 7, 0, 0, 0])),
     ] {
         check(what, &datagram, &["malformed"]);
     }
@@ -136,9 +136,9 @@ fn a_datagram_holds_several_messages() {
     let last = message(RTM_NEWNETCONF, &netconf(AF_INET6, &[(NETCONFA_IFINDEX, -1), (2, 0)]));
     check("empty", &[], &[]);
     let all = [first.as_slice(), &odd, &last].concat();
-    check("all of them", &all, &["LinkGone(#1)", "Other", "HostForwarding(false)"]);
+    check("all of them", &all, &["LinkDeleted(#1)", "Other", "HostForwarding(false)"]);
     let broken = [first.as_slice(), &with_length(odd, 3), &last].concat();
-    check("those before a malformed one", &broken, &["LinkGone(#1)", "malformed"]);
+    check("those before a malformed one", &broken, &["LinkDeleted(#1)", "malformed"]);
 }
 
 /// Bytes that resemble messages closely enough to get past the first checks.
@@ -169,8 +169,8 @@ proptest! {
     }
 
     #[test]
-    fn a_good_message_is_heard_whatever_follows(index in 1_u32.., bytes in resembling()) {
+    fn a_good_message_is_parsed_whatever_follows(index in 1_u32.., bytes in resembling()) {
         let all = parsed(&[message(RTM_DELLINK, &link(0, index)), bytes].concat());
-        prop_assert_eq!(&all[0], &format!("LinkGone(#{index})"));
+        prop_assert_eq!(&all[0], &format!("LinkDeleted(#{index})"));
     }
 }
