@@ -10,7 +10,7 @@ use std::{
 use anyhow::{Context, Result, ensure};
 use clap::ValueEnum;
 
-use super::debian::Root;
+use super::debian::{Root, Suite};
 use crate::{process, release::package, ui, workspace::Workspace};
 
 #[derive(Debug, clap::Args)]
@@ -18,17 +18,6 @@ pub(crate) struct Args {
     /// The releases of Debian that the package is installed on
     #[arg(long, value_name = "SUITE", value_delimiter = ',', default_value = "bookworm")]
     suite: Vec<Suite>,
-}
-
-/// A release of Debian.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Suite {
-    /// Debian 12, the oldest that the package supports
-    Bookworm,
-    /// Debian 13
-    Trixie,
-    /// What becomes the next release
-    Sid,
 }
 
 /// Runs the test on every release.
@@ -45,7 +34,7 @@ pub(crate) fn run(workspace: &Workspace, args: &Args) -> Result<()> {
     );
     let package = package::build(workspace)?;
     let newer = newer(workspace, &package)?;
-    args.suite.iter().try_for_each(|suite| test(workspace, &suite.root(), &package, &newer))
+    args.suite.iter().try_for_each(|suite| test(workspace, &root(*suite), &package, &newer))
 }
 
 fn test(workspace: &Workspace, root: &Root, package: &Path, newer: &Path) -> Result<()> {
@@ -57,16 +46,14 @@ fn test(workspace: &Workspace, root: &Root, package: &Path, newer: &Path) -> Res
         .with_context(|| format!("the service test failed on {}", root.suite))
 }
 
-impl Suite {
-    /// Returns what the package is installed on, with today's lintian: older ones have faults (`release/package.rs`).
-    const fn root(self) -> Root {
-        let (name, included) = match self {
-            Self::Bookworm => ("bookworm", TOOLS),
-            Self::Trixie => ("trixie", TOOLS),
-            Self::Sid => ("sid", TOOLS_AND_LINTIAN),
-        };
-        Root { name, suite: name, included, enabled: None }
-    }
+/// Returns what the package is installed on, with today's lintian: older ones have faults (`release/package.rs`).
+const fn root(suite: Suite) -> Root {
+    let (name, included) = match suite {
+        Suite::Bookworm => ("bookworm", TOOLS),
+        Suite::Trixie => ("trixie", TOOLS),
+        Suite::Sid => ("sid", TOOLS_AND_LINTIAN),
+    };
+    Root { name, suite: name, included, enabled: None }
 }
 
 const TOOLS: &str = "systemd,systemd-sysv,dbus,iproute2,tcpdump,needrestart,unattended-upgrades";
