@@ -19,7 +19,7 @@ const BUILD_DEPENDENCIES: [&str; 3] = [
 ];
 
 /// The limit of a build that hangs. One takes fifteen minutes on two slow processors.
-const AT_MOST: &str = "60m";
+const AT_MOST: &str = "90m";
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
