@@ -19,6 +19,17 @@ await() {
     done
 }
 
+# devices: mounts dev in the root file system that is the working directory, with what every program may use.
+devices() {
+    mount -t tmpfs -o mode=755 tmpfs dev || return
+    for device in null zero full random urandom tty; do
+        : >"dev/$device" && mount --bind "/dev/$device" "dev/$device" || return
+    done
+    mkdir dev/pts dev/shm && mount -t tmpfs tmpfs dev/shm &&
+        mount -t devpts -o newinstance,ptmxmode=0666,mode=620 devpts dev/pts &&
+        ln -s pts/ptmx dev/ptmx && ln -s /proc/self/fd dev/fd
+}
+
 say() { printf '%s\n' "$*"; }
 
 give_up() {

@@ -20,7 +20,7 @@ use self::{
 };
 use crate::{
     build::{daemon, dev},
-    lab::{guests, recipes, service, soak, vm},
+    lab::{guests, recipes, service, soak, source, vm},
     outcome::{self, Outcome},
     process,
     release::{deny, package},
@@ -38,8 +38,8 @@ pub(crate) struct Args {
     /// Run the usual steps and those for a release, as CI does (20 minutes)
     #[arg(long, conflicts_with = "ship")]
     ci: bool,
-    /// Run every step, virtual machines, other guests, the package under systemd, the handbook's recipes, a short soak,
-    /// and the scenarios on each kind of host included (1 hour)
+    /// Run every step, virtual machines, other guests, the package under systemd, the handbook's recipes, the build of
+    /// the package without a network, a short soak, and the scenarios on each kind of host included (1.5 hours)
     #[arg(long, conflicts_with_all = ["ship", "ci"])]
     all: bool,
     /// Run only these steps
@@ -145,6 +145,7 @@ impl Run<'_> {
             Step::Links => vm::links(workspace),
             Step::Service => service::all(workspace),
             Step::Recipes => recipes::all(workspace),
+            Step::Source => source::usual(workspace),
             Step::Soak => {
                 self.compile()?;
                 soak::short(workspace, &self.daemon()?)

@@ -10,4 +10,5 @@ pub(crate) mod mutants;
 pub(crate) mod recipes;
 pub(crate) mod service;
 pub(crate) mod soak;
+pub(crate) mod source;
 pub(crate) mod vm;

@@ -9,7 +9,7 @@
 //! ```text
 //! check      what a change must pass: `test` and its steps, `conformance`
 //! lab        longer runs of the daemon: `demo`, `bench`, `fuzz`, `soak`, `mutants`, `vm-test`, `guests`, `kernels`,
-//!            `service-test`, `recipes-test`
+//!            `service-test`, `recipes-test`, `source-test`
 //! release    publishing: `package`, `dist`, `source`, `man`, `completions`, `documents`, `notices`,
 //!            `release-version`, `deny`
 //! build      compiling: `build-ebpf`, `build` (release profile), and the tests (dev profile)
@@ -86,6 +86,8 @@ enum Task {
     Dist,
     /// Make only the sources of a release in target/dist, which `dpkg-buildpackage` builds without a network
     Source,
+    /// Build and test the package from these sources on Debian's releases, without a network (as root)
+    SourceTest(lab::source::Args),
     /// Print the version of a tag; with --write, set it in the crates and the package
     ReleaseVersion(version::Args),
     /// Check licences, versions, sources and advisories of all crates
@@ -123,6 +125,7 @@ fn main() -> ExitCode {
         Task::RecipesTest(args) => recipes::run(&workspace, &args).map(|()| ExitCode::SUCCESS),
         Task::Dist => dist::run(&workspace).map(|()| ExitCode::SUCCESS),
         Task::Source => source::run(&workspace).map(|()| ExitCode::SUCCESS),
+        Task::SourceTest(args) => lab::source::run(&workspace, &args).map(|()| ExitCode::SUCCESS),
         Task::ReleaseVersion(args) => version::run(&workspace, &args).map(|()| ExitCode::SUCCESS),
         Task::Deny(args) => deny::run(&workspace, &args).map(|()| ExitCode::SUCCESS),
         Task::Demo => demo::run(&workspace).map(|never| match never {}),

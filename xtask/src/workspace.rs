@@ -127,6 +127,11 @@ impl Workspace {
         self.root.join("target/dist")
     }
 
+    /// Where the package is built from the sources of a release.
+    pub(crate) fn source_test(&self) -> PathBuf {
+        self.target.join("source-test")
+    }
+
     /// Where Prometheus is unpacked.
     pub(crate) fn monitoring(&self) -> PathBuf {
         self.tools().join("monitoring")

@@ -43,6 +43,8 @@ pub(super) enum Step {
     Service,
     /// With --all: run the handbook's recipes with the hypervisors (2 minutes)
     Recipes,
+    /// With --all: build the package from the sources of a release on Debian 12 and 13, without a network (30 minutes)
+    Source,
     /// With --all: run the daemon among restarts, kills, floods and 1,000 links that come and go (3 minutes)
     Soak,
     /// With --all: check licences, versions and sources of all crates
@@ -107,6 +109,9 @@ impl Step {
                 About::of("service: the packages under the systemd of Debian's releases", Rare).compiles().as_root()
             }
             Self::Recipes => About::of("recipes: the handbook's commands on hypervisors", Rare).compiles().as_root(),
+            Self::Source => {
+                About::of("source: the package from the sources of a release, without a network", Rare).as_root()
+            }
             Self::Soak => About::of("soak: the release daemon among much that happens", Rare).compiles().as_root(),
             Self::Deny => About::of("deny: licence, version and source of every crate", Rare),
         }

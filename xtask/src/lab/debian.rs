@@ -7,12 +7,24 @@ use std::{
 };
 
 use anyhow::{Context, Result, ensure};
+use clap::ValueEnum;
 
 use crate::{
     process,
     setup::{apt, packages::Archive},
     workspace::Workspace,
 };
+
+/// A release of Debian.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Suite {
+    /// Debian 12, the oldest that the package supports
+    Bookworm,
+    /// Debian 13
+    Trixie,
+    /// What becomes the next release
+    Sid,
+}
 
 /// A minimal Debian with some packages more. It is made once, and again when this description has changed; the
 /// tests do not change it.
@@ -27,23 +39,37 @@ pub(super) struct Root {
     pub(super) enabled: Option<&'static str>,
 }
 
+/// What one root has beyond its description.
+#[derive(Debug, Default)]
+pub(super) struct Addition {
+    /// Arguments of mmdebstrap: hooks, which run in the checkout, and lines of apt's sources.
+    pub(super) arguments: Vec<String>,
+    /// What the hooks read: the root is made again when it has changed.
+    pub(super) input: String,
+}
+
 impl Root {
     /// Returns its path.
     pub(super) fn ready(&self, workspace: &Workspace) -> Result<PathBuf> {
+        self.ready_with(workspace, &Addition::default())
+    }
+
+    /// Returns the path of a root that has an addition.
+    pub(super) fn ready_with(&self, workspace: &Workspace, addition: &Addition) -> Result<PathBuf> {
         let root = workspace.tools().join(self.name);
         let note = workspace.tools().join(format!("{}.made-of", self.name));
-        let description = format!("{self:?}");
+        let description = format!("{self:?}{}", addition.input);
         if root.exists() && fs::read_to_string(&note).is_ok_and(|made_of| made_of == description) {
             return Ok(root);
         }
         remove(&root)?;
         fs::create_dir_all(workspace.tools())?;
-        self.make(workspace, &root)?;
+        self.make(workspace, &root, addition)?;
         fs::write(note, description)?;
         Ok(root)
     }
 
-    fn make(&self, workspace: &Workspace, root: &Path) -> Result<()> {
+    fn make(&self, workspace: &Workspace, root: &Path, addition: &Addition) -> Result<()> {
         if process::which("mmdebstrap").is_none() {
             ensure!(apt::is_here(), "mmdebstrap is missing: install it");
             apt::install(workspace, &["mmdebstrap"])?;
@@ -55,7 +81,7 @@ impl Root {
         let mirror = Archive::own(workspace)?.mirror()?;
         process::run_logged(
             &format!("mmdebstrap {}", self.name),
-            &mut self.mmdebstrap(&draft, &mirror),
+            self.mmdebstrap(&draft, &mirror).args(&addition.arguments).current_dir(workspace.root()),
             &workspace.log(self.name),
         )
         .context("mmdebstrap could not make a Debian")?;
@@ -64,7 +90,7 @@ impl Root {
 
     fn mmdebstrap(&self, draft: &Path, mirror: &str) -> Command {
         let mut make = Command::new("timeout");
-        make.args(["--kill-after=30s", "15m", "mmdebstrap", "--variant=minbase", "--include", self.included]);
+        make.args(["--kill-after=30s", "30m", "mmdebstrap", "--variant=minbase", "--include", self.included]);
         if apt::takes_old_lists() {
             make.args(["--aptopt", "Acquire::Check-Valid-Until \"false\""]);
         }
@@ -77,6 +103,6 @@ impl Root {
 }
 
 /// Removes a folder or a file, and nothing that is mounted below it.
-fn remove(path: &Path) -> Result<()> {
+pub(super) fn remove(path: &Path) -> Result<()> {
     process::run(Command::new("rm").args(["--recursive", "--force", "--one-file-system"]).arg(path))
 }

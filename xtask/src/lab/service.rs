@@ -10,7 +10,7 @@ use std::{
 use anyhow::{Context, Result, ensure};
 use clap::ValueEnum;
 
-use super::debian::Root;
+use super::debian::{Root, Suite};
 use crate::{
     process,
     release::{Format, package, rpm},
@@ -26,17 +26,6 @@ pub(crate) struct Args {
     /// The releases of Debian that the package is installed on
     #[arg(long, value_name = "SUITE", value_delimiter = ',', default_value = "bookworm")]
     suite: Vec<Suite>,
-}
-
-/// A release of Debian.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Suite {
-    /// Debian 12, the oldest that the package supports
-    Bookworm,
-    /// Debian 13
-    Trixie,
-    /// What becomes the next release
-    Sid,
 }
 
 /// Runs the tests of both packages on every release. Debian 12 and 13 have the systemd of EL 9 and 10: 252 and 257.

@@ -45,7 +45,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     Architecture::value_variants().iter().try_for_each(|one| files(workspace, &folder, *one, &epoch))?;
     let sbom = format!("autora-{}.cdx.json", Version::current());
     fs::write(folder.join(sbom), sbom::make(workspace, &timestamp(&epoch)?)?)?;
-    source::make(workspace, &folder, &epoch)?;
+    source::make(workspace, &folder)?;
     let sums = checksums(&folder)?;
     fs::write(folder.join(CHECKSUMS), &sums)?;
     ui::heading("release");

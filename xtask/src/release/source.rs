@@ -26,25 +26,30 @@ offline = true
 
 /// Runs `cargo xtask source`.
 pub(crate) fn run(workspace: &Workspace) -> Result<()> {
-    let epoch = package::epoch(workspace).context("these sources have no history")?;
-    let folder = workspace.dist();
-    fs::create_dir_all(&folder)?;
-    make(workspace, &folder, &epoch)
+    make(workspace, &workspace.dist()).map(drop)
 }
 
-/// Makes the tarball in a folder.
-pub(crate) fn make(workspace: &Workspace, folder: &Path, epoch: &str) -> Result<()> {
+/// Makes the tarball in a folder. Returns its path.
+pub(crate) fn make(workspace: &Workspace, folder: &Path) -> Result<PathBuf> {
     ui::heading("sources, with those of all crates");
+    let epoch = package::epoch(workspace).context("these sources have no history")?;
     let name = format!("autora-{}", Version::current());
-    let content = tarball::stage(workspace, &name)?;
+    let content = content(workspace, &name)?;
+    fs::create_dir_all(folder)?;
+    let file = folder.join(format!("{name}-source.tar.gz"));
+    tarball::pack(&content, &file, &epoch)?;
+    ui::note(&format!("{}: {} bytes", workspace.display(&file), fs::metadata(&file)?.len()));
+    Ok(file)
+}
+
+/// Returns a folder of that name with what the tarball contains.
+fn content(workspace: &Workspace, name: &str) -> Result<PathBuf> {
+    let content = tarball::stage(workspace, name)?;
     tracked(workspace, &content)?;
     vendored(workspace, &content.join("vendor"))?;
     let configuration = content.join(".cargo/config.toml");
     fs::write(&configuration, fs::read_to_string(&configuration)? + CONFIGURATION)?;
-    let file = folder.join(format!("{name}-source.tar.gz"));
-    tarball::pack(&content, &file, epoch)?;
-    ui::note(&format!("{}: {} bytes", workspace.display(&file), fs::metadata(&file)?.len()));
-    Ok(())
+    Ok(content)
 }
 
 /// Copies the files that git knows, as they are in the checkout: `cargo xtask release-version` has changed some.

@@ -10,7 +10,7 @@ use std::{
     process::Command,
 };
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 
 use super::apt;
 use crate::{architecture::Architecture, process, workspace::Workspace};
@@ -156,12 +156,21 @@ impl<'a> Archive<'a> {
 
     /// Returns the mirror of Debian that this machine uses.
     pub(crate) fn mirror(&self) -> Result<String> {
+        self.labelled("Debian")
+            .context("apt's sources name no mirror of Debian (or its lists are missing: `apt-get update`)")
+    }
+
+    /// Returns the security updates of a release, on the mirror that this machine uses, as a line of apt's sources.
+    pub(crate) fn security_updates(&self, suite: &str) -> Result<String> {
+        let mirror = self.labelled("Debian-Security");
+        let mirror = mirror.context("apt's sources name no mirror of Debian's security updates")?;
+        Ok(format!("deb [signed-by={KEYRING}] {mirror} {suite}-security main"))
+    }
+
+    fn labelled(&self, label: &str) -> Option<String> {
         let format = ["--format", "$(LABEL) $(REPO_URI)", "Created-By: Packages"];
-        let targets = process::query(self.command("apt-get").arg("indextargets").args(format));
-        let Some(mirror) = targets.as_deref().and_then(mirror) else {
-            bail!("apt's sources name no mirror of Debian (or its lists are missing: `apt-get update`)");
-        };
-        Ok(mirror.to_owned())
+        let targets = process::query(self.command("apt-get").arg("indextargets").args(format))?;
+        mirror(&targets, label).map(str::to_owned)
     }
 
     fn command(&self, program: &str) -> Command {
@@ -177,9 +186,9 @@ fn to_install(says: &str) -> Vec<String> {
     names.map(str::to_owned).collect()
 }
 
-/// Returns the mirror of the archive itself: security updates have another label.
-fn mirror(targets: &str) -> Option<&str> {
-    targets.lines().find_map(|line| line.strip_prefix("Debian "))
+/// Returns the mirror of the archive with that label.
+fn mirror<'a>(targets: &'a str, label: &str) -> Option<&'a str> {
+    targets.lines().find_map(|line| line.strip_prefix(label)?.strip_prefix(' '))
 }
 
 /// Returns what replaces the machine's own state of apt.
@@ -218,10 +227,11 @@ mod tests {
     }
 
     #[test]
-    fn the_mirror_is_that_of_the_main_archive() {
+    fn a_mirror_is_found_by_the_label_of_the_archive() {
         let targets = "Some Vendor http://vendor.example/apt/\nDebian-Security http://mirror.example/security/\n\
                        Debian http://mirror.example/debian/\nDebian http://other.example/debian/\n";
-        assert_eq!(mirror(targets), Some("http://mirror.example/debian/"));
-        assert_eq!(mirror("Ubuntu http://mirror.example/ubuntu/\n"), None);
+        assert_eq!(mirror(targets, "Debian"), Some("http://mirror.example/debian/"));
+        assert_eq!(mirror(targets, "Debian-Security"), Some("http://mirror.example/security/"));
+        assert_eq!(mirror("Ubuntu http://mirror.example/ubuntu/\n", "Debian"), None);
     }
 }
