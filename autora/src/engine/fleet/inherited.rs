@@ -104,3 +104,23 @@ impl Inherited {
         mem::take(&mut self.dropped)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::engine::fleet::tests::{secs, tap};
+
+    #[test]
+    fn a_deletion_is_forgotten_once_the_floor_is_over() {
+        let last_sent = BootInstant::from_boot(secs(1_000));
+        let over = last_sent + MIN_DELAY_BETWEEN_RAS;
+        let mut inherited = Inherited::default();
+        inherited.deleted(&tap(1), Some(last_sent));
+        inherited.expire(BootInstant::from_boot(over.since_boot() - Duration::from_nanos(1)));
+        assert_eq!(inherited.deleted.len(), 1);
+        inherited.expire(over);
+        assert_eq!(inherited.deleted.len(), 0);
+    }
+}
