@@ -118,7 +118,7 @@ mod tests {
         let over = last_sent + MIN_DELAY_BETWEEN_RAS;
         let mut inherited = Inherited::default();
         inherited.deleted(&tap(1), Some(last_sent));
-        inherited.expire(BootInstant::from_boot(over.since_boot() - Duration::from_nanos(1)));
+        inherited.expire(BootInstant::from_boot(over.since_boot().saturating_sub(Duration::from_nanos(1))));
         assert_eq!(inherited.deleted.len(), 1);
         inherited.expire(over);
         assert_eq!(inherited.deleted.len(), 0);
