@@ -6,7 +6,7 @@ use super::*;
 use crate::{
     addr::{IfIndex, LinkLocal, Prefix64},
     engine::{
-        eligibility::{AddressPolicy, InUse, OtherDaemon, Policy, Reason, Verdict, WaitsFor, decide},
+        eligibility::{AddressPolicy, InUse, OtherDaemon, Policy, Reason, SeveralPrefixes, Verdict, WaitsFor, decide},
         fleet::ServiceState,
         interface::{self, AddressFlags, Host, Master, address},
     },
@@ -69,6 +69,23 @@ fn a_served_interface_shows_the_value_of_each_test() {
 }
 
 #[test]
+fn a_test_shows_the_value_that_it_found() {
+    let forwarding: fn(&mut Interface) = |i| i.ipv6.as_mut().unwrap().forwarding = false;
+    let disabled: fn(&mut Interface) = |i| i.ipv6.as_mut().unwrap().disabled = true;
+    let tentative: fn(&mut Interface) = |i| i.addresses[1].flags.tentative = true;
+    let further: fn(&mut Interface) = |i| i.addresses.push(address("fe80::2", 64));
+    for (name, expected, change) in [
+        ("forwarding", "off", forwarding),
+        ("ipv6", "disabled (disable_ipv6 is 1)", disabled),
+        ("link-local", "fe80::1 (tentative)", tentative),
+        ("link-local", "fe80::1, fe80::2 (usable, not needed)", further),
+    ] {
+        let found = explained(change, PLAIN);
+        assert_eq!(found.checks.iter().find(|check| check.name == name).unwrap().found, expected);
+    }
+}
+
+#[test]
 fn every_reason_has_a_remedy() {
     check("ipv6-disabled", &["$ sysctl -w net.ipv6.conf.vm1.disable_ipv6=0"], |i| {
         i.ipv6.as_mut().unwrap().disabled = true;
@@ -81,7 +98,9 @@ fn every_reason_has_a_remedy() {
         ],
         |i| (i.mtu, i.ipv6) = (1200, None),
     );
+    check("ipv6-disabled", &["$ sysctl -w net.ipv6.conf.vm1.disable_ipv6=0"], |i| (i.mtu, i.ipv6) = (1280, None));
     check("down", &["$ ip link set dev vm1 up"], |i| i.flags.up = false);
+    check("down", &[], |i| (i.flags.up, i.flags.loopback) = (false, true));
     check(
         "no-multicast",
         &[
@@ -214,7 +233,8 @@ fn detection_waits_for_the_link() {
 /// The /64 in use stays while detection runs on its address.
 #[test]
 fn a_tentative_address_that_counts_is_not_listed_as_one_that_does_not() {
-    let known = FromDaemon { advertised: Some(prefix("2001:db8:1::")), ..calm() };
+    let (state, advertised) = (Some(ServiceState::NotServed), Some(prefix("2001:db8:1::")));
+    let known = FromDaemon { state, advertised, in_use: InUse::default(), ..calm() };
     let shown = |daemon| {
         let found = explained(|i| i.addresses[0].flags.tentative = true, Evidence { daemon, ..PLAIN });
         found.checks.iter().find(|check| check.name == "one /64").unwrap().found.clone()
@@ -347,6 +367,32 @@ fn warnings_have_remedies_and_do_not_prevent_serving() {
     );
     check(&[], &explained(|_| (), Evidence { served_raw: Some(1024), ..PLAIN }));
     check(&[small], &explained(|_| (), Evidence { served_raw: Some(1025), ..PLAIN }));
+}
+
+/// A temporary address makes no /64, and another /64 needs no change.
+#[test]
+fn a_command_about_a_prefix_names_an_address_that_makes_it() {
+    let temporary = |text| {
+        let mut temporary = address(text, 64);
+        temporary.flags.temporary = true;
+        temporary
+    };
+    let remedies = |change: &dyn Fn(&mut Interface), daemon| {
+        let found = explained(change, Evidence { daemon, ..PLAIN });
+        let [warning] = &found.warnings[..] else { panic!("{found:?}") };
+        (warning.problem.name(), lines(&warning.remedies))
+    };
+    let no_route = |i: &mut Interface| {
+        i.addresses[0].flags.noprefixroute = true;
+        i.addresses.insert(0, temporary("2001:db8:1::9"));
+    };
+    let expected = vec!["$ ip address change 2001:db8:1::1/64 dev vm1".to_owned()];
+    assert_eq!(remedies(&no_route, None), ("no-connected-route", expected));
+    let another = |i: &mut Interface| i.addresses.extend([temporary("2001:db8:2::9"), address("2001:db8:2::1", 64)]);
+    let expected = vec!["$ ip address change 2001:db8:2::1/64 dev vm1 preferred_lft 0".to_owned()];
+    let addresses = AddressPolicy { several_prefixes: SeveralPrefixes::Keep, ..AddressPolicy::default() };
+    let keeps = FromDaemon { addresses, ..calm() };
+    assert_eq!(remedies(&another, Some(&keeps)), ("another-prefix", expected));
 }
 
 /// The command alone would cost the host its own default route.
@@ -528,6 +574,9 @@ fn a_daemon_that_says_something_else_is_believed() {
         let failures: Vec<_> = found.failures().map(|failure| failure.problem.name()).collect();
         assert_eq!((found.is_live, found.is_served(), failures), (is_live, expected.is_empty(), expected), "{what}");
         assert_eq!(found.is_ceasing, what == "about to stop", "{what}");
+        let by_daemon_alone = found.failures().all(|failure| failure.problem.name().contains("daemon"));
+        let is_doubtful = matches!(found.conclusion, Conclusion::Doubtful(_));
+        assert_eq!(is_doubtful, !is_live && by_daemon_alone, "{what}");
     }
 }
 
@@ -535,7 +584,7 @@ fn a_daemon_that_says_something_else_is_believed() {
 fn a_running_daemon_adds_what_only_it_knows() {
     let calm = calm();
     let found = explained(|_| (), Evidence { daemon: Some(&calm), ..PLAIN });
-    assert!(found.is_served() && found.is_live && found.warnings.is_empty());
+    assert!(found.is_served() && found.is_live && found.warnings.is_empty() && !found.fails_to_send());
 
     for (failure, expected) in [
         (MapFailure::Full, ["filter-full", "start the daemon with a larger --max-interfaces"]),

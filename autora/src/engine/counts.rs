@@ -76,3 +76,14 @@ impl fmt::Display for InterfaceCounts {
         write!(f, "serving {served}, paused {paused}, not served {not_served}")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_line_of_the_service_manager_has_each_number() {
+        let counts = InterfaceCounts { served: 3, paused: 2, not_served: 1 };
+        assert_eq!(counts.to_string(), "serving 3, paused 2, not served 1");
+    }
+}

@@ -95,6 +95,17 @@ mod tests {
     }
 
     #[test]
+    fn delays_add_up_by_what_guests_waited_for() {
+        let mut delays = RaDelays::default();
+        let (short, long) = (Duration::from_millis(1), Duration::from_secs(20));
+        for delay in [Some(RaDelay::First(short)), Some(RaDelay::First(long)), Some(RaDelay::Answer(long)), None] {
+            delays.add(delay);
+        }
+        assert_eq!((delays.first.total(), delays.first.sum()), (2, short + long));
+        assert_eq!((delays.answers.total(), delays.answers.sum()), (1, long));
+    }
+
+    #[test]
     fn bounds_ascend() {
         assert!(BOUNDS.is_sorted());
     }

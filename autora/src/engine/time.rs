@@ -72,6 +72,13 @@ mod tests {
     }
 
     #[test]
+    fn an_instant_moves_on() {
+        let mut at = BootInstant::from_boot(Duration::from_secs(1));
+        at += Duration::from_secs(2);
+        assert_eq!(at.since_boot(), Duration::from_secs(3));
+    }
+
+    #[test]
     fn the_time_since_a_later_instant_is_zero() {
         let at = |seconds| BootInstant::from_boot(Duration::from_secs(seconds));
         assert_eq!(at(5).saturating_since(at(3)), Duration::from_secs(2));

@@ -1,6 +1,8 @@
 //! `cargo xtask mutants`: does a test fail when the code is wrong?
 
 mod mutant;
+mod processor_time;
+mod program;
 mod results;
 mod selection;
 mod stage;
@@ -17,26 +19,32 @@ use anyhow::{Context, Result};
 
 use self::{
     mutant::{Mutant, Room},
+    program::Program,
     results::{Outcome, Results},
     selection::Shard,
     stage::Stage,
     survivors::{Entry, Judgement},
-    tree::Tree,
+    tree::{Optimization, Tree},
 };
 use crate::{setup::cargo_tool::CARGO_MUTANTS, ui, workspace::Workspace};
 
 /// The mutants that survive with a reason.
 const SURVIVORS: &str = "tests/mutants.txt";
 
-/// The mutants that one call of cargo-mutants tries. An interruption loses the results of one batch.
+/// The mutants that are tried before their results are written: an interruption loses those of one batch.
 const BATCH: usize = 20;
 
 /// What the rest of `--help` does not say.
 const HELP: &str = "\
 The errors are made in autora-common and in the pure rooms (wire, engine, diagnosis), in a copy:
-target/mutants/tree is a workspace of these rooms and their tests alone, so that a mutant takes
-seconds, most of which go into compiling. The unit tests try all mutants, properties included, and
-the simulation those of the rooms that survive them.
+target/mutants/program is a workspace of these rooms and their tests alone, with all mutants in it
+at once. A variable of the environment chooses one, so that a mutant costs a run of the tests, which
+its first failure ends. The unit tests try all mutants, properties included, and the simulation those
+of the rooms that survive them. A mutant whose tests take five times the processor time that they
+take without one is caught: they do not end.
+
+cargo-mutants lists the mutants. It also tries those that do not compile beside the code, one at a
+time and in a copy of their own, target/mutants/tree.
 
 Results are kept in target/mutants/results, and the next run goes on from there. It repeats what is
 in a file that has changed since, and what has survived without a reason; --fresh repeats all.
@@ -66,7 +74,7 @@ pub(crate) fn run(workspace: &Workspace, args: &Args) -> Result<ExitCode> {
     if !CARGO_MUTANTS.is_here(workspace) {
         CARGO_MUTANTS.install(workspace)?;
     }
-    let tree = Tree::write(workspace)?;
+    let tree = Tree::write(workspace, "tree", Optimization::OfCompiling)?;
     let all = mutant::read(&tree.list(workspace)?);
     let entries = entries(workspace)?;
     let mut results = Results::load(workspace, &all, args.fresh)?;
@@ -108,21 +116,44 @@ fn try_all(
     selected: &[&Mutant],
     results: &mut Results,
 ) -> Result<()> {
-    for stage in [Stage::Unit, Stage::Simulation] {
-        let open: Vec<_> = selected.iter().copied().filter(|mutant| stage.is_for(mutant, results)).collect();
-        if open.is_empty() {
-            continue;
-        }
-        ui::heading(&format!("{stage}: {} mutants", open.len()));
-        let timeout = stage.check_baseline(workspace, tree)?;
-        let started = Instant::now();
-        for (done, batch) in open.chunks(BATCH).enumerate() {
-            ui::note(&progress(done * BATCH, open.len(), started.elapsed()));
-            let outcomes = stage.try_out(workspace, tree, all, batch, timeout)?;
-            results.add(outcomes)?;
-        }
-        ui::note(&progress(open.len(), open.len(), started.elapsed()));
+    let stages = [Stage::Unit, Stage::Simulation];
+    let is_open = |mutant: &&Mutant| stages.iter().any(|stage| stage.is_for(mutant, results));
+    let open: Vec<_> = selected.iter().copied().filter(is_open).collect();
+    if open.is_empty() {
+        return Ok(());
     }
+    ui::heading("program");
+    let program = Program::build(workspace, &open)?;
+    for stage in stages {
+        let here = open.iter().copied().filter(|mutant| stage.is_for(mutant, results));
+        let (together, apart): (Vec<_>, Vec<_>) = here.partition(|mutant| program.has(mutant));
+        if !together.is_empty() {
+            let limit = program.check_baseline(stage)?;
+            in_batches(&format!("{stage}"), &together, results, |batch| program.try_out(stage, batch, limit))?;
+        }
+        if !apart.is_empty() {
+            let limit = stage.check_baseline(workspace, tree)?;
+            let title = format!("{stage}, one at a time");
+            in_batches(&title, &apart, results, |batch| stage.try_out(workspace, tree, all, batch, limit))?;
+        }
+    }
+    Ok(())
+}
+
+/// Tries mutants, and writes the results of each batch.
+fn in_batches(
+    title: &str,
+    mutants: &[&Mutant],
+    results: &mut Results,
+    try_out: impl Fn(&[&Mutant]) -> Result<Vec<(String, Outcome)>>,
+) -> Result<()> {
+    ui::heading(&format!("{title}: {} mutants", mutants.len()));
+    let started = Instant::now();
+    for (done, batch) in mutants.chunks(BATCH).enumerate() {
+        ui::note(&progress(done * BATCH, mutants.len(), started.elapsed()));
+        results.add(try_out(batch)?)?;
+    }
+    ui::note(&progress(mutants.len(), mutants.len(), started.elapsed()));
     Ok(())
 }
 

@@ -68,13 +68,21 @@ fn guests_that_cannot_be_told_apart_have_no_verdict() {
 #[test]
 fn a_guest_is_complete_when_it_answered_both() {
     let mut replies = GuestReplies::default();
-    assert!(!replies.is_complete());
+    assert!(replies.is_empty() && !replies.is_complete());
     replies.add(link_local("fe80::5"));
-    assert!(!replies.is_complete());
+    assert!(!replies.is_empty() && !replies.is_complete());
     replies.add(global("2001:db8:0:1::5"));
     assert!(replies.is_complete());
     replies.add(GuestReply { link_address: OTHER_MAC, ..link_local("fe80::6") });
     assert!(!replies.is_complete());
+}
+
+#[test]
+fn the_first_sources_of_a_guest_count_and_each_of_them_once() {
+    let sources: Vec<_> = (1..=MAX_ADDRESSES + 1).map(|number| global(&format!("2001:db8:0:1::{number}"))).collect();
+    let found = guests(&[&sources[..1], &sources[..1], &sources[..]].concat());
+    let expected: Vec<_> = sources[..MAX_ADDRESSES].iter().map(|reply| reply.source).collect();
+    assert_eq!(found[0].addresses, expected);
 }
 
 #[test]

@@ -280,6 +280,34 @@ fn the_first_ra_leaves_at_once_and_the_burst_has_three() {
 }
 
 #[test]
+fn no_ra_is_due_before_the_deadline() {
+    let mut bench = Bench::settled(1);
+    bench.stop();
+    let deadline = bench.advertiser.deadline().expect("a final RA is owed");
+    assert_eq!((deadline, bench.advertiser.poll(bench.now)), (bench.now + secs(3), None));
+    assert!(bench.advertiser.poll(deadline).is_some_and(|due| due.cause == Cause::Final));
+}
+
+#[test]
+fn an_interface_that_advertises_is_not_spent_before_its_first_ra() {
+    let mut bench = Bench::new(1);
+    assert!(bench.advertiser.is_spent(bench.now), "the control");
+    bench.outlook = Outlook::Serve(service(1, 1));
+    bench.reconsider();
+    assert!(!bench.advertiser.is_spent(bench.now));
+}
+
+#[test]
+fn ras_with_a_router_lifetime_of_zero_change_nothing_that_is_saved() {
+    let mut bench = Bench::new(1);
+    bench.parameters.router_lifetime = Duration::ZERO;
+    bench.serve(service(1, 1));
+    let saved = bench.advertiser.saved_hash();
+    bench.run_for(secs(600));
+    assert!(bench.sent.len() > 3 && bench.advertiser.saved_hash() == saved);
+}
+
+#[test]
 fn intervals_are_drawn_afresh_over_the_whole_range() {
     let mut bench = Bench::settled(1);
     bench.run_for(secs(60 * 2_000));

@@ -156,6 +156,20 @@ fn a_final_ra_needs_a_link_and_an_address_that_may_be_used() {
 }
 
 #[test]
+fn what_ras_wait_for_is_a_sentence_and_a_condition() {
+    for (waits_for, why, condition) in [
+        (WaitsFor::Carrier, "it has no carrier", "it has a carrier"),
+        (
+            WaitsFor::Detection,
+            "duplicate address detection runs on its source",
+            "duplicate address detection on its source is over",
+        ),
+    ] {
+        assert_eq!((waits_for.why(), waits_for.condition()), (why, condition));
+    }
+}
+
+#[test]
 fn reasons_are_displayed_as_sentences() {
     for (reason, expected) in [
         (Reason::Ipv6Disabled { mtu: 1200 }, "its MTU of 1200 is below 1280, so the kernel runs no IPv6 on it"),
@@ -170,6 +184,18 @@ fn reasons_are_displayed_as_sentences() {
                 }],
             },
             "it has no usable /64, only 2001:db8::1/48 (not a /64)",
+        ),
+        (
+            Reason::SeveralPrefixes(vec![prefix64("2001:db8:1::"), prefix64("2001:db8:2::")]),
+            "it has more than one /64: 2001:db8:1::/64, 2001:db8:2::/64",
+        ),
+        (
+            Reason::ServedByAnother(Some(OtherDaemon { directory: "/run/autora".to_owned(), pid: Some(7) })),
+            "another autora serves it: process 7 with /run/autora",
+        ),
+        (
+            Reason::ServedByAnother(Some(OtherDaemon { directory: "/run/autora".to_owned(), pid: None })),
+            "another autora served it a moment ago: the one with /run/autora",
         ),
         (
             Reason::NoLinkLocal { unopened: true, required: None },

@@ -44,3 +44,20 @@ impl Queue {
         self.0.retain(|action| !action.sends_on(index));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::iter;
+
+    use super::*;
+    use crate::engine::fleet::tests::index;
+
+    #[test]
+    fn what_follows_a_claim_is_dropped_up_to_another_interface() {
+        let [claimed, other] = [1, 2].map(|number| Action::Serve(index(number)));
+        let mut queue = Queue::default();
+        queue.extend([claimed.clone(), Action::Release(index(1)), other.clone(), claimed.clone()]);
+        queue.drop_claimed(index(1));
+        assert_eq!(iter::from_fn(|| queue.next()).collect::<Vec<_>>(), [other, claimed]);
+    }
+}

@@ -1,5 +1,6 @@
 use std::{
     collections::{HashMap, HashSet},
+    iter,
     time::Duration,
 };
 
@@ -293,6 +294,21 @@ fn a_link_that_went_down_keeps_what_guests_hold() {
         1,
         "the control: a deleted one is forgotten"
     );
+}
+
+#[test]
+fn an_ra_that_is_queued_does_not_leave_on_an_interface_that_is_deleted() {
+    let sends = |is_deleted: bool| {
+        let mut bench = Bench::new();
+        bench.fleet.reconcile(tap(1), bench.now);
+        assert!(bench.fleet.on_timeout(bench.now));
+        if is_deleted {
+            bench.fleet.forget(index(1));
+        }
+        iter::from_fn(|| bench.fleet.poll_action()).any(|action| matches!(action, Action::Send(_)))
+    };
+    assert!(sends(false), "the control");
+    assert!(!sends(true));
 }
 
 #[test]

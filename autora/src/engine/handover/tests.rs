@@ -107,6 +107,14 @@ fn a_state_matters_while_guests_hold_something_or_the_floor_lasts() {
 }
 
 #[test]
+fn what_guests_hold_is_displayed_with_upper_bounds() {
+    let prefix_for = Some((prefix(1, 0).prefix, secs(2)));
+    let held = HeldByGuests { route_for: Some(Duration::from_millis(1_500)), prefix_for };
+    assert_eq!(held.to_string(), "the default route for up to 2 s, addresses in 2001:db8:1::/64 for up to 2 s");
+    assert!(!held.is_nothing() && HeldByGuests::default().is_nothing());
+}
+
+#[test]
 fn what_has_run_out_is_not_in_use() {
     let in_use = |end| ending(end).in_use(None, None, NOW);
     let held = ending(1_001);

@@ -39,7 +39,7 @@ fn a_preferred_lifetime_that_ran_out_while_known_stays_as_it_is() {
         (Zero, Until(NOW), Until(NOW)),
         (Zero, Until(at(1_001_999)), Until(at(1_001_999))),
         // The operator has set it to 0.
-        (Zero, Until(at(1_002_001)), Zero),
+        (Zero, Until(at(1_002_000)), Zero),
         (Zero, ForEver, Zero),
         (Zero, Zero, Zero),
     ] {

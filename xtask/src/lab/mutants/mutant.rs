@@ -32,6 +32,18 @@ impl Mutant {
     pub(super) fn file(&self) -> &str {
         self.id.split_once(": ").map_or("", |(file, _)| file)
     }
+
+    /// Returns the line and the column, counted from 1, where the code changes.
+    pub(super) fn place(&self) -> Option<(usize, usize)> {
+        let (place, _) = self.name.split_once(".rs:")?.1.split_once(": ")?;
+        let (line, column) = place.split_once(':')?;
+        Some((line.parse().ok()?, column.parse().ok()?))
+    }
+
+    /// Returns what changes, like `replace * with + in <impl Display for Hex>::fmt`.
+    pub(super) fn change(&self) -> &str {
+        self.name.split_once(".rs:").and_then(|(_, rest)| rest.split_once(": ")).map_or("", |(_, change)| change)
+    }
 }
 
 impl Room {
@@ -89,6 +101,7 @@ mod tests {
         let star = "autora/src/wire/hex.rs: replace * with + in a::b";
         assert_eq!(ids, [star, &format!("{star} (2)"), "autora/src/addr.rs: replace f -> &str with \"a: b\""]);
         assert_eq!(mutants[1].name, list.lines().nth(1).expect("it is there"));
+        assert_eq!((mutants[1].place(), mutants[1].change()), (Some((15, 40)), "replace * with + in a::b"));
         assert_eq!(mutants.iter().map(Room::of).collect::<Vec<_>>(), [Some(Room::Wire), Some(Room::Wire), None]);
     }
 }

@@ -1,23 +1,19 @@
-//! The tests that try mutants, in two stages.
+//! The tests that try mutants, in two stages, and cargo-mutants, which compiles them anew with each mutant.
 
-use std::{
-    fmt, fs,
-    path::Path,
-    process::Command,
-    time::{Duration, Instant},
-};
+use std::{fmt, fs, path::Path, process::Command, time::Duration};
 
 use anyhow::{Context, Result, ensure};
 
 use super::{
     mutant::Mutant,
+    processor_time,
     results::{Outcome, Results},
     tree::Tree,
 };
-use crate::{process, setup::cargo_tool::CARGO_MUTANTS, workspace::Workspace};
+use crate::{architecture::Architecture, process, setup::cargo_tool::CARGO_MUTANTS, workspace::Workspace};
 
-/// The least time after which tests do not end any more.
-const SHORTEST_TIMEOUT: Duration = Duration::from_secs(10);
+/// The least processor time after which tests do not end any more.
+const SHORTEST_LIMIT: Duration = Duration::from_secs(5);
 
 /// Which tests run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,17 +41,25 @@ impl Stage {
         }
     }
 
-    /// Runs the tests on the code as it is. Returns after what time those of a mutant do not end any more: many
-    /// mutants of a state machine have it do the same for ever.
+    /// The variable that lets the compiler take its time. The simulation would take a minute without, and it tries few.
+    const fn optimization(self) -> Option<(&'static str, &'static str)> {
+        match self {
+            Self::Unit => None,
+            Self::Simulation => Some(("CARGO_PROFILE_DEV_OPT_LEVEL", "1")),
+        }
+    }
+
+    /// Runs the tests on the code as it is. Returns after what processor time those of a mutant do not end any more:
+    /// many mutants of a state machine have it do the same for ever.
     pub(super) fn check_baseline(self, workspace: &Workspace, tree: &Tree) -> Result<Duration> {
         self.test(workspace, tree, "compiling the code as it is", &["--no-run"])?;
-        let started = Instant::now();
-        self.test(workspace, tree, "testing it", &[])?;
-        Ok(SHORTEST_TIMEOUT.max(started.elapsed() * 10))
+        let taken = processor_time::of(|| self.test(workspace, tree, "testing it", &[]))?;
+        Ok(limit(taken))
     }
 
     fn test(self, workspace: &Workspace, tree: &Tree, label: &str, args: &[&str]) -> Result<()> {
         let mut cargo = tree.command(workspace.cargo(["test", "--workspace"]));
+        cargo.envs(self.optimization());
         process::run_logged(label, cargo.args(self.target()).args(args), &workspace.log("mutants-baseline"))
             .context("tests fail without any mutant (does a pure room need another crate? See tree.rs)")
     }
@@ -67,12 +71,12 @@ impl Stage {
         tree: &Tree,
         all: &[Mutant],
         batch: &[&Mutant],
-        timeout: Duration,
+        limit: Duration,
     ) -> Result<Vec<(String, Outcome)>> {
         let folder = workspace.mutants().join("mutants.out");
         leave_out(&folder, all.iter().filter(|mutant| !batch.contains(mutant)))?;
         let log = workspace.log("mutants");
-        let status = process::status_logged("trying", &mut self.cargo_mutants(workspace, tree, timeout), &log)?;
+        let status = process::status_logged("trying", &mut self.cargo_mutants(workspace, tree, limit), &log)?;
         // Some survived (2), or did not end (3).
         ensure!(matches!(status.code(), Some(0 | 2 | 3)), "cargo-mutants failed ({status})\n{}", process::end_of(&log));
         let outcomes = self.outcomes(&folder)?;
@@ -80,10 +84,16 @@ impl Stage {
         Ok(outcomes)
     }
 
-    fn cargo_mutants(self, workspace: &Workspace, tree: &Tree, timeout: Duration) -> Command {
+    /// A busy machine takes nothing of processor time. The time that passes has a limit, too, which only what waits for
+    /// ever reaches.
+    fn cargo_mutants(self, workspace: &Workspace, tree: &Tree, limit: Duration) -> Command {
         let mut command = tree.command(Command::new(CARGO_MUTANTS.path(workspace)));
+        command.envs(self.optimization());
         command.args(["mutants", "--workspace", "--no-config", "--in-place", "--baseline", "skip", "--iterate"]);
-        command.args(["--timeout", &timeout.as_secs().to_string(), "--colors", "never"]);
+        command.args(["--timeout", &(limit * 20).as_secs().to_string(), "--colors", "never"]);
+        let target = Architecture::OWN.target().replace('-', "_").to_uppercase();
+        let runner = format!("prlimit --cpu={} --core=0", limit.as_secs());
+        command.env(format!("CARGO_TARGET_{target}_RUNNER"), runner);
         command.arg("--output").arg(workspace.mutants());
         // They apply to compiling as well, unlike what follows `--`.
         command.args(self.target().iter().map(|word| format!("--cargo-arg={word}")));
@@ -108,7 +118,7 @@ impl Stage {
 
     /// Returns what an outcome of this stage means: the simulation, which tests the crate `autora`, has yet to try
     /// what its unit tests let pass, and what it catches it catches alone.
-    fn concluded(self, name: &str, outcome: Outcome) -> Outcome {
+    pub(super) fn concluded(self, name: &str, outcome: Outcome) -> Outcome {
         match (self, outcome) {
             (Self::Unit, Outcome::Survived) if name.starts_with("autora/") => Outcome::SurvivedUnit,
             (Self::Simulation, Outcome::Caught) => Outcome::CaughtBySimulation,
@@ -124,6 +134,11 @@ impl fmt::Display for Stage {
             Self::Simulation => "simulation",
         })
     }
+}
+
+/// Returns after what processor time tests do not end any more that take so much without a mutant.
+pub(super) fn limit(taken: Duration) -> Duration {
+    SHORTEST_LIMIT.max(taken * 5)
 }
 
 /// Makes cargo-mutants leave these out: as if it had caught them in an earlier run.

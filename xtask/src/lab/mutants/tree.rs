@@ -32,7 +32,7 @@ const SOURCES: &[&str] = &[
 ];
 
 /// The crate with the rooms.
-const LIBRARY: &str = "\
+pub(super) const LIBRARY: &str = "\
 pub mod addr;
 pub mod diagnosis;
 pub mod engine;
@@ -67,37 +67,76 @@ proptest.workspace = true
 schemars.workspace = true
 "#;
 
-/// Most of the time goes into compiling; what is compiled once may be fast.
+/// The crates that the copies need are compiled once.
 const PROFILE: &str = r#"
-[profile.dev]
-debug = false
-
 [profile.dev.package."*"]
 opt-level = 3
+
+[profile.dev]
+debug = false
 "#;
 
-/// A failing property must fail, and need not find its smallest case.
-const SHRINK: (&str, &str) = ("PROPTEST_MAX_SHRINK_ITERS", "0");
+/// Where the time goes that a mutant takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Optimization {
+    /// Into compiling, for each mutant.
+    OfCompiling,
+    /// Into the tests: all mutants are compiled together.
+    OfTests,
+}
+
+impl Optimization {
+    const fn level(self) -> u8 {
+        match self {
+            Self::OfCompiling => 0,
+            Self::OfTests => 2,
+        }
+    }
+}
+
+/// A failing property must fail, and need not find its smallest case or keep it. Each mutant meets the same cases.
+pub(super) const PROPERTIES: [(&str, &str); 3] =
+    [("PROPTEST_MAX_SHRINK_ITERS", "0"), ("PROPTEST_DISABLE_FAILURE_PERSISTENCE", "1"), ("PROPTEST_RNG_SEED", "1")];
 
 /// The copy.
 #[derive(Debug)]
 pub(super) struct Tree {
     root: PathBuf,
+    /// The workspace that it is a copy of.
+    origin: PathBuf,
+    /// Cargo's target directory: all copies have the crates in common that they need.
+    target: PathBuf,
 }
 
 impl Tree {
-    /// Writes what has changed since the last time, and what a mutant has changed.
-    pub(super) fn write(workspace: &Workspace) -> Result<Self> {
-        let tree = Self { root: workspace.mutants().join("tree") };
+    /// Writes what has changed since the last time, and what a mutant has changed, to a folder of this name.
+    pub(super) fn write(workspace: &Workspace, name: &str, optimization: Optimization) -> Result<Self> {
+        let (root, origin) = (workspace.mutants().join(name), workspace.root().to_owned());
+        let tree = Self { root, origin, target: workspace.mutants().join("target") };
         for source in SOURCES {
-            copy(&workspace.root().join(source), &tree.root.join(source))
+            copy(&tree.origin(source), &tree.path(source))
                 .with_context(|| format!("cannot copy {source} to {}", tree.root.display()))?;
         }
-        let manifest = fs::read_to_string(workspace.root().join("Cargo.toml"))?;
-        update(&tree.root.join("Cargo.toml"), workspace_manifest(&manifest).as_bytes())?;
-        update(&tree.root.join("autora/Cargo.toml"), MANIFEST.as_bytes())?;
-        update(&tree.root.join("autora/src/lib.rs"), LIBRARY.as_bytes())?;
+        let manifest = fs::read_to_string(tree.origin("Cargo.toml"))?;
+        tree.update("Cargo.toml", &workspace_manifest(&manifest, optimization))?;
+        tree.update("autora/Cargo.toml", MANIFEST)?;
+        tree.update("autora/src/lib.rs", LIBRARY)?;
         Ok(tree)
+    }
+
+    /// Returns where a file is in the copy.
+    pub(super) fn path(&self, file: &str) -> PathBuf {
+        self.root.join(file)
+    }
+
+    /// Returns what it is a copy of.
+    pub(super) fn origin(&self, file: &str) -> PathBuf {
+        self.origin.join(file)
+    }
+
+    /// Writes a file of the copy.
+    pub(super) fn update(&self, file: &str, content: &str) -> Result<()> {
+        update(&self.path(file), content.as_bytes())
     }
 
     /// Returns what cargo-mutants lists: all mutants, in the order of the sources.
@@ -109,17 +148,20 @@ impl Tree {
 
     /// Makes a command run in the copy.
     pub(super) fn command(&self, mut command: Command) -> Command {
-        command.current_dir(&self.root).env("CARGO_TARGET_DIR", self.root.join("target")).env(SHRINK.0, SHRINK.1);
+        command.current_dir(&self.root).env("CARGO_TARGET_DIR", &self.target).envs(PROPERTIES);
+        // A backtrace of each failure would take longer than the tests.
+        command.env("RUST_BACKTRACE", "0");
         command
     }
 }
 
 /// Returns the manifest of the copy: the workspace's versions and lints, with other members and another profile.
-fn workspace_manifest(manifest: &str) -> String {
+fn workspace_manifest(manifest: &str, optimization: Optimization) -> String {
     let shared = manifest.split_once("[workspace.package]").map_or("", |(_, rest)| rest);
     let shared = shared.split_once("\n[profile.").map_or(shared, |(shared, _)| shared);
     format!(
-        "[workspace]\nresolver = \"3\"\nmembers = [\"autora\", \"autora-common\"]\n\n[workspace.package]{shared}\n{PROFILE}"
+        "[workspace]\nresolver = \"3\"\nmembers = [\"autora\", \"autora-common\"]\n\n[workspace.package]{shared}\n{PROFILE}opt-level = {}\n",
+        optimization.level()
     )
 }
 
@@ -175,12 +217,12 @@ mod tests {
     #[test]
     fn the_copy_shares_versions_and_lints_and_has_its_own_profile() {
         let manifest = fs::read_to_string(Workspace::locate().root().join("Cargo.toml")).expect("it is there");
-        let made = workspace_manifest(&manifest);
+        let made = workspace_manifest(&manifest, Optimization::OfTests);
         for part in ["[workspace.package]\nversion", "[workspace.dependencies]", "rand = ", "[workspace.lints.clippy]"]
         {
             assert_eq!(made.matches(part).count(), 1, "{part}");
         }
         assert!(!made.contains("xtask") && !made.contains("[profile.release]"), "{made}");
-        assert!(made.ends_with(PROFILE));
+        assert!(made.ends_with(&format!("{PROFILE}opt-level = 2\n")));
     }
 }

@@ -64,6 +64,8 @@ fn a_row_has_the_state_of_its_interface() {
             .is_some_and(|(seen, verdict)| { (seen.name.as_str(), verdict) == ("eth1", &Verdict::Ignore) })
     );
     assert!(bench.fleet.verdict_of(index(9)).is_none());
+    assert_eq!(bench.fleet.schedule_of(index(2)), Some(("tap2", None)), "nothing is due");
+    assert_eq!(bench.fleet.schedule_of(index(9)), None);
 }
 
 #[test]
@@ -96,6 +98,30 @@ fn a_row_tells_what_guests_hold_where_no_final_ra_tells_them() {
         forwarding_off(i);
     }));
     assert!(held(&bench, 3).starts_with("the default route for up to "), "{}", held(&bench, 3));
+}
+
+#[test]
+fn a_row_tells_what_guests_hold_from_a_previous_process() {
+    let mut first = Bench::new();
+    first.see(tap(1));
+    let saved = first.fleet.final_state(first.now);
+    let mut second = Bench::new();
+    second.now = first.now + secs(200);
+    second.fleet.restore(saved, second.now);
+    second.see(changed(1, forwarding_off));
+    let held = second.fleet.row(index(1)).unwrap().left_with_guests(second.now);
+    let expected = "addresses in 2001:db8:1::/64 for up to 86200 s";
+    assert_eq!(held.map(|held| held.to_string()).as_deref(), Some(expected));
+}
+
+#[test]
+fn a_row_of_a_fleet_that_stops_is_ceasing() {
+    let mut bench = Bench::new();
+    bench.see(tap(1));
+    let state = |bench: &Bench| bench.fleet.row(index(1)).map(|row| row.state);
+    assert_eq!(state(&bench), Some(ServiceState::Serving));
+    bench.fleet.stop();
+    assert_eq!(state(&bench), Some(ServiceState::Ceasing));
 }
 
 #[test]
