@@ -4,7 +4,7 @@
 //! the daemon), so that any of them may be the first command run on a machine. A task that finds everything
 //! in place is quick.
 //!
-//! The rooms, top to bottom; each imports only what stands below it:
+//! The layers, top to bottom; each imports only what stands below it:
 //!
 //! ```text
 //! check      what a change must pass: `test` and its steps, `conformance`
@@ -64,7 +64,7 @@ enum Task {
     Fuzz(fuzz::Args),
     /// Run the daemon for hours among links that come and go, floods, restarts and kills, and watch its RAs (as root)
     Soak(soak::Args),
-    /// Make small errors in the pure rooms, and see whether a test notices each (cargo-mutants)
+    /// Make small errors in the pure layers, and see whether a test notices each (cargo-mutants)
     Mutants(mutants::Args),
     /// Check CONFORMANCE.md: each rule of the RFCs has a test, or a reason
     Conformance,

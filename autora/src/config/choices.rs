@@ -1,4 +1,4 @@
-//! The words with which a user chooses among the values of lower rooms, which know no command line.
+//! The words with which a user chooses among the values of lower layers, which know no command line.
 
 use clap::{ValueEnum, builder::PossibleValue};
 

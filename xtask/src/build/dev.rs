@@ -17,9 +17,9 @@ use crate::{neighbours::Room, process, setup::Toolchain, ui, workspace::Workspac
 const SET: [&str; 5] = ["test", "--locked", "--workspace", "--exclude", "autora-ebpf"];
 
 /// Test targets that need no privilege: unit tests, every path of the validator, the simulation, and the rules of the
-/// house.
+/// code.
 pub(crate) const UNPRIVILEGED: [&str; 8] =
-    ["--lib", "--bins", "--test", "exhaustive", "--test", "simulation", "--test", "house"];
+    ["--lib", "--bins", "--test", "exhaustive", "--test", "simulation", "--test", "rules"];
 
 /// Test targets that need the real kernel, and the handbook's, which need programs that `setup` installs.
 pub(crate) const PRIVILEGED: [&str; 10] =

@@ -18,7 +18,7 @@ use std::{
 use anyhow::{Context, Result};
 
 use self::{
-    mutant::{Mutant, Room},
+    mutant::{Layer, Mutant},
     program::Program,
     results::{Outcome, Results},
     selection::Shard,
@@ -36,11 +36,11 @@ const BATCH: usize = 20;
 
 /// What the rest of `--help` does not say.
 const HELP: &str = "\
-The errors are made in autora-common and in the pure rooms (wire, engine, diagnosis), in a copy:
-target/mutants/program is a workspace of these rooms and their tests alone, with all mutants in it
+The errors are made in autora-common and in the pure layers (wire, engine, diagnosis), in a copy:
+target/mutants/program is a workspace of these layers and their tests alone, with all mutants in it
 at once. A variable of the environment chooses one, so that a mutant costs a run of the tests, which
 its first failure ends. The unit tests try all mutants, properties included, and the simulation those
-of the rooms that survive them. A mutant whose tests take five times the processor time that they
+of the layers that survive them. A mutant whose tests take five times the processor time that they
 take without one is caught: they do not end.
 
 cargo-mutants lists the mutants. It also tries those that do not compile beside the code, one at a
@@ -55,9 +55,9 @@ whose mutant is gone, or does not survive.";
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = HELP)]
 pub(crate) struct Args {
-    /// Only mutants of these rooms
-    #[arg(value_name = "ROOM")]
-    rooms: Vec<Room>,
+    /// Only mutants of these layers
+    #[arg(value_name = "LAYER")]
+    layers: Vec<Layer>,
     /// Only this part of the mutants: 0/3, 1/3 and 2/3 together are all of them
     #[arg(long, value_name = "K/N")]
     shard: Option<Shard>,
@@ -95,8 +95,9 @@ fn entries(workspace: &Workspace) -> Result<Vec<Entry>> {
 }
 
 fn select<'a>(args: &Args, all: &'a [Mutant]) -> Vec<&'a Mutant> {
-    let in_rooms =
-        |mutant: &&Mutant| Room::of(mutant).is_some_and(|room| args.rooms.is_empty() || args.rooms.contains(&room));
+    let in_rooms = |mutant: &&Mutant| {
+        Layer::of(mutant).is_some_and(|layer| args.layers.is_empty() || args.layers.contains(&layer))
+    };
     let wanted = all.iter().filter(in_rooms).collect();
     match args.shard {
         Some(shard) => shard.part_of(wanted),
@@ -166,11 +167,11 @@ fn progress(done: usize, count: usize, elapsed: Duration) -> String {
 
 fn print(judgement: &Judgement) {
     ui::heading("summary");
-    let rows = judgement.rooms.iter().map(|(room, counts)| {
+    let rows = judgement.layers.iter().map(|(layer, counts)| {
         let count = |outcome: Outcome| counts.get(&Some(outcome)).copied().unwrap_or_default();
         let not_tried: usize = [None, Some(Outcome::SurvivedUnit)].iter().filter_map(|state| counts.get(state)).sum();
         [
-            room.name(),
+            layer.name(),
             format!("{} caught", count(Outcome::Caught)),
             format!("{} by the simulation alone", count(Outcome::CaughtBySimulation)),
             format!("{} survived", count(Outcome::Survived)),

@@ -303,7 +303,7 @@ fn an_ra_that_is_queued_does_not_leave_on_an_interface_that_is_deleted() {
         bench.fleet.reconcile(tap(1), bench.now);
         assert!(bench.fleet.on_timeout(bench.now));
         if is_deleted {
-            bench.fleet.forget(index(1));
+            bench.fleet.forget(index(1), bench.now);
         }
         iter::from_fn(|| bench.fleet.poll_action()).any(|action| matches!(action, Action::Send(_)))
     };

@@ -16,7 +16,7 @@ pub(super) struct Mutant {
 
 /// A part of the code in which mutants are made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
-pub(super) enum Room {
+pub(super) enum Layer {
     /// autora-common, which the eBPF filter shares
     Common,
     /// autora/src/wire
@@ -46,10 +46,10 @@ impl Mutant {
     }
 }
 
-impl Room {
-    /// Returns the room of a mutant; the ground floor has none.
+impl Layer {
+    /// Returns the layer of a mutant; the lowest has none.
     pub(super) fn of(mutant: &Mutant) -> Option<Self> {
-        Self::value_variants().iter().copied().find(|room| mutant.file().starts_with(room.beginning()))
+        Self::value_variants().iter().copied().find(|layer| mutant.file().starts_with(layer.beginning()))
     }
 
     /// Returns how the paths of its files begin.
@@ -102,6 +102,6 @@ mod tests {
         assert_eq!(ids, [star, &format!("{star} (2)"), "autora/src/addr.rs: replace f -> &str with \"a: b\""]);
         assert_eq!(mutants[1].name, list.lines().nth(1).expect("it is there"));
         assert_eq!((mutants[1].place(), mutants[1].change()), (Some((15, 40)), "replace * with + in a::b"));
-        assert_eq!(mutants.iter().map(Room::of).collect::<Vec<_>>(), [Some(Room::Wire), Some(Room::Wire), None]);
+        assert_eq!(mutants.iter().map(Layer::of).collect::<Vec<_>>(), [Some(Layer::Wire), Some(Layer::Wire), None]);
     }
 }

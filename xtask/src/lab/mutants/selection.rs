@@ -12,7 +12,7 @@ pub(super) struct Shard {
 }
 
 impl Shard {
-    /// Returns every n-th, beginning with the k-th: each part has something of every room.
+    /// Returns every n-th, beginning with the k-th: each part has something of every layer.
     pub(super) fn part_of<T>(self, all: Vec<T>) -> Vec<T> {
         all.into_iter().skip(self.part).step_by(self.parts).collect()
     }

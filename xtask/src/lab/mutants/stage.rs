@@ -61,7 +61,7 @@ impl Stage {
         let mut cargo = tree.command(workspace.cargo(["test", "--workspace"]));
         cargo.envs(self.optimization());
         process::run_logged(label, cargo.args(self.target()).args(args), &workspace.log("mutants-baseline"))
-            .context("tests fail without any mutant (does a pure room need another crate? See tree.rs)")
+            .context("tests fail without any mutant (does a pure layer need another crate? See tree.rs)")
     }
 
     /// Tries mutants, out of `all` in the tree.

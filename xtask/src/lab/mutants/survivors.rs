@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use anyhow::{Context, Result, ensure};
 
 use super::{
-    mutant::{Mutant, Room},
+    mutant::{Layer, Mutant},
     results::{Outcome, Results},
 };
 
@@ -20,10 +20,10 @@ pub(super) struct Entry {
     reason: String,
 }
 
-/// How many mutants of each room have which outcome, and what is wrong.
+/// How many mutants of each layer have which outcome, and what is wrong.
 #[derive(Debug)]
 pub(super) struct Judgement {
-    pub(super) rooms: BTreeMap<Room, BTreeMap<Option<Outcome>, usize>>,
+    pub(super) layers: BTreeMap<Layer, BTreeMap<Option<Outcome>, usize>>,
     pub(super) faults: Vec<String>,
 }
 
@@ -49,15 +49,15 @@ pub(super) fn read(text: &str) -> Result<Vec<Entry>> {
 
 /// Judges the mutants that are `selected`, and the entries against `all`.
 pub(super) fn judge(all: &[Mutant], selected: &[&Mutant], results: &Results, entries: &[Entry]) -> Judgement {
-    let mut rooms: BTreeMap<Room, BTreeMap<Option<Outcome>, usize>> = BTreeMap::new();
-    for (room, mutant) in selected.iter().filter_map(|mutant| Some((Room::of(mutant)?, mutant))) {
-        *rooms.entry(room).or_default().entry(results.of(mutant)).or_default() += 1;
+    let mut layers: BTreeMap<Layer, BTreeMap<Option<Outcome>, usize>> = BTreeMap::new();
+    for (layer, mutant) in selected.iter().filter_map(|mutant| Some((Layer::of(mutant)?, mutant))) {
+        *layers.entry(layer).or_default().entry(results.of(mutant)).or_default() += 1;
     }
     let survivors = selected.iter().filter(|mutant| results.of(mutant) == Some(Outcome::Survived));
     let without_reason = survivors.filter(|mutant| entries.iter().all(|entry| entry.id != mutant.id));
     let faults = without_reason.map(|mutant| format!("survived: {}", mutant.name));
     let faults = faults.chain(entries.iter().filter_map(|entry| fault(entry, all, results))).collect();
-    Judgement { rooms, faults }
+    Judgement { layers, faults }
 }
 
 /// Returns why an entry has to go, if it has.
@@ -111,9 +111,9 @@ mod tests {
                 "listed, but there is no such mutant: autora/src/wire/a.rs: gone"
             ]
         );
-        let rooms = judge(&all, &selected, &results, &[]).rooms;
-        assert_eq!(rooms[&Room::Wire][&Some(Outcome::Survived)], 2);
-        assert_eq!(rooms[&Room::Engine], BTreeMap::from([(None, 1)]));
+        let layers = judge(&all, &selected, &results, &[]).layers;
+        assert_eq!(layers[&Layer::Wire][&Some(Outcome::Survived)], 2);
+        assert_eq!(layers[&Layer::Engine], BTreeMap::from([(None, 1)]));
     }
 
     #[test]

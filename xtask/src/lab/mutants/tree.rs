@@ -1,6 +1,6 @@
-//! The copy of the sources in which mutants are made: a workspace of the pure rooms and their tests.
+//! The copy of the sources in which mutants are made: a workspace of the pure layers and their tests.
 //!
-//! The rooms know nothing of what stands above them, so they compile by themselves, with a few of the daemon's crates
+//! The layers know nothing of what stands above them, so they compile by themselves, with a few of the daemon's crates
 //! and none of its tests of sockets and files. That takes a fraction of the time; and an interrupted run leaves its
 //! mutant in the copy.
 
@@ -31,7 +31,7 @@ const SOURCES: &[&str] = &[
     "autora/tests/simulation",
 ];
 
-/// The crate with the rooms.
+/// The crate with the layers.
 pub(super) const LIBRARY: &str = "\
 pub mod addr;
 pub mod diagnosis;
@@ -46,7 +46,7 @@ pub mod sys {
 }
 ";
 
-/// Its manifest: the crates that the rooms and their tests need.
+/// Its manifest: the crates that the layers and their tests need.
 const MANIFEST: &str = r#"[package]
 name = "autora"
 version.workspace = true

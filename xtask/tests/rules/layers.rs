@@ -1,4 +1,4 @@
-//! Which room of the daemon may import which, and that no files import each other in a loop.
+//! Which layer of the daemon may import which, and that no files import each other in a loop.
 
 use std::{
     collections::BTreeSet,
@@ -10,9 +10,9 @@ use crate::{
     source::{Arrow, Crate, root},
 };
 
-/// The rooms of the daemon from the top down, each with those it may import. Tests, benches and fuzz targets stand
+/// The layers of the daemon from the top down, each with those it may import. Tests, benches and fuzz targets stand
 /// outside.
-const ROOMS: &[(&str, &[&str])] = &[
+const LAYERS: &[(&str, &[&str])] = &[
     (
         "commands",
         &["daemon", "control", "diagnosis", "config", "sys", "engine", "wire", "logging", "settings", "error", "addr"],
@@ -39,21 +39,21 @@ const CRATES: &[&str] = &[
     "tests/src/lib.rs",
 ];
 
-/// The room of a file, if it is in one: `autora/src/sys/clock.rs` is in `sys`.
-fn room(file: &Path) -> Option<&str> {
+/// The layer of a file, if it is in one: `autora/src/sys/clock.rs` is in `sys`.
+fn layer(file: &Path) -> Option<&str> {
     let inside = file.strip_prefix("autora/src").ok()?;
     let first = inside.components().next()?.as_os_str().to_str()?;
-    Some(first.strip_suffix(".rs").unwrap_or(first)).filter(|room| *room != "lib")
+    Some(first.strip_suffix(".rs").unwrap_or(first)).filter(|layer| *layer != "lib")
 }
 
 fn may_import(from: &str, to: &str) -> bool {
-    let allowed = ROOMS.iter().find(|(room, _)| *room == from).map_or(&[][..], |(_, allowed)| allowed);
+    let allowed = LAYERS.iter().find(|(layer, _)| *layer == from).map_or(&[][..], |(_, allowed)| allowed);
     from == to || allowed.contains(&to)
 }
 
 fn forbidden(arrows: &[Arrow]) -> Vec<String> {
-    let rooms = |arrow: &Arrow| Some((room(&arrow.from)?.to_owned(), room(&arrow.to)?.to_owned()));
-    let offends = |arrow: &&Arrow| rooms(arrow).is_some_and(|(from, to)| !may_import(&from, &to));
+    let layers = |arrow: &Arrow| Some((layer(&arrow.from)?.to_owned(), layer(&arrow.to)?.to_owned()));
+    let offends = |arrow: &&Arrow| layers(arrow).is_some_and(|(from, to)| !may_import(&from, &to));
     let offending = arrows.iter().filter(offends);
     offending.map(|Arrow { from, to }| format!("{} -> {}", from.display(), to.display())).collect()
 }
@@ -71,7 +71,7 @@ fn rooms_import_only_what_stands_below_them() {
     let arrows = Crate::read(Path::new("autora/src/lib.rs")).arrows();
     assert!(arrows.len() > 100, "only {} arrows were found", arrows.len());
     let forbidden = forbidden(&arrows);
-    assert!(forbidden.is_empty(), "these imports run against xtask/tests/house/rooms.rs:\n{}", forbidden.join("\n"));
+    assert!(forbidden.is_empty(), "these imports run against xtask/tests/rules/layers.rs:\n{}", forbidden.join("\n"));
 }
 
 #[test]
@@ -79,15 +79,15 @@ fn every_file_is_in_a_room() {
     let files: BTreeSet<_> = Crate::read(Path::new("autora/src/lib.rs")).files().collect();
     let homeless: Vec<_> = files
         .iter()
-        .filter(|file| room(file).is_some_and(|room| ROOMS.iter().all(|(known, _)| *known != room)))
+        .filter(|file| layer(file).is_some_and(|layer| LAYERS.iter().all(|(known, _)| *known != layer)))
         .collect();
-    assert!(homeless.is_empty(), "no room is known for {homeless:?}: name it in xtask/tests/house/rooms.rs");
+    assert!(homeless.is_empty(), "no layer is known for {homeless:?}: name it in xtask/tests/rules/layers.rs");
 }
 
 #[test]
 fn the_table_runs_one_way() {
-    for (at, (from, allowed)) in ROOMS.iter().enumerate() {
-        let above: Vec<_> = ROOMS[..at].iter().filter(|(room, _)| allowed.contains(room)).collect();
+    for (at, (from, allowed)) in LAYERS.iter().enumerate() {
+        let above: Vec<_> = LAYERS[..at].iter().filter(|(layer, _)| allowed.contains(layer)).collect();
         assert!(above.is_empty(), "{from} may import {above:?}, which stand above it");
     }
 }

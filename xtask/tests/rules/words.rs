@@ -151,7 +151,7 @@ fn phrases_of(file: &str, text: &str) -> Vec<String> {
 }
 
 fn is_ours(name: &str) -> bool {
-    !NOT_OURS.contains(&name) && !Path::new(name).starts_with("xtask/tests/house")
+    !NOT_OURS.contains(&name) && !Path::new(name).starts_with("xtask/tests/rules")
 }
 
 #[test]
