@@ -76,3 +76,15 @@ const _: () = {
     assert!(core::mem::offset_of!(InterfaceStats, other_router) == 112);
     assert!(core::mem::offset_of!(OtherRouterAdvertisement, router_lifetime) == 24);
 };
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// RFC 7559 2: a host solicits again after 4 s, less a tenth at most. That it outlasts every answer, a test of the
+    /// daemon shows, which knows the delays.
+    #[test]
+    fn a_mark_is_over_before_a_host_solicits_again() {
+        assert!(PENDING_HOLD > Duration::from_millis(3_500) && PENDING_HOLD < Duration::from_millis(3_600));
+    }
+}

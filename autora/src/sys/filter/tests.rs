@@ -26,12 +26,10 @@ fn the_classic_form_serves_and_counts_without_privileges() {
 }
 
 #[test]
-fn a_mark_outlasts_every_answer_but_not_the_wait_of_a_host() {
+fn a_mark_outlasts_every_answer() {
     use autora_common::maps::PENDING_HOLD;
 
     use crate::engine::rfc4861::{MAX_RA_DELAY_TIME, MIN_DELAY_BETWEEN_RAS};
 
     assert!(PENDING_HOLD > MIN_DELAY_BETWEEN_RAS + MAX_RA_DELAY_TIME);
-    // RFC 7559 2: 4 s, less a tenth at most.
-    assert!(PENDING_HOLD < Duration::from_millis(3_600));
 }
