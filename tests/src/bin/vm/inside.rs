@@ -108,8 +108,9 @@ fn report_warnings(mark: &str, daemon: &Daemon) {
 /// Tests that an attacker inside the daemon can make the system calls that it needs, and no others.
 fn refuses_calls(daemon: &Daemon) {
     let intruder = Intruder::take_over(daemon);
-    let [inet, unix, stream] =
-        [libc::AF_INET, libc::AF_UNIX, libc::SOCK_STREAM].map(|value| value.unsigned_abs().into());
+    let [inet, unix, netlink] =
+        [libc::AF_INET, libc::AF_UNIX, libc::AF_NETLINK].map(|value| value.unsigned_abs().into());
+    let [stream, raw] = [libc::SOCK_STREAM, libc::SOCK_RAW].map(|value| value.unsigned_abs().into());
     let executable = (libc::PROT_READ | libc::PROT_EXEC).unsigned_abs().into();
     let anonymous = (libc::MAP_PRIVATE | libc::MAP_ANONYMOUS).unsigned_abs().into();
     for (call, arguments) in [
@@ -117,12 +118,13 @@ fn refuses_calls(daemon: &Daemon) {
         (libc::SYS_clone, [0; 6]),
         (libc::SYS_ptrace, [0; 6]),
         (libc::SYS_socket, [inet, stream, 0, 0, 0, 0]),
+        (libc::SYS_socket, [unix, stream, 0, 0, 0, 0]),
         (libc::SYS_mmap, [0, 4_096, executable, anonymous, u64::MAX, 0]),
     ] {
         assert_eq!(intruder.call(call, &arguments), Err(Errno::EPERM), "system call {call}");
     }
     assert_eq!(intruder.call(libc::SYS_getpid, &[]), Ok(daemon.pid().into()), "the control");
-    assert!(intruder.call(libc::SYS_socket, &[unix, stream, 0]).is_ok(), "the control");
+    assert!(intruder.call(libc::SYS_socket, &[netlink, raw, 0]).is_ok(), "the control");
 }
 
 /// Returns whether seccomp filters the system calls of every thread of a process (proc(5), `Seccomp`).
