@@ -81,6 +81,16 @@ another_process_without_withdrawal() {
     guest_has_route || fail "the guest has lost its route"
 }
 
+# upgraded_by COMMAND...: the new programs run, and the guest has noticed nothing
+upgraded_by() {
+    of_instance=$(pid_of autora@customers)
+    another_process_without_withdrawal "$@"
+    is "enabled" inside systemctl is-enabled autora
+    inside grep -q '^AUTORA_INTERFACE_REGEX=.*tap' /etc/default/autora || fail "the settings are gone"
+    is "active" inside systemctl is-active autora@customers
+    [ "$(pid_of autora@customers)" -ne "$of_instance" ] || fail "the instance still runs the old program"
+}
+
 # withdrawn COMMAND...
 withdrawn() {
     before=$(final_ras)
@@ -95,7 +105,9 @@ journal_of() { inside journalctl --unit="$1" --no-pager --output=cat; }
 journal_has() { journal | grep -q "$1"; }
 pid() { pid_of autora; }
 pid_of() { inside systemctl show --property=MainPID --value "$1"; }
-has_another_process() { now=$(pid) && [ "$now" -ne 0 ] && [ "$now" -ne "$1" ] && [ "$(inside systemctl is-active autora)" = active ]; }
+has_another_process() {
+    now=$(pid) && [ "$now" -ne 0 ] && [ "$now" -ne "$1" ] && [ "$(inside systemctl is-active autora)" = active ]
+}
 advertisements() { grep -c 'router advertisement' "$work/wire"; }
 final_ras() { grep -c 'router lifetime 0s' "$work/wire"; }
 answers() { inside autora status --json | tr -d ' \n' | sed 's/.*"solicited":\([0-9]*\).*/\1/'; }

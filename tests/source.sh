@@ -68,8 +68,9 @@ without_network() {
 
 build() {
     {
+        name=$(basename "$sources" -source.tar.gz)
         # shellcheck disable=SC2016
-        unprivileged sh -c 'cd "/srv/$1" && exec dpkg-buildpackage -us -uc -b' sh "$(basename "$sources" -source.tar.gz)"
+        unprivileged sh -c 'cd "/srv/$1" && exec dpkg-buildpackage -us -uc -b' sh "$name"
         say "dpkg-buildpackage: exit code $?"
     } 2>&1 | tee "$folder/log"
     ended=$(tail -n 1 "$folder/log")
@@ -96,7 +97,7 @@ unprivileged() {
         HOME=/nonexistent LC_ALL=C ${CARGO_BUILD_JOBS:+"CARGO_BUILD_JOBS=$CARGO_BUILD_JOBS"} "$@"
 }
 
-# Lists the interfaces with routes, but for the loopback interface. Tunnels' modules may give each namespace further ones.
+# Lists the interfaces with routes, but for the loopback interface. Modules of tunnels may give each namespace more.
 routed() {
     {
         tail -n +2 /proc/net/route | cut -f 1

@@ -147,8 +147,8 @@ impl Kernel {
         works
     }
 
-    /// Counters that fell would look like a new process to who computes rates. Warns once: any client of the control
-    /// socket causes a read.
+    /// Counters that fell would look like a new process to a client that computes rates. Warns once: any client of the
+    /// control socket causes a read.
     fn packets(&self) -> Counters {
         let read = self.receiver.filter().totals();
         let failed_before = self.counters_failed.replace(read.is_err());

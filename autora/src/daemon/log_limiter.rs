@@ -93,13 +93,13 @@ impl LogLimiter {
     fn take_suppressed(&mut self, now: BootInstant) -> Vec<(IfIndex, u64)> {
         self.buckets.retain(|_, bucket| bucket.suppressed > 0 || bucket.full_at > now);
         self.buckets.shrink_to_fit();
-        let mut settled = Vec::new();
+        let mut taken = Vec::new();
         for (index, bucket) in &mut self.buckets {
             if bucket.suppressed > 0 && bucket.take(now) {
-                settled.push((*index, std::mem::take(&mut bucket.suppressed)));
+                taken.push((*index, std::mem::take(&mut bucket.suppressed)));
             }
         }
-        settled
+        taken
     }
 }
 

@@ -315,7 +315,6 @@ fn a_note_of_another_boot_or_in_parts_does_not_count() {
     assert_eq!(left_of(&mut b, 1), Some(advertised(7)));
 }
 
-/// Indices only grow, so the file has to give back what was noted of interfaces that are gone.
 /// Runs of successive indices with gaps, over the ends of chunks and of what is written at once; and backwards.
 #[test]
 fn each_of_many_notes_is_read() {
@@ -337,6 +336,7 @@ fn each_of_many_notes_is_read() {
     }
 }
 
+/// Indices only grow, so the file has to give back what was noted of interfaces that are gone.
 #[test]
 fn interfaces_that_come_and_go_leave_no_notes() {
     let folder = tempfile::tempdir().unwrap();

@@ -22,8 +22,8 @@ pub enum LoadError {
     /// The kernel refuses although CAP_BPF is present.
     #[error(
         "the kernel does not allow to load the eBPF filter although CAP_BPF is there: CAP_PERFMON is missing (some \
-         kernels want it, too, among them 6.1 and 6.12), or, before Linux 5.11, the limit of locked memory is too low for its maps (`ulimit -l`, LimitMEMLOCK= in \
-         the unit)"
+         kernels want it, too, among them 6.1 and 6.12), or, before Linux 5.11, the limit of locked memory is too low \
+         for its maps (`ulimit -l`, LimitMEMLOCK= in the unit)"
     )]
     Limited,
     /// Something beside the capabilities forbids it.

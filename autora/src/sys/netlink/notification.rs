@@ -9,7 +9,7 @@
 //! | the same, AF_INET6 (IPV6_IFINFO) | the same | master, kind |
 //! | the same, another family | the settings of a bridge port; `RTM_NEWLINK` of AF_UNSPEC comes beside it | |
 //! | `RTM_NEWADDR`, `RTM_DELADDR` | one address: flags, seconds left of its lifetimes, since 5.18 what made it | |
-//! | `RTM_NEWNETCONF` | `forwarding`, where that is what changed | `disable_ipv6`; `force_forwarding`: then it names the interface alone |
+//! | `RTM_NEWNETCONF` | `forwarding`, where that has changed | `disable_ipv6`; `force_forwarding`: it is about the interface then |
 //! | `RTM_DELNETCONF` | that the settings are gone | whether IPv6 is (a small MTU), or the link, or only the name |
 //!
 //! The kernel sends no notification of `disable_ipv6` = 1, only of the addresses that it then deletes

@@ -554,7 +554,9 @@ proptest! {
                 }
             }
         }
-        let unread: Vec<_> = scene.0.state.entries.iter().filter(|(_, entry)| entry.unknown.has(Unknown::NEVER_READ)).map(|(&index, _)| index).collect();
+        let entries = scene.0.state.entries.iter();
+        let unread = entries.filter(|(_, entry)| entry.unknown.has(Unknown::NEVER_READ)).map(|(&index, _)| index);
+        let unread: Vec<_> = unread.collect();
         let mirrored = scene.0.interfaces().into_iter().filter(|interface| !unread.contains(&interface.index));
         let mirrored: HashMap<_, _> = mirrored.map(|interface| (interface.index, Rc::new(interface))).collect();
         prop_assert_eq!(known, mirrored);
